@@ -1,0 +1,184 @@
+"""What went wrong, as an instruction: try again, ask again, this index fails, the run stops.
+
+    AsyncgenError
+    ├── TransientError    try again          RateLimitedError · ServerError · ConnectionFailedError · NoAnswerError
+    ├── BadReplyError     ask again          one class; `reason` says which rule the reply broke
+    ├── RejectedError     this index fails   RequestRejectedError · ContentFilteredError · GaveUpError
+    └── FatalError        the run stops      AccessDeniedError · NoMoneyError · NotFoundError · RedirectedError
+                                             SameRejectionError · OutputError · ConfigError (exit status 2)
+
+The pipeline knows families only; the leaf and its `reason`, a short stable slug, are what the journal, the
+counts and the summary show. Messages hold no secret and no client library's object: foreign exceptions are
+translated where they enter, and what a server said is cut short before it gets here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and money of one answered call as the provider reported them; None where it said nothing.
+
+    `cost` is in US dollars, as the exact decimal text of the number received.
+    """
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedReply:
+    """What a provider answered and nobody can use: kept in the rejects file, its usage in the journal."""
+
+    text: str
+    usage: Usage = Usage()
+    request_id: str | None = None
+
+
+class AsyncgenError(Exception):
+    """Base of all errors raised here; anything else is a bug and shows its trace."""
+
+    reason = "error"
+
+
+class TransientError(AsyncgenError):
+    """Try the same request again.
+
+    `retry_after`: seconds the provider asked to wait, or None. `maybe_billed`: the request was sent and its
+    answer never arrived. `reply`: an answer that arrived and holds no conversation, but may have been paid for.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        maybe_billed: bool = False,
+        reply: UnusedReply | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.maybe_billed = maybe_billed
+        self.reply = reply
+
+
+class RateLimitedError(TransientError):
+    """The endpoint said: not now (429, 503 and 529 with a hint, 402 for money held by calls in flight)."""
+
+    reason = "rate-limited"
+
+
+class ServerError(TransientError):
+    """The endpoint failed: 408, 5xx, an edge's 52x."""
+
+    reason = "server-error"
+
+
+class ConnectionFailedError(TransientError):
+    """No connection, or one that broke: name look-up, refusal, reset, cut body, deadline."""
+
+    reason = "connection"
+
+
+class NoAnswerError(TransientError):
+    """A 200 without an answer: no choices, blanks, HTML, an error in the body."""
+
+    reason = "no-answer"
+
+
+class BadReplyError(AsyncgenError):
+    """An answer arrived and is no conversation by the recipe's rules: keep it, ask again.
+
+    `reason` is one of: not-json, wrong-shape, too-few-messages, roles, empty-content, ends-with, charset,
+    control-characters, cut-off. `reply`: what was answered, when there is no completion to keep instead.
+    """
+
+    def __init__(self, reason: str, message: str, *, reply: UnusedReply | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.reply = reply
+
+
+class RejectedError(AsyncgenError):
+    """This index fails; the run goes on.
+
+    `status`: the HTTP status of the answer that refused, None when no single answer did.
+    `reply`: what was answered, when it may have been paid for.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, reply: UnusedReply | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reply = reply
+
+
+class RequestRejectedError(RejectedError):
+    """The provider will not serve this request: 400, 403, 413, 422."""
+
+    reason = "request-rejected"
+
+
+class ContentFilteredError(RejectedError):
+    """Moderation stopped the request, or the model refused to answer it."""
+
+    reason = "content-filtered"
+
+
+class GaveUpError(RejectedError):
+    """Retries or re-asks are used up; `reason` names what went wrong the last time."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class FatalError(AsyncgenError):
+    """The run stops; indices under way stay pending. `exit_status` is the process's."""
+
+    reason = "stopped"
+    exit_status = 1
+
+
+class AccessDeniedError(FatalError):
+    """The key is missing, wrong or revoked (401), or a proxy wants one (407)."""
+
+    reason = "access-denied"
+
+
+class NoMoneyError(FatalError):
+    """The balance, the key's limit or a budget is spent, or one request costs more than is left."""
+
+    reason = "no-money"
+
+
+class NotFoundError(FatalError):
+    """No such model, no endpoint left for it, or no such path (404)."""
+
+    reason = "not-found"
+
+
+class RedirectedError(FatalError):
+    """The endpoint redirects (3xx); following would hand prompt and key to another host."""
+
+    reason = "redirected"
+
+
+class SameRejectionError(FatalError):
+    """The first answers of a run were all the same rejection: the mistake is in the request, not in an index."""
+
+    reason = "same-rejection"
+
+
+class OutputError(FatalError):
+    """The output cannot be written, or was changed by someone else during the run."""
+
+    reason = "output"
+
+
+class ConfigError(FatalError):
+    """A flag, recipe, key or existing output is not usable; nothing was sent and nothing written."""
+
+    reason = "configuration"
+    exit_status = 2

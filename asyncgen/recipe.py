@@ -1,0 +1,360 @@
+"""A recipe: everything about a data set that is not code, read once together with its knowledge base.
+
+The TOML is checked against typed tables, so that a mistake is one sentence with file, key and what was
+expected. What can be wrong between the parts (a placeholder that names nothing, a dimension no prompt uses)
+is checked here too: after `load_recipe` a recipe can be used without looking back.
+"""
+
+import hashlib
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+import msgspec
+from msgspec import Meta
+
+from asyncgen.errors import ConfigError
+
+JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
+Sampling: TypeAlias = Literal["balanced", "random"]
+Charset: TypeAlias = Literal["ascii", "any"]
+LastRole: TypeAlias = Literal["assistant", "any"]
+
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+KNOWLEDGE = "knowledge"
+BUILT_IN = ("nanochat",)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Values drawn together; `weights` is None unless the recipe gives one for at least one of them."""
+
+    name: str
+    values: tuple[str, ...]
+    weights: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One axis of diversity.
+
+    A flat dimension is a single group and `grouped` is False. `pick`: how many groups give one value each to
+    a scenario, None for the ordinary one value.
+    """
+
+    name: str
+    groups: tuple[Group, ...]
+    grouped: bool = False
+    pick: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a reply must satisfy to be a conversation."""
+
+    min_messages: int = 2
+    charset: Charset = "any"
+    ends_with: LastRole = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """An extra request header: its value (it may be a secret) or the environment variable holding it."""
+
+    name: str
+    value: str | None = field(default=None, repr=False)
+    variable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe and its knowledge base, whole and checked.
+
+    `source` is what a person would call it: the built-in's name or the resolved path of its file.
+    """
+
+    name: str
+    description: str
+    source: str
+    sampling: Sampling
+    knowledge: str
+    system: str | None
+    user: str
+    request: Mapping[str, JsonValue]
+    headers: tuple[Header, ...]
+    dimensions: tuple[Dimension, ...]
+    rules: Rules
+
+    def digests(self) -> dict[str, str]:
+        """Digest of each part that shapes the data, by the name under which a difference is reported."""
+        parts: dict[str, object] = {f"dimension {each.name}": each for each in self.dimensions}
+        parts["order of dimensions"] = [each.name for each in self.dimensions]
+        parts["prompts"] = [self.system, self.user]
+        parts["rules"] = self.rules
+        parts["knowledge"] = self.knowledge
+        return {name: _digest(part) for name, part in parts.items()}
+
+
+def _digest(part: object) -> str:
+    return hashlib.blake2b(msgspec.json.encode(part), digest_size=16).hexdigest()
+
+
+class _WeightedValue(msgspec.Struct, forbid_unknown_fields=True):
+    value: str
+    weight: Annotated[float, Meta(gt=0)]
+
+
+_Values: TypeAlias = Annotated[list[str | _WeightedValue], Meta(min_length=1)]
+
+
+class _DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    groups: Annotated[dict[str, object], Meta(min_length=1)] | None = None
+    values: object = None
+    pick: Annotated[int, Meta(ge=1)] | None = None
+
+
+class _PromptTable(msgspec.Struct, forbid_unknown_fields=True):
+    user: str
+    system: str | None = None
+
+
+class _RulesTable(msgspec.Struct, forbid_unknown_fields=True):
+    min_messages: Annotated[int, Meta(ge=1)] = 2
+    charset: Charset = "any"
+    ends_with: LastRole = "assistant"
+
+
+class _EnvironmentValue(msgspec.Struct, forbid_unknown_fields=True):
+    env: Annotated[str, Meta(min_length=1)]
+
+
+class _RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    knowledge: str
+    request: dict[str, object]
+    prompt: _PromptTable
+    dimension: Annotated[list[_DimensionTable], Meta(min_length=1)]
+    description: str = ""
+    sampling: Sampling = "balanced"
+    headers: dict[str, object] = {}
+    rules: _RulesTable = msgspec.field(default_factory=_RulesTable)
+
+
+def load_recipe(source: str, *, knowledge: Path | None = None) -> Recipe:
+    """The recipe of that name (built-in) or path (a folder, or its recipe.toml).
+
+    `knowledge` replaces the recipe's own knowledge file. Raises ConfigError with file, key and what was
+    expected.
+    """
+    path = _find(source)
+    try:
+        recipe = _build(path, source, knowledge)
+        _check(recipe)
+    except _WrongRecipeError as wrong:
+        raise ConfigError(f"{path}: {wrong}") from wrong.__cause__
+    return recipe
+
+
+class _WrongRecipeError(Exception):
+    """What is wrong in a recipe, beginning with the key; `load_recipe` puts the file before it."""
+
+
+def _find(source: str) -> Path:
+    if source in BUILT_IN:
+        return Path(str(files("asyncgen") / "recipes" / source / "recipe.toml"))
+    path = Path(source)
+    try:
+        path = path / "recipe.toml" if path.is_dir() else path
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise ConfigError(f"{path}: the recipe cannot be read: {error.strerror}") from error
+    raise ConfigError(
+        f"no recipe at {path}: expected a folder with a recipe.toml, the path of one, "
+        f"or a built-in name ({', '.join(BUILT_IN)})"
+    )
+
+
+def _build(path: Path, source: str, knowledge: Path | None) -> Recipe:
+    table: _RecipeTable = _convert(_read_toml(path), _RecipeTable, "")
+    folder = path.parent
+    prompt = table.prompt
+    return Recipe(
+        name=table.name,
+        description=table.description,
+        source=source if source in BUILT_IN else str(path.resolve()),
+        sampling=table.sampling,
+        knowledge=_read_text(knowledge or folder / table.knowledge, "the knowledge base"),
+        system=None if prompt.system is None else _read_text(folder / prompt.system, "prompt.system"),
+        user=_read_text(folder / prompt.user, "prompt.user"),
+        request=_request(table.request),
+        headers=tuple(_header(name, value) for name, value in table.headers.items()),
+        dimensions=tuple(_dimension(position, each) for position, each in enumerate(table.dimension)),
+        rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
+    )
+
+
+def _read_text(path: Path, what: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: {what} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {what} is not UTF-8 (byte {error.start})") from error
+    text = _strip_blank_lines(text)
+    if not text:
+        raise ConfigError(f"{path}: {what} is empty")
+    return text
+
+
+def _strip_blank_lines(text: str) -> str:
+    lines = text.split("\n")
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    return "\n".join(lines[filled[0] : filled[-1] + 1]) if filled else ""
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise _WrongRecipeError(f"the recipe cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _WrongRecipeError(f"the recipe is not UTF-8 (byte {error.start})") from error
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
+        raise _WrongRecipeError(f"not valid TOML: {error}") from error
+
+
+def _convert(value: object, shape: Any, key: str) -> Any:
+    """The value as that shape; `key` is where in the recipe it stands, empty for the whole."""
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise _WrongRecipeError(_explain(str(error), key)) from None
+
+
+_WORDS = {"array": "a list", "object": "a table", "str": "text", "int": "a whole number", "float": "a number"}
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "": _RecipeTable,
+    "prompt": _PromptTable,
+    "rules": _RulesTable,
+    r"headers\..*": _EnvironmentValue,
+    r"dimension\[\d+\]": _DimensionTable,
+    r"(?s)dimension\[\d+\]\..*": _WeightedValue,
+}
+_CHOICES = {"sampling": Sampling, "charset": Charset, "ends_with": LastRole}
+
+
+def _explain(message: str, above: str) -> str:
+    """`key: what was expected`, from "Expected `int`, got `str` - at `$.rules.min_messages`"."""
+    what, _, where = message.partition(" - at `$")
+    key = (above + where.rstrip("`")).removeprefix(".")
+    if field_name := re.fullmatch(r"Object contains unknown field `(.*)`", what):
+        return f"{_join(key, field_name[1])}: unknown key, expected one of {', '.join(_known_keys(key))}"
+    if field_name := re.fullmatch(r"Object missing required field `(.*)`", what):
+        return f"{_join(key, field_name[1])}: missing, but required"
+    if got := re.fullmatch(r"Invalid enum value (.*)", what):
+        choices = get_args(_CHOICES[key.rpartition(".")[2]])
+        return f"{key}: expected {' or '.join(map(repr, choices))}, got {got[1]}"
+    what = re.sub(r"`([^`]*)`", lambda kinds: _in_words(kinds[1]), what)
+    return f"{key}: {what[:1].lower()}{what[1:]}"
+
+
+def _in_words(kinds: str) -> str:
+    return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _known_keys(key: str) -> tuple[str, ...]:
+    return next(table for where, table in _TABLES.items() if re.fullmatch(where, key)).__struct_fields__
+
+
+def _request(table: dict[str, object]) -> dict[str, JsonValue]:
+    try:
+        request: dict[str, JsonValue] = msgspec.json.decode(msgspec.json.encode(table))
+    except TypeError as error:
+        raise _WrongRecipeError(f"request: only JSON values can be sent: {error}") from None
+    if request != table:
+        raise _WrongRecipeError("request: only JSON values can be sent, no dates, times, nan or inf")
+    if not isinstance(request.get("model"), str) or not request["model"]:
+        raise _WrongRecipeError("request.model: expected the model's name")
+    for reserved in ("messages", "stream"):
+        if reserved in request:
+            raise _WrongRecipeError(f"request.{reserved}: asyncgen sets this one itself, remove it")
+    return request
+
+
+def _header(name: str, value: object) -> Header:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise _WrongRecipeError(f"headers: expected a header's name, got {name!r}")
+    given: str | _EnvironmentValue = _convert(value, str | _EnvironmentValue, f"headers.{name}")
+    if isinstance(given, _EnvironmentValue):
+        return Header(name, variable=given.env)
+    if not given.isprintable():
+        raise _WrongRecipeError(f"headers.{name}: expected one printable line")
+    return Header(name, value=given)
+
+
+def _dimension(position: int, table: _DimensionTable) -> Dimension:
+    key = f"dimension[{position}]"
+    if not PLACEHOLDER.fullmatch("{" + table.name + "}"):
+        raise _WrongRecipeError(f"{key}.name: expected letters, digits and _, got {table.name!r}")
+    if table.name == KNOWLEDGE:
+        raise _WrongRecipeError(f"{key}.name: expected another name, {{{KNOWLEDGE}}} is the knowledge base")
+    if (table.groups is None) == (table.values is None):
+        raise _WrongRecipeError(f"{key}: expected either groups or values in dimension {table.name!r}")
+    if table.groups is not None:
+        groups = (_group(f"{key}.groups.{name}", name, values) for name, values in table.groups.items())
+        return Dimension(table.name, tuple(groups), grouped=True, pick=table.pick)
+    if table.pick is not None:
+        raise _WrongRecipeError(f"{key}.pick: expected groups to pick from, got values")
+    return Dimension(table.name, (_group(f"{key}.values", "", table.values),))
+
+
+def _group(key: str, name: str, table: object) -> Group:
+    given: list[str | _WeightedValue] = _convert(table, _Values, key)
+    values = tuple(each if isinstance(each, str) else each.value for each in given)
+    seen: set[str] = set()
+    for position, value in enumerate(values):
+        if not value.strip():
+            raise _WrongRecipeError(f"{key}[{position}]: expected text, got a blank value")
+        if value in seen:
+            raise _WrongRecipeError(f"{key}[{position}]: {value!r} is there twice, expected a weight instead")
+        seen.add(value)
+    if all(isinstance(each, str) for each in given):
+        return Group(name, values)
+    weights = tuple(1.0 if isinstance(each, str) else each.weight for each in given)
+    if not math.isfinite(sum(weights)):
+        raise _WrongRecipeError(f"{key}: expected weights with a finite sum")
+    return Group(name, values, weights)
+
+
+def _check(recipe: Recipe) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", recipe.name):
+        raise _WrongRecipeError(
+            f"name: expected up to 80 letters, digits, dots and dashes (it names files), got {recipe.name!r}"
+        )
+    names = [each.name for each in recipe.dimensions]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise _WrongRecipeError(f"dimension[{position}].name: expected a new name, {name!r} is there twice")
+    known = [KNOWLEDGE, *names]
+    for key, prompt in (("prompt.system", recipe.system or ""), ("prompt.user", recipe.user)):
+        if unknown := _placeholders(set(PLACEHOLDER.findall(prompt)).difference(known)):
+            raise _WrongRecipeError(f"{key}: unknown placeholder {unknown}, expected one of {_placeholders(known)}")
+    if unused := _placeholders(set(names).difference(PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}"))):
+        raise _WrongRecipeError(
+            f"dimension: no prompt uses {unused}, expected each one in prompt.system or prompt.user"
+        )
+
+
+def _placeholders(names: Iterable[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in sorted(names))

@@ -1,0 +1,23 @@
+"""Every test starts without keys, without a proxy and in an empty folder of its own."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+VARIABLES = (
+    *("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+)
+
+# Machines are noisy: an example that is slow once has found no fault.
+settings.register_profile("asyncgen", deadline=None)
+settings.load_profile("asyncgen")
+
+
+@pytest.fixture(autouse=True)
+def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
