@@ -12,9 +12,7 @@ SYSTEM = "Facts:\n{knowledge}"
 USER = "Topic: {topic}\nPersona: {persona}"
 
 
-def make_recipe(
-    *, system: str | None = SYSTEM, user: str = USER, knowledge: str = "Bread is baked."
-) -> Recipe:
+def make_recipe(*, system: str | None = SYSTEM, user: str = USER, knowledge: str = "Bread is baked.") -> Recipe:
     return Recipe(
         name="bread",
         description="",
@@ -43,9 +41,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
-settings_maps = st.dictionaries(
-    texts.filter(lambda key: key not in {"messages", "stream", "seed"}), json_values
-)
+settings_maps = st.dictionaries(texts.filter(lambda key: key not in {"messages", "stream", "seed"}), json_values)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +150,7 @@ def test_settings_may_not_turn_streaming_on() -> None:
 @given(one=texts, other=texts)
 def test_payloads_share_all_bytes_up_to_the_user_message(one: str, other: str) -> None:
     encoder = PayloadEncoder(make_recipe(), {**SETTINGS, "seed": 1})
-    payloads = [
-        encoder.encode({"topic": topic, "persona": "p"}, repeat=i) for i, topic in enumerate((one, other))
-    ]
+    payloads = [encoder.encode({"topic": topic, "persona": "p"}, repeat=i) for i, topic in enumerate((one, other))]
     constant = payloads[0].index(b'{"role":"user"')
     assert payloads[0][:constant] == payloads[1][:constant]
     assert b'Facts:\\nBread is baked."},' in payloads[0][:constant]

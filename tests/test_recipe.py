@@ -136,9 +136,7 @@ def test_what_is_not_given_has_a_default(smallest: Path) -> None:
     assert recipe.dimensions == (Dimension("topic", (Group("", ("rye", "wheat")),)),)
 
 
-def test_a_folder_and_the_path_of_its_file_are_the_same_recipe(
-    smallest: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_and_the_path_of_its_file_are_the_same_recipe(smallest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     by_folder = load_recipe(str(smallest))
     assert load_recipe(str(smallest / "recipe.toml")) == by_folder
     monkeypatch.chdir(smallest)
@@ -320,9 +318,7 @@ def test_a_mistake_is_one_sentence_with_key_and_expectation(
         ("[[dimension]]", "[dimension]", "dimension: expected a list, got a table"),
     ],
 )
-def test_a_flat_dimension_is_checked_like_a_grouped_one(
-    write: Write, before: str, after: str, complaint: str
-) -> None:
+def test_a_flat_dimension_is_checked_like_a_grouped_one(write: Write, before: str, after: str, complaint: str) -> None:
     assert before in SMALLEST
     assert explain(write(SMALLEST.replace(before, after), user="{topic}")).startswith(complaint)
 
@@ -336,8 +332,7 @@ def test_a_recipe_without_dimensions_is_refused(write: Write) -> None:
 def test_every_unknown_placeholder_is_named_with_its_prompt(write: Write) -> None:
     said = explain(write(WHOLE, system="{knowlege} and {Topic} or {topic}"))
     assert said == (
-        "prompt.system: unknown placeholder {Topic}, {knowlege}, "
-        "expected one of {knowledge}, {opener}, {topic}"
+        "prompt.system: unknown placeholder {Topic}, {knowlege}, expected one of {knowledge}, {opener}, {topic}"
     )
 
 
@@ -394,9 +389,7 @@ def test_a_recipe_that_is_not_there_is_told_what_can_be_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        ConfigError, match=r"no recipe at .*built-in name \(nanochat\)|the recipe cannot be read"
-    ):
+    with pytest.raises(ConfigError, match=r"no recipe at .*built-in name \(nanochat\)|the recipe cannot be read"):
         load_recipe(source)
 
 
@@ -556,9 +549,7 @@ def test_at_least_97_percent_of_the_built_in_prompt_come_first_and_never_vary(na
 def test_the_longest_built_in_scenario_keeps_the_97_percent_too(nanochat: Recipe) -> None:
     def longest(dimension: Dimension) -> str:
         by_group = sorted((max(group.values, key=len) for group in dimension.groups), key=len, reverse=True)
-        return (
-            "\n".join(f"- {value}" for value in by_group[: dimension.pick]) if dimension.pick else by_group[0]
-        )
+        return "\n".join(f"- {value}" for value in by_group[: dimension.pick]) if dimension.pick else by_group[0]
 
     scenario = {each.name: longest(each) for each in nanochat.dimensions}
     prompts = [prompt_bytes(nanochat, scenario), prompt_bytes(nanochat, dict.fromkeys(scenario, ""))]

@@ -1,0 +1,60 @@
+# Each target makes the virtual environment and installs what it needs, when that is missing or older than
+# pyproject.toml. Nothing but Python 3.11+ and make has to be there.
+
+PYTHON ?= python3
+VENV := .venv
+RUN_READY := $(VENV)/.ready-to-run
+DEV_READY := $(VENV)/.ready-to-develop
+
+N ?= 1000
+GENERATE_FLAGS = --num $(N) \
+	$(if $(CONCURRENCY),--concurrency $(CONCURRENCY)) \
+	$(if $(OUT),--output $(OUT)) \
+	$(if $(MODEL),--model $(MODEL)) \
+	$(if $(RECIPE),--recipe $(RECIPE)) \
+	$(if $(KNOWLEDGE),--knowledge $(KNOWLEDGE)) \
+	$(if $(PROVIDER),--provider $(PROVIDER)) \
+	$(ARGS)
+
+.PHONY: help generate test lint types check clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
+	@echo "make test               run the tests"
+	@echo "make check              lint, types, tests"
+	@echo "make clean              remove the virtual environment and caches; data/ stays"
+
+# The command that goes on after a stop is this very line, so the program is told what was typed.
+generate: export ASYNCGEN_COMMAND = make generate $(MAKEOVERRIDES)
+generate: $(RUN_READY)
+	@exec $(VENV)/bin/python -m asyncgen generate $(GENERATE_FLAGS)
+
+test: $(DEV_READY)
+	$(VENV)/bin/python -m pytest
+
+lint: $(DEV_READY)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+types: $(DEV_READY)
+	$(VENV)/bin/mypy
+
+check: lint types test
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "asyncgen needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_READY): pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(DEV_READY): $(RUN_READY)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@

@@ -1,0 +1,239 @@
+"""argv to exit status: the flags, the commands, and the one place where an error becomes a line on stderr.
+
+Commands import what they need when they are chosen, so that --help does not wait for an HTTP client.
+"""
+
+import argparse
+import io
+import logging
+import math
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from asyncgen import __version__
+from asyncgen.endpoint import PROVIDERS
+from asyncgen.errors import AsyncgenError, ConfigError, FatalError
+
+INTERRUPTED = 130
+USAGE = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; the whole usage would bury it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 stopped, 2 usage, 3 some failed, 130 interrupted."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a Latin-1 terminal shows "?" where it has no character
+    flags = build_parser().parse_args(argv)
+    try:
+        status: int = flags.run(flags, shlex.join(["asyncgen", *argv]))
+    except AsyncgenError as error:
+        if getattr(flags, "debug", False):
+            traceback.print_exception(error)
+        _say_error(str(error))
+        return error.exit_status if isinstance(error, FatalError) else 1
+    except KeyboardInterrupt:
+        _say_error("interrupted before anything was sent")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our stdout has gone; close it here, or the interpreter complains at exit.
+        sys.stdout = None
+        return 1
+    return status
+
+
+def script() -> NoReturn:
+    raise SystemExit(main())
+
+
+def _say_error(message: str) -> None:
+    printable = "".join(character if character.isprintable() else "?" for character in message)
+    print(f"asyncgen: {printable}", file=sys.stderr)  # noqa: T201
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="asyncgen", description="Turn a knowledge base and a recipe into chat conversations.")
+    parser.add_argument("--version", action="version", version=f"asyncgen {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_generate(_add_command(commands, "generate", "make conversations, going on where an earlier run stopped"))
+    _add_plan(_add_command(commands, "plan", "show what a run would send and cover; spends nothing"))
+    _add_status(_add_command(commands, "status", "show what is in an output; reads only"))
+    _add_serve(_add_command(commands, "serve", "run the offline engine as a server on loopback"))
+    return parser
+
+
+def _add_command(commands: "argparse._SubParsersAction[_Parser]", name: str, purpose: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    _add_request_flags(parser)
+    add = parser.add_argument
+    add("--output", "-o", type=Path, metavar="FILE", help="where the lines go (default: data/RECIPE.jsonl)")
+    add(
+        "--timeout", type=_seconds, default=300.0, metavar="S", help="seconds an answer may take (default: %(default)g)"
+    )
+    add("--retries", type=_whole(0), default=8, metavar="N", help="retries of a call that fails (default: %(default)s)")
+    add(
+        "--reasks", type=_whole(0), default=3, metavar="N", help="further asks after a bad reply (default: %(default)s)"
+    )
+    add(
+        "--grace",
+        type=_seconds_or_none,
+        default=30.0,
+        metavar="S",
+        help="seconds that calls under way get after the first Ctrl-C (default: %(default)g)",
+    )
+    add("--save-metadata", action="store_true", help="write objects with messages and metadata (default: arrays)")
+    add("--append", action="store_true", help="keep lines that were not made here (default: refuse them)")
+    add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
+    add("--allow-changed", action="store_true", help="go on with a changed recipe or model (default: refuse)")
+    add("--show", action="store_true", help="print the conversations made (default: only write them)")
+    add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add("--quiet", action="store_true", help="show no progress (default: show it)")
+    add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+    parser.set_defaults(run=_generate)
+
+
+def _add_request_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--num", "-n", type=_whole(1), default=1000, metavar="N", help="conversations in all (default: %(default)s)")
+    add(
+        *("--concurrency", "--workers", "-c"),
+        type=_whole(1),
+        default=64,
+        metavar="N",
+        help="requests in flight at most (default: %(default)s)",
+    )
+    add(
+        "--recipe",
+        default="nanochat",
+        metavar="PATH",
+        help="a recipe's folder, or a built-in one (default: %(default)s)",
+    )
+    add("--knowledge", type=Path, metavar="FILE", help="the knowledge base (default: the recipe's)")
+    add("--seed", type=int, metavar="N", help="another draw of scenarios (default: none)")
+    add(
+        "--provider",
+        choices=tuple(PROVIDERS),
+        metavar="NAME",
+        help=f"one of {', '.join(PROVIDERS)} (default: openrouter when its key is set, otherwise offline)",
+    )
+    add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")
+    add("--model", metavar="NAME", help="the model (default: the recipe's)")
+    add("--temperature", type=_temperature, metavar="T", help="the sampling temperature (default: the recipe's)")
+    add(
+        "--param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another request setting: dotted keys, JSON values, null removes it; may be repeated (default: none)",
+    )
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    _add_request_flags(parser)
+    parser.add_argument("--requests", type=Path, metavar="FILE", help="write what would be sent (default: do not)")
+    parser.add_argument("--index", type=_whole(0), metavar="I", help="show one request in full (default: a summary)")
+    parser.set_defaults(run=_plan)
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="an output of generate")
+    parser.add_argument("--json", action="store_true", help="print one JSON object (default: a table)")
+    parser.set_defaults(run=_status)
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    from asyncgen.offline.command import add_serve_arguments
+
+    add_serve_arguments(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _generate(flags: argparse.Namespace, command: str) -> int:
+    from asyncgen.config import read_environment, read_generate_config
+    from asyncgen.run import generate
+
+    config = read_generate_config(flags, read_environment(), command)
+    _start_logging(config.log, debug=config.debug)
+    return generate(config)
+
+
+def _plan(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.config import read_environment, read_request_config
+    from asyncgen.plan import plan
+
+    return plan(read_request_config(flags, read_environment()), requests=flags.requests, index=flags.index)
+
+
+def _status(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.status import status
+
+    return status(flags.output, as_json=flags.json)
+
+
+def _serve(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.offline.command import serve
+
+    return serve(flags)
+
+
+def _start_logging(path: Path | None, *, debug: bool) -> None:
+    logger = logging.getLogger("asyncgen")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    if path is None:
+        logger.addHandler(logging.NullHandler())
+        return
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--log: {path} cannot be opened: {error.strerror}") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+
+
+def _whole(minimum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = minimum - 1
+        if number < minimum:
+            raise argparse.ArgumentTypeError(f"expected a whole number of {minimum} or more, got {text!r}")
+        return number
+
+    return parse
+
+
+def _number(text: str, *, above: float, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not above <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected {what}, got {text!r}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    return _number(text, above=0.001, what="seconds above 0")
+
+
+def _seconds_or_none(text: str) -> float:
+    return _number(text, above=0, what="seconds, 0 or more")
+
+
+def _temperature(text: str) -> float:
+    return _number(text, above=0, what="a temperature, 0 or more")

@@ -1,0 +1,165 @@
+"""What a run was asked to do: flags, then the environment, then `.env`, then defaults, read once into frozen values.
+
+Nothing else reads the environment or the argument namespace. `.env` is looked up from the working directory upwards
+and read without changing the environment, so that keys reach no child process by accident.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dotenv import dotenv_values, find_dotenv
+
+from asyncgen.endpoint import CUSTOM_KEY, OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
+from asyncgen.errors import ConfigError
+from asyncgen.recipe import JsonValue, Recipe, load_recipe
+from asyncgen.settings import Override, parse_param, request_settings
+
+# With the blank before it, which under make is quoted by a backslash.
+_OVERWRITE = re.compile(r"""(?:\\?\s|(?<=[='"]))--overwrite(?=\\?\s|['"]|$)""")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestConfig:
+    """What is sent, and about what: shared by the commands that draw scenarios."""
+
+    recipe: Recipe
+    endpoint: Endpoint
+    settings: Mapping[str, JsonValue]
+    seed: int | None
+    num: int
+    concurrency: int
+
+    @property
+    def model(self) -> str:
+        return str(self.settings["model"])
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateConfig:
+    """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop."""
+
+    request: RequestConfig
+    output: Path
+    timeout: float
+    retries: int
+    reasks: int
+    grace: float
+    save_metadata: bool
+    append: bool
+    overwrite: bool
+    allow_changed: bool
+    show: bool
+    log: Path | None
+    quiet: bool
+    debug: bool
+    continue_command: str
+    notices: Sequence[str]
+
+
+def read_environment() -> dict[str, str]:
+    """The environment over `.env`. Raises ConfigError when `.env` cannot be read."""
+    from_file: Mapping[str, str | None] = {}
+    path, problem = "", None
+    try:
+        path = find_dotenv(usecwd=True)
+        if path:
+            from_file = dotenv_values(path, encoding="utf-8-sig")
+    except OSError as error:
+        problem = error.strerror
+    except UnicodeDecodeError:
+        problem = "not UTF-8"
+    if problem:  # raised out here because a decoding error carries the whole file, keys and all
+        raise ConfigError(f"{path or '.env'}: cannot be read: {problem}")
+    return {name: value for name, value in (*from_file.items(), *os.environ.items()) if value and value.strip()}
+
+
+def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, str], command: str) -> GenerateConfig:
+    """Raises ConfigError for flags, recipe, key or address that cannot be used. `command`: the line as typed."""
+    if flags.append and flags.overwrite:
+        raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
+    request = read_request_config(flags, environment)
+    endpoint = request.endpoint
+    if endpoint.is_offline and flags.provider is None and flags.model is not None:
+        raise ConfigError(
+            f"--model {flags.model}: no key is set, and the offline engine is no model. "
+            f"{_how_to_get_a_model(environment)}"
+        )
+    return GenerateConfig(
+        request=request,
+        output=flags.output or default_output(request),
+        timeout=flags.timeout,
+        retries=flags.retries,
+        reasks=flags.reasks,
+        grace=flags.grace,
+        save_metadata=flags.save_metadata,
+        append=flags.append,
+        overwrite=flags.overwrite,
+        allow_changed=flags.allow_changed,
+        show=flags.show,
+        log=flags.log,
+        quiet=flags.quiet,
+        debug=flags.debug,
+        # Going on must not set aside what there is to go on with.
+        continue_command=_OVERWRITE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
+        notices=_notices(flags, endpoint, environment),
+    )
+
+
+def read_request_config(flags: argparse.Namespace, environment: Mapping[str, str]) -> RequestConfig:
+    """The part of the flags that `generate` and `plan` share. Raises ConfigError."""
+    recipe = load_recipe(flags.recipe, knowledge=flags.knowledge)
+    endpoint = resolve_endpoint(flags.provider, flags.base_url, environment)
+    if not endpoint.is_offline:  # which needs no key, so that a run without any is whole
+        endpoint = replace(endpoint, headers=read_headers(recipe.headers, endpoint.base_url, environment))
+    overrides: list[Override] = [parse_param(text) for text in flags.param]
+    if flags.temperature is not None:
+        overrides.append(Override(("temperature",), flags.temperature))
+    if flags.model is not None:
+        overrides.append(Override(("model",), flags.model))
+    return RequestConfig(
+        recipe=recipe,
+        endpoint=endpoint,
+        settings=request_settings(recipe.request, endpoint.provider.fields, overrides),
+        seed=flags.seed,
+        num=flags.num,
+        concurrency=flags.concurrency,
+    )
+
+
+def default_output(request: RequestConfig) -> Path:
+    """Quotations and a model's writing never share a file, so they differ in name."""
+    suffix = ".offline.jsonl" if request.endpoint.is_offline else ".jsonl"
+    return Path("data") / f"{request.recipe.name}{suffix}"
+
+
+def _notices(flags: argparse.Namespace, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
+    if not endpoint.is_offline:
+        return _exposed_env_file() if endpoint.key or endpoint.headers else []
+    if flags.provider == OFFLINE:
+        return []
+    notice = (
+        "NO KEY, OFFLINE ENGINE: no OPENROUTER_API_KEY is set, so the built-in offline engine answers. It quotes the "
+        "knowledge base; it is not a model and costs nothing."
+    )
+    return [f"{notice} {_how_to_get_a_model(environment)}"]
+
+
+def _exposed_env_file() -> list[str]:
+    path = find_dotenv(usecwd=True)
+    if not path or not Path(path).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return []
+    return [f"{path} holds keys and can be read by other users of this machine: chmod 600 {shlex.quote(path)}"]
+
+
+def _how_to_get_a_model(environment: Mapping[str, str]) -> str:
+    if other := other_key(environment):
+        return f"{other.key_variable} is set: --provider {other.name} uses it."
+    if environment.get(CUSTOM_KEY):
+        return f"{CUSTOM_KEY} is set: --base-url URL uses it."
+    return "For a model, put OPENROUTER_API_KEY=... into the environment or .env, or name a --provider or --base-url."

@@ -1,0 +1,51 @@
+"""What a run has done so far, in plain numbers: written by the pipeline, read by the display a few times a second."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from asyncgen.errors import Usage
+
+
+@dataclass(slots=True)
+class Counts:
+    """`num`: conversations asked for. `already`: of these, done by earlier runs. The rest is about this run.
+
+    `written`: lines on disk. `failed`: by reason. `retries`: by cause. `reasked`: bad replies, by reason. `lost`: calls
+    that may have been billed without an answer. `waiting`: indices between two attempts. `cost` is in US dollars,
+    None until a provider reports one. `scenario`: the latest one drawn. `notice`: what holds the run up, if anything.
+    """
+
+    num: int
+    already: int = 0
+    written: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    abandoned: int = 0
+    in_flight: int = 0
+    waiting: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+    reasked: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Decimal | None = None
+    scenario: Mapping[str, str] = field(default_factory=dict)
+    notice: str | None = None
+
+    def add_usage(self, usage: Usage) -> None:
+        self.prompt_tokens += usage.prompt_tokens or 0
+        self.cached_tokens += usage.cached_tokens or 0
+        self.completion_tokens += usage.completion_tokens or 0
+        if usage.cost is not None:
+            self.cost = (self.cost or Decimal(0)) + Decimal(usage.cost)
+
+    @property
+    def done(self) -> int:
+        return self.already + self.written
+
+    @property
+    def pending(self) -> int:
+        """Neither written nor failed; what a later run would make besides trying the failed ones again."""
+        return self.num - self.done - self.failed.total()

@@ -1,0 +1,193 @@
+"""Where requests go: provider presets, addresses, and which key may be sent to which host.
+
+Pure and without a socket, so that every refusal about keys and addresses is a table in a test. A preset's key belongs
+to the preset's host and is sent to no other, whatever flags and recipe say. ASYNCGEN_API_KEY belongs to the address
+that --base-url names.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from asyncgen.errors import ConfigError
+from asyncgen.recipe import Header, JsonValue
+
+CUSTOM_KEY = "ASYNCGEN_API_KEY"
+OFFLINE = "offline"
+CUSTOM = "custom"
+_AUTHORITY = re.compile(r"(?:[\w.-]+|\[[\w.:%]+\])(?::[0-9]+)?")
+
+
+class Secret:
+    """A key that shows itself in no repr, format, pickle or traceback; `reveal` is for the header alone."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What is particular to a provider.
+
+    `key_variable`: the environment variable of its key, None where it takes none. `fields`: optional request fields
+    it understands, merged under the recipe's. `session`: whether `session_id` keeps calls on one cache.
+    """
+
+    name: str
+    base_url: str
+    key_variable: str | None = None
+    fields: Mapping[str, JsonValue] = field(default_factory=dict)
+    session: bool = False
+
+
+PROVIDERS = {
+    each.name: each
+    for each in (
+        Provider(
+            "openrouter",
+            "https://openrouter.ai/api/v1",
+            "OPENROUTER_API_KEY",
+            # Without it a route that ignores response_format may be chosen.
+            fields={"provider": {"require_parameters": True}},
+            session=True,
+        ),
+        Provider("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+        Provider("ollama", "http://127.0.0.1:11434/v1"),
+        Provider("vllm", "http://127.0.0.1:8000/v1"),
+        Provider("llamacpp", "http://127.0.0.1:8080/v1"),
+        Provider(OFFLINE, ""),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A provider at an address, with the key and the headers that go there."""
+
+    provider: Provider
+    base_url: str
+    key: Secret | None = None
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        return _host(self.base_url)
+
+    @property
+    def is_offline(self) -> bool:
+        return self.provider.name == OFFLINE
+
+
+def resolve_endpoint(provider: str | None, base_url: str | None, environment: Mapping[str, str]) -> Endpoint:
+    """The endpoint that flags and environment name; the offline engine's has no address yet.
+
+    Neither given: OpenRouter when its key is set, otherwise the offline engine. Raises ConfigError for an address
+    or key that cannot be used.
+    """
+    if provider is None and base_url is None:
+        provider = "openrouter" if environment.get("OPENROUTER_API_KEY") else OFFLINE
+    if provider == OFFLINE:
+        if base_url is not None:
+            raise ConfigError("--base-url: the offline engine starts its own server; drop --provider offline to use it")
+        return Endpoint(PROVIDERS[OFFLINE], "")
+    preset = PROVIDERS[provider] if provider is not None else Provider(CUSTOM, "", CUSTOM_KEY)
+    address = check_base_url(base_url if base_url is not None else preset.base_url)
+    if preset.key_variable and _host(address) == _host(preset.base_url):
+        key = read_key(preset.key_variable, environment, address)
+        if key is None:
+            raise ConfigError(
+                f"--provider {preset.name} needs a key: set {preset.key_variable} in the environment or in .env"
+            )
+    else:
+        key = read_key(CUSTOM_KEY, environment, address) if base_url is not None else None
+    return Endpoint(preset, address, key)
+
+
+def other_key(environment: Mapping[str, str]) -> Provider | None:
+    """The first preset whose key is set: what a run without a provider may have meant."""
+    return next((each for each in PROVIDERS.values() if each.key_variable and environment.get(each.key_variable)), None)
+
+
+def read_headers(headers: Iterable[Header], base_url: str, environment: Mapping[str, str]) -> dict[str, Secret]:
+    """A recipe's headers, ready to be sent to that address. Raises ConfigError."""
+    return {header.name: _read_header(header, base_url, environment) for header in headers}
+
+
+def _read_header(header: Header, base_url: str, environment: Mapping[str, str]) -> Secret:
+    if header.variable is None:
+        return Secret(header.value or "")
+    secret = _read_secret(header.variable, environment, base_url)
+    if secret is None:
+        raise ConfigError(f"the recipe's header {header.name}: {header.variable} is not set")
+    if not secret.reveal().isprintable():
+        raise ConfigError(f"{header.variable}: a header is one printable line; this one has another character in it")
+    return secret
+
+
+def read_key(variable: str, environment: Mapping[str, str], base_url: str) -> Secret | None:
+    """The key of that variable, None when unset or empty; ConfigError, without showing it, when it is no key."""
+    key = _read_secret(variable, environment, base_url)
+    if key is not None and not re.fullmatch("[!-~]+", key.reveal()):
+        raise ConfigError(
+            f"{variable}: a key is one word of plain ASCII; this one has a blank or another character in it"
+        )
+    return key
+
+
+def _read_secret(variable: str, environment: Mapping[str, str], base_url: str) -> Secret | None:
+    value = environment.get(variable, "").strip()
+    if not value:
+        return None
+    host = _host(base_url)
+    owner = next((_host(each.base_url) for each in PROVIDERS.values() if each.key_variable == variable), host)
+    if host != owner:
+        raise ConfigError(f"{variable} belongs to {owner} and is not sent to {host}")
+    if base_url.startswith("http:") and not is_loopback(host):
+        raise ConfigError(f"--base-url: {variable} would go over plain http to {host}; use https")
+    return Secret(value)
+
+
+def check_base_url(base_url: str) -> str:
+    """The address without a trailing slash; ConfigError when requests cannot or should not be sent there.
+
+    What cannot be used is not quoted: it may hold a password.
+    """
+    try:
+        parts = urlsplit(base_url)
+        _ = parts.port, (parts.hostname or "").encode("idna")  # each raises for what cannot be one
+    except ValueError:
+        parts = urlsplit("")
+    if "@" in parts.netloc:
+        raise ConfigError(f"--base-url: leave user and password out of the URL; the key goes into {CUSTOM_KEY}")
+    if parts.scheme not in ("http", "https") or not _AUTHORITY.fullmatch(parts.netloc):
+        raise ConfigError("--base-url: expected an address like https://host/v1 or http://127.0.0.1:8000/v1")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"--base-url: leave out what begins with ? or #; a key goes into {CUSTOM_KEY}")
+    path = parts.path.rstrip("/")
+    if path.endswith("/chat/completions"):
+        raise ConfigError("--base-url: leave /chat/completions out, it is added to every request")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

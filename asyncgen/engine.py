@@ -1,0 +1,56 @@
+"""Starts the offline engine as a process of its own, for as long as a run lasts.
+
+It gets a session of its own, so that the terminal's Ctrl-C drains the run instead of killing its far end. What ends it
+is its standard input: the pipe closes however this process ends, by return, by signal or by kill -9.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+
+from asyncgen.errors import FatalError
+
+START_TIMEOUT = 30.0
+END_TIMEOUT = 5.0
+
+
+@contextlib.asynccontextmanager
+async def offline_engine() -> AsyncIterator[str]:
+    """The engine's base URL. Raises FatalError when it does not start."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # without it a user's own json.py in the working directory would be imported
+        *("-m", "asyncgen.offline", "--exit-with-stdin"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield await _read_url(process)
+    finally:
+        await _end(process)
+
+
+async def _read_url(process: asyncio.subprocess.Process) -> str:
+    if process.stdout is None:
+        raise RuntimeError("started without a pipe")
+    try:
+        async with asyncio.timeout(START_TIMEOUT):
+            url = (await process.stdout.readline()).decode().strip()
+    except TimeoutError:
+        url = ""
+    if not url:
+        raise FatalError("the offline engine did not start; `asyncgen serve` shows why")
+    return url
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(END_TIMEOUT):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

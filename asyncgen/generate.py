@@ -1,0 +1,184 @@
+"""One index, from draw to encoded record: the story of a conversation, read top to bottom.
+
+A reply that cannot be used is on disk before its index is asked again, so that what was paid for can be looked at
+whatever happens next. A call that was sent and never answered is noted as lost: nobody knows whether it is billed.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from asyncgen.classify import Completion
+from asyncgen.conversation import Conversation, digest_conversation, encode_line, parse_conversation
+from asyncgen.counts import Counts
+from asyncgen.errors import BadReplyError, GaveUpError, RejectedError, TransientError, UnusedReply
+from asyncgen.journal import Done, Failed, Lost, Rejected, encode_entry, usage_fields
+from asyncgen.limiter import Limiter
+from asyncgen.output import Record, Reject, encode_reject
+from asyncgen.prompt import PayloadEncoder
+from asyncgen.recipe import Rules
+from asyncgen.retry import RetryPolicy, call_with_retries
+from asyncgen.scenario import Scenarios
+from asyncgen.stop import StopRequestedError
+
+METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
+
+
+class Completer(Protocol):
+    """Sends one request body; `provider.Client` is the real one."""
+
+    async def complete(self, payload: bytes) -> Completion: ...
+
+
+class Keeper(Protocol):
+    """What is needed of `output.Writer` on the way to a record."""
+
+    async def put_synced(self, record: Record) -> None: ...
+    def put_nowait(self, record: Record) -> None: ...
+
+
+@dataclass(slots=True)
+class _Work:
+    """An index under way. `sent`: requests that have left for it, whatever became of them."""
+
+    index: int
+    scenario: Mapping[str, str]
+    ask: int = 1
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    completion: Completion
+    conversation: Conversation
+    seconds: float
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """Makes conversations. `reasks`: how often an index is asked again after a bad reply."""
+
+    scenarios: Scenarios
+    encoder: PayloadEncoder
+    rules: Rules
+    client: Completer
+    limiter: Limiter
+    retries: RetryPolicy
+    writer: Keeper
+    counts: Counts
+    model: str
+    reasks: int
+    save_metadata: bool
+
+    async def generate_conversation(self, index: int) -> Record:
+        """The record of a whole conversation. Raises RejectedError, FatalError or StopRequestedError."""
+        work = _Work(index, self.scenarios.draw(index))
+        self.counts.scenario = work.scenario
+        while True:
+            try:
+                answer = await call_with_retries(lambda: self._attempt(work), self.retries)
+            except BadReplyError as error:
+                self.counts.reasked[error.reason] += 1
+                if work.ask > self.reasks:
+                    raise GaveUpError(error.reason, f"asked {work.ask} times, the last reply: {error}") from error
+                if self.retries.stop.is_set():
+                    raise StopRequestedError from error
+                work.ask += 1
+            else:
+                return self._record(work, answer)
+
+    async def _attempt(self, work: _Work) -> _Answer:
+        try:
+            async with self.limiter.place(again=work.sent > 0):
+                return await self._send(work)
+        except (TransientError, BadReplyError, RejectedError) as error:
+            if error.reply is not None:
+                await self._keep(work, error.reason, error.reply)
+            raise
+
+    async def _send(self, work: _Work) -> _Answer:
+        if self.retries.stop.is_set():
+            raise StopRequestedError
+        payload = self.encoder.encode(work.scenario, repeat=work.sent)
+        work.sent += 1
+        in_flight, started = self.limiter.in_flight, time.monotonic()
+        self.counts.in_flight += 1
+        try:
+            completion = await self.client.complete(payload)
+        except asyncio.CancelledError:
+            self._note_lost(work, "cancelled")
+            raise
+        except TransientError as error:
+            if error.maybe_billed and error.reply is None:  # a reply that did arrive is kept, not lost
+                self._note_lost(work, error.reason)
+            raise
+        finally:
+            self.counts.in_flight -= 1
+        seconds = time.monotonic() - started
+        return _Answer(completion, self._parse(completion), seconds, in_flight)
+
+    def _parse(self, completion: Completion) -> Conversation:
+        try:
+            return parse_conversation(completion.text, self.rules, finish_reason=completion.finish_reason)
+        except BadReplyError as error:
+            error.reply = UnusedReply(completion.text, completion.usage, completion.request_id)
+            raise
+
+    async def _keep(self, work: _Work, reason: str, reply: UnusedReply) -> None:
+        self.counts.add_usage(reply.usage)
+        entry = Rejected(
+            index=work.index,
+            ask=work.ask,
+            reason=reason,
+            request_id=reply.request_id,
+            time=_now(),
+            **usage_fields(reply.usage),
+        )
+        reject = encode_reject(Reject(work.index, work.ask, reason, reply.text))
+        await self.writer.put_synced(Record(encode_entry(entry), reject=reject))
+
+    def _note_lost(self, work: _Work, reason: str) -> None:
+        self.counts.lost += 1
+        self.writer.put_nowait(Record(encode_entry(Lost(index=work.index, reason=reason, time=_now()))))
+
+    def _record(self, work: _Work, answer: _Answer) -> Record:
+        completion = answer.completion
+        self.counts.add_usage(completion.usage)
+        entry = Done(
+            index=work.index,
+            digest=digest_conversation(answer.conversation).hex(),
+            asks=work.ask,
+            finish_reason=completion.finish_reason,
+            model=completion.model if completion.model != self.model else None,
+            request_id=completion.request_id,
+            time=_now(),
+            seconds=round(answer.seconds, 3),
+            in_flight=answer.in_flight,
+            **usage_fields(completion.usage),
+        )
+        metadata = self._metadata(work, completion) if self.save_metadata else None
+        return Record(encode_entry(entry), line=encode_line(answer.conversation, metadata))
+
+    def _metadata(self, work: _Work, completion: Completion) -> dict[str, object]:
+        return {
+            "index": work.index,
+            **work.scenario,
+            "model": completion.model or self.model,
+            "finish_reason": completion.finish_reason,
+            "asks": work.ask,
+            "request_id": completion.request_id,
+        }
+
+
+def failed_record(index: int, error: RejectedError) -> Record:
+    """The journal's note of an index given up; the message is cut, it may quote a server."""
+    entry = Failed(index=index, reason=error.reason, message=str(error)[:500], status=error.status, time=_now())
+    return Record(encode_entry(entry))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,330 @@
+"""The journal: what is known of every call and every line, one JSON object a line, oldest first.
+
+The output itself carries no index, so that any trainer can read it; the journal says which line is whose, by the
+digest of the conversation. It only grows. A batch begins with a mark, the sizes that all files had when they were
+last synced: what lies before the newest mark is trusted, and damage there is refused; what lies behind it may be torn.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO, TypeAlias, TypedDict
+
+import msgspec
+
+from asyncgen.errors import ConfigError, Usage
+from asyncgen.recipe import Dimension
+
+VERSION = 1
+DIGEST_SIZE = 16
+MAX_INDEX = 2**31 - 1  # what four bytes hold
+MAX_COST_DIGITS = 30  # before or behind the point; more is damage, and sums of it may overflow
+
+
+class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, frozen=True, kw_only=True):
+    """One per run, on disk before its first call. Holds all that is needed to compute its scenarios again."""
+
+    version: int
+    asyncgen: str
+    started: str
+    num: int
+    provider: str
+    base_url: str
+    recipe: str
+    dimensions: tuple[Dimension, ...]
+    sampling: str
+    seed: int | None
+    request: dict[str, object]
+    line_format: str
+    digests: dict[str, str]
+
+
+class Mark(msgspec.Struct, tag_field="type", tag="mark", frozen=True):
+    """Bytes of output, journal and rejects that were synced when the batch behind it was begun."""
+
+    output: int
+    journal: int
+    rejects: int
+
+
+class Call(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
+    """An answered call: what it used, as the provider reported it. `cost` in US dollars."""
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: Decimal | None = None
+    request_id: str | None = None
+    time: str = ""
+
+
+class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
+    """The call whose conversation is a line. `seconds`: sent to received; `in_flight`: calls then under way."""
+
+    index: int
+    digest: str
+    asks: int = 1
+    finish_reason: str | None = None
+    model: str | None = None
+    seconds: float = 0.0
+    in_flight: int = 0
+
+
+class Rejected(Call, tag_field="type", tag="rejected", frozen=True, kw_only=True):
+    """A call whose reply could not be used; the reply is in the rejects file."""
+
+    index: int
+    reason: str
+    ask: int = 1
+
+
+class Failed(msgspec.Struct, tag_field="type", tag="failed", omit_defaults=True, frozen=True, kw_only=True):
+    """An index given up. `status`: the HTTP status of the answer that refused it, if one answer did."""
+
+    index: int
+    reason: str
+    message: str = ""
+    status: int | None = None
+    asks: int = 1
+    time: str = ""
+
+
+class Lost(msgspec.Struct, tag_field="type", tag="lost", omit_defaults=True, frozen=True, kw_only=True):
+    """A call that was sent and never answered: it may have been billed."""
+
+    index: int
+    reason: str
+    time: str = ""
+
+
+class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=True):
+    """A line that asyncgen did not make and was told to keep."""
+
+    digest: str
+
+
+Entry: TypeAlias = Header | Mark | Done | Rejected | Failed | Lost | Kept
+
+_decoder = msgspec.json.Decoder(Entry)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode_entry(entry: Entry) -> bytes:
+    return _encoder.encode(entry) + b"\n"
+
+
+def decode_entry(line: bytes) -> Entry:
+    """Raises ValueError for anything that is not a whole, plausible entry."""
+    try:
+        entry: Entry = _decoder.decode(line)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if isinstance(entry, Done | Kept) and len(bytes.fromhex(entry.digest)) != DIGEST_SIZE:
+        raise ValueError("not a digest")
+    if isinstance(entry, Done | Rejected | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
+        raise ValueError("not an index")
+    if isinstance(entry, Call) and entry.cost is not None and not _is_amount(entry.cost):
+        raise ValueError("not an amount of money")
+    if isinstance(entry, Mark) and min(entry.output, entry.journal, entry.rejects) < 0:
+        raise ValueError("not a size")
+    return entry
+
+
+def _is_amount(cost: Decimal) -> bool:
+    return cost.is_finite() and abs(cost.adjusted()) <= MAX_COST_DIGITS
+
+
+class UsageFields(TypedDict):
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    cost: Decimal | None
+
+
+def usage_fields(usage: Usage) -> UsageFields:
+    """The fields of `Call` that a usage fills."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost": None if usage.cost is None else Decimal(usage.cost),
+    }
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the entries of all runs. `cost` is None as long as no call reported one."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Decimal | None = None
+    rejected: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+
+    def add(self, entry: Entry) -> None:
+        if isinstance(entry, Call):
+            self.calls += 1
+            self.prompt_tokens += entry.prompt_tokens or 0
+            self.cached_tokens += entry.cached_tokens or 0
+            self.completion_tokens += entry.completion_tokens or 0
+            if entry.cost is not None:
+                self.cost = (self.cost or Decimal(0)) + entry.cost
+        if isinstance(entry, Rejected):
+            self.rejected[entry.reason] += 1
+        elif isinstance(entry, Failed):
+            self.calls += entry.status is not None
+        elif isinstance(entry, Lost):
+            self.lost += 1
+
+
+class Ledger:
+    """The fold of a journal: its runs, its totals, and per index what its newest entry says.
+
+    Twenty-four bytes an index, because a million of them must fit beside everything else: digests and indices in the
+    order of the journal, and for each index the position of its newest digest.
+    """
+
+    def __init__(self) -> None:
+        self.headers: list[Header] = []
+        self.totals = Totals()
+        self.failed: dict[int, str] = {}
+        self._indices = array("i")
+        self._digests = bytearray()
+        self._newest = array("i")
+
+    def add(self, entry: Entry) -> None:
+        self.totals.add(entry)
+        match entry:
+            case Done():
+                self.failed.pop(entry.index, None)
+                self._add_digest(entry.index, entry.digest)
+                self._set_newest(entry.index)
+            case Header():
+                self.headers.append(entry)
+            case Kept():
+                self._add_digest(-1, entry.digest)
+            case Failed():
+                self.failed[entry.index] = entry.reason
+            case _:
+                pass
+
+    def add_all(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.add(entry)
+
+    def _add_digest(self, index: int, digest: str) -> None:
+        self._indices.append(index)
+        self._digests += bytes.fromhex(digest)
+
+    def _set_newest(self, index: int) -> None:
+        missing = index + 1 - len(self._newest)
+        if missing > 0:
+            self._newest.extend([-1] * missing)
+        self._newest[index] = len(self._indices) - 1
+
+    def conversations(self) -> Iterator[tuple[int | None, bytes]]:
+        """(index, digest) of every line the output should hold, in journal order; index None for kept lines."""
+        for position, index in enumerate(self._indices):
+            if index < 0 or self._newest[index] == position:
+                digest = bytes(self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE])
+                yield (None if index < 0 else index), digest
+
+    def __len__(self) -> int:
+        """How many conversations the entries account for, superseded ones included."""
+        return len(self._indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A journal as read: the ledger of all whole entries, and the newest mark (None before the first batch).
+
+    `tail`: the whole lines from the mark's own on, at `tail_offset`; none of them, the mark included, is known to be on
+    disk. `trusted_conversations`: how many conversations the entries before the mark account for.
+    """
+
+    ledger: Ledger
+    mark: Mark | None
+    tail: bytes
+    trusted_conversations: int
+
+    @property
+    def tail_offset(self) -> int:
+        return 0 if self.mark is None else self.mark.journal
+
+
+def read_journal(path: Path) -> Journal:
+    """Read and fold a journal, which may be growing meanwhile.
+
+    Raises ConfigError for damage before the newest mark, and for a journal of a newer asyncgen.
+    """
+    with path.open("rb") as file:
+        return _fold(path, file)
+
+
+def _fold(path: Path, file: BinaryIO) -> Journal:
+    ledger, mark = Ledger(), None
+    behind: list[Entry] = []
+    tail: list[bytes] = []
+    damage: tuple[int, int] | None = None
+    offset = trusted = num = 0
+    for number, line in enumerate(file, 1):
+        if not line.endswith(b"\n"):
+            break  # torn, or still being written: what is read next would be the rest of this line
+        entry = _entry_or_none(line, num)
+        if isinstance(entry, Mark) and entry.journal == offset:
+            _refuse_damage(path, damage)
+            ledger.add_all(behind)
+            mark, behind, tail, trusted = entry, [], [line], len(ledger)
+        elif entry is None or isinstance(entry, Mark):
+            _refuse_newer(path, line)
+            damage = damage or (number, offset)
+        else:
+            if isinstance(entry, Header):
+                _refuse_newer(path, line)
+                num = max(num, entry.num)
+            behind.append(entry)
+            tail.append(line)
+        offset += len(line)
+    ledger.add_all(behind)
+    return Journal(ledger, mark, b"".join(tail), trusted)
+
+
+def _refuse_damage(path: Path, damage: tuple[int, int] | None) -> None:
+    if damage is not None:
+        raise ConfigError(
+            f"{path}: line {damage[0]} (byte {damage[1]}) is damaged; restore the file from a backup, "
+            "or start anew with --overwrite, which keeps all files under another name"
+        )
+
+
+def _entry_or_none(line: bytes, num: int) -> Entry | None:
+    """The entry, when its index is one that a run so far (of `num` at most) could have had."""
+    try:
+        entry = decode_entry(line)
+    except ValueError:
+        return None
+    return None if isinstance(entry, Done | Rejected | Failed | Lost) and entry.index >= num else entry
+
+
+class _Version(msgspec.Struct, tag_field="type", tag="run"):
+    """All that can be expected of a header of any version."""
+
+    version: int
+    asyncgen: str = "of another version"
+
+
+_version_decoder = msgspec.json.Decoder(_Version)
+
+
+def _refuse_newer(path: Path, line: bytes) -> None:
+    try:
+        header = _version_decoder.decode(line)
+    except (ValueError, RecursionError):
+        return
+    if header.version > VERSION:
+        raise ConfigError(f"{path}: written by asyncgen {header.asyncgen}, a newer one than this; update asyncgen")

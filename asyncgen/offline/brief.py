@@ -1,0 +1,84 @@
+"""What a request asks for: knowledge, subject, persona, number of messages and example openers, read from its text.
+
+Only conventions of a prompt are used, no recipe is known here: a `<knowledge>` block, `Label: value` lines in the
+last user message, and a "- " list of openers. Whatever is missing has a default, because a recipe is free text.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_BEGIN, _END = "<knowledge>\n", "\n</knowledge>"  # found as text: a pattern takes longer than all the rest
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
+_LABEL = re.compile(r"^([^\W\d_][\w /-]{0,39}):[ \t]+(\S.*)$", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
+_LENGTH = re.compile(
+    r"\b(\d{1,3})(?:[ ]?(?:-|to|or)[ ]?(\d{1,3}))?(?:[ -](?:turns?|messages?|nachrichten)\b)", re.IGNORECASE
+)
+
+_ABOUT = 200  # characters of a text without labels that stand for its subject
+DEFAULT_LENGTH = 4
+MAX_LENGTH = 40  # messages; a scenario's number is text from outside and must not size the answer at will
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """`lengths` are the allowed numbers of messages, all even: usually one."""
+
+    knowledge: str
+    about: str
+    persona: str
+    dynamic: str
+    lengths: tuple[int, ...]
+    openers: tuple[str, ...]
+
+
+def read_brief(messages: Sequence[Message]) -> Brief:
+    task = next((each for each in reversed(messages) if each.role == "user"), messages[-1])
+    knowledge, text = _find_knowledge(messages, task)
+    text = _CONTROL.sub(" ", text)
+    labels = [(label.casefold(), value.strip()) for label, value in _LABEL.findall(text)]
+    dynamic = _value(labels, "dynamic") or next((value for _, value in labels if _LENGTH.search(value)), "")
+    return Brief(
+        knowledge=knowledge,
+        about=labels[0][1] if labels else text.strip()[:_ABOUT],
+        persona=_value(labels, "persona") or " ".join(value for _, value in labels[1:] if value != dynamic),
+        dynamic=dynamic,
+        lengths=_read_lengths(dynamic),
+        openers=tuple(item.strip().strip('"') for item in _LIST_ITEM.findall(text)),
+    )
+
+
+def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, str]:
+    """The knowledge base, and the task's text without it."""
+    for message in messages:
+        content = message.content
+        start = content.find(_BEGIN)
+        if start >= 0 and content[start - 1 : start] in {"", "\n"}:
+            end = content.find(_END, start + len(_BEGIN) - 1)
+            end = len(content) if end < 0 else end
+            knowledge = content[start + len(_BEGIN) : end]
+            return knowledge.strip(), content[:start] + content[end + len(_END) :] if message is task else task.content
+    system = next((each for each in messages if each.role == "system"), None)
+    source = system or max(messages, key=lambda each: len(each.content))
+    return source.content, task.content
+
+
+def _value(labels: Iterable[tuple[str, str]], name: str) -> str:
+    return next((value for label, value in labels if label == name), "")
+
+
+def _read_lengths(dynamic: str) -> tuple[int, ...]:
+    stated = _LENGTH.search(dynamic)
+    if stated is None:
+        return (DEFAULT_LENGTH,)
+    low = int(stated[1])
+    high = max(low, int(stated[2] or low))
+    low, high = (min(max(2, number + number % 2), MAX_LENGTH) for number in (low, high))
+    return tuple(range(low, high + 1, 2))

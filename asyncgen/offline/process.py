@@ -1,0 +1,79 @@
+"""The engine as a process: listening, the line that says where, and the three ways to end.
+
+It ends on SIGINT, on SIGTERM, or, if asked to, when its standard input is closed. The last is how a parent takes it
+along: the pipe closes however the parent ends, kill -9 included.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+
+import uvloop
+from aiohttp import web
+
+from asyncgen.errors import ConfigError
+from asyncgen.offline.knobs import Knobs
+from asyncgen.offline.server import create_app
+
+HOST = "127.0.0.1"
+_STDIN = 0
+_BACKLOG = 4096  # connections; a client opens all of its own at once
+_SHUTDOWN = 1.0  # seconds for answers that are being sent; waiting requests are ended at once
+
+
+def run_server(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
+    """Serves until told to end; the base URL is one line on stdout. Raises ConfigError when it cannot listen."""
+    uvloop.run(_serve(knobs, port, exit_with_stdin=exit_with_stdin))
+
+
+async def _serve(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
+    stop = _stop_on_signals()
+    runner = web.AppRunner(create_app(knobs), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN)
+    await runner.setup()
+    try:
+        await _listen(runner, port)
+        _announce(f"http://{HOST}:{runner.addresses[0][1]}/v1")
+        if exit_with_stdin:
+            _stop_with_stdin(stop)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, HOST, port, backlog=_BACKLOG).start()
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error
+
+
+def _announce(url: str) -> None:
+    try:
+        print(url, flush=True)  # noqa: T201 - what was asked for
+    except BrokenPipeError:  # the parent is gone already; a second flush at exit would print a trace
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _stop_with_stdin(stop: asyncio.Event) -> None:
+    """A thread, because a pipe, a terminal, a file and a closed descriptor can all be read until they end."""
+    loop = asyncio.get_running_loop()
+
+    def read_to_end() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(_STDIN, 65536):
+                pass
+        with contextlib.suppress(RuntimeError):  # the loop ended first
+            loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=read_to_end, name="stdin", daemon=True).start()

@@ -1,0 +1,134 @@
+"""Producer, slots, workers, writer, stop: who owns which task, and what happens to it in the end.
+
+The producer takes a slot before it starts the task of an index, and the slot comes back when the task is gone, so
+memory depends on the slots and not on the number of indices. A fatal answer never travels through the task group,
+where it would cancel calls that are being paid for: it requests a stop, the calls under way get the grace period, and
+the writer outlives them all.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from asyncgen.counts import Counts
+from asyncgen.errors import FatalError, RejectedError, SameRejectionError
+from asyncgen.output import Record
+from asyncgen.stop import Stop, StopRequestedError
+
+SAME_REJECTIONS = 10
+
+
+class RecordWriter(Protocol):
+    """What the pipeline needs of `output.Writer`."""
+
+    async def run(self) -> None: ...
+    async def put(self, record: Record) -> None: ...
+    def put_nowait(self, record: Record) -> None: ...
+    def close(self) -> None: ...
+
+
+class Pipeline:
+    """Makes every index of an iterable: one task each, `slots` of them alive at a time."""
+
+    def __init__(
+        self,
+        generate: Callable[[int], Awaitable[Record]],
+        record_failure: Callable[[int, RejectedError], Record],
+        writer: RecordWriter,
+        stop: Stop,
+        counts: Counts,
+    ) -> None:
+        self._generate = generate
+        self._record_failure = record_failure
+        self._writer = writer
+        self._stop = stop
+        self._counts = counts
+        self._first_rejections: list[tuple[int, RejectedError]] | None = []
+
+    async def run(self, indices: Iterable[int], *, slots: int, grace: float) -> None:
+        """Return when every index is written, failed, or abandoned because of a stop.
+
+        After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, what has
+        arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the disk fails.
+        """
+        free = asyncio.Semaphore(slots)
+        async with asyncio.TaskGroup() as group:
+            drained = group.create_task(self._writer.run(), name="writer")
+            try:
+                async with _grace_after(self._stop, grace), asyncio.TaskGroup() as workers:
+                    for index in indices:
+                        await free.acquire()
+                        if self._stop.is_set():
+                            break
+                        task = workers.create_task(self._produce(index), name=f"index-{index}")
+                        # In a done callback, because a task cancelled before its first step runs no `finally`.
+                        task.add_done_callback(lambda _: free.release())
+                self._record_first_rejections()
+            finally:
+                if not drained.done():  # a writer that has failed would never be drained
+                    self._writer.close()
+                    await asyncio.wait({drained})
+
+    async def _produce(self, index: int) -> None:
+        try:
+            record = await self._generate(index)
+        except StopRequestedError:
+            self._counts.abandoned += 1
+        except FatalError as error:
+            self._counts.abandoned += 1
+            self._stop.request(error)
+        except RejectedError as error:
+            self._reject(index, error)
+        else:
+            self._record_first_rejections()
+            await self._writer.put(record)
+
+    def _reject(self, index: int, error: RejectedError) -> None:
+        """Record a failure; the first ones of a run are held back until it is known that not all answers are alike."""
+        held = self._first_rejections
+        if held is None:
+            self._fail(index, error)
+            return
+        held.append((index, error))
+        if _kind(error) != _kind(held[0][1]):
+            self._record_first_rejections()
+        elif len(held) == SAME_REJECTIONS:
+            self._counts.abandoned += len(held)
+            self._stop.request(
+                SameRejectionError(f"the first {SAME_REJECTIONS} answers were all the same rejection: {error}")
+            )
+
+    def _record_first_rejections(self) -> None:
+        held, self._first_rejections = self._first_rejections or [], None
+        if isinstance(self._stop.error, SameRejectionError):
+            return
+        for index, error in held:
+            self._fail(index, error)
+
+    def _fail(self, index: int, error: RejectedError) -> None:
+        self._counts.failed[error.reason] += 1
+        self._writer.put_nowait(self._record_failure(index, error))
+
+
+def _kind(error: RejectedError) -> tuple[type, str, int | None]:
+    return type(error), error.reason, error.status
+
+
+@asynccontextmanager
+async def _grace_after(stop: Stop, grace: float) -> AsyncIterator[None]:
+    """Cancel the block `grace` seconds after a stop is requested; that cancellation ends here."""
+
+    async def start_countdown() -> None:
+        await stop.wait()
+        deadline.reschedule(asyncio.get_running_loop().time() + grace)
+
+    try:
+        async with asyncio.timeout(None) as deadline:
+            countdown = asyncio.create_task(start_countdown(), name="grace")
+            try:
+                yield
+            finally:
+                countdown.cancel()
+    except TimeoutError:  # not suppress(): since 3.12 that empties exception groups too
+        return

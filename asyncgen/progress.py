@@ -1,0 +1,470 @@
+"""How a run looks while it works and when it ends: the counts, drawn with rich, on a terminal and off it.
+
+The live region is redrawn here and not by rich's Live, which hides the cursor (a kill -9 cannot give it back), leaves
+remains when the window shrinks, and draws over the shell after Ctrl-Z and `bg`. Rows are cut to the width before they
+are printed, so that the region's height is known. Nothing here raises into the run: a broken terminal is ignored.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO, TypeAlias, TypeVar, cast
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
+from rich.text import Text
+
+from asyncgen.classify import clean
+from asyncgen.counts import Counts
+
+LIVE_INTERVAL = 0.25  # seconds between two frames; a frame costs about a millisecond of CPU
+PLAIN_INTERVAL = 5.0  # seconds between two lines off a terminal
+RATE_WINDOW = 30.0  # seconds the rate looks back, so that it follows the present speed
+RATE_LONGEST = 300.0  # seconds it looks back at most, when little is written
+RATE_WRITES = 5  # conversations it looks back on at least, for a model that makes one a minute
+
+MARGIN = 3  # columns left free: the echo of Ctrl-C must not start a new line under the region
+LABEL_WIDTH = 9  # columns
+TWO_COLUMNS = 130  # columns from which on the rows stand side by side
+MIN_BAR = 10  # columns; a shorter bar says nothing
+GAP = "   "
+COPIED = {"output", "next"}  # rows of the summary that no line break of ours may enter
+MAX_SAID = 2000  # characters of a message; ours bring their advice at the end
+
+PLAIN_CHARACTERS = str.maketrans("━─…·", "#-~-")
+COUNT_UNITS = ((999_950_000, 1e9, "B"), (999_950, 1e6, "M"), (1_000, 1e3, "k"))  # from, size, sign
+MAX_DURATION = 100 * 86_400.0  # seconds; a longer guess is no guess
+NOTICE_STYLE = "bold reverse"  # readable on any theme and without colours
+
+V = TypeVar("V")
+
+
+class Display:
+    """Shows `counts` while the block runs; `say` and `restore` may be called at any time, before and after it too.
+
+    `quiet` leaves out the progress, not what is said. `width` stands for the terminal's own, for tests and pictures.
+    """
+
+    def __init__(
+        self,
+        counts: Counts,
+        *,
+        stream: TextIO | None = None,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        width: int | None = None,
+    ) -> None:
+        self._counts = counts
+        self._output = _SteadyStream(sys.stderr if stream is None else stream)
+        self._console = _make_console(self._output, width)
+        self._is_live = self._output.isatty() and self._console.is_interactive
+        self._quiet = quiet
+        self._clock = clock
+        self._pace = Pace(clock(), counts.written)
+        self._task: asyncio.Task[None] | None = None
+        # Under `timeout` it is never in the foreground, and nobody else uses the terminal.
+        self._can_lose_foreground = self._output.is_in_foreground()
+        self._is_open = False
+        self._drawn: list[int] = []
+
+    async def __aenter__(self) -> Self:
+        self._pace = Pace(self._clock(), self._counts.written)
+        if not self._quiet:
+            self._is_open = True
+            self._task = asyncio.create_task(self._refresh_regularly(), name="display")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.restore()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                self._task.result()  # a bug in drawing shows its trace, once the run is over
+
+    async def _refresh_regularly(self) -> None:
+        if self._is_live:
+            self.refresh()
+        while True:
+            await asyncio.sleep(LIVE_INTERVAL if self._is_live else PLAIN_INTERVAL)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show the counts as they are now."""
+        if not self._is_open:
+            return
+        self._pace.observe(self._clock(), self._counts.written)
+        if self._is_live:
+            self._redraw()
+        else:
+            self._console.print(Text(plain_line(self._counts, self._pace)), soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A line above the live region; parts of it may be untrusted."""
+        line = Text(clean(text, MAX_SAID))
+        if self._is_live:
+            self._redraw(*line.wrap(self._console, self._console.width))
+        else:
+            self._console.print(line, soft_wrap=True)
+
+    def restore(self) -> None:
+        """Give the terminal back: the live region is gone and does not return."""
+        if self._is_open:
+            self._is_open = False
+            self._redraw()
+
+    def _redraw(self, *above: Text) -> None:
+        """Print `above` and the live region over the last one, in one write, which does not flicker."""
+        size = self._console.size
+        is_drawable = self._is_live and (self._output.is_in_foreground() or not self._can_lose_foreground)
+        rows: list[Text] = []
+        if self._is_open and is_drawable:
+            rows = frame(self._counts, self._pace, size.width)[: size.height - 1]
+        erased = _erase(self._drawn if is_drawable else (), size.width)
+        self._drawn = [row.cell_len for row in rows]
+        lines = Text("\n").join([*above, Text("\n").join(rows)])
+        self._console.print(erased, lines, end="", no_wrap=True, overflow="ignore", crop=False)
+
+
+def _erase(drawn: Sequence[int], width: int) -> Control:
+    """Erase rows of these widths, the cursor being at the end of the last; a narrowed terminal has wrapped them."""
+    height = sum(max(1, -(-cells // width)) for cells in drawn)
+    if not height:
+        return Control()
+    line_up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
+    return Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *line_up * (height - 1))
+
+
+class Pace:
+    """How fast conversations are written at present, from samples of a growing count."""
+
+    def __init__(self, now: float, written: int) -> None:
+        self._began = self._now = now
+        self._samples = deque([(now, written)])
+
+    def observe(self, now: float, written: int) -> None:
+        samples = self._samples
+        self._now = now
+        if written != samples[-1][1]:
+            samples.append((now, written))
+        while len(samples) > 1 and self._is_past(*samples[1]):
+            samples.popleft()
+
+    def _is_past(self, moment: float, written: int) -> bool:
+        age = self._now - moment
+        return age >= RATE_LONGEST or (age >= RATE_WINDOW and self._samples[-1][1] - written >= RATE_WRITES)
+
+    @property
+    def elapsed(self) -> float:
+        return self._now - self._began
+
+    @property
+    def rate(self) -> float | None:
+        """Conversations per second; None while nothing, or nothing for a long time, was written."""
+        moment, written = self._samples[0]
+        gained = self._samples[-1][1] - written
+        return gained / (self._now - moment) if gained and self._now > moment else None
+
+    def time_left(self, pending: int) -> float | None:
+        return None if self.rate is None else pending / self.rate
+
+
+# ---- a frame
+
+
+def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
+    """The rows of the live region, none wider than `width` less the margin."""
+    width = max(1, width - MARGIN)
+    rows = [_bar_row(counts, width)]
+    if counts.notice:
+        rows.append(_cut(Text(f"! {clean(counts.notice)}", style=NOTICE_STYLE), width))
+    work = [
+        _row("speed", _speed_parts(counts, pace)),
+        _row("calls", _call_parts(counts)),
+        _row("tokens", _token_parts(counts) + _cost_parts(counts)),
+    ]
+    trouble = [
+        _breakdown_row("retries", counts.retries),
+        _breakdown_row("re-asks", counts.reasked),
+        _breakdown_row("failed", counts.failed, style="red"),
+    ]
+    if width < TWO_COLUMNS:
+        rows += [row(width) for row in work + trouble]
+    else:
+        half = (width - len(GAP)) // 2
+        rows += [_side_by_side(left(half), right(half), half) for left, right in zip(work, trouble, strict=True)]
+    rows.append(_cut(_labelled("latest", Text(_describe(counts.scenario))), width))
+    return rows
+
+
+def plain_line(counts: Counts, pace: Pace) -> str:
+    """The same in one line without a width, for logs and pipes."""
+    parts = [
+        f"[{format_duration(pace.elapsed)}] {counts.done:,} / {counts.num:,} {_percent(counts)}",
+        *_speed_parts(counts, pace)[:2],
+        *_call_parts(counts),
+        *(f"{label} {_breakdown(counter)}" for label, counter in _trouble(counts)),
+        f"tokens {GAP.join(_token_parts(counts))}",
+        *_cost_parts(counts),
+        *([f"! {clean(counts.notice)}"] if counts.notice else []),
+    ]
+    return GAP.join(parts)
+
+
+def _bar_row(counts: Counts, width: int) -> Text:
+    asked = f"{counts.num:,}"
+    figures = _fit([f"{f'{counts.done:,}':>{len(asked)}} / {asked}", f"{_percent(counts):>6}"], width)
+    room = width - len(figures) - len(GAP)
+    if room < MIN_BAR:
+        return _cut(Text(figures, style="bold"), width)
+    return Text.assemble(_bar(counts, room), GAP, (figures, "bold"))
+
+
+def _bar(counts: Counts, width: int) -> Text:
+    """Heavy for what is written, red for what failed, light for the rest: it can be read without colours too."""
+    done = _share(counts.done, counts.num, width)
+    failed = min(_share(counts.failed.total(), counts.num, width), width - done)
+    return Text.assemble(("━" * done, "green"), ("━" * failed, "red"), ("─" * (width - done - failed), "dim"))
+
+
+def _share(part: int, whole: int, width: int) -> int:
+    return min(width, part * width // whole) if whole > 0 else width
+
+
+def _percent(counts: Counts) -> str:
+    """Rounded down: 100 % is all of them."""
+    return f"{_share(counts.done, counts.num, 1000) / 10:.1f}%"
+
+
+def _speed_parts(counts: Counts, pace: Pace) -> list[str]:
+    time_left = pace.time_left(max(0, counts.pending))
+    return [
+        f"{format_rate(pace.rate)}/s",
+        f"{format_duration(time_left)} left",
+        f"{format_duration(pace.elapsed)} so far",
+    ]
+
+
+def _call_parts(counts: Counts) -> list[str]:
+    parts = [f"{counts.in_flight:,} in flight", f"{counts.waiting:,} waiting"]
+    return [*parts, f"{counts.lost:,} lost"] if counts.lost else parts
+
+
+def _token_parts(counts: Counts) -> list[str]:
+    return [
+        f"{format_count(counts.prompt_tokens)} in ({format_count(counts.cached_tokens)} cached)",
+        f"{format_count(counts.completion_tokens)} out",
+    ]
+
+
+def _trouble(counts: Counts) -> list[tuple[str, Counter[str]]]:
+    """What went wrong, for where there is no need to say that nothing did."""
+    rows = [("failed", counts.failed), ("retries", counts.retries), ("re-asks", counts.reasked)]
+    return [(label, counter) for label, counter in rows if counter.total()]
+
+
+def _cost_parts(counts: Counts) -> list[str]:
+    return [] if counts.cost is None else [format_cost(counts.cost)]
+
+
+Row: TypeAlias = Callable[[int], Text]
+
+
+def _row(label: str, parts: Sequence[str]) -> Row:
+    return lambda width: _cut(_labelled(label, Text(_fit(parts, width - LABEL_WIDTH))), width)
+
+
+def _breakdown_row(label: str, counter: Counter[str], style: str = "") -> Row:
+    style = style if counter.total() else "dim"
+    return lambda width: _cut(_labelled(label, Text(_breakdown(counter, width - LABEL_WIDTH), style=style)), width)
+
+
+def _fit(parts: Sequence[str], width: int) -> str:
+    """As many of the parts as fit, and the first in any case."""
+    shown = list(parts)
+    while len(shown) > 1 and len(GAP.join(shown)) > width:
+        shown.pop()
+    return GAP.join(shown)
+
+
+def _breakdown(counter: Counter[str], width: int | None = None) -> str:
+    """The total and the reasons, the most frequent first, as many as fit."""
+    reasons = [f"{number:,} {clean(reason)}" for reason, number in counter.most_common() if number]
+    total, everything = f"{counter.total():,}", ", ".join(reasons)
+    choices = [f"{total}: {everything}"] if len(reasons) > 1 else []
+    choices += [everything] if reasons else []
+    choices += [f"{total}: {', '.join(reasons[:shown])}, …" for shown in range(len(reasons) - 1, 0, -1)]
+    return next((each for each in choices if width is None or cell_len(each) <= width), total)
+
+
+def _describe(scenario: Mapping[str, str]) -> str:
+    return " · ".join(clean(value) for value in scenario.values()) or "--"
+
+
+def _labelled(label: str, value: Text) -> Text:
+    return Text.assemble((f"{label:<{LABEL_WIDTH}}", "dim"), value)
+
+
+def _side_by_side(left: Text, right: Text, width: int) -> Text:
+    left.pad_right(width - left.cell_len)
+    return Text.assemble(left, GAP, right)
+
+
+def _cut(row: Text, width: int) -> Text:
+    row.truncate(width, overflow="ellipsis")
+    return row
+
+
+# ---- the end
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is told when a run ends. `seconds` and `counts` are of this run, `total_cost` of all runs of this output."""
+
+    headline: str
+    output: Path
+    counts: Counts
+    next_command: str | None
+    seconds: float
+    total_cost: Decimal | None
+    pending: int
+
+
+def print_summary(summary: Summary, *, stream: TextIO | None = None, quiet: bool = False) -> None:
+    """The headline and a row for everything there is to tell; `quiet` keeps the headline and how to go on."""
+    output = _SteadyStream(sys.stderr if stream is None else stream)
+    console = _make_console(output)
+    is_terminal = output.isatty()
+    is_good = not summary.pending and not summary.counts.failed.total()
+    headline = Text(clean(summary.headline, MAX_SAID), style="bold green" if is_good else "bold")
+    console.print(headline, soft_wrap=not is_terminal)
+    for label, text in _summary_rows(summary):
+        if quiet and label != "next":
+            continue
+        value = Text(text)
+        if is_terminal and label not in COPIED:
+            lines = value.wrap(console, max(1, console.width - LABEL_WIDTH))
+            value = Text("\n" + " " * LABEL_WIDTH).join(lines)
+        console.print(_labelled(label, value), soft_wrap=True)
+
+
+def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
+    counts = summary.counts
+    yield "output", _printable(str(summary.output))
+    work = [f"{counts.done:,} / {counts.num:,}", f"{counts.written:,} in this run", format_duration(summary.seconds)]
+    if counts.written and summary.seconds > 0:
+        work.append(f"{format_rate(counts.written / summary.seconds)}/s")
+    yield "written", GAP.join(work)
+    if summary.pending:
+        yield "pending", f"{summary.pending:,}"
+    for label, counter in _trouble(counts):
+        yield label, _breakdown(counter)
+    if counts.lost:
+        yield "lost", f"{counts.lost:,} calls without an answer, which may have been billed"
+    yield "tokens", GAP.join(_token_parts(counts))
+    costs = [f"{cost} in this run" for cost in _cost_parts(counts)]
+    if summary.total_cost is not None:
+        costs.append(f"{format_cost(summary.total_cost)} in all")
+    if costs:
+        yield "cost", GAP.join(costs)
+    if summary.next_command is not None:
+        yield "next", _printable(summary.next_command)
+
+
+# ---- figures and text
+
+
+def format_duration(seconds: float | None) -> str:
+    if seconds is None or seconds >= MAX_DURATION:
+        return "--"
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days}d {hour:02}h"
+    if hours:
+        return f"{hours}h {minute:02}m"
+    return f"{minutes}m {second:02}s" if minutes else f"{second}s"
+
+
+def format_rate(rate: float | None) -> str:
+    if rate is None:
+        return "--"
+    return f"{rate:,.1f}" if rate >= 1 else f"{rate:.2f}"
+
+
+def format_count(number: int) -> str:
+    """Three or four figures: 999, 12.3k, 93.4M."""
+    for least, size, sign in COUNT_UNITS:
+        if number >= least:
+            return f"{number / size:,.1f}{sign}"
+    return f"{number:,}"
+
+
+def format_cost(cost: Decimal) -> str:
+    """US dollars; small sums to the hundredth of a cent."""
+    return f"${cost:,.2f}" if cost >= 1 or not cost else f"${cost:.4f}"
+
+
+def _printable(text: str) -> str:
+    """The text with every escape and line break replaced, and otherwise whole."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+# ---- the stream
+
+
+class _SteadyStream:
+    """A text stream that never raises: silent once it is broken, plain characters where it has no others."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        if not self.encoding.lower().startswith("utf"):
+            text = text.translate(PLAIN_CHARACTERS).encode(self.encoding, "replace").decode(self.encoding)
+        self._try(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(lambda stream: stream.flush())
+
+    def isatty(self) -> bool:
+        return self._try(lambda stream: stream.isatty()) or False
+
+    def is_in_foreground(self) -> bool:
+        """False after Ctrl-Z and `bg`: the terminal is the shell's then."""
+        if self._stream is None:
+            return False
+        try:
+            return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
+        except (OSError, ValueError):
+            return True
+
+    def _try(self, call: Callable[[TextIO], V]) -> V | None:
+        if self._stream is None:
+            return None
+        try:
+            return call(self._stream)
+        except BlockingIOError:  # a slow reader of a stream that somebody made non-blocking
+            return None
+        except (OSError, ValueError):  # the terminal hung up, the pipe's reader left, the file was closed
+            self._stream = None
+            return None
+
+
+def _make_console(stream: _SteadyStream, width: int | None = None) -> Console:
+    return Console(file=cast("TextIO", stream), width=width, markup=False, emoji=False, highlight=False)

@@ -1,0 +1,403 @@
+"""What an earlier run left: which indices are done, what must be refused, and how a torn end is mended.
+
+Everything is decided before anything is changed. Behind the newest mark nothing is trusted, not even what looks whole:
+a disk that failed a sync may show it and not have it. So whatever is whole there is written again and synced, and what
+is not whole is cut off after it has been copied beside the file. Lines that stay where they are are written in place,
+and lines that must move, into a copy that then takes the file's name: so there is no moment at which a whole line is
+missing, and mending may be killed at any point and repeated.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from asyncgen.conversation import NotAConversationError, decode_line, digest_conversation
+from asyncgen.endpoint import OFFLINE
+from asyncgen.errors import ConfigError, OutputError
+from asyncgen.journal import Header, Journal, Ledger, Mark, encode_entry, read_journal
+from asyncgen.output import OWNER_ONLY, OutputPaths, Reject, sync_directory
+
+START_ANEW = "--overwrite starts anew and keeps the files under another name"
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Lines:
+    """The output's lines against the journal's entries.
+
+    `done`: one byte an index, 1 where its newest conversation is a line. `missing`: how many indices once had a line
+    and have none now. `unknown`: line number and digest of whole lines that no entry accounts for.
+    """
+
+    done: bytearray = field(default_factory=bytearray)
+    kept: int = 0
+    missing: int = 0
+    unknown: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def is_done(self, index: int) -> bool:
+        return index < len(self.done) and self.done[index] == 1
+
+    @property
+    def known(self) -> int:
+        """How many lines the journal accounts for."""
+        return self.kept + self.count_done()
+
+    def count_done(self, num: int | None = None) -> int:
+        """How many indices are done; below `num`, if given."""
+        return self.done.count(1, 0, num)
+
+    def claim(self, index: int | None) -> None:
+        if index is None:
+            self.kept += 1
+            return
+        if index >= len(self.done):
+            self.done.extend(bytes(index + 1 - len(self.done)))
+        self.done[index] = 1
+
+
+def match_lines(ledger: Ledger, digests: Iterable[tuple[int, bytes]]) -> Lines:
+    """Pair entries and lines, each counted, so that two equal conversations serve two indices.
+
+    Both come in the same order unless someone has edited the output, so they are read side by side and only what has
+    no partner yet is held.
+    """
+    lines = Lines()
+    entries_left: dict[bytes, list[int | None]] = {}
+    lines_left: dict[bytes, list[int]] = {}
+    for entry, line in zip_longest(ledger.conversations(), digests):
+        if entry is not None and line is not None and entry[1] == line[1]:
+            lines.claim(entry[0])
+            continue
+        if line is not None:
+            number, digest = line
+            if digest in entries_left:
+                lines.claim(_take(entries_left, digest))
+            else:
+                lines_left.setdefault(digest, []).append(number)
+        if entry is not None:
+            index, digest = entry
+            if digest in lines_left:
+                _take(lines_left, digest)
+                lines.claim(index)
+            else:
+                entries_left.setdefault(digest, []).append(index)
+    lines.missing = sum(index is not None for indices in entries_left.values() for index in indices)
+    lines.unknown = sorted((number, digest) for digest, numbers in lines_left.items() for number in numbers)
+    return lines
+
+
+def _take(waiting: dict[bytes, list[T]], digest: bytes) -> T:
+    taken = waiting[digest].pop()
+    if not waiting[digest]:
+        del waiting[digest]
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The end of one file: from `offset` on it shall hold `whole`, and `found` is what lies there now."""
+
+    path: Path
+    offset: int
+    whole: bytes
+    found: bytes
+
+    @property
+    def cuts(self) -> bool:
+        """Whether something is not whole and will only be found in the copy beside the file."""
+        return not self.whole.startswith(self.found)
+
+    @property
+    def moves(self) -> bool:
+        """Whether a whole line is behind one that is not, so that it will begin elsewhere."""
+        return self.cuts and not self.found.startswith(self.whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run left in one output. Nothing has been changed yet; `patches` would make it whole."""
+
+    header: Header
+    ledger: Ledger
+    lines: Lines
+    patches: tuple[Patch, ...]
+
+
+def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
+    """What an earlier run left, or None when no run has begun on this output.
+
+    `adopt`: whole lines that nobody knows are kept instead of refused. Raises ConfigError, having changed nothing, for
+    a journal without its output, unknown lines, and damage before the newest mark.
+    """
+    journal = read_journal(paths.journal) if paths.journal.is_file() else None
+    if journal is None or not journal.ledger.headers:
+        return None
+    scan = _Scan(paths.output, journal.mark)
+    lines = match_lines(journal.ledger, scan.digests())
+    # An output that was empty when it was last marked may be empty now, whatever was about to be written.
+    had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
+    if had_lines and not lines.known:
+        raise ConfigError(
+            f"{paths.output}: none of the {journal.trusted_conversations} conversations in {paths.journal.name} is "
+            f"there any more: put the file back, or choose another --output; {START_ANEW}"
+        )
+    if lines.unknown and not adopt:
+        raise ConfigError(
+            f"{paths.output}: {_numbers([number for number, _ in lines.unknown])} not made here, or edited by hand: "
+            "--append keeps what it finds there, or delete them to have them made again"
+        )
+    patches = (
+        _patch_journal(paths.journal, journal),
+        scan.patch(),
+        patch_rejects(paths.rejects, journal.mark),
+    )
+    return Earlier(journal.ledger.headers[-1], journal.ledger, lines, tuple(filter(None, patches)))
+
+
+def read_status(paths: OutputPaths) -> tuple[Ledger, Lines]:
+    """Ledger and lines for a report, tolerant of whatever a run in progress is writing.
+
+    Raises ConfigError only when the journal cannot be read.
+    """
+    try:
+        journal = read_journal(paths.journal)
+    except OSError as error:
+        raise ConfigError(f"{paths.journal}: {error.strerror}; status reads the journal beside an output") from error
+    scan = _Scan(paths.output, journal.mark, tolerant=True)
+    return journal.ledger, match_lines(journal.ledger, scan.digests())
+
+
+def adopt_lines(path: Path) -> tuple[list[bytes], Patch | None]:
+    """The digests of all lines of an output that has no journal, and what makes its end whole.
+
+    Raises ConfigError when a line is no conversation.
+    """
+    scan = _Scan(path, None)
+    digests = [digest for _, digest in scan.digests()]
+    if scan.unfinished is not None:
+        raise ConfigError(f"{path}: the last line (byte {scan.unfinished}) is unfinished; complete it or delete it")
+    return digests, scan.patch()
+
+
+class _Scan:
+    """One pass over the output. `mark`: the newest one, None when there is no journal or nothing has been written.
+
+    When the user has edited the file the mark no longer falls on the start of a line. Then every line is taken as it
+    is, and only a last one without its newline is treated as torn.
+    """
+
+    def __init__(self, path: Path, mark: Mark | None, *, tolerant: bool = False) -> None:
+        self._path = path
+        self._mark = mark.output if mark is not None and _is_line_start(path, mark.output) else None
+        self._tolerant = tolerant
+        self._behind: list[tuple[bytes, bool]] = []
+        self._size = 0
+        self._lacks_newline = False
+        self.unfinished: int | None = None
+
+    def digests(self) -> Iterator[tuple[int, bytes]]:
+        """(line number, digest) of each conversation. Raises ConfigError for a damaged line before the mark."""
+        for number, offset, line in _lines(self._path):
+            self._size = offset + len(line)
+            digest = _digest(line)
+            if self._mark is not None and offset >= self._mark:
+                self._behind.append((line, digest is not None))
+            elif digest is None and line.strip():
+                self._note_damage(number, offset, line)
+            elif not line.endswith(b"\n"):
+                self._lacks_newline = True
+            if digest is not None:
+                yield number, digest
+
+    def _note_damage(self, number: int, offset: int, line: bytes) -> None:
+        if not line.endswith(b"\n"):
+            self.unfinished = offset
+        elif not self._tolerant:
+            raise ConfigError(
+                f"{self._path}: line {number} (byte {offset}) is not a conversation: mend or delete it; {START_ANEW}"
+            )
+
+    def patch(self) -> Patch | None:
+        """What makes the end whole; call it after `digests` has run out."""
+        if self.unfinished is not None:
+            return Patch(self._path, self.unfinished, b"", _read_from(self._path, self.unfinished))
+        if self._lacks_newline:
+            return Patch(self._path, self._size, b"\n", b"")
+        if self._mark is None or not self._behind:
+            return None
+        whole = b"".join(line.rstrip(b"\n") + b"\n" for line, is_whole in self._behind if is_whole)
+        return Patch(self._path, self._mark, whole, b"".join(line for line, _ in self._behind))
+
+
+def _patch_journal(path: Path, journal: Journal) -> Patch | None:
+    found = _read_from(path, journal.tail_offset)
+    if journal.mark is not None and found == encode_entry(journal.mark):
+        return None
+    return Patch(path, journal.tail_offset, journal.tail, found)
+
+
+def patch_rejects(path: Path, mark: Mark | None) -> Patch | None:
+    """What makes the end of the rejects whole. Where the mark does not fit, a last line only gets its newline."""
+    size = _size(path)
+    if mark is None or not _is_line_start(path, mark.rejects):
+        return None if _is_line_start(path, size) else Patch(path, size, b"\n", b"")
+    if size == mark.rejects:
+        return None
+    found = _read_from(path, mark.rejects)
+    return Patch(path, mark.rejects, b"".join(line for line in io.BytesIO(found) if _is_reject(line)), found)
+
+
+def discard(path: Path) -> Patch | None:
+    """What empties a file; its content is kept beside it."""
+    found = _read_from(path, 0)
+    return Patch(path, 0, b"", found) if found else None
+
+
+def torn_path(path: Path) -> Path:
+    """Where what is cut off is kept."""
+    return path.with_name(path.name + ".torn")
+
+
+def mended_path(path: Path) -> Path:
+    """The copy in which lines have moved, until it takes the file's place."""
+    return path.with_name(path.name + ".mended")
+
+
+def mend(patches: Iterable[Patch]) -> None:
+    """Apply patches, each synced. What is cut off is first copied to `….torn`. Raises OutputError."""
+    for patch in patches:
+        try:
+            if patch.cuts:
+                _save(torn_path(patch.path), patch.found)
+            if patch.moves:
+                copy = Path(shutil.copy(patch.path, mended_path(patch.path)))
+                _write(copy, patch)
+                copy.replace(patch.path)
+                sync_directory(patch.path.parent)
+            else:
+                _write(patch.path, patch)
+        except OSError as error:
+            raise OutputError(f"{patch.path}: cannot be mended: {error.strerror}") from error
+
+
+def _save(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    sync_directory(path.parent)
+
+
+def _write(path: Path, patch: Patch) -> None:
+    with path.open("r+b") as file:
+        file.seek(patch.offset)
+        file.write(patch.whole)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def differences(old: Header, new: Header) -> list[str]:
+    """What has changed between two runs and shapes the data, each as a phrase; empty when a run can go on."""
+    changed = [f"{part} has changed" for part in _different(old.digests, new.digests)]
+    if old.sampling != new.sampling:
+        changed.append(f"sampling: {old.sampling} -> {new.sampling}")
+    if old.seed != new.seed:
+        changed.append(f"seed: {old.seed} -> {new.seed}")
+    changed += [
+        f"{key}: {_json(old.request.get(key))} -> {_json(new.request.get(key))}"
+        for key in _different(old.request, new.request)
+    ]
+    return changed
+
+
+def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
+    """Raises ConfigError for what no flag allows: quotations among a model's writing, and two line formats."""
+    if (old.provider == OFFLINE) != (new.provider == OFFLINE):
+        raise ConfigError(
+            f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "
+            "a model never share an output; choose another --output"
+        )
+    if old.line_format != new.line_format:
+        raise ConfigError(
+            f"{paths.output} holds lines of {old.line_format}, this run would write {new.line_format} "
+            "(--save-metadata): the format of a file cannot change; choose another --output"
+        )
+
+
+def _different(old: dict[str, T], new: dict[str, T]) -> list[str]:
+    return [key for key in {**old, **new} if old.get(key) != new.get(key)]
+
+
+def _json(value: object) -> str:
+    text = "none" if value is None else msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
+
+
+def _numbers(numbers: list[int]) -> str:
+    """A phrase such as `lines 7, 9 and 4 more were`."""
+    if len(numbers) == 1:
+        return f"line {numbers[0]} was"
+    shown = numbers[:5]
+    rest = len(numbers) - len(shown)
+    return f"lines {', '.join(map(str, shown))}{f' and {rest} more' if rest else ''} were"
+
+
+def _is_reject(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=Reject)
+    except (ValueError, RecursionError):
+        return False
+    return line.endswith(b"\n")
+
+
+def _digest(line: bytes) -> bytes | None:
+    if b"\0" in line:  # a page that never reached the disk reads as zeros, and may join two lines into a plausible one
+        return None
+    try:
+        return digest_conversation(decode_line(line))
+    except NotAConversationError:
+        return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _is_line_start(path: Path, offset: int) -> bool:
+    """Whether the file reaches `offset` and a line begins (or would begin) there."""
+    if offset == 0:
+        return True
+    if _size(path) < offset:
+        return False
+    with path.open("rb") as file:
+        file.seek(offset - 1)
+        return file.read(1) == b"\n"
+
+
+def _read_from(path: Path, offset: int) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read()
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """(number, offset, line) of each line, the last perhaps without its newline; none for a file that is not there."""
+    if not path.is_file():
+        return
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            yield number, offset, line
+            offset += len(line)

@@ -1,0 +1,273 @@
+"""One run of `generate`: resources opened in order, the pipeline over them, closed in reverse, and what came of it.
+
+Looking at the output, and every refusal, happens before the event loop starts; from then on only a fault of the run, a
+person or the last index ends it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from random import Random
+
+import uvloop
+
+from asyncgen import __version__
+from asyncgen.config import GenerateConfig, RequestConfig
+from asyncgen.conversation import decode_line
+from asyncgen.counts import Counts
+from asyncgen.endpoint import Endpoint
+from asyncgen.engine import offline_engine
+from asyncgen.errors import ConfigError, FatalError, TransientError
+from asyncgen.generate import METADATA_KEYS, Generator, failed_record
+from asyncgen.interrupt import Interrupts
+from asyncgen.journal import VERSION, Header
+from asyncgen.limiter import Limiter
+from asyncgen.output import OutputPaths, Record, Writer, locked
+from asyncgen.pipeline import Pipeline
+from asyncgen.progress import Display, Summary, print_summary
+from asyncgen.prompt import PayloadEncoder
+from asyncgen.provider import Client
+from asyncgen.recipe import JsonValue
+from asyncgen.retry import RetryPolicy
+from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
+from asyncgen.show import format_conversation
+from asyncgen.start import Start, prepare
+from asyncgen.stop import Stop
+
+LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
+
+log = logging.getLogger("asyncgen")
+
+
+def generate(config: GenerateConfig) -> int:
+    """Make what is missing of `num` conversations; the exit status. Raises ConfigError and FatalError."""
+    paths = OutputPaths.of(config.output)
+    _check_metadata_keys(config)
+    try:
+        paths.output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
+    with locked(paths):
+        start = prepare(
+            paths,
+            make_header(config),
+            append=config.append,
+            overwrite=config.overwrite,
+            allow_changed=config.allow_changed,
+        )
+        run = Run(config, start)
+        if not run.counts.pending:
+            return run.report_nothing_to_do()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
+            return runner.run(run.execute())
+
+
+def make_header(config: GenerateConfig) -> Header:
+    request = config.request
+    return Header(
+        version=VERSION,
+        asyncgen=__version__,
+        started=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        num=request.num,
+        provider=request.endpoint.provider.name,
+        base_url=request.endpoint.base_url,
+        recipe=request.recipe.source,
+        dimensions=request.recipe.dimensions,
+        sampling=SAMPLING_VERSIONS[request.recipe.sampling],
+        seed=request.seed,
+        request=dict(request.settings),
+        line_format="objects with metadata" if config.save_metadata else "arrays of messages",
+        digests=request.recipe.digests(),
+    )
+
+
+def _check_metadata_keys(config: GenerateConfig) -> None:
+    names = {dimension.name for dimension in config.request.recipe.dimensions}
+    if config.save_metadata and (taken := names & METADATA_KEYS):
+        raise ConfigError(
+            f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
+        )
+
+
+class Run:
+    """A run that may begin on its output."""
+
+    def __init__(self, config: GenerateConfig, start: Start) -> None:
+        self._config = config
+        self._start = start
+        self._stop = Stop()
+        num = config.request.num
+        self.counts = Counts(num=num, already=start.lines.count_done(num))
+        # --show prints to the terminal on which a live display would draw.
+        self._display = Display(self.counts, quiet=config.quiet or config.show)
+        self._interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, restore=self._display.restore)
+        self._began = time.monotonic()
+
+    def report_nothing_to_do(self) -> int:
+        if self._start.kept or self._start.patches:
+            self._start.open().close()
+        for note in self._notes():
+            self._say(note)
+        self._say(f"{self._start.paths.output}: all {self.counts.num:,} conversations are there; nothing to do")
+        return 0
+
+    async def execute(self) -> int:
+        """Run to an end of any kind; the exit status."""
+        error = None
+        try:
+            with self._interrupts.handled():
+                await self._generate()
+        except BaseExceptionGroup as group:
+            error = _fatal(group)
+            if error is None:
+                raise
+        except FatalError as fatal:
+            error = fatal
+        except asyncio.CancelledError:
+            if not self._interrupts.count:
+                raise
+        finally:
+            self._display.restore()
+        return self._report(error or self._stop.error)
+
+    async def _generate(self) -> None:
+        config, request = self._config, self._config.request
+        async with AsyncExitStack() as stack:
+            endpoint = await stack.enter_async_context(_reachable(request.endpoint))
+            files = stack.enter_context(closing(self._start.open()))
+            client = await stack.enter_async_context(
+                Client(endpoint, connections=request.concurrency, timeout=config.timeout)
+            )
+            for note in (*config.notices, *self._notes()):
+                self._say(note)
+            await stack.enter_async_context(self._display)
+            writer = Writer(
+                files, capacity=request.concurrency, on_written=self._on_written, on_full=self._on_disk_full
+            )
+            generator = self._make_generator(client, writer)
+            pipeline = Pipeline(generator.generate_conversation, failed_record, writer, self._stop, self.counts)
+            await pipeline.run(self._start.pending(), slots=LIVE_PER_PLACE * request.concurrency, grace=config.grace)
+
+    def _make_generator(self, client: Client, writer: Writer) -> Generator:
+        config, request = self._config, self._config.request
+        limiter = Limiter(request.concurrency)
+        return Generator(
+            scenarios=Scenarios(request.recipe.dimensions, sampling=request.recipe.sampling, seed=request.seed),
+            encoder=PayloadEncoder(request.recipe, _with_session(request)),
+            rules=request.recipe.rules,
+            client=client,
+            limiter=limiter,
+            retries=RetryPolicy(config.retries, self._stop, Random(), self._wait, self._on_retry),  # noqa: S311
+            writer=writer,
+            counts=self.counts,
+            model=request.model,
+            reasks=config.reasks,
+            save_metadata=config.save_metadata,
+        )
+
+    async def _wait(self, seconds: float) -> None:
+        self.counts.waiting += 1
+        try:
+            await self._stop.sleep(seconds)
+        finally:
+            self.counts.waiting -= 1
+
+    def _on_retry(self, error: TransientError, seconds: float) -> None:
+        self.counts.retries[error.reason] += 1
+        log.info("retry in %.1f s: %s", seconds, error)
+
+    def _on_written(self, records: Sequence[Record]) -> None:
+        lines = [record.line for record in records if record.line]
+        self.counts.written += len(lines)
+        if self._config.show:
+            for line in lines:
+                print(format_conversation(decode_line(line)), end="\n\n", flush=True)  # noqa: T201
+
+    def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
+        self.counts.notice = "the disk is full: free some space, the run goes on by itself" if is_full else None
+
+    def _say(self, text: str) -> None:
+        log.info("%s", text)
+        self._display.say(text)
+
+    def _notes(self) -> list[str]:
+        """What the user should know about the output before anything is spent."""
+        start, counts = self._start, self.counts
+        notes = []
+        if start.set_aside:
+            notes.append(f"what was at {start.paths.output} is kept, renamed to .bak-TIME")
+        if counts.already and counts.pending:
+            notes.append(
+                f"{start.paths.output}: {counts.already:,} of {counts.num:,} are there, {counts.pending:,} to make"
+            )
+        if missing := start.lines.missing:
+            notes.append(f"made earlier, no longer in the file, and made again: {missing:,}{self._cost_of(missing)}")
+        if start.kept:
+            notes.append(f"lines not made here that are kept: {len(start.kept):,}")
+        if start.earlier is not None and start.earlier.header.base_url != self._config.request.endpoint.base_url:
+            notes.append(f"earlier runs asked {start.earlier.header.base_url or 'another address'}")
+        return notes
+
+    def _cost_of(self, number: int) -> str:
+        totals, made = self._start.totals, self._start.lines.count_done() + number
+        return "" if totals.cost is None or not made else f" (about ${totals.cost / made * number:.2f})"
+
+    def _report(self, error: FatalError | None) -> int:
+        status, headline = self._outcome(error)
+        counts, totals = self.counts, self._start.totals
+        known = [cost for cost in (totals.cost, counts.cost) if cost is not None]
+        summary = Summary(
+            headline=headline,
+            output=self._start.paths.output,
+            counts=counts,
+            next_command=self._config.continue_command if status else None,
+            seconds=time.monotonic() - self._began,
+            total_cost=sum(known[1:], known[0]) if known else None,
+            pending=counts.pending,
+        )
+        log.info("%s", headline)
+        print_summary(summary, quiet=self._config.quiet)
+        return status
+
+    def _outcome(self, error: FatalError | None) -> tuple[int, str]:
+        if error is not None:
+            return error.exit_status, f"Stopped: {error}"
+        if self._interrupts.count:
+            return 130, "Interrupted"
+        failed = self.counts.failed.total()
+        return (3, f"Finished, but {failed:,} failed") if failed else (0, "Finished")
+
+
+def _with_session(request: RequestConfig) -> Mapping[str, JsonValue]:
+    """The settings, with a `session_id` where the provider uses one to send calls to the same prompt cache.
+
+    It names the constant part of the prompt, so it is the same in every run over it.
+    """
+    settings = dict(request.settings)
+    if request.endpoint.provider.session and "session_id" not in settings:
+        prompt = f"{request.recipe.system}\0{request.recipe.user}\0{request.recipe.knowledge}"
+        settings["session_id"] = f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"
+    return settings
+
+
+@asynccontextmanager
+async def _reachable(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
+    """The endpoint with an address: the offline engine gets its own by being started."""
+    if not endpoint.is_offline:
+        yield endpoint
+        return
+    async with offline_engine() as base_url:
+        yield replace(endpoint, base_url=base_url)
+
+
+def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:
+    """The fatal error in a group that holds nothing else; anything else is a bug and keeps its trace."""
+    inner = group.exceptions[0]
+    if isinstance(inner, BaseExceptionGroup):
+        return _fatal(inner)
+    return inner if isinstance(inner, FatalError) and len(group.exceptions) == 1 else None

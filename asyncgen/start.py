@@ -1,0 +1,153 @@
+"""How a run begins on its output: start anew, go on, keep what is there, set it aside, or refuse.
+
+All decisions are taken before the first byte is written, so that a refusal leaves everything as it was. The header
+is on disk before the output exists, and both before the first call.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from asyncgen.errors import ConfigError, OutputError
+from asyncgen.journal import Header, Kept, Totals, encode_entry
+from asyncgen.output import AppendFile, Files, OutputPaths, Record, sync_directory
+from asyncgen.resume import (
+    START_ANEW,
+    Earlier,
+    Lines,
+    Patch,
+    adopt_lines,
+    check_same_kind,
+    differences,
+    discard,
+    mend,
+    mended_path,
+    patch_rejects,
+    read_earlier,
+    torn_path,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run that may begin. `kept`: digests of lines to be journalled as kept; `set_aside`: files to be renamed."""
+
+    paths: OutputPaths
+    header: Header
+    earlier: Earlier | None = None
+    kept: Sequence[bytes] = ()
+    patches: Sequence[Patch] = ()
+    set_aside: Sequence[Path] = ()
+
+    @property
+    def lines(self) -> Lines:
+        return Lines() if self.earlier is None else self.earlier.lines
+
+    @property
+    def totals(self) -> Totals:
+        return Totals() if self.earlier is None else self.earlier.ledger.totals
+
+    def pending(self) -> Iterator[int]:
+        """The indices still to be made, in order."""
+        lines = self.lines
+        return (index for index in range(self.header.num) if not lines.is_done(index))
+
+    def open(self) -> Files:
+        """Set aside, mend, write the header, and open the files. Raises OutputError."""
+        try:
+            return self._open()
+        except OSError as error:
+            raise OutputError(f"{error.filename or self.paths.output}: {error.strerror}") from error
+
+    def _open(self) -> Files:
+        _rename(self.set_aside)
+        mend(self.patches)
+        entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
+        if self.earlier is None:
+            _create(self.paths.journal, self.header)
+        else:
+            entries = encode_entry(self.header) + entries
+        files = Files(self.paths)
+        try:
+            sync_directory(self.paths.output.parent)
+            if entries:
+                files.append_batch([Record(entries)])
+            files.append_mark()
+        except BaseException:
+            files.close()
+            raise
+        return files
+
+
+def prepare(
+    paths: OutputPaths, header: Header, *, append: bool = False, overwrite: bool = False, allow_changed: bool = False
+) -> Start:
+    """Look at what is there and decide. Writes nothing; raises ConfigError for every refusal."""
+    try:
+        _check_ordinary(paths)
+        if overwrite:
+            return Start(paths, header, set_aside=[path for path in _all_files(paths) if path.exists()])
+        if (earlier := read_earlier(paths, adopt=append)) is None:
+            return _prepare_first(paths, header, append=append)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
+    if earlier.lines.known:
+        _check_unchanged(paths, earlier.header, header, allow_changed=allow_changed)
+    kept = [digest for _, digest in earlier.lines.unknown]
+    return Start(paths, header, earlier, kept, earlier.patches)
+
+
+def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start:
+    """A run on an output without a journal, or with one that is only the beginning of a header."""
+    kept: Sequence[bytes] = ()
+    patches = [discard(paths.journal), patch_rejects(paths.rejects, None)]
+    if paths.output.exists() and paths.output.stat().st_size:
+        if not append:
+            raise ConfigError(
+                f"{paths.output} exists and has no journal ({paths.journal.name}): choose another --output, or "
+                f"--append to keep its lines and add to them; {START_ANEW}"
+            )
+        kept, patch = adopt_lines(paths.output)
+        patches.append(patch)
+    return Start(paths, header, kept=kept, patches=[patch for patch in patches if patch])
+
+
+def _check_ordinary(paths: OutputPaths) -> None:
+    if paths.output.is_dir():
+        raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
+    for path in paths.data:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is no ordinary file; choose another --output")
+
+
+def _check_unchanged(paths: OutputPaths, old: Header, new: Header, *, allow_changed: bool) -> None:
+    check_same_kind(paths, old, new)
+    if (changed := differences(old, new)) and not allow_changed:
+        raise ConfigError(
+            f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, choose another "
+            "--output, or mix both with --allow-changed"
+        )
+
+
+def _all_files(paths: OutputPaths) -> list[Path]:
+    """All files but the lock, the output last: as long as it is there, a run either goes on with it or is refused."""
+    leftovers = (name(path) for path in paths.data for name in (torn_path, mended_path))
+    return [*leftovers, paths.rejects, paths.journal, paths.output]
+
+
+def _rename(files: Sequence[Path]) -> None:
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    for path in files:
+        path.rename(path.with_name(f"{path.name}.bak-{time}"))
+    if files:
+        sync_directory(files[0].parent)
+
+
+def _create(journal: Path, header: Header) -> None:
+    file = AppendFile(journal)
+    try:
+        file.append(encode_entry(header))
+        file.sync()
+    finally:
+        file.close()

@@ -1,0 +1,171 @@
+"""What an output holds, according to its journal: tables for a person, one JSON object for a program.
+
+Nothing is locked and nothing written, so it can be asked at any time, also of a run that is under way.
+"""
+
+import re
+import sys
+from collections import Counter
+from decimal import Decimal
+from json import dumps
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asyncgen.journal import Header, Ledger
+from asyncgen.output import OutputPaths
+from asyncgen.resume import Lines, read_status
+from asyncgen.show import printable
+
+SHOWN_LINES = 5  # numbers of unknown lines
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    started: str
+    num: int
+    provider: str
+    base_url: str
+    model: str | None
+    seed: int | None
+    recipe: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `--json` prints, in this order. `cost_usd`: the digits of an exact decimal; None while no cost is known."""
+
+    num: int
+    done: int
+    failed: int
+    failed_by_reason: dict[str, int]
+    pending: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: msgspec.Raw | None
+    runs: list[RunReport]
+
+
+def status(output: Path, *, as_json: bool) -> int:
+    """Print what there is. Raises ConfigError when the journal cannot be read."""
+    paths = OutputPaths.of(output)
+    ledger, lines = read_status(paths)
+    report = make_report(ledger, lines)
+    if as_json:
+        sys.stdout.write(_encode(report))
+    else:
+        _print_report(paths, report, ledger, lines)
+    return 0
+
+
+def make_report(ledger: Ledger, lines: Lines) -> Report:
+    """Done, failed and pending are about the indices below the newest run's `num`; the sums are over all runs."""
+    num = ledger.headers[-1].num if ledger.headers else 0
+    done = lines.count_done(num)
+    failed = Counter(reason for index, reason in ledger.failed.items() if index < num and not lines.is_done(index))
+    totals = ledger.totals
+    return Report(
+        num=num,
+        done=done,
+        failed=failed.total(),
+        failed_by_reason=dict(failed.most_common()),
+        pending=num - done - failed.total(),
+        calls=totals.calls,
+        prompt_tokens=totals.prompt_tokens,
+        cached_tokens=totals.cached_tokens,
+        completion_tokens=totals.completion_tokens,
+        cost_usd=None if totals.cost is None else msgspec.Raw(_digits(totals.cost).encode()),
+        runs=[_report_run(header) for header in ledger.headers],
+    )
+
+
+def _report_run(header: Header) -> RunReport:
+    model = header.request.get("model")
+    return RunReport(
+        started=header.started,
+        num=header.num,
+        provider=header.provider,
+        base_url=header.base_url,
+        model=model if isinstance(model, str) else None,
+        seed=header.seed,
+        recipe=header.recipe,
+    )
+
+
+def _digits(cost: Decimal) -> str:
+    """The exact amount without an exponent, which not every JSON reader takes for a decimal."""
+    return format(cost, "f")
+
+
+def _encode(report: Report) -> str:
+    """One line of ASCII: a name in a journal may hold what moves a terminal's cursor."""
+    text = msgspec.json.encode(report).decode()
+    return re.sub(r"[^ -~]", lambda character: dumps(character[0])[1:-1], text) + "\n"
+
+
+def _print_report(paths: OutputPaths, report: Report, ledger: Ledger, lines: Lines) -> None:
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.print(Text(printable(str(paths.output)), style="bold"), soft_wrap=True)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in _rows(report, ledger, lines).items():
+        if value:
+            table.add_row(label, Text(printable(value)))
+    console.print(table)
+    if report.runs:
+        console.print()
+        console.print(_runs(report.runs))
+
+
+def _rows(report: Report, ledger: Ledger, lines: Lines) -> dict[str, str]:
+    """What there is to tell, by its label; empty where there is nothing."""
+    totals = ledger.totals
+    return {
+        "done": f"{report.done:,} of {report.num:,}",
+        "failed": _breakdown(report.failed_by_reason),
+        "pending": f"{report.pending:,}",
+        "missing": f"{lines.missing:,}, made but not in the output (deleted, or not written yet)"
+        if lines.missing
+        else "",
+        "kept": f"{lines.kept:,}, lines not made here" if lines.kept else "",
+        "unknown": _unknown(lines),
+        "calls": f"{report.calls:,}",
+        "tokens": _tokens(report),
+        "cost": "unknown" if totals.cost is None else f"${_digits(totals.cost)}",
+        "rejected": _breakdown(totals.rejected),
+        "lost": f"{totals.lost:,}, calls never answered and perhaps billed" if totals.lost else "",
+    }
+
+
+def _breakdown(numbers: dict[str, int]) -> str:
+    if not numbers:
+        return ""
+    reasons = sorted(numbers.items(), key=lambda each: -each[1])
+    return f"{sum(numbers.values()):,}: " + ", ".join(f"{number:,} {reason}" for reason, number in reasons)
+
+
+def _unknown(lines: Lines) -> str:
+    if not lines.unknown:
+        return ""
+    numbers = ", ".join(str(number) for number, _ in lines.unknown[:SHOWN_LINES])
+    more = ", ..." if len(lines.unknown) > SHOWN_LINES else ""
+    return f"{len(lines.unknown):,}, not known to the journal: line {numbers}{more}"
+
+
+def _tokens(report: Report) -> str:
+    share = report.cached_tokens / report.prompt_tokens if report.prompt_tokens else 0
+    return f"{report.prompt_tokens:,} in ({share:.1%} cached), {report.completion_tokens:,} out"
+
+
+def _runs(runs: list[RunReport]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("run started", "num", "provider", "model"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "num" else "left")
+    for run in runs:
+        cells = (run.started, f"{run.num:,}", run.provider, run.model or "unknown")
+        table.add_row(*[Text(printable(cell)) for cell in cells])
+    return table

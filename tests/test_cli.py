@@ -1,0 +1,105 @@
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asyncgen import __version__
+from asyncgen.cli import build_parser, main
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("no commands")
+
+
+def flags(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """What is said to a command line that exits with 2: one line, and nothing is written."""
+    before = set(Path().rglob("*"))
+    try:
+        status = main(argv)
+    except SystemExit as stop:
+        status = int(str(stop.code))
+    said = capsys.readouterr()
+    assert status == 2
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert set(Path().rglob("*")) == before
+    return said.err
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_flag_shows_its_default_in_help(name: str) -> None:
+    for action in commands()[name]._actions:
+        if action.option_strings and action.dest != "help":
+            assert action.help is not None
+            assert "default" in action.help, action.option_strings
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_the_readme_lists_exactly_the_flags_of_help(name: str) -> None:
+    section = re.search(rf"^### `asyncgen {name}.*?$(.*?)(?=^#|\Z)", README, re.MULTILINE | re.DOTALL)
+    assert section, f"no section on {name}"
+    rows = re.findall(r"^\| (`-.*?) \|", section[1], re.MULTILINE)
+    assert {flag for row in rows for flag in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row)} == flags(commands()[name])
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"asyncgen {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "COMMAND"),
+        (["generat"], "generat"),
+        (["generate", "--nun", "3"], "--nun"),
+        (["generate", "-n", "0"], "a whole number of 1 or more, got '0'"),
+        (["generate", "-n", "many"], "got 'many'"),
+        (["generate", "-c", "-4"], "got '-4'"),
+        (["generate", "--timeout", "nan"], "seconds above 0"),
+        (["generate", "--temperature", "hot"], "got 'hot'"),
+        (["generate", "--provider", "acme"], "acme"),
+        (["generate", "--param", "max_tokens"], "KEY=VALUE"),
+        (["generate", "--param", "messages=[]"], "messages"),
+        (["generate", "--append", "--overwrite"], "--overwrite"),
+        (["generate", "--recipe", "nowhere"], "nowhere"),
+        (["generate", "--knowledge", "nowhere.md"], "nowhere.md"),
+        (["generate", "--base-url", "ftp://x"], "--base-url: expected"),
+        (["generate", "--model", "some/model"], "OPENROUTER_API_KEY"),
+        (["generate", "--provider", "openai"], "OPENAI_API_KEY"),
+        (["generate", "--output", "."], "folder"),
+        (["status", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_sentence_and_exit_status_2(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refused(capsys, *argv)
+
+
+def test_a_message_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "\u001b" not in refused(capsys, "generate", "--recipe", "no\u001b[2Jwhere")
+
+
+def test_help_waits_for_no_http_client() -> None:
+    program = (
+        "import sys\nfrom asyncgen.cli import build_parser\nbuild_parser().format_help()\n"
+        "print(*sorted({'aiohttp', 'rich', 'tenacity', 'uvloop', 'sqlite3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,196 @@
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncgen.limiter import Limiter
+
+
+@dataclass
+class Caller:
+    """A task that takes a place and holds it until told to leave."""
+
+    limiter: Limiter
+    again: bool
+    entered: list["Caller"]
+    leave: asyncio.Event = field(default_factory=asyncio.Event)
+    holds: bool = False
+
+    def __post_init__(self) -> None:
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        async with self.limiter.place(again=self.again):
+            self.entered.append(self)
+            self.holds = True
+            try:
+                await self.leave.wait()
+            finally:
+                self.holds = False
+
+
+class Callers:
+    def __init__(self, limit: int) -> None:
+        self.limiter = Limiter(limit)
+        self.all: list[Caller] = []
+        self.entered: list[Caller] = []
+
+    def call(self, *, again: bool = False) -> Caller:
+        self.all.append(Caller(self.limiter, again, self.entered))
+        return self.all[-1]
+
+    @property
+    def holding(self) -> list[Caller]:
+        return [each for each in self.all if each.holds]
+
+    async def end(self) -> None:
+        for each in self.all:
+            each.leave.set()
+        await asyncio.gather(*(each.task for each in self.all), return_exceptions=True)
+
+
+async def settle() -> None:
+    """Let every task run until all of them wait."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_places_beyond_the_limit_wait_their_turn() -> None:
+    async def scenario() -> None:
+        callers = Callers(2)
+        for _ in range(4):
+            callers.call()
+        await settle()
+        assert callers.holding == callers.all[:2]
+        callers.all[1].leave.set()
+        await settle()
+        assert callers.holding == [callers.all[0], callers.all[2]]
+        assert callers.limiter.in_flight == 2
+        await callers.end()
+        assert callers.limiter.in_flight == 0
+
+    asyncio.run(scenario())
+
+
+def test_retries_are_served_before_first_attempts_and_each_in_order() -> None:
+    async def scenario() -> None:
+        callers = Callers(1)
+        holder = callers.call()
+        first, second = callers.call(), callers.call()
+        again, again_later = callers.call(again=True), callers.call(again=True)
+        await settle()
+        await callers.end()
+        assert callers.entered == [holder, again, again_later, first, second]
+
+    asyncio.run(scenario())
+
+
+def test_an_error_inside_gives_the_place_back() -> None:
+    async def scenario() -> None:
+        limiter = Limiter(1)
+        with pytest.raises(ZeroDivisionError):
+            async with limiter.place(again=False):
+                raise ZeroDivisionError
+        assert limiter.in_flight == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_caller_cancelled_while_it_waits_is_passed_over(again: bool) -> None:  # noqa: FBT001
+    async def scenario() -> None:
+        callers = Callers(1)
+        holder, waiting, behind = callers.call(), callers.call(again=again), callers.call()
+        await settle()
+        waiting.task.cancel()
+        await settle()
+        holder.leave.set()
+        await settle()
+        assert waiting.task.cancelled()
+        assert callers.holding == [behind]
+        await callers.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_cancelled_after_it_was_given_the_place_hands_it_on() -> None:
+    async def scenario() -> None:
+        callers = Callers(1)
+        holder, given_one, behind = callers.call(), callers.call(), callers.call()
+        await settle()
+        holder.leave.set()
+        await asyncio.sleep(0)  # the holder leaves; whom it gives the place has not run yet
+        assert not callers.holding
+        given_one.task.cancel()
+        await settle()
+        assert given_one.task.cancelled()
+        assert callers.holding == [behind]
+        await callers.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_cancelled_in_the_step_in_which_a_place_comes_free_is_passed_over() -> None:
+    async def scenario() -> None:
+        callers = Callers(1)
+        holder, waiting, behind = callers.call(), callers.call(), callers.call()
+        await settle()
+        holder.leave.set()
+        waiting.task.cancel()  # its future is cancelled at once, the task itself wakes after the holder
+        await settle()
+        assert waiting.task.cancelled()
+        assert callers.holding == [behind]
+        await callers.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_holder_that_is_cancelled_hands_its_place_on() -> None:
+    async def scenario() -> None:
+        callers = Callers(1)
+        holder, behind = callers.call(), callers.call()
+        await settle()
+        holder.task.cancel()
+        await settle()
+        assert callers.holding == [behind]
+        await callers.end()
+
+    asyncio.run(scenario())
+
+
+STEPS = st.one_of(
+    st.tuples(st.sampled_from(["first", "again", "step"]), st.just(0)),
+    st.tuples(st.sampled_from(["leave", "cancel"]), st.integers(0, 20)),
+)
+
+
+@given(limit=st.integers(1, 4), steps=st.lists(STEPS, max_size=60))
+def test_no_interleaving_exceeds_the_limit_or_loses_a_place(limit: int, steps: list[tuple[str, int]]) -> None:
+    async def scenario() -> None:
+        callers = Callers(limit)
+        for step, number in steps:
+            match step:
+                case "first" | "again":
+                    callers.call(again=step == "again")
+                case "step":
+                    await asyncio.sleep(0)
+                case "leave" if callers.all:
+                    callers.all[number % len(callers.all)].leave.set()
+                case "cancel" if callers.all:
+                    callers.all[number % len(callers.all)].task.cancel()
+            assert len(callers.holding) <= callers.limiter.in_flight <= limit
+        await settle_all(callers)
+        alive = [each for each in callers.all if not each.task.done()]
+        assert len(callers.holding) == callers.limiter.in_flight == min(limit, len(alive))
+        await callers.end()
+        assert callers.limiter.in_flight == 0
+
+    asyncio.run(scenario())
+
+
+async def settle_all(callers: Callers) -> None:
+    """Each caller can free a place for the next one, which can leave at once, and so on."""
+    for _ in callers.all:
+        await settle()

@@ -1,0 +1,118 @@
+"""The offline engine as a process: what it prints, what ends it."""
+
+import argparse
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from urllib.request import urlopen
+
+import pytest
+
+from asyncgen.errors import ConfigError
+from asyncgen.offline.command import add_serve_arguments, serve
+from asyncgen.offline.knobs import Knobs
+
+COMMAND = [sys.executable, "-m", "asyncgen.offline"]
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_serve_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def started(*flags: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running engine and its base URL."""
+    with subprocess.Popen(
+        [*COMMAND, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def answers(url: str) -> bool:
+    with urlopen(f"{url}/models") as response:
+        return b"offline" in response.read()
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Its exit status and what it wrote to stderr."""
+    assert process.stderr is not None
+    status = process.wait(20)
+    return status, process.stderr.read()
+
+
+def call_that_hangs(url: str) -> socket.socket:
+    """A request under way: sent whole, never answered."""
+    host, _, port = url.removeprefix("http://").removesuffix("/v1").partition(":")
+    connection = socket.create_connection((host, int(port)))
+    body = b'{"messages": [{"role": "user", "content": "hi"}]}'
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+def test_every_knob_has_a_flag_with_its_default() -> None:
+    flags = vars(parse())
+    assert {each.name: flags[each.name] for each in fields(Knobs)} == {
+        each.name: getattr(Knobs(), each.name) for each in fields(Knobs)
+    }
+
+
+def test_it_ends_when_its_input_is_closed_even_with_a_request_under_way() -> None:
+    with started("--exit-with-stdin", "--hangs", "1") as (process, url):
+        assert answers(url)
+        assert process.stdin is not None
+        with call_that_hangs(url) as connection:
+            assert answers(url)
+            process.stdin.close()
+            assert ended(process) == (0, "")
+            assert connection.recv(100) == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_without_a_trace(number: signal.Signals) -> None:
+    with started() as (process, url):
+        assert answers(url)
+        process.send_signal(number)
+        assert ended(process) == (0, "")
+
+
+def test_it_ends_with_a_parent_that_is_killed() -> None:
+    parent = textwrap.dedent(
+        f"""
+        import subprocess, sys
+        child = subprocess.Popen({[*COMMAND, "--exit-with-stdin"]!r}, stdin=subprocess.PIPE, start_new_session=True)
+        child.wait()
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert answers(url)
+        process.kill()
+        assert process.stdout.read() == ""  # ends when the engine, which holds the other end, has ended
+    with pytest.raises(OSError, match="refused"):
+        answers(url)
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"--port: cannot listen on 127\.0\.0\.1:{port}: address already in use"):
+            serve(parse("--port", str(port)))
+
+
+def test_a_usage_error_is_a_sentence_and_exit_status_2() -> None:
+    process = subprocess.run([*COMMAND, "--port", "70000"], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr == "--port: expected 0 to 65535, got 70000\n"

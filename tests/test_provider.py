@@ -1,0 +1,757 @@
+import asyncio
+import gzip
+import inspect
+import shutil
+import socket
+import ssl
+import subprocess
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+import uvloop
+from aiohttp.client_reqrep import ConnectionKey, RequestInfo
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from asyncgen import __version__, provider
+from asyncgen.classify import Completion
+from asyncgen.endpoint import PROVIDERS, Endpoint, Provider, Secret
+from asyncgen.errors import (
+    AsyncgenError,
+    ConfigError,
+    ConnectionFailedError,
+    FatalError,
+    NoAnswerError,
+    RateLimitedError,
+    RedirectedError,
+)
+from asyncgen.provider import Client, find_proxy, translate
+
+KEY = "sk-marker-0a1b2c3d"
+PAYLOAD = b'{"model": "m", "messages": []}'
+ANSWER = msgspec.json.encode({"id": "r1", "choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]})
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LONG = 30.0  # a deadline no test is to reach
+SHORT = 0.25  # one that is to be reached; half of it must be enough to connect to loopback
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def run(scenario: Coroutine[object, object, None]) -> None:
+    """On the loop that a run uses: its exceptions are not always asyncio's."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario)
+
+
+# ---- a server that does what it is told
+
+Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class Request:
+    line: str
+    headers: CIMultiDict[str]
+    body: bytes
+
+
+@dataclass
+class Server:
+    """Answers the requests it gets, in order, with its acts; an act that returns leaves the connection open."""
+
+    acts: list[Act]
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = 0
+    scheme: str = "http"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}/v1"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.requests.append(await read_request(reader))
+                await self.acts.pop(0)(writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            self.closed.set()
+
+
+async def read_request(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    line, *rest = head.split("\r\n")
+    headers: CIMultiDict[str] = CIMultiDict()
+    for each in filter(None, rest):
+        headers.add(*each.split(": ", 1))
+    return Request(line, headers, await reader.readexactly(int(headers.get("Content-Length", "0"))))
+
+
+@asynccontextmanager
+async def serving(*acts: Act, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    server = Server(list(acts), scheme="https" if tls else "http")
+    connections: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        connections.add(task)
+        await server.serve(reader, writer)
+
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listening.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+def response(body: bytes = ANSWER, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def send(*parts: bytes) -> Act:
+    async def act(writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return act
+
+
+def send_and_close(data: bytes) -> Act:
+    async def act(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        raise ConnectionResetError
+
+    return act
+
+
+def send_and_reset(data: bytes) -> Act:
+    async def act(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        raise ConnectionResetError
+
+    return act
+
+
+def trickle(head: bytes, drop: bytes) -> Act:
+    """One drop after another, fast enough for any limit on a single read, and never an end."""
+
+    async def act(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.sleep(SHORT / 20)
+
+    return act
+
+
+async def hang(_: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def client_of(
+    url: str,
+    *,
+    timeout: float = LONG,  # noqa: ASYNC109 - the client's own
+    key: str | None = KEY,
+    headers: dict[str, str] | None = None,
+) -> AsyncIterator[Client]:
+    secrets = {name: Secret(value) for name, value in (headers or {}).items()}
+    endpoint = Endpoint(Provider("custom", ""), url, Secret(key) if key else None, secrets)
+    async with Client(endpoint, connections=4, timeout=timeout) as client:
+        yield client
+
+
+async def complete(url: str, *, timeout: float = LONG) -> Completion:  # noqa: ASYNC109
+    async with client_of(url, timeout=timeout) as client:
+        return await client.complete(PAYLOAD)
+
+
+async def failure_at(url: str, *, timeout: float = LONG) -> AsyncgenError:  # noqa: ASYNC109
+    """The error of one call; it must be free of the key, and of any object of aiohttp."""
+    with pytest.raises(AsyncgenError) as caught:
+        await complete(url, timeout=timeout)
+    error = caught.value
+    assert (error.__cause__, error.__context__) == (None, None)
+    assert KEY not in f"{error} {error!r} {error.args!r} {vars(error)!r}"
+    return error
+
+
+def check_lost(error: AsyncgenError, words: str) -> None:
+    """A fault of the wire after the request was sent."""
+    assert type(error) is ConnectionFailedError
+    assert error.maybe_billed
+    assert words in str(error)
+
+
+# ---- what is sent, and good answers
+
+
+def test_a_request_is_sent_once_with_its_key_and_answered() -> None:
+    async def scenario() -> None:
+        async with serving(send(response())) as server:
+            completion = await complete(server.url)
+        assert (completion.text, completion.request_id) == ("hello", "r1")
+        (request,) = server.requests
+        assert (request.line, request.body) == ("POST /v1/chat/completions HTTP/1.1", PAYLOAD)
+        assert request.headers.getall("Authorization") == [f"Bearer {KEY}"]
+        assert request.headers.getall("Content-Type") == ["application/json"]
+        assert request.headers["User-Agent"] == f"asyncgen/{__version__}"
+        assert "Cookie" not in request.headers
+
+    run(scenario())
+
+
+def test_a_recipes_header_replaces_ours_instead_of_standing_beside_it() -> None:
+    async def scenario() -> None:
+        headers = {"X-Title": "mine", "AUTHORIZATION": "Basic abc"}
+        async with serving(send(response())) as server, client_of(server.url, headers=headers) as client:
+            await client.complete(PAYLOAD)
+        sent = server.requests[0].headers
+        assert (sent.getall("X-Title"), sent.getall("Authorization")) == (["mine"], ["Basic abc"])
+
+    run(scenario())
+
+
+def test_without_a_key_no_credentials_are_sent_not_even_those_of_netrc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login me password {KEY}\ndefault login me password {KEY}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    async def scenario() -> None:
+        async with serving(send(response())) as server, client_of(server.url, key=None) as client:
+            await client.complete(PAYLOAD)
+        assert "Authorization" not in server.requests[0].headers
+
+    run(scenario())
+
+
+def test_cookies_are_not_kept() -> None:
+    async def scenario() -> None:
+        acts = [send(response(ANSWER, "200 OK", "Set-Cookie: a=b")), send(response())]
+        async with serving(*acts) as server, client_of(server.url) as client:
+            await client.complete(PAYLOAD)
+            await client.complete(PAYLOAD)
+        assert "Cookie" not in server.requests[1].headers
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        send(response(b" \n" * 500 + ANSWER + b"\n")),
+        send(CHUNKED, b"3;x=y\r\n   \r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(ANSWER), ANSWER)),
+        send(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n", response()),
+        send_and_close(b"HTTP/1.0 200 OK\r\n\r\n" + ANSWER),
+        send(response(gzip.compress(ANSWER), "200 OK", "Content-Encoding: gzip")),
+        send(response(ANSWER, "200 OK", "Content-Type: text/html")),
+        send(response(b"\xef\xbb\xbf" + ANSWER)),
+    ],
+    ids=["whitespace", "chunked", "1xx", "http-1.0", "gzip", "text-html", "bom"],
+)  # fmt: skip
+def test_a_good_answer_is_read_in_whatever_form_it_comes(act: Act) -> None:
+    async def scenario() -> None:
+        async with serving(act) as server:
+            assert (await complete(server.url)).text == "hello"
+
+    run(scenario())
+
+
+def test_ten_megabytes_are_an_answer() -> None:
+    body = b" " * 10 * 2**20 + ANSWER
+
+    async def scenario() -> None:
+        async with serving(send(response(body))) as server:
+            assert (await complete(server.url)).text == "hello"
+
+    run(scenario())
+
+
+def test_an_error_of_the_endpoint_is_classified_with_its_headers() -> None:
+    async def scenario() -> None:
+        async with serving(send(response(b"{}", "429 Too Many Requests", "Retry-After: 7"))) as server:
+            error = await failure_at(server.url)
+        assert isinstance(error, RateLimitedError)
+        assert error.retry_after == 7
+        assert "127.0.0.1 answered 429" in str(error)
+
+    run(scenario())
+
+
+# ---- the deadline
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        hang,
+        trickle(b"HTTP/1.1 200 OK\r\n", b"X-Drop: 1\r\n"),
+        trickle(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+        trickle(CHUNKED, b"1\r\n \r\n"),
+        trickle(b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    ],
+    ids=["silence", "headers", "body", "chunks", "1xx"],
+)
+def test_one_deadline_covers_the_whole_call_whatever_trickles_in(act: Act) -> None:
+    async def scenario() -> None:
+        async with serving(act) as server:
+            check_lost(await failure_at(server.url, timeout=SHORT), "127.0.0.1: no answer within 0.25 s")
+
+    run(scenario())
+
+
+def test_a_connection_that_is_never_accepted_was_not_billed() -> None:
+    """A listener whose queue is full drops what comes, like a host that is not there."""
+
+    async def scenario() -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            address = listener.getsockname()
+            waiting = [socket.socket() for _ in range(3)]
+            for each in waiting:
+                each.setblocking(False)
+                each.connect_ex(address)
+            error = await failure_at(f"http://127.0.0.1:{address[1]}/v1", timeout=SHORT)
+            for each in waiting:
+                each.close()
+        assert isinstance(error, ConnectionFailedError)
+        assert (str(error), error.maybe_billed) == ("127.0.0.1: no connection in time", False)
+
+    run(scenario())
+
+
+def test_a_cancelled_call_stays_cancelled_and_its_connection_is_not_used_again() -> None:
+    async def scenario() -> None:
+        reached = asyncio.Event()
+
+        async def act(writer: asyncio.StreamWriter) -> None:
+            reached.set()
+            await hang(writer)
+
+        async with serving(act, send(response())) as server, client_of(server.url) as client:
+            call = asyncio.create_task(client.complete(PAYLOAD))
+            await reached.wait()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert (await client.complete(PAYLOAD)).text == "hello"
+            assert server.connections == 2
+
+    run(scenario())
+
+
+# ---- connections that break
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (send_and_close(b""), "closed the connection without an answer"),
+        (send_and_reset(b""), "the connection broke (Connection reset by peer)"),
+        (send_and_close(b"HTTP/1.1 200 OK\r\nContent-"), "closed the connection without an answer"),
+        (send_and_close(response(ANSWER, length=len(ANSWER) + 1)), "the answer broke off"),
+        (send_and_close(response(b"", length=10)), "the answer broke off"),
+        (send_and_close(CHUNKED + b"5\r\n{"), "the answer broke off"),
+        (send_and_close(response(b"{}", "200 OK", "Content-Encoding: gzip")), "the answer broke off"),
+        (send_and_close(CHUNKED + b"zz\r\n"), "the answer "),
+        (send_and_close(b"SSH-2.0-OpenSSH_9.6\r\n"), "the answer is not HTTP as it should be"),
+        (send_and_close(response(ANSWER, "200 OK", f"X-Long: {'a' * 9000}")), "the answer is not HTTP as it should be"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_breaks_off_may_have_been_billed(act: Act, words: str) -> None:
+    async def scenario() -> None:
+        async with serving(act) as server:
+            check_lost(await failure_at(server.url), words)
+
+    run(scenario())
+
+
+def test_a_reset_in_the_body_may_have_been_billed() -> None:
+    async def scenario() -> None:
+        async with serving(send_and_reset(response(b'{"choices"', length=500))) as server:
+            check_lost(await failure_at(server.url), "127.0.0.1: ")
+
+    run(scenario())
+
+
+def test_a_body_without_a_length_that_is_cut_is_no_answer() -> None:
+    async def scenario() -> None:
+        async with serving(send_and_close(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ANSWER[:-5])) as server:
+            error = await failure_at(server.url)
+        assert isinstance(error, NoAnswerError)
+        assert error.maybe_billed
+
+    run(scenario())
+
+
+def test_a_refused_connection_was_not_billed() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+        async def scenario() -> None:
+            error = await failure_at(f"http://127.0.0.1:{port}/v1")
+            assert isinstance(error, ConnectionFailedError)
+            assert (str(error), error.maybe_billed) == ("127.0.0.1: no connection (Connection refused)", False)
+
+        run(scenario())
+
+
+def test_a_name_that_is_not_found_was_not_billed() -> None:
+    host = ".".join(["a" * 60] * 5)  # too long to be asked for, so that no name server is
+
+    async def scenario() -> None:
+        error = await failure_at(f"http://{host}/v1")
+        assert isinstance(error, ConnectionFailedError)
+        assert (str(error), error.maybe_billed) == (f"{host}: name not found", False)
+
+    run(scenario())
+
+
+def test_a_connection_the_server_closed_in_between_is_not_used_again() -> None:
+    async def scenario() -> None:
+        async with serving(send_and_close(response()), send(response())) as server, client_of(server.url) as client:
+            await client.complete(PAYLOAD)
+            await server.closed.wait()
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert (await client.complete(PAYLOAD)).text == "hello"
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+    run(scenario())
+
+
+def test_a_good_connection_is_used_again() -> None:
+    async def scenario() -> None:
+        async with serving(*[send(response())] * 3) as server, client_of(server.url) as client:
+            for _ in range(3):
+                await client.complete(PAYLOAD)
+        assert (server.connections, len(server.requests)) == (1, 3)
+
+    run(scenario())
+
+
+def test_a_client_that_is_not_open_is_a_bug() -> None:
+    async def scenario() -> None:
+        client = Client(Endpoint(PROVIDERS["vllm"], "http://127.0.0.1:1/v1"), connections=1, timeout=1)
+        with pytest.raises(RuntimeError, match="not open"):
+            await client.complete(PAYLOAD)
+
+    run(scenario())
+
+
+# ---- sizes
+
+
+@pytest.mark.parametrize("body", [b" " * 5000, b"{}" + b" " * 100], ids=["far", "just"])
+def test_a_body_beyond_the_cap_is_cut_and_its_connection_closed(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "MAX_BODY", 101)
+
+    async def scenario() -> None:
+        async with serving(send(response(body)), send(response(b""))) as server, client_of(server.url) as client:
+            with pytest.raises(ConnectionFailedError, match="an answer of more than 101 bytes") as caught:
+                await client.complete(PAYLOAD)
+            assert caught.value.maybe_billed
+            with pytest.raises(NoAnswerError):  # what is left of the first answer is not the second one
+                await client.complete(PAYLOAD)
+
+    run(scenario())
+
+
+def test_a_bomb_is_cut_at_the_cap_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 64 * 2**20
+    bomb = gzip.compress(bytes(size), compresslevel=1)
+    monkeypatch.setattr(provider, "MAX_BODY", 2**20)
+
+    async def scenario() -> None:
+        async with serving(send(response(bomb, "200 OK", "Content-Encoding: gzip"))) as server:
+            tracemalloc.start()
+            try:
+                check_lost(await failure_at(server.url), "an answer of more than 1,048,576 bytes")
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+        assert peak < size / 8
+
+    run(scenario())
+
+
+# ---- redirects
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_stops_the_run_and_nothing_reaches_the_other_host(status: int) -> None:
+    async def scenario() -> None:
+        async with serving() as other:
+            location = f"Location: http://localhost:{other.port}/v1/chat/completions"
+            async with serving(send(response(b"", f"{status} Moved", location))) as server:
+                error = await failure_at(server.url)
+            assert isinstance(error, RedirectedError)
+            assert f"127.0.0.1 answered {status}, a redirect to localhost" in str(error)
+            assert other.connections == 0
+
+    run(scenario())
+
+
+# ---- TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A server's context with a certificate that nobody trusts."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem"
+    names = ("-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+    subprocess.run([openssl, *command.split(), *names], cwd=folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+def test_a_certificate_nobody_vouches_for_stops_the_run(certificate: ssl.SSLContext) -> None:
+    async def scenario() -> None:
+        async with serving(tls=certificate) as server:
+            error = await failure_at(server.url)
+        assert type(error) is FatalError
+        assert str(error) == "127.0.0.1: its certificate is not trusted (self-signed certificate)"
+        assert server.requests == []
+
+    run(scenario())
+
+
+def answer_hello(data: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(data)
+        writer.close()
+
+    return accept
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "words"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", FatalError, "no TLS connection (wrong version number); is the address"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", FatalError, "no TLS connection (sslv3 alert handshake failure)"),
+        (b"\x15\x03\x03\x00\x02\x02\x50", ConnectionFailedError, "no connection (tlsv1 alert internal error)"),
+        (b"", ConnectionFailedError, "no connection ("),
+    ],
+    ids=["plain-http", "handshake-failure", "internal-error", "closed"],
+)
+def test_a_tls_connection_that_fails_is_wrong_for_good_or_a_bad_hour(
+    data: bytes, kind: type[AsyncgenError], words: str
+) -> None:
+    async def scenario() -> None:
+        async with await asyncio.start_server(answer_hello(data), "127.0.0.1", 0) as listening:
+            error = await failure_at(f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1")
+        assert type(error) is kind
+        assert words in str(error)
+        assert not getattr(error, "maybe_billed", False)
+
+    run(scenario())
+
+
+# ---- proxies
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "proxy"),
+    [
+        ("https://a.example/v1", {}, None),
+        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:3128"}, "http://p:3128"),
+        ("https://a.example/v1", {"https_proxy": "http://p:3128"}, "http://p:3128"),
+        ("https://a.example/v1", {"HTTPS_PROXY": "p:3128"}, "http://p:3128"),
+        ("https://a.example/v1", {"HTTP_PROXY": "http://p:3128"}, None),
+        ("http://a.example/v1", {"HTTP_PROXY": "http://p:3128"}, "http://p:3128"),
+        ("http://a.example/v1", {"HTTPS_PROXY": "http://p:3128"}, None),
+        ("https://a.example/v1", {"HTTPS_PROXY": ""}, None),
+        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "b.example, a.example"}, None),
+        ("https://a.example:8443/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example:8443"}, None),
+        ("https://x.a.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".a.example"}, None),
+        ("https://aa.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example"}, "http://p:1"),
+        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ("https://[2001:db8::1]:8443/v1", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("http://127.0.0.1:8000/v1", {"HTTP_PROXY": "http://p:1"}, None),
+        ("http://127.9.9.9/v1", {"HTTP_PROXY": "http://p:1"}, None),
+        ("http://[::1]:8000/v1", {"HTTP_PROXY": "http://p:1"}, None),
+        ("http://localhost:8000", {"HTTP_PROXY": "http://p:1"}, None),
+        ("https://localhost", {"HTTPS_PROXY": "http://p:1"}, None),
+    ],
+)
+def test_the_proxy_is_what_the_environment_names_and_never_for_loopback(
+    url: str, environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert find_proxy(url) == proxy
+
+
+def test_a_proxy_of_another_kind_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"socks5://me:{KEY}@127.0.0.1:1080")
+    with pytest.raises(ConfigError, match="HTTPS_PROXY: expected http://HOST:PORT") as caught:
+        find_proxy("https://a.example/v1")
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ("407 Proxy Authentication Required", FatalError, "the proxy refused to connect (status 407)"),
+        ("403 Forbidden", FatalError, "the proxy refused to connect (status 403)"),
+        ("502 Bad Gateway", ConnectionFailedError, "no connection (status 502)"),
+        ("429 Too Many Requests", ConnectionFailedError, "no connection (status 429)"),
+    ],
+)
+def test_a_proxy_that_does_not_connect_never_sees_the_key(
+    answer: str, kind: type[AsyncgenError], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with serving(send(response(b"", answer))) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://me:{KEY[3:]}@127.0.0.1:{proxy.port}")
+            error = await failure_at("https://a.example/v1")
+        assert type(error) is kind
+        assert f"a.example: {words}" in str(error)
+        assert KEY[3:] not in str(error)
+        (request,) = proxy.requests
+        assert request.line == "CONNECT a.example:443 HTTP/1.1"
+        assert "Authorization" not in request.headers
+        assert request.headers["Proxy-Authorization"].startswith("Basic ")
+
+    run(scenario())
+
+
+def test_a_proxy_that_is_not_there_was_not_billed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unused.getsockname()[1]}")
+
+        async def scenario() -> None:
+            error = await failure_at("https://a.example/v1")
+            assert isinstance(error, ConnectionFailedError)
+            assert str(error) == "a.example: the proxy cannot be reached (Connection refused)"
+            assert not error.maybe_billed
+
+        run(scenario())
+
+
+def test_a_plain_request_goes_through_its_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with serving(send(response())) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+            async with client_of("http://a.example/v1", key=None) as client:
+                assert (await client.complete(PAYLOAD)).text == "hello"
+        assert proxy.requests[0].line == "POST http://a.example/v1/chat/completions HTTP/1.1"
+
+    run(scenario())
+
+
+# ---- every exception of the client
+
+HEADERS = CIMultiDictProxy(CIMultiDict({"Authorization": f"Bearer {KEY}"}))
+WHERE = ConnectionKey("a.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+REQUEST = RequestInfo(URL("https://a.example/v1"), "POST", HEADERS, URL("https://a.example/v1"))
+BROKEN = OSError(104, "Connection reset by peer")
+NOT_SENT, SENT = False, True
+
+EXCEPTIONS: list[tuple[Exception, type[AsyncgenError], bool]] = [
+    (aiohttp.ClientError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.ClientConnectionError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.ClientConnectionResetError(104, "reset"), ConnectionFailedError, SENT),
+    (aiohttp.ClientOSError(32, "Broken pipe"), ConnectionFailedError, SENT),
+    (aiohttp.ClientConnectorError(WHERE, BROKEN), ConnectionFailedError, NOT_SENT),
+    (aiohttp.ClientConnectorDNSError(WHERE, socket.gaierror(-2, "unknown")), ConnectionFailedError, NOT_SENT),
+    (aiohttp.ClientProxyConnectionError(WHERE, BROKEN), ConnectionFailedError, NOT_SENT),
+    (aiohttp.ClientSSLError(WHERE, BROKEN), ConnectionFailedError, NOT_SENT),
+    (aiohttp.ClientConnectorSSLError(WHERE, ssl.SSLError(1, "wrong")), FatalError, NOT_SENT),
+    (aiohttp.ClientConnectorCertificateError(WHERE, ssl.CertificateError("wrong")), FatalError, NOT_SENT),
+    (aiohttp.ClientPayloadError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.UploadAbortedError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.ServerConnectionError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.ServerDisconnectedError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.ServerTimeoutError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.SocketTimeoutError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.ConnectionTimeoutError(KEY), ConnectionFailedError, NOT_SENT),
+    (aiohttp.ServerFingerprintMismatch(b"a", b"b", "a.example", 443), ConnectionFailedError, SENT),
+    (aiohttp.ClientResponseError(REQUEST, (), status=400, message=KEY, headers=HEADERS), ConnectionFailedError, SENT),
+    (aiohttp.ContentTypeError(REQUEST, (), status=400, message=KEY, headers=HEADERS), ConnectionFailedError, SENT),
+    (
+        aiohttp.WSServerHandshakeError(REQUEST, (), status=400, message=KEY, headers=HEADERS),
+        ConnectionFailedError,
+        SENT,
+    ),
+    (aiohttp.TooManyRedirects(REQUEST, (), status=400, message=KEY, headers=HEADERS), ConnectionFailedError, SENT),
+    (aiohttp.ClientHttpProxyError(REQUEST, (), status=400, message=KEY, headers=HEADERS), FatalError, NOT_SENT),
+    (aiohttp.RedirectClientError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.InvalidURL(f"https://{KEY}"), ConfigError, NOT_SENT),
+    (aiohttp.InvalidUrlClientError(f"https://{KEY}"), ConfigError, NOT_SENT),
+    (aiohttp.InvalidUrlRedirectClientError(f"https://{KEY}"), ConfigError, NOT_SENT),
+    (aiohttp.NonHttpUrlClientError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.NonHttpUrlRedirectClientError(KEY), ConnectionFailedError, SENT),
+]
+OTHERS: list[tuple[Exception, type[AsyncgenError], bool]] = [
+    (TimeoutError(), ConnectionFailedError, SENT),
+    (BROKEN, ConnectionFailedError, SENT),
+    (OSError(KEY), ConnectionFailedError, SENT),
+    (ssl.SSLError(1, KEY), ConnectionFailedError, SENT),
+    (UnicodeError(KEY), ConfigError, NOT_SENT),
+    (ValueError(KEY), ConfigError, NOT_SENT),
+]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kind", "sent"), [*EXCEPTIONS, *OTHERS], ids=lambda each: type(each).__name__ if each else None
+)
+def test_an_exception_of_theirs_becomes_ours_without_its_words(
+    theirs: Exception,
+    kind: type[AsyncgenError],
+    sent: bool,  # noqa: FBT001
+) -> None:
+    ours = translate(theirs, "a.example", 30)
+    assert type(ours) is kind
+    assert getattr(ours, "maybe_billed", False) is sent
+    assert str(ours).startswith("a.example: ")
+    assert KEY not in f"{ours} {ours!r} {vars(ours)}"
+
+
+def test_no_exception_of_the_client_is_forgotten() -> None:
+    def classes() -> Iterator[type[Exception]]:
+        for each in vars(aiohttp).values():
+            if inspect.isclass(each) and issubclass(each, aiohttp.ClientError):
+                yield each
+
+    assert {type(error) for error, _, _ in EXCEPTIONS} == set(classes())
