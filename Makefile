@@ -25,8 +25,9 @@ help:
 	@echo "make check              lint, types, tests"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
 
-# The command that goes on after a stop is this very line, so the program is told what was typed.
-generate: export ASYNCGEN_COMMAND = make generate $(MAKEOVERRIDES)
+# The command that goes on after a stop is a make line again, so the program is told which.
+SETTINGS = CONCURRENCY OUT MODEL RECIPE KNOWLEDGE PROVIDER ARGS
+generate: export ASYNCGEN_COMMAND = make generate N=$(N)$(foreach name,$(SETTINGS),$(if $($(name)), $(name)='$($(name))'))
 generate: $(RUN_READY)
 	@exec $(VENV)/bin/python -m asyncgen generate $(GENERATE_FLAGS)
 

@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from asyncgen import __version__
 from asyncgen.endpoint import PROVIDERS
@@ -23,7 +23,13 @@ USAGE = 2
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence; the whole usage would bury it."""
+    """Says what is wrong in one sentence; the whole usage would bury it.
+
+    Flags are written out: an abbreviation would mean something else once a second flag begins like it.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")

@@ -69,7 +69,7 @@ def read_environment() -> dict[str, str]:
     try:
         path = find_dotenv(usecwd=True)
         if path:
-            from_file = dotenv_values(path, encoding="utf-8-sig")
+            from_file = dotenv_values(path)
     except OSError as error:
         problem = error.strerror
     except UnicodeDecodeError:
@@ -83,8 +83,9 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
     """Raises ConfigError for flags, recipe, key or address that cannot be used. `command`: the line as typed."""
     if flags.append and flags.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
-    request = read_request_config(flags, environment)
+    request = _with_headers(read_request_config(flags, environment), environment)
     endpoint = request.endpoint
+    endpoint.check_key()
     if endpoint.is_offline and flags.provider is None and flags.model is not None:
         raise ConfigError(
             f"--model {flags.model}: no key is set, and the offline engine is no model. "
@@ -112,11 +113,9 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
 
 
 def read_request_config(flags: argparse.Namespace, environment: Mapping[str, str]) -> RequestConfig:
-    """The part of the flags that `generate` and `plan` share. Raises ConfigError."""
+    """The part of the flags that `generate` and `plan` share; planning needs no key. Raises ConfigError."""
     recipe = load_recipe(flags.recipe, knowledge=flags.knowledge)
     endpoint = resolve_endpoint(flags.provider, flags.base_url, environment)
-    if not endpoint.is_offline:  # which needs no key, so that a run without any is whole
-        endpoint = replace(endpoint, headers=read_headers(recipe.headers, endpoint.base_url, environment))
     overrides: list[Override] = [parse_param(text) for text in flags.param]
     if flags.temperature is not None:
         overrides.append(Override(("temperature",), flags.temperature))
@@ -130,6 +129,14 @@ def read_request_config(flags: argparse.Namespace, environment: Mapping[str, str
         num=flags.num,
         concurrency=flags.concurrency,
     )
+
+
+def _with_headers(request: RequestConfig, environment: Mapping[str, str]) -> RequestConfig:
+    endpoint = request.endpoint
+    if endpoint.is_offline:  # which needs no key, so that a run without any is whole
+        return request
+    headers = read_headers(request.recipe.headers, endpoint.base_url, environment)
+    return replace(request, endpoint=replace(endpoint, headers=headers))
 
 
 def default_output(request: RequestConfig) -> Path:

@@ -90,6 +90,14 @@ class Endpoint:
     def is_offline(self) -> bool:
         return self.provider.name == OFFLINE
 
+    def check_key(self) -> None:
+        """Raises ConfigError when the provider's own address is to be called without the key it needs."""
+        variable = self.provider.key_variable
+        if self.key is None and variable and self.host == _host(self.provider.base_url):
+            raise ConfigError(
+                f"--provider {self.provider.name} needs a key: set {variable} in the environment or in .env"
+            )
+
 
 def resolve_endpoint(provider: str | None, base_url: str | None, environment: Mapping[str, str]) -> Endpoint:
     """The endpoint that flags and environment name; the offline engine's has no address yet.
@@ -107,10 +115,6 @@ def resolve_endpoint(provider: str | None, base_url: str | None, environment: Ma
     address = check_base_url(base_url if base_url is not None else preset.base_url)
     if preset.key_variable and _host(address) == _host(preset.base_url):
         key = read_key(preset.key_variable, environment, address)
-        if key is None:
-            raise ConfigError(
-                f"--provider {preset.name} needs a key: set {preset.key_variable} in the environment or in .env"
-            )
     else:
         key = read_key(CUSTOM_KEY, environment, address) if base_url is not None else None
     return Endpoint(preset, address, key)

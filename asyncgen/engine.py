@@ -8,11 +8,17 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from asyncgen.errors import FatalError
 
 START_TIMEOUT = 30.0
 END_TIMEOUT = 5.0
+
+# `python -m asyncgen.offline`, from wherever this package is, installed or not.
+_PROGRAM = (
+    "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module('asyncgen.offline', run_name='__main__')"
+)
 
 
 @contextlib.asynccontextmanager
@@ -21,7 +27,7 @@ async def offline_engine() -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",  # without it a user's own json.py in the working directory would be imported
-        *("-m", "asyncgen.offline", "--exit-with-stdin"),
+        *("-c", _PROGRAM, str(Path(__file__).parents[1]), "--exit-with-stdin"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,

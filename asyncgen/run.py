@@ -31,7 +31,7 @@ from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
 from asyncgen.progress import Display, Summary, print_summary
 from asyncgen.prompt import PayloadEncoder
-from asyncgen.provider import Client
+from asyncgen.provider import Client, find_proxy
 from asyncgen.recipe import JsonValue
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
@@ -48,6 +48,7 @@ def generate(config: GenerateConfig) -> int:
     """Make what is missing of `num` conversations; the exit status. Raises ConfigError and FatalError."""
     paths = OutputPaths.of(config.output)
     _check_metadata_keys(config)
+    find_proxy(config.request.endpoint.base_url)  # an unusable one is refused before anything is written
     try:
         paths.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -250,3 +250,8 @@ def test_going_on_is_the_line_as_typed_but_never_sets_aside_again(
 ) -> None:
     environment = {} if typed is None else {"ASYNCGEN_COMMAND": typed}
     assert configure(*argv, environment=environment).continue_command == command
+
+
+def test_planning_needs_no_key() -> None:
+    flags = build_parser().parse_args(["plan", "--provider", "openrouter"])
+    assert read_request_config(flags, {}).endpoint.provider.name == "openrouter"

@@ -97,7 +97,7 @@ def test_what_cannot_be_used_is_refused(
     provider: str | None, base_url: str | None, environment: dict[str, str], complaint: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve_endpoint(provider, base_url, environment)
+        resolve_endpoint(provider, base_url, environment).check_key()
     assert complaint in str(caught.value)
     assert KEY not in str(caught.value)
 
