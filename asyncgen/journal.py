@@ -19,6 +19,8 @@ from asyncgen.errors import ConfigError, Usage
 from asyncgen.recipe import Dimension
 
 VERSION = 1
+ARRAYS = "arrays of messages"
+OBJECTS = "objects with metadata"
 DIGEST_SIZE = 16
 MAX_INDEX = 2**31 - 1  # what four bytes hold
 MAX_COST_DIGITS = 30  # before or behind the point; more is damage, and sums of it may overflow
@@ -244,13 +246,15 @@ class Journal:
     """A journal as read: the ledger of all whole entries, and the newest mark (None before the first batch).
 
     `tail`: the whole lines from the mark's own on, at `tail_offset`; none of them, the mark included, is known to be on
-    disk. `trusted_conversations`: how many conversations the entries before the mark account for.
+    disk. `trusted_conversations`: how many conversations the entries before the mark account for. `damage`: line number
+    and offset of the first line of the tail that is no entry.
     """
 
     ledger: Ledger
     mark: Mark | None
     tail: bytes
     trusted_conversations: int
+    damage: tuple[int, int] | None
 
     @property
     def tail_offset(self) -> int:
@@ -277,7 +281,7 @@ def _fold(path: Path, file: BinaryIO) -> Journal:
             break  # torn, or still being written: what is read next would be the rest of this line
         entry = _entry_or_none(line, num)
         if isinstance(entry, Mark) and entry.journal == offset:
-            _refuse_damage(path, damage)
+            refuse_damage(path, damage)
             ledger.add_all(behind)
             mark, behind, tail, trusted = entry, [], [line], len(ledger)
         elif entry is None or isinstance(entry, Mark):
@@ -291,10 +295,10 @@ def _fold(path: Path, file: BinaryIO) -> Journal:
             tail.append(line)
         offset += len(line)
     ledger.add_all(behind)
-    return Journal(ledger, mark, b"".join(tail), trusted)
+    return Journal(ledger, mark, b"".join(tail), trusted, damage)
 
 
-def _refuse_damage(path: Path, damage: tuple[int, int] | None) -> None:
+def refuse_damage(path: Path, damage: tuple[int, int] | None) -> None:
     if damage is not None:
         raise ConfigError(
             f"{path}: line {damage[0]} (byte {damage[1]}) is damaged; restore the file from a backup, "

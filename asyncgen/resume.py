@@ -21,7 +21,7 @@ import msgspec
 from asyncgen.conversation import NotAConversationError, decode_line, digest_conversation
 from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Header, Journal, Ledger, Mark, encode_entry, read_journal
+from asyncgen.journal import Header, Journal, Ledger, Mark, encode_entry, read_journal, refuse_damage
 from asyncgen.output import OWNER_ONLY, OutputPaths, Reject, sync_directory
 
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
@@ -137,8 +137,12 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
     `adopt`: whole lines that nobody knows are kept instead of refused. Raises ConfigError, having changed nothing, for
     a journal without its output, unknown lines, and damage before the newest mark.
     """
-    journal = read_journal(paths.journal) if paths.journal.is_file() else None
-    if journal is None or not journal.ledger.headers:
+    if not paths.journal.is_file():
+        return None
+    journal = read_journal(paths.journal)
+    if not journal.ledger.headers:
+        if _size(paths.output):  # this is no run that was killed inside its first header
+            refuse_damage(paths.journal, journal.damage)
         return None
     scan = _Scan(paths.output, journal.mark)
     lines = match_lines(journal.ledger, scan.digests())

@@ -5,6 +5,7 @@ person or the last index ends it.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from asyncgen.engine import offline_engine
 from asyncgen.errors import ConfigError, FatalError, TransientError
 from asyncgen.generate import METADATA_KEYS, Generator, failed_record
 from asyncgen.interrupt import Interrupts
-from asyncgen.journal import VERSION, Header
+from asyncgen.journal import ARRAYS, OBJECTS, VERSION, Header
 from asyncgen.limiter import Limiter
 from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
@@ -33,6 +34,7 @@ from asyncgen.progress import Display, Summary, print_summary
 from asyncgen.prompt import PayloadEncoder
 from asyncgen.provider import Client, find_proxy
 from asyncgen.recipe import JsonValue
+from asyncgen.resume import torn_path
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
 from asyncgen.show import format_conversation
@@ -82,7 +84,7 @@ def make_header(config: GenerateConfig) -> Header:
         sampling=SAMPLING_VERSIONS[request.recipe.sampling],
         seed=request.seed,
         request=dict(request.settings),
-        line_format="objects with metadata" if config.save_metadata else "arrays of messages",
+        line_format=OBJECTS if config.save_metadata else ARRAYS,
         digests=request.recipe.digests(),
     )
 
@@ -186,8 +188,10 @@ class Run:
         lines = [record.line for record in records if record.line]
         self.counts.written += len(lines)
         if self._config.show:
-            for line in lines:
-                print(format_conversation(decode_line(line)), end="\n\n", flush=True)  # noqa: T201
+            # Whoever read our stdout may have gone; that is no reason to stop a run.
+            with contextlib.suppress(BrokenPipeError):
+                for line in lines:
+                    print(format_conversation(decode_line(line)), end="\n\n", flush=True)  # noqa: T201
 
     def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
         self.counts.notice = "the disk is full: free some space, the run goes on by itself" if is_full else None
@@ -202,6 +206,12 @@ class Run:
         notes = []
         if start.set_aside:
             notes.append(f"what was at {start.paths.output} is kept, renamed to .bak-TIME")
+        notes += [
+            f"{patch.path}: its end from byte {patch.offset} on was not whole; what was cut off is in "
+            f"{torn_path(patch.path).name}"
+            for patch in start.patches
+            if patch.cuts
+        ]
         if counts.already and counts.pending:
             notes.append(
                 f"{start.paths.output}: {counts.already:,} of {counts.num:,} are there, {counts.pending:,} to make"

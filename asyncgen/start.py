@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Header, Kept, Totals, encode_entry
+from asyncgen.journal import ARRAYS, OBJECTS, Header, Kept, Totals, encode_entry
 from asyncgen.output import AppendFile, Files, OutputPaths, Record, sync_directory
 from asyncgen.resume import (
     START_ANEW,
@@ -109,8 +109,17 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
                 f"--append to keep its lines and add to them; {START_ANEW}"
             )
         kept, patch = adopt_lines(paths.output)
+        _check_format(paths.output, header)
         patches.append(patch)
     return Start(paths, header, kept=kept, patches=[patch for patch in patches if patch])
+
+
+def _check_format(output: Path, header: Header) -> None:
+    """The first line tells: nobody mixes formats and trains on the result."""
+    with output.open("rb") as file:
+        found = OBJECTS if file.readline().lstrip().startswith(b"{") else ARRAYS
+    if found != header.line_format:
+        raise ConfigError(f"{output} holds {found}, this run would write {header.line_format} (see --save-metadata)")
 
 
 def _check_ordinary(paths: OutputPaths) -> None:
