@@ -411,6 +411,7 @@ def _passing_leaf(fault: _Fault) -> TransientError | None:
         leaf = RateLimitedError
     return leaf(
         fault.message,
+        status=status,
         retry_after=fault.retry_after,
         maybe_billed=status in ANSWER_LOST_UPSTREAM,
         reply=fault.reply,

@@ -3,9 +3,11 @@
     AsyncgenError
     ├── TransientError    try again          RateLimitedError · ServerError · ConnectionFailedError · NoAnswerError
     ├── BadReplyError     ask again          one class; `reason` says which rule the reply broke
-    ├── RejectedError     this index fails   RequestRejectedError · ContentFilteredError · GaveUpError
-    └── FatalError        the run stops      AccessDeniedError · NoMoneyError · NotFoundError · RedirectedError
-                                             SameRejectionError · OutputError · ConfigError (exit status 2)
+    ├── RejectedError     this index fails   RequestRejectedError · TooLongError · ContentFilteredError
+    │                                        RefusedError · GaveUpError
+    └── FatalError        the run stops      AccessDeniedError · NoMoneyError · BudgetSpentError · NotFoundError
+                                             RedirectedError · SameRejectionError · OutputError
+                                             ConfigError (exit status 2)
 
 The pipeline knows families only; the leaf and its `reason`, a short stable slug, are what the journal, the
 counts and the summary show. Messages hold no secret and no client library's object: foreign exceptions are
@@ -19,13 +21,15 @@ from dataclasses import dataclass
 class Usage:
     """Tokens and money of one answered call as the provider reported them; None where it said nothing.
 
-    `cost` is in US dollars, as the exact decimal text of the number received.
+    `cost` is in US dollars, as the exact decimal text of the number received; `priced`: computed from tokens and
+    prices instead, because the provider reports none.
     """
 
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
     cost: str | None = None
+    priced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,20 @@ class TransientError(AsyncgenError):
 
     `retry_after`: seconds the provider asked to wait, or None. `maybe_billed`: the request was sent and its
     answer never arrived. `reply`: an answer that arrived and holds no conversation, but may have been paid for.
+    `status`: of the answer that said no, if one did.
     """
 
     def __init__(
         self,
         message: str,
         *,
+        status: int | None = None,
         retry_after: float | None = None,
         maybe_billed: bool = False,
         reply: UnusedReply | None = None,
     ) -> None:
         super().__init__(message)
+        self.status = status
         self.retry_after = retry_after
         self.maybe_billed = maybe_billed
         self.reply = reply
@@ -92,7 +99,8 @@ class BadReplyError(AsyncgenError):
     """An answer arrived and is no conversation by the recipe's rules: keep it, ask again.
 
     `reason` is one of: not-json, wrong-shape, too-few-messages, roles, empty-content, ends-with, charset,
-    control-characters, cut-off. `reply`: what was answered, when there is no completion to keep instead.
+    control-characters, cut-off, only-thinking. `reply`: what was answered, when there is no completion to keep
+    instead.
     """
 
     def __init__(self, reason: str, message: str, *, reply: UnusedReply | None = None) -> None:
@@ -120,10 +128,22 @@ class RequestRejectedError(RejectedError):
     reason = "request-rejected"
 
 
+class TooLongError(RejectedError):
+    """The request does not fit the model's context, or what the endpoint takes."""
+
+    reason = "too-long"
+
+
 class ContentFilteredError(RejectedError):
-    """Moderation stopped the request, or the model refused to answer it."""
+    """Moderation stopped the request or its answer."""
 
     reason = "content-filtered"
+
+
+class RefusedError(RejectedError):
+    """The model refused to answer."""
+
+    reason = "refused"
 
 
 class GaveUpError(RejectedError):
@@ -148,9 +168,15 @@ class AccessDeniedError(FatalError):
 
 
 class NoMoneyError(FatalError):
-    """The balance, the key's limit or a budget is spent, or one request costs more than is left."""
+    """The balance, the key's limit or a budget kept by the provider is spent, or a request costs more than is left."""
 
     reason = "no-money"
+
+
+class BudgetSpentError(FatalError):
+    """What --budget allows is spent, or what is left of it may not pay for another call."""
+
+    reason = "budget-spent"
 
 
 class NotFoundError(FatalError):

@@ -6,24 +6,34 @@ whatever happens next. A call that was sent and never answered is noted as lost:
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Protocol
 
 from asyncgen.classify import Completion
 from asyncgen.conversation import Conversation, digest_conversation, encode_line, parse_conversation
 from asyncgen.counts import Counts
-from asyncgen.errors import BadReplyError, GaveUpError, RejectedError, TransientError, UnusedReply
+from asyncgen.errors import (
+    BadReplyError,
+    GaveUpError,
+    RejectedError,
+    RequestRejectedError,
+    ServerError,
+    TransientError,
+    UnusedReply,
+)
 from asyncgen.journal import Done, Failed, Lost, Rejected, encode_entry, usage_fields
+from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
 from asyncgen.output import Record, Reject, encode_reject
-from asyncgen.prompt import PayloadEncoder
 from asyncgen.recipe import Rules
 from asyncgen.retry import RetryPolicy, call_with_retries
 from asyncgen.scenario import Scenarios
 from asyncgen.stop import StopRequestedError
 
+STEPPING_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
 
 
@@ -48,6 +58,7 @@ class _Work:
     scenario: Mapping[str, str]
     ask: int = 1
     sent: int = 0
+    server_errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ class Generator:
     """Makes conversations. `reasks`: how often an index is asked again after a bad reply."""
 
     scenarios: Scenarios
-    encoder: PayloadEncoder
+    ladder: Ladder
     rules: Rules
     client: Completer
     limiter: Limiter
@@ -73,6 +84,7 @@ class Generator:
     model: str
     reasks: int
     save_metadata: bool
+    on_step: Callable[[str], None]
 
     async def generate_conversation(self, index: int) -> Record:
         """The record of a whole conversation. Raises RejectedError, FatalError or StopRequestedError."""
@@ -81,6 +93,9 @@ class Generator:
         while True:
             try:
                 answer = await call_with_retries(lambda: self._attempt(work), self.retries)
+            except RequestRejectedError as error:
+                if error.status not in STEPPING_STATUSES or not self._step_down(error):
+                    raise
             except BadReplyError as error:
                 self.counts.reasked[error.reason] += 1
                 if work.ask > self.reasks:
@@ -96,6 +111,8 @@ class Generator:
             async with self.limiter.place(again=work.sent > 0):
                 return await self._send(work)
         except (TransientError, BadReplyError, RejectedError) as error:
+            if isinstance(error, ServerError):
+                self._consider_server_error(work, error)
             if error.reply is not None:
                 await self._keep(work, error.reason, error.reply)
             raise
@@ -103,7 +120,7 @@ class Generator:
     async def _send(self, work: _Work) -> _Answer:
         if self.retries.stop.is_set():
             raise StopRequestedError
-        payload = self.encoder.encode(work.scenario, repeat=work.sent)
+        payload = self.ladder.encode(work.scenario, repeat=work.sent)
         work.sent += 1
         in_flight, started = self.limiter.in_flight, time.monotonic()
         self.counts.in_flight += 1
@@ -119,7 +136,28 @@ class Generator:
         finally:
             self.counts.in_flight -= 1
         seconds = time.monotonic() - started
+        self.ladder.settled.set()
         return _Answer(completion, self._parse(completion), seconds, in_flight)
+
+    def _consider_server_error(self, work: _Work, error: ServerError) -> None:
+        """Some servers answer 500 to what they do not know; on the first call a 500 is tried once more as it is."""
+        if error.status == HTTPStatus.INTERNAL_SERVER_ERROR and not self.ladder.settled.is_set():
+            work.server_errors += 1
+            if work.server_errors > 1 or self.ladder.is_named_in(str(error)):
+                work.server_errors = 0
+                self._step_down(error)
+
+    def _step_down(self, error: RequestRejectedError | ServerError) -> bool:
+        """Whether the next request asks for less. Only the first answers of a run can bring that about."""
+        if self.ladder.settled.is_set():
+            return False
+        step = self.ladder.step_down(str(error))
+        if step is None:  # it was something else
+            self.ladder.go_back()
+            self.ladder.settled.set()
+            return False
+        self.on_step(step)
+        return True
 
     def _parse(self, completion: Completion) -> Conversation:
         try:

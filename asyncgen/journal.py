@@ -102,13 +102,21 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", omit_defaults=True, fro
     time: str = ""
 
 
+class Stepped(msgspec.Struct, tag_field="type", tag="stepped", frozen=True, kw_only=True):
+    """The endpoint refused what was asked for, and the run went on with less. `step`: see `ladder`."""
+
+    step: str
+    base_url: str
+    model: str
+
+
 class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=True):
     """A line that asyncgen did not make and was told to keep."""
 
     digest: str
 
 
-Entry: TypeAlias = Header | Mark | Done | Rejected | Failed | Lost | Kept
+Entry: TypeAlias = Header | Mark | Done | Rejected | Failed | Lost | Kept | Stepped
 
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -195,6 +203,7 @@ class Ledger:
         self.headers: list[Header] = []
         self.totals = Totals()
         self.failed: dict[int, str] = {}
+        self.steps: dict[tuple[str, str], str] = {}
         self._indices = array("i")
         self._digests = bytearray()
         self._newest = array("i")
@@ -212,6 +221,8 @@ class Ledger:
                 self._add_digest(-1, entry.digest)
             case Failed():
                 self.failed[entry.index] = entry.reason
+            case Stepped():
+                self.steps[entry.base_url, entry.model] = entry.step
             case _:
                 pass
 

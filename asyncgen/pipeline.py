@@ -46,8 +46,11 @@ class Pipeline:
         self._counts = counts
         self._first_rejections: list[tuple[int, RejectedError]] | None = []
 
-    async def run(self, indices: Iterable[int], *, slots: int, grace: float) -> None:
+    async def run(self, indices: Iterable[int], *, slots: int, grace: float, answered: asyncio.Event) -> None:
         """Return when every index is written, failed, or abandoned because of a stop.
+
+        The first index goes alone, until it is made or `answered` is set: what is wrong with the endpoint shows after
+        one call, and what is right warms its prompt cache for all others.
 
         After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, what has
         arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the disk fails.
@@ -64,6 +67,8 @@ class Pipeline:
                         task = workers.create_task(self._produce(index), name=f"index-{index}")
                         # In a done callback, because a task cancelled before its first step runs no `finally`.
                         task.add_done_callback(lambda _: free.release())
+                        if not answered.is_set():
+                            await _first_of(task, answered)
                 self._record_first_rejections()
             finally:
                 if not drained.done():  # a writer that has failed would never be drained
@@ -109,6 +114,14 @@ class Pipeline:
     def _fail(self, index: int, error: RejectedError) -> None:
         self._counts.failed[error.reason] += 1
         self._writer.put_nowait(self._record_failure(index, error))
+
+
+async def _first_of(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
 
 
 def _kind(error: RejectedError) -> tuple[type, str, int | None]:

@@ -35,10 +35,14 @@ def render(template: str, knowledge: str, scenario: Scenario) -> str:
 
 
 class PayloadEncoder:
-    """Encodes request bodies whose settings and, where the recipe allows, system message are constant."""
+    """Encodes request bodies whose settings and, where the recipe allows, system message are constant.
 
-    def __init__(self, recipe: Recipe, settings: Mapping[str, JsonValue]) -> None:
+    `instruction` is added at the end of every user message.
+    """
+
+    def __init__(self, recipe: Recipe, settings: Mapping[str, JsonValue], *, instruction: str = "") -> None:
         self._recipe = recipe
+        self._instruction = instruction
         self._seed = settings.get("seed")
         constant = {key: value for key, value in settings.items() if key != "seed"}
         self._settings = msgspec.json.encode({**constant, "stream": False})[:-1] + b',"messages":['
@@ -54,7 +58,7 @@ class PayloadEncoder:
         """
         recipe = self._recipe
         system = self._encode_system(scenario) if self._system is None else self._system
-        content = render(recipe.user, recipe.knowledge, scenario)
+        content = render(recipe.user, recipe.knowledge, scenario) + self._instruction
         user = msgspec.json.encode({"role": "user", "content": content})
         if self._seed is None:
             return b"%b%b%b]}" % (self._settings, system, user)

@@ -26,12 +26,12 @@ from asyncgen.engine import offline_engine
 from asyncgen.errors import ConfigError, FatalError, TransientError
 from asyncgen.generate import METADATA_KEYS, Generator, failed_record
 from asyncgen.interrupt import Interrupts
-from asyncgen.journal import ARRAYS, OBJECTS, VERSION, Header
+from asyncgen.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry
+from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
 from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
 from asyncgen.progress import Display, Summary, print_summary
-from asyncgen.prompt import PayloadEncoder
 from asyncgen.provider import Client, find_proxy
 from asyncgen.recipe import JsonValue
 from asyncgen.resume import torn_path
@@ -109,6 +109,7 @@ class Run:
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(self.counts, quiet=config.quiet or config.show)
         self._interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, restore=self._display.restore)
+        self._ladder = self._make_ladder()
         self._began = time.monotonic()
 
     def report_nothing_to_do(self) -> int:
@@ -154,14 +155,19 @@ class Run:
             )
             generator = self._make_generator(client, writer)
             pipeline = Pipeline(generator.generate_conversation, failed_record, writer, self._stop, self.counts)
-            await pipeline.run(self._start.pending(), slots=LIVE_PER_PLACE * request.concurrency, grace=config.grace)
+            await pipeline.run(
+                self._start.pending(),
+                slots=LIVE_PER_PLACE * request.concurrency,
+                grace=config.grace,
+                answered=self._ladder.settled,
+            )
 
     def _make_generator(self, client: Client, writer: Writer) -> Generator:
         config, request = self._config, self._config.request
         limiter = Limiter(request.concurrency)
         return Generator(
             scenarios=Scenarios(request.recipe.dimensions, sampling=request.recipe.sampling, seed=request.seed),
-            encoder=PayloadEncoder(request.recipe, _with_session(request)),
+            ladder=self._ladder,
             rules=request.recipe.rules,
             client=client,
             limiter=limiter,
@@ -171,7 +177,26 @@ class Run:
             model=request.model,
             reasks=config.reasks,
             save_metadata=config.save_metadata,
+            on_step=lambda step: self._on_step(writer, step),
         )
+
+    def _make_ladder(self) -> Ladder:
+        """At the step that an earlier run has found for this endpoint and model, if one had to step down."""
+        request = self._config.request
+        settings = _with_session(request)
+        optional = frozenset({*request.endpoint.provider.fields, "session_id"})
+        ladder = Ladder(request.recipe, settings, optional=optional)
+        if self._start.earlier is not None:
+            known = self._start.earlier.ledger.steps.get((request.endpoint.base_url, request.model))
+            if known is not None:
+                ladder.go_to(known)
+        return ladder
+
+    def _on_step(self, writer: Writer, step: str) -> None:
+        request = self._config.request
+        self._say(f"{request.endpoint.host} refused what was asked for; going on with {step}")
+        entry = Stepped(step=self._ladder.step, base_url=request.endpoint.base_url, model=request.model)
+        writer.put_nowait(Record(encode_entry(entry)))
 
     async def _wait(self, seconds: float) -> None:
         self.counts.waiting += 1

@@ -25,9 +25,9 @@ from asyncgen.errors import (
 )
 from asyncgen.generate import Generator
 from asyncgen.journal import Done, Entry, Lost, Rejected, decode_entry
+from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
 from asyncgen.output import Record
-from asyncgen.prompt import PayloadEncoder
 from asyncgen.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import Scenarios
@@ -102,9 +102,10 @@ class Bench:
         self.stop, self.counts, self.writer = Stop(), Counts(num=10), MemoryWriter()
         self.completer = ScriptedCompleter(script, self.writer)
         self.slept: list[float] = []
+        self.steps: list[str] = []
         self.generator = Generator(
             scenarios=Scenarios(RECIPE.dimensions, sampling="balanced", seed=None),
-            encoder=PayloadEncoder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed}),
+            ladder=Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed}),
             rules=RECIPE.rules,
             client=self.completer,
             limiter=Limiter(1),
@@ -114,6 +115,7 @@ class Bench:
             model="m",
             reasks=reasks,
             save_metadata=False,
+            on_step=self.steps.append,
         )
 
     async def _sleep(self, seconds: float) -> None:

@@ -54,6 +54,12 @@ def note_failure(index: int, error: RejectedError) -> Record:
     return Record(b"%d %s\n" % (index, error.reason.encode()))
 
 
+def is_set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Outcome:
     written: list[int]
@@ -73,7 +79,8 @@ def run(
     async def main() -> Outcome:
         stop, counts, kept = Stop(), Counts(num=1000), writer or MemoryWriter()
         pipeline = Pipeline(lambda index: generate(index, stop), note_failure, kept, stop, counts)
-        await pipeline.run(indices, slots=slots, grace=grace)
+        answered = is_set()
+        await pipeline.run(indices, slots=slots, grace=grace, answered=answered)
         return Outcome(
             [int(record.line) for record in kept.records if record.line],
             [int(record.entries.split()[0]) for record in kept.records if record.entries],
@@ -138,7 +145,7 @@ def test_a_full_writer_holds_the_producer_back() -> None:
             return line(index)
 
         pipeline = Pipeline(generate, note_failure, writer, stop, Counts(num=100))
-        task = asyncio.create_task(pipeline.run(range(100), slots=4, grace=0))
+        task = asyncio.create_task(pipeline.run(range(100), slots=4, grace=0, answered=is_set()))
         for _ in range(100):
             await asyncio.sleep(0)
         assert len(started) == 2 + 4
@@ -246,7 +253,9 @@ def test_a_failing_disk_ends_the_run_without_waiting_for_room() -> None:
             await asyncio.Event().wait()
             return line(index)
 
-        await Pipeline(generate, note_failure, writer, Stop(), Counts(num=10)).run(range(10), slots=2, grace=30)
+        await Pipeline(generate, note_failure, writer, Stop(), Counts(num=10)).run(
+            range(10), slots=2, grace=30, answered=is_set()
+        )
 
     with pytest.raises(BaseExceptionGroup) as caught:
         asyncio.run(main())
@@ -279,3 +288,34 @@ def test_every_index_that_was_started_ends_in_exactly_one_way(script: Sequence[t
     assert len(set(outcome.written + outcome.failed)) == len(outcome.written) + len(outcome.failed)
     if not outcome.stop.is_set():
         assert started == list(range(len(script)))
+
+
+def test_indices_go_one_at_a_time_until_the_endpoint_has_answered() -> None:
+    started: list[int] = []
+
+    async def main() -> None:
+        answered, go_on = asyncio.Event(), asyncio.Event()
+
+        async def generate(index: int) -> Record:
+            started.append(index)
+            if index == 0:
+                raise RequestRejectedError("no", status=413)
+            if index == 1:
+                await go_on.wait()
+                answered.set()
+                await asyncio.Event().wait()
+            return line(index)
+
+        pipeline = Pipeline(generate, note_failure, MemoryWriter(), Stop(), Counts(num=10))
+        running = asyncio.create_task(pipeline.run(range(10), slots=4, grace=0, answered=answered))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert started == [0, 1]
+        go_on.set()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert started == list(range(10)), "the rest waits for the first answer, not for its index"
+        running.cancel()
+        await asyncio.wait({running})
+
+    asyncio.run(main())

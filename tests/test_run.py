@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -329,3 +330,44 @@ def test_save_metadata_writes_objects() -> None:
         assert generate(provider, "-n", "3", "--save-metadata") == 0
     assert sorted(line["metadata"]["index"] for line in lines()) == [0, 1, 2]
     assert {"topic", "persona", "dynamic", "model"} <= set(lines()[0]["metadata"])
+
+
+def refuse_schema(call: Call) -> Reply:
+    wanted = call.body.get("response_format", {}).get("type")
+    return error(400, "This response_format type is unavailable now") if wanted == "json_schema" else always_good(call)
+
+
+def refuse_any_format(call: Call) -> Reply:
+    return error(422, "Unexpected fields: response_format") if "response_format" in call.body else always_good(call)
+
+
+def fail_on_schema(call: Call) -> Reply:
+    wanted = call.body.get("response_format", {}).get("type")
+    return Reply(500, b"Internal Server Error") if wanted == "json_schema" else always_good(call)
+
+
+@pytest.mark.parametrize(
+    ("script", "extra_calls", "step"),
+    [(refuse_schema, 1, "json_object"), (refuse_any_format, 2, "prompt only"), (fail_on_schema, 2, "json_object")],
+)
+def test_an_endpoint_that_refuses_the_schema_costs_a_call_or_two_and_not_the_run(
+    script: Callable[[Call], Reply],
+    extra_calls: int,
+    step: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asyncgen.retry.BASE_WAIT", 0.001)
+    with FakeProvider(script) as provider:
+        assert generate(provider, "-n", "20") == 0
+        assert len(provider.calls) == 20 + extra_calls
+        assert f"going on with {step}" in capsys.readouterr().err
+        assert [entry["step"] for entry in entries("stepped")][-1] == step
+        assert generate(provider, "-n", "30") == 0
+        assert len(provider.calls) == 30 + extra_calls, "the next run remembers the step"
+
+
+def test_only_one_call_is_made_until_the_endpoint_has_answered() -> None:
+    with FakeProvider(lambda call: error(401) if call.number == 0 else always_good(call)) as provider:
+        assert generate(provider, "-n", "100") == 1
+    assert len(provider.calls) == 1
