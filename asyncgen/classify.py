@@ -31,8 +31,10 @@ from asyncgen.errors import (
     NotFoundError,
     RateLimitedError,
     RedirectedError,
+    RefusedError,
     RequestRejectedError,
     ServerError,
+    TooLongError,
     TransientError,
     UnusedReply,
     Usage,
@@ -59,6 +61,7 @@ OVERLOADED = frozenset({429, 498, 503, 529})
 PASSING = OVERLOADED | {408, 409, 425}
 ANSWER_LOST_UPSTREAM = frozenset({408, 504, 524})
 MAY_BE_FILTERED = frozenset({400, 403, 422, 451})
+MAY_BE_TOO_LONG = frozenset({400, 413, 422})
 
 # Names stand in an error's type, code, reason and the like; words are searched in its text.
 NO_MONEY_NAMES = frozenset(
@@ -88,7 +91,8 @@ OVERLOAD_NAMES = frozenset(
         "slow_down",
     }
 )
-FILTER_NAMES = frozenset({"content_filter", "content_policy_violation", "moderation", "refusal"})
+FILTER_NAMES = frozenset({"content_filter", "content_policy_violation", "moderation"})
+REFUSAL_NAME = "refusal"
 FILTER_WORDS = frozenset(
     {
         "content filter",
@@ -98,6 +102,27 @@ FILTER_WORDS = frozenset(
         "content_policy",
         "flagged",
         "moderation",
+    }
+)
+
+TOO_LONG_NAMES = frozenset(
+    {
+        "context_length_exceeded",
+        "exceed_context_size_error",
+        "request_too_large",
+        "string_too_long",
+        "token_limit_exceeded",
+    }
+)
+TOO_LONG_WORDS = frozenset(
+    {
+        "context length",
+        "context size",
+        "context window",
+        "contextwindowexceeded",
+        "input token count",
+        "prompt is too long",
+        "too many input tokens",
     }
 )
 
@@ -215,13 +240,15 @@ def _leaf_without_answer(
         return _leaf_of(_read_fault(code, headers, body, answer.error, where, reply=reply))
     finish_reason = clean(answer.finish_reason or "missing")
     if answer.is_filtered():
-        words = clean(answer.refusal) or f"finish_reason {finish_reason}"
-        return ContentFilteredError(f"{where} with a refusal: {words}", status=status, reply=reply)
+        if answer.refusal:
+            return RefusedError(f"{where} with a refusal: {clean(answer.refusal)}", status=status, reply=reply)
+        return ContentFilteredError(
+            f"{where} with a filtered reply: finish_reason {finish_reason}", status=status, reply=reply
+        )
     if answer.is_blank() and answer.finish_reason == "length":
         return BadReplyError(
-            "cut-off",
-            f"{where} without text: max_tokens was used up before the reply began, probably by thinking. "
-            "Allow more with --param max_tokens=N or less thinking with --param reasoning.effort=low",
+            "only-thinking",
+            f"{where} without text: max_tokens was used up before the reply began, probably by thinking",
             reply=reply,
         )
     if answer.has_choice:
@@ -346,6 +373,7 @@ def _leaf_of(fault: _Fault) -> AsyncgenError:
     return (
         _money_leaf(fault)
         or _stopping_leaf(fault)
+        or _too_long_leaf(fault)
         or _filter_leaf(fault)
         or _passing_leaf(fault)
         or RequestRejectedError(fault.message, status=fault.status, reply=fault.reply)
@@ -388,9 +416,20 @@ def _stopping_leaf(fault: _Fault) -> FatalError | None:
             return None
 
 
-def _filter_leaf(fault: _Fault) -> ContentFilteredError | None:
+def _too_long_leaf(fault: _Fault) -> TooLongError | None:
+    if fault.status is not None and fault.status not in MAY_BE_TOO_LONG:
+        return None
+    is_named = not fault.names.isdisjoint(TOO_LONG_NAMES) or any(word in fault.text for word in TOO_LONG_WORDS)
+    if fault.status == 413 or is_named:
+        return TooLongError(fault.message, status=fault.status, reply=fault.reply)
+    return None
+
+
+def _filter_leaf(fault: _Fault) -> ContentFilteredError | RefusedError | None:
     if fault.status is not None and fault.status not in MAY_BE_FILTERED:
         return None
+    if REFUSAL_NAME in fault.names:
+        return RefusedError(fault.message, status=fault.status, reply=fault.reply)
     if fault.is_filtered or fault.mentions(FILTER_WORDS) or not fault.names.isdisjoint(FILTER_NAMES):
         return ContentFilteredError(fault.message, status=fault.status, reply=fault.reply)
     return None

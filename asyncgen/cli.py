@@ -7,10 +7,12 @@ import argparse
 import io
 import logging
 import math
+import os
 import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +22,8 @@ from asyncgen.errors import AsyncgenError, ConfigError, FatalError
 
 INTERRUPTED = 130
 USAGE = 2
+MAX_AMOUNT = 20  # characters of a sum, so that products of it stay exact
+MOST_DOLLARS = 10**9
 
 
 class _Parser(argparse.ArgumentParser):
@@ -49,17 +53,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say_error(str(error))
         return error.exit_status if isinstance(error, FatalError) else 1
     except KeyboardInterrupt:
-        _say_error("interrupted before anything was sent")
+        _say_error("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our stdout has gone; close it here, or the interpreter complains at exit.
+    except OSError as error:
+        # Ours are translated where they arise: this is stdout, full or read by nobody. At exit it would complain again.
         sys.stdout = None
+        if not isinstance(error, BrokenPipeError):
+            _say_error(f"standard output: {error.strerror}")
         return 1
     return status
 
 
 def script() -> NoReturn:
+    _open_standard_streams()
     raise SystemExit(main())
+
+
+def _open_standard_streams() -> None:
+    """A descriptor 1 or 2 that was closed would be given to the first file opened, and prints would land in it."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _say_error(message: str) -> None:
@@ -100,6 +116,16 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds that calls under way get after the first Ctrl-C (default: %(default)g)",
     )
+    add(
+        "--give-up",
+        type=_seconds,
+        default=600.0,
+        metavar="S",
+        help="stop when calls have only failed for so many seconds (default: %(default)g)",
+    )
+    add("--no-adaptive", action="store_true", help="keep --concurrency in flight (default: find what is served well)")
+    add("--rpm", type=_per_minute, metavar="N", help="requests a minute at most (default: no limit)")
+    add("--tpm", type=_per_minute, metavar="N", help="tokens a minute at most (default: no limit)")
     add("--save-metadata", action="store_true", help="write objects with messages and metadata (default: arrays)")
     add("--append", action="store_true", help="keep lines that were not made here (default: refuse them)")
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
@@ -117,7 +143,7 @@ def _add_request_flags(parser: argparse.ArgumentParser) -> None:
     add(
         *("--concurrency", "--workers", "-c"),
         type=_whole(1),
-        default=64,
+        default=256,
         metavar="N",
         help="requests in flight at most (default: %(default)s)",
     )
@@ -145,6 +171,11 @@ def _add_request_flags(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="another request setting: dotted keys, JSON values, null removes it; may be repeated (default: none)",
     )
+    add("--budget", type=_budget, metavar="USD", help="what all runs of the output may cost (default: no limit)")
+    for flag, tokens in (("--price-in", "input"), ("--price-out", "output"), ("--price-cached", "cached input")):
+        default = "--price-in" if flag == "--price-cached" else "what the provider tells"
+        help_ = f"US dollars a million {tokens} tokens, where the provider reports no cost (default: {default})"
+        add(flag, type=_price, metavar="USD", help=help_)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -239,6 +270,28 @@ def _seconds(text: str) -> float:
 
 def _seconds_or_none(text: str) -> float:
     return _number(text, above=0, what="seconds, 0 or more")
+
+
+def _budget(text: str) -> Decimal:
+    return _dollars(text, least=Decimal("0.000001"), what="US dollars above 0")
+
+
+def _price(text: str) -> Decimal:
+    return _dollars(text, least=Decimal(0), what="US dollars, 0 or more")
+
+
+def _dollars(text: str, *, least: Decimal, what: str) -> Decimal:
+    try:
+        amount = Decimal(text) if len(text) <= MAX_AMOUNT else Decimal("nan")
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not (amount.is_finite() and least <= amount <= MOST_DOLLARS):
+        raise argparse.ArgumentTypeError(f"expected {what}, got {text!r}")
+    return amount
+
+
+def _per_minute(text: str) -> float:
+    return _number(text, above=0.001, what="a number above 0")
 
 
 def _temperature(text: str) -> float:

@@ -11,22 +11,30 @@ import shlex
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 from dotenv import dotenv_values, find_dotenv
 
 from asyncgen.endpoint import CUSTOM_KEY, OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.errors import ConfigError
+from asyncgen.money import Price
+from asyncgen.pacer import Rates
 from asyncgen.recipe import JsonValue, Recipe, load_recipe
 from asyncgen.settings import Override, parse_param, request_settings
 
 # With the blank before it, which under make is quoted by a backslash.
 _OVERWRITE = re.compile(r"""(?:\\?\s|(?<=[='"]))--overwrite(?=\\?\s|['"]|$)""")
 
+_BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
+
 
 @dataclass(frozen=True, slots=True)
 class RequestConfig:
-    """What is sent, and about what: shared by the commands that draw scenarios."""
+    """What is sent, about what, and for how much: shared by the commands that draw scenarios.
+
+    `budget` in US dollars; `price`: the one given by flags.
+    """
 
     recipe: Recipe
     endpoint: Endpoint
@@ -34,6 +42,8 @@ class RequestConfig:
     seed: int | None
     num: int
     concurrency: int
+    budget: Decimal | None = None
+    price: Price | None = None
 
     @property
     def model(self) -> str:
@@ -50,6 +60,9 @@ class GenerateConfig:
     retries: int
     reasks: int
     grace: float
+    give_up: float
+    adaptive: bool
+    rates: Rates
     save_metadata: bool
     append: bool
     overwrite: bool
@@ -83,13 +96,18 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
     """Raises ConfigError for flags, recipe, key or address that cannot be used. `command`: the line as typed."""
     if flags.append and flags.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
+    _check_log(flags)
     request = _with_headers(read_request_config(flags, environment), environment)
     endpoint = request.endpoint
     endpoint.check_key()
-    if endpoint.is_offline and flags.provider is None and flags.model is not None:
+    if endpoint.is_offline and flags.provider is None and (flag := _flag_that_means_a_model(flags)):
         raise ConfigError(
-            f"--model {flags.model}: no key is set, and the offline engine is no model. "
-            f"{_how_to_get_a_model(environment)}"
+            f"{flag}: no key is set, and the offline engine is no model. {_how_to_get_a_model(environment)}"
+        )
+    if request.budget is not None and request.price is None and not endpoint.provider.reports_cost:
+        raise ConfigError(
+            f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
+            "--price-out (US dollars a million tokens), or leave --budget out"
         )
     return GenerateConfig(
         request=request,
@@ -98,6 +116,9 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
         retries=flags.retries,
         reasks=flags.reasks,
         grace=flags.grace,
+        give_up=flags.give_up,
+        adaptive=not flags.no_adaptive,
+        rates=Rates(flags.rpm, flags.tpm),
         save_metadata=flags.save_metadata,
         append=flags.append,
         overwrite=flags.overwrite,
@@ -128,7 +149,41 @@ def read_request_config(flags: argparse.Namespace, environment: Mapping[str, str
         seed=flags.seed,
         num=flags.num,
         concurrency=flags.concurrency,
+        budget=flags.budget,
+        price=_read_price(flags),
     )
+
+
+def _read_price(flags: argparse.Namespace) -> Price | None:
+    if flags.price_in is None and flags.price_out is None and flags.price_cached is None:
+        return None
+    if flags.price_in is None or flags.price_out is None:
+        raise ConfigError("--price-in and --price-out are given together; --price-cached is for cached input tokens")
+    return Price.per_million(input=flags.price_in, output=flags.price_out, cached=flags.price_cached)
+
+
+def _flag_that_means_a_model(flags: argparse.Namespace) -> str | None:
+    """A flag that makes sense only where a model is paid for, as it was given."""
+    values = {
+        "--model": flags.model,
+        "--budget": flags.budget,
+        "--price-in": flags.price_in,
+        "--price-out": flags.price_out,
+        "--price-cached": flags.price_cached,
+    }
+    return next((f"{flag} {value}" for flag, value in values.items() if value is not None), None)
+
+
+def raise_budget(command: str, limit: Decimal) -> str:
+    """The command that goes on with another budget."""
+    return _BUDGET.sub(rf"\g<1>{limit}", command)
+
+
+def _check_log(flags: argparse.Namespace) -> None:
+    """A log beside the output is fine, a log in it is not."""
+    log, output = flags.log, flags.output
+    if log is not None and output is not None and log.resolve().name.startswith(output.resolve().name):
+        raise ConfigError(f"--log: {log} belongs to the output; choose another name")
 
 
 def _with_headers(request: RequestConfig, environment: Mapping[str, str]) -> RequestConfig:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from asyncgen.errors import Usage
+from asyncgen.money import Account
 
 
 @dataclass(slots=True)
@@ -14,7 +15,8 @@ class Counts:
 
     `written`: lines on disk. `failed`: by reason. `retries`: by cause. `reasked`: bad replies, by reason. `lost`: calls
     that may have been billed without an answer. `waiting`: indices between two attempts. `cost` is in US dollars,
-    None until a provider reports one. `scenario`: the latest one drawn. `notice`: what holds the run up, if anything.
+    None until one is known; `account` has that of all runs. `scenario`: the latest one drawn. `notice`: what holds the
+    run up, if anything.
     """
 
     num: int
@@ -31,8 +33,11 @@ class Counts:
     cached_tokens: int = 0
     completion_tokens: int = 0
     cost: Decimal | None = None
+    account: Account = field(default_factory=Account)
     scenario: Mapping[str, str] = field(default_factory=dict)
     notice: str | None = None
+    limit: int | None = None
+    paused_until: float = 0.0
 
     def add_usage(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens or 0
@@ -40,6 +45,16 @@ class Counts:
         self.completion_tokens += usage.completion_tokens or 0
         if usage.cost is not None:
             self.cost = (self.cost or Decimal(0)) + Decimal(usage.cost)
+
+    @property
+    def cached_share(self) -> float:
+        return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+    @property
+    def saved(self) -> Decimal | None:
+        """What cached tokens have cost less than others in this run; None without a price, or a cache."""
+        price = self.account.price
+        return price.saved(self.cached_tokens) if price is not None and self.cached_tokens else None
 
     @property
     def done(self) -> int:

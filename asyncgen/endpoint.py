@@ -9,24 +9,31 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from asyncgen.errors import ConfigError
 from asyncgen.recipe import Header, JsonValue
 
 CUSTOM_KEY = "ASYNCGEN_API_KEY"
 OFFLINE = "offline"
+MIN_REDACTED = 6  # characters; what is shorter is no secret, and would take pieces out of ordinary words
 CUSTOM = "custom"
 _AUTHORITY = re.compile(r"(?:[\w.-]+|\[[\w.:%]+\])(?::[0-9]+)?")
 
 
 class Secret:
-    """A key that shows itself in no repr, format, pickle or traceback; `reveal` is for the header alone."""
+    """A key that shows itself in no repr, format, pickle or traceback; `reveal` is for the header alone.
 
-    __slots__ = ("_value",)
+    `is_public`: it came from a recipe's own text, so nobody keeps it secret, and a reply may well contain it.
+    """
 
-    def __init__(self, value: str) -> None:
+    __slots__ = ("_value", "is_public")
+
+    def __init__(self, value: str, *, is_public: bool = False) -> None:
         self._value = value
+        self.is_public = is_public
 
     def reveal(self) -> str:
         return self._value
@@ -38,12 +45,40 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+class Redactor:
+    """Takes a run's own secrets out of what comes back: a server that refuses a key likes to quote it."""
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        hidden = (secret.reveal() for secret in secrets if not secret.is_public)
+        words = {word for value in hidden for word in value.split() if len(word) >= MIN_REDACTED}
+        escaped = {msgspec.json.encode(word)[1:-1] for word in words}
+        self._needles = sorted(
+            {*(word.encode() for word in words), *(quote(word).encode() for word in words), *escaped}
+        )
+
+    def redact(self, data: bytes) -> bytes:
+        for needle in self._needles:
+            if needle in data:
+                data = data.replace(needle, b"[redacted]")
+        return data
+
+    def redact_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if all(self._redact_text(value) == value for value in headers.values()):
+            return headers
+        return {name: self._redact_text(value) for name, value in headers.items()}
+
+    def _redact_text(self, text: str) -> str:
+        return self.redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """What is particular to a provider.
 
     `key_variable`: the environment variable of its key, None where it takes none. `fields`: optional request fields
-    it understands, merged under the recipe's. `session`: whether `session_id` keeps calls on one cache.
+    it understands, merged under the recipe's. `session`: whether `session_id` keeps calls on one cache. `reports_cost`:
+    whether its answers may say what they cost. `lists_prices`: whether GET /models tells prices, and GET /key what the
+    key has left.
     """
 
     name: str
@@ -51,6 +86,12 @@ class Provider:
     key_variable: str | None = None
     fields: Mapping[str, JsonValue] = field(default_factory=dict)
     session: bool = False
+    reports_cost: bool = False
+    lists_prices: bool = False
+
+    def marks_cache_of(self, model: str) -> bool:
+        """Whether the beginning of a prompt is cached for this model only where a mark says so."""
+        return self.name == "openrouter" and model.startswith("anthropic/")
 
 
 PROVIDERS = {
@@ -63,6 +104,8 @@ PROVIDERS = {
             # Without it a route that ignores response_format may be chosen.
             fields={"provider": {"require_parameters": True}},
             session=True,
+            reports_cost=True,
+            lists_prices=True,
         ),
         Provider("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
         Provider("ollama", "http://127.0.0.1:11434/v1"),
@@ -81,6 +124,9 @@ class Endpoint:
     base_url: str
     key: Secret | None = None
     headers: Mapping[str, Secret] = field(default_factory=dict)
+
+    def redactor(self) -> Redactor:
+        return Redactor([*self.headers.values(), *([self.key] if self.key else [])])
 
     @property
     def host(self) -> str:
@@ -111,7 +157,7 @@ def resolve_endpoint(provider: str | None, base_url: str | None, environment: Ma
         if base_url is not None:
             raise ConfigError("--base-url: the offline engine starts its own server; drop --provider offline to use it")
         return Endpoint(PROVIDERS[OFFLINE], "")
-    preset = PROVIDERS[provider] if provider is not None else Provider(CUSTOM, "", CUSTOM_KEY)
+    preset = PROVIDERS[provider] if provider is not None else Provider(CUSTOM, "", CUSTOM_KEY, reports_cost=True)
     address = check_base_url(base_url if base_url is not None else preset.base_url)
     if preset.key_variable and _host(address) == _host(preset.base_url):
         key = read_key(preset.key_variable, environment, address)
@@ -132,7 +178,7 @@ def read_headers(headers: Iterable[Header], base_url: str, environment: Mapping[
 
 def _read_header(header: Header, base_url: str, environment: Mapping[str, str]) -> Secret:
     if header.variable is None:
-        return Secret(header.value or "")
+        return Secret(header.value or "", is_public=True)
     secret = _read_secret(header.variable, environment, base_url)
     if secret is None:
         raise ConfigError(f"the recipe's header {header.name}: {header.variable} is not set")

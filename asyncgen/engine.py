@@ -7,7 +7,7 @@ is its standard input: the pipe closes however this process ends, by return, by 
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from asyncgen.errors import FatalError
@@ -22,8 +22,8 @@ _PROGRAM = (
 
 
 @contextlib.asynccontextmanager
-async def offline_engine() -> AsyncIterator[str]:
-    """The engine's base URL. Raises FatalError when it does not start."""
+async def offline_engine(on_death: Callable[[], None]) -> AsyncIterator[str]:
+    """The engine's base URL. Raises FatalError when it does not start; calls `on_death` should it end by itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",  # without it a user's own json.py in the working directory would be imported
@@ -33,9 +33,19 @@ async def offline_engine() -> AsyncIterator[str]:
         start_new_session=True,
     )
     try:
-        yield await _read_url(process)
+        url = await _read_url(process)
+        watching = asyncio.create_task(_watch(process, on_death), name="engine")
+        try:
+            yield url
+        finally:
+            watching.cancel()
     finally:
         await _end(process)
+
+
+async def _watch(process: asyncio.subprocess.Process, on_death: Callable[[], None]) -> None:
+    await process.wait()
+    on_death()
 
 
 async def _read_url(process: asyncio.subprocess.Process) -> str:

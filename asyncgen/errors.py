@@ -6,7 +6,7 @@
     ├── RejectedError     this index fails   RequestRejectedError · TooLongError · ContentFilteredError
     │                                        RefusedError · GaveUpError
     └── FatalError        the run stops      AccessDeniedError · NoMoneyError · BudgetSpentError · NotFoundError
-                                             RedirectedError · SameRejectionError · OutputError
+                                             RedirectedError · EndpointDownError · SameRejectionError · OutputError
                                              ConfigError (exit status 2)
 
 The pipeline knows families only; the leaf and its `reason`, a short stable slug, are what the journal, the
@@ -52,8 +52,11 @@ class TransientError(AsyncgenError):
 
     `retry_after`: seconds the provider asked to wait, or None. `maybe_billed`: the request was sent and its
     answer never arrived. `reply`: an answer that arrived and holds no conversation, but may have been paid for.
-    `status`: of the answer that said no, if one did.
+    `status`: of the answer that said no, if one did. `pauses_run`: the whole run keeps the wait, so nobody has to
+    keep it once more.
     """
+
+    pauses_run = False
 
     def __init__(
         self,
@@ -93,6 +96,13 @@ class NoAnswerError(TransientError):
     """A 200 without an answer: no choices, blanks, HTML, an error in the body."""
 
     reason = "no-answer"
+
+
+CUT_OFF_REASONS = frozenset({"cut-off", "only-thinking"})
+CUT_OFF_ADVICE = (
+    "allow more with --param max_tokens=N, or less thinking with --param reasoning.effort=low (either with "
+    "--allow-changed)"
+)
 
 
 class BadReplyError(AsyncgenError):
@@ -189,6 +199,12 @@ class RedirectedError(FatalError):
     """The endpoint redirects (3xx); following would hand prompt and key to another host."""
 
     reason = "redirected"
+
+
+class EndpointDownError(FatalError):
+    """Calls have only failed for as long as --give-up allows."""
+
+    reason = "endpoint-down"
 
 
 class SameRejectionError(FatalError):

@@ -7,15 +7,20 @@ whatever happens next. A call that was sent and never answered is noted as lost:
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Protocol
 
+from asyncgen.billing import ReservationLapsedError
 from asyncgen.classify import Completion
 from asyncgen.conversation import Conversation, digest_conversation, encode_line, parse_conversation
 from asyncgen.counts import Counts
 from asyncgen.errors import (
+    CUT_OFF_ADVICE,
+    CUT_OFF_REASONS,
     BadReplyError,
     GaveUpError,
     RejectedError,
@@ -23,6 +28,7 @@ from asyncgen.errors import (
     ServerError,
     TransientError,
     UnusedReply,
+    Usage,
 )
 from asyncgen.journal import Done, Failed, Lost, Rejected, encode_entry, usage_fields
 from asyncgen.ladder import Ladder
@@ -38,8 +44,10 @@ METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_i
 
 
 class Completer(Protocol):
-    """Sends one request body; `provider.Client` is the real one."""
+    """Sends one request body for which room in the budget is reserved; `billing.BilledClient` is the real one."""
 
+    def reserved(self) -> AbstractAsyncContextManager[None]: ...
+    def check(self) -> None: ...
     async def complete(self, payload: bytes) -> Completion: ...
 
 
@@ -52,13 +60,22 @@ class Keeper(Protocol):
 
 @dataclass(slots=True)
 class _Work:
-    """An index under way. `sent`: requests that have left for it, whatever became of them."""
+    """An index under way.
+
+    `sent`: requests that have left for it, whatever became of them. `cost`: of all its answers; None once that of one
+    is unknown. `was_cut_off`: whether its last reply reached the token limit.
+    """
 
     index: int
     scenario: Mapping[str, str]
     ask: int = 1
     sent: int = 0
     server_errors: int = 0
+    cost: Decimal | None = Decimal(0)
+    was_cut_off: bool = False
+
+    def add_cost(self, usage: Usage) -> None:
+        self.cost = None if self.cost is None or usage.cost is None else self.cost + Decimal(usage.cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +107,41 @@ class Generator:
         """The record of a whole conversation. Raises RejectedError, FatalError or StopRequestedError."""
         work = _Work(index, self.scenarios.draw(index))
         self.counts.scenario = work.scenario
+        try:
+            answer = await self._ask_until_good(work)
+        except RejectedError:
+            self._note_cost(work)
+            raise
+        return self._record(work, answer)
+
+    async def _ask_until_good(self, work: _Work) -> _Answer:
         while True:
             try:
-                answer = await call_with_retries(lambda: self._attempt(work), self.retries)
+                return await call_with_retries(lambda: self._attempt(work), self.retries)
             except RequestRejectedError as error:
                 if error.status not in STEPPING_STATUSES or not self._step_down(error):
                     raise
             except BadReplyError as error:
                 self.counts.reasked[error.reason] += 1
-                if work.ask > self.reasks:
-                    raise GaveUpError(error.reason, f"asked {work.ask} times, the last reply: {error}") from error
+                self._give_up_when_hopeless(work, error)
                 if self.retries.stop.is_set():
                     raise StopRequestedError from error
                 work.ask += 1
-            else:
-                return self._record(work, answer)
+
+    def _give_up_when_hopeless(self, work: _Work, error: BadReplyError) -> None:
+        is_cut_off = error.reason in CUT_OFF_REASONS
+        if is_cut_off and work.was_cut_off:  # a third reply would be as long, and paid for
+            raise GaveUpError(error.reason, f"cut off twice in a row: {error}; {CUT_OFF_ADVICE}") from error
+        if work.ask > self.reasks:
+            raise GaveUpError(error.reason, f"asked {work.ask} times, the last reply: {error}") from error
+        work.was_cut_off = is_cut_off
 
     async def _attempt(self, work: _Work) -> _Answer:
         try:
-            async with self.limiter.place(again=work.sent > 0):
-                return await self._send(work)
+            while True:
+                with suppress(ReservationLapsedError):
+                    async with self.client.reserved(), self.limiter.place(again=work.sent > 0):
+                        return await self._send(work)
         except (TransientError, BadReplyError, RejectedError) as error:
             if isinstance(error, ServerError):
                 self._consider_server_error(work, error)
@@ -120,6 +152,7 @@ class Generator:
     async def _send(self, work: _Work) -> _Answer:
         if self.retries.stop.is_set():
             raise StopRequestedError
+        self.client.check()
         payload = self.ladder.encode(work.scenario, repeat=work.sent)
         work.sent += 1
         in_flight, started = self.limiter.in_flight, time.monotonic()
@@ -137,6 +170,7 @@ class Generator:
             self.counts.in_flight -= 1
         seconds = time.monotonic() - started
         self.ladder.settled.set()
+        self.limiter.settle(completion.usage)
         return _Answer(completion, self._parse(completion), seconds, in_flight)
 
     def _consider_server_error(self, work: _Work, error: ServerError) -> None:
@@ -168,6 +202,7 @@ class Generator:
 
     async def _keep(self, work: _Work, reason: str, reply: UnusedReply) -> None:
         self.counts.add_usage(reply.usage)
+        work.add_cost(reply.usage)
         entry = Rejected(
             index=work.index,
             ask=work.ask,
@@ -186,6 +221,8 @@ class Generator:
     def _record(self, work: _Work, answer: _Answer) -> Record:
         completion = answer.completion
         self.counts.add_usage(completion.usage)
+        work.add_cost(completion.usage)
+        self._note_cost(work)
         entry = Done(
             index=work.index,
             digest=digest_conversation(answer.conversation).hex(),
@@ -201,6 +238,10 @@ class Generator:
         metadata = self._metadata(work, completion) if self.save_metadata else None
         return Record(encode_entry(entry), line=encode_line(answer.conversation, metadata))
 
+    def _note_cost(self, work: _Work) -> None:
+        if work.cost is not None:
+            self.counts.account.forecast.add(work.cost)
+
     def _metadata(self, work: _Work, completion: Completion) -> dict[str, object]:
         return {
             "index": work.index,
@@ -213,8 +254,12 @@ class Generator:
 
 
 def failed_record(index: int, error: RejectedError) -> Record:
-    """The journal's note of an index given up; the message is cut, it may quote a server."""
-    entry = Failed(index=index, reason=error.reason, message=str(error)[:500], status=error.status, time=_now())
+    """The journal's note of an index given up; the message is cut, it may quote a server.
+
+    The status stands for a call of its own, so it is left out when that call has been journalled with its reply.
+    """
+    status = error.status if error.reply is None else None
+    entry = Failed(index=index, reason=error.reason, message=str(error)[:500], status=status, time=_now())
     return Record(encode_entry(entry))
 
 

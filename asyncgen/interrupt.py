@@ -17,13 +17,13 @@ EXIT_STATUS = 130
 
 
 class Interrupts:
-    """Counts the signals of a run. `say` shows a line; `restore` gives the terminal back before a hard end."""
+    """Counts the signals of a run. `say` shows a line; `end` gives the terminal back and says the last words."""
 
-    def __init__(self, stop: Stop, *, grace: float, say: Callable[[str], None], restore: Callable[[], None]) -> None:
+    def __init__(self, stop: Stop, *, grace: float, say: Callable[[str], None], end: Callable[[], None]) -> None:
         self._stop = stop
         self._grace = grace
         self._say = say
-        self._restore = restore
+        self._end = end
         self.count = 0
 
     @contextlib.contextmanager
@@ -38,6 +38,8 @@ class Interrupts:
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
+                if self.count:  # the process is about to end; another Ctrl-C now would only break its last words
+                    signal.signal(number, signal.SIG_IGN)
 
     def _climb(self, task: "asyncio.Task[object] | None") -> None:
         self.count += 1
@@ -51,5 +53,5 @@ class Interrupts:
             self._say("Cancelling calls; what has arrived is being saved. Ctrl-C again ends at once.")
             task.cancel()
         else:
-            self._restore()
+            self._end()
             os._exit(EXIT_STATUS)

@@ -53,12 +53,16 @@ class Mark(msgspec.Struct, tag_field="type", tag="mark", frozen=True):
 
 
 class Call(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
-    """An answered call: what it used, as the provider reported it. `cost` in US dollars."""
+    """An answered call: what it used, as the provider reported it.
+
+    `cost` in US dollars; `priced`: computed from tokens and prices, because the provider reported none.
+    """
 
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
     cost: Decimal | None = None
+    priced: bool = False
     request_id: str | None = None
     time: str = ""
 
@@ -152,6 +156,7 @@ class UsageFields(TypedDict):
     cached_tokens: int | None
     completion_tokens: int | None
     cost: Decimal | None
+    priced: bool
 
 
 def usage_fields(usage: Usage) -> UsageFields:
@@ -161,18 +166,25 @@ def usage_fields(usage: Usage) -> UsageFields:
         "cached_tokens": usage.cached_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost": None if usage.cost is None else Decimal(usage.cost),
+        "priced": usage.priced,
     }
 
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over the entries of all runs. `cost` is None as long as no call reported one."""
+    """Sums over the entries of all runs.
+
+    `cost` is None as long as that of no call is known, `unpriced` counts the answered calls whose cost is unknown, and
+    `dearest` is the highest cost of a call.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     cost: Decimal | None = None
+    unpriced: int = 0
+    dearest: Decimal | None = None
     rejected: Counter[str] = field(default_factory=Counter)
     lost: int = 0
 
@@ -182,14 +194,20 @@ class Totals:
             self.prompt_tokens += entry.prompt_tokens or 0
             self.cached_tokens += entry.cached_tokens or 0
             self.completion_tokens += entry.completion_tokens or 0
-            if entry.cost is not None:
-                self.cost = (self.cost or Decimal(0)) + entry.cost
+            self._add_cost(entry.cost)
         if isinstance(entry, Rejected):
             self.rejected[entry.reason] += 1
         elif isinstance(entry, Failed):
             self.calls += entry.status is not None
         elif isinstance(entry, Lost):
             self.lost += 1
+
+    def _add_cost(self, cost: Decimal | None) -> None:
+        if cost is None:
+            self.unpriced += 1
+            return
+        self.cost = (self.cost or Decimal(0)) + cost
+        self.dearest = cost if self.dearest is None else max(self.dearest, cost)
 
 
 class Ledger:

@@ -28,12 +28,19 @@ class Ladder:
     """Encodes requests at the present step. `settled` is set once an answer shows that the step works.
 
     `optional`: settings that only some endpoints know; they go first when an endpoint names one of them.
+    `marks_cache`: see `PayloadEncoder`.
     """
 
     def __init__(
-        self, recipe: Recipe, settings: Mapping[str, JsonValue], *, optional: frozenset[str] = frozenset()
+        self,
+        recipe: Recipe,
+        settings: Mapping[str, JsonValue],
+        *,
+        optional: frozenset[str] = frozenset(),
+        marks_cache: bool = False,
     ) -> None:
         self._recipe = recipe
+        self._marks_cache = marks_cache
         self._settings = dict(settings)
         self._optional = optional & set(settings)
         self._whole = self._settings, self._optional
@@ -42,7 +49,9 @@ class Ladder:
 
     def _build(self) -> None:
         instruction = "" if self.step == self._first_step() else INSTRUCTION
-        self._encoder = PayloadEncoder(self._recipe, self._settings, instruction=instruction)
+        self._encoder = PayloadEncoder(
+            self._recipe, self._settings, instruction=instruction, marks_cache=self._marks_cache
+        )
 
     def _first_step(self) -> str:
         return _step(self._whole[0])

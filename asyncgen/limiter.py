@@ -1,61 +1,197 @@
-"""How many requests may be in flight.
+"""When a request may leave: a place in flight, an open gate, the rates of a contract, and a probe in an outage.
 
-A place is held around one HTTP attempt only, never while an index waits, so a backing-off index costs nobody a
-place. Retries are served before first attempts: an index that has already waited should not queue again behind the
-whole rest of the run.
+A place is held around one HTTP attempt only, never while an index waits, so a backing-off index costs nobody a place.
+How it ended is reported here too, by the error that leaves the block: what one call learns holds for all. Retries are
+served before first attempts: an index that has already waited should not queue again behind the whole run.
 """
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
+from typing import Self
+
+from asyncgen.adaptive import Concurrency
+from asyncgen.errors import (
+    BadReplyError,
+    ConnectionFailedError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+    Usage,
+)
+from asyncgen.gate import Gate
+from asyncgen.outage import Outage
+from asyncgen.pacer import Pacer, Rates
+from asyncgen.stop import StopRequestedError
+
+UNLIMITED = Rates()
+TOKENS_SMOOTHING = 0.1  # how fast the estimate of a call's tokens follows what calls take
 
 
 class Limiter:
-    """Hands out at most `limit` places."""
+    """Hands out places one by one, as soon as everything that has a say agrees.
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    `tokens_per_call` is the first estimate of what a call takes; calls that have ended correct it. `on_answer` is
+    called after each attempt, when limit, pause and outage are up to date.
+    """
+
+    def __init__(
+        self,
+        concurrency: Concurrency,
+        gate: Gate,
+        outage: Outage,
+        *,
+        rates: Rates = UNLIMITED,
+        tokens_per_call: float = 0.0,
+        on_answer: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.concurrency = concurrency
+        self.gate = gate
+        self.outage = outage
         self.in_flight = 0
+        self.paused_until = 0.0
+        self._retries_in_flight = 0
+        self._requests = Pacer(rates.requests)
+        self._tokens = Pacer(rates.tokens)
+        self._tokens_per_call = tokens_per_call
+        self._on_answer = on_answer
+        self._clock = clock
         self._first: deque[asyncio.Future[None]] = deque()
         self._again: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
-    def place(self, *, again: bool) -> "_Place":
+    def place(self, *, again: bool) -> "Place":
         """An async context manager that holds one place; `again` says that this is a retry."""
-        return _Place(self, self._again if again else self._first)
+        return Place(self, again=again)
 
-    async def _acquire(self, queue: "deque[asyncio.Future[None]]") -> None:
-        if self.in_flight < self.limit:  # nobody waits while a place is free
-            self.in_flight += 1
-            return
+    async def acquire(self, *, again: bool) -> None:
+        """Wait for a place. Raises StopRequestedError once the limiter is closed."""
+        if self._is_closed:
+            raise StopRequestedError
         waiter = asyncio.get_running_loop().create_future()
-        queue.append(waiter)
+        (self._again if again else self._first).append(waiter)
+        self._hand_out()
         try:
             await waiter
         except asyncio.CancelledError:
-            if not waiter.cancelled():  # cancelled after the place was given, before this task could run
-                self._release()
+            if (
+                waiter.done() and not waiter.cancelled() and waiter.exception() is None
+            ):  # cancelled after the place was given, before this task could run
+                self.release(again=again)
             raise
 
-    def _release(self) -> None:
+    def release(self, *, again: bool) -> None:
         self.in_flight -= 1
-        while self.in_flight < self.limit and (queue := self._again or self._first):
+        self._retries_in_flight -= again
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while queue := self._next_in_line():
+            now = self._clock()
+            if (delay := self._delay(now)) > 0:
+                self._come_back(delay)
+                return
             waiter = queue.popleft()
             if not waiter.cancelled():
-                self.in_flight += 1
+                self._take(now, again=queue is self._again)
                 waiter.set_result(None)
 
+    def _next_in_line(self) -> "deque[asyncio.Future[None]] | None":
+        if self.in_flight >= self.concurrency.limit:
+            return None
+        if self._again and self.outage.may_retry(self._retries_in_flight):
+            return self._again
+        return self._first or None
 
-class _Place:
-    __slots__ = ("_limiter", "_queue")
+    def _delay(self, now: float) -> float:
+        return max(self.gate.wait(now), self._requests.wait(now), self._tokens.wait(now))
 
-    def __init__(self, limiter: Limiter, queue: "deque[asyncio.Future[None]]") -> None:
+    def _come_back(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay, self._hand_out)
+
+    def _take(self, now: float, *, again: bool) -> None:
+        self.in_flight += 1
+        self._retries_in_flight += again
+        self.gate.enter(now, self.concurrency.limit, self.concurrency.latency)
+        self._requests.take(now)
+        self._tokens.take(now, self._tokens_per_call)
+
+    def begin(self) -> tuple[int, float]:
+        """The ticket and the time of an attempt that is sent now."""
+        return self.concurrency.start(), self._clock()
+
+    def settle(self, usage: Usage) -> None:
+        """Count what a call really took, where the provider says so, instead of what was reserved for it."""
+        if usage.prompt_tokens is None or usage.completion_tokens is None:
+            return
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        self._tokens.take(self._clock(), tokens - self._tokens_per_call)
+        self._tokens_per_call += (tokens - self._tokens_per_call) * TOKENS_SMOOTHING
+
+    def _report_refusal(self, now: float, ticket: int, sent: float, error: RateLimitedError) -> None:
+        seconds = error.retry_after
+        is_load = self.concurrency.overloaded(now, ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
+        if not seconds:
+            self.outage.throttled(now, sent=sent)
+            return
+        self.outage.told_to_wait(now, seconds)
+        if is_load:  # otherwise it is this call's bad luck, and this call's wait
+            self.gate.pause(now, seconds)
+            self.paused_until = max(self.paused_until, now + seconds)
+            error.pauses_run = True
+
+    def close(self) -> None:
+        """Send everybody who waits away with StopRequestedError, now and from now on."""
+        self._is_closed = True
+        for queue in (self._again, self._first):
+            for waiter in queue:
+                if not waiter.done():
+                    waiter.set_exception(StopRequestedError())
+            queue.clear()
+
+    def report(self, ticket: int, sent: float, error: BaseException | None) -> None:
+        """What an attempt that has just ended says about the endpoint."""
+        now, others = self._clock(), self.in_flight - 1
+        match error:
+            case RateLimitedError():
+                self._report_refusal(now, ticket, sent, error)
+            case ConnectionFailedError(maybe_billed=False):
+                self.concurrency.overloaded(now, ticket, in_flight=others, is_hinted=False)
+                self.outage.failed(now, sent=sent)
+            case TransientError():
+                self.concurrency.failed(now)
+                self.outage.failed(now, sent=sent)
+            case None | BadReplyError() | RejectedError():
+                saturated = bool(self._first or self._again)
+                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
+                self.outage.succeeded(now)
+            case _:
+                return
+        self._on_answer()
+
+
+class Place:
+    """One attempt's place. Leaving the block says how the attempt went, by the error that leaves with it, if any."""
+
+    __slots__ = ("_again", "_limiter", "_sent", "_ticket")
+
+    def __init__(self, limiter: Limiter, *, again: bool) -> None:
         self._limiter = limiter
-        self._queue = queue
+        self._again = again
 
-    async def __aenter__(self) -> None:
-        await self._limiter._acquire(self._queue)  # noqa: SLF001  # the two halves of one mechanism
+    async def __aenter__(self) -> Self:
+        await self._limiter.acquire(again=self._again)
+        self._ticket, self._sent = self._limiter.begin()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._limiter._release()  # noqa: SLF001
+        self._limiter.report(self._ticket, self._sent, error)
+        self._limiter.release(again=self._again)

@@ -1,9 +1,11 @@
-"""What a run would send and cover, and what it is likely to cost, without sending anything.
+"""What a run would send and cover, and what it is likely to cost, without spending anything.
 
 Scenarios and messages are drawn by the code that draws them for a run, so what is counted and shown here is what would
-be sent. Tokens, cost and time are estimates, and each is printed together with what it rests on.
+be sent. Tokens, cost and time are estimates, and each is printed together with what it rests on. A provider that lists
+its prices is asked for them, and for what the key has left; without an answer the plan is made all the same.
 """
 
+import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +21,14 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncgen.config import RequestConfig, default_output
+from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError
-from asyncgen.journal import Ledger, read_journal
+from asyncgen.journal import Header, Ledger, read_journal
+from asyncgen.money import Allowance, Price, format_cost, read_allowance, read_price
 from asyncgen.output import OutputPaths
-from asyncgen.progress import format_cost, format_duration
+from asyncgen.progress import format_duration
 from asyncgen.prompt import build_messages
+from asyncgen.provider import GET_TIMEOUT, Client
 from asyncgen.recipe import Dimension, Recipe
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
 from asyncgen.show import printable
@@ -32,32 +37,22 @@ SAMPLE = 1000  # indices whose requests are measured
 BYTES_PER_TOKEN = 4  # of English; other scripts need more tokens for a byte
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
 SECONDS_PER_CALL = 10.0
-MILLION = 1_000_000
 DEFAULT_PROVIDER = "openrouter"
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars a million tokens, as published at `source` in the month `as_of`."""
+class Quote:
+    """A price, and where it is from."""
 
-    input: Decimal
-    cached: Decimal
-    output: Decimal
+    price: Price
     source: str
-    as_of: str
-
-    def cost(self, *, fresh: int, cached: int, output: int) -> Decimal:
-        return (self.input * fresh + self.cached * cached + self.output * output) / MILLION
 
 
 # By provider and model: another provider asks another price for the same model.
-PRICES: Mapping[tuple[str, str], Price] = {
-    ("openrouter", "google/gemini-3-flash-preview"): Price(
-        input=Decimal("0.50"),
-        cached=Decimal("0.05"),
-        output=Decimal("3.00"),
-        source="openrouter.ai/google/gemini-3-flash-preview",
-        as_of="November 2026",
+PRICES: Mapping[tuple[str, str], Quote] = {
+    ("openrouter", "google/gemini-3-flash-preview"): Quote(
+        Price.per_million(input=Decimal("0.50"), cached=Decimal("0.05"), output=Decimal("3.00")),
+        "November 2026, openrouter.ai/google/gemini-3-flash-preview",
     ),
 }
 
@@ -80,16 +75,29 @@ def plan(config: RequestConfig, *, requests: Path | None, index: int | None) -> 
 
 # ---- requests
 
+REQUEST_BEGINS = b'{"index":'
+
 
 def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> None:
-    """Write a line per index: `{"index", "scenario", "messages"}`."""
-    if OutputPaths.of(path).journal.exists():
-        raise ConfigError(f"--requests: {path} is an output of generate; choose another file")
+    """Write a line per index: `{"index", "scenario", "messages"}`.
+
+    Only a file of such lines is written over: any other may be an output, a journal or a recipe.
+    """
     try:
+        if _holds_something_else(path):
+            raise ConfigError(f"--requests: {path} exists and holds something else; choose another file")
         with path.open("wb") as file:
             file.writelines(_encode_requests(config, scenarios))
     except OSError as error:
         raise ConfigError(f"--requests: {path} cannot be written: {error.strerror}") from error
+
+
+def _holds_something_else(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        begins = file.read(len(REQUEST_BEGINS))
+    return begins not in (b"", REQUEST_BEGINS)
 
 
 def _encode_requests(config: RequestConfig, scenarios: Scenarios) -> Iterator[bytes]:
@@ -241,9 +249,14 @@ def estimate_completion(config: RequestConfig) -> tuple[int, str]:
         ledger = Ledger()
     made = len(ledger) - sum(index is None for index, _ in ledger.conversations())
     used = ledger.totals.completion_tokens
-    if made and used and ledger.headers[-1].request.get("model") == config.model:
+    if made and used and _is_by(ledger.headers[-1], config.model):
         return round(used / made), f"the average of {made:,} made before, in {journal.name}"
     return COMPLETION_TOKENS, "assumed"
+
+
+def _is_by(header: Header, model: str) -> bool:
+    """Whether a run was the writing of that model: quotations have another length."""
+    return header.provider != OFFLINE and header.request.get("model") == model
 
 
 # ---- what is printed
@@ -335,30 +348,90 @@ def _describe_expectation(config: RequestConfig, size: PromptSize) -> Table:
     fresh, cached = estimate_tokens(size.total - size.shared) * num, estimate_tokens(size.shared) * num
     completion, basis = estimate_completion(config)
     seconds = num * SECONDS_PER_CALL / min(num, config.concurrency)
-    return _rows(
-        {
-            "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
-            "output": f"about {completion * num:,} tokens: {completion:,} a conversation ({basis})",
-            "cost": _describe_cost(config, fresh=fresh, cached=cached, output=completion * num),
-            "time": f"about {format_duration(seconds)}: {config.concurrency:,} at a time, {SECONDS_PER_CALL:g} s a "
-            "call (assumed)",
-            "": "(each index asked once; retries and further asks come on top)",
-        }
+    rows = {
+        "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
+        "output": f"about {completion * num:,} tokens: {completion:,} a conversation ({basis})",
+        **_describe_money(config, fresh=fresh, cached=cached, output=completion * num),
+        "time": f"about {format_duration(seconds)}: {config.concurrency:,} at a time, {SECONDS_PER_CALL:g} s a "
+        "call (assumed)",
+        "": "(each index asked once; retries and further asks come on top)",
+    }
+    return _rows(rows)
+
+
+# ---- money
+
+
+@dataclass(frozen=True, slots=True)
+class CostRange:
+    """What `num` conversations cost when the common beginning is always read from a cache, and when it never is."""
+
+    num: int
+    warm: Decimal
+    cold: Decimal
+
+    def judge(self, sum_: Decimal) -> str:
+        """Whether a sum of money is enough."""
+        if sum_ >= self.cold:
+            return "enough"
+        if sum_ >= self.warm:
+            return "enough with a warm cache, NOT ENOUGH without"
+        return f"NOT ENOUGH: it pays for about {int(sum_ * self.num / self.warm):,} of {self.num:,} with a warm cache"
+
+
+def ask_provider(config: RequestConfig) -> tuple[Price | None, Allowance | None]:
+    """What the provider tells of the model's price, and of what the key has left."""
+    if not config.endpoint.provider.lists_prices:
+        return None, None
+    return asyncio.run(_ask(config))
+
+
+async def _ask(config: RequestConfig) -> tuple[Price | None, Allowance | None]:
+    async with Client(config.endpoint, connections=2, timeout=GET_TIMEOUT) as client:
+        paths = ["/models"] if config.endpoint.key is None else ["/models", "/key"]
+        models, *key = await asyncio.gather(*[client.get(path) for path in paths])
+    return read_price(models or b"", config.model), read_allowance(key[0] or b"") if key else None
+
+
+def _describe_money(config: RequestConfig, *, fresh: int, cached: int, output: int) -> dict[str, str]:
+    listed, allowance = ask_provider(config)
+    quote = _find_quote(config, listed)
+    is_free = config.endpoint.is_offline and config.price is None
+    free = "free: the offline engine answers"
+    if quote is None:
+        provider = config.endpoint.provider.name
+        rows = {"cost": free if is_free else f"no price known for {config.model} at {provider}"}
+        return rows if allowance is None else {**rows, "key": _describe_allowance(allowance, None)}
+    price = quote.price
+    costs = CostRange(
+        config.num,
+        warm=price.cost(fresh=fresh, cached=cached, output=output, calls=config.num),
+        cold=price.cost(fresh=fresh + cached, cached=0, output=output, calls=config.num),
     )
-
-
-def _describe_cost(config: RequestConfig, *, fresh: int, cached: int, output: int) -> str:
-    is_offline = config.endpoint.is_offline
-    # Who has no key yet plans for what a key would cost.
-    provider = DEFAULT_PROVIDER if is_offline else config.endpoint.provider.name
-    price = PRICES.get((provider, config.model))
-    if price is None:
-        return "free: the offline engine answers" if is_offline else f"no price known for {config.model} at {provider}"
-    warm = price.cost(fresh=fresh, cached=cached, output=output)
-    cold = price.cost(fresh=fresh + cached, cached=0, output=output)
     estimate = (
-        f"about {format_cost(warm)} with a warm cache, {format_cost(cold)} without caching\n"
-        f"(a million tokens: ${price.input} in, ${price.cached} cached, ${price.output} out; {price.as_of}, "
-        f"{price.source})"
+        f"about {format_cost(costs.warm)} with a warm cache, {format_cost(costs.cold)} without caching\n"
+        f"({price.describe()}; {quote.source})"
     )
-    return f"free: the offline engine answers; {config.model} would be {estimate}" if is_offline else estimate
+    rows = {"cost": f"{free}; {config.model} would be {estimate}" if is_free else estimate}
+    if config.budget is not None:
+        rows["budget"] = f"{format_cost(config.budget)}: {costs.judge(config.budget)}"
+    if allowance is not None:
+        rows["key"] = _describe_allowance(allowance, costs)
+    return rows
+
+
+def _find_quote(config: RequestConfig, listed: Price | None) -> Quote | None:
+    if config.price is not None:
+        return Quote(config.price, "--price-in, --price-out")
+    if listed is not None:
+        return Quote(listed, "today's price")
+    # Who has no key yet plans for what a key would cost.
+    provider = DEFAULT_PROVIDER if config.endpoint.is_offline else config.endpoint.provider.name
+    return PRICES.get((provider, config.model))
+
+
+def _describe_allowance(allowance: Allowance, costs: CostRange | None) -> str:
+    if allowance.left is None:
+        return "no limit of its own; what the account still holds it cannot tell"
+    left = f"{format_cost(allowance.left)} left"
+    return left if costs is None else f"{left}: {costs.judge(allowance.left)}"

@@ -12,7 +12,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO, TypeAlias, TypeVar, cast
@@ -25,6 +24,8 @@ from rich.text import Text
 
 from asyncgen.classify import clean
 from asyncgen.counts import Counts
+from asyncgen.errors import CUT_OFF_ADVICE, CUT_OFF_REASONS
+from asyncgen.money import ZERO, format_cost
 
 LIVE_INTERVAL = 0.25  # seconds between two frames; a frame costs about a millisecond of CPU
 PLAIN_INTERVAL = 5.0  # seconds between two lines off a terminal
@@ -40,7 +41,7 @@ GAP = "   "
 COPIED = {"output", "next"}  # rows of the summary that no line break of ours may enter
 MAX_SAID = 2000  # characters of a message; ours bring their advice at the end
 
-PLAIN_CHARACTERS = str.maketrans("━─…·", "#-~-")
+PLAIN_CHARACTERS = str.maketrans({"━": "#", "─": "-", "…": "~", "·": "-", "±": "+-"})
 COUNT_UNITS = ((999_950_000, 1e9, "B"), (999_950, 1e6, "M"), (1_000, 1e3, "k"))  # from, size, sign
 MAX_DURATION = 100 * 86_400.0  # seconds; a longer guess is no guess
 NOTICE_STYLE = "bold reverse"  # readable on any theme and without colours
@@ -166,6 +167,10 @@ class Pace:
         return age >= RATE_LONGEST or (age >= RATE_WINDOW and self._samples[-1][1] - written >= RATE_WRITES)
 
     @property
+    def now(self) -> float:
+        return self._now
+
+    @property
     def elapsed(self) -> float:
         return self._now - self._began
 
@@ -187,12 +192,12 @@ def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
     """The rows of the live region, none wider than `width` less the margin."""
     width = max(1, width - MARGIN)
     rows = [_bar_row(counts, width)]
-    if counts.notice:
-        rows.append(_cut(Text(f"! {clean(counts.notice)}", style=NOTICE_STYLE), width))
+    if notice := _notice(counts, pace):
+        rows.append(_cut(Text(f"! {notice}", style=NOTICE_STYLE), width))
     work = [
         _row("speed", _speed_parts(counts, pace)),
         _row("calls", _call_parts(counts)),
-        _row("tokens", _token_parts(counts) + _cost_parts(counts)),
+        _row("tokens", _token_parts(counts)),
     ]
     trouble = [
         _breakdown_row("retries", counts.retries),
@@ -204,6 +209,8 @@ def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
     else:
         half = (width - len(GAP)) // 2
         rows += [_side_by_side(left(half), right(half), half) for left, right in zip(work, trouble, strict=True)]
+    if money := _money_parts(counts):
+        rows.append(_row("cost", money)(width))
     rows.append(_cut(_labelled("latest", Text(_describe(counts.scenario))), width))
     return rows
 
@@ -216,10 +223,18 @@ def plain_line(counts: Counts, pace: Pace) -> str:
         *_call_parts(counts),
         *(f"{label} {_breakdown(counter)}" for label, counter in _trouble(counts)),
         f"tokens {GAP.join(_token_parts(counts))}",
-        *_cost_parts(counts),
-        *([f"! {clean(counts.notice)}"] if counts.notice else []),
+        *(f"cost {GAP.join(money)}" for money in [_money_parts(counts)] if money),
+        *(f"! {notice}" for notice in [_notice(counts, pace)] if notice),
     ]
     return GAP.join(parts)
+
+
+def _notice(counts: Counts, pace: Pace) -> str:
+    if counts.notice:
+        return clean(counts.notice)
+    if counts.paused_until > pace.now:
+        return f"paused {format_duration(counts.paused_until - pace.now)}: rate limited"
+    return ""
 
 
 def _bar_row(counts: Counts, width: int) -> Text:
@@ -257,13 +272,14 @@ def _speed_parts(counts: Counts, pace: Pace) -> list[str]:
 
 
 def _call_parts(counts: Counts) -> list[str]:
-    parts = [f"{counts.in_flight:,} in flight", f"{counts.waiting:,} waiting"]
+    limit = "" if counts.limit is None else f" of {counts.limit:,}"
+    parts = [f"{counts.in_flight:,}{limit} in flight", f"{counts.waiting:,} waiting"]
     return [*parts, f"{counts.lost:,} lost"] if counts.lost else parts
 
 
 def _token_parts(counts: Counts) -> list[str]:
     return [
-        f"{format_count(counts.prompt_tokens)} in ({format_count(counts.cached_tokens)} cached)",
+        f"{format_count(counts.prompt_tokens)} in ({int(counts.cached_share * 1000) / 10:.1f}% cached)",
         f"{format_count(counts.completion_tokens)} out",
     ]
 
@@ -274,8 +290,24 @@ def _trouble(counts: Counts) -> list[tuple[str, Counter[str]]]:
     return [(label, counter) for label, counter in rows if counter.total()]
 
 
-def _cost_parts(counts: Counts) -> list[str]:
-    return [] if counts.cost is None else [format_cost(counts.cost)]
+def _money_parts(counts: Counts) -> list[str]:
+    """What all runs have cost, what they will, and what that leaves; empty where nothing is paid for."""
+    account = counts.account
+    parts = [spent] if (spent := account.describe_spent()) else []
+    if estimate := account.forecast.expect(account.spent or ZERO, max(0, counts.pending)):
+        parts.append(f"{format_cost(estimate.total)} ± {format_cost(estimate.margin)} in the end")
+    return parts + _budget_parts(counts) + _saved_parts(counts)
+
+
+def _budget_parts(counts: Counts) -> list[str]:
+    account = counts.account
+    if account.limit is None or account.left is None:
+        return []
+    return [f"{format_cost(account.left)} left of {format_cost(account.limit)}"]
+
+
+def _saved_parts(counts: Counts) -> list[str]:
+    return [f"{format_cost(counts.saved)} saved by caching"] if counts.saved else []
 
 
 Row: TypeAlias = Callable[[int], Text]
@@ -331,14 +363,13 @@ def _cut(row: Text, width: int) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told when a run ends. `seconds` and `counts` are of this run, `total_cost` of all runs of this output."""
+    """What is told when a run ends; `seconds` is of this run."""
 
     headline: str
     output: Path
     counts: Counts
     next_command: str | None
     seconds: float
-    total_cost: Decimal | None
     pending: int
 
 
@@ -374,11 +405,11 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     if counts.lost:
         yield "lost", f"{counts.lost:,} calls without an answer, which may have been billed"
     yield "tokens", GAP.join(_token_parts(counts))
-    costs = [f"{cost} in this run" for cost in _cost_parts(counts)]
-    if summary.total_cost is not None:
-        costs.append(f"{format_cost(summary.total_cost)} in all")
-    if costs:
-        yield "cost", GAP.join(costs)
+    if total := counts.account.describe_spent():
+        costs = [] if counts.cost is None else [f"{format_cost(counts.cost)} in this run"]
+        yield "cost", GAP.join([*costs, f"{total} in all", *_saved_parts(counts), *_budget_parts(counts)])
+    if CUT_OFF_REASONS & counts.failed.keys():
+        yield "advice", f"replies were cut off by the token limit: {CUT_OFF_ADVICE}"
     if summary.next_command is not None:
         yield "next", _printable(summary.next_command)
 
@@ -411,11 +442,6 @@ def format_count(number: int) -> str:
         if number >= least:
             return f"{number / size:,.1f}{sign}"
     return f"{number:,}"
-
-
-def format_cost(cost: Decimal) -> str:
-    """US dollars; small sums to the hundredth of a cent."""
-    return f"${cost:,.2f}" if cost >= 1 or not cost else f"${cost:.4f}"
 
 
 def _printable(text: str) -> str:

@@ -37,10 +37,13 @@ def render(template: str, knowledge: str, scenario: Scenario) -> str:
 class PayloadEncoder:
     """Encodes request bodies whose settings and, where the recipe allows, system message are constant.
 
-    `instruction` is added at the end of every user message.
+    `instruction` is added at the end of every user message. `marks_cache`: a constant system message carries the mark
+    without which some models cache nothing.
     """
 
-    def __init__(self, recipe: Recipe, settings: Mapping[str, JsonValue], *, instruction: str = "") -> None:
+    def __init__(
+        self, recipe: Recipe, settings: Mapping[str, JsonValue], *, instruction: str = "", marks_cache: bool = False
+    ) -> None:
         self._recipe = recipe
         self._instruction = instruction
         self._seed = settings.get("seed")
@@ -48,7 +51,7 @@ class PayloadEncoder:
         self._settings = msgspec.json.encode({**constant, "stream": False})[:-1] + b',"messages":['
         names = {each.name for each in recipe.dimensions}
         used = set(PLACEHOLDER.findall(recipe.system or ""))
-        self._system = None if used & names else self._encode_system({})
+        self._system = None if used & names else self._encode_system({}, is_marked=marks_cache)
 
     def encode(self, scenario: Scenario, *, repeat: int = 0) -> bytes:
         """The body for a scenario.
@@ -65,9 +68,10 @@ class PayloadEncoder:
         seed = self._seed + repeat if isinstance(self._seed, int) else self._seed
         return b'%b%b%b],"seed":%b}' % (self._settings, system, user, msgspec.json.encode(seed))
 
-    def _encode_system(self, scenario: Scenario) -> bytes:
+    def _encode_system(self, scenario: Scenario, *, is_marked: bool = False) -> bytes:
         recipe = self._recipe
         if recipe.system is None:
             return b""
-        content = render(recipe.system, recipe.knowledge, scenario)
-        return msgspec.json.encode({"role": "system", "content": content}) + b","
+        text = render(recipe.system, recipe.knowledge, scenario)
+        part = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+        return msgspec.json.encode({"role": "system", "content": [part] if is_marked else text}) + b","

@@ -1,4 +1,4 @@
-"""One POST to a chat-completions endpoint: the only place that knows aiohttp's client.
+"""One POST to a chat-completions endpoint, and a GET of what it tells about itself: the only place that knows aiohttp.
 
 Every exception of aiohttp becomes one of ours here, without the object it came from: their reprs contain the request's
 headers, and with them the key. Whether an answer is a completion is decided in `classify`, which has no socket.
@@ -23,6 +23,7 @@ from asyncgen.errors import AsyncgenError, ConfigError, ConnectionFailedError, F
 
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
 CONNECT_TIMEOUT = 30.0
+GET_TIMEOUT = 5.0  # seconds; what is asked for by GET can be done without
 KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
 
 
@@ -39,6 +40,7 @@ class Client:
         self._connections = connections
         self._timeout = timeout
         self._proxy = find_proxy(endpoint.base_url)
+        self._redactor = endpoint.redactor()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -77,8 +79,25 @@ class Client:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = translate(error, host, self._timeout)
         else:
-            return classify_response(response.status, response.headers, body, host=host)
+            headers = self._redactor.redact_headers(response.headers)
+            return classify_response(response.status, headers, self._redactor.redact(body), host=host)
         raise failure  # out here, because inside the handler theirs would be its context, key and all
+
+    async def get(self, path: str) -> bytes | None:
+        """The body of a good answer to GET; None for everything else, which is no reason to stop a run."""
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        try:
+            async with self._session.get(
+                f"{self._endpoint.base_url}{path}",
+                proxy=self._proxy,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=GET_TIMEOUT),
+            ) as response:
+                body = await _read(response, self._endpoint.host)
+                return body if response.status == HTTPStatus.OK else None
+        except (aiohttp.ClientError, OSError, ValueError, ConnectionFailedError):
+            return None
 
 
 async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:

@@ -150,13 +150,13 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
     had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
     if had_lines and not lines.known:
         raise ConfigError(
-            f"{paths.output}: none of the {journal.trusted_conversations} conversations in {paths.journal.name} is "
-            f"there any more: put the file back, or choose another --output; {START_ANEW}"
+            f"{paths.output}: no conversation that {paths.journal.name} knows is there any more: put the file back, or "
+            f"choose another --output; {START_ANEW}"
         )
     if lines.unknown and not adopt:
         raise ConfigError(
             f"{paths.output}: {_numbers([number for number, _ in lines.unknown])} not made here, or edited by hand: "
-            "--append keeps what it finds there, or delete them to have them made again"
+            "delete what should go, or keep it all with --append"
         )
     patches = (
         _patch_journal(paths.journal, journal),

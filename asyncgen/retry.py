@@ -2,7 +2,8 @@
 
 Only a TransientError is tried again: negative forms ("anything but fatal") also match CancelledError and would send a
 cancelled request a second time. Every call gets a retry object of its own, because tenacity keeps its state on it.
-A wait that the provider asked for uses up no attempt; "0 seconds" is no wait, or it would be tried again for ever.
+A wait that the provider asked for uses up no attempt ("0 seconds" is no wait, or it would be tried again for ever), and
+neither does a failure while nothing else succeeds: that is the endpoint's and not the index's.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,13 +26,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`retries`: further attempts after the first. `sleep` and `random` are arguments so that tests need neither."""
+    """`retries`: further attempts after the first. `successes`: how many calls of the run have succeeded so far.
+
+    `sleep` and `random` are arguments so that tests need neither.
+    """
 
     retries: int
     stop: Stop
     random: Random
     sleep: Callable[[float], Awaitable[None]]
     on_retry: Callable[[TransientError, float], None]
+    successes: Callable[[], int]
 
 
 async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
@@ -40,6 +45,7 @@ async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPo
     Raises GaveUpError, from the last error, when the attempts are used up, and StopRequestedError instead of waiting
     when a stop is requested; every other error passes through at once.
     """
+    retrying = _Retrying(policy, policy.successes())
     try:
         return await attempt()
     except TransientError as error:
@@ -53,15 +59,17 @@ async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPo
         return await attempt()
 
     # Entered only now: building and stepping a retry object costs more than all the rest of a good call.
-    retrying = _Retrying(policy)
     return await retrying.policy_object()(again)
 
 
 class _Retrying:
     """The state of one call's retries: how many failures have used up an attempt."""
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    __slots__ = ("_failures", "_policy", "_successes")
+
+    def __init__(self, policy: RetryPolicy, successes: int) -> None:
         self._policy = policy
+        self._successes = successes
         self._failures = 0
 
     def policy_object(self) -> AsyncRetrying:
@@ -76,10 +84,15 @@ class _Retrying:
         )
 
     def _count(self, state: RetryCallState) -> None:
-        self._failures += not _error(state).retry_after
+        successes = self._policy.successes()
+        self._failures += not _error(state).retry_after and successes > self._successes
+        self._successes = successes
 
     def _wait(self, state: RetryCallState) -> float:
-        return wait_seconds(_error(state).retry_after, self._failures, self._policy.random)
+        error = _error(state)
+        if error.pauses_run:
+            return 0.0
+        return wait_seconds(error.retry_after, state.attempt_number, self._policy.random)
 
     def _is_over(self, _: RetryCallState) -> bool:
         return self._policy.stop.is_set() or self._failures > self._policy.retries

@@ -7,6 +7,7 @@ person or the last index ends it.
 import asyncio
 import contextlib
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -18,17 +19,22 @@ from random import Random
 import uvloop
 
 from asyncgen import __version__
-from asyncgen.config import GenerateConfig, RequestConfig
+from asyncgen.adaptive import Concurrency
+from asyncgen.billing import NO_PRICE, BilledClient
+from asyncgen.config import GenerateConfig, RequestConfig, raise_budget
 from asyncgen.conversation import decode_line
 from asyncgen.counts import Counts
 from asyncgen.endpoint import Endpoint
 from asyncgen.engine import offline_engine
-from asyncgen.errors import ConfigError, FatalError, TransientError
+from asyncgen.errors import BudgetSpentError, ConfigError, EndpointDownError, FatalError, TransientError
+from asyncgen.gate import Gate
 from asyncgen.generate import METADATA_KEYS, Generator, failed_record
 from asyncgen.interrupt import Interrupts
 from asyncgen.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry
 from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
+from asyncgen.money import Account, format_cost, read_price
+from asyncgen.outage import Outage
 from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
 from asyncgen.progress import Display, Summary, print_summary
@@ -41,6 +47,8 @@ from asyncgen.show import format_conversation
 from asyncgen.start import Start, prepare
 from asyncgen.stop import Stop
 
+ANSWER_TOKENS = 1000
+BYTES_EXPECTED = 6000  # of output and journal, for a conversation
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
 
 log = logging.getLogger("asyncgen")
@@ -66,6 +74,9 @@ def generate(config: GenerateConfig) -> int:
         run = Run(config, start)
         if not run.counts.pending:
             return run.report_nothing_to_do()
+        run.check_price()
+        if not run.counts.account.has_room():
+            return run.report_budget_spent()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
             return runner.run(run.execute())
 
@@ -105,11 +116,16 @@ class Run:
         self._start = start
         self._stop = Stop()
         num = config.request.num
-        self.counts = Counts(num=num, already=start.lines.count_done(num))
+        self.counts = Counts(num=num, already=start.lines.count_done(num), account=self._open_account())
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(self.counts, quiet=config.quiet or config.show)
-        self._interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, restore=self._display.restore)
+        self._interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
         self._ladder = self._make_ladder()
+        self._random = Random()  # noqa: S311  # jitter is no secret
+        self._outage = Outage(config.give_up)
+        self._limiter = self._make_limiter()
+        self._stop.when_requested(self._limiter.close)
+        self._last_failure = ""
         self._began = time.monotonic()
 
     def report_nothing_to_do(self) -> int:
@@ -120,12 +136,25 @@ class Run:
         self._say(f"{self._start.paths.output}: all {self.counts.num:,} conversations are there; nothing to do")
         return 0
 
+    def check_price(self) -> None:
+        """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""
+        account, provider = self.counts.account, self._config.request.endpoint.provider
+        if account.price is None and account.has_unknown_price() and not provider.lists_prices:
+            raise ConfigError(NO_PRICE)
+
+    def report_budget_spent(self) -> int:
+        """Earlier runs have spent it: nothing is sent, and nothing written."""
+        return self._report(BudgetSpentError(self.counts.account.explain_no_room()))
+
     async def execute(self) -> int:
         """Run to an end of any kind; the exit status."""
+        with self._interrupts.handled():
+            return await self._execute()
+
+    async def _execute(self) -> int:
         error = None
         try:
-            with self._interrupts.handled():
-                await self._generate()
+            await self._generate()
         except BaseExceptionGroup as group:
             error = _fatal(group)
             if error is None:
@@ -142,13 +171,16 @@ class Run:
     async def _generate(self) -> None:
         config, request = self._config, self._config.request
         async with AsyncExitStack() as stack:
-            endpoint = await stack.enter_async_context(_reachable(request.endpoint))
+            endpoint = await stack.enter_async_context(_reachable(request.endpoint, self._stop))
             files = stack.enter_context(closing(self._start.open()))
             client = await stack.enter_async_context(
                 Client(endpoint, connections=request.concurrency, timeout=config.timeout)
             )
             for note in (*config.notices, *self._notes()):
                 self._say(note)
+            account = self.counts.account
+            if account.price is None and endpoint.provider.lists_prices:
+                account.price = read_price(await client.get("/models") or b"", request.model)
             await stack.enter_async_context(self._display)
             writer = Writer(
                 files, capacity=request.concurrency, on_written=self._on_written, on_full=self._on_disk_full
@@ -164,14 +196,15 @@ class Run:
 
     def _make_generator(self, client: Client, writer: Writer) -> Generator:
         config, request = self._config, self._config.request
-        limiter = Limiter(request.concurrency)
         return Generator(
             scenarios=Scenarios(request.recipe.dimensions, sampling=request.recipe.sampling, seed=request.seed),
             ladder=self._ladder,
             rules=request.recipe.rules,
-            client=client,
-            limiter=limiter,
-            retries=RetryPolicy(config.retries, self._stop, Random(), self._wait, self._on_retry),  # noqa: S311
+            client=BilledClient(client, self.counts.account, self._stop),
+            limiter=self._limiter,
+            retries=RetryPolicy(
+                config.retries, self._stop, self._random, self._wait, self._on_retry, lambda: self._outage.successes
+            ),
             writer=writer,
             counts=self.counts,
             model=request.model,
@@ -180,12 +213,50 @@ class Run:
             on_step=lambda step: self._on_step(writer, step),
         )
 
+    def _open_account(self) -> Account:
+        """With what earlier runs have cost."""
+        totals, request = self._start.totals, self._config.request
+        is_free = request.endpoint.is_offline and request.price is None
+        return Account(
+            limit=request.budget,
+            price=request.price,
+            spent=totals.cost,
+            unpriced=0 if is_free else totals.unpriced,
+            lost=totals.lost,
+            dearest=totals.dearest,
+            is_free=is_free,
+        )
+
+    def _make_limiter(self) -> Limiter:
+        config, request = self._config, self._config.request
+        return Limiter(
+            Concurrency(request.concurrency, adaptive=config.adaptive),
+            Gate(self._random),
+            self._outage,
+            rates=config.rates,
+            tokens_per_call=estimate_tokens(request),
+            on_answer=self._on_answer,
+        )
+
+    def _on_answer(self) -> None:
+        counts, limiter = self.counts, self._limiter
+        counts.limit = limiter.concurrency.limit
+        counts.paused_until = limiter.paused_until
+        if self._outage.is_hopeless:
+            host = self._config.request.endpoint.host
+            self._stop.request(
+                EndpointDownError(
+                    f"{host} has only failed for too long (--give-up). The last time: {self._last_failure}"
+                )
+            )
+
     def _make_ladder(self) -> Ladder:
         """At the step that an earlier run has found for this endpoint and model, if one had to step down."""
         request = self._config.request
         settings = _with_session(request)
         optional = frozenset({*request.endpoint.provider.fields, "session_id"})
-        ladder = Ladder(request.recipe, settings, optional=optional)
+        marks_cache = request.endpoint.provider.marks_cache_of(request.model)
+        ladder = Ladder(request.recipe, settings, optional=optional, marks_cache=marks_cache)
         if self._start.earlier is not None:
             known = self._start.earlier.ledger.steps.get((request.endpoint.base_url, request.model))
             if known is not None:
@@ -207,6 +278,7 @@ class Run:
 
     def _on_retry(self, error: TransientError, seconds: float) -> None:
         self.counts.retries[error.reason] += 1
+        self._last_failure = str(error)
         log.info("retry in %.1f s: %s", seconds, error)
 
     def _on_written(self, records: Sequence[Record]) -> None:
@@ -214,9 +286,13 @@ class Run:
         self.counts.written += len(lines)
         if self._config.show:
             # Whoever read our stdout may have gone; that is no reason to stop a run.
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(OSError):
                 for line in lines:
                     print(format_conversation(decode_line(line)), end="\n\n", flush=True)  # noqa: T201
+
+    def _end_at_once(self) -> None:
+        self._display.restore()
+        self._display.say(f"Ended at once; what was on disk is whole. To go on: {self._config.continue_command}")
 
     def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
         self.counts.notice = "the disk is full: free some space, the run goes on by itself" if is_full else None
@@ -237,12 +313,15 @@ class Run:
             for patch in start.patches
             if patch.cuts
         ]
+        if (free := shutil.disk_usage(start.paths.output.parent).free) < counts.pending * BYTES_EXPECTED:
+            notes.append(f"{start.paths.output.parent} has only {free / 1e6:,.0f} MB free, which may not be enough")
         if counts.already and counts.pending:
             notes.append(
                 f"{start.paths.output}: {counts.already:,} of {counts.num:,} are there, {counts.pending:,} to make"
             )
         if missing := start.lines.missing:
-            notes.append(f"made earlier, no longer in the file, and made again: {missing:,}{self._cost_of(missing)}")
+            cost = self._cost_of(missing)
+            notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
         if start.kept:
             notes.append(f"lines not made here that are kept: {len(start.kept):,}")
         if start.earlier is not None and start.earlier.header.base_url != self._config.request.endpoint.base_url:
@@ -251,19 +330,19 @@ class Run:
 
     def _cost_of(self, number: int) -> str:
         totals, made = self._start.totals, self._start.lines.count_done() + number
-        return "" if totals.cost is None or not made else f" (about ${totals.cost / made * number:.2f})"
+        return "" if totals.cost is None or not made else f" (about {format_cost(totals.cost / made * number)})"
 
     def _report(self, error: FatalError | None) -> int:
         status, headline = self._outcome(error)
-        counts, totals = self.counts, self._start.totals
-        known = [cost for cost in (totals.cost, counts.cost) if cost is not None]
+        counts, command = self.counts, self._config.continue_command
+        if isinstance(error, BudgetSpentError):
+            command = raise_budget(command, counts.account.higher_limit(counts.pending))
         summary = Summary(
             headline=headline,
             output=self._start.paths.output,
             counts=counts,
-            next_command=self._config.continue_command if status else None,
+            next_command=command if status else None,
             seconds=time.monotonic() - self._began,
-            total_cost=sum(known[1:], known[0]) if known else None,
             pending=counts.pending,
         )
         log.info("%s", headline)
@@ -279,6 +358,13 @@ class Run:
         return (3, f"Finished, but {failed:,} failed") if failed else (0, "Finished")
 
 
+def estimate_tokens(request: RequestConfig) -> float:
+    """What a call may take, prompt and answer, before any call has told: four bytes a token, a long answer."""
+    recipe = request.recipe
+    prompt = len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
+    return prompt / 4 + ANSWER_TOKENS
+
+
 def _with_session(request: RequestConfig) -> Mapping[str, JsonValue]:
     """The settings, with a `session_id` where the provider uses one to send calls to the same prompt cache.
 
@@ -292,12 +378,16 @@ def _with_session(request: RequestConfig) -> Mapping[str, JsonValue]:
 
 
 @asynccontextmanager
-async def _reachable(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
+async def _reachable(endpoint: Endpoint, stop: Stop) -> AsyncIterator[Endpoint]:
     """The endpoint with an address: the offline engine gets its own by being started."""
     if not endpoint.is_offline:
         yield endpoint
         return
-    async with offline_engine() as base_url:
+
+    def on_death() -> None:
+        stop.request(FatalError("the offline engine has ended"))
+
+    async with offline_engine(on_death) as base_url:
         yield replace(endpoint, base_url=base_url)
 
 

@@ -75,6 +75,8 @@ def request_settings(
     settings = {"response_format": RESPONSE_FORMAT} | _merged(provider_fields, recipe)
     for override in overrides:
         _apply(settings, override.path, override.value)
+    if settings.get("n", 1) != 1:
+        raise ConfigError("n: a call makes one conversation; further choices would be paid for and dropped")
     if not isinstance(settings.get("model"), str) or not settings["model"]:
         raise ConfigError("--model: expected the model's name")
     return settings

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.journal import Header, Ledger
+from asyncgen.journal import Header, Ledger, Totals
 from asyncgen.output import OutputPaths
 from asyncgen.resume import Lines, read_status
 from asyncgen.show import printable
@@ -135,10 +135,17 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> dict[str, str]:
         "unknown": _unknown(lines),
         "calls": f"{report.calls:,}",
         "tokens": _tokens(report),
-        "cost": "unknown" if totals.cost is None else f"${_digits(totals.cost)}",
+        "cost": _cost(totals),
         "rejected": _breakdown(totals.rejected),
         "lost": f"{totals.lost:,}, calls never answered and perhaps billed" if totals.lost else "",
     }
+
+
+def _cost(totals: Totals) -> str:
+    if totals.cost is None:
+        return "unknown"
+    spent = f"${_digits(totals.cost)}"
+    return f"at least {spent}: that of {totals.unpriced:,} calls is unknown" if totals.unpriced else spent
 
 
 def _breakdown(numbers: dict[str, int]) -> str:

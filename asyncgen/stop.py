@@ -5,6 +5,7 @@ not an exception, because raising through the tasks would cancel calls that are 
 """
 
 import asyncio
+from collections.abc import Callable
 
 from asyncgen.errors import FatalError
 
@@ -15,12 +16,19 @@ class Stop:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.error: FatalError | None = None
+        self._callbacks: list[Callable[[], None]] = []
+
+    def when_requested(self, callback: Callable[[], None]) -> None:
+        """Call it once, at once, when a stop is requested."""
+        self._callbacks.append(callback)
 
     def request(self, error: FatalError | None = None) -> None:
         """Ask for a drain; the first reason is kept."""
         if not self._event.is_set():
             self.error = error
             self._event.set()
+            for callback in self._callbacks:
+                callback()
 
     def is_set(self) -> bool:
         return self._event.is_set()

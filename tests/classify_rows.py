@@ -23,8 +23,10 @@ from asyncgen.errors import (
     NotFoundError,
     RateLimitedError,
     RedirectedError,
+    RefusedError,
     RequestRejectedError,
     ServerError,
+    TooLongError,
     Usage,
 )
 
@@ -398,14 +400,14 @@ LOCAL_SERVERS = [
     ),
     Bad("litellm: no model", 400, litellm("...", "invalid_request_error", "400"), RequestRejectedError),
     # ---- over-long prompt, max_tokens, temperature
-    Bad("llama.cpp: over-long prompt", 400, TOO_LONG_LLAMA, RequestRejectedError, says="(18012 tokens)"),
-    Bad("lcp: over-long prompt", 400, TOO_LONG_LCP, RequestRejectedError, says="2048 tokens"),
-    Bad("vllm: over-long prompt", 400, TOO_LONG_VLLM, RequestRejectedError, says="2048 tokens"),
+    Bad("llama.cpp: over-long prompt", 400, TOO_LONG_LLAMA, TooLongError, says="(18012 tokens)"),
+    Bad("lcp: over-long prompt", 400, TOO_LONG_LCP, TooLongError, says="2048 tokens"),
+    Bad("vllm: over-long prompt", 400, TOO_LONG_VLLM, TooLongError, says="2048 tokens"),
     Bad(
         "litellm: over-long prompt",
         400,
         litellm("litellm.ContextWindowExceededError: ...", "invalid_request_error", "400"),
-        RequestRejectedError,
+        TooLongError,
     ),
     Bad(
         "vllm: max_tokens over the context",
@@ -631,7 +633,7 @@ LOCAL_SERVERS = [
         "litellm: refusal among the provider's fields",
         200,
         chat({"content": None, "provider_specific_fields": {"refusal": "I cannot."}}),
-        ContentFilteredError,
+        RefusedError,
         reply="I cannot.",
         says="a refusal: I cannot.",
     ),
@@ -649,7 +651,7 @@ LOCAL_SERVERS = [
         "nginx: body too big",
         413,
         nginx("413 Request Entity Too Large"),
-        RequestRejectedError,
+        TooLongError,
         headers={**HTML, "Connection": "close"},
     ),
     Bad("nginx: auth", 401, nginx("401 Authorization Required"), AccessDeniedError, headers=HTML),
@@ -678,14 +680,11 @@ OPENROUTER = [
     # ---- statuses
     *(
         Bad(f"openrouter: 400 {name}", 400, openrouter(400, "...", error_type=name), RequestRejectedError)
-        for name in (
-            "invalid_request",
-            "invalid_prompt",
-            "context_length_exceeded",
-            "max_tokens_exceeded",
-            "token_limit_exceeded",
-            "string_too_long",
-        )
+        for name in ("invalid_request", "invalid_prompt", "max_tokens_exceeded")
+    ),
+    *(
+        Bad(f"openrouter: 400 {name}", 400, openrouter(400, "...", error_type=name), TooLongError)
+        for name in ("context_length_exceeded", "token_limit_exceeded", "string_too_long")
     ),
     Bad("openrouter: 401", 401, openrouter(401, "User not found."), AccessDeniedError, says="Check the key"),
     Bad("openrouter: 403 permission", 403, openrouter(403, "Forbidden"), RequestRejectedError),
@@ -698,9 +697,9 @@ OPENROUTER = [
     ),
     Bad("openrouter: 403 guardrail", 403, openrouter(403, "...", patterns=["..."]), ContentFilteredError),
     *(
-        Bad(f"openrouter: {status} {name}", status, openrouter(status, "...", error_type=name), ContentFilteredError)
+        Bad(f"openrouter: {status} {name}", status, openrouter(status, "...", error_type=name), leaf)
         for status in (400, 403)
-        for name in ("content_policy_violation", "refusal")
+        for name, leaf in (("content_policy_violation", ContentFilteredError), ("refusal", RefusedError))
     ),
     *(
         Bad(
@@ -721,7 +720,7 @@ OPENROUTER = [
     ),
     Bad("openrouter: 408", 408, openrouter(408, "Timed out"), ServerError, maybe_billed=True),
     Bad("openrouter: 412", 412, openrouter(412, "..."), RequestRejectedError),
-    Bad("openrouter: 413", 413, openrouter(413, "..."), RequestRejectedError),
+    Bad("openrouter: 413", 413, openrouter(413, "..."), TooLongError),
     Bad("openrouter: 422", 422, openrouter(422, "..."), RequestRejectedError),
     Bad("openrouter: 429 upstream", 429, openrouter(429, "Provider returned error"), RateLimitedError),
     Bad("openrouter: 500 masked", 500, openrouter(500, "...", error_type="server"), ServerError),
@@ -842,7 +841,7 @@ OPENROUTER = [
     Bad("openrouter: 200 with error 504", 200, openrouter(504, "late"), ServerError, maybe_billed=True),
     Bad("200 with an error code in digits", 200, b'{"error":{"message":"x","code":"503"}}', RateLimitedError),
     Bad("200 with an error without a code", 200, b'{"error":{"message":"x","code":null}}', NoAnswerError),
-    Bad("200 with an uncoded error that names a filter", 200, openai("...", None, "refusal"), ContentFilteredError),
+    Bad("200 with an uncoded error that names a filter", 200, openai("...", None, "refusal"), RefusedError),
     Bad("200 with an uncoded error that names overload", 200, openai("...", None, "slow_down"), RateLimitedError),
     Bad("200 with an uncoded error that names billing", 200, openai("...", "insufficient_quota", None), NoMoneyError),
     Bad("200 with an error that is a string", 200, b'{"error":"broken"}', NoAnswerError, says="an error: broken"),
@@ -899,7 +898,7 @@ OPENROUTER = [
             "", finish_reason="length", usage={"prompt_tokens": 5, "completion_tokens": 100, "cost": 3e-07}
         ).decode(),
         usage=Usage(5, None, 100, "0.0000003"),
-        says="--param max_tokens=N",
+        says="max_tokens was used up before the reply began",
     ),
     Bad(
         "openrouter: filtered while answering",
@@ -913,7 +912,7 @@ OPENROUTER = [
         "openai: refusal",
         200,
         chat({"role": "assistant", "content": None, "refusal": "I'm sorry, no."}, usage={"prompt_tokens": 8}),
-        ContentFilteredError,
+        RefusedError,
         reply="I'm sorry, no.",
         usage=Usage(8),
     ),

@@ -6,7 +6,7 @@ The thread is what lets `main([...])`, which runs an event loop of its own, talk
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -62,15 +62,27 @@ def error(status: int, message: str = "no", **headers: str) -> Reply:
     return Reply(status, json.dumps({"error": {"message": message, "code": status}}).encode(), named)
 
 
+def page(document: object) -> Reply:
+    """A 200 with that JSON."""
+    return Reply(body=json.dumps(document).encode())
+
+
 def always_good(call: Call) -> Reply:
     return conversation(f"{call.scenario} (call {call.number})")
 
 
 class FakeProvider:
-    """Use as a context manager; `calls` is the ledger of what arrived, `released` lets held replies go."""
+    """Use as a context manager; `calls` is the ledger of what arrived, `released` lets held replies go.
 
-    def __init__(self, script: Callable[[Call], Reply] = always_good) -> None:
+    `pages`: what GET answers, by path (`/models`, `/key`); any other path is a 404. `asked`: the paths, in order.
+    """
+
+    def __init__(
+        self, script: Callable[[Call], Reply] = always_good, *, pages: Mapping[str, Reply] | None = None
+    ) -> None:
         self._script = script
+        self._pages = {} if pages is None else pages
+        self.asked: list[str] = []
         self.calls: list[Call] = []
         self.most_at_once = 0
         self._at_once = 0
@@ -101,6 +113,7 @@ class FakeProvider:
     async def _start(self) -> web.AppRunner:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_get("/v1/{page}", self._show)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -115,6 +128,16 @@ class FakeProvider:
     def release(self) -> None:
         """Let held replies, and all later ones, go."""
         self._loop.call_soon_threadsafe(self._released.set)
+
+    async def _show(self, request: web.Request) -> web.StreamResponse:
+        path = f"/{request.match_info['page']}"
+        self.asked.append(path)
+        reply = self._pages.get(path, error(404))
+        if reply.hold:
+            await self._released.wait()
+        if reply.abort and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

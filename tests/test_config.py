@@ -2,13 +2,15 @@ import os
 import shlex
 import traceback
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from asyncgen.cli import build_parser
-from asyncgen.config import GenerateConfig, read_environment, read_generate_config, read_request_config
+from asyncgen.config import GenerateConfig, raise_budget, read_environment, read_generate_config, read_request_config
 from asyncgen.errors import ConfigError
+from asyncgen.money import Price
 
 KEY = "sk-marker-0a1b2c3d"
 NAMES = ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND")
@@ -123,6 +125,47 @@ def test_a_model_without_a_key_is_refused_and_no_key_gets_a_notice(environment: 
     (notice,) = configure(environment=environment).notices
     assert "NO KEY, OFFLINE ENGINE" in notice
     assert advice in notice
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--budget", "25"], ["--price-in", "1", "--price-out", "2"], ["--price-in", "0", "--price-out", "0"]],
+)
+def test_money_without_a_key_is_refused_like_a_model(argv: list[str]) -> None:
+    with pytest.raises(ConfigError, match=f"{argv[0]} {argv[1]}: no key is set, and the offline engine is no model"):
+        configure(*argv)
+    configure(*argv, environment={"OPENROUTER_API_KEY": KEY})
+
+
+@pytest.mark.parametrize("provider", ["openai", "ollama", "vllm", "llamacpp", "offline"])
+def test_a_budget_needs_a_provider_that_reports_costs_or_prices(provider: str) -> None:
+    argv = ["--provider", provider, "--budget", "25"]
+    environment = {"OPENAI_API_KEY": KEY}
+    with pytest.raises(ConfigError, match=f"--budget: {provider} reports no cost"):
+        configure(*argv, environment=environment)
+    config = configure(*argv, "--price-in", "0.5", "--price-out", "3", environment=environment)
+    assert config.request.budget == 25
+    assert config.request.price == Price.per_million(input=Decimal("0.5"), output=Decimal(3), cached=None)
+
+
+@pytest.mark.parametrize("argv", [["--price-in", "1"], ["--price-out", "1"], ["--price-cached", "1"]])
+def test_half_a_price_is_refused(argv: list[str]) -> None:
+    with pytest.raises(ConfigError, match="given together"):
+        configure("--provider", "ollama", *argv)
+
+
+@pytest.mark.parametrize(
+    ("command", "raised"),
+    [
+        ("asyncgen generate --budget 25 -n 5", "asyncgen generate --budget 50.00 -n 5"),
+        ("asyncgen generate --budget=2.5e1", "asyncgen generate --budget=50.00"),
+        ("make generate N=5 ARGS='--budget 25'", "make generate N=5 ARGS='--budget 50.00'"),
+        (r"make generate ARGS=--budget\ 25\ --show", r"make generate ARGS=--budget\ 50.00\ --show"),
+        ("asyncgen generate -n 5", "asyncgen generate -n 5"),
+    ],
+)
+def test_the_command_that_goes_on_can_name_a_higher_budget(command: str, raised: str) -> None:
+    assert raise_budget(command, Decimal("50.00")) == raised
 
 
 @pytest.mark.parametrize(

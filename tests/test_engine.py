@@ -1,5 +1,6 @@
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_the_engine_lives_as_long_as_the_block_whatever_lies_in_the_working_dire
 
     async def scenario() -> None:
         async with (
-            offline_engine() as base_url,
+            offline_engine(lambda: None) as base_url,
             aiohttp.request("POST", f"{base_url}/chat/completions", data=b"no request") as response,
         ):
             assert response.status == 400
@@ -52,7 +53,7 @@ def test_an_engine_that_says_nothing_is_a_fault_of_the_run(tmp_path: Path, monke
 
     async def scenario() -> None:
         with pytest.raises(FatalError, match="the offline engine did not start"):
-            async with offline_engine():
+            async with offline_engine(lambda: None):
                 pytest.fail("it has no address")
 
     run(scenario())
@@ -66,7 +67,20 @@ def test_an_engine_that_does_not_end_with_its_pipe_is_ended(tmp_path: Path, monk
     monkeypatch.setattr(engine, "END_TIMEOUT", 0.05)
 
     async def scenario() -> None:
-        async with offline_engine() as base_url:
+        async with offline_engine(lambda: None) as base_url:
             assert base_url == "http://127.0.0.1:1/v1"
+
+    run(scenario())
+
+
+def test_an_engine_that_ends_by_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        died = asyncio.Event()
+        async with offline_engine(died.set) as base_url, aiohttp.ClientSession() as session:
+            async with session.get(f"{base_url}/models") as response:
+                assert response.status == 200
+            for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():  # noqa: ASYNC240
+                os.kill(int(child), signal.SIGKILL)
+            await asyncio.wait_for(died.wait(), 30)
 
     run(scenario())

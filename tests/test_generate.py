@@ -1,20 +1,24 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 
+from asyncgen.adaptive import Concurrency
+from asyncgen.billing import ReservationLapsedError
 from asyncgen.classify import Completion
 from asyncgen.conversation import decode_line, digest_conversation
 from asyncgen.counts import Counts
 from asyncgen.errors import (
     AccessDeniedError,
     AsyncgenError,
+    BadReplyError,
     ConnectionFailedError,
     ContentFilteredError,
     GaveUpError,
@@ -23,10 +27,12 @@ from asyncgen.errors import (
     UnusedReply,
     Usage,
 )
+from asyncgen.gate import Gate
 from asyncgen.generate import Generator
 from asyncgen.journal import Done, Entry, Lost, Rejected, decode_entry
 from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
+from asyncgen.outage import Outage
 from asyncgen.output import Record
 from asyncgen.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.retry import RetryPolicy
@@ -83,6 +89,12 @@ class ScriptedCompleter:
         self.payloads: list[dict[str, Any]] = []
         self.kept_before: list[int] = []
 
+    def reserved(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    def check(self) -> None:
+        pass
+
     async def complete(self, payload: bytes) -> Completion:
         self.payloads.append(json.loads(payload))
         self.kept_before.append(len(self._writer.rejects))
@@ -108,8 +120,15 @@ class Bench:
             ladder=Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed}),
             rules=RECIPE.rules,
             client=self.completer,
-            limiter=Limiter(1),
-            retries=RetryPolicy(2, self.stop, Random(0), self._sleep, lambda _error, _seconds: None),
+            limiter=Limiter(Concurrency(1, adaptive=False), Gate(Random(0)), Outage(600)),
+            retries=RetryPolicy(
+                2,
+                self.stop,
+                Random(0),
+                self._sleep,
+                lambda _error, _seconds: None,
+                lambda: len(self.completer.payloads),
+            ),
             writer=self.writer,
             counts=self.counts,
             model="m",
@@ -271,3 +290,36 @@ def test_metadata_holds_index_scenario_and_model() -> None:
         "asks": 1,
         "request_id": "gen-7",
     }
+
+
+def test_an_index_whose_reservation_lapsed_reserves_again_and_sends_once() -> None:
+    bench = Bench(GOOD)
+    checks = iter([ReservationLapsedError(), ReservationLapsedError(), None])
+
+    def check() -> None:
+        if error := next(checks):
+            raise error
+
+    bench.completer.check = check  # type: ignore[method-assign]
+    assert done(bench.generate()).asks == 1
+    assert len(bench.completer.payloads) == 1
+
+
+@pytest.mark.parametrize("script", [("no JSON", "bad", GOOD), ("no JSON", "bad", "[]")], ids=["made", "failed"])
+def test_the_forecast_learns_what_all_calls_of_an_index_cost(script: tuple[str, ...]) -> None:
+    bench = Bench(*script, reasks=2)
+    with suppress(GaveUpError):
+        bench.generate()
+    forecast = bench.counts.account.forecast
+    assert (forecast.number, forecast.total) == (1, Decimal("0.0045"))
+
+
+@pytest.mark.parametrize("reason", ["cut-off", "only-thinking"])
+def test_a_second_cut_off_in_a_row_is_not_asked_a_third_time(reason: str) -> None:
+    reply = UnusedReply("", Usage(10, None, 5, "0.01"))
+    cut_off = BadReplyError(reason, "max_tokens was used up", reply=reply)
+    bench = Bench("no JSON", cut_off, ConnectionFailedError("down"), cut_off, GOOD, reasks=9)
+    with pytest.raises(GaveUpError, match=r"cut off twice in a row.*--param max_tokens=N") as caught:
+        bench.generate()
+    assert caught.value.reason == reason
+    assert len(bench.completer.payloads) == 4

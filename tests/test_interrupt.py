@@ -26,10 +26,18 @@ class Ladder:
     restored: int = 0
 
     def __post_init__(self) -> None:
-        self.interrupts = Interrupts(self.stop, grace=30, say=self.said.append, restore=self._restore)
+        self.interrupts = Interrupts(self.stop, grace=30, say=self.said.append, end=self._restore)
 
     def _restore(self) -> None:
         self.restored += 1
+
+
+@pytest.fixture(autouse=True)
+def _give_signals_back() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def run(scenario: Coroutine[object, object, None]) -> None:
@@ -133,3 +141,13 @@ def test_a_hang_up_that_nohup_switched_off_stays_off() -> None:
     run(scenario())
     assert ladder.interrupts.count == 1
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_after_a_signal_the_end_of_the_run_is_not_disturbed_by_another() -> None:
+    async def scenario() -> None:
+        ladder = Ladder()
+        with ladder.interrupts.handled():
+            await receive(signal.SIGINT, ladder)
+        signal.raise_signal(signal.SIGINT)
+
+    run(scenario())

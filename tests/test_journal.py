@@ -304,3 +304,20 @@ def test_a_cost_that_nobody_reported_is_unknown_and_not_zero() -> None:
     assert totals.cost is None
     totals.add(msgspec.structs.replace(DONE, cost=Decimal(0)))
     assert totals.cost == 0
+
+
+def test_totals_know_the_dearest_call_and_how_many_have_no_cost() -> None:
+    totals = Totals()
+    for cost in ("0.2", None, "0.3", "0.1", None):
+        totals.add(Rejected(index=1, reason="not-json", cost=None if cost is None else Decimal(cost)))
+    totals.add(Lost(index=1, reason="connection"))
+    totals.add(Failed(index=1, reason="request-rejected", status=400))
+    assert (totals.cost, totals.dearest, totals.unpriced, totals.lost) == (Decimal("0.6"), Decimal("0.3"), 2, 1)
+
+
+@pytest.mark.parametrize("priced", [True, False])
+def test_a_computed_cost_is_told_from_a_reported_one(*, priced: bool) -> None:
+    entry = Rejected(index=1, reason="not-json", **usage_fields(Usage(1, 0, 1, "0.25", priced=priced)))
+    line = encode_entry(entry)
+    assert (b'"priced":true' in line) is priced
+    assert decode_entry(line) == entry

@@ -1,11 +1,24 @@
 import asyncio
 from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.adaptive import Concurrency
+from asyncgen.errors import BadReplyError, ConnectionFailedError, RateLimitedError, ServerError
+from asyncgen.gate import Gate
 from asyncgen.limiter import Limiter
+from asyncgen.outage import Outage
+from asyncgen.pacer import Rates
+from asyncgen.stop import StopRequestedError
+
+
+def make_limiter(limit: int, rates: Rates | None = None, **settings: Any) -> Limiter:
+    concurrency = Concurrency(limit, adaptive=False)
+    return Limiter(concurrency, Gate(Random(0)), Outage(600), rates=rates or Rates(), **settings)
 
 
 @dataclass
@@ -33,7 +46,7 @@ class Caller:
 
 class Callers:
     def __init__(self, limit: int) -> None:
-        self.limiter = Limiter(limit)
+        self.limiter = make_limiter(limit)
         self.all: list[Caller] = []
         self.entered: list[Caller] = []
 
@@ -89,7 +102,7 @@ def test_retries_are_served_before_first_attempts_and_each_in_order() -> None:
 
 def test_an_error_inside_gives_the_place_back() -> None:
     async def scenario() -> None:
-        limiter = Limiter(1)
+        limiter = make_limiter(1)
         with pytest.raises(ZeroDivisionError):
             async with limiter.place(again=False):
                 raise ZeroDivisionError
@@ -194,3 +207,105 @@ async def settle_all(callers: Callers) -> None:
     """Each caller can free a place for the next one, which can leave at once, and so on."""
     for _ in callers.all:
         await settle()
+
+
+async def attempt(limiter: Limiter, error: Exception | None = None, *, again: bool = False) -> None:
+    """One attempt that ends at once, and how."""
+    try:
+        async with limiter.place(again=again):
+            if error is not None:
+                raise error
+    except (RateLimitedError, ConnectionFailedError, ServerError, BadReplyError):
+        pass
+
+
+def test_a_named_wait_holds_everybody_back_and_nobody_keeps_it_twice() -> None:
+    async def scenario() -> None:
+        now, step = 100.0, 0.0
+
+        def clock() -> float:
+            nonlocal now
+            now += step
+            return now
+
+        limiter = make_limiter(4, clock=clock)
+        refusal = RateLimitedError("not now", retry_after=0.02)
+        await attempt(limiter, refusal)
+        assert refusal.pauses_run
+        waiting = [asyncio.create_task(attempt(limiter)) for _ in range(3)]
+        await settle()
+        assert limiter.in_flight == 0
+        assert not any(task.done() for task in waiting)
+        step = 1.0
+        await asyncio.wait_for(asyncio.gather(*waiting), 30)
+
+    asyncio.run(scenario())
+
+
+def test_a_refusal_without_a_time_holds_nobody_back() -> None:
+    async def scenario() -> None:
+        limiter = make_limiter(4)
+        refusal = RateLimitedError("not now")
+        await attempt(limiter, refusal)
+        assert not refusal.pauses_run
+        await asyncio.wait_for(attempt(limiter), 30)
+
+    asyncio.run(scenario())
+
+
+def test_in_an_outage_retries_go_one_at_a_time() -> None:
+    async def scenario() -> None:
+        limiter = make_limiter(10)
+        for _ in range(20):
+            await attempt(limiter, ServerError("down", status=500))
+        callers = Callers(10)
+        callers.limiter = limiter
+        for _ in range(5):
+            callers.call(again=True)
+        await settle()
+        assert len(callers.holding) == 1
+        first = callers.call()
+        await settle()
+        assert first.holds, "first attempts go on"
+        await callers.end()
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_of_any_kind_ends_an_outage() -> None:
+    async def scenario() -> None:
+        limiter = make_limiter(10)
+        for _ in range(20):
+            await attempt(limiter, ConnectionFailedError("refused"))
+        for _ in range(11):
+            await attempt(limiter, BadReplyError("not-json", "no"))
+        assert limiter.outage.may_retry(5)
+        assert limiter.outage.successes == 11
+
+    asyncio.run(scenario())
+
+
+def test_a_closed_limiter_sends_everybody_away() -> None:
+    async def scenario() -> None:
+        limiter = make_limiter(1)
+        async with limiter.place(again=False):
+            waiting = asyncio.create_task(attempt(limiter))
+            await settle()
+            limiter.close()
+            with pytest.raises(StopRequestedError):
+                await waiting
+            with pytest.raises(StopRequestedError):
+                await attempt(limiter)
+        assert limiter.in_flight == 0
+
+    asyncio.run(scenario())
+
+
+def test_requests_a_minute_are_spread_over_it() -> None:
+    async def scenario() -> None:
+        limiter = make_limiter(10, Rates(requests=6000))
+        begun = asyncio.get_running_loop().time()
+        await asyncio.gather(*(attempt(limiter) for _ in range(6)))
+        assert asyncio.get_running_loop().time() - begun >= 5 * 0.01 * 0.9
+
+    asyncio.run(scenario())

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from decimal import Decimal
 from urllib.request import urlopen
 
 import pytest
@@ -66,6 +67,18 @@ def test_every_knob_has_a_flag_with_its_default() -> None:
     assert {each.name: flags[each.name] for each in fields(Knobs)} == {
         each.name: getattr(Knobs(), each.name) for each in fields(Knobs)
     }
+
+
+def test_amounts_of_money_are_read_exactly() -> None:
+    flags = parse("--price-in", "0.1", "--balance", "1e-3")
+    assert (flags.price_in, flags.balance) == (Decimal("0.1"), Decimal("0.001"))
+
+
+@pytest.mark.parametrize("amount", ["$5", "", "nan", "inf"])
+def test_an_amount_that_is_none_is_a_usage_error(amount: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("--balance", amount)
+    assert f"--balance: expected an amount in USD, got {amount!r}" in capsys.readouterr().err
 
 
 def test_it_ends_when_its_input_is_closed_even_with_a_request_under_way() -> None:

@@ -11,7 +11,8 @@ from aiohttp.web import Application, Request
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.knobs import Fates, Fault, Knobs
-from asyncgen.offline.server import CALLS, NO_ANSWER, create_app
+from asyncgen.offline.ledger import NO_ANSWER
+from asyncgen.offline.server import CALLS, create_app
 
 Client = TestClient[Request, Application]
 
@@ -222,11 +223,12 @@ def test_a_truncated_body_ends_before_its_length() -> None:
 def test_a_hanging_call_ends_with_the_server() -> None:
     async def test(client: Client) -> None:
         call = asyncio.ensure_future(client.post(PATH, json=BODY))
-        while not client.app[CALLS].statuses[NO_ANSWER]:  # noqa: ASYNC110 - the server announces nothing
+        while not client.app[CALLS].in_flight:  # noqa: ASYNC110 - the server announces nothing
             await asyncio.sleep(0)
         await client.server.close()
         with pytest.raises(aiohttp.ClientError):
             await call
+        assert client.app[CALLS].statuses == {NO_ANSWER: 1}
 
     run(test, Knobs(hangs=1.0))
 
@@ -269,7 +271,7 @@ def test_a_key_or_its_money_ends_after_so_many_calls(knobs: Knobs, expected: int
         await ask(client)
         await ask(client)
         assert await status(client) == await status(client) == expected
-        assert client.app[CALLS].seen == 4
+        assert client.app[CALLS].calls == 4
         assert client.app[CALLS].statuses == {200: 2, expected: 2}
 
     run(test, knobs)

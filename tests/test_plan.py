@@ -1,16 +1,19 @@
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 
 import pytest
+from fake_provider import FakeProvider, Reply, error, page
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.cli import main
+from asyncgen.endpoint import PROVIDERS
 from asyncgen.journal import Done, Entry, Header, Kept, Rejected, encode_entry
 from asyncgen.plan import count_coverage, measure_prompt
 from asyncgen.prompt import build_messages
@@ -18,6 +21,7 @@ from asyncgen.recipe import Dimension, Group, Recipe, Rules, load_recipe
 from asyncgen.scenario import Scenarios
 
 FLASH = "google/gemini-3-flash-preview"
+KEY = "sk-or-v1-marker-0a1b2c3d"
 
 TOPICS = {"crust": ["rye", "wheat", "spelt"], "crumb": ["open", "dense"], "heat": ["steam"]}
 PERSONAS = ["a baker", "a miller", "a guest", "a child", "a critic"]
@@ -87,8 +91,19 @@ def _eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def openrouter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENROUTER_API_KEY", "a-key-that-is-never-used")
+def pages() -> dict[str, Reply]:
+    """What OpenRouter answers to GET; nothing but errors unless a test says otherwise."""
+    return {}
+
+
+@pytest.fixture
+def openrouter(monkeypatch: pytest.MonkeyPatch, pages: dict[str, Reply]) -> Iterator[FakeProvider]:
+    """A key, and OpenRouter on loopback."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+    with FakeProvider(pages=pages) as provider:
+        preset = replace(PROVIDERS["openrouter"], base_url=provider.base_url)
+        monkeypatch.setitem(PROVIDERS, "openrouter", preset)
+        yield provider
 
 
 def summary(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -167,12 +182,15 @@ def test_requests_that_cannot_be_written_are_one_sentence(target: str, capsys: p
     assert captured.err.count("\n") == 1
 
 
-def test_requests_never_replace_an_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x.jsonl").write_text("paid for")
-    (tmp_path / "x.jsonl.journal").write_text("")
-    assert main(["plan", "--requests", "x.jsonl", "-n", "2"]) == 2
-    assert "is an output of generate" in capsys.readouterr().err
-    assert (tmp_path / "x.jsonl").read_text() == "paid for"
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.journal", "recipe.toml"])
+def test_requests_replace_nothing_but_requests(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_text("paid for")
+    assert main(["plan", "--requests", name, "-n", "2"]) == 2
+    assert "holds something else" in capsys.readouterr().err
+    assert (tmp_path / name).read_text() == "paid for"
+    assert main(["plan", "--requests", "new.jsonl", "-n", "2"]) == 0
+    assert main(["plan", "--requests", "new.jsonl", "-n", "1"]) == 0
+    assert len((tmp_path / "new.jsonl").read_text().splitlines()) == 1
 
 
 def test_without_requests_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -364,13 +382,124 @@ def test_time_follows_from_num_and_concurrency(
     assert "10 s a call (assumed)" in words
 
 
-def write_journal(path: Path, model: str, calls: Sequence[Entry], tail: bytes = b"") -> None:
+# ---- money
+
+
+def priced(**pricing: str) -> Reply:
+    return page({"data": [{"id": FLASH, "pricing": pricing}]})
+
+
+def left(limit_remaining: object) -> Reply:
+    return page({"data": {"label": f"{KEY[:12]}...{KEY[-3:]}", "limit_remaining": limit_remaining}})
+
+
+TODAY = priced(prompt="0.000001", completion="0.000006", input_cache_read="0.0000001")  # twice the published one
+
+
+def test_todays_price_stands_over_the_published_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], openrouter: FakeProvider, pages: dict[str, Reply]
+) -> None:
+    pages["/models"] = TODAY
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "2000")
+    assert "about $11.02 with a warm cache, $12.82 without caching" in words
+    assert "(a million tokens: $1.00 in, $0.10 cached, $6.00 out; today's price)" in words
+    assert sorted(openrouter.asked) == ["/key", "/models"]
+
+
+@pytest.mark.usefixtures("openrouter")
+def test_a_price_given_by_flags_stands_over_all_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pages: dict[str, Reply]
+) -> None:
+    pages["/models"] = TODAY
+    flags = ["--price-in", "0.50", "--price-out", "3", "--price-cached", "0.05"]
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "2000", *flags)
+    assert "about $5.51 with a warm cache, $6.41 without caching" in words
+    assert "--price-in, --price-out)" in words
+
+
+@pytest.mark.parametrize("provider", ["ollama", "offline"])
+def test_a_price_by_flags_is_one_for_any_provider(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], provider: str
+) -> None:
+    flags = ["--price-in", "0.50", "--price-out", "3", "--provider", provider]
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "2000", *flags)
+    assert "cost about $6.41 with a warm cache, $6.41 without caching" in words
+
+
+@pytest.mark.parametrize(
+    ("limit_remaining", "told"),
+    [
+        (100, "key $100.00 left: enough"),
+        (6, "key $6.00 left: enough with a warm cache, NOT ENOUGH without"),
+        (2.755, "key $2.76 left: NOT ENOUGH: it pays for about 1,000 of 2,000 with a warm cache"),
+        (0, "key $0.00 left: NOT ENOUGH: it pays for about 0 of 2,000"),
+        (None, "key no limit of its own"),
+    ],
+)
+@pytest.mark.usefixtures("openrouter")
+def test_what_the_key_has_left_is_compared_with_the_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pages: dict[str, Reply], limit_remaining: object, told: str
+) -> None:
+    pages["/key"] = left(limit_remaining)
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "2000")
+    assert told in words
+    assert "marker" not in words
+    assert KEY[:12] not in words
+
+
+@pytest.mark.usefixtures("openrouter")
+def test_without_a_price_the_key_still_tells_what_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pages: dict[str, Reply]
+) -> None:
+    pages["/key"] = left(7.5)
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "2000", "--model", "some/model")
+    assert "key $7.50 left time" in words
+
+
+@pytest.mark.parametrize("answer", [error(401), Reply(body=b"<html>"), Reply(abort=True), page([])], ids=str)
+@pytest.mark.usefixtures("openrouter")
+def test_a_provider_that_tells_nothing_stops_no_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pages: dict[str, Reply], answer: Reply
+) -> None:
+    pages.update({"/models": answer, "/key": answer})
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "2000")
+    assert "about $5.51 with a warm cache" in words
+    assert "key" not in words
+
+
+def test_without_a_key_nobody_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], openrouter: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENROUTER_API_KEY")
+    summary(capsys, "--recipe", small_recipe(tmp_path / "r"))
+    assert openrouter.asked == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "told"),
+    [
+        ("6.41", "$6.41: enough"),
+        ("6", "$6.00: enough with a warm"),
+        ("0.551", "$0.5510: NOT ENOUGH: it pays for about 200 of"),
+    ],
+)
+@pytest.mark.usefixtures("openrouter")
+def test_a_budget_is_compared_with_the_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], budget: str, told: str
+) -> None:
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "2000", "--budget", budget)
+    assert f"budget {told}" in words
+
+
+def write_journal(
+    path: Path, model: str, calls: Sequence[Entry], tail: bytes = b"", provider: str = "openrouter"
+) -> None:
     header = Header(
         version=1,
         asyncgen="1.0",
         started="2026-01-01T00:00:00Z",
         num=10,
-        provider="openrouter",
+        provider=provider,
         base_url="https://openrouter.ai/api/v1",
         recipe="small",
         dimensions=(),
@@ -424,12 +553,20 @@ def test_output_tokens_are_assumed_when_the_journal_cannot_tell(
     assert "900 a conversation (assumed)" in summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "10")
 
 
+@pytest.mark.parametrize("flags", [[], ["--price-in", "1", "--price-out", "1"]])
+def test_the_length_of_quotations_tells_nothing_of_a_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    write_journal(tmp_path / "data" / "small.offline.jsonl.journal", FLASH, CALLS, provider="offline")
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", "10", *flags)
+    assert "900 a conversation (assumed)" in words
+
+
 # ---- the summary as a whole
 
 
-@pytest.mark.usefixtures("openrouter")
 def test_the_summary_names_recipe_sampling_seed_num_provider_and_model(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], openrouter: FakeProvider
 ) -> None:
     recipe = write_recipe(tmp_path / "mine", BREAD_FILES)
     words = summary(capsys, "--recipe", recipe, "--seed", "7", "-n", "1234")
@@ -438,7 +575,7 @@ def test_the_summary_names_recipe_sampling_seed_num_provider_and_model(
         "sampling random/1",
         "seed 7",
         "num 1,234",
-        "provider openrouter (https://openrouter.ai/api/v1)",
+        f"provider openrouter ({openrouter.base_url})",
         "model some/model",
         "system none",
     ):

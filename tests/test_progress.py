@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.counts import Counts
+from asyncgen.money import Account, Forecast, Price
 from asyncgen.progress import (
     MARGIN,
     Display,
     Pace,
     Summary,
-    format_cost,
     format_count,
     format_duration,
     format_rate,
@@ -111,8 +111,24 @@ def mid_run() -> Counts:
         cached_tokens=91_200_000,
         completion_tokens=18_300_000,
         cost=Decimal("12.34"),
+        account=Account(spent=Decimal("30.12")),
         scenario={"topic": "how the tokenizer is trained", "persona": "a journalist", "dynamic": "short 2-turn"},
     )
+
+
+def well_known_costs() -> Forecast:
+    forecast = Forecast()
+    for number in range(100):
+        forecast.add(Decimal("0.001") if number % 2 else Decimal("0.003"))
+    return forecast
+
+
+def paying() -> Counts:
+    """7,342 to come at $0.002, after $25.40 of a budget of $50."""
+    counts = mid_run()
+    price = Price(input=Decimal("0.0000005"), output=Decimal("0.000003"), cached=Decimal("0.00000005"))
+    counts.account = Account(Decimal(50), price, Decimal("25.40"), dearest=Decimal(0), forecast=well_known_costs())
+    return counts
 
 
 def waiting() -> Counts:
@@ -145,7 +161,7 @@ def long_topic() -> Counts:
     return counts
 
 
-MOMENTS = (mid_run, waiting, disk_full, finished, hostile, long_topic, lambda: Counts(num=0))
+MOMENTS = (mid_run, paying, waiting, disk_full, finished, hostile, long_topic, lambda: Counts(num=0))
 
 
 def pace_of(*samples: tuple[float, int]) -> Pace:
@@ -169,7 +185,6 @@ def summary_of(counts: Counts, headline: str = "Interrupted", **changes: object)
         "counts": counts,
         "next_command": "make generate N=20000",
         "seconds": 734.0,
-        "total_cost": Decimal("30.12"),
         "pending": counts.pending,
     }
     return Summary(**{**values, **changes})  # type: ignore[arg-type]
@@ -190,18 +205,42 @@ def test_a_frame_shows_every_count() -> None:
     assert rows == [
         "speed    10.4/s   11m 45s left   20s so far",
         "calls    64 in flight   12 waiting   2 lost",
-        "tokens   93.4M in (91.2M cached)   18.3M out   $12.34",
+        "tokens   93.4M in (97.6% cached)   18.3M out",
         "retries  1,230: 1,100 rate-limited, 100 server-error, 30 connection",
         "re-asks  12: 8 not-json, 4 charset",
         "failed   3: 2 content-filtered, 1 not-json",
+        "cost     $30.12",
         "latest   how the tokenizer is trained · a journalist · short 2-turn",
     ]
 
 
 def test_a_wide_frame_puts_the_rows_side_by_side() -> None:
     rows = rows_of(mid_run(), 200)
-    assert len(rows) == 5
+    assert len(rows) == 6
     assert re.fullmatch(r"speed    10\.4/s .* so far +retries  1,230: .* 30 connection", rows[1])
+
+
+def test_the_cost_row_foresees_the_total_and_tells_what_is_left_and_saved() -> None:
+    row = next(row for row in rows_of(paying(), 120) if row.startswith("cost"))
+    assert row == "cost     $25.40   $40.08 ± $1.49 in the end   $24.60 left of $50.00   $41.04 saved by caching"
+
+
+@pytest.mark.parametrize(
+    ("account", "row"),
+    [
+        (Account(), None),
+        (Account(unpriced=3), "cost     unknown"),
+        (Account(unpriced=3, spent=Decimal("0.0123")), "cost     at least $0.0123"),
+        (Account(limit=Decimal(5)), "cost     $5.00 left of $5.00"),
+        (
+            Account(limit=Decimal(5), spent=Decimal(3), dearest=Decimal("0.5"), lost=2, unpriced=1),
+            "cost     at least $3.00   $0.5000 left of $5.00",
+        ),
+    ],
+)
+def test_a_cost_that_is_not_known_is_never_told_as_nothing(account: Account, row: str | None) -> None:
+    rows = rows_of(Counts(num=10, account=account), 100)
+    assert next((each for each in rows if each.startswith("cost")), None) == row
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
@@ -260,6 +299,7 @@ def test_markup_is_shown_and_escapes_are_not() -> None:
 
 
 counters = st.builds(Counter[str], st.dictionaries(st.text(max_size=20), st.integers(0, 10**9), max_size=9))
+any_sums = st.decimals(0, 10**9, allow_nan=False)
 any_counts = st.builds(
     Counts,
     num=st.integers(0, 10**9),
@@ -272,7 +312,13 @@ any_counts = st.builds(
     reasked=counters,
     lost=st.integers(0, 10**6),
     prompt_tokens=st.integers(0, 10**15),
-    cost=st.none() | st.decimals(0, 10**9, allow_nan=False),
+    account=st.builds(
+        Account,
+        limit=st.none() | any_sums,
+        spent=st.none() | any_sums,
+        unpriced=st.integers(0, 10**6),
+        dearest=st.none() | any_sums,
+    ),
     scenario=st.dictionaries(st.text(max_size=9), st.text(st.characters(), max_size=400), max_size=4),
     notice=st.none() | st.text(st.characters()),
 )
@@ -345,7 +391,7 @@ def test_the_region_is_drawn_over_itself_and_is_gone_at_the_end(monkeypatch: pyt
             for _ in range(3):
                 display.refresh()
             display.say(f"said {HOSTILE}")
-            assert len(terminal.shown()) == 2 + 1 + 8
+            assert len(terminal.shown()) == 2 + 1 + 9
             assert terminal.shown()[-1].startswith("latest")
 
     asyncio.run(run())
@@ -426,7 +472,7 @@ def test_a_run_in_the_background_leaves_the_terminal_to_the_shell(monkeypatch: p
             assert terminal.shown() == ["$ ls", "said"]
             foreground -= 1
             display.refresh()
-            assert len(terminal.shown()) == 2 + 8
+            assert len(terminal.shown()) == 2 + 9
 
     asyncio.run(run())
     assert terminal.shown() == ["$ ls", "said"]
@@ -440,7 +486,7 @@ def test_a_run_that_never_had_the_foreground_is_drawn(monkeypatch: pytest.Monkey
     async def run() -> None:
         async with Display(mid_run(), stream=terminal) as display:
             display.refresh()
-            assert len(terminal.shown()) == 8
+            assert len(terminal.shown()) == 9
 
     asyncio.run(run())
 
@@ -451,7 +497,7 @@ def test_the_display_refreshes_by_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     async def run() -> None:
         async with Display(mid_run(), stream=terminal):
             await asyncio.sleep(0)
-            assert len(terminal.shown()) == 8
+            assert len(terminal.shown()) == 9
 
     asyncio.run(run())
 
@@ -482,7 +528,7 @@ def test_off_a_terminal_a_refresh_is_one_plain_line() -> None:
         "[0s] 12,656 / 20,000 63.2%   --/s   -- left   64 in flight   12 waiting   2 lost"
         "   failed 3: 2 content-filtered, 1 not-json"
         "   retries 1,230: 1,100 rate-limited, 100 server-error, 30 connection   re-asks 12: 8 not-json, 4 charset"
-        "   tokens 93.4M in (91.2M cached)   18.3M out   $12.34"
+        "   tokens 93.4M in (97.6% cached)   18.3M out   cost $30.12"
         "   ! the disk is full"
     )
     assert second.startswith("[0s] 12,657 / 20,000")
@@ -616,7 +662,7 @@ def test_a_summary_tells_everything() -> None:
         "retries  1,230: 1,100 rate-limited, 100 server-error, 30 connection",
         "re-asks  12: 8 not-json, 4 charset",
         "lost     2 calls without an answer, which may have been billed",
-        "tokens   93.4M in (91.2M cached)   18.3M out",
+        "tokens   93.4M in (97.6% cached)   18.3M out",
         "cost     $12.34 in this run   $30.12 in all",
         "next     make generate N=20000",
     ]
@@ -624,13 +670,25 @@ def test_a_summary_tells_everything() -> None:
 
 def test_a_summary_without_trouble_is_short() -> None:
     counts = Counts(num=5, written=5, prompt_tokens=900, completion_tokens=1_500)
-    text = summary_text(summary_of(counts, "Finished", next_command=None, total_cost=None, seconds=2.5))
+    text = summary_text(summary_of(counts, "Finished", next_command=None, seconds=2.5))
     assert text.splitlines() == [
         "Finished",
         "output   data/nanochat.jsonl",
         "written  5 / 5   5 in this run   2s   2.0/s",
-        "tokens   900 in (0 cached)   1.5k out",
+        "tokens   900 in (0.0% cached)   1.5k out",
     ]
+
+
+def test_a_summary_tells_what_was_saved_and_what_the_budget_has_left() -> None:
+    (cost,) = [row for row in summary_text(summary_of(paying())).splitlines() if row.startswith("cost")]
+    assert cost == ("cost     $12.34 in this run   $25.40 in all   $41.04 saved by caching   $24.60 left of $50.00")
+
+
+@pytest.mark.parametrize("reason", ["cut-off", "only-thinking"])
+def test_a_summary_tells_what_helps_against_replies_that_are_cut_off(reason: str) -> None:
+    text = summary_text(summary_of(Counts(num=5, failed=Counter({reason: 1}))))
+    assert "--param max_tokens=N" in text
+    assert "advice" not in summary_text(summary_of(mid_run()))
 
 
 def test_a_quiet_summary_is_the_headline_and_how_to_go_on() -> None:
@@ -707,15 +765,10 @@ def test_token_counts(number: int, text: str) -> None:
     assert format_count(number) == text
 
 
-@pytest.mark.parametrize(
-    ("cost", "text"),
-    [
-        ("0", "$0.00"),
-        ("0.0123", "$0.0123"),
-        ("0.9999", "$0.9999"),
-        ("1", "$1.00"),
-        ("1234.565", "$1,234.56"),
-    ],
-)
-def test_costs(cost: str, text: str) -> None:
-    assert format_cost(Decimal(cost)) == text
+def test_a_pause_says_how_long_it_lasts() -> None:
+    pace = Pace(100.0, 0)
+    pace.observe(110.0, 0)
+    counts = Counts(num=10, paused_until=133.0)
+    assert any("paused 23s: rate limited" in row.plain for row in frame(counts, pace, 80))
+    pace.observe(140.0, 0)
+    assert not any("paused" in row.plain for row in frame(counts, pace, 80))

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 
 import msgspec
@@ -154,3 +155,18 @@ def test_payloads_share_all_bytes_up_to_the_user_message(one: str, other: str) -
     constant = payloads[0].index(b'{"role":"user"')
     assert payloads[0][:constant] == payloads[1][:constant]
     assert b'Facts:\\nBread is baked."},' in payloads[0][:constant]
+
+
+def test_a_mark_for_the_cache_ends_a_constant_system_message() -> None:
+    payload = json.loads(PayloadEncoder(make_recipe(), SETTINGS, marks_cache=True).encode(SCENARIO))
+    plain = json.loads(PayloadEncoder(make_recipe(), SETTINGS).encode(SCENARIO))
+    text = plain["messages"][0]["content"]
+    part = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+    assert payload["messages"] == [{"role": "system", "content": [part]}, plain["messages"][1]]
+
+
+@pytest.mark.parametrize("system", ["For {persona}.", None])
+def test_what_is_not_constant_carries_no_mark(system: str | None) -> None:
+    """Writing to a cache that is never read costs more than no cache."""
+    marked = PayloadEncoder(make_recipe(system=system), SETTINGS, marks_cache=True)
+    assert marked.encode(SCENARIO) == PayloadEncoder(make_recipe(system=system), SETTINGS).encode(SCENARIO)

@@ -463,6 +463,56 @@ def test_a_good_connection_is_used_again() -> None:
     run(scenario())
 
 
+# ---- what can be done without
+
+
+def test_a_page_is_asked_for_with_the_key_and_read() -> None:
+    async def scenario() -> None:
+        async with serving(send(response(b'{"data": []}'))) as server, client_of(server.url) as client:
+            assert await client.get("/models") == b'{"data": []}'
+        (request,) = server.requests
+        assert (request.line, request.body) == ("GET /v1/models HTTP/1.1", b"")
+        assert request.headers["Authorization"] == f"Bearer {KEY}"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        send(response(b"{}", "404 Not Found")),
+        send(response(b"{}", "500 Internal Server Error")),
+        send(response(b"", "302 Found", "Location: https://elsewhere.example/")),
+        send_and_close(b""),
+        send_and_reset(response(b"{}", length=100)),
+        send_and_close(b"no HTTP\r\n\r\n"),
+        send(response(b"x" * 2000)),
+        hang,
+        trickle(response(b"", length=10**6), b" "),
+    ],
+    ids=["404", "500", "redirect", "closed", "reset", "no HTTP", "too long", "hangs", "trickles"],
+)
+def test_a_page_that_does_not_come_is_no_error(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "MAX_BODY", 1000)
+    monkeypatch.setattr(provider, "GET_TIMEOUT", SHORT)
+
+    async def scenario() -> None:
+        async with serving(act) as server, client_of(server.url) as client:
+            assert await client.get("/key") is None
+
+    run(scenario())
+
+
+def test_a_page_of_nobody_is_no_error() -> None:
+    async def scenario() -> None:
+        async with serving() as server:
+            pass
+        async with client_of(server.url) as client:
+            assert await client.get("/models") is None
+
+    run(scenario())
+
+
 def test_a_client_that_is_not_open_is_a_bug() -> None:
     async def scenario() -> None:
         client = Client(Endpoint(PROVIDERS["vllm"], "http://127.0.0.1:1/v1"), connections=1, timeout=1)

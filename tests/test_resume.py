@@ -425,7 +425,7 @@ def test_an_output_in_which_no_conversation_is_left_is_refused(
     paths.output.write_bytes(b"")
     leave(paths.output)
     for append in (False, True):
-        with pytest.raises(ConfigError, match=r"x\.jsonl: none of the 4 conversations in x\.jsonl\.journal is there"):
+        with pytest.raises(ConfigError, match=r"x\.jsonl: no conversation that x\.jsonl\.journal knows"):
             prepare(paths, HEADER, append=append)
 
 
@@ -503,7 +503,7 @@ def test_lines_that_nobody_knows_are_named_and_refused_until_they_are_adopted(pa
     make_run(paths, BATCHES)
     edited = edit(paths.output.read_bytes().splitlines(keepends=True))
     paths.output.write_bytes(b"".join(edited))
-    with pytest.raises(ConfigError, match=rf"x\.jsonl: {named} not made here, or edited by hand: --append keeps"):
+    with pytest.raises(ConfigError, match=rf"x\.jsonl: {named} not made here, or edited by hand: delete what should go"):
         prepare(paths, HEADER)
     start = prepare(paths, HEADER, append=True)
     start.open().close()
@@ -711,7 +711,7 @@ class Histories(RuleBasedStateMachine):
     def lose_everything(self) -> None:
         prepare(self.paths, HEADER).open().close()
         self.paths.output.write_bytes(b"")
-        with pytest.raises(ConfigError, match="none of the"):
+        with pytest.raises(ConfigError, match="no conversation that"):
             prepare(self.paths, HEADER)
         self.write_lines()
 

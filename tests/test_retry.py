@@ -38,6 +38,11 @@ class Bench:
     attempts: int = 0
     waits: list[float] = field(default_factory=list)
     reported: list[tuple[TransientError, float]] = field(default_factory=list)
+    others_succeed: bool = True
+
+    def successes(self) -> int:
+        """Of other calls: one for each attempt made here, or none."""
+        return self.attempts if self.others_succeed else 0
 
     async def _attempt(self) -> object:
         self.attempts += 1
@@ -56,7 +61,7 @@ class Bench:
         self.reported.append((error, seconds))
 
     async def call(self) -> object:
-        policy = RetryPolicy(self.retries, self.stop, Random(1), self._sleep, self._report)
+        policy = RetryPolicy(self.retries, self.stop, Random(1), self._sleep, self._report, self.successes)
         return await call_with_retries(self._attempt, policy)
 
     def run(self) -> object:
@@ -113,6 +118,19 @@ def test_zero_seconds_is_no_wait_the_provider_asks_for() -> None:
     with pytest.raises(GaveUpError):
         bench.run()
     assert bench.attempts == 3
+
+
+def test_while_nothing_succeeds_the_endpoint_is_to_blame_and_not_the_index() -> None:
+    bench = Bench([*failures(30), "answer"], retries=1, others_succeed=False)
+    assert bench.run() == "answer"
+
+
+def test_a_wait_that_the_whole_run_keeps_is_not_kept_twice() -> None:
+    held = RateLimitedError("not now", retry_after=7.0)
+    held.pauses_run = True
+    bench = Bench([held, "answer"])
+    bench.run()
+    assert bench.waits == [0.0]
 
 
 # ---- what is not tried again

@@ -225,8 +225,8 @@ def put_folder(path: Path) -> None:
 REFUSALS: dict[str, tuple[Callable[[OutputPaths], object], str]] = {
     "no journal": (remove_journal, r"x\.jsonl exists and has no journal \(x\.jsonl\.journal\)"),
     "no whole header": (tear_header, "exists and has no journal"),
-    "no output": (lambda paths: paths.output.unlink(), "none of the 2 conversations"),
-    "empty output": (lambda paths: os.truncate(paths.output, 0), "none of the 2 conversations"),
+    "no output": (lambda paths: paths.output.unlink(), "no conversation that"),
+    "empty output": (lambda paths: os.truncate(paths.output, 0), "no conversation that"),
     "a stranger": (lambda paths: paths.output.write_bytes(paths.output.read_bytes() + line("x")), "line 3 was not"),
     "damaged output": (lambda paths: paths.output.write_bytes(b"{\n" + paths.output.read_bytes()), "line 1 .byte 0"),
     "damaged journal": (lambda paths: paths.journal.write_bytes(b"{" + paths.journal.read_bytes()), "line 1 .byte 0"),

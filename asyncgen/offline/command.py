@@ -5,6 +5,7 @@ The server is imported only to be run, so that `--help` does not wait for it.
 
 import argparse
 from dataclasses import fields
+from decimal import Decimal, InvalidOperation
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.knobs import Knobs
@@ -24,13 +25,23 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     def calls(flag: str, what: str) -> None:
         parser.add_argument(flag, type=int, metavar="K", help=f"{what} after K calls (default: never)")
 
+    def limit(flag: str, what: str) -> None:
+        parser.add_argument(flag, type=int, metavar="N", help=f"{what} (default: no limit)")
+
+    def dollars(flag: str, what: str, without: str) -> None:
+        parser.add_argument(flag, type=_read_dollars, metavar="USD", help=f"{what} (default: {without})")
+
+    def switch(flag: str, what: str) -> None:
+        parser.add_argument(flag, action="store_true", help=f"{what} (default: off)")
+
     parser.add_argument("--port", type=int, default=0, help="port on loopback, 0 for a free one (default: %(default)s)")
     seconds("--latency", default.latency, "time each answer takes")
     seconds("--jitter", default.jitter, "up to so much time more, drawn evenly")
     share("--long-tail", "share of calls that take ten times as long, from 0 to 1")
     parser.add_argument("--seed", type=int, default=default.seed, help="which calls are hit (default: %(default)s)")
     share("--rate-limited", "share of calls answered 429")
-    seconds("--retry-after", default.retry_after, "the Retry-After of a 429")
+    seconds("--retry-after", default.retry_after, "the Retry-After of a 429, and twice that of a 402 that passes")
+    switch("--no-retry-after", "refuse without Retry-After")
     share("--server-errors", "share of calls answered 500")
     share("--resets", "share of calls whose connection is reset without an answer")
     share("--hangs", "share of calls never answered")
@@ -40,7 +51,29 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     share("--empty", "share of answers whose content is empty")
     calls("--unauthorized-after", "answer 401")
     calls("--no-money-after", "answer 402")
-    parser.add_argument("--canned", action="store_true", help="always the same answer, for benchmarks (default: off)")
+    limit("--max-concurrent", "calls served at once, more are answered 429")
+    switch("--queue", "let calls above --max-concurrent wait their turn instead")
+    limit("--requests-per-minute", "calls a minute, a second's worth of them at once; more are answered 429")
+    limit(
+        "--tokens-per-minute", "the same for tokens: the prompt's must be free, the completion's are taken afterwards"
+    )
+    parser.add_argument(
+        "--drop-capacity-after",
+        type=float,
+        metavar="SECONDS",
+        help="have a tenth of these three limits from so long after the first call on (default: never)",
+    )
+    seconds("--drop-capacity-for", default.drop_capacity_for, "and for so long")
+    dollars("--price-in", "price per million prompt tokens, from which answers name their cost", "none")
+    dollars("--price-out", "price per million completion tokens", "none")
+    dollars(
+        "--in-flight-budget", "what calls in flight may cost together by max_tokens, more are answered 402", "no limit"
+    )
+    dollars("--balance", "what may be spent, then 402; also for one call that may cost more than is left", "no limit")
+    switch("--no-json-schema", "answer 400 to a response_format of json_schema")
+    switch("--no-response-format", "answer 400 to any response_format")
+    switch("--strict-fields", "answer 422 to fields that OpenAI does not have")
+    switch("--canned", "always the same answer and no look at the request, for benchmarks")
     parser.add_argument(
         "--exit-with-stdin", action="store_true", help="end when standard input is closed (default: run until Ctrl-C)"
     )
@@ -55,3 +88,13 @@ def serve(flags: argparse.Namespace) -> int:
     knobs = Knobs(**{each.name: getattr(flags, each.name) for each in fields(Knobs)})
     run_server(knobs, flags.port, exit_with_stdin=flags.exit_with_stdin)
     return 0
+
+
+def _read_dollars(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite():
+        raise argparse.ArgumentTypeError(f"expected an amount in USD, got {text!r}")
+    return amount

@@ -1,4 +1,4 @@
-"""How the engine misbehaves on request: latency, faults, and which call gets which.
+"""How the engine misbehaves on request: latency, faults and which call gets which, limits, prices, refused fields.
 
 The draw depends on the seed and on a call's sequence number only, so that a retry of the same request draws anew and
 a run of tests can be repeated.
@@ -6,11 +6,13 @@ a run of tests can be repeated.
 
 import random
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from enum import Enum, auto
 
 from asyncgen.errors import ConfigError
 
 _LONG_TAIL = 10  # times the latency
+_LIMITS = ("max_concurrent", "requests_per_minute", "tokens_per_minute")
 
 
 class Fault(Enum):
@@ -27,10 +29,27 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
-    """Shares are of all calls, from 0 to 1, and add up to at most 1; times are seconds.
+class Prices:
+    """USD per million tokens, exact."""
 
-    `unauthorized_after` and `no_money_after`: calls served before every further one is refused; None for never.
+    prompt: Decimal
+    completion: Decimal
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
+        return (self.prompt * prompt_tokens + self.completion * completion_tokens).scaleb(-6)
+
+    def affordable(self, prompt_tokens: int, amount: Decimal) -> int:
+        """Completion tokens that could be paid after the prompt."""
+        left = amount - self.cost(prompt_tokens, 0)
+        return int(left.scaleb(6) / self.completion) if left > 0 and self.completion else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """Shares are of all calls, from 0 to 1, and add up to at most 1; times are seconds; None is for no limit or never.
+
+    `unauthorized_after` and `no_money_after`: calls served before every further one is refused. Money is in USD, the
+    prices are per million tokens.
     """
 
     latency: float = 0.0
@@ -39,6 +58,7 @@ class Knobs:
     seed: int = 0
     rate_limited: float = 0.0
     retry_after: float = 1.0
+    no_retry_after: bool = False
     server_errors: float = 0.0
     resets: float = 0.0
     hangs: float = 0.0
@@ -48,9 +68,26 @@ class Knobs:
     empty: float = 0.0
     unauthorized_after: int | None = None
     no_money_after: int | None = None
+    max_concurrent: int | None = None
+    queue: bool = False
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    drop_capacity_after: float | None = None
+    drop_capacity_for: float = 30.0
+    price_in: Decimal | None = None
+    price_out: Decimal | None = None
+    in_flight_budget: Decimal | None = None
+    balance: Decimal | None = None
+    no_json_schema: bool = False
+    no_response_format: bool = False
+    strict_fields: bool = False
     canned: bool = False
 
     def __post_init__(self) -> None:
+        self._check_ranges()
+        self._check_needs()
+
+    def _check_ranges(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None and field.name != "seed" and not 0 <= value < float("inf"):
@@ -60,6 +97,32 @@ class Knobs:
         if sum(self.shares.values()) > 1 + 1e-9:
             names = ", ".join(_flag(fault.name) for fault, share in self.shares.items() if share)
             raise ConfigError(f"{names}: the shares add up to more than 1")
+        for name in _LIMITS:
+            if getattr(self, name) == 0:
+                raise ConfigError(f"{_flag(name)}: expected 1 or more, got 0")
+
+    def _check_needs(self) -> None:
+        """A knob that could have no effect is a mistake, and a test that relies on it would show nothing."""
+        has_limit = any(getattr(self, name) is not None for name in _LIMITS)
+        reads_fields = [
+            name for name in ("no_json_schema", "no_response_format", "strict_fields") if getattr(self, name)
+        ]
+        if self.queue and self.max_concurrent is None:
+            raise ConfigError("--queue: needs --max-concurrent")
+        if self.drop_capacity_after is not None and not has_limit:
+            raise ConfigError(f"--drop-capacity-after: needs one of {', '.join(map(_flag, _LIMITS))}")
+        for name in ("in_flight_budget", "balance"):
+            if getattr(self, name) is not None and self.prices is None:
+                raise ConfigError(f"{_flag(name)}: needs --price-in or --price-out")
+        if self.canned and reads_fields:
+            raise ConfigError(f"{_flag(reads_fields[0])}: --canned reads no request")
+
+    @property
+    def prices(self) -> Prices | None:
+        """A price that is not given is 0, if the other is."""
+        if self.price_in is None and self.price_out is None:
+            return None
+        return Prices(self.price_in or Decimal(0), self.price_out or Decimal(0))
 
     @property
     def shares(self) -> dict[Fault, float]:

@@ -1,13 +1,15 @@
 """The wire of an OpenAI-compatible endpoint: requests read tolerantly, answers and errors written exactly."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import msgspec
 
 from asyncgen import __version__
 from asyncgen.offline.brief import Message
+from asyncgen.offline.knobs import Prices
 
 _BYTES_PER_TOKEN = 4  # a rule of thumb; there is no tokenizer here
 
@@ -21,6 +23,10 @@ class _RequestMessage(msgspec.Struct):
     content: str | list[_Part] | None = None
 
 
+class _ResponseFormat(msgspec.Struct):
+    type: str
+
+
 class _Request(msgspec.Struct):
     messages: list[_RequestMessage]
     model: str = "offline"
@@ -28,6 +34,27 @@ class _Request(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     stream: bool = False
+    response_format: _ResponseFormat | None = None
+
+
+# What OpenAI documents for this request and everybody takes: the rest is refused where fields are strict.
+_PLAIN_FIELDS = frozenset(
+    {
+        *_Request.__struct_fields__,
+        *("frequency_penalty", "logit_bias", "logprobs", "metadata", "n", "parallel_tool_calls", "presence_penalty"),
+        *("reasoning_effort", "stop", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p"),
+        "user",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a server takes of a request's optional fields."""
+
+    json_schema: bool = True
+    response_format: bool = True
+    unknown_fields: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +66,45 @@ class ChatRequest:
     prompt_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A completion as it is sent, and what it is charged by; no cost without prices."""
+
+    body: bytes
+    completion_tokens: int
+    cost: Decimal | None
+
+
 class BadRequestError(Exception):
     """The request cannot be answered; the message is for the one who sent it."""
 
 
+class UnexpectedFieldsError(BadRequestError):
+    """It has fields that this server does not know."""
+
+
 _decoder = msgspec.json.Decoder(_Request)
+_names_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def read_request(body: bytes) -> ChatRequest:
+def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
     """Raises BadRequestError."""
+    request = _decode_request(body)
+    if not dialect.unknown_fields:
+        _refuse_unknown_fields(body, dialect)
+    if request.response_format is not None:
+        _check_response_format(request.response_format, dialect)
+    return ChatRequest(
+        messages=tuple(Message(each.role, _read_content(each.content)) for each in request.messages),
+        model=request.model,
+        seed=request.seed,
+        max_tokens=request.max_completion_tokens or request.max_tokens,
+        prompt_tokens=count_tokens(len(body)),
+    )
+
+
+def _decode_request(body: bytes) -> _Request:
     try:
         request = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -56,13 +113,21 @@ def read_request(body: bytes) -> ChatRequest:
         raise BadRequestError("'messages' must not be empty")
     if request.stream:
         raise BadRequestError("'stream' is not supported here, send false")
-    return ChatRequest(
-        messages=tuple(Message(each.role, _read_content(each.content)) for each in request.messages),
-        model=request.model,
-        seed=request.seed,
-        max_tokens=request.max_completion_tokens or request.max_tokens,
-        prompt_tokens=count_tokens(len(body)),
-    )
+    return request
+
+
+def _refuse_unknown_fields(body: bytes, dialect: Dialect) -> None:
+    known = _PLAIN_FIELDS if dialect.response_format else _PLAIN_FIELDS - {"response_format"}
+    if unknown := sorted(_names_decoder.decode(body).keys() - known):
+        names = ", ".join(map(repr, unknown))
+        raise UnexpectedFieldsError(f"Unexpected fields in the request: {{{names}}}")
+
+
+def _check_response_format(response_format: _ResponseFormat, dialect: Dialect) -> None:
+    if not dialect.response_format:
+        raise BadRequestError("'response_format' is not supported by this model")
+    if not dialect.json_schema and response_format.type == "json_schema":
+        raise BadRequestError("'response_format.type' must be 'text' or 'json_object', not 'json_schema'")
 
 
 def _read_content(content: str | list[_Part] | None) -> str:
@@ -87,10 +152,21 @@ def encode_conversation(messages: Sequence[Message]) -> str:
     return msgspec.json.encode({"messages": messages}).decode()
 
 
-def encode_completion(request: ChatRequest, request_id: str, content: str, cached_tokens: int) -> bytes:
+def encode_completion(
+    request: ChatRequest, request_id: str, content: str, *, cached_tokens: int, prices: Prices | None
+) -> Answer:
     content, finish_reason = cut_content(content, request.max_tokens)
     completion_tokens = count_tokens(len(content.encode()))
-    return msgspec.json.encode(
+    usage: dict[str, object] = {
+        "prompt_tokens": request.prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": request.prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": min(cached_tokens, request.prompt_tokens)},
+    }
+    cost = prices.cost(request.prompt_tokens, completion_tokens) if prices else None
+    if cost is not None:
+        usage["cost"] = cost
+    body = _encoder.encode(
         {
             "id": request_id,
             "object": "chat.completion",
@@ -104,18 +180,24 @@ def encode_completion(request: ChatRequest, request_id: str, content: str, cache
                     "finish_reason": finish_reason,
                 }
             ],
-            "usage": {
-                "prompt_tokens": request.prompt_tokens,
-                "completion_tokens": completion_tokens,
-                "total_tokens": request.prompt_tokens + completion_tokens,
-                "prompt_tokens_details": {"cached_tokens": min(cached_tokens, request.prompt_tokens)},
-            },
+            "usage": usage,
         }
     )
+    return Answer(body, completion_tokens, cost)
 
 
 def encode_error(status: int, message: str, kind: str) -> bytes:
     return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": status}})
+
+
+def encode_gateway_error(status: int, message: str, metadata: Mapping[str, object]) -> bytes:
+    """An error as OpenRouter shapes it."""
+    return msgspec.json.encode({"error": {"code": status, "message": message, "metadata": metadata}})
+
+
+def encode_detail(message: str) -> bytes:
+    """An error as FastAPI shapes it, and `transformers serve` with it."""
+    return msgspec.json.encode({"detail": message})
 
 
 def encode_models() -> bytes:

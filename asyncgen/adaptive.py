@@ -1,0 +1,261 @@
+"""Finds how many requests may be in flight, from refusals alone: a state machine without clock, loop and randomness.
+
+It doubles until the endpoint refuses, keeps to 95 % of what the endpoint was serving then, and climbs from there to one
+more than that, at intervals that grow with each probe refused. Growing steadily and halving would leave a third of the
+capacity unused. Latency is no signal, because it follows the length of the answer.
+
+Refusals that go on at a level that was served mean one of two things. Either there is less capacity, and the limit is
+cut deeper; or they have nothing to do with load: then cuts do not help, so they are given back, and the share of such
+refusals is borne until it jumps.
+"""
+
+import math
+from collections import deque
+
+START = 8
+KEEP = 0.95  # of what was being served: most of the capacity, and seldom refused
+HALF = 0.5
+
+# From a cut to the probe: seconds, and answers, whichever takes longer.
+FIRST_INTERVAL = 6.0
+HELD_INTERVAL = 24.0  # probes that hold shorten the interval to this
+MAX_INTERVAL = 48.0
+ANSWERS_PER_SECOND = 3.0  # of the interval
+MAX_ANSWERS = 75  # at one answer per second, a probe each 75 keeps refusals below 20 in 1,000
+
+# Far below the peak, a probe is due sooner: capacity that went away tends to come back.
+LOW = 0.6
+LOW_INTERVAL = 4.0
+FADE = 0.93  # of the peak, with each probe refused
+
+SOON = 5.0  # seconds of answers; refused again within them, the cut was too small
+PATIENCE = 5  # cuts in a row on known ground, before they are given back as a test of their use
+PATIENCE_GROWTH = 4  # after a test that failed: each one costs some 10 to 40 refusals
+PROVEN = 500  # requests; a test that went well for so long has not failed
+MEMORY = 40  # refusals from which a share is estimated
+FAILURE_WEIGHT = 10  # answers that make up for one failure before the limit grows again
+
+
+class Concurrency:
+    """How many requests may be in flight now: `limit`, from 1 to `ceiling`; at the ceiling unless `adaptive`.
+
+    Every request takes a ticket from `start` and reports once how it ended. `in_flight` counts the others under way.
+    """
+
+    def __init__(self, ceiling: int, *, adaptive: bool = True) -> None:
+        self.limit = min(START, ceiling) if adaptive else ceiling
+        self.latency = 1.0  # mean seconds to an answer; a guess until there is one
+        self._ceiling = ceiling
+        self._adaptive = adaptive
+        self._last_ticket = 0
+        self._distrust = 0  # answers to come until failures are forgotten
+
+        # The latest cut. Refusals of tickets up to `_cut` belong to the event that caused it.
+        self._cut = 0
+        self._keep = KEEP
+        self._served = ceiling
+        self._base = self.limit
+
+        # Growth: doubling, or from `_base` to one above `_served`, or on from there in steps that double.
+        self._is_doubling = True
+        self._interval = FIRST_INTERVAL / 2
+        self._peak = 0.0
+        self._answers = 0
+        self._answered_at = 0.0
+        self._elapsed = 0.0
+        self._step = 1
+        self._raised = 0  # the last ticket when the limit was last raised by a step
+
+        # Refusals on known ground.
+        self._refusals = _Refusals()
+        self._depth = 0
+        self._cuts = 0
+        self._patience = PATIENCE
+        self._before = self.limit  # the limit before these cuts
+        self._is_unrelated = False
+        self._usual = 0.0
+        self._is_proven = False
+
+    def start(self) -> int:
+        """The ticket of a request that leaves now."""
+        self._last_ticket += 1
+        return self._last_ticket
+
+    def succeeded(self, now: float, ticket: int, *, sent: float, is_saturated: bool) -> None:
+        """It was answered. `is_saturated`: another request waits for the place, so growing is of use."""
+        self.latency += (now - sent - self.latency) / min(ticket, self.limit + 1)
+        if not is_saturated or ticket <= self._cut:
+            return
+        if self._distrust:
+            self._distrust -= 1
+        elif self._is_doubling:
+            self._set(self.limit + 1)
+        elif self.limit <= self._served:
+            self._climb(now)
+        elif ticket > self._raised:
+            self._step_on()
+
+    def failed(self, now: float) -> None:  # noqa: ARG002
+        """It failed in a way that is not about load: no growth for a while."""
+        self._distrust = min(self._distrust + FAILURE_WEIGHT, FAILURE_WEIGHT * self.limit)
+
+    def overloaded(self, now: float, ticket: int, *, in_flight: int, is_hinted: bool) -> bool:  # noqa: ARG002
+        """It was refused. Whether that is about the load on the endpoint: if so, a hint of when to return is for all.
+
+        Refusals without a hint that fall on known ground are counted before anything is done, because they show
+        quickly what they are: with too little capacity, places are refused again as fast as they are taken.
+        """
+        if ticket <= self._cut:
+            self._correct_cut()
+            return not self._is_unrelated
+        is_probe = self._is_doubling or self.limit > self._served
+        if self._is_unrelated or not is_probe:
+            self._refusals.add(ticket)
+        if self._is_unrelated and not self._refusals.exceed(self._usual):
+            self._prove(ticket)
+            return False
+
+        if self._is_unrelated or is_probe:
+            self._turn_back(in_flight, is_probe=True)
+        elif self._refusals.are_most():
+            self._refusals.clear()
+            self._cut_to(in_flight, HALF)
+        elif self.limit > self._base:
+            self._turn_back(in_flight, is_probe=False)
+        elif is_hinted:
+            return self._cut_deeper(in_flight)
+        elif self._refusals.are_few():
+            self._give_back()
+            return False
+        return True
+
+    def _set(self, limit: int) -> None:
+        if self._adaptive:
+            self.limit = max(1, min(self._ceiling, limit))
+
+    def _climb(self, now: float) -> None:
+        self._peak = max(self._peak, self._served)
+        if self._answers:  # a pause or a silence is no evidence
+            self._elapsed += min(now - self._answered_at, self.latency)
+        self._answers += 1
+        self._answered_at = now
+        seconds, answers = self._interval, min(MAX_ANSWERS, self._interval * ANSWERS_PER_SECOND)
+        if self._base < LOW * self._peak:
+            seconds, answers = min(seconds, LOW_INTERVAL), answers * self._base / self._peak
+        progress = min(1.0, self._elapsed / seconds, self._answers / answers)
+        self._raise(self._base + math.floor(progress * (self._served + 1 - self._base)))
+        if progress >= 1 and self._answers >= MAX_ANSWERS:
+            self._refusals.clear()
+            self._cuts = 0
+
+    def _step_on(self) -> None:
+        """The endpoint serves more than it did: take the next step, and when it once served far more, double."""
+        self._served = self.limit
+        self._peak = max(self._peak, self.limit)
+        self._interval = min(self._interval, max(HELD_INTERVAL, self._interval / 2))
+        self._is_doubling = self.limit < LOW * self._peak
+        self._raise(self.limit + self._step)
+        self._step *= 2
+
+    def _raise(self, limit: int) -> None:
+        self._set(max(self.limit, limit))
+        self._raised = self._last_ticket
+
+    def _turn_back(self, in_flight: int, *, is_probe: bool) -> None:
+        """The limit had grown too far."""
+        if self._is_unrelated:
+            self._patience = PATIENCE if self._is_proven else self._patience * PATIENCE_GROWTH
+            self._is_unrelated = False
+            self._refusals.clear()
+        if is_probe and not self._refusals:
+            self._before = self.limit
+        self._cuts += not is_probe
+        self._depth = 0
+        self._peak *= FADE
+        self._interval = min(MAX_INTERVAL, self._interval * 2)
+        self._cut_to(in_flight, KEEP)
+
+    def _cut_deeper(self, in_flight: int) -> bool:
+        """Cut by 5, 10, 19, 34, 50 % while refusals return soon; after too many cuts, see what happens without."""
+        self._depth = self._depth + 1 if self._elapsed < SOON else max(0, self._depth - 1)
+        self._cuts += 1
+        if self._cuts > self._patience:
+            self._give_back()
+            return False
+        # Gently where few are in flight: at a limit of 1 it would take minutes to learn anything more.
+        floor = self.limit if self.limit <= 2 else min(self.limit - 1, START // 2)  # noqa: PLR2004
+        self._cut_to(in_flight, max(HALF, KEEP ** (2**self._depth)), floor=floor)
+        return True
+
+    def _cut_to(self, in_flight: int, keep: float, *, floor: int = 1) -> None:
+        self._cut = self._last_ticket
+        self._keep = keep
+        self._served = max(1, min(in_flight, self.limit))
+        self._base = max(floor, math.ceil(self._served * keep))
+        self._served = max(self._served, self._base)
+        self._is_doubling = False
+        self._answers = 0
+        self._elapsed = 0.0
+        self._step = 1
+        self._set(min(self.limit, self._base))
+
+    def _correct_cut(self) -> None:
+        """One more of those in flight at the cut was not being served: the same event, seen better."""
+        if self._is_unrelated or self._served == 1:
+            return
+        self._served -= 1
+        self._base = min(self._base, math.ceil(self._served * self._keep))
+        self._set(min(self.limit, self._base))
+
+    def _give_back(self) -> None:
+        self._is_unrelated = True
+        self._usual = self._refusals.share(MEMORY)
+        self._is_proven = False
+        self._is_doubling = True
+        self._cuts = 0
+        self._cut = self._last_ticket
+        self._set(max(self.limit, self._before))
+
+    def _prove(self, ticket: int) -> None:
+        """After a while without load, what was guessed from a few refusals is known from many."""
+        if not self._is_proven and ticket > self._cut + PROVEN:
+            self._is_proven = True
+            self._usual = self._refusals.share(MEMORY)
+
+
+class _Refusals:
+    """The tickets of the latest refusals, and how dense they lie among all tickets.
+
+    Tickets and not answers are counted: refusals come back at once and answers late, which would make any share of the
+    answers look like an outage at first.
+    """
+
+    def __init__(self) -> None:
+        self._tickets: deque[int] = deque(maxlen=MEMORY)
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def add(self, ticket: int) -> None:
+        self._tickets.append(ticket)
+
+    def clear(self) -> None:
+        self._tickets.clear()
+
+    def are_most(self) -> bool:
+        """Whether half of the requests or more are refused, lately."""
+        return len(self) >= 5 and self.share(5) >= HALF  # noqa: PLR2004
+
+    def are_few(self) -> bool:
+        """Whether a quarter is refused, or after ten of them still not half."""
+        return (len(self) >= 3 and self.share(3) < HALF / 2) or len(self) >= 10  # noqa: PLR2004
+
+    def exceed(self, usual: float) -> bool:
+        """Whether they lie denser than chance explains where the share of the refused is `usual`."""
+        return self.share(10) > min(0.9, 0.4 + 4 * usual) or (
+            len(self) == MEMORY and self.share(MEMORY) > 0.05 + 3 * usual
+        )
+
+    def share(self, last: int) -> float:
+        last = min(last, len(self))
+        return (last - 1) / max(1, self._tickets[-1] - self._tickets[-last]) if last > 1 else 0.0

@@ -1,0 +1,110 @@
+"""A client whose calls are paid for: none is sent that the budget does not cover, and every answer is booked.
+
+A call that does not fit beside those reserved waits for them, because most cost less than what is held for them. It
+waits before it asks for a place in flight, so that the limiter sees only calls that may leave; should the dearest call
+have become dearer until the place is there, the reservation lapses and is made again. Only when nothing is reserved and
+one more call still does not fit is the budget used up: nothing that is being paid for is cut off by the grace period.
+"""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+from types import TracebackType
+from typing import Protocol
+
+from asyncgen.classify import Completion
+from asyncgen.errors import BadReplyError, BudgetSpentError, ConfigError, RejectedError, TransientError, Usage
+from asyncgen.money import Account, with_cost
+from asyncgen.stop import Stop, StopRequestedError
+
+NO_PRICE = (
+    "--budget: what a call costs cannot be known, because the endpoint does not report it: give --price-in and "
+    "--price-out (US dollars a million tokens), or leave --budget out"
+)
+
+
+class Completer(Protocol):
+    async def complete(self, payload: bytes) -> Completion: ...
+
+
+class ReservationLapsedError(Exception):
+    """Calls have become dearer since this one was reserved: reserve again."""
+
+
+class Reservation:
+    """An async context manager that holds what one call may cost.
+
+    Entering waits for room. Raises BudgetSpentError when there will be none, StopRequestedError after a stop.
+    """
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: "BilledClient") -> None:
+        self._client = client
+
+    async def __aenter__(self) -> None:
+        await self._client.reserve()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.release()
+
+
+class BilledClient:
+    """Wraps a client; each `complete` belongs inside a reservation of its own."""
+
+    def __init__(self, client: Completer, account: Account, stop: Stop) -> None:
+        self._client = client
+        self._account = account
+        self._stop = stop
+        self._released = asyncio.Event()
+
+    def reserved(self) -> Reservation:
+        return Reservation(self)
+
+    async def reserve(self) -> None:
+        account = self._account
+        while not account.has_room():
+            if not account.reserved:
+                raise BudgetSpentError(account.explain_no_room())
+            await self._released.wait()
+            if self._stop.is_set():
+                raise StopRequestedError
+        account.reserved += 1
+
+    def release(self) -> None:
+        self._account.reserved -= 1
+        self._released.set()  # wakes all that wait now, and nobody who comes later
+        self._released.clear()
+
+    def check(self) -> None:
+        """Raises ReservationLapsedError when what is reserved does not fit the budget any more."""
+        if self._account.is_overcommitted():
+            raise ReservationLapsedError
+
+    async def complete(self, payload: bytes) -> Completion:
+        """The completion with its cost, if that can be known; errors pass through, with the cost of their replies."""
+        try:
+            completion = await self._client.complete(payload)
+        except asyncio.CancelledError:
+            self._account.lost += 1
+            raise
+        except (TransientError, BadReplyError, RejectedError) as error:
+            self._book_error(error)
+            raise
+        usage = self._book(completion.usage)
+        return completion if usage is completion.usage else replace(completion, usage=usage)
+
+    def _book_error(self, error: TransientError | BadReplyError | RejectedError) -> None:
+        if error.reply is not None:
+            error.reply = replace(error.reply, usage=self._book(error.reply.usage))
+        elif isinstance(error, TransientError) and error.maybe_billed:
+            self._account.lost += 1
+
+    def _book(self, usage: Usage) -> Usage:
+        usage = with_cost(usage, self._account.price)
+        self._account.book(None if usage.cost is None else Decimal(usage.cost))
+        if self._account.has_unknown_price():
+            self._stop.request(ConfigError(NO_PRICE))
+        return usage

@@ -1,0 +1,44 @@
+"""When nothing may be sent at all: a provider that says "retry after" says it to the whole run.
+
+The pause is a clock of its own, apart from the cuts of the limit, so that refusals that each carry a hint cannot hold
+the limit down. From the first pause on, requests leave evenly: a crowd let in at once would use up the next second's
+allowance in an instant, and with answers of like length it would stay a crowd.
+"""
+
+from random import Random
+
+MAX_PAUSE = 3600.0
+SPREAD = 1.0  # seconds over which a full limit comes back after a pause, at least
+HURRY = 1.2  # times the mean rate of sending: the room that lets the limit, not the gate, decide how many are in flight
+JITTER = 0.5  # of a gap, either way, so that runs that share a key do not march in step
+LATE = 0.01  # seconds by which a timer may be late without costing throughput
+
+
+class Gate:
+    """Ask `wait` before each request and call `enter` when it leaves. Times in seconds on one monotonic clock."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._open_at = 0.0
+        self._next_at = 0.0
+        self._is_pacing = False
+
+    def pause(self, now: float, seconds: float) -> None:
+        """Let nobody through for `seconds`, at most an hour; of several pauses the one that ends last counts."""
+        self._open_at = max(self._open_at, now + min(seconds, MAX_PAUSE))
+        self._is_pacing = True
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may leave."""
+        return max(0.0, self._open_at - now, self._next_at - now)
+
+    def enter(self, now: float, limit: int, latency: float) -> None:
+        """Note that a request leaves: one of `limit` in flight that take `latency` seconds each, in the mean."""
+        if not self._is_pacing:
+            return
+        round_trip = latency / HURRY
+        if now < self._open_at + SPREAD:
+            round_trip = max(round_trip, SPREAD)
+        gap = round_trip / limit
+        earliest = now - max(gap, LATE)
+        self._next_at = max(earliest, self._next_at) + gap * self._random.uniform(1 - JITTER, 1 + JITTER)

@@ -1,0 +1,59 @@
+"""What a server has seen and done, for tests and benchmarks: the figures of `GET /ledger`.
+
+Its field names are the names on the wire. Time is passed in, so that a virtual clock serves as well as a real one.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+NO_ANSWER = 0  # counted where a status would be
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(slots=True)
+class Ledger:
+    """`calls` is of the chat endpoint; `answered` are completions sent whole, whatever was in them.
+
+    In flight are the calls being served: neither those refused nor those that wait their turn. `busy_seconds` is their
+    number summed over time, up to the last `tick`.
+    """
+
+    calls: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    answered: int = 0
+    in_flight: int = 0
+    most_in_flight: int = 0
+    busy_seconds: float = 0.0
+    cost: Decimal = Decimal(0)
+    _ticked: float = 0.0
+
+    def tick(self, now: float) -> None:
+        self.busy_seconds += self.in_flight * (now - self._ticked)
+        self._ticked = now
+
+    def begin(self, now: float) -> None:
+        self.tick(now)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def end(self, now: float) -> None:
+        self.tick(now)
+        self.in_flight -= 1
+
+    def encode(self, now: float) -> bytes:
+        self.tick(now)
+        return _encoder.encode(
+            {
+                "calls": self.calls,
+                "statuses": self.statuses,
+                "answered": self.answered,
+                "in_flight": self.in_flight,
+                "most_in_flight": self.most_in_flight,
+                "busy_seconds": self.busy_seconds,
+                "cost": self.cost,
+            }
+        )

@@ -1,0 +1,34 @@
+"""Requests and tokens per minute, for people whose contract names a figure.
+
+Sends are spread evenly: each one moves the time of the next by its share of a minute, so no minute, wherever it begins,
+ever holds more than the figure. Tokens are reserved by estimate when a request leaves and settled when its usage is
+known; what an answer took beyond its estimate makes the next one wait.
+"""
+
+from dataclasses import dataclass
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A contract's figures: requests and tokens a minute, None where there is none."""
+
+    requests: float | None = None
+    tokens: float | None = None
+
+
+class Pacer:
+    """At most `per_minute` units a minute; None paces nothing."""
+
+    def __init__(self, per_minute: float | None) -> None:
+        self._seconds = 0.0 if per_minute is None else MINUTE / per_minute
+        self._next = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next send is allowed."""
+        return max(0.0, self._next - now)
+
+    def take(self, now: float, units: float = 1.0) -> None:
+        """Count a send, or what a finished call used beyond its estimate; negative gives back what it did not."""
+        self._next = max(self._next, now if units > 0 else 0.0) + units * self._seconds
