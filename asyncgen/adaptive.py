@@ -31,7 +31,8 @@ FADE = 0.93  # of the peak, with each probe refused
 SOON = 5.0  # seconds of answers; refused again within them, the cut was too small
 PATIENCE = 5  # cuts in a row on known ground, before they are given back as a test of their use
 PATIENCE_GROWTH = 4  # after a test that failed: each one costs some 10 to 40 refusals
-PROVEN = 500  # requests; a test that went well for so long has not failed
+PROVEN = 100  # requests; a test that went well for so long has not failed
+EXPECTED = 5.0  # refusals unrelated to load; when none came instead, there are no more
 MEMORY = 40  # refusals from which a share is estimated
 FAILURE_WEIGHT = 10  # answers that make up for one failure before the limit grows again
 
@@ -58,7 +59,7 @@ class Concurrency:
 
         # Growth: doubling, or from `_base` to one above `_served`, or on from there in steps that double.
         self._is_doubling = True
-        self._interval = FIRST_INTERVAL / 2
+        self._interval = FIRST_INTERVAL
         self._peak = 0.0
         self._answers = 0
         self._answered_at = 0.0
@@ -106,8 +107,9 @@ class Concurrency:
         quickly what they are: with too little capacity, places are refused again as fast as they are taken.
         """
         if ticket <= self._cut:
-            self._correct_cut()
-            return not self._is_unrelated
+            if not self._is_doubling:
+                self._correct_cut()
+            return not self._is_doubling
         is_probe = self._is_doubling or self.limit > self._served
         if self._is_unrelated or not is_probe:
             self._refusals.add(ticket)
@@ -144,7 +146,9 @@ class Concurrency:
             seconds, answers = min(seconds, LOW_INTERVAL), answers * self._base / self._peak
         progress = min(1.0, self._elapsed / seconds, self._answers / answers)
         self._raise(self._base + math.floor(progress * (self._served + 1 - self._base)))
-        if progress >= 1 and self._answers >= MAX_ANSWERS:
+        if self._is_unrelated:
+            self._is_unrelated = bool(self._refusals) or self._answers * self._usual < EXPECTED
+        elif progress >= 1 and self._answers >= MAX_ANSWERS:
             self._refusals.clear()
             self._cuts = 0
 
@@ -164,15 +168,16 @@ class Concurrency:
     def _turn_back(self, in_flight: int, *, is_probe: bool) -> None:
         """The limit had grown too far."""
         if self._is_unrelated:
+            self._is_unrelated = self._is_proven
             self._patience = PATIENCE if self._is_proven else self._patience * PATIENCE_GROWTH
-            self._is_unrelated = False
             self._refusals.clear()
         if is_probe and not self._refusals:
             self._before = self.limit
         self._cuts += not is_probe
         self._depth = 0
         self._peak *= FADE
-        self._interval = min(MAX_INTERVAL, self._interval * 2)
+        if self._answers:
+            self._interval = min(MAX_INTERVAL, self._interval * 2)
         self._cut_to(in_flight, KEEP)
 
     def _cut_deeper(self, in_flight: int) -> bool:
@@ -201,7 +206,7 @@ class Concurrency:
 
     def _correct_cut(self) -> None:
         """One more of those in flight at the cut was not being served: the same event, seen better."""
-        if self._is_unrelated or self._served == 1:
+        if self._served == 1:
             return
         self._served -= 1
         self._base = min(self._base, math.ceil(self._served * self._keep))
@@ -218,7 +223,7 @@ class Concurrency:
 
     def _prove(self, ticket: int) -> None:
         """After a while without load, what was guessed from a few refusals is known from many."""
-        if not self._is_proven and ticket > self._cut + PROVEN:
+        if not self._is_proven and self._is_doubling and ticket > self._cut + PROVEN:
             self._is_proven = True
             self._usual = self._refusals.share(MEMORY)
 
@@ -252,7 +257,7 @@ class _Refusals:
 
     def exceed(self, usual: float) -> bool:
         """Whether they lie denser than chance explains where the share of the refused is `usual`."""
-        return self.share(10) > min(0.9, 0.4 + 4 * usual) or (
+        return (len(self) >= 10 and self.share(10) > min(0.9, 0.4 + 4 * usual)) or (  # noqa: PLR2004
             len(self) == MEMORY and self.share(MEMORY) > 0.05 + 3 * usual
         )
 

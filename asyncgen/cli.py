@@ -124,8 +124,8 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         help="stop when calls have only failed for so many seconds (default: %(default)g)",
     )
     add("--no-adaptive", action="store_true", help="keep --concurrency in flight (default: find what is served well)")
-    add("--rpm", type=_per_minute, metavar="N", help="requests a minute at most (default: no limit)")
-    add("--tpm", type=_per_minute, metavar="N", help="tokens a minute at most (default: no limit)")
+    add("--rpm", type=_whole(1), metavar="N", help="requests a minute at most (default: no limit)")
+    add("--tpm", type=_whole(1), metavar="N", help="tokens a minute at most (default: no limit)")
     add("--save-metadata", action="store_true", help="write objects with messages and metadata (default: arrays)")
     add("--append", action="store_true", help="keep lines that were not made here (default: refuse them)")
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
@@ -288,10 +288,6 @@ def _dollars(text: str, *, least: Decimal, what: str) -> Decimal:
     if not (amount.is_finite() and least <= amount <= MOST_DOLLARS):
         raise argparse.ArgumentTypeError(f"expected {what}, got {text!r}")
     return amount
-
-
-def _per_minute(text: str) -> float:
-    return _number(text, above=0.001, what="a number above 0")
 
 
 def _temperature(text: str) -> float:

@@ -14,14 +14,14 @@ MINUTE = 60.0
 class Rates:
     """A contract's figures: requests and tokens a minute, None where there is none."""
 
-    requests: float | None = None
-    tokens: float | None = None
+    requests: int | None = None
+    tokens: int | None = None
 
 
 class Pacer:
     """At most `per_minute` units a minute; None paces nothing."""
 
-    def __init__(self, per_minute: float | None) -> None:
+    def __init__(self, per_minute: int | None) -> None:
         self._seconds = 0.0 if per_minute is None else MINUTE / per_minute
         self._next = 0.0
 

@@ -10,8 +10,8 @@ VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
 )
 
-# Machines are noisy: an example that is slow once has found no fault.
-settings.register_profile("asyncgen", deadline=None)
+# Machines are noisy: an example that is slow once has found no fault. Fifty a test keep the suite under a minute.
+settings.register_profile("asyncgen", deadline=None, max_examples=50)
 settings.load_profile("asyncgen")
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -110,13 +111,22 @@ class FakeProvider:
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
 
-    async def _start(self) -> web.AppRunner:
+    def go_down(self) -> None:
+        """Close the port and every connection, as a server does that is killed."""
+        self._run(self._runner.cleanup())
+
+    def come_back(self) -> None:
+        """Listen again, at the same address."""
+        port = urlsplit(self.base_url).port
+        self._runner = self._run(self._start(port or 0))
+
+    async def _start(self, port: int = 0) -> web.AppRunner:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._answer)
         app.router.add_get("/v1/{page}", self._show)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         return runner
 
     def wait_for_calls(self, number: int) -> None:

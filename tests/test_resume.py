@@ -503,7 +503,9 @@ def test_lines_that_nobody_knows_are_named_and_refused_until_they_are_adopted(pa
     make_run(paths, BATCHES)
     edited = edit(paths.output.read_bytes().splitlines(keepends=True))
     paths.output.write_bytes(b"".join(edited))
-    with pytest.raises(ConfigError, match=rf"x\.jsonl: {named} not made here, or edited by hand: delete what should go"):
+    with pytest.raises(
+        ConfigError, match=rf"x\.jsonl: {named} not made here, or edited by hand: delete what should go"
+    ):
         prepare(paths, HEADER)
     start = prepare(paths, HEADER, append=True)
     start.open().close()
