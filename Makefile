@@ -16,13 +16,14 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test lint types check clean
+.PHONY: help generate test lint types check bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
 	@echo "make test               run the tests"
 	@echo "make check              lint, types, tests"
+	@echo "make bench              how well the adaptive limit finds what an endpoint can take (some minutes)"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
 
 # The command that goes on after a stop is a make line again, so the program is told which.
@@ -42,6 +43,10 @@ types: $(DEV_READY)
 	$(VENV)/bin/mypy
 
 check: lint types test
+
+bench: $(DEV_READY)
+	$(VENV)/bin/python tests/bench/limits.py
+	$(VENV)/bin/python tests/bench/loopback.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

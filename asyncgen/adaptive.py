@@ -31,7 +31,7 @@ FADE = 0.93  # of the peak, with each probe refused
 SOON = 5.0  # seconds of answers; refused again within them, the cut was too small
 PATIENCE = 5  # cuts in a row on known ground, before they are given back as a test of their use
 PATIENCE_GROWTH = 4  # after a test that failed: each one costs some 10 to 40 refusals
-PROVEN = 100  # requests; a test that went well for so long has not failed
+PROVEN = 50  # requests; a test that goes well for so long has not failed
 EXPECTED = 5.0  # refusals unrelated to load; when none came instead, there are no more
 MEMORY = 40  # refusals from which a share is estimated
 FAILURE_WEIGHT = 10  # answers that make up for one failure before the limit grows again
@@ -73,7 +73,7 @@ class Concurrency:
         self._cuts = 0
         self._patience = PATIENCE
         self._before = self.limit  # the limit before these cuts
-        self._is_unrelated = False
+        self._is_unrelated = False  # a share `_usual` of all requests is refused whatever the limit
         self._usual = 0.0
         self._is_proven = False
 
@@ -213,6 +213,7 @@ class Concurrency:
         self._set(min(self.limit, self._base))
 
     def _give_back(self) -> None:
+        """Take the refusals for unrelated to load, which the growing limit will soon prove or disprove."""
         self._is_unrelated = True
         self._usual = self._refusals.share(MEMORY)
         self._is_proven = False
@@ -225,7 +226,7 @@ class Concurrency:
         """After a while without load, what was guessed from a few refusals is known from many."""
         if not self._is_proven and self._is_doubling and ticket > self._cut + PROVEN:
             self._is_proven = True
-            self._usual = self._refusals.share(MEMORY)
+            self._usual = min(self._refusals.share(MEMORY), 0.05 + 2 * self._usual)
 
 
 class _Refusals:
