@@ -96,11 +96,11 @@ class Concurrency:
         elif ticket > self._raised:
             self._step_on()
 
-    def failed(self, now: float) -> None:  # noqa: ARG002
+    def failed(self) -> None:
         """It failed in a way that is not about load: no growth for a while."""
         self._distrust = min(self._distrust + FAILURE_WEIGHT, FAILURE_WEIGHT * self.limit)
 
-    def overloaded(self, now: float, ticket: int, *, in_flight: int, is_hinted: bool) -> bool:  # noqa: ARG002
+    def overloaded(self, ticket: int, *, in_flight: int, is_hinted: bool) -> bool:
         """It was refused. Whether that is about the load on the endpoint: if so, a hint of when to return is for all.
 
         Refusals without a hint that fall on known ground are counted before anything is done, because they show

@@ -136,7 +136,7 @@ class Limiter:
 
     def _report_refusal(self, now: float, ticket: int, sent: float, error: RateLimitedError) -> None:
         seconds = error.retry_after
-        is_load = self.concurrency.overloaded(now, ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
+        is_load = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
         if not seconds:
             self.outage.throttled(now, sent=sent)
             return
@@ -162,10 +162,10 @@ class Limiter:
             case RateLimitedError():
                 self._report_refusal(now, ticket, sent, error)
             case ConnectionFailedError(maybe_billed=False):
-                self.concurrency.overloaded(now, ticket, in_flight=others, is_hinted=False)
+                self.concurrency.overloaded(ticket, in_flight=others, is_hinted=False)
                 self.outage.failed(now, sent=sent)
             case TransientError():
-                self.concurrency.failed(now)
+                self.concurrency.failed()
                 self.outage.failed(now, sent=sent)
             case None | BadReplyError() | RejectedError():
                 saturated = bool(self._first or self._again)

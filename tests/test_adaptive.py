@@ -35,8 +35,8 @@ def grown(limit: int, *, ceiling: int = 1000) -> Concurrency:
     return concurrency
 
 
-def refuse(concurrency: Concurrency, ticket: int, *, now: float = 1.0, in_flight: int, is_hinted: bool = False) -> bool:
-    return concurrency.overloaded(now, ticket, in_flight=in_flight, is_hinted=is_hinted)
+def refuse(concurrency: Concurrency, ticket: int, *, in_flight: int, is_hinted: bool = False) -> bool:
+    return concurrency.overloaded(ticket, in_flight=in_flight, is_hinted=is_hinted)
 
 
 # ---- what it reaches, in simulation
@@ -154,7 +154,7 @@ def test_answers_between_two_refusals_of_an_event_do_not_deepen_the_cut() -> Non
     refuse(concurrency, tickets[0], in_flight=99)
     for ticket in tickets[2:40]:
         concurrency.succeeded(1.5, ticket, sent=1.0, is_saturated=True)
-    refuse(concurrency, tickets[1], now=1.6, in_flight=60)
+    refuse(concurrency, tickets[1], in_flight=60)
     assert concurrency.limit == 94  # 95 % of 98, rounded up
 
 
@@ -187,7 +187,7 @@ def test_answers_to_requests_from_before_a_cut_do_not_raise_the_limit() -> None:
 
 def test_after_a_failure_of_another_kind_the_limit_waits_with_growing() -> None:
     concurrency = Concurrency(256)
-    concurrency.failed(0.0)
+    concurrency.failed()
     assert concurrency.limit == START
     for _ in range(10):
         concurrency.succeeded(1.0, concurrency.start(), sent=0.0, is_saturated=True)
@@ -238,9 +238,9 @@ def play(concurrency: Concurrency, script: list[Event]) -> list[tuple[str, int]]
         if kind == "succeeded":
             concurrency.succeeded(now, ticket, sent=sent, is_saturated=flag)
         elif kind == "overloaded":
-            concurrency.overloaded(now, ticket, in_flight=len(under_way), is_hinted=flag)
+            concurrency.overloaded(ticket, in_flight=len(under_way), is_hinted=flag)
         elif kind == "failed":
-            concurrency.failed(now)
+            concurrency.failed()
         history.append((kind, concurrency.limit))
     return history
 

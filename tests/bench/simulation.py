@@ -242,7 +242,7 @@ class Run:
     def _refuse(self, index: _Index, ticket: int, hint: float) -> None:
         self._in_flight -= 1
         self.refused.append(self.now)
-        is_load = self.concurrency.overloaded(self.now, ticket, in_flight=self._in_flight, is_hinted=hint > 0)
+        is_load = self.concurrency.overloaded(ticket, in_flight=self._in_flight, is_hinted=hint > 0)
         if hint and is_load:
             self._gate.pause(self.now, hint)
         index.failures += not hint
