@@ -202,7 +202,7 @@ def test_hinted_refusals_that_no_cut_ends_are_not_taken_for_load() -> None:
     for event in range(PATIENCE + 2):
         for _ in range(10):
             concurrency.succeeded(event, concurrency.start(), sent=event, is_saturated=True)
-        verdicts.append(refuse(concurrency, concurrency.start(), now=event, in_flight=99, is_hinted=True))
+        verdicts.append(refuse(concurrency, concurrency.start(), in_flight=99, is_hinted=True))
     assert verdicts == [True] * (PATIENCE + 1) + [False]
     assert concurrency.limit > 90
 
