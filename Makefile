@@ -16,14 +16,16 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test lint types check bench clean
+.PHONY: help generate test test-all lint types check bench fuzz torture clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
-	@echo "make test               run the tests"
-	@echo "make check              lint, types, tests"
+	@echo "make test               run the tests, in less than a minute"
+	@echo "make check              lint, types, and all tests, the slow ones too"
 	@echo "make bench              how well the adaptive limit finds what an endpoint can take (some minutes)"
+	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
+	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
 
 # The command that goes on after a stop is a make line again, so the program is told which.
@@ -33,6 +35,9 @@ generate: $(RUN_READY)
 	@exec $(VENV)/bin/python -m asyncgen generate $(GENERATE_FLAGS)
 
 test: $(DEV_READY)
+	$(VENV)/bin/python -m pytest -m "not slow"
+
+test-all: $(DEV_READY)
 	$(VENV)/bin/python -m pytest
 
 lint: $(DEV_READY)
@@ -42,11 +47,23 @@ lint: $(DEV_READY)
 types: $(DEV_READY)
 	$(VENV)/bin/mypy
 
-check: lint types test
+check: lint types test-all
+
+FUZZ_TARGETS = classifier reply line entry journal recipe prices
+SECONDS ?= 60
+fuzz: $(DEV_READY)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		$(VENV)/bin/python tests/bench/fuzz.py $$target -max_total_time=$(SECONDS) || exit 1; \
+	done
 
 bench: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/limits.py
 	$(VENV)/bin/python tests/bench/loopback.py
+
+KILLS ?= 500
+torture: $(DEV_READY)
+	$(VENV)/bin/python tests/bench/torture.py --kills $(KILLS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

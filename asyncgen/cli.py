@@ -4,16 +4,19 @@ Commands import what they need when they are chosen, so that --help does not wai
 """
 
 import argparse
+import contextlib
 import io
 import logging
 import math
 import os
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 from asyncgen import __version__
@@ -36,7 +39,14 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {_one_line(message)} (see {self.prog} --help)\n")
+
+
+class _LogFormatter(logging.Formatter):
+    """A log is read on terminals too, and a path or a server's words may move their cursors."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _one_line(super().format(record))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = flags.run(flags, shlex.join(["asyncgen", *argv]))
     except AsyncgenError as error:
         if getattr(flags, "debug", False):
-            traceback.print_exception(error)
+            _print_trace(type(error), error, error.__traceback__)
         _say_error(str(error))
         return error.exit_status if isinstance(error, FatalError) else 1
     except KeyboardInterrupt:
@@ -66,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def script() -> NoReturn:
     _open_standard_streams()
+    sys.excepthook = _print_trace
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or somebody wants it to be ignored
+        signal.signal(signal.SIGINT, _end_at_once)
     raise SystemExit(main())
 
 
@@ -78,9 +91,26 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
+def _end_at_once(*_: object) -> NoReturn:
+    """What Ctrl-C does outside a run: an exception could be raised again while the first is being reported."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"asyncgen: interrupted\n")
+    os._exit(INTERRUPTED)
+
+
 def _say_error(message: str) -> None:
-    printable = "".join(character if character.isprintable() else "?" for character in message)
-    print(f"asyncgen: {printable}", file=sys.stderr)  # noqa: T201
+    print(f"asyncgen: {_one_line(message)}", file=sys.stderr)  # noqa: T201
+
+
+def _one_line(text: str) -> str:
+    """The text with everything that could move a cursor, break the line or turn the direction replaced by "?"."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _print_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """As Python does, but for what the message of an error may quote."""
+    lines = "".join(traceback.format_exception(kind, error, trace)).splitlines()
+    print(*map(_one_line, lines), sep="\n", file=sys.stderr)  # noqa: T201
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -233,11 +263,14 @@ def _start_logging(path: Path | None, *, debug: bool) -> None:
     if path is None:
         logger.addHandler(logging.NullHandler())
         return
+    from asyncgen.output import OWNER_ONLY
+
     try:
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY))
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--log: {path} cannot be opened: {error.strerror}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_LogFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
 
 

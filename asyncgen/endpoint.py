@@ -7,7 +7,8 @@ that --base-url names.
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
@@ -51,10 +52,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[Secret]) -> None:
         hidden = (secret.reveal() for secret in secrets if not secret.is_public)
         words = {word for value in hidden for word in value.split() if len(word) >= MIN_REDACTED}
-        escaped = {msgspec.json.encode(word)[1:-1] for word in words}
-        self._needles = sorted(
-            {*(word.encode() for word in words), *(quote(word).encode() for word in words), *escaped}
-        )
+        self._needles = sorted({needle for word in words for needle in _spellings(word)})
 
     def redact(self, data: bytes) -> bytes:
         for needle in self._needles:
@@ -69,6 +67,17 @@ class Redactor:
 
     def _redact_text(self, text: str) -> str:
         return self.redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def _spellings(word: str) -> Iterator[bytes]:
+    """The word as it is, as URLs and JSON (also inside JSON) write it, and in base64, behind any number of bytes."""
+    data, escaped = word.encode(), msgspec.json.encode(word)[1:-1]
+    yield from (data, quote(word).encode(), quote(word, safe="").encode())
+    yield from (escaped, msgspec.json.encode(escaped.decode())[1:-1])
+    for before in range(3):
+        encoded = b64encode(b" " * before + data)
+        whole = encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]  # without what its neighbours decide
+        yield from (whole, whole.translate(bytes.maketrans(b"+/", b"-_")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,12 @@ class AppendFile:
         self.size = self.synced = os.fstat(self._descriptor).st_size
 
     def append(self, data: bytes) -> None:
-        """Write all of `data`. A write may be short, and on a full disk it is before it fails: then `cut`."""
+        """Write all of `data`. A write may be short, and on a full disk it is before it fails: then `cut`.
+
+        Raises OutputError, having written nothing, when the file is no longer as we left it.
+        """
+        if data:
+            self._check_unchanged()
         view = memoryview(data)
         while view:
             written = os.write(self._descriptor, view)

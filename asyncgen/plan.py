@@ -6,6 +6,7 @@ its prices is asked for them, and for what the key has left; without an answer t
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.journal import Header, Ledger, read_journal
 from asyncgen.money import Allowance, Price, format_cost, read_allowance, read_price
-from asyncgen.output import OutputPaths
+from asyncgen.output import OWNER_ONLY, OutputPaths
 from asyncgen.progress import format_duration
 from asyncgen.prompt import build_messages
 from asyncgen.provider import GET_TIMEOUT, Client
@@ -86,7 +87,8 @@ def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> N
     try:
         if _holds_something_else(path):
             raise ConfigError(f"--requests: {path} exists and holds something else; choose another file")
-        with path.open("wb") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
             file.writelines(_encode_requests(config, scenarios))
     except OSError as error:
         raise ConfigError(f"--requests: {path} cannot be written: {error.strerror}") from error

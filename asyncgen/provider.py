@@ -22,6 +22,7 @@ from asyncgen.endpoint import Endpoint, is_loopback
 from asyncgen.errors import AsyncgenError, ConfigError, ConnectionFailedError, FatalError
 
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
+MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
 CONNECT_TIMEOUT = 30.0
 GET_TIMEOUT = 5.0  # seconds; what is asked for by GET can be done without
 KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
@@ -50,6 +51,8 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(CONNECT_TIMEOUT, self._timeout / 2)),
             headers=self._headers(),
             cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
         )
         return self
 

@@ -7,6 +7,7 @@ person or the last index ends it.
 import asyncio
 import contextlib
 import logging
+import resource
 import shutil
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -49,7 +50,9 @@ from asyncgen.stop import Stop
 
 ANSWER_TOKENS = 1000
 BYTES_EXPECTED = 6000  # of output and journal, for a conversation
+OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
+DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
 log = logging.getLogger("asyncgen")
 
@@ -71,7 +74,7 @@ def generate(config: GenerateConfig) -> int:
             overwrite=config.overwrite,
             allow_changed=config.allow_changed,
         )
-        run = Run(config, start)
+        run = Run(_fit_to_open_files(config), start)
         if not run.counts.pending:
             return run.report_nothing_to_do()
         run.check_price()
@@ -98,6 +101,29 @@ def make_header(config: GenerateConfig) -> Header:
         line_format=OBJECTS if config.save_metadata else ARRAYS,
         digests=request.recipe.digests(),
     )
+
+
+def _fit_to_open_files(config: GenerateConfig) -> GenerateConfig:
+    """No more connections than this process may have files open: the rest would fail, with nothing wrong outside."""
+    wanted = config.request.concurrency
+    possible = max(1, _allow_open_files(wanted + OTHER_FILES) - OTHER_FILES)
+    if possible >= wanted:
+        return config
+    notice = f"--concurrency {wanted:,}: only {possible:,} fit into the limit of open files (ulimit -n)"
+    return replace(config, request=replace(config.request, concurrency=possible), notices=(*config.notices, notice))
+
+
+def _allow_open_files(number: int) -> int:
+    """Raise the limit of open files to that number, as far as is allowed; what the limit then is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= number:
+        return number
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):  # macOS has a limit of its own below the one that it tells
+        return soft
+    return wanted
 
 
 def _check_metadata_keys(config: GenerateConfig) -> None:
@@ -295,7 +321,9 @@ class Run:
         self._display.say(f"Ended at once; what was on disk is whole. To go on: {self._config.continue_command}")
 
     def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
-        self.counts.notice = "the disk is full: free some space, the run goes on by itself" if is_full else None
+        if is_full and self.counts.notice is None:
+            self._say(DISK_FULL)
+        self.counts.notice = DISK_FULL if is_full else None
 
     def _say(self, text: str) -> None:
         log.info("%s", text)

@@ -224,14 +224,13 @@ class Torture:
 
     def _wait_for_the_moment(self, process: subprocess.Popen[bytes], path: Path) -> None:
         """While the run mends and starts, or anywhere later, with calls under way and records on their way to disk."""
-        lock, owner = _beside(path, ".lock"), f"process {process.pid} ".encode()
         if self._random.random() < KILLED_WHILE_STARTING:
+            lock, owner = _beside(path, ".lock"), f"process {process.pid} ".encode()
             _wait(process, lambda: _bytes(lock).startswith(owner))
-            time.sleep(self._random.uniform(0, STARTING))
         else:
             answers = self._random.randrange(3 * CONCURRENCY)
             _wait(process, lambda: self._answers(self._run) > answers)
-            time.sleep(self._random.uniform(0, STARTING))
+        time.sleep(self._random.uniform(0, STARTING))
 
     def _answers(self, run: int) -> int:
         return _bytes(self._ledger).count(b'{"run":%d,' % run)
