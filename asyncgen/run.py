@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import resource
-import shutil
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -34,14 +33,13 @@ from asyncgen.interrupt import Interrupts
 from asyncgen.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry
 from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
-from asyncgen.money import Account, format_cost, read_price
+from asyncgen.money import Account, read_price
 from asyncgen.outage import Outage
 from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
 from asyncgen.progress import Display, Summary, print_summary
 from asyncgen.provider import Client, find_proxy
 from asyncgen.recipe import JsonValue
-from asyncgen.resume import torn_path
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
 from asyncgen.show import format_conversation
@@ -49,7 +47,6 @@ from asyncgen.start import Start, prepare
 from asyncgen.stop import Stop
 
 ANSWER_TOKENS = 1000
-BYTES_EXPECTED = 6000  # of output and journal, for a conversation
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
@@ -157,7 +154,7 @@ class Run:
     def report_nothing_to_do(self) -> int:
         if self._start.kept or self._start.patches:
             self._start.open().close()
-        for note in self._notes():
+        for note in self._start.notes():
             self._say(note)
         self._say(f"{self._start.paths.output}: all {self.counts.num:,} conversations are there; nothing to do")
         return 0
@@ -202,7 +199,7 @@ class Run:
             client = await stack.enter_async_context(
                 Client(endpoint, connections=request.concurrency, timeout=config.timeout)
             )
-            for note in (*config.notices, *self._notes()):
+            for note in (*config.notices, *self._start.notes()):
                 self._say(note)
             account = self.counts.account
             if account.price is None and endpoint.provider.lists_prices:
@@ -328,37 +325,6 @@ class Run:
     def _say(self, text: str) -> None:
         log.info("%s", text)
         self._display.say(text)
-
-    def _notes(self) -> list[str]:
-        """What the user should know about the output before anything is spent."""
-        start, counts = self._start, self.counts
-        notes = []
-        if start.set_aside:
-            notes.append(f"what was at {start.paths.output} is kept, renamed to .bak-TIME")
-        notes += [
-            f"{patch.path}: its end from byte {patch.offset} on was not whole; what was cut off is in "
-            f"{torn_path(patch.path).name}"
-            for patch in start.patches
-            if patch.cuts
-        ]
-        if (free := shutil.disk_usage(start.paths.output.parent).free) < counts.pending * BYTES_EXPECTED:
-            notes.append(f"{start.paths.output.parent} has only {free / 1e6:,.0f} MB free, which may not be enough")
-        if counts.already and counts.pending:
-            notes.append(
-                f"{start.paths.output}: {counts.already:,} of {counts.num:,} are there, {counts.pending:,} to make"
-            )
-        if missing := start.lines.missing:
-            cost = self._cost_of(missing)
-            notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
-        if start.kept:
-            notes.append(f"lines not made here that are kept: {len(start.kept):,}")
-        if start.earlier is not None and start.earlier.header.base_url != self._config.request.endpoint.base_url:
-            notes.append(f"earlier runs asked {start.earlier.header.base_url or 'another address'}")
-        return notes
-
-    def _cost_of(self, number: int) -> str:
-        totals, made = self._start.totals, self._start.lines.count_done() + number
-        return "" if totals.cost is None or not made else f" (about {format_cost(totals.cost / made * number)})"
 
     def _report(self, error: FatalError | None) -> int:
         status, headline = self._outcome(error)

@@ -4,6 +4,7 @@ All decisions are taken before the first byte is written, so that a refusal leav
 is on disk before the output exists, and both before the first call.
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import ARRAYS, OBJECTS, Header, Kept, Totals, encode_entry
+from asyncgen.money import format_cost
 from asyncgen.output import AppendFile, Files, OutputPaths, Record, sync_directory
 from asyncgen.resume import (
     START_ANEW,
@@ -27,6 +29,8 @@ from asyncgen.resume import (
     read_earlier,
     torn_path,
 )
+
+BYTES_EXPECTED = 6000  # of output and journal, for a conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,34 @@ class Start:
         """The indices still to be made, in order."""
         lines = self.lines
         return (index for index in range(self.header.num) if not lines.is_done(index))
+
+    def notes(self) -> list[str]:
+        """What the user should know about the output before anything is spent."""
+        output, num, done = self.paths.output, self.header.num, self.lines.count_done(self.header.num)
+        notes = [
+            f"{patch.path}: its end from byte {patch.offset} on was not whole; what was cut off is in "
+            f"{torn_path(patch.path).name}"
+            for patch in self.patches
+            if patch.cuts
+        ]
+        if self.set_aside:
+            notes.append(f"what was at {output} is kept, renamed to .bak-TIME")
+        if (free := shutil.disk_usage(output.parent).free) < (num - done) * BYTES_EXPECTED:
+            notes.append(f"{output.parent} has only {free / 1e6:,.0f} MB free, which may not be enough")
+        if 0 < done < num:
+            notes.append(f"{output}: {done:,} of {num:,} are there, {num - done:,} to make")
+        if missing := self.lines.missing:
+            cost = self._cost_of(missing)
+            notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
+        if self.kept:
+            notes.append(f"lines not made here that are kept: {len(self.kept):,}")
+        if self.earlier is not None and self.earlier.header.base_url != self.header.base_url:
+            notes.append(f"earlier runs asked {self.earlier.header.base_url or 'another address'}")
+        return notes
+
+    def _cost_of(self, number: int) -> str:
+        made = self.lines.count_done() + number
+        return "" if self.totals.cost is None else f" (about {format_cost(self.totals.cost / made * number)})"
 
     def open(self) -> Files:
         """Set aside, mend, write the header, and open the files. Raises OutputError."""
