@@ -354,7 +354,7 @@ def locked(paths: OutputPaths) -> Iterator[None]:
             paths.lock.unlink(missing_ok=True)
         raise
     finally:
-        os.close(descriptor)
+        _release(descriptor)
 
 
 def _open_lock(paths: OutputPaths) -> int:
@@ -366,12 +366,17 @@ def _open_lock(paths: OutputPaths) -> int:
         try:
             _lock(paths, descriptor)
         except ConfigError:
-            os.close(descriptor)
+            _release(descriptor)
             raise
         if _is_same_file(descriptor, paths.lock):
             _sign(descriptor)
             return descriptor
-        os.close(descriptor)  # unlinked between open and lock: this lock would guard nothing
+        _release(descriptor)  # unlinked between open and lock: this lock would guard nothing
+
+
+def _release(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # where a full disk is only reported here, it is the holder's name that is lost
+        os.close(descriptor)
 
 
 def _lock(paths: OutputPaths, descriptor: int) -> None:
