@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from asyncgen import __version__
 from asyncgen.endpoint import PROVIDERS
 from asyncgen.errors import AsyncgenError, ConfigError, FatalError
+from asyncgen.printable import one_line
 
 INTERRUPTED = 130
 USAGE = 2
@@ -39,14 +40,14 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {_one_line(message)} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
 
 
 class _LogFormatter(logging.Formatter):
     """A log is read on terminals too, and a path or a server's words may move their cursors."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return _one_line(super().format(record))
+        return one_line(super().format(record))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,18 +100,13 @@ def _end_at_once(*_: object) -> NoReturn:
 
 
 def _say_error(message: str) -> None:
-    print(f"asyncgen: {_one_line(message)}", file=sys.stderr)  # noqa: T201
-
-
-def _one_line(text: str) -> str:
-    """The text with everything that could move a cursor, break the line or turn the direction replaced by "?"."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    print(f"asyncgen: {one_line(message)}", file=sys.stderr)  # noqa: T201
 
 
 def _print_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """As Python does, but for what the message of an error may quote."""
     lines = "".join(traceback.format_exception(kind, error, trace)).splitlines()
-    print(*map(_one_line, lines), sep="\n", file=sys.stderr)  # noqa: T201
+    print(*map(one_line, lines), sep="\n", file=sys.stderr)  # noqa: T201
 
 
 def build_parser() -> argparse.ArgumentParser:

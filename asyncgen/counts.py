@@ -16,7 +16,8 @@ class Counts:
     `written`: lines on disk. `failed`: by reason. `retries`: by cause. `reasked`: bad replies, by reason. `lost`: calls
     that may have been billed without an answer. `waiting`: indices between two attempts. `cost` is in US dollars,
     None until one is known; `account` has that of all runs. `scenario`: the latest one drawn. `notice`: what holds the
-    run up, if anything.
+    run up, if anything. `limit`: how many calls may be in flight now. `paused_until`: when a wait that the provider has
+    named is over, on the monotonic clock.
     """
 
     num: int

@@ -28,6 +28,11 @@ class Gate:
         self._open_at = max(self._open_at, now + min(seconds, MAX_PAUSE))
         self._is_pacing = True
 
+    @property
+    def open_at(self) -> float:
+        """When the present pause ends, or the last one has."""
+        return self._open_at
+
     def wait(self, now: float) -> float:
         """Seconds until the next request may leave."""
         return max(0.0, self._open_at - now, self._next_at - now)

@@ -52,7 +52,6 @@ class Limiter:
         self.gate = gate
         self.outage = outage
         self.in_flight = 0
-        self.paused_until = 0.0
         self._retries_in_flight = 0
         self._requests = Pacer(rates.requests)
         self._tokens = Pacer(rates.tokens)
@@ -143,7 +142,6 @@ class Limiter:
         self.outage.told_to_wait(now, seconds)
         if is_load:  # otherwise it is this call's bad luck, and this call's wait
             self.gate.pause(now, seconds)
-            self.paused_until = max(self.paused_until, now + seconds)
             error.pauses_run = True
 
     def close(self) -> None:

@@ -31,16 +31,19 @@ class Outage:
         self.successes += 1
 
     def failed(self, now: float, *, sent: float) -> None:
-        """Only the time between two calls counts as failing: a call that merely runs is no sign of anything."""
+        """A failure that speaks of the endpoint: it holds retries back, too."""
         self._tokens = max(0.0, self._tokens - 1)
-        if self._last_answer is not None:
-            self._failing += max(0.0, sent - self._last_answer)
-        self._last_answer = now
+        self._add_failing_time(now, sent)
 
     def throttled(self, now: float, *, sent: float) -> None:
         """A refusal for load, without a time: it counts as failing, but retries are left to the concurrency limit."""
-        self._tokens = min(MAX_TOKENS, self._tokens + 1)
-        self.failed(now, sent=sent)
+        self._add_failing_time(now, sent)
+
+    def _add_failing_time(self, now: float, sent: float) -> None:
+        """Only the time between two calls counts as failing: a call that merely runs is no sign of anything."""
+        if self._last_answer is not None:
+            self._failing += max(0.0, sent - self._last_answer)
+        self._last_answer = now
 
     def told_to_wait(self, now: float, seconds: float) -> None:
         """A refusal with a time: the wait is the provider's wish and no sign of an outage, unless it never ends."""

@@ -27,12 +27,12 @@ from asyncgen.errors import ConfigError
 from asyncgen.journal import Header, Ledger, read_journal
 from asyncgen.money import Allowance, Price, format_cost, read_allowance, read_price
 from asyncgen.output import OWNER_ONLY, OutputPaths
+from asyncgen.printable import printable
 from asyncgen.progress import format_duration
 from asyncgen.prompt import build_messages
 from asyncgen.provider import GET_TIMEOUT, Client
 from asyncgen.recipe import Dimension, Recipe
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
-from asyncgen.show import printable
 
 SAMPLE = 1000  # indices whose requests are measured
 BYTES_PER_TOKEN = 4  # of English; other scripts need more tokens for a byte

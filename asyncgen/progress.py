@@ -26,6 +26,7 @@ from asyncgen.classify import clean
 from asyncgen.counts import Counts
 from asyncgen.errors import CUT_OFF_ADVICE, CUT_OFF_REASONS
 from asyncgen.money import ZERO, format_cost
+from asyncgen.printable import one_line
 
 LIVE_INTERVAL = 0.25  # seconds between two frames; a frame costs about a millisecond of CPU
 PLAIN_INTERVAL = 5.0  # seconds between two lines off a terminal
@@ -393,7 +394,7 @@ def print_summary(summary: Summary, *, stream: TextIO | None = None, quiet: bool
 
 def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     counts = summary.counts
-    yield "output", _printable(str(summary.output))
+    yield "output", one_line(str(summary.output))
     work = [f"{counts.done:,} / {counts.num:,}", f"{counts.written:,} in this run", format_duration(summary.seconds)]
     if counts.written and summary.seconds > 0:
         work.append(f"{format_rate(counts.written / summary.seconds)}/s")
@@ -411,7 +412,7 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     if CUT_OFF_REASONS & counts.failed.keys():
         yield "advice", f"replies were cut off by the token limit: {CUT_OFF_ADVICE}"
     if summary.next_command is not None:
-        yield "next", _printable(summary.next_command)
+        yield "next", one_line(summary.next_command)
 
 
 # ---- figures and text
@@ -442,11 +443,6 @@ def format_count(number: int) -> str:
         if number >= least:
             return f"{number / size:,.1f}{sign}"
     return f"{number:,}"
-
-
-def _printable(text: str) -> str:
-    """The text with every escape and line break replaced, and otherwise whole."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 # ---- the stream

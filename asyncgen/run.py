@@ -264,7 +264,7 @@ class Run:
     def _on_answer(self) -> None:
         counts, limiter = self.counts, self._limiter
         counts.limit = limiter.concurrency.limit
-        counts.paused_until = limiter.paused_until
+        counts.paused_until = limiter.gate.open_at
         if self._outage.is_hopeless:
             host = self._config.request.endpoint.host
             self._stop.request(

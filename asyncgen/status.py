@@ -17,8 +17,8 @@ from rich.text import Text
 
 from asyncgen.journal import Header, Ledger, Totals
 from asyncgen.output import OutputPaths
+from asyncgen.printable import printable
 from asyncgen.resume import Lines, read_status
-from asyncgen.show import printable
 
 SHOWN_LINES = 5  # numbers of unknown lines
 
