@@ -20,7 +20,7 @@ import aiofiles.os
 import msgspec
 
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Mark, encode_entry
+from asyncgen.journal import Done, Mark, encode_entry
 
 GATHER = 0.05  # seconds
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -91,6 +91,10 @@ def encode_reject(reject: Reject) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(reject, text=text)) + b"\n"
 
 
+class _ChangedError(OutputError):
+    """Someone has deleted, replaced or edited a file that is being written."""
+
+
 class AppendFile:
     """A file that only grows. `size` is what has been written by us, `synced` what is known to be on disk."""
 
@@ -128,9 +132,9 @@ class AppendFile:
         try:
             there = self.path.stat()
         except OSError as error:
-            raise OutputError(f"{self.path}: gone while it was being written ({error.strerror})") from error
+            raise _ChangedError(f"{self.path}: gone while it was being written ({error.strerror})") from error
         if (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or there.st_size != self.size:
-            raise OutputError(f"{self.path}: changed by someone else while it was being written")
+            raise _ChangedError(f"{self.path}: changed by someone else while it was being written")
 
     def cut(self) -> None:
         """Take back what is not synced. Raises OutputError: what cannot be taken back must not be followed by more."""
@@ -160,18 +164,27 @@ class Files:
 
         After an OSError, call it again with the same records. Entries that are on disk by then stay and are not
         written twice: a line without its entry would be a stranger, and what a call cost is known even if there is
-        never room for its line.
+        never room for its line. Lines for which the output is not there any more are kept as rejects.
         """
         if records is not self._journalled:
             with _all_or_nothing(self.journal):
                 self.journal.append(self._mark() + b"".join(record.entries for record in records))
             self.journal.sync()
             self._journalled = records
-        with _all_or_nothing(self.output, self.rejects):
-            self.rejects.append(b"".join(record.reject for record in records))
-            self.output.append(b"".join(record.line for record in records))
+        try:
+            with _all_or_nothing(self.output, self.rejects):
+                self.rejects.append(b"".join(record.reject for record in records))
+                self.output.append(b"".join(record.line for record in records))
+            self.rejects.sync()
+            self.output.sync()
+        except _ChangedError as error:
+            self._keep_as_rejects([record for record in records if record.line])
+            raise OutputError(f"{error}; what had just arrived is in {self.rejects.path.name}") from error
+
+    def _keep_as_rejects(self, records: Sequence[Record]) -> None:
+        with _all_or_nothing(self.rejects):
+            self.rejects.append(b"".join(map(_line_as_reject, records)))
         self.rejects.sync()
-        self.output.sync()
 
     def append_mark(self) -> None:
         """Declare all that is written trusted, so that the next start has nothing to recover. Raises OutputError."""
@@ -193,6 +206,11 @@ class Files:
             self._stack.close()
         except OSError as error:
             raise OutputError(f"the output could not be closed: {error.strerror}") from error
+
+
+def _line_as_reject(record: Record) -> bytes:
+    done = msgspec.json.decode(record.entries, type=Done)
+    return encode_reject(Reject(done.index, done.asks, "no-output", record.line.decode().rstrip("\n")))
 
 
 @contextlib.contextmanager

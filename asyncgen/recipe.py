@@ -63,6 +63,17 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """What an audit does otherwise: rules that are off, and further phrases to look for, by rule.
+
+    They shape no data, and which names are rules is the audit's own knowledge.
+    """
+
+    off: tuple[str, ...] = ()
+    phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """An extra request header: its value (it may be a secret) or the environment variable holding it."""
 
@@ -89,6 +100,7 @@ class Recipe:
     headers: tuple[Header, ...]
     dimensions: tuple[Dimension, ...]
     rules: Rules
+    audit: AuditOptions = field(default_factory=AuditOptions)
 
     def digests(self) -> dict[str, str]:
         """Digest of each part that shapes the data, by the name under which a difference is reported."""
@@ -97,10 +109,10 @@ class Recipe:
         parts["prompts"] = [self.system, self.user]
         parts["rules"] = self.rules
         parts["knowledge"] = self.knowledge
-        return {name: _digest(part) for name, part in parts.items()}
+        return {name: digest_part(part) for name, part in parts.items()}
 
 
-def _digest(part: object) -> str:
+def digest_part(part: object) -> str:
     return hashlib.blake2b(msgspec.json.encode(part), digest_size=16).hexdigest()
 
 
@@ -130,6 +142,11 @@ class _RulesTable(msgspec.Struct, forbid_unknown_fields=True):
     ends_with: LastRole = "assistant"
 
 
+class _AuditTable(msgspec.Struct, forbid_unknown_fields=True):
+    off: tuple[str, ...] = ()
+    phrases: dict[str, object] = {}
+
+
 class _EnvironmentValue(msgspec.Struct, forbid_unknown_fields=True):
     env: Annotated[str, Meta(min_length=1)]
 
@@ -144,6 +161,7 @@ class _RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     sampling: Sampling = "balanced"
     headers: dict[str, object] = {}
     rules: _RulesTable = msgspec.field(default_factory=_RulesTable)
+    audit: _AuditTable = msgspec.field(default_factory=_AuditTable)
 
 
 def load_recipe(source: str, *, knowledge: Path | None = None) -> Recipe:
@@ -190,14 +208,20 @@ def _build(path: Path, source: str, knowledge: Path | None) -> Recipe:
         description=table.description,
         source=source if source in BUILT_IN else str(path.resolve()),
         sampling=table.sampling,
-        knowledge=_read_text(knowledge or folder / table.knowledge, "the knowledge base"),
+        knowledge=read_knowledge(knowledge or folder / table.knowledge),
         system=None if prompt.system is None else _read_text(folder / prompt.system, "prompt.system"),
         user=_read_text(folder / prompt.user, "prompt.user"),
         request=_request(table.request),
         headers=tuple(_header(name, value) for name, value in table.headers.items()),
         dimensions=tuple(_dimension(position, each) for position, each in enumerate(table.dimension)),
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
+        audit=_audit(table.audit),
     )
+
+
+def read_knowledge(path: Path) -> str:
+    """A knowledge base by itself, as `load_recipe` would read it. Raises ConfigError."""
+    return _read_text(path, "the knowledge base")
 
 
 def _read_text(path: Path, what: str) -> str:
@@ -243,6 +267,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "": _RecipeTable,
     "prompt": _PromptTable,
     "rules": _RulesTable,
+    "audit": _AuditTable,
     r"headers\..*": _EnvironmentValue,
     r"dimension\[\d+\]": _DimensionTable,
     r"(?s)dimension\[\d+\]\..*": _WeightedValue,
@@ -335,6 +360,19 @@ def _group(key: str, name: str, table: object) -> Group:
     if not math.isfinite(sum(weights)):
         raise _WrongRecipeError(f"{key}: expected weights with a finite sum")
     return Group(name, values, weights)
+
+
+def _audit(table: _AuditTable) -> AuditOptions:
+    return AuditOptions(table.off, {rule: _phrases(rule, value) for rule, value in table.phrases.items()})
+
+
+def _phrases(rule: str, value: object) -> tuple[str, ...]:
+    key = f"audit.phrases.{rule}"
+    phrases: tuple[str, ...] = _convert(value, tuple[str, ...], key)
+    for position, phrase in enumerate(phrases):
+        if not phrase.strip():
+            raise _WrongRecipeError(f"{key}[{position}]: expected text, got a blank phrase")
+    return phrases
 
 
 def _check(recipe: Recipe) -> None:

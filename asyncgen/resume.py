@@ -14,17 +14,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from asyncgen.conversation import NotAConversationError, decode_line, digest_conversation
+from asyncgen.conversation import Conversation, NotAConversationError, decode_line, digest_conversation
 from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Header, Journal, Ledger, Mark, encode_entry, read_journal, refuse_damage
 from asyncgen.output import OWNER_ONLY, OutputPaths, Reject, sync_directory
 
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
+
+JournalledLine: TypeAlias = tuple[int | None, bytes]  # index and digest
+NumberedLine: TypeAlias = tuple[int, bytes]  # line number and digest
+Pair: TypeAlias = tuple[JournalledLine | None, NumberedLine | None]
 
 T = TypeVar("T")
 
@@ -64,34 +68,48 @@ class Lines:
 
 
 def match_lines(ledger: Ledger, digests: Iterable[tuple[int, bytes]]) -> Lines:
+    return fold_pairs(pair_lines(ledger, digests))
+
+
+def fold_pairs(pairs: Iterable[Pair]) -> Lines:
+    lines = Lines()
+    for entry, line in pairs:
+        if entry is None:
+            lines.unknown += [] if line is None else [line]
+        elif line is None:
+            lines.missing += entry[0] is not None
+        else:
+            lines.claim(entry[0])
+    lines.unknown.sort()
+    return lines
+
+
+def pair_lines(ledger: Ledger, digests: Iterable[tuple[int, bytes]]) -> Iterator[Pair]:
     """Pair entries and lines, each counted, so that two equal conversations serve two indices.
 
     Both come in the same order unless someone has edited the output, so they are read side by side and only what has
-    no partner yet is held.
+    no partner yet is held. What has none in the end comes last, beside None.
     """
-    lines = Lines()
-    entries_left: dict[bytes, list[int | None]] = {}
-    lines_left: dict[bytes, list[int]] = {}
+    entries_left: dict[bytes, list[JournalledLine]] = {}
+    lines_left: dict[bytes, list[NumberedLine]] = {}
     for entry, line in zip_longest(ledger.conversations(), digests):
         if entry is not None and line is not None and entry[1] == line[1]:
-            lines.claim(entry[0])
+            yield entry, line
             continue
         if line is not None:
-            number, digest = line
-            if digest in entries_left:
-                lines.claim(_take(entries_left, digest))
+            if line[1] in entries_left:
+                yield _take(entries_left, line[1]), line
             else:
-                lines_left.setdefault(digest, []).append(number)
+                lines_left.setdefault(line[1], []).append(line)
         if entry is not None:
-            index, digest = entry
-            if digest in lines_left:
-                _take(lines_left, digest)
-                lines.claim(index)
+            if entry[1] in lines_left:
+                yield entry, _take(lines_left, entry[1])
             else:
-                entries_left.setdefault(digest, []).append(index)
-    lines.missing = sum(index is not None for indices in entries_left.values() for index in indices)
-    lines.unknown = sorted((number, digest) for digest, numbers in lines_left.items() for number in numbers)
-    return lines
+                entries_left.setdefault(entry[1], []).append(entry)
+    for entries in entries_left.values():
+        yield from ((entry, None) for entry in entries)
+    for unknown in lines_left.values():
+        yield from ((None, line) for line in unknown)
 
 
 def _take(waiting: dict[bytes, list[T]], digest: bytes) -> T:
@@ -203,21 +221,19 @@ class _Scan:
         self._mark = mark.output if mark is not None and _is_line_start(path, mark.output) else None
         self._tolerant = tolerant
         self._behind: list[tuple[bytes, bool]] = []
-        self._size = 0
-        self._lacks_newline = False
+        self._newline_lacks_at: int | None = None
         self.unfinished: int | None = None
 
     def digests(self) -> Iterator[tuple[int, bytes]]:
         """(line number, digest) of each conversation. Raises ConfigError for a damaged line before the mark."""
         for number, offset, line in _lines(self._path):
-            self._size = offset + len(line)
             digest = _digest(line)
             if self._mark is not None and offset >= self._mark:
                 self._behind.append((line, digest is not None))
             elif digest is None and line.strip():
                 self._note_damage(number, offset, line)
             elif not line.endswith(b"\n"):
-                self._lacks_newline = True
+                self._newline_lacks_at = offset + len(line.rstrip(b"\0"))
             if digest is not None:
                 yield number, digest
 
@@ -233,11 +249,11 @@ class _Scan:
         """What makes the end whole; call it after `digests` has run out."""
         if self.unfinished is not None:
             return Patch(self._path, self.unfinished, b"", _read_from(self._path, self.unfinished))
-        if self._lacks_newline:
-            return Patch(self._path, self._size, b"\n", b"")
+        if self._newline_lacks_at is not None:
+            return Patch(self._path, self._newline_lacks_at, b"\n", _read_from(self._path, self._newline_lacks_at))
         if self._mark is None or not self._behind:
             return None
-        whole = b"".join(line.rstrip(b"\n") + b"\n" for line, is_whole in self._behind if is_whole)
+        whole = b"".join(line.rstrip(b"\0\n") + b"\n" for line, is_whole in self._behind if is_whole)
         return Patch(self._path, self._mark, whole, b"".join(line for line, _ in self._behind))
 
 
@@ -365,10 +381,19 @@ def _is_reject(line: bytes) -> bool:
 
 
 def _digest(line: bytes) -> bytes | None:
-    if b"\0" in line:  # a page that never reached the disk reads as zeros, and may join two lines into a plausible one
+    conversation = read_line(line)
+    return None if conversation is None else digest_conversation(conversation)
+
+
+def read_line(line: bytes) -> Conversation | None:
+    """The conversation of a line, None when it is not whole."""
+    # A page that never reached the disk reads as zeros. In a line they may join two into a plausible one; at the end of
+    # the file it is only the newline that is not there.
+    line = line.rstrip(b"\0")
+    if b"\0" in line:
         return None
     try:
-        return digest_conversation(decode_line(line))
+        return decode_line(line)
     except NotAConversationError:
         return None
 

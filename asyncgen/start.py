@@ -181,8 +181,7 @@ def _rename(files: Sequence[Path]) -> None:
     time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     for path in files:
         path.rename(path.with_name(f"{path.name}.bak-{time}"))
-    if files:
-        sync_directory(files[0].parent)
+        sync_directory(path.parent)  # or the power may take back any of them, and old rejects stand beside a new run
 
 
 def _create(journal: Path, header: Header) -> None:

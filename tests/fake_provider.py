@@ -32,12 +32,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer. `abort`: cut the connection instead. `hold`: wait until the provider is released."""
+    """What to answer.
+
+    `abort`: cut the connection instead. `breaks_off`: cut it in the middle of the body. `hold`: wait until the provider
+    is released.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     abort: bool = False
+    breaks_off: bool = False
     hold: bool = False
 
 
@@ -47,10 +52,12 @@ def conversation(text: str) -> Reply:
     return completion(json.dumps({"messages": messages}))
 
 
-def completion(content: str | None, *, finish_reason: str = "stop", **usage: object) -> Reply:
+def completion(
+    content: str | None, *, finish_reason: str = "stop", request_id: str = "gen-1", **usage: object
+) -> Reply:
     """A 200 whose message has this content."""
     body = {
-        "id": "gen-1",
+        "id": request_id,
         "model": "fake",
         "choices": [{"finish_reason": finish_reason, "message": {"role": "assistant", "content": content}}],
         "usage": {"prompt_tokens": 100, "completion_tokens": 20, **usage},
@@ -163,7 +170,20 @@ class FakeProvider:
                 await self._released.wait()
             if reply.abort and request.transport is not None:
                 request.transport.abort()
+            if reply.breaks_off:
+                return await _break_off(request, reply)
             return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
         finally:
             with suppress(RuntimeError), self._changed:
                 self._at_once -= 1
+
+
+async def _break_off(request: web.Request, reply: Reply) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    response.content_length = len(reply.body)
+    with suppress(ConnectionResetError):  # whoever asked may have gone
+        await response.prepare(request)
+        await response.write(reply.body[: len(reply.body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import msgspec
 import pytest
@@ -27,6 +27,7 @@ from asyncgen import output
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Call, Done, Failed, Header, Lost, Mark, Rejected, encode_entry
 from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject, locked
+from asyncgen.resume import torn_path
 from asyncgen.start import Start, prepare
 
 RUN = msgspec.structs.replace(HEADER, num=4)
@@ -68,7 +69,7 @@ class Disk:
     _open: dict[int, Path] = field(default_factory=dict)
     _durable: dict[Path, bytes] = field(default_factory=dict)
     _created: set[Path] = field(default_factory=set)
-    _renamed: list[tuple[Path, Path, bytes]] = field(default_factory=list)
+    _renamed: list[tuple[Path, Path, bytes | None]] = field(default_factory=list)
 
     @contextlib.contextmanager
     def armed(self) -> Iterator[None]:
@@ -176,7 +177,7 @@ class Disk:
         def rename(path: Path, target: Path) -> None:
             self._step("rename")
             real(path, target)
-            self._renamed.append((path, target, self._durable.get(target, b"")))
+            self._renamed.append((path, target, self._durable.get(target)))
             self._durable[target] = self._durable.pop(path, b"")
 
         return rename
@@ -196,8 +197,7 @@ class Disk:
         chance = random.Random(seed)
         for path, target, old in reversed(self._renamed):
             if chance.random() < 0.5:
-                path.write_bytes(self._durable[target])
-                target.write_bytes(old)
+                self._take_back_rename(path, target, old)
         for path in sorted(self.folder.iterdir()):
             if path in self._created and chance.random() < 0.5:
                 path.unlink()
@@ -205,6 +205,17 @@ class Disk:
             old, new = self._durable.get(path, b""), path.read_bytes()
             if old != new:
                 path.write_bytes(mix_pages(chance, old, new))
+
+    def _take_back_rename(self, path: Path, target: Path, old: bytes | None) -> None:
+        """Whatever has been made under the old name since then is lost."""
+        self._durable[path] = self._durable.pop(target)
+        path.write_bytes(self._durable[path])
+        self._created.discard(path)
+        if old is None:
+            target.unlink()
+        else:
+            self._durable[target] = old
+            target.write_bytes(old)
 
 
 def mix_pages(chance: random.Random, old: bytes, new: bytes) -> bytes:
@@ -306,20 +317,29 @@ async def write(files: Files, waiting: Iterator[list[Record]], counted: list[Rec
     await writer.run()
 
 
-def make(paths: OutputPaths, attempt: str, counted: list[Record]) -> None:
+Prepare: TypeAlias = Callable[[OutputPaths], Start]
+
+
+def go_on(paths: OutputPaths) -> Start:
+    return prepare(paths, RUN)
+
+
+def make(paths: OutputPaths, attempt: str, counted: list[Record], begin: Prepare = go_on) -> None:
     """All that is missing, as a run of the program makes it."""
     with locked(paths):
-        start = prepare(paths, RUN)
+        start = begin(paths)
         with contextlib.closing(start.open()) as files:
             asyncio.run(write(files, batches(start, attempt), counted))
 
 
-def make_with_fault(paths: OutputPaths, fault: Fault, attempt: str, counted: list[Record]) -> bool:
+def make_with_fault(
+    paths: OutputPaths, fault: Fault, attempt: str, counted: list[Record], begin: Prepare = go_on
+) -> bool:
     """Whether the run met the fault."""
     disk = Disk(paths.output.parent, fault)
     with disk.armed():
         try:
-            make(paths, attempt, counted)
+            make(paths, attempt, counted, begin)
             assert not disk.crashed
         except (Crash, OutputError, ConfigError):
             assert disk.met
@@ -328,8 +348,11 @@ def make_with_fault(paths: OutputPaths, fault: Fault, attempt: str, counted: lis
     return disk.met
 
 
-def check_end(paths: OutputPaths, counted: Sequence[Record]) -> None:
-    """Go on without faults: each index is there once, and so is whatever has ever counted."""
+def check_end(paths: OutputPaths, counted: Sequence[Record], adopted: Sequence[int] = ()) -> None:
+    """Go on without faults: each index is there once, and so is whatever has ever counted.
+
+    `adopted`: what stands for an index in the lines that were not made here.
+    """
     everything = [*counted]
     start = prepare(paths, RUN)
     with contextlib.closing(start.open()) as files:
@@ -343,11 +366,11 @@ def check_end(paths: OutputPaths, counted: Sequence[Record]) -> None:
     assert not list(end.pending())
     lines = Counter(paths.output.read_bytes().splitlines(keepends=True))
     indices = Counter(int(messages[0].content.split()[1]) for messages in conversations(paths.output))
-    assert indices == Counter(range(RUN.num))
+    assert indices == Counter([*range(RUN.num), *adopted])
 
     known = [entry for entry in entries(paths.journal) if not isinstance(entry, Header | Mark)]
     written = Counter(map(encode_entry, known))
-    replies = Counter(paths.rejects.read_bytes().splitlines(keepends=True))
+    replies = Counter(reply for path in all_rejects(paths) for reply in path.read_bytes().splitlines(keepends=True))
     assert set((written + replies + lines).values()) == {1}
     assert {record.entries for record in everything} <= set(written)
     assert {record.reject for record in everything if record.reject} <= set(replies)
@@ -356,6 +379,12 @@ def check_end(paths: OutputPaths, counted: Sequence[Record]) -> None:
     calls = sum(isinstance(entry, Call) for entry in known)
     assert end.totals.calls == calls + sum(isinstance(entry, Failed) for entry in known)
     assert end.totals.cost == COST * calls
+
+
+def all_rejects(paths: OutputPaths) -> Iterator[Path]:
+    """With those that were set aside before the journal that knows of them could be."""
+    yield paths.rejects
+    yield from paths.output.parent.glob(f"{paths.rejects.name}.bak-*")
 
 
 # ---- the loop
@@ -367,6 +396,10 @@ class State:
 
     files: dict[str, bytes]
     counted: tuple[Record, ...] = ()
+
+    @classmethod
+    def of(cls, folder: Path, counted: Sequence[Record] = ()) -> "State":
+        return cls({path.name: path.read_bytes() for path in folder.iterdir()}, tuple(counted))
 
     def restore(self, folder: Path) -> None:
         for path in folder.iterdir():
@@ -409,7 +442,7 @@ def torn(paths: OutputPaths) -> State:
         counted: list[Record] = []
         make_with_fault(paths, Fault("sync", number=8, seed=seed), "first", counted)
         if counted and any(patch.moves for patch in prepare(paths, RUN).patches):
-            return State({path.name: path.read_bytes() for path in paths.output.parent.iterdir()}, tuple(counted))
+            return State.of(paths.output.parent, counted)
     raise AssertionError("no line has to be moved")
 
 
@@ -439,3 +472,94 @@ def test_whatever_fails_in_a_recovery_each_index_is_made_once(paths: OutputPaths
     print(f"{sum(states)} states of a recovery after {name}")  # noqa: T201
     assert sum(states) >= 6 * len(states)
     assert all(states)
+
+
+# ---- with --overwrite and --append
+
+SMALL = msgspec.structs.replace(RUN, num=2)
+FOREIGN = (10, 11, 12)
+
+
+def overwrite(paths: OutputPaths) -> Start:
+    return prepare(paths, SMALL, overwrite=True)
+
+
+def adopt(paths: OutputPaths) -> Start:
+    return prepare(paths, SMALL, append=True)
+
+
+def half_made(paths: OutputPaths, header: Header) -> State:
+    """One index of a run, and what a crash left."""
+    counted: list[Record] = []
+    make(paths, "before", counted, lambda paths: prepare(paths, msgspec.structs.replace(header, num=1)))
+    torn_path(paths.journal).write_bytes(b"torn")
+    return State.of(paths.output.parent, counted)
+
+
+def explore_flag(paths: OutputPaths, before: State, name: str, flag: Prepare) -> Iterator[list[Record]]:
+    """Meet each fault in a run with a flag, which is repeated only if a run without it is refused.
+
+    Yields what has counted in the journal that is there then.
+    """
+    states = 0
+    for fault in FAULTS[name]:
+        for number in count(1):
+            before.restore(paths.output.parent)
+            counted: list[Record] = []
+            is_met = make_with_fault(paths, replace(fault, number=number), "once", counted, flag)
+            if is_refused(paths):
+                make(paths, "again", counted, flag)
+            yield [*(before.counted if is_still_there(paths.journal, before) else ()), *counted]
+            if not is_met:
+                break
+            states += 1
+    print(f"{states} states of a run with a flag after {name}")  # noqa: T201
+    assert states >= 3 * len(FAULTS[name])
+
+
+def is_refused(paths: OutputPaths) -> bool:
+    try:
+        go_on(paths)
+    except ConfigError:
+        return True
+    return False
+
+
+def is_still_there(path: Path, before: State) -> bool:
+    """Whether a file is the one that was there, perhaps grown."""
+    return path.is_file() and path.name in before.files and path.read_bytes().startswith(before.files[path.name])
+
+
+def lost(folder: Path, before: State) -> list[str]:
+    """Which files of before are nowhere, under whatever name."""
+    now = [path.read_bytes() for path in folder.iterdir()]
+    return [name for name, old in before.files.items() if not any(new.startswith(old) for new in now)]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("seed", [7, pytest.param(RUN.seed, marks=pytest.mark.slow)])
+def test_whatever_fails_in_an_overwrite_old_and_new_are_never_mixed(
+    paths: OutputPaths, name: str, seed: int | None
+) -> None:
+    before = half_made(paths, msgspec.structs.replace(RUN, seed=seed))
+    for counted in explore_flag(paths, before, name, overwrite):
+        check_end(paths, counted)
+        assert not lost(paths.output.parent, before)
+        if not is_still_there(paths.journal, before):
+            assert not any(b" before " in path.read_bytes() for path in paths.data)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("with_journal", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_whatever_fails_in_an_adoption_each_line_is_kept_once(
+    paths: OutputPaths,
+    name: str,
+    with_journal: bool,  # noqa: FBT001
+) -> None:
+    made = half_made(paths, RUN) if with_journal else State({})
+    with paths.output.open("ab") as file:
+        file.write(b"".join(line(text(number, "by hand")) for number in FOREIGN).rstrip())
+    before = State.of(paths.output.parent, made.counted)
+    for counted in explore_flag(paths, before, name, adopt):
+        check_end(paths, counted, adopted=FOREIGN)
+        assert not lost(paths.output.parent, before)

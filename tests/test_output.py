@@ -5,10 +5,11 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
-from outputs import conversation, conversations, done, entries, failed, file_size_limit, lost, rejected, rejects
+from outputs import conversation, conversations, done, entries, failed, file_size_limit, line, lost, rejected, rejects
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Done, Mark
@@ -451,6 +452,22 @@ def test_a_file_changed_by_someone_else_stops_the_run(
     meddle(getattr(paths, name))
     with pytest.raises(OutputError, match=r"changed by someone else|gone while it was being written"):
         files.append_batch([done(2), rejected(3)])
+
+
+@pytest.mark.parametrize("sync", [1, 2], ids=["of the journal", "of the rejects"])
+def test_lines_for_an_output_that_goes_away_before_it_is_synced_are_kept_as_rejects(
+    paths: OutputPaths, monkeypatch: pytest.MonkeyPatch, sync: int
+) -> None:
+    files = Files(paths)
+    files.append_batch([done(0)])
+    syncs = count(1)
+    monkeypatch.setattr("asyncgen.output._sync", lambda _: paths.output.unlink() if next(syncs) == sync else None)
+    with pytest.raises(OutputError, match=r"gone while .*; what had just arrived is in x\.jsonl\.rejects"):
+        files.append_batch([rejected(1), done(2), done(3)])
+    first, *kept = rejects(paths.rejects)
+    assert first.reason == "not-json"
+    assert kept == [Reject(index, 1, "no-output", line(index).decode().rstrip()) for index in (2, 3)]
+    assert not paths.output.exists()
 
 
 def test_a_torn_line_that_cannot_be_taken_back_is_never_followed_by_another(

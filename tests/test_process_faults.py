@@ -6,6 +6,7 @@ a sleep.
 
 import json
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from test_process import JOURNAL, OUTPUT, TIMEOUT, finish, held, indices, lines,
 pytestmark = pytest.mark.slow
 
 LOCK = Path("data/nanochat.jsonl.lock")
+REJECTS = Path("data/nanochat.jsonl.rejects")
 FILLER = Path("data/filler")
 NO_PRIVILEGE = "exec setpriv --bounding-set=-dac_override,-dac_read_search"  # so that permissions hold for root too
 
@@ -92,6 +95,36 @@ def test_a_limit_of_open_files_that_may_be_raised_is_raised() -> None:
         assert status == 0
         assert provider.most_at_once == 100
     assert "open files" not in shown
+
+
+# Memory
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="another process can only be limited on Linux")
+def test_a_run_that_gets_no_more_memory_ends_with_all_lines_whole() -> None:
+    """The limit is set when the answers that need more than it are on their way."""
+
+    def script(call: Call) -> Reply:
+        reply = held_from(20)(call)
+        return replace(reply, body=b" " * 9_000_000 + reply.body) if reply.hold else reply
+
+    with FakeProvider(script) as provider:
+        flags = ("-n", "60", "-c", "8", "--no-adaptive", "--base-url", provider.base_url)
+        process = start(*flags)
+        wait_for_lines(20)
+        provider.wait_for_calls(28)
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + 4_000_000
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
+        provider.release()
+        status, shown = finish(process)
+        assert status == 1
+        assert "MemoryError" in shown
+        before = lines()
+        assert len(before) >= 20
+        assert run(*flags).returncode == 0
+    assert lines()[: len(before)] == before
+    assert_complete(60)
 
 
 # No room
@@ -222,10 +255,15 @@ def test_an_output_that_someone_changes_is_left_to_them(meddle: Callable[[], Non
         assert status == 1
         assert_one_sentence(shown, sentence)
         assert (OUTPUT.read_bytes() if OUTPUT.exists() else None) == after, "nothing was written behind their back"
+        kept = [json.loads(line) for line in REJECTS.read_bytes().splitlines()]
+        assert {reject["reason"] for reject in kept} == {"no-output"}
+        assert {reject["index"] for reject in kept} <= set(indices("done"))
+        assert len(kept) == len(indices("done")) - 20, "whatever is paid for is somewhere"
         if after is None:
-            OUTPUT.write_bytes(before)
+            OUTPUT.write_bytes(before + "".join(f"{reject['text']}\n" for reject in kept).encode())
         assert run(*flags).returncode == 0
     assert_complete(60)
+    assert after is not None or len(indices("done")) == 60, "what was put back is not made again"
 
 
 def test_a_lock_that_is_deleted_under_a_run_lets_another_one_in_and_no_line_is_harmed() -> None:
@@ -270,6 +308,21 @@ def test_a_run_that_is_stopped_and_continued_goes_on() -> None:
         process.send_signal(signal.SIGCONT)
         assert finish(process)[0] == 0
         assert len(provider.calls) == 40
+    assert_complete(40)
+
+
+def test_a_run_that_sleeps_through_its_answers_asks_again() -> None:
+    """As a laptop does whose lid is closed: the deadlines of the calls under way are over when it wakes up."""
+    with FakeProvider(held) as provider:
+        process = start("-n", "40", "-c", "8", "--timeout", "1", "--base-url", provider.base_url)
+        provider.wait_for_calls(9)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        provider.release()
+        time.sleep(1.5)
+        process.send_signal(signal.SIGCONT)
+        assert finish(process)[0] == 0
+        assert len(provider.calls) == 40 + len(indices("lost")), "a call is answered or noted as lost"
     assert_complete(40)
 
 

@@ -394,6 +394,25 @@ def test_a_name_that_is_not_found_was_not_billed() -> None:
     run(scenario())
 
 
+def test_of_several_addresses_one_that_answers_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken IPv6 is the usual case."""
+    addresses = ("::1", "127.0.0.2", "127.0.0.1")
+    look_up = uvloop.Loop.getaddrinfo
+
+    async def look_up_all(loop: uvloop.Loop, host: str, port: int, **options: int) -> list[object]:
+        names = addresses if host == "several.example" else (host,)
+        return [info for name in names for info in await look_up(loop, name, port, **{**options, "family": 0})]
+
+    monkeypatch.setattr(uvloop.Loop, "getaddrinfo", look_up_all)
+
+    async def scenario() -> None:
+        async with serving(send(response())) as server:
+            assert (await complete(f"http://several.example:{server.port}/v1")).text == "hello"
+        assert server.connections == 1
+
+    run(scenario())
+
+
 def test_a_connection_the_server_closed_in_between_is_not_used_again() -> None:
     async def scenario() -> None:
         async with serving(send_and_close(response()), send(response())) as server, client_of(server.url) as client:

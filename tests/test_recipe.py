@@ -8,7 +8,7 @@ import pytest
 
 from asyncgen.errors import ConfigError
 from asyncgen.prompt import PayloadEncoder, build_messages
-from asyncgen.recipe import Dimension, Group, Header, Recipe, Rules, load_recipe
+from asyncgen.recipe import AuditOptions, Dimension, Group, Header, Recipe, Rules, load_recipe
 from asyncgen.scenario import Scenarios
 
 SMALLEST = """\
@@ -62,6 +62,11 @@ long = ["good morning to you", "what a day"]
 min_messages = 4
 charset = "ascii"
 ends_with = "any"
+
+[audit]
+off = ["markdown"]
+[audit.phrases]
+prompt-leak = ["my notes say", "as briefed"]
 """
 
 FILES = {"baking.md": "Bread is baked.", "system.md": "Facts:\n{knowledge}", "user.md": "{topic} {opener}"}
@@ -126,6 +131,7 @@ def test_every_part_of_a_recipe_is_read(write: Write) -> None:
             ),
         ),
         rules=Rules(min_messages=4, charset="ascii", ends_with="any"),
+        audit=AuditOptions(off=("markdown",), phrases={"prompt-leak": ("my notes say", "as briefed")}),
     )
 
 
@@ -133,6 +139,7 @@ def test_what_is_not_given_has_a_default(smallest: Path) -> None:
     recipe = load_recipe(str(smallest))
     assert (recipe.description, recipe.sampling, recipe.system, recipe.headers) == ("", "balanced", None, ())
     assert recipe.rules == Rules(min_messages=2, charset="any", ends_with="assistant")
+    assert recipe.audit == AuditOptions(off=(), phrases={})
     assert recipe.dimensions == (Dimension("topic", (Group("", ("rye", "wheat")),)),)
 
 
@@ -269,6 +276,11 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         ('{env = "GATEWAY_KEY"}', '{env = ""}', "headers.X-Gateway-Key.env: expected text of length >= 1"),
         ('X-Title = "bread"', r'X-Title = "a\r\nb"', "headers.X-Title: expected one printable line"),
         ("X-Title =", '"X Title" =', "headers: expected a header's name, got 'X Title'"),
+        ('["markdown"]', '"markdown"', "audit.off: expected a list, got text"),
+        ('["markdown"]', "[7]", "audit.off[0]: expected text, got a whole number"),
+        ("off =", "on =", "audit.on: unknown key, expected one of off, phrases"),
+        ('"as briefed"', "7", "audit.phrases.prompt-leak[1]: expected text, got a whole number"),
+        ('"as briefed"', '" "', "audit.phrases.prompt-leak[1]: expected text, got a blank phrase"),
         # Settings that cannot be sent, or are not the recipe's to choose.
         ("temperature = 0.7", "messages = []", "request.messages: asyncgen sets this one itself, remove it"),
         ("temperature = 0.7", "stream = true", "request.stream: asyncgen sets this one itself, remove it"),
@@ -419,6 +431,8 @@ def test_digests_are_the_same_for_the_same_recipe(write: Write) -> None:
         ('"baking.md"', '"system.md"', {"knowledge"}),
         ("a baker's helper", "a baker's friend", set()),
         ("[rules]", "# a remark\n[rules]", set()),
+        ('["markdown"]', "[]", set()),
+        ('"as briefed"', '"as told"', set()),
     ],
 )
 def test_a_change_shows_in_the_digest_of_its_part_alone(

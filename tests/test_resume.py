@@ -685,8 +685,7 @@ class Histories(RuleBasedStateMachine):
         self.paths.output.write_bytes(before.output + added[:size] + bytes(len(added) - size if zeros else 0))
         self.newest |= dict(made)
         whole = added[:size].count(b"\n")
-        if not zeros and added[size : size + 1] == b"\n":
-            whole += 1  # lacks only its newline
+        whole += added[size : size + 1] == b"\n"  # one that lacks only its newline
         self.lines += [text for _, text in made[:whole]]
 
     @precondition(lambda self: len(self.lines) > 1)

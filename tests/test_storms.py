@@ -1,12 +1,14 @@
 """An endpoint's bad hour over real HTTP, shortened: what it costs, and that it costs no index."""
 
+import asyncio
 import json
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_provider import Call, FakeProvider, Reply, always_good, error
+from fake_provider import Call, FakeProvider, Reply, always_good, conversation, error
+from raw_server import RawServer, response, send
 
 from asyncgen.cli import main
 
@@ -60,6 +62,26 @@ def test_every_fifth_call_failing_for_ever_still_completes() -> None:
     with FakeProvider(lambda call: error(502) if call.number % 5 == 2 else always_good(call)) as provider:
         assert generate(provider, 150) == 0
     check_whole(150)
+
+
+def test_a_server_that_lets_calls_queue_beyond_their_deadline_costs_calls_and_no_index(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slot = asyncio.Lock()
+
+    async def answer_in_turn(writer: asyncio.StreamWriter) -> None:
+        async with slot:
+            await asyncio.sleep(0.02)
+        await send(response(conversation("bread").body))(writer)
+
+    with RawServer(lambda request: answer_in_turn) as server:
+        flags = ("--base-url", server.base_url, "-n", "20", "--concurrency", "8", "--timeout", "0.1")
+        assert main(["generate", *flags]) == 0
+    check_whole(20)
+    lost = len(entries("lost"))
+    assert lost
+    assert len(server.requests) == 20 + lost
+    assert f"lost     {lost} call" in capsys.readouterr().err
 
 
 def test_a_network_that_goes_down_and_comes_back_costs_no_index() -> None:
