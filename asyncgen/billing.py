@@ -7,10 +7,11 @@ one more call still does not fit is the budget used up: nothing that is being pa
 """
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
 from typing import Protocol
+
+import msgspec
 
 from asyncgen.classify import Completion
 from asyncgen.errors import BadReplyError, BudgetSpentError, ConfigError, RejectedError, TransientError, Usage
@@ -59,6 +60,7 @@ class BilledClient:
         self._account = account
         self._stop = stop
         self._released = asyncio.Event()
+        self._waiting = 0
 
     def reserved(self) -> Reservation:
         return Reservation(self)
@@ -68,15 +70,20 @@ class BilledClient:
         while not account.has_room():
             if not account.reserved:
                 raise BudgetSpentError(account.explain_no_room())
-            await self._released.wait()
+            self._waiting += 1
+            try:
+                await self._released.wait()
+            finally:
+                self._waiting -= 1
             if self._stop.is_set():
                 raise StopRequestedError
         account.reserved += 1
 
     def release(self) -> None:
         self._account.reserved -= 1
-        self._released.set()  # wakes all that wait now, and nobody who comes later
-        self._released.clear()
+        if self._waiting:
+            self._released.set()  # wakes all that wait now, and nobody who comes later
+            self._released.clear()
 
     def check(self) -> None:
         """Raises ReservationLapsedError when what is reserved does not fit the budget any more."""
@@ -94,11 +101,11 @@ class BilledClient:
             self._book_error(error)
             raise
         usage = self._book(completion.usage)
-        return completion if usage is completion.usage else replace(completion, usage=usage)
+        return completion if usage is completion.usage else msgspec.structs.replace(completion, usage=usage)
 
     def _book_error(self, error: TransientError | BadReplyError | RejectedError) -> None:
         if error.reply is not None:
-            error.reply = replace(error.reply, usage=self._book(error.reply.usage))
+            error.reply = msgspec.structs.replace(error.reply, usage=self._book(error.reply.usage))
         elif isinstance(error, TransientError) and error.maybe_billed:
             self._account.lost += 1
 

@@ -61,7 +61,8 @@ class Redactor:
         return data
 
     def redact_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        if all(self._redact_text(value) == value for value in headers.values()):
+        values = "\n".join(headers.values()).encode("utf-8", "surrogateescape")
+        if not any(needle in values for needle in self._needles):
             return headers
         return {name: self._redact_text(value) for name, value in headers.items()}
 

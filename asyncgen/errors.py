@@ -14,11 +14,10 @@ counts and the summary show. Messages hold no secret and no client library's obj
 translated where they enter, and what a server said is cut short before it gets here.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens and money of one answered call as the provider reported them; None where it said nothing.
 
     `cost` is in US dollars, as the exact decimal text of the number received; `priced`: computed from tokens and
@@ -32,8 +31,7 @@ class Usage:
     priced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UnusedReply:
+class UnusedReply(msgspec.Struct, frozen=True):
     """What a provider answered and nobody can use: kept in the rejects file, its usage in the journal."""
 
     text: str

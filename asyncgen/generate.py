@@ -7,12 +7,13 @@ whatever happens next. A call that was sent and never answered is noted as lost:
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from asyncgen.billing import ReservationLapsedError
 from asyncgen.classify import Completion
@@ -78,8 +79,7 @@ class _Work:
         self.cost = None if self.cost is None or usage.cost is None else self.cost + Decimal(usage.cost)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     completion: Completion
     conversation: Conversation
     seconds: float
@@ -139,9 +139,11 @@ class Generator:
     async def _attempt(self, work: _Work) -> _Answer:
         try:
             while True:
-                with suppress(ReservationLapsedError):
+                try:
                     async with self.client.reserved(), self.limiter.place(again=work.sent > 0):
                         return await self._send(work)
+                except ReservationLapsedError:
+                    continue
         except (TransientError, BadReplyError, RejectedError) as error:
             if isinstance(error, ServerError):
                 self._consider_server_error(work, error)
@@ -264,4 +266,10 @@ def failed_record(index: int, error: RejectedError) -> Record:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_date_and_time(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=1)  # thousands of calls end in the same second
+def _date_and_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

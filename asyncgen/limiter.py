@@ -55,6 +55,7 @@ class Limiter:
         self._retries_in_flight = 0
         self._requests = Pacer(rates.requests)
         self._tokens = Pacer(rates.tokens)
+        self._is_paced = rates != UNLIMITED
         self._tokens_per_call = tokens_per_call
         self._on_answer = on_answer
         self._clock = clock
@@ -107,7 +108,10 @@ class Limiter:
         return self._first or None
 
     def _delay(self, now: float) -> float:
-        return max(self.gate.wait(now), self._requests.wait(now), self._tokens.wait(now))
+        delay = self.gate.wait(now)
+        if self._is_paced:
+            delay = max(delay, self._requests.wait(now), self._tokens.wait(now))
+        return delay
 
     def _come_back(self, delay: float) -> None:
         if self._timer is not None:
@@ -118,8 +122,9 @@ class Limiter:
         self.in_flight += 1
         self._retries_in_flight += again
         self.gate.enter(now, self.concurrency.limit, self.concurrency.latency)
-        self._requests.take(now)
-        self._tokens.take(now, self._tokens_per_call)
+        if self._is_paced:
+            self._requests.take(now)
+            self._tokens.take(now, self._tokens_per_call)
 
     def begin(self) -> tuple[int, float]:
         """The ticket and the time of an attempt that is sent now."""
@@ -127,7 +132,7 @@ class Limiter:
 
     def settle(self, usage: Usage) -> None:
         """Count what a call really took, where the provider says so, instead of what was reserved for it."""
-        if usage.prompt_tokens is None or usage.completion_tokens is None:
+        if not self._is_paced or usage.prompt_tokens is None or usage.completion_tokens is None:
             return
         tokens = usage.prompt_tokens + usage.completion_tokens
         self._tokens.take(self._clock(), tokens - self._tokens_per_call)
@@ -157,6 +162,10 @@ class Limiter:
         """What an attempt that has just ended says about the endpoint."""
         now, others = self._clock(), self.in_flight - 1
         match error:
+            case None | BadReplyError() | RejectedError():
+                saturated = bool(self._first or self._again)
+                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
+                self.outage.succeeded(now)
             case RateLimitedError():
                 self._report_refusal(now, ticket, sent, error)
             case ConnectionFailedError(maybe_billed=False):
@@ -165,10 +174,6 @@ class Limiter:
             case TransientError():
                 self.concurrency.failed()
                 self.outage.failed(now, sent=sent)
-            case None | BadReplyError() | RejectedError():
-                saturated = bool(self._first or self._again)
-                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
-                self.outage.succeeded(now)
             case _:
                 return
         self._on_answer()

@@ -4,7 +4,7 @@ Pure, and in exact decimals. What is not known stays unknown and is never 0: aga
 counts as much as the dearest one. What a server says of prices is untrusted, and what makes no sense is unknown too.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import TypeAlias
 
@@ -64,7 +64,7 @@ def with_cost(usage: Usage, price: Price | None) -> Usage:
     """The usage with a cost computed from the price, where the provider reported none and one can be computed."""
     if usage.cost is not None or price is None or (cost := cost_of(usage, price)) is None:
         return usage
-    return replace(usage, cost=format(cost.normalize(), "f"), priced=True)
+    return msgspec.structs.replace(usage, cost=format(cost.normalize(), "f"), priced=True)
 
 
 def read_price(body: bytes, model: str) -> Price | None:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -67,8 +68,7 @@ class OutputPaths:
         return self.output, self.journal, self.rejects
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What one call adds to the files: encoded journal entries, and a line or a rejected reply where there is one."""
 
     entries: bytes
@@ -239,7 +239,8 @@ class Writer:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._files = files
-        self._room = asyncio.Semaphore(capacity)
+        self._free = capacity
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._half = max(1, capacity // 2)
         self._on_written = on_written
         self._on_full = on_full
@@ -253,12 +254,16 @@ class Writer:
 
     async def put(self, record: Record) -> None:
         """Queue a record; waits while the queue is full. Cancelled meanwhile, it queues the record all the same."""
+        if self._free:
+            self._free -= 1
+            self._add(record, None, holds_room=True)
+            return
+        room = asyncio.get_running_loop().create_future()
+        self._waiting.append(room)
         try:
-            await self._room.acquire()
-        except asyncio.CancelledError:
-            self.put_nowait(record)
-            raise
-        self._add(record, None, holds_room=True)
+            await room
+        finally:
+            self._add(record, None, holds_room=room.done() and not room.cancelled())
 
     def put_nowait(self, record: Record) -> None:
         """Queue a record past the bound: for one whose task is being cancelled, or which nobody waits for."""
@@ -320,12 +325,20 @@ class Writer:
                     synced.set_exception(error)
                     synced.exception()  # its task may be gone; then nobody else would look at it
             raise
-        for _, synced, holds_room in taken:
+        for _, synced, _ in taken:
             if synced is not None and not synced.done():
                 synced.set_result(None)
-            if holds_room:
-                self._room.release()
+        self._return_room(sum(holds_room for _, _, holds_room in taken))
         self._on_written(records)
+
+    def _return_room(self, places: int) -> None:
+        """Not a Semaphore: that looks at all it has woken already for each place returned, and a batch returns many."""
+        self._free += places
+        while self._free and self._waiting:
+            room = self._waiting.popleft()
+            if not room.done():
+                self._free -= 1
+                room.set_result(None)
 
     async def _append(self, records: Sequence[Record]) -> None:
         for tries_left in reversed(range(NO_SPACE_PATIENCE + 1)):

@@ -86,7 +86,8 @@ class Pipeline:
         except RejectedError as error:
             self._reject(index, error)
         else:
-            self._record_first_rejections()
+            if self._first_rejections is not None:
+                self._record_first_rejections()
             await self._writer.put(record)
 
     def _reject(self, index: int, error: RejectedError) -> None:

@@ -30,8 +30,23 @@ def build_messages(recipe: Recipe, scenario: Scenario) -> list[Message]:
 
 def render(template: str, knowledge: str, scenario: Scenario) -> str:
     """The template with each placeholder replaced once; what a value contains is never replaced again."""
-    values = {**scenario, KNOWLEDGE: knowledge}
-    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
+    return _Template(template, knowledge).render(scenario)
+
+
+class _Template:
+    """A template cut at its placeholders once, so that it can be filled in often."""
+
+    def __init__(self, text: str, knowledge: str) -> None:
+        self._parts = PLACEHOLDER.split(text)  # text, name, text, name, … text
+        self._names = self._parts[1::2]
+        self._unnamed = {name: f"{{{name}}}" for name in self._names}
+        self._knowledge = knowledge
+
+    def render(self, scenario: Scenario) -> str:
+        values = {**self._unnamed, **scenario, KNOWLEDGE: self._knowledge}
+        parts = self._parts.copy()
+        parts[1::2] = [values[name] for name in self._names]
+        return "".join(parts)
 
 
 class PayloadEncoder:
@@ -48,10 +63,11 @@ class PayloadEncoder:
         self._instruction = instruction
         self._seed = settings.get("seed")
         constant = {key: value for key, value in settings.items() if key != "seed"}
+        self._user = _Template(recipe.user, recipe.knowledge)
         self._settings = msgspec.json.encode({**constant, "stream": False})[:-1] + b',"messages":['
         names = {each.name for each in recipe.dimensions}
         used = set(PLACEHOLDER.findall(recipe.system or ""))
-        self._system = None if used & names else self._encode_system({}, is_marked=marks_cache)
+        self._begin = None if used & names else self._settings + self._encode_system({}, is_marked=marks_cache)
 
     def encode(self, scenario: Scenario, *, repeat: int = 0) -> bytes:
         """The body for a scenario.
@@ -59,14 +75,12 @@ class PayloadEncoder:
         `repeat` counts the requests already sent for it. It is added to a `seed` among the settings, because
         a seeded request that failed once would fail again in the same way.
         """
-        recipe = self._recipe
-        system = self._encode_system(scenario) if self._system is None else self._system
-        content = render(recipe.user, recipe.knowledge, scenario) + self._instruction
-        user = msgspec.json.encode({"role": "user", "content": content})
+        begin = self._settings + self._encode_system(scenario) if self._begin is None else self._begin
+        user = msgspec.json.encode({"role": "user", "content": self._user.render(scenario) + self._instruction})
         if self._seed is None:
-            return b"%b%b%b]}" % (self._settings, system, user)
+            return b"".join((begin, user, b"]}"))
         seed = self._seed + repeat if isinstance(self._seed, int) else self._seed
-        return b'%b%b%b],"seed":%b}' % (self._settings, system, user, msgspec.json.encode(seed))
+        return b"".join((begin, user, b'],"seed":', msgspec.json.encode(seed), b"}"))
 
     def _encode_system(self, scenario: Scenario, *, is_marked: bool = False) -> bytes:
         recipe = self._recipe

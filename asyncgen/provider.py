@@ -15,6 +15,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from asyncgen import __version__
 from asyncgen.classify import Completion, classify_response
@@ -37,7 +38,8 @@ class Client:
 
     def __init__(self, endpoint: Endpoint, *, connections: int, timeout: float) -> None:
         self._endpoint = endpoint
-        self._url = f"{endpoint.base_url}/chat/completions"
+        self._host = endpoint.host
+        self._url = URL(f"{endpoint.base_url}/chat/completions")  # parsed once, not with each request
         self._connections = connections
         self._timeout = timeout
         self._proxy = find_proxy(endpoint.base_url)
@@ -73,7 +75,7 @@ class Client:
         """Send one request and classify its answer. Raises one of our own errors for everything but a completion."""
         if self._session is None:
             raise RuntimeError("the client is not open")
-        host = self._endpoint.host
+        host = self._host
         try:
             async with self._session.post(
                 self._url, data=payload, proxy=self._proxy, allow_redirects=False
@@ -97,7 +99,7 @@ class Client:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=GET_TIMEOUT),
             ) as response:
-                body = await _read(response, self._endpoint.host)
+                body = await _read(response, self._host)
                 return body if response.status == HTTPStatus.OK else None
         except (aiohttp.ClientError, OSError, ValueError, ConnectionFailedError):
             return None
@@ -105,7 +107,7 @@ class Client:
 
 async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
     parts, size = [], 0
-    async for part in response.content.iter_any():
+    while part := await response.content.readany():
         size += len(part)
         if size > MAX_BODY:
             raise ConnectionFailedError(f"{host}: an answer of more than {MAX_BODY:,} bytes", maybe_billed=True)

@@ -45,7 +45,7 @@ async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPo
     Raises GaveUpError, from the last error, when the attempts are used up, and StopRequestedError instead of waiting
     when a stop is requested; every other error passes through at once.
     """
-    retrying = _Retrying(policy, policy.successes())
+    successes = policy.successes()
     try:
         return await attempt()
     except TransientError as error:
@@ -59,7 +59,7 @@ async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPo
         return await attempt()
 
     # Entered only now: building and stepping a retry object costs more than all the rest of a good call.
-    return await retrying.policy_object()(again)
+    return await _Retrying(policy, successes).policy_object()(again)
 
 
 class _Retrying:

@@ -6,11 +6,12 @@ person or the last index ends it.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import resource
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -77,8 +78,24 @@ def generate(config: GenerateConfig) -> int:
         run.check_price()
         if not run.counts.account.has_room():
             return run.report_budget_spent()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
+        with _seldom_collected(), asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
             return runner.run(run.execute())
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """What lives before a run lives through it, and the run itself makes few cycles.
+
+    A collection every 700 objects looks at every task in flight: a tenth of all CPU time with 64 of them.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def make_header(config: GenerateConfig) -> Header:

@@ -327,8 +327,7 @@ def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]]) ->
         while left:
             counters = next(met)
             choices = left[:_CHOICES]
-            first = counters[0]
-            costs = [first[value] for value in choices]
+            costs = list(map(counters[0].__getitem__, choices))
             for counter in counters[1:]:
                 costs = list(map(add, costs, map(counter.__getitem__, choices)))
             value = left.pop(costs.index(min(costs)))

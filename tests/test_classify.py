@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from asyncgen import classify
 from asyncgen.classify import MAX_LABEL, MAX_RETRY_AFTER, MAX_WORDS, classify_response, clean, parse_retry_after
 from asyncgen.errors import (
     AsyncgenError,
@@ -381,3 +382,66 @@ def test_labels_for_the_journal_are_short_and_printable() -> None:
     completion = classify_response(200, {}, said("x", model="a\x1b[2Jb", id="r" * 10_000))
     assert completion.model == "a [2Jb"
     assert len(completion.request_id or "") == MAX_LABEL
+
+
+PLAIN_PARTS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
+    {
+        "choices": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "message": st.fixed_dictionaries(
+                        {"content": st.one_of(st.text(max_size=8), st.none(), st.just(" \n"))},
+                        optional={
+                            "refusal": st.sampled_from([None, "", "no"]),
+                            "provider_specific_fields": st.sampled_from([None, {}]),
+                        },
+                    )
+                },
+                optional={
+                    "finish_reason": st.sampled_from([None, "stop", "length", "content_filter", "error", 3]),
+                    "error": st.sampled_from([None, {}, {"code": 502}]),
+                },
+            ),
+            max_size=2,
+        )
+    },
+    optional={
+        "error": st.sampled_from([None, "", {"message": "no"}]),
+        "model": st.one_of(st.none(), st.text(max_size=5), st.just(4)),
+        "id": st.one_of(st.none(), st.text(max_size=5)),
+        "usage": st.one_of(
+            st.none(),
+            st.just([]),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "prompt_tokens": st.sampled_from([0, 7, -1, 2.0, 2.5, True, 2**60, "7", None]),
+                    "completion_tokens": st.sampled_from([0, 7, None]),
+                    "cost": st.one_of(st.none(), st.floats(), st.integers(), st.sampled_from(["0.1", "x", True])),
+                    "prompt_tokens_details": st.sampled_from(
+                        [None, {}, {"cached_tokens": 3}, {"cached_tokens": None}, 1]
+                    ),
+                    "prompt_cache_hit_tokens": st.sampled_from([None, 5, -5]),
+                },
+            ),
+        ),
+    },
+)
+
+
+def test_an_ordinary_answer_is_read_the_short_way() -> None:
+    body = b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": {"cost": 0.25}}'
+    short = classify._read_plain_answer(body, {})
+    assert short == classify.Completion("hi", "stop", None, None, Usage(cost="0.25"))
+
+
+@given(PLAIN_PARTS)
+def test_the_short_way_of_reading_an_answer_finds_what_the_patient_one_finds(document: dict[str, object]) -> None:
+    headers = {"x-request-id": "r1"}
+    short = classify._read_plain_answer(json.dumps(document).encode(), headers)
+    if short is not None:
+        patient = classify._read_answer(document, headers)
+        assert patient.is_good()
+        assert short == classify.Completion(
+            patient.text, patient.finish_reason, patient.model, patient.request_id, patient.usage
+        )
