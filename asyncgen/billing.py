@@ -94,7 +94,7 @@ class BilledClient:
         """The completion with its cost, if that can be known; errors pass through, with the cost of their replies."""
         try:
             completion = await self._client.complete(payload)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, MemoryError):
             self._account.lost += 1
             raise
         except (TransientError, BadReplyError, RejectedError) as error:

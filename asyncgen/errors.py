@@ -7,7 +7,7 @@
     │                                        RefusedError · GaveUpError
     └── FatalError        the run stops      AccessDeniedError · NoMoneyError · BudgetSpentError · NotFoundError
                                              RedirectedError · EndpointDownError · SameRejectionError · OutputError
-                                             ConfigError (exit status 2)
+                                             OutOfMemoryError · ConfigError (exit status 2)
 
 The pipeline knows families only; the leaf and its `reason`, a short stable slug, are what the journal, the
 counts and the summary show. Messages hold no secret and no client library's object: foreign exceptions are
@@ -209,6 +209,10 @@ class SameRejectionError(FatalError):
     """The first answers of a run were all the same rejection: the mistake is in the request, not in an index."""
 
     reason = "same-rejection"
+
+
+class OutOfMemoryError(FatalError):
+    """An answer did not fit into the memory this process may have."""
 
 
 class OutputError(FatalError):

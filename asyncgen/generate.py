@@ -161,8 +161,8 @@ class Generator:
         self.counts.in_flight += 1
         try:
             completion = await self.client.complete(payload)
-        except asyncio.CancelledError:
-            self._note_lost(work, "cancelled")
+        except (asyncio.CancelledError, MemoryError) as error:
+            self._note_lost(work, "no-memory" if isinstance(error, MemoryError) else "cancelled")
             raise
         except TransientError as error:
             if error.maybe_billed and error.reply is None:  # a reply that did arrive is kept, not lost

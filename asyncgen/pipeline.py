@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from asyncgen.counts import Counts
-from asyncgen.errors import FatalError, RejectedError, SameRejectionError
+from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError, SameRejectionError
 from asyncgen.output import Record
 from asyncgen.stop import Stop, StopRequestedError
 
@@ -83,6 +83,9 @@ class Pipeline:
         except FatalError as error:
             self._counts.abandoned += 1
             self._stop.request(error)
+        except MemoryError:  # of one large answer; what is left is enough to end in order
+            self._counts.abandoned += 1
+            self._stop.request(OutOfMemoryError("an answer did not fit into memory; lower --concurrency"))
         except RejectedError as error:
             self._reject(index, error)
         else:

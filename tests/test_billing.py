@@ -10,7 +10,6 @@ from asyncgen.billing import BilledClient, ReservationLapsedError
 from asyncgen.classify import Completion
 from asyncgen.errors import (
     AccessDeniedError,
-    AsyncgenError,
     BadReplyError,
     BudgetSpentError,
     ConfigError,
@@ -26,7 +25,7 @@ from asyncgen.money import Account, Price
 from asyncgen.stop import Stop, StopRequestedError
 
 PRICE = Price.per_million(input=Decimal(1), output=Decimal(2), cached=Decimal("0.1"))
-Answer = Usage | AsyncgenError | asyncio.CancelledError
+Answer = Usage | BaseException
 
 
 class ScriptedClient:
@@ -81,6 +80,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
         (ConnectionFailedError("…", maybe_billed=True), None, 0, 1),
         (AccessDeniedError("…"), None, 0, 0),
         (asyncio.CancelledError(), None, 0, 1),
+        (MemoryError(), None, 0, 1),
     ],
 )
 def test_every_end_of_a_call_is_booked_once(answer: Answer, spent: str | None, unpriced: int, lost: int) -> None:

@@ -83,7 +83,7 @@ class MemoryWriter:
 class ScriptedCompleter:
     """Answers each request with the next item of a script."""
 
-    def __init__(self, script: Sequence[str | AsyncgenError | asyncio.CancelledError], writer: MemoryWriter) -> None:
+    def __init__(self, script: Sequence[str | BaseException], writer: MemoryWriter) -> None:
         self._script = list(script)
         self._writer = writer
         self.payloads: list[dict[str, Any]] = []
@@ -108,9 +108,7 @@ class ScriptedCompleter:
 class Bench:
     """A generator over scripted answers."""
 
-    def __init__(
-        self, *script: str | AsyncgenError | asyncio.CancelledError, reasks: int = 3, seed: int | None = None
-    ) -> None:
+    def __init__(self, *script: str | BaseException, reasks: int = 3, seed: int | None = None) -> None:
         self.stop, self.counts, self.writer = Stop(), Counts(num=10), MemoryWriter()
         self.completer = ScriptedCompleter(script, self.writer)
         self.slept: list[float] = []
@@ -220,13 +218,14 @@ def test_a_call_that_may_have_been_billed_is_noted_as_lost() -> None:
     assert (entry.index, entry.reason) == (3, "connection")
 
 
-def test_a_call_cancelled_under_way_is_noted_as_lost() -> None:
-    bench = Bench(asyncio.CancelledError())
-    with pytest.raises(asyncio.CancelledError):
+@pytest.mark.parametrize(("error", "reason"), [(asyncio.CancelledError(), "cancelled"), (MemoryError(), "no-memory")])
+def test_a_call_that_breaks_off_under_way_is_noted_as_lost(error: BaseException, reason: str) -> None:
+    bench = Bench(error)
+    with pytest.raises(type(error)):
         bench.generate(4)
     (entry,) = bench.writer.entries
     assert isinstance(entry, Lost)
-    assert entry.reason == "cancelled"
+    assert entry.reason == reason
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.counts import Counts
-from asyncgen.errors import AccessDeniedError, OutputError, RejectedError, RequestRejectedError, SameRejectionError
+from asyncgen.errors import (
+    AccessDeniedError,
+    FatalError,
+    OutOfMemoryError,
+    OutputError,
+    RejectedError,
+    RequestRejectedError,
+    SameRejectionError,
+)
 from asyncgen.output import Record
 from asyncgen.pipeline import SAME_REJECTIONS, Pipeline
 from asyncgen.stop import Stop, StopRequestedError
@@ -169,16 +177,21 @@ def test_a_failed_index_is_recorded_and_the_run_goes_on() -> None:
     assert outcome.counts.failed == {"request-rejected": 3}
 
 
-def test_a_fatal_error_starts_no_further_index_and_lets_the_others_finish() -> None:
+@pytest.mark.parametrize(
+    ("error", "fatal"), [(AccessDeniedError("401"), AccessDeniedError), (MemoryError(), OutOfMemoryError)]
+)
+def test_a_fatal_error_starts_no_further_index_and_lets_the_others_finish(
+    error: Exception, fatal: type[FatalError]
+) -> None:
     async def generate(index: int, _: Stop) -> Record:
         if index == 5:
-            raise AccessDeniedError("401")
+            raise error
         for _turn in range(20):
             await asyncio.sleep(0)
         return line(index)
 
     outcome = run(generate, range(100), slots=8)
-    assert isinstance(outcome.stop.error, AccessDeniedError)
+    assert isinstance(outcome.stop.error, fatal)
     assert set(range(8)) - {5} <= set(outcome.written)
     assert len(outcome.written) < 20
     assert not outcome.failed
