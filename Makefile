@@ -16,14 +16,17 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test test-all lint types check bench fuzz torture clean
+.PHONY: help generate test test-all lint types check bench bench-peers bench-limits bench-audit fuzz torture clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
 	@echo "make test               run the tests, in less than a minute"
 	@echo "make check              lint, types, and all tests, the slow ones too"
-	@echo "make bench              how well the adaptive limit finds what an endpoint can take (some minutes)"
+	@echo "make bench              speed and memory, beside a bare loop and simple clients (also BENCH=--long)"
+	@echo "make bench-peers        the same, beside litellm and curator too"
+	@echo "make bench-limits       how well the adaptive limit finds what an endpoint can take (some minutes)"
+	@echo "make bench-audit        how fast and how surely near-duplicates are found"
 	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
@@ -57,16 +60,32 @@ fuzz: $(DEV_READY)
 		$(VENV)/bin/python tests/bench/fuzz.py $$target -max_total_time=$(SECONDS) || exit 1; \
 	done
 
+BENCH ?=
 bench: $(DEV_READY)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --group bench
+	$(VENV)/bin/python tests/bench/speed.py $(BENCH)
+
+# The peers want versions of their own of nearly everything, so they get an environment of their own.
+PEERS := .venv-peers
+bench-peers: $(DEV_READY)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --group peers
+	$(MAKE) bench BENCH="--peers $(PEERS) $(BENCH)"
+
+bench-limits: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/limits.py
 	$(VENV)/bin/python tests/bench/loopback.py
+
+bench-audit: $(DEV_READY)
+	$(VENV)/bin/python tests/bench/near_duplicates.py
 
 KILLS ?= 500
 torture: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/torture.py --kills $(KILLS)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
