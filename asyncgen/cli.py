@@ -116,6 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_generate(_add_command(commands, "generate", "make conversations, going on where an earlier run stopped"))
     _add_plan(_add_command(commands, "plan", "show what a run would send and cover; spends nothing"))
     _add_status(_add_command(commands, "status", "show what is in an output; reads only"))
+    _add_audit_commands(commands)
     _add_serve(_add_command(commands, "serve", "run the offline engine as a server on loopback"))
     return parser
 
@@ -215,6 +216,15 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="an output of generate")
     parser.add_argument("--json", action="store_true", help="print one JSON object (default: a table)")
     parser.set_defaults(run=_status)
+
+
+def _add_audit_commands(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    from asyncgen.audit.command import COMMANDS
+
+    for each in COMMANDS:
+        parser = _add_command(commands, each.name, each.purpose)
+        each.add_arguments(parser)
+        parser.set_defaults(run=each.run)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

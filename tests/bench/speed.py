@@ -80,7 +80,7 @@ class Regime:
         return self.in_flight / self.latency if self.latency else None
 
 
-REGIMES = (Regime(0, 64, 20_000), Regime(0.2, 500, 30_000), Regime(0.5, 2_000, 40_000))
+REGIMES = (Regime(0, 64, 20_000), Regime(0.2, 500, 20_000), Regime(0.5, 2_000, 30_000))
 GROWTH = (2_000, 20_000, 200_000)
 LONG = 1_000_000
 
@@ -163,7 +163,7 @@ def compare(regime: Regime, clients: Sequence[Client], payload: Path, rounds: in
 
 
 def conversations(regime: Regime, client: Client) -> int:
-    return max(3 * regime.in_flight, int(regime.num * client.share))
+    return max(3 * regime.in_flight // 2, int(regime.num * client.share))
 
 
 def marginal_cpu(uses: Sequence[tuple[Use, Use]], num: int) -> float:
@@ -267,14 +267,20 @@ def show_growth(growth: Sequence[Growth]) -> Table:
     return table
 
 
-def find_peers(environment: Path) -> list[Client]:
+def find_peers(environment: Path, payload: Path, console: Console) -> list[Client]:
+    """Those that can make a conversation here: some fetch a tokenizer from the network first."""
     python = environment / "bin" / "python"
-    if not python.exists():
-        return []
-    return [
-        Client("litellm", "litellm_client.py", 0.05, python),
-        Client("bespokelabs-curator", "curator_client.py", 0.05, python),
-    ]
+    peers = []
+    for name, script in (("litellm", "litellm_client.py"), ("bespokelabs-curator", "curator_client.py")):
+        peer = Client(name, script, 0.05, python)
+        with served(0) as base_url, tempfile.TemporaryDirectory() as folder:
+            try:
+                measure(peer.command(base_url, payload, 1, 1, Path(folder)))
+            except (OSError, RuntimeError) as error:
+                console.print(f"{name} is left out: {str(error).strip().splitlines()[-1]}", markup=False)
+            else:
+                peers.append(peer)
+    return peers
 
 
 def draw(figures: Sequence[Figures]) -> str:
@@ -320,13 +326,14 @@ def main() -> None:
     parser.add_argument("--picture", action="store_true", help="draw the README's plot")
     given = parser.parse_args()
     allow_open_files()
-    clients = (FLOOR, ASYNCGEN, *OTHERS, *(find_peers(given.peers) if given.peers else ()))
+    console = Console()
     with tempfile.TemporaryDirectory() as name:
         payload = write_payload(Path(name))
+        peers = find_peers(given.peers, payload, console) if given.peers else []
+        clients = (FLOOR, ASYNCGEN, *OTHERS, *peers)
         starts = time_starts(payload, given.rounds)
         figures = [each for regime in REGIMES for each in compare(regime, clients, payload, given.rounds)]
         growth = grow((*GROWTH, LONG) if given.long else GROWTH, payload)
-    console = Console()
     console.print(describe_machine(), show_figures(figures), show_growth(growth), sep="\n")
     console.print(*(f"{seconds:.2f} s  {command}" for command, seconds in starts.items()), sep="\n")
     if given.json:

@@ -1,0 +1,339 @@
+"""An audit: one pass over the lines and one over the journal, all checks and measures at once, as one struct.
+
+It is written beside the output, so that `filter`, `show` and `report` need not look at every line again; they believe
+it only while the output is as it was. Lines with a finding are kept as numbers of four bytes, because a rule may be
+broken by all of a million.
+"""
+
+import re
+from array import array
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from json import dumps
+
+import msgspec
+
+from asyncgen import __version__
+from asyncgen.audit.bar import Advance, unseen
+from asyncgen.audit.coverage import Coverage, CoverageResult
+from asyncgen.audit.dataset import Dataset, Record
+from asyncgen.audit.diversity import Diversity, DiversityResult
+from asyncgen.audit.grounding import Grounding, GroundingResult
+from asyncgen.audit.leaks import leak_checks
+from asyncgen.audit.near_duplicates import Duplicates, NearDuplicates, find_repeats, summarise
+from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
+from asyncgen.audit.shape import Shape, ShapeResult, shape_checks
+from asyncgen.audit.target import audit_path
+from asyncgen.audit.text import answers_text, whole_text
+from asyncgen.audit.timeline import Moment, Timeline
+from asyncgen.audit.whole_file import whole_file
+from asyncgen.conversation import Conversation
+from asyncgen.errors import ConfigError
+from asyncgen.status import Report, RunReport, make_report
+
+VERSION = 1
+THRESHOLD = 0.8  # Jaccard similarity from which two conversations are near-duplicates
+MAX_EXAMPLES = 20  # of a rule
+STEP = 256  # lines between two movements of the bar
+KNOWLEDGE_RULES = frozenset({"ungrounded", "derived-number"})
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    line: int
+    message: int | None
+    evidence: str
+
+
+class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`count`: lines that break the rule, `rate`: their share. `examples`: some, with different evidence."""
+
+    severity: Severity
+    description: str
+    count: int
+    rate: float
+    lines: Sequence[int]
+    examples: list[Example]
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """As `status` tells them."""
+
+    num: int
+    done: int
+    failed: int
+    failed_by_reason: dict[str, int]
+    pending: int
+    missing: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: Decimal | None
+
+
+class BothDuplicates(msgspec.Struct, frozen=True, kw_only=True):
+    """Of whole conversations, and of the assistant's side alone."""
+
+    conversation: Duplicates
+    assistant: Duplicates
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """OUTPUT.audit.json. `made`: when the pass began."""
+
+    version: int
+    asyncgen: str
+    output: str
+    lines: int
+    bytes: int
+    made: str
+    notes: list[str]
+    runs: list[RunReport]
+    totals: Totals
+    coverage: CoverageResult | None
+    shape: ShapeResult
+    diversity: DiversityResult
+    duplicates: BothDuplicates
+    grounding: GroundingResult | None
+    timeline: list[Moment]
+    rules: dict[str, RuleResult]
+
+
+# ---- the pass
+
+
+def rules_to_run(dataset: Dataset) -> list[str]:
+    """All but what the recipe switches off, and what needs a knowledge base that is not at hand."""
+    without = AuditSettings.of(dataset.recipe).off
+    if dataset.knowledge is None:
+        without |= KNOWLEDGE_RULES
+    return [rule for rule in RULES if rule not in without]
+
+
+def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> None:
+    """Raises ConfigError for a rule whose lines nobody has looked for: none found would say nothing."""
+    for rule in rules:
+        if rule not in ran:
+            needs = ", or needs a knowledge base, see --knowledge" if rule in KNOWLEDGE_RULES else ""
+            raise ConfigError(f"{flag}: {rule} was not looked for: it is off in the recipe{needs}")
+
+
+def audit_dataset(dataset: Dataset, *, progress: Advance = unseen) -> Audit:
+    return _Pass(dataset, progress).run()
+
+
+class _Tally:
+    """The lines that break a rule. A line counts once, however often it breaks it."""
+
+    def __init__(self, rule: str) -> None:
+        self._rule = RULES[rule]
+        self._lines = array("i")
+        self._examples: list[Example] = []
+        self._shown: set[str] = set()
+
+    def add(self, finding: Finding) -> None:
+        """The findings of one line come one after the other."""
+        if not self._lines or self._lines[-1] != finding.line:
+            self._lines.append(finding.line)
+        if len(self._examples) < MAX_EXAMPLES and finding.evidence not in self._shown:
+            self._shown.add(finding.evidence)
+            self._examples.append(Example(line=finding.line, message=finding.message, evidence=finding.evidence))
+
+    def result(self, lines: int) -> RuleResult:
+        return RuleResult(
+            severity=self._rule.severity,
+            description=self._rule.description,
+            count=len(self._lines),
+            rate=len(self._lines) / lines if lines else 0.0,
+            lines=array("i", sorted(self._lines)),
+            examples=self._examples,
+        )
+
+
+class _Pass:
+    """What is asked of every line. Rules that do not run cost nothing, or at most what their module's others cost."""
+
+    def __init__(self, dataset: Dataset, progress: Advance) -> None:
+        self._dataset = dataset
+        self._progress = progress
+        self._made = datetime.now(UTC)
+        settings = AuditSettings.of(dataset.recipe)
+        self._tallies = {rule: _Tally(rule) for rule in rules_to_run(dataset)}
+        self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
+        self._diversity = Diversity(dataset.knowledge or "")
+        self._whole, self._answers = NearDuplicates(THRESHOLD), NearDuplicates(THRESHOLD)
+        self._grounding = None
+        if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
+            self._grounding = Grounding(dataset.knowledge)
+        system = None if dataset.recipe is None else dataset.recipe.system
+        self._checks: list[Check] = leak_checks(system, settings.phrases)
+        if dataset.header is not None:
+            self._checks += shape_checks(dataset.header.dimensions)
+        if self._grounding is not None:
+            self._checks.append(self._grounding.check)
+
+    def run(self) -> Audit:
+        dataset = self._dataset
+        conversations = self._read_lines()
+        self._read_journal()
+        self._find_repetition()
+        duplicates = BothDuplicates(
+            conversation=self._compare("near-duplicate", self._whole, whole_text),
+            assistant=self._compare("near-duplicate-answers", self._answers, answers_text),
+        )
+        report = make_report(dataset.ledger, dataset.lines)
+        lines = len(dataset)
+        return Audit(
+            version=VERSION,
+            asyncgen=__version__,
+            output=str(dataset.paths.output),
+            lines=lines,
+            bytes=dataset.size,
+            made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            notes=[*dataset.notes, *_note_strangers(lines - conversations)],
+            runs=report.runs,
+            totals=_total(dataset, report),
+            coverage=self._coverage.result(),
+            shape=self._shape.result(),
+            diversity=self._diversity.result(),
+            duplicates=duplicates,
+            grounding=None if self._grounding is None else self._grounding.result(),
+            timeline=self._timeline.result(),
+            rules={rule: tally.result(lines) for rule, tally in self._tallies.items()},
+        )
+
+    def _read_lines(self) -> int:
+        """How many of them are conversations."""
+        number = 0
+        for number, record in enumerate(self._dataset.records(), 1):
+            self._look_at(record)
+            if not number % STEP:
+                self._progress("reading", record.offset, self._dataset.size)
+        return number
+
+    def _read_journal(self) -> None:
+        for entry in self._dataset.calls():
+            self._shape.add_entry(entry)
+            self._timeline.add(entry)
+
+    def _find_repetition(self) -> None:
+        """What only the whole can tell: a phrase has to be known as stock before the lines that hold it are found."""
+        if "repeated-opener" in self._tallies:
+            self._note(self._diversity.repeated_openers())
+        check = self._diversity.stock_check() if "stock-phrase" in self._tallies else None
+        if check is None:
+            return
+        for record in self._dataset.records():
+            self._note(check(self._subject(record)))
+            if not record.number % STEP:
+                self._progress("reading again", record.offset, self._dataset.size)
+
+    def _subject(self, record: Record) -> Subject:
+        scenario = None if record.index is None else self._dataset.scenario(record.index)
+        return Subject(record, scenario, self._dataset.charset)
+
+    def _look_at(self, record: Record) -> None:
+        subject = self._subject(record)
+        for check in self._checks:
+            self._note(check(subject))
+        self._coverage.add(subject)
+        self._shape.add(subject)
+        self._diversity.add(subject)
+        self._whole.add(record.number, record.offset, whole_text(record.conversation))
+        self._answers.add(record.number, record.offset, answers_text(record.conversation))
+
+    def _note(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            tally = self._tallies.get(finding.rule)
+            if tally is not None:
+                tally.add(finding)
+
+    def _compare(self, rule: str, near: NearDuplicates, text_of: Callable[[Conversation], str]) -> Duplicates:
+        self._progress(f"comparing ({rule})", 0, 0)
+        clusters = near.clusters(lambda offset: text_of(self._dataset.read(offset)))
+        self._note(find_repeats(clusters, rule))
+        return summarise(clusters, THRESHOLD)
+
+
+def _note_strangers(number: int) -> list[str]:
+    return [f"{number:,} lines hold no conversation; only the others are looked at"] if number else []
+
+
+def _total(dataset: Dataset, report: Report) -> Totals:
+    return Totals(
+        num=report.num,
+        done=report.done,
+        failed=report.failed,
+        failed_by_reason=report.failed_by_reason,
+        pending=report.pending,
+        missing=dataset.lines.missing,
+        calls=report.calls,
+        prompt_tokens=report.prompt_tokens,
+        cached_tokens=report.cached_tokens,
+        completion_tokens=report.completion_tokens,
+        cost_usd=dataset.ledger.totals.cost,
+    )
+
+
+# ---- the file
+
+
+def encode_audit(audit: Audit) -> bytes:
+    """One line of ASCII: what is quoted in it may hold what moves a terminal's cursor."""
+    text = _encoder.encode(audit).decode()
+    return (_UNPRINTABLE.sub(lambda character: dumps(character[0])[1:-1], text) + "\n").encode()
+
+
+def write_audit(dataset: Dataset, audit: Audit) -> None:
+    """Raises OutputError."""
+    with whole_file(audit_path(dataset.paths)) as file:
+        file.write(encode_audit(audit))
+
+
+def read_audit(dataset: Dataset) -> Audit | None:
+    """The audit beside an output, if it is of what stands there now and of a version that is known here."""
+    paths = dataset.paths
+    try:
+        audit = _decoder.decode(audit_path(paths).read_bytes())
+        status = paths.output.stat()
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_current = audit.bytes == status.st_size == dataset.size and _is_after(audit.made, status.st_mtime)
+    return audit if is_current and audit.version == VERSION else None
+
+
+def _is_after(made: str, changed: float) -> bool:
+    try:
+        return datetime.fromisoformat(made).timestamp() > changed
+    except ValueError:
+        return False
+
+
+# ---- thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A rate above its limit."""
+
+    rule: str
+    rate: float
+    limit: float
+
+
+def above(audit: Audit, limits: Iterable[tuple[str, float]]) -> list[Passed]:
+    rates = ((rule, audit.rules[rule].rate, limit) for rule, limit in limits)
+    return [Passed(rule, rate, limit) for rule, rate, limit in rates if rate > limit]
+
+
+def _encode_lines(lines: object) -> list[int]:
+    if isinstance(lines, array):
+        return lines.tolist()
+    raise NotImplementedError(f"{type(lines)} has no JSON")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode_lines, decimal_format="number")
+_decoder = msgspec.json.Decoder(Audit)
+_UNPRINTABLE = re.compile(r"[^ -~]")

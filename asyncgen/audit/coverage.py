@@ -1,0 +1,163 @@
+"""Coverage: how often each value of each dimension, and each pair of values, is there, against what was planned.
+
+What is planned follows from the indices below the newest run's `num`. Every line is counted once, and only the indices
+that have none are drawn for the plan: where all is done the plan costs nothing.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from operator import add
+
+import msgspec
+
+from asyncgen.audit.dataset import Dataset
+from asyncgen.audit.rules import Subject
+from asyncgen.journal import Header
+from asyncgen.recipe import Dimension
+from asyncgen.scenario import Drawn
+
+MAX_CELLS = 65_536  # of a matrix that is worth writing; more are only counted
+
+
+class ValueCoverage(msgspec.Struct, frozen=True, kw_only=True):
+    """`group` is empty in a flat dimension."""
+
+    group: str
+    value: str
+    planned: int
+    found: int
+
+
+class PairCoverage(msgspec.Struct, frozen=True, kw_only=True):
+    """Two dimensions: `pairs` of values there are, `met` among the lines and `planned_met`.
+
+    `matrix`: lines by the first one's value (a row each, in the order of `dimensions`) and the second one's; None when
+    it would be too large to look at.
+    """
+
+    first: str
+    second: str
+    pairs: int
+    met: int
+    planned_met: int
+    matrix: list[list[int]] | None
+
+
+class CoverageResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`planned` indices there should be, `found` lines that have one."""
+
+    planned: int
+    found: int
+    dimensions: dict[str, list[ValueCoverage]]
+    pairs: list[PairCoverage]
+
+
+class Coverage:
+    """Takes the lines of a data set, one `add` each; None is the result where no run is known."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._num = 0 if dataset.header is None else dataset.header.num
+        self._axes = _find_axes(dataset.ledger.headers)
+        self._done = _Tally(self._axes)
+        self._beyond = _Tally(self._axes)
+
+    def add(self, subject: Subject) -> None:
+        index = subject.record.index
+        if index is not None and subject.scenario is not None:
+            tally = self._done if index < self._num else self._beyond
+            tally.add(subject.scenario)
+
+    def result(self) -> CoverageResult | None:
+        if self._dataset.header is None:
+            return None
+        planned = self._done.plus(self._draw_missing())
+        found = self._done.plus(self._beyond)
+        return CoverageResult(
+            planned=planned.indices,
+            found=found.indices,
+            dimensions={axis.name: _compare_values(axis, planned, found) for axis in self._axes},
+            pairs=list(map(_compare_pairs, _pairs_of(self._axes), planned.pairs, found.pairs)),
+        )
+
+    def _draw_missing(self) -> "_Tally":
+        tally = _Tally(self._axes)
+        for index in range(self._num):
+            if not self._dataset.lines.is_done(index):
+                tally.add(self._dataset.scenario(index))
+        return tally
+
+
+class _Axis:
+    """A dimension with all values that it had in any run, the newest run's first."""
+
+    def __init__(self, position: int, versions: Sequence[Dimension]) -> None:
+        values = ((group.name, value) for each in versions for group in each.groups for value in group.values)
+        self.position = position
+        self.name = versions[0].name
+        self.is_single = all(each.pick is None for each in versions)
+        self.numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def _find_axes(headers: Sequence[Header]) -> list[_Axis]:
+    versions: dict[str, dict[Dimension, None]] = {}
+    for header in reversed(headers):
+        for each in header.dimensions:
+            versions.setdefault(each.name, {})[each] = None
+    return [_Axis(position, list(each)) for position, each in enumerate(versions.values())]
+
+
+def _pairs_of(axes: Sequence[_Axis]) -> list[tuple[_Axis, _Axis]]:
+    return list(combinations([axis for axis in axes if axis.is_single], 2))
+
+
+class _Tally:
+    """How often each value is used, and each pair, which is a number too: that of its cell in a matrix of rows."""
+
+    def __init__(self, axes: Sequence[_Axis]) -> None:
+        self._axes = axes
+        self.indices = 0
+        self.values = [[0] * len(axis) for axis in axes]
+        self.pairs: list[Counter[int]] = [Counter() for _ in _pairs_of(axes)]
+        self._corners = [(first.position, second.position, len(second)) for first, second in _pairs_of(axes)]
+
+    def add(self, scenario: Mapping[str, Drawn]) -> None:
+        self.indices += 1
+        drawn = [[axis.numbers[value] for value in scenario.get(axis.name, ())] for axis in self._axes]
+        for counts, numbers in zip(self.values, drawn, strict=True):
+            for number in numbers:
+                counts[number] += 1
+        for met, (first, second, width) in zip(self.pairs, self._corners, strict=True):
+            if drawn[first] and drawn[second]:
+                met[drawn[first][0] * width + drawn[second][0]] += 1
+
+    def plus(self, other: "_Tally") -> "_Tally":
+        total = _Tally(self._axes)
+        total.indices = self.indices + other.indices
+        total.values = [list(map(add, *counts)) for counts in zip(self.values, other.values, strict=True)]
+        total.pairs = list(map(add, self.pairs, other.pairs))
+        return total
+
+
+def _compare_values(axis: _Axis, planned: _Tally, found: _Tally) -> list[ValueCoverage]:
+    expected, counted = planned.values[axis.position], found.values[axis.position]
+    return [
+        ValueCoverage(group=group, value=value, planned=expected[number], found=counted[number])
+        for (group, value), number in axis.numbers.items()
+    ]
+
+
+def _compare_pairs(axes: tuple[_Axis, _Axis], planned: Counter[int], found: Counter[int]) -> PairCoverage:
+    first, second = axes
+    width = len(second)
+    cells = len(first) * width
+    matrix = None
+    if cells <= MAX_CELLS:
+        matrix = [[found[cell] for cell in range(start, start + width)] for start in range(0, cells, width)]
+    return PairCoverage(
+        first=first.name, second=second.name, pairs=cells, met=len(found), planned_met=len(planned), matrix=matrix
+    )

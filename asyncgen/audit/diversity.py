@@ -1,0 +1,371 @@
+"""How much the lines repeat each other's words: openers, phrases, the share of what is new, compressibility.
+
+One pass, bounded memory (see `counting` for the errors). A phrase is counted once for each conversation it stands in.
+Runs of four words that the knowledge base has too are no style but the subject, and belong to no phrase.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, compress
+from typing import TypeAlias
+from zlib import crc32
+
+import msgspec
+
+from asyncgen.audit.counting import DistinctCounter, HeavyHitters, TextSample
+from asyncgen.audit.rules import Check, Finding, Subject, excerpt
+from asyncgen.audit.words import split_sentences, split_words
+from asyncgen.scenario import Drawn
+
+PHRASE_WORDS = 4
+LONG_PHRASE_WORDS = 6
+DISTINCT_WORDS = (1, 2, 3)
+DISTINCT_SAMPLE = 100_000  # words
+OPENER_BYTES = 200  # of a first message, to tell it by; it is recognised by all of it
+
+TRACKED = 20_000  # counters for a role
+TRACKED_BY_VALUE = 4_000  # counters for a value of a dimension
+DIMENSIONS = 2  # the first of those that draw one value
+VALUES = 50  # of each, the first that come
+MAX_SHARED_WORDS = 1 << 17
+LISTED = 20
+LISTED_BY_VALUE = 5
+
+MIN_REPEATS = 10  # lines; fewer are no habit
+OPENER_SHARE = 0.01
+MAX_OPENER_SHARE = 0.1
+UNEVEN = 4
+STOCK_SHARE = 0.05
+SAME_RUN = 0.8
+
+Phrase: TypeAlias = tuple[bytes, ...]
+Opener: TypeAlias = tuple[int, bytes]  # its digest and its beginning
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """`lines` that have it, too few by at most the `error` of its list, and their `share` of all there."""
+
+    text: str
+    lines: int
+    share: float
+
+
+class Openers(msgspec.Struct, frozen=True, kw_only=True):
+    """First messages of the user. `limit`: the share above which one is a repeated opener."""
+
+    different: int
+    is_exact: bool
+    limit: float
+    error: int
+    top: list[Counted]
+
+
+class Distinct(msgspec.Struct, frozen=True, kw_only=True):
+    """Distinct-n: different runs of `words` words over all of them, in a sample of one size for any file.
+
+    After Li et al. 2016, "A Diversity-Promoting Objective Function". It falls as a text grows, so files compare only
+    where `total` is about the same.
+    """
+
+    words: int
+    different: int
+    total: int
+    ratio: float
+
+
+class SideDiversity(msgspec.Struct, frozen=True, kw_only=True):
+    """What one role says. `is_exact`: the sample behind `distinct` and `compression` is all there is.
+
+    `compression`: bytes over compressed bytes, None without text (Shaib et al. 2024, "Standardizing the Measurement of
+    Text Diversity"); English prose has 2 to 3.
+    """
+
+    is_exact: bool
+    distinct: list[Distinct]
+    compression: float | None
+    error: int
+    phrases: list[Counted]
+
+
+class DiversityResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`by_value`: the assistant's phrases by dimension and value; in a grouped dimension the group is the value.
+
+    `stock`: phrases of more than `stock_share` of the lines.
+    """
+
+    lines: int
+    openers: Openers
+    roles: dict[str, SideDiversity]
+    by_value: dict[str, dict[str, list[Counted]]]
+    stock: list[Counted]
+    stock_share: float
+
+
+class Diversity:
+    """Takes subjects one by one. `knowledge`: what the answers were made from.
+
+    Findings rest on counts that may be too low and never too high: at a million lines a phrase that is over the limit
+    by less than half a percent of the lines may be missed, but none is flagged that is below it.
+    """
+
+    def __init__(self, knowledge: str = "") -> None:
+        self._reader = _Reader(knowledge)
+        self._lines = 0
+        self._openers = _Openers()
+        self._user = _Side()
+        self._assistant = _Side()
+        self._values = _Values()
+        self._stock: HeavyHitters[Phrase] = HeavyHitters(TRACKED)
+
+    def add(self, subject: Subject) -> None:
+        self._lines += 1
+        number, conversation = subject.record.number, subject.record.conversation
+        questions = [each.content for each in conversation if each.role == "user"]
+        answers = [each.content for each in conversation if each.role == "assistant"]
+        if conversation[0].role == "user":
+            self._openers.add(number, conversation[0].content)
+        self._user.add(number, questions, [self._reader.read(each) for each in questions])
+        texts = [self._reader.read(each) for each in answers]
+        phrases = self._assistant.add(number, answers, texts)
+        self._stock.add(dict.fromkeys(chain.from_iterable(each.stock_phrases() for each in texts)))
+        if subject.scenario is not None:
+            self._values.add(subject.scenario, phrases)
+
+    def result(self) -> DiversityResult:
+        return DiversityResult(
+            lines=self._lines,
+            openers=self._openers.describe(self._lines),
+            roles={"user": self._user.describe(self._lines), "assistant": self._assistant.describe(self._lines)},
+            by_value=self._values.describe(),
+            stock=_list_phrases(self._find_stock(), self._lines, LISTED),
+            stock_share=STOCK_SHARE,
+        )
+
+    def repeated_openers(self) -> Iterator[Finding]:
+        """Every line that begins with an opener whose share is above the limit."""
+        return self._openers.find_repeated(self._lines)
+
+    def stock_check(self) -> Check | None:
+        """What finds the stock phrases seen so far in a line, for a second pass; None if there are none.
+
+        A phrase shows itself as stock only at the end, and keeping the lines of all that may become one has no bound.
+        """
+        stock = frozenset(phrase for phrase, _ in self._find_stock())
+        return _StockCheck(self._reader, stock).check if stock else None
+
+    def _find_stock(self) -> list[tuple[Phrase, int]]:
+        least = max(MIN_REPEATS, STOCK_SHARE * self._lines)
+        return [(phrase, lines) for phrase, lines in self._stock.most_common() if lines >= least]
+
+
+class _Reader:
+    """Splits messages, and knows what the knowledge base says."""
+
+    def __init__(self, knowledge: str) -> None:
+        self._shared: dict[bytes, bytes] = {}
+        sentences = split_sentences(knowledge)
+        self.known = frozenset(_runs(self._share(list(chain.from_iterable(sentences))), PHRASE_WORDS))
+        self.known_short = frozenset(tuple(each) for each in sentences if len(each) < PHRASE_WORDS)
+
+    def read(self, content: str) -> "_Text":
+        sentences = split_sentences(content)
+        return _Text(self, sentences, self._share(list(chain.from_iterable(sentences))))
+
+    def _share(self, words: Sequence[bytes]) -> list[bytes]:
+        """The same words, each one object however often it stands: phrases are kept by the ten thousand."""
+        if len(self._shared) > MAX_SHARED_WORDS:
+            self._shared.clear()
+        return list(map(self._shared.setdefault, words, words))
+
+
+class _Text:
+    """One message: its words, and its runs of four that are not the knowledge base's."""
+
+    __slots__ = ("_is_new", "_reader", "_runs", "_sentences", "_words")
+
+    def __init__(self, reader: _Reader, sentences: Sequence[Sequence[bytes]], words: Sequence[bytes]) -> None:
+        self._reader = reader
+        self._sentences = sentences
+        self._words = words
+        self._runs = list(_runs(words, PHRASE_WORDS))
+        known = reader.known
+        self._is_new = [each not in known for each in self._runs]
+
+    def phrases(self) -> Iterable[Phrase]:
+        return compress(self._runs, self._is_new)
+
+    def stock_phrases(self) -> Iterable[Phrase]:
+        """Beginnings of sentences, and runs of six words."""
+        spans = zip(*[self._is_new[start:] for start in range(LONG_PHRASE_WORDS - PHRASE_WORDS + 1)], strict=False)
+        return chain(self._beginnings(), compress(_runs(self._words, LONG_PHRASE_WORDS), map(all, spans)))
+
+    def _beginnings(self) -> Iterator[Phrase]:
+        for sentence in self._sentences:
+            beginning = tuple(sentence[:PHRASE_WORDS])
+            is_known = beginning in (self._reader.known_short if len(beginning) < PHRASE_WORDS else self._reader.known)
+            if len(beginning) > 1 and not is_known:  # "Yes." is an answer, and "2." the number of a list's item
+                yield beginning
+
+
+class _Side:
+    """What one role says."""
+
+    def __init__(self) -> None:
+        self._phrases: HeavyHitters[Phrase] = HeavyHitters(TRACKED)
+        self._sample = TextSample()
+
+    def add(self, number: int, contents: Sequence[str], texts: Sequence[_Text]) -> Iterable[Phrase]:
+        """The phrases, each once."""
+        phrases = dict.fromkeys(chain.from_iterable(each.phrases() for each in texts))
+        self._phrases.add(phrases)
+        self._sample.add(number, "\n".join(contents))
+        return phrases
+
+    def describe(self, lines: int) -> SideDiversity:
+        words, is_cut = _sample_words(self._sample)
+        return SideDiversity(
+            is_exact=self._sample.is_whole and not is_cut,
+            distinct=[_measure_distinct(words, size) for size in DISTINCT_WORDS],
+            compression=self._sample.compression_ratio(),
+            error=self._phrases.error,
+            phrases=_list_phrases(self._phrases.most_common(), lines, LISTED),
+        )
+
+
+class _Openers:
+    """First messages, by all their words."""
+
+    def __init__(self) -> None:
+        self._counts: HeavyHitters[Opener] = HeavyHitters(TRACKED)
+        self._distinct = DistinctCounter()
+        self._numbers = array("I")
+        self._digests = array("I")
+
+    def add(self, number: int, content: str) -> None:
+        words = b" ".join(split_words(content))
+        if not words:
+            return
+        digest = crc32(words)
+        self._counts.add([(digest, words[:OPENER_BYTES])])
+        self._distinct.add([digest])
+        self._numbers.append(number)
+        self._digests.append(digest)
+
+    def describe(self, lines: int) -> Openers:
+        top = self._counts.most_common()
+        return Openers(
+            different=self._distinct.estimate,
+            is_exact=self._distinct.is_exact,
+            limit=_opener_limit([count for _, count in top], lines),
+            error=self._counts.error,
+            top=[_describe(words, count, lines) for (_, words), count in top[:LISTED]],
+        )
+
+    def find_repeated(self, lines: int) -> Iterator[Finding]:
+        top = self._counts.most_common()
+        least = max(MIN_REPEATS, _opener_limit([count for _, count in top], lines) * lines)
+        repeated = {
+            digest: f"{count / lines:.1%} of the lines begin with: {_decode(words)}"
+            for (digest, words), count in top
+            if count > least
+        }
+        for number, digest in zip(self._numbers, self._digests, strict=True):
+            if digest in repeated:
+                yield Finding("repeated-opener", number, 0, excerpt(repeated[digest]))
+
+
+def _opener_limit(counts: Iterable[int], lines: int) -> float:
+    """The share of the lines above which an opener is repeated, 1 % to 10 %.
+
+    A recipe that offers n openers has each in 1/n of the lines. The sum of squared shares (Simpson 1949), the chance
+    that two lines have the same one, is 1/n too where they are used evenly, and next to nothing where all differ: an
+    opener stands out with four times that much.
+    """
+    chance = sum(count * count for count in counts) / (lines * lines or 1)
+    return max(OPENER_SHARE, min(MAX_OPENER_SHARE, UNEVEN * chance))
+
+
+class _Values:
+    """The assistant's phrases by value, for the first dimensions that draw one."""
+
+    def __init__(self) -> None:
+        self._phrases: dict[tuple[str, str], HeavyHitters[Phrase]] = {}
+        self._lines: dict[tuple[str, str], int] = {}
+        self._sizes: dict[str, int] = {}
+
+    def add(self, scenario: Mapping[str, Drawn], phrases: Iterable[Phrase]) -> None:
+        singles = [(name, drawn[0]) for name, drawn in scenario.items() if len(drawn) == 1]
+        for name, (group, value) in singles[:DIMENSIONS]:
+            key = (name, group or value)
+            if key not in self._phrases:
+                if self._sizes.get(name, 0) >= VALUES:
+                    continue
+                self._sizes[name] = self._sizes.get(name, 0) + 1
+                self._phrases[key] = HeavyHitters(TRACKED_BY_VALUE)
+                self._lines[key] = 0
+            self._phrases[key].add(phrases)
+            self._lines[key] += 1
+
+    def describe(self) -> dict[str, dict[str, list[Counted]]]:
+        described: dict[str, dict[str, list[Counted]]] = {}
+        for (name, value), counter in self._phrases.items():
+            listed = _list_phrases(counter.most_common(), self._lines[name, value], LISTED_BY_VALUE)
+            described.setdefault(name, {})[value] = listed
+        return described
+
+
+class _StockCheck:
+    def __init__(self, reader: _Reader, stock: frozenset[Phrase]) -> None:
+        self._reader = reader
+        self._stock = stock
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        """The first stock phrase of each answer."""
+        for position, message in enumerate(subject.record.conversation):
+            if message.role == "assistant":
+                phrases = self._reader.read(message.content).stock_phrases()
+                if found := next(filter(self._stock.__contains__, phrases), None):
+                    yield Finding("stock-phrase", subject.record.number, position, excerpt(_decode(b" ".join(found))))
+
+
+def _sample_words(sample: TextSample) -> tuple[list[bytes], bool]:
+    """The words of the sample, up to a fixed number, and whether there were more."""
+    words: list[bytes] = []
+    for text in sample.texts():
+        words += split_words(text)
+        if len(words) > DISTINCT_SAMPLE:
+            return words[:DISTINCT_SAMPLE], True
+    return words, False
+
+
+def _measure_distinct(words: Sequence[bytes], size: int) -> Distinct:
+    total = max(0, len(words) - size + 1)
+    different = len(set(_runs(words, size)))
+    return Distinct(words=size, different=different, total=total, ratio=different / (total or 1))
+
+
+def _runs(words: Sequence[bytes], size: int) -> Iterable[Phrase]:
+    return zip(*[words[start:] for start in range(size)], strict=False)
+
+
+def _list_phrases(counted: Iterable[tuple[Phrase, int]], lines: int, limit: int) -> list[Counted]:
+    """The most frequent phrases, without those that are the same longer one shifted by a word."""
+    listed: list[Counted] = []
+    neighbours: dict[tuple[bool, Phrase], int] = {}
+    for phrase, count in counted:
+        if len(listed) == limit or count == 1:
+            break
+        covered = max(neighbours.get((False, phrase[:-1]), 0), neighbours.get((True, phrase[1:]), 0))
+        if not covered or count < SAME_RUN * covered:
+            listed.append(_describe(b" ".join(phrase), count, lines))
+        neighbours.setdefault((False, phrase[1:]), count)
+        neighbours.setdefault((True, phrase[:-1]), count)
+    return listed
+
+
+def _describe(words: bytes, count: int, lines: int) -> Counted:
+    return Counted(text=_decode(words), lines=count, share=count / lines)
+
+
+def _decode(words: bytes) -> str:
+    return words.decode("utf-8", "replace")

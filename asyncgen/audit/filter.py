@@ -1,0 +1,213 @@
+"""The lines worth keeping, byte for byte, in files of their own; the input is only read.
+
+Everything is decided before anything is written. What is held is, for each line, a byte of verdict, eight of offset
+and eight of order. A split follows the shuffled order and gives whole clusters of near-duplicates to one side, so that
+nothing the model was trained on comes back as validation.
+"""
+
+import random
+import sys
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asyncgen.audit.bar import Advance, unseen
+from asyncgen.audit.dataset import Dataset
+from asyncgen.audit.dropped import read_dropped
+from asyncgen.audit.near_duplicates import NearDuplicates
+from asyncgen.audit.target import check_target
+from asyncgen.audit.text import whole_text
+from asyncgen.audit.whole_file import whole_files
+from asyncgen.conversation import digest_conversation
+from asyncgen.output import OutputPaths
+from asyncgen.printable import one_line
+
+SPLIT_THRESHOLD = 0.8  # Jaccard similarity from which two lines stay on one side of a split
+MARKED = "marked as dropped"
+DUPLICATE = "near-duplicate (--dedup)"
+NO_CONVERSATION = "no conversation"
+EXISTS = "exists; choose another file, or replace it with --overwrite"
+STEP = 256  # lines between two movements of the bar
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for. `broken`: lines by rule, in the order in which reasons are told; `split`: train's share."""
+
+    clean: Path
+    broken: Mapping[str, Sequence[int]]
+    dedup: float | None = None
+    split: float | None = None
+    seed: int = 0
+    keep_order: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How many lines went where; `dropped` by reason, each line under the first that holds."""
+
+    lines: int
+    kept: Mapping[Path, int]
+    dropped: Mapping[str, int]
+
+
+def name_parts(clean: Path, *, is_split: bool) -> list[Path]:
+    """The files to write: CLEAN itself, or its `.train` and `.validation` parts. Raises ConfigError."""
+    path = OutputPaths.of(clean).output
+    if not is_split:
+        return [path]
+    return [path.with_name(f"{path.stem}.{part}{path.suffix}") for part in ("train", "validation")]
+
+
+def check_parts(dataset: Dataset, plan: Plan) -> list[Path]:
+    """The files to write. Raises ConfigError for one that may not be written."""
+    paths = name_parts(plan.clean, is_split=plan.split is not None)
+    for path in paths:
+        check_target(dataset, path, refusal=None if plan.overwrite else EXISTS)
+    return paths
+
+
+def filter_output(dataset: Dataset, plan: Plan, *, progress: Advance = unseen) -> Result:
+    """Write what stays. Raises ConfigError before anything is written, OutputError when it cannot be."""
+    paths = check_parts(dataset, plan)
+    verdicts = _Verdicts(len(dataset), plan.broken)
+    offsets, clusters = _judge(dataset, plan, verdicts, progress)
+    kept = verdicts.kept()
+    shuffled = array("i", kept)
+    random.Random(plan.seed).shuffle(shuffled)  # noqa: S311 - to be repeated, not to be secret
+    sides = bytearray(len(offsets)) if plan.split is None else _split(shuffled, clusters, plan.split)
+    chosen = ((offsets[line], sides[line]) for line in (kept if plan.keep_order else shuffled))
+    written = _write(dataset.paths.output, paths, chosen, progress, of=len(kept))
+    return Result(len(dataset), dict(zip(paths, written, strict=True)), verdicts.count())
+
+
+# ---- which lines stay
+
+
+class _Verdicts:
+    """Why each line goes: by line number the place of its reason, 0 while it stays."""
+
+    def __init__(self, lines: int, broken: Mapping[str, Sequence[int]]) -> None:
+        self._reasons = [MARKED, *broken, DUPLICATE, NO_CONVERSATION]
+        self._places = {reason: place for place, reason in enumerate(self._reasons, 1)}
+        self._of_line = bytearray(lines + 1)
+        for rule, numbers in broken.items():
+            self.drop(rule, numbers)
+
+    def drop(self, reason: str, lines: Iterable[int]) -> None:
+        """A line that has several reasons is counted under the first in their order."""
+        place = self._places[reason]
+        for line in lines:
+            self._of_line[line] = min(self._of_line[line] or place, place)
+
+    def stays(self, line: int) -> bool:
+        return not self._of_line[line]
+
+    def kept(self) -> "array[int]":
+        return array("i", (line for line in range(1, len(self._of_line)) if self.stays(line)))
+
+    def count(self) -> dict[str, int]:
+        counts = {reason: self._of_line.count(place) for reason, place in self._places.items()}
+        return {reason: count for reason, count in counts.items() if count}
+
+
+def _judge(
+    dataset: Dataset, plan: Plan, verdicts: _Verdicts, progress: Advance
+) -> tuple["array[int]", list[list[int]]]:
+    """The offset of each line, by its number, and what a split must not part among those that stay."""
+    marked = read_dropped(dataset.paths)
+    copies = None if plan.dedup is None else NearDuplicates(plan.dedup)
+    # What --dedup has thinned out from a lower similarity on holds nothing more to keep together.
+    is_thin = plan.dedup is not None and plan.dedup <= SPLIT_THRESHOLD
+    alike = None if plan.split is None or is_thin else NearDuplicates(SPLIT_THRESHOLD)
+    compared = [each for each in (copies, alike) if each is not None]
+    offsets = array("q", [-1]) * (len(dataset) + 1)
+    for record in dataset.records():
+        offsets[record.number] = record.offset
+        if marked and digest_conversation(record.conversation) in marked:
+            verdicts.drop(MARKED, [record.number])
+        elif verdicts.stays(record.number):
+            for each in compared:
+                each.add(record.number, record.offset, whole_text(record.conversation))
+        if not record.number % STEP:
+            progress("reading", record.offset, dataset.size)
+    verdicts.drop(NO_CONVERSATION, (line for line in range(1, len(offsets)) if offsets[line] < 0))
+    if compared:
+        progress("comparing", 0, 0)
+    for _, *others in _clusters(copies, dataset):
+        verdicts.drop(DUPLICATE, others)
+    together = ([line for line in cluster if verdicts.stays(line)] for cluster in _clusters(alike, dataset))
+    return offsets, [cluster for cluster in together if len(cluster) > 1]
+
+
+def _clusters(near: NearDuplicates | None, dataset: Dataset) -> list[list[int]]:
+    return [] if near is None else near.clusters(lambda offset: whole_text(dataset.read(offset)))
+
+
+# ---- which side, and the writing
+
+
+def _split(shuffled: Sequence[int], clusters: Sequence[Sequence[int]], share: float) -> bytearray:
+    """By line number: 0 for train, 1 for validation, which takes clusters as they come until no more fit."""
+    cluster_of = {line: cluster for cluster in clusters for line in cluster}
+    sides = bytearray(max(shuffled, default=0) + 1)
+    room = len(shuffled) - round(len(shuffled) * share)
+    settled: set[int] = set()
+    for line in shuffled:
+        if line in settled:
+            continue
+        cluster = cluster_of.get(line, (line,))
+        if len(cluster) > 1:
+            settled.update(cluster)
+        if len(cluster) <= room:
+            room -= len(cluster)
+            for each in cluster:
+                sides[each] = 1
+    return sides
+
+
+def _write(
+    source: Path, paths: Sequence[Path], chosen: Iterable[tuple[int, int]], progress: Advance, *, of: int
+) -> list[int]:
+    """Copy the lines at these offsets, each to its side; how many went to each."""
+    written = [0] * len(paths)
+    with whole_files(paths) as files, source.open("rb") as lines:
+        for done, (offset, side) in enumerate(chosen):
+            files[side].write(_read_line(lines, offset))
+            written[side] += 1
+            if not done % STEP:
+                progress("writing", done, of)
+    return written
+
+
+def _read_line(lines: BinaryIO, offset: int) -> bytes:
+    lines.seek(offset)
+    line = lines.readline()
+    return line if line.endswith(b"\n") else line.rstrip(b"\0") + b"\n"  # the last one may lack it
+
+
+# ---- what is told
+
+
+def print_result(dataset: Dataset, result: Result, *, stream: TextIO | None = None) -> None:
+    """What went where and why, on stderr."""
+    console = Console(file=stream or sys.stderr, markup=False, emoji=False, highlight=False)
+    kept = sum(result.kept.values())
+    console.print(Text(f"{kept:,} of {result.lines:,} lines kept", style="bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("input", f"{result.lines:,}", one_line(str(dataset.paths.output)))
+    for reason, count in result.dropped.items():
+        table.add_row("dropped", f"{count:,}", reason)
+    for path, count in result.kept.items():
+        table.add_row("written", f"{count:,}", one_line(str(path)))
+    console.print(table)

@@ -1,0 +1,449 @@
+"""Grounding: which facts an assistant states that neither the knowledge base nor the user has given it.
+
+A lint, not a judge: it compares facts one by one, without their sentences, so a true figure in a false sentence passes.
+It would rather miss an invention than cry at a good answer: small counts, ordinals, sums on the user's numbers, stories
+and common names are let through, and a figure that follows from two others is a note of its own.
+"""
+
+import re
+from bisect import bisect_left
+from calendar import month_abbr, month_name
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
+
+import msgspec
+
+from asyncgen.audit.common_names import COMMON_NAMES
+from asyncgen.audit.facts import (
+    SMALL_NUMBERS,
+    Date,
+    Fact,
+    Measure,
+    Term,
+    read_facts,
+    read_spelled,
+    squeeze,
+    without_code,
+)
+from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.scenario import Drawn
+
+NO_SCENARIO = ""  # the topic of lines without one
+
+_SMALL = 12  # counts up to here are part of the language
+_DISTINCT_DIGITS = 3  # a number with so many digits that count is known under any unit
+_THOUSAND = 1000  # a shorter number may leave out its unit
+_SHARE = "%/100"  # the unit under which 0.2219 is also 22.19%
+_BARE = "bare"  # the unit under which every figure stands as it is written
+_CLOSE = 0.05  # the share by which rounding may move a figure that is given as it were exact
+_HEDGED = 0.15  # and one with an "about" before it
+_OPERANDS = 12
+_SETTLED_MAX = 100_000
+_EPSILON = 1e-9
+_EVERYDAY = {("s", each) for each in (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
+
+_ABOUT = re.compile(
+    r"(?:\b(?:about|around|roughly|approximately|circa|ca\.|some|close to|nearly|almost|on the order of)|~)\s*$",
+    re.IGNORECASE,
+)
+_OVER = re.compile(r"\b(?:over|more than|above|at least|upwards of|beyond|exceeding|north of)\s*$", re.IGNORECASE)
+_UNDER = re.compile(
+    r"\b(?:under|less than|below|up to|at most|fewer than|just shy of|within|no more than)\s*$", re.IGNORECASE
+)
+_HEDGE_REACH = 18  # characters before a figure
+_OPERATOR_BEFORE = re.compile(
+    r"(?:[+*/=^]|\bx|\b(?:plus|minus|times|equals|divided by|multiplied by)|[^\s\w]-|\d -)\s*\(?\$?$"
+)
+_OPERATOR_AFTER = re.compile(
+    r"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:plus|minus|times|divided by|multiplied by) \$?\d|equals\b)"
+)
+_SUPPOSED = re.compile(
+    r"\b(?:suppose|imagine|let's say|let us say|say you|pretend|picture|if you (?:had|have|bought|buy|were))\b[^.!?]*$",
+    re.IGNORECASE,
+)
+_CREATIVE = re.compile(
+    r"\b(?:an?|another|some|short|little|tiny|bedtime|funny|more|write|make up|tell me|with)\b(?: [\w-]+){0,3}? "
+    r"(?:stor(?:y|ies)|poems?|haikus?|limericks?|fables?|(?:fairy )?tales?|songs?|jokes?|rhymes?|riddles?|verses?"
+    r"|sonnets?|dialogues?)\b",
+    re.IGNORECASE,
+)
+_THE_STORY = re.compile(r"\b(?:the|your|its|his|whole|full|origin) (?:\w+ )?(?:story|tale)\b", re.IGNORECASE)
+_MONTH_WORDS = frozenset(each.casefold() for names in (month_name, month_abbr) for each in names) | {"sept"}
+_EXERCISE = re.compile(
+    r"\d ?(?:[-+*/x^]|plus|minus|times|divided by|multiplied by) ?\$?\d"
+    r"|\b(?:calculate|compute|multiply|subtract|add up|sum of|square of)\b"
+    r"|(?:\d|%) ?(?:%|percent) of \$?\d|\d[^.]*[.?,][^?]*\bhow (?:many|much|long|far|old)\b[^?]*\?",
+    re.IGNORECASE | re.DOTALL,
+)
+_WORDS = re.compile(r"[^\W_]+")
+_FIGURE = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
+_NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]*)[ -](?:of )?(\d+(?:\.\d+)?)\b")
+_NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
+_CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
+
+
+class TopicGrounding(msgspec.Struct, kw_only=True):
+    """`lines`: with an ungrounded fact. The others count facts, each once in a message."""
+
+    conversations: int = 0
+    lines: int = 0
+    checked: int = 0
+    ungrounded: int = 0
+    derived: int = 0
+
+
+class GroundingResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts in assistant turns: looked at, ungrounded, and derived. `by_topic`: by the value of the first dimension."""
+
+    checked: int
+    ungrounded: int
+    derived: int
+    by_topic: Mapping[str, TopicGrounding]
+
+
+class KnownFacts:
+    """What some texts state, to be asked whether they state a fact too."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.terms: set[str] = set()
+        self.names: set[str] = set()  # of which there may be versions
+        self._addresses: set[str] = set()
+        self._dates: set[tuple[int | None, int, int | None]] = set()
+        self._years: set[int] = set()
+        self._values: dict[str, list[float]] = {}
+        self.measures: list[Measure] = []
+        for text in texts:
+            self._add(text)
+        for values in self._values.values():
+            values.sort()
+
+    def knows_term(self, term: Term) -> bool:
+        key = term.key
+        if term.kind == "url":
+            return any(each == key or each.startswith(key + "/") for each in self._addresses)
+        return key in self.terms or key.removesuffix("s") in self.terms
+
+    def knows_date(self, date: Date) -> bool:
+        days = [date.day] if date.last_day is None else [date.day, date.last_day]
+        return all(
+            (date.year, date.month, day) in self._dates
+            or ((None, date.month, day) in self._dates and date.year in self._years)
+            for day in days
+        )
+
+    def knows_measure(self, measure: Measure, hedge: str = "") -> bool:
+        """Whether the texts hold the value, with its unit, at the precision in which the measure gives it."""
+        low, high = _tolerance(measure, hedge)
+        units: Iterable[str] = (measure.unit,)
+        if not measure.unit:
+            is_short = measure.value < _THOUSAND
+            units = self._values if is_short or _distinct_digits(measure) >= _DISTINCT_DIGITS else units
+        elif _distinct_digits(measure) >= _DISTINCT_DIGITS:
+            units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
+        return any(self._has(unit, low, high) for unit in units)
+
+    def _has(self, unit: str, low: float, high: float) -> bool:
+        values = self._values.get(unit, ())
+        place = bisect_left(values, low)
+        return place < len(values) and values[place] <= high
+
+    def _add(self, text: str) -> None:
+        self.terms.update(each.casefold() for each in _WORDS.findall(text))
+        for token in text.split():
+            self._add_token(token.strip("\"'()[]{}<>*`~,.;:!?"))
+        for name, number in _NAMED_NUMBER.findall(text):
+            self.terms.add(squeeze(name + number))
+            self.terms.add(name[0].casefold() + number)  # "depth 6" is d6
+        for fact in (*read_facts(text), *read_spelled(text)):
+            if isinstance(fact, Measure):
+                self._add_measure(fact)
+            elif isinstance(fact, Date):
+                self._add_date(fact)
+            else:
+                self._add_term(fact)
+
+    def _add_token(self, token: str) -> None:
+        self.terms |= {token.casefold(), squeeze(token), token.casefold().rsplit("/", 1)[-1]}
+        for part in token.split("-"):
+            self.terms.add(squeeze(part))
+
+    def _add_measure(self, measure: Measure) -> None:
+        self.measures.append(measure)
+        self._values.setdefault(measure.unit, []).append(measure.value)
+        if number := _FIGURE.search(measure.text):
+            self._values.setdefault(_BARE, []).append(float(number[0]))  # "3.04 hours, and 2.91 for the second"
+        if measure.unit == "" and measure.value < 1 and _distinct_digits(measure) >= _DISTINCT_DIGITS:
+            self._values.setdefault(_SHARE, []).append(measure.value * 100)
+
+    def _add_date(self, date: Date) -> None:
+        days: Iterable[int | None] = (date.day,)
+        if date.day and date.last_day:
+            days = range(date.day, date.last_day + 1)
+        for day in days:
+            self._dates |= {(date.year, date.month, day), (None, date.month, day), (date.year, date.month, None)}
+        if date.year:
+            self._years.add(date.year)
+            self._values.setdefault("", []).append(float(date.year))
+
+    def _add_term(self, term: Term) -> None:
+        self.terms.add(term.key)
+        if term.kind == "url":
+            self._addresses.add(term.key)
+        elif term.kind == "name" and not term.opens:
+            self.names.add(term.key)
+        elif term.kind == "identifier" and (number := re.search(r"\d{1,6}$", term.key)):
+            self.names.add(term.key[: number.start()])
+            self._values.setdefault("", []).append(float(number[0]))  # a d32 has 32 layers
+
+
+class Grounding:
+    """Checks conversations against one knowledge base. `allowed`: texts whose facts may be used as well."""
+
+    def __init__(self, knowledge: str, allowed: Iterable[str] = ()) -> None:
+        self._known = KnownFacts([without_code(knowledge), *allowed])
+        self._known.terms |= COMMON_NAMES
+        self._settled: dict[str, Term | None] = {}
+        self.by_topic: dict[str, TopicGrounding] = {}
+
+    @property
+    def checked(self) -> int:
+        return sum(each.checked for each in self.by_topic.values())
+
+    @property
+    def ungrounded(self) -> int:
+        return sum(each.ungrounded for each in self.by_topic.values())
+
+    @property
+    def derived(self) -> int:
+        return sum(each.derived for each in self.by_topic.values())
+
+    def result(self) -> GroundingResult:
+        return GroundingResult(
+            checked=self.checked, ungrounded=self.ungrounded, derived=self.derived, by_topic=self.by_topic
+        )
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        tally = self.by_topic.setdefault(_topic(subject.scenario), TopicGrounding())
+        tally.conversations += 1
+        review: _Review | None = None
+        shown: set[str] = set()
+        findings = 0
+        for position, message in enumerate(subject.record.conversation):
+            if message.role != "assistant":
+                continue
+            prose = without_code(message.content)
+            unknown = []
+            for fact in read_facts(prose, self._settled):
+                tally.checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
+                if not self._knows(fact, prose):
+                    unknown.append(fact)
+            if not unknown:
+                continue
+            review = review or _Review(subject, self._known)
+            for rule, fact in review.judge(position, prose, unknown):
+                tally.ungrounded += rule == "ungrounded"
+                tally.derived += rule == "derived-number"
+                findings += rule == "ungrounded"
+                evidence = _evidence(prose, fact)
+                if evidence not in shown:  # Elon Musk is two names and one finding
+                    shown.add(evidence)
+                    yield Finding(rule, subject.record.number, position, evidence)
+        tally.lines += findings > 0
+
+    def _knows(self, fact: Fact, prose: str) -> bool:
+        if isinstance(fact, Term):
+            if self._known.knows_term(fact):
+                self._settle(fact)
+                return True
+            return fact.opens
+        if isinstance(fact, Date):
+            return self._known.knows_date(fact)
+        if is_everyday(fact):
+            return not (fact.unit == "" and _names_unknown_version(fact, prose, self._known))
+        if self._known.knows_measure(fact):
+            return True
+        hedge = _hedge(prose, fact)
+        return bool(hedge) and self._known.knows_measure(fact, hedge)
+
+    def _settle(self, term: Term) -> None:
+        """Tokens that are this word and a mark need no second look. Months do: a day may follow."""
+        word = term.text
+        if word in self._settled or len(self._settled) >= _SETTLED_MAX or term.key in _MONTH_WORDS:
+            return
+        fact = None if term.opens or term.key in COMMON_NAMES else term
+        self._settled.update({word + mark: fact for mark in ("", ",", ".", ";", ":", "?", "!", "'s")})
+
+
+class _Review:
+    """A second look, with what the user said, at what the knowledge base does not hold. Few conversations need one."""
+
+    def __init__(self, subject: Subject, known: KnownFacts) -> None:
+        self._conversation = subject.record.conversation
+        self._known = known
+        values = [value for drawn in (subject.scenario or {}).values() for _, value in drawn]
+        said = [each.content for each in self._conversation if each.role == "user"]
+        self._said = KnownFacts([*said, *values])
+
+    def judge(self, position: int, prose: str, unknown: Sequence[Fact]) -> Iterator[tuple[str, Fact]]:
+        """The rule each fact breaks, once for each fact however often the message states it."""
+        before = " ".join(
+            each.content for each in self._conversation[max(position - 3, 0) : position] if each.role == "user"
+        )
+        is_exercise = bool(_EXERCISE.search(before))
+        is_creative = bool(_CREATIVE.search(before)) and not _THE_STORY.search(before)
+        judged: set[object] = set()
+        figures: list[Measure] = []
+        for fact in unknown:
+            identity = _identity(fact)
+            if identity in judged or (is_creative and _is_fiction(fact)):
+                continue
+            judged.add(identity)
+            if isinstance(fact, Term):
+                if not (self._said.knows_term(fact) or _is_label(prose, fact)):
+                    yield "ungrounded", fact
+            elif isinstance(fact, Date):
+                if not self._said.knows_date(fact):
+                    yield "ungrounded", fact
+            elif not (self._said.knows_measure(fact, _hedge(prose, fact)) or _is_exercise(prose, fact)):
+                figures = figures or [each for each in read_facts(prose) if isinstance(each, Measure)]
+                others = [each for each in figures if is_exercise or self._known.knows_measure(each)]
+                operands = [*self._said.measures, *(each for each in others if each.value != fact.value)]
+                if not (is_exercise and _derives(fact, operands)) and not _derives(fact, self._said.measures):
+                    yield ("derived-number" if _derives(fact, operands) else "ungrounded"), fact
+
+
+def is_everyday(measure: Measure) -> bool:
+    """Whether a measure is part of the language: small counts, a minute, an hour, a day, a hundred percent."""
+    if measure.unit == "":
+        return measure.value <= _SMALL and measure.value == int(measure.value)
+    if measure.unit == "s" and measure.is_spelled:
+        return measure.text.split()[0].casefold() in SMALL_NUMBERS
+    return (measure.unit, measure.value) in _EVERYDAY
+
+
+def _tolerance(measure: Measure, hedge: str) -> tuple[float, float]:
+    """The values that a figure may stand for: what rounds to it, and no more than its wording excuses."""
+    value, half = measure.value, measure.step / 2
+    slack = value * _EPSILON
+    if hedge == "over":
+        return value - slack, value + measure.step
+    if hedge == "under":
+        return value - measure.step, value + slack
+    allowed = value * (_HEDGED if hedge else _CLOSE)
+    if hedge and value % (5 * measure.step / 10 if measure.step > 1 else 5) == 0:
+        half = max(half, value * 0.03)  # "about $75" for $73
+    half = min(half, allowed)
+    return value - half - slack, value + half + slack
+
+
+def _hedge(prose: str, measure: Measure) -> str:
+    before = prose[max(measure.start - _HEDGE_REACH, 0) : measure.start]
+    if _OVER.search(before):
+        return "over"
+    if _ABOUT.search(before):
+        return "about"
+    return "under" if _UNDER.search(before) else ""
+
+
+def _distinct_digits(measure: Measure) -> int:
+    digits = re.sub(r"[^\d.]", "", measure.text).lstrip("0.")
+    if "." not in digits:
+        digits = digits.rstrip("0")
+    return len(digits.replace(".", ""))
+
+
+def _names_unknown_version(measure: Measure, prose: str, known: KnownFacts) -> bool:
+    """Claude 3, where the knowledge base names Claude but no third: the number is part of a name."""
+    name = _NAME_BEFORE.search(prose, max(measure.start - 24, 0), measure.start)
+    if name is None or measure.is_spelled or name[1].casefold() not in known.names:
+        return False
+    return squeeze(name[1] + measure.text) not in known.terms
+
+
+def _is_fiction(fact: Fact) -> bool:
+    if isinstance(fact, Term):
+        return fact.kind in {"name", "acronym"}
+    return isinstance(fact, Date) or fact.unit in {"", "s"}
+
+
+def _is_label(prose: str, term: Term) -> bool:
+    """A heading such as "Cheap Training: ...", in which every word has a capital."""
+    if term.kind != "name":
+        return False
+    before, after = _CAPITALISED
+    first = before.search(prose, max(term.start - 60, 0), term.start)
+    last = after.match(prose, term.start + len(term.text))
+    end = last.end() if last else term.start
+    start = first.start() if first else term.start
+    return prose[end : end + 1] == ":" and not prose[:start].rstrip(" -*#0123456789.)").rpartition("\n")[2].strip()
+
+
+def _is_exercise(prose: str, measure: Measure) -> bool:
+    """Whether a figure is part of a written-out sum or of an example that says it is one."""
+    start, end = measure.start, measure.start + len(measure.text)
+    if _OPERATOR_BEFORE.search(prose, max(start - 14, 0), start) or _OPERATOR_AFTER.match(prose, end):
+        return True
+    return _SUPPOSED.search(prose, max(start - 160, 0), start) is not None
+
+
+def _derives(measure: Measure, known: Sequence[Measure]) -> bool:
+    """Whether two of the last known figures give this one: their sum, difference, product, quotient or share."""
+    half = min(measure.step / 2, measure.value * _CLOSE) + measure.value * _EPSILON
+    figures = {(each.value, each.unit) for each in known[-_OPERANDS:]}
+    return any(
+        abs(result - measure.value) <= half
+        for first, second in permutations(figures, 2)
+        for result in _combine(first, second, measure.unit)
+    )
+
+
+def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> Iterator[float]:
+    """What two figures give in a unit: those of one unit add up and have a ratio, a count multiplies anything.
+
+    An amount of money for some time has an hourly rate, a rate for some time has an amount; a count of devices for
+    some time is device-hours; the difference of two shares may be given in points.
+    """
+    (one, unit_one), (other, unit_other) = first, second
+    if unit_one == unit_other:
+        if unit in {unit_one, ""}:
+            yield one + other
+            yield one - other
+        if other:
+            yield from (one / other,) if unit == "" else ()
+            yield from (100 * one / other, 100 * (1 - one / other), 100 * (one / other - 1)) if unit == "%" else ()
+    if unit_other == "" and unit_one == unit:
+        yield one * other
+        yield one / other if other else 0.0
+    if unit_one == "" and unit_other == "s" and unit == "":
+        yield one * other / 3600
+    if unit_one == unit == "$" and unit_other == "s" and other:
+        yield from (one * other / 3600, one / other * 3600)
+    if unit_one == "%" and unit_other == unit:
+        yield one * other / 100
+
+
+def _identity(fact: Fact) -> object:
+    if isinstance(fact, Term):
+        return fact.kind, fact.key
+    if isinstance(fact, Date):
+        return fact.year, fact.month, fact.day
+    return fact.unit, fact.value
+
+
+def _evidence(prose: str, fact: Fact) -> str:
+    start, end = fact.start, fact.start + len(fact.text)
+    if isinstance(fact, Term) and fact.kind == "name":
+        before, after = _CAPITALISED
+        first = before.search(prose, max(start - 40, 0), start)
+        last = after.match(prose, end)
+        start, end = (first.start() if first else start), (last.end() if last else end)
+    elif isinstance(fact, Measure) and (name := _NAME_BEFORE.search(prose, max(start - 24, 0), start)):
+        start = name.start()
+    named = " ".join(prose[start:end].split())[:60]
+    return f"{named} | {excerpt(prose, start, end)}"[:120]
+
+
+def _topic(scenario: Mapping[str, Drawn] | None) -> str:
+    """The value of the first dimension."""
+    drawn = next(iter(scenario.values()), ()) if scenario else ()
+    return drawn[0][1] if drawn else NO_SCENARIO

@@ -1,0 +1,114 @@
+"""Rules: everything an audit can find, by name, and what a recipe changes about that.
+
+A rule is a name, a severity and a sentence; what finds it lives in the module of its subject. All names stand here,
+so that a recipe or a flag that misspells one is told before a million lines are read.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from asyncgen.audit.dataset import Record
+from asyncgen.errors import ConfigError
+from asyncgen.recipe import Charset, Recipe
+from asyncgen.scenario import Drawn
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+
+MAX_EVIDENCE = 120  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`error`: the line should not be trained on. `warning`: look at it. `note`: worth knowing about the whole."""
+
+    name: str
+    severity: Severity
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`line`: counted from 1. `message`: counted from 0, None for the whole. `evidence`: untrusted text, an excerpt."""
+
+    rule: str
+    line: int
+    message: int | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a check may look at. `scenario` is None for a line that no run made."""
+
+    record: Record
+    scenario: Mapping[str, Drawn] | None
+    charset: Charset
+
+
+Check: TypeAlias = Callable[[Subject], Iterable[Finding]]
+
+_ALL = (
+    Rule("near-duplicate", "warning", "nearly the same conversation as an earlier line"),
+    Rule("near-duplicate-answers", "warning", "the assistant says nearly the same as in an earlier line"),
+    Rule(
+        "ungrounded", "warning", "a figure, date, address or name that is neither in the knowledge base nor the user's"
+    ),
+    Rule("derived-number", "note", "a figure that is not in the knowledge base but can be computed from it"),
+    Rule("prompt-leak", "error", "speaks of the knowledge base or the prompt, or repeats a piece of it"),
+    Rule("ai-disclaimer", "warning", "a stock disclaimer of another assistant, such as being an AI language model"),
+    Rule("control-token", "error", "a control token of a chat template"),
+    Rule("email", "warning", "an e-mail address"),
+    Rule("secret", "error", "what looks like a key, a token or a password"),
+    Rule("non-ascii", "error", "a character outside ASCII where the recipe asks for ASCII"),
+    Rule("markdown", "warning", "headings, bold, tables or other markup where plain text is meant"),
+    Rule("truncated", "warning", "an answer that ends in the middle of a sentence, a list or code"),
+    Rule("role-confusion", "error", "one side speaks as the other, or writes the other's turn"),
+    Rule("wrong-turns", "warning", "another number of messages than the scenario names"),
+    Rule("opener-style", "note", "the first message has the style of none of the examples"),
+    Rule("repeated-opener", "note", "a first message that many lines share"),
+    Rule("stock-phrase", "note", "a phrase that a large share of the answers repeats"),
+)
+RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _ALL})
+PHRASE_RULES = ("prompt-leak", "ai-disclaimer")  # whose lists of phrases a recipe may lengthen
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """What a recipe changes: rules that are off, and further phrases by rule."""
+
+    off: frozenset[str] = frozenset()
+    phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, recipe: Recipe | None) -> "AuditSettings":
+        """From the recipe's table `[audit]`. Raises ConfigError for a name that is no rule's."""
+        if recipe is None:
+            return cls()
+        _check_names(f"{recipe.source}: audit.off", recipe.audit.off, RULES)
+        _check_names(f"{recipe.source}: audit.phrases", recipe.audit.phrases, PHRASE_RULES)
+        return cls(frozenset(recipe.audit.off), recipe.audit.phrases)
+
+
+def check_rule_names(where: str, names: Iterable[str]) -> None:
+    """Raises ConfigError, beginning with `where`, for a name that is no rule's; it lists the names."""
+    _check_names(where, names, RULES)
+
+
+def _check_names(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{where}: no such rule: {name!r}; expected one of {', '.join(known)}")
+
+
+def excerpt(text: str, start: int = 0, end: int | None = None) -> str:
+    """At most 120 characters of the text, on one line, around what stands from `start` to `end`."""
+    end = start if end is None else end
+    room = max(MAX_EVIDENCE - (end - start), 0)
+    first = max(min(start - room // 3, len(text) - MAX_EVIDENCE), 0)
+    piece = text[first : first + MAX_EVIDENCE]
+    before = "..." if first > 0 else ""
+    after = "..." if first + MAX_EVIDENCE < len(text) else ""
+    piece = piece[len(before) : len(piece) - len(after)] if after else piece[len(before) :]
+    return " ".join(f"{before}{piece}{after}".split())

@@ -1,0 +1,272 @@
+import operator
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import combinations
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asyncgen.audit import near_duplicates
+from asyncgen.audit.near_duplicates import Cluster, Duplicates, NearDuplicates, find_repeats, summarise
+from asyncgen.audit.rules import Finding
+
+VOCABULARY = [f"word{number}" for number in range(2_000)]
+
+PRINT_CLUSTERS = """
+from random import Random
+from asyncgen.audit.near_duplicates import NearDuplicates
+random = Random(3)
+texts = [" ".join(random.choices("abcdefghij", k=12)) for _ in range(60)]
+texts += [text + " " + random.choice("xyz") for text in texts]
+near = NearDuplicates(0.7)
+for number, text in enumerate(texts):
+    near.add(number, number, text)
+print(near.clusters(texts.__getitem__))
+"""
+
+
+def find_clusters(texts: Sequence[str], threshold: float = 0.8) -> list[list[int]]:
+    """Lines are counted from 1; a text's offset is its place in the list."""
+    near = NearDuplicates(threshold)
+    for place, text in enumerate(texts):
+        near.add(place + 1, place, text)
+    return near.clusters(texts.__getitem__)
+
+
+def draw_text(random: Random, words: int) -> str:
+    return " ".join(random.choices(VOCABULARY, k=words))
+
+
+def replace_word(text: str, place: int, word: str = "different") -> str:
+    words = text.split()
+    words[place] = word
+    return " ".join(words)
+
+
+def similarity(one: str, other: str) -> float:
+    """By definition, with shingles of words."""
+    first, second = (set(zip(each.split(), each.split()[1:], each.split()[2:], strict=False)) for each in (one, other))
+    return len(first & second) / len(first | second)
+
+
+def test_a_text_with_one_word_changed_is_a_near_duplicate() -> None:
+    random = Random(1)
+    texts = [draw_text(random, 80) for _ in range(20)]
+    assert find_clusters([*texts, replace_word(texts[4], 40), texts[9]]) == [[5, 21], [10, 22]]
+
+
+def test_case_punctuation_and_blanks_make_no_difference() -> None:
+    assert find_clusters(["It is small, and proud of it.", "it is   SMALL\nand proud of it", "It is large."]) == [
+        [1, 2]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "clusters"),
+    [
+        ([], []),
+        (["", "", "?!"], []),
+        (["Yes.", "yes", "no"], [[1, 2]]),
+        (["Hello there", "there hello", "hello there!"], [[1, 3]]),
+        (["one two three", "one two three four", "one two three"], [[1, 3]]),
+    ],
+)
+def test_texts_of_a_few_words_are_alike_when_they_are_equal(texts: list[str], clusters: list[list[int]]) -> None:
+    assert find_clusters(texts) == clusters
+
+
+def test_a_threshold_of_one_asks_for_the_same_runs_of_words() -> None:
+    text = draw_text(Random(2), 50)
+    assert find_clusters([text, replace_word(text, 0), text], threshold=1) == [[1, 3]]
+
+
+@pytest.mark.parametrize("threshold", [0, -0.5, 1.01, float("nan")])
+def test_a_threshold_outside_0_to_1_is_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match="threshold"):
+        NearDuplicates(threshold)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.9])
+@pytest.mark.parametrize("words", [25, 120])
+def test_the_pairs_found_are_those_of_all_against_all(threshold: float, words: int) -> None:
+    random = Random(words)
+    texts = [draw_text(random, words) for _ in range(150)]
+    for text in list(texts):
+        for _ in range(random.randrange(words // 8)):
+            text = replace_word(text, random.randrange(words), f"other{random.randrange(10**9)}")  # noqa: PLW2901
+        texts.append(text)
+    alike = {(one + 1, one + 151) for one in range(150) if similarity(texts[one], texts[one + 150]) >= threshold}
+    found = {(one, other) for one, other in find_clusters(texts, threshold)}
+    assert found <= alike
+    assert len(found) >= 0.97 * len(alike)
+    assert len(alike) > 20
+
+
+@settings(max_examples=40)
+@given(st.lists(st.text("ab ", min_size=1, max_size=30), max_size=25), st.sampled_from([0.5, 0.8, 1.0]))
+def test_each_line_of_a_cluster_is_like_another_one_of_it(texts: list[str], threshold: float) -> None:
+    clusters = find_clusters(texts, threshold)
+    assert clusters == sorted(clusters)
+    lines = [line for cluster in clusters for line in cluster]
+    assert len(lines) == len(set(lines))
+    for cluster in clusters:
+        assert cluster == sorted(cluster)
+        for line in cluster:
+            assert any(_are_alike(texts[line - 1], texts[other - 1], threshold) for other in cluster if other != line)
+
+
+def _are_alike(one: str, other: str, threshold: float) -> bool:
+    if one.split() == other.split():
+        return True
+    return min(len(one.split()), len(other.split())) > 2 and similarity(one, other) >= threshold
+
+
+def test_a_line_like_one_that_is_not_its_clusters_first_belongs_to_it() -> None:
+    """a and b are alike, b and c are, a and c are not."""
+    random = Random(5)
+    clusters = []
+    for _ in range(20):
+        first = draw_text(random, 60)
+        second = replace_word(replace_word(first, 10), 30)
+        third = replace_word(replace_word(second, 20), 50)
+        assert similarity(first, second) >= 0.8 <= similarity(second, third)
+        assert similarity(first, third) < 0.8
+        clusters.append(find_clusters([first, second, third]))
+    assert clusters.count([[1, 2, 3]]) >= 19
+
+
+def test_lines_without_words_leave_the_numbers_of_the_others_alone() -> None:
+    assert find_clusters(["", "the same words", "...", "the same words"]) == [[2, 4]]
+
+
+def test_equal_lines_are_never_read_again() -> None:
+    near = NearDuplicates()
+    for number in range(1, 5_001):
+        near.add(number, number, "the very same words in every line")
+
+    def refuse(_: int) -> str:
+        raise AssertionError("read")
+
+    assert near.clusters(refuse) == [list(range(1, 5_001))]
+
+
+def test_lines_that_share_a_long_piece_are_read_a_bounded_number_of_times() -> None:
+    random = Random(7)
+    common = draw_text(random, 90)
+    texts = [f"{common} {draw_text(random, 16)}" for _ in range(400)]
+    assert 0.6 < similarity(texts[0], texts[1]) < 0.8
+    near = NearDuplicates()
+    for number, text in enumerate(texts):
+        near.add(number, number, text)
+    reads = []
+
+    def read(offset: int) -> str:
+        reads.append(offset)
+        return texts[offset]
+
+    assert near.clusters(read) == []
+    assert len(reads) <= len(texts)  # each once: they fit the cache
+
+
+def test_no_line_is_compared_with_more_than_a_few_unlike_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_duplicates, "MAX_CACHED_SHINGLES", 0)
+    random = Random(7)
+    common = draw_text(random, 90)
+    texts = [f"{common} {draw_text(random, 16)}" for _ in range(200)]
+    near = NearDuplicates()
+    for number, text in enumerate(texts):
+        near.add(number, number, text)
+    reads = []
+
+    def read(offset: int) -> str:
+        reads.append(offset)
+        return texts[offset]
+
+    near.clusters(read)
+    assert len(reads) <= 2 * near_duplicates.MAX_MISSES * len(texts)
+
+
+def test_near_duplicates_stay_together_in_a_bucket_of_many() -> None:
+    """Variants of one text, more than a bucket compares all against all."""
+    random = Random(8)
+    base = draw_text(random, 100)
+    texts = [replace_word(base, random.randrange(100), f"other{number}") for number in range(300)]
+    assert find_clusters(texts) == [list(range(1, 301))]
+
+
+def test_a_text_of_a_megabyte_is_compared_like_any_other() -> None:
+    text = draw_text(Random(9), 120_000)
+    assert len(text) > 1_000_000
+    assert find_clusters([text, "a short one in between", replace_word(text, 5)]) == [[1, 3]]
+
+
+def test_the_clusters_are_the_same_in_every_process() -> None:
+    outputs = {
+        subprocess.check_output([sys.executable, "-c", PRINT_CLUSTERS], env={"PYTHONHASHSEED": seed}, text=True)
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+    assert outputs != {"[]\n"}
+
+
+def test_a_line_takes_140_bytes() -> None:
+    random = Random(10)
+    near = NearDuplicates()
+    for number in range(1_000):
+        near.add(number, number, draw_text(random, 30))
+    arrays = sum(len(each) * each.itemsize for each in (near._numbers, near._offsets, near._digests))
+    assert arrays + len(near._sketches) == 140 * 1_000
+
+
+def test_sketches_agree_in_as_many_bins_as_the_texts_are_similar() -> None:
+    random = Random(11)
+    sketcher = near_duplicates._Sketcher()
+    errors = []
+    for size in (15, 60, 400):
+        for _ in range(40):
+            shingles = [random.getrandbits(63) for _ in range(size)]
+            common, share = size * 4 // 5, (size * 4 // 5) / (size + size - size * 4 // 5)
+            one = sketcher.sketch(frozenset(shingles))
+            other = sketcher.sketch(
+                frozenset([*shingles[:common], *(random.getrandbits(63) for _ in range(size - common))])
+            )
+            errors.append(sum(map(operator.eq, one, other)) / near_duplicates.BINS - share)
+    assert abs(sum(errors) / len(errors)) < 0.02
+    assert max(map(abs, errors)) < 0.3
+
+
+@pytest.mark.parametrize(("threshold", "rows"), [(0.5, 3), (0.7, 4), (0.8, 6), (0.9, 9), (1.0, 12)])
+def test_rows_are_as_many_as_still_find_a_pair_at_the_threshold(threshold: float, rows: int) -> None:
+    assert near_duplicates._choose_rows(threshold) == rows
+
+
+def test_findings_are_all_lines_of_a_cluster_but_the_first() -> None:
+    assert list(find_repeats([[2, 5, 9], [3, 4]], "near-duplicate")) == [
+        Finding("near-duplicate", 5, None, "like line 2"),
+        Finding("near-duplicate", 9, None, "like line 2"),
+        Finding("near-duplicate", 4, None, "like line 3"),
+    ]
+
+
+def test_the_summary_counts_repeats_and_names_the_largest_clusters() -> None:
+    clusters = [[1, 2], [3, *range(10, 40)]]
+    assert summarise(clusters, 0.8) == Duplicates(
+        threshold=0.8,
+        clusters=2,
+        lines=31,
+        largest=[
+            Cluster(size=31, first=3, others=list(range(10, 20))),
+            Cluster(size=2, first=1, others=[2]),
+        ],
+    )
+
+
+def test_a_union_is_named_by_its_first_place() -> None:
+    groups = near_duplicates._Groups(6)
+    for one, other in combinations((5, 3, 1), 2):
+        groups.join(one, other)
+    assert groups.of_two_or_more() == [[1, 3, 5]]
+    assert list(groups.firsts()) == [0, 1, 2, 4]
