@@ -176,7 +176,7 @@ class _Pass:
 
     def run(self) -> Audit:
         dataset = self._dataset
-        conversations = self._read_lines()
+        self._read_lines()
         self._read_journal()
         self._find_repetition()
         duplicates = BothDuplicates(
@@ -192,7 +192,7 @@ class _Pass:
             lines=lines,
             bytes=dataset.size,
             made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            notes=[*dataset.notes, *_note_strangers(lines - conversations)],
+            notes=list(dataset.notes),
             runs=report.runs,
             totals=_total(dataset, report),
             coverage=self._coverage.result(),
@@ -204,14 +204,11 @@ class _Pass:
             rules={rule: tally.result(lines) for rule, tally in self._tallies.items()},
         )
 
-    def _read_lines(self) -> int:
-        """How many of them are conversations."""
-        number = 0
-        for number, record in enumerate(self._dataset.records(), 1):
+    def _read_lines(self) -> None:
+        for record in self._dataset.records():
             self._look_at(record)
-            if not number % STEP:
+            if not record.number % STEP:
                 self._progress("reading", record.offset, self._dataset.size)
-        return number
 
     def _read_journal(self) -> None:
         for entry in self._dataset.calls():
@@ -255,10 +252,6 @@ class _Pass:
         clusters = near.clusters(lambda offset: text_of(self._dataset.read(offset)))
         self._note(find_repeats(clusters, rule))
         return summarise(clusters, THRESHOLD)
-
-
-def _note_strangers(number: int) -> list[str]:
-    return [f"{number:,} lines hold no conversation; only the others are looked at"] if number else []
 
 
 def _total(dataset: Dataset, report: Report) -> Totals:

@@ -7,7 +7,6 @@ whole client process, kernel and threads included, without its start, which is m
 
 import argparse
 import json
-import math
 import os
 import platform
 import resource
@@ -284,14 +283,14 @@ def find_peers(environment: Path, payload: Path, console: Console) -> list[Clien
 
 
 def draw(figures: Sequence[Figures]) -> str:
-    """Bars of CPU time, on a logarithmic scale, for the first regime."""
+    """Bars of CPU time for the first regime."""
     shown = [each for each in figures if each.regime == figures[0].regime]
-    least, most = min(each.cpu for each in shown) / 2, max(each.cpu for each in shown)
+    most = max(each.cpu for each in shown)
     height = 44 + 32 * len(shown)
     bars = []
     for number, each in enumerate(shown):
         top = 36 + 32 * number
-        width = 330 * math.log(each.cpu / least) / math.log(most / least)
+        width = 330 * each.cpu / most
         colour = "#1a7f37" if each.client == ASYNCGEN.name else "#8c959f"
         bars.append(
             f'<text x="216" y="{top + 17}" text-anchor="end">{each.client}</text>'
@@ -301,7 +300,7 @@ def draw(figures: Sequence[Figures]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 {height}" font-family="sans-serif" font-size="14" '
         f'fill="#1f2328"><rect width="700" height="{height}" fill="#ffffff"/>'
-        f'<text x="16" y="22">CPU seconds per 1,000 conversations, {shown[0].regime}, logarithmic</text>'
+        f'<text x="16" y="22">CPU seconds per 1,000 conversations, {shown[0].regime}</text>'
         f"{''.join(bars)}</svg>\n"
     )
 
