@@ -14,13 +14,28 @@ from typing import Protocol
 import msgspec
 
 from asyncgen.classify import Completion
-from asyncgen.errors import BadReplyError, BudgetSpentError, ConfigError, RejectedError, TransientError, Usage
+from asyncgen.errors import (
+    BadReplyError,
+    BudgetSpentError,
+    ConfigError,
+    EndpointDownError,
+    RejectedError,
+    TransientError,
+    Usage,
+)
 from asyncgen.money import Account, with_cost
 from asyncgen.stop import Stop, StopRequestedError
 
 NO_PRICE = (
     "--budget: what a call costs cannot be known, because the endpoint does not report it: give --price-in and "
     "--price-out (US dollars a million tokens), or leave --budget out"
+)
+
+
+MAX_BLIND_CALLS = 10
+UNKNOWN_COST = (
+    f"{MAX_BLIND_CALLS} calls were sent and none was answered, so what a call costs is still unknown, and each may be "
+    "billed: --budget cannot be kept; look at the endpoint, then run the same command again"
 )
 
 
@@ -61,12 +76,15 @@ class BilledClient:
         self._stop = stop
         self._released = asyncio.Event()
         self._waiting = 0
+        self._blind_calls = 0  # of this run, lost before any cost was known
 
     def reserved(self) -> Reservation:
         return Reservation(self)
 
     async def reserve(self) -> None:
         account = self._account
+        if self._blind_calls >= MAX_BLIND_CALLS:
+            raise EndpointDownError(UNKNOWN_COST)
         while not account.has_room():
             if not account.reserved:
                 raise BudgetSpentError(account.explain_no_room())
@@ -95,7 +113,7 @@ class BilledClient:
         try:
             completion = await self._client.complete(payload)
         except (asyncio.CancelledError, MemoryError):
-            self._account.lost += 1
+            self._lose()
             raise
         except (TransientError, BadReplyError, RejectedError) as error:
             self._book_error(error)
@@ -107,7 +125,12 @@ class BilledClient:
         if error.reply is not None:
             error.reply = msgspec.structs.replace(error.reply, usage=self._book(error.reply.usage))
         elif isinstance(error, TransientError) and error.maybe_billed:
-            self._account.lost += 1
+            self._lose()
+
+    def _lose(self) -> None:
+        account = self._account
+        account.lost += 1
+        self._blind_calls += account.limit is not None and account.dearest is None
 
     def _book(self, usage: Usage) -> Usage:
         usage = with_cost(usage, self._account.price)

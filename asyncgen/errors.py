@@ -200,7 +200,7 @@ class RedirectedError(FatalError):
 
 
 class EndpointDownError(FatalError):
-    """Calls have only failed for as long as --give-up allows."""
+    """Calls have only failed: for as long as --give-up allows, or too often for a budget to be kept."""
 
     reason = "endpoint-down"
 

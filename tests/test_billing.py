@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from asyncgen.billing import BilledClient, ReservationLapsedError
+from asyncgen.billing import MAX_BLIND_CALLS, BilledClient, ReservationLapsedError
 from asyncgen.classify import Completion
 from asyncgen.errors import (
     AccessDeniedError,
@@ -15,6 +15,7 @@ from asyncgen.errors import (
     ConfigError,
     ConnectionFailedError,
     ContentFilteredError,
+    EndpointDownError,
     NoAnswerError,
     RateLimitedError,
     TransientError,
@@ -123,6 +124,34 @@ def test_a_call_that_does_not_fit_waits_for_those_in_flight_and_goes_when_they_c
         scripted.may_answer.set()
         await asyncio.gather(*calls)
         assert scripted.calls == 3
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("limit", [None, Decimal(1)])
+def test_a_budget_ends_a_run_that_loses_call_after_call_before_any_has_told_its_cost(limit: Decimal | None) -> None:
+    async def scenario() -> None:
+        answers = [ConnectionFailedError("…", maybe_billed=True)] * (MAX_BLIND_CALLS + 1)
+        client = BilledClient(ScriptedClient(*answers), Account(limit=limit), Stop())
+        for _ in range(MAX_BLIND_CALLS):
+            with pytest.raises(ConnectionFailedError):
+                await call(client)
+        with pytest.raises(ConnectionFailedError if limit is None else EndpointDownError):
+            await call(client)
+
+    run(scenario)
+
+
+def test_calls_lost_after_a_cost_is_known_count_as_the_dearest_and_end_nothing() -> None:
+    async def scenario() -> None:
+        lost = [ConnectionFailedError("…", maybe_billed=True)] * (MAX_BLIND_CALLS + 1)
+        account = Account(limit=Decimal(100))
+        client = BilledClient(ScriptedClient(used("0.5"), *lost), account, Stop())
+        await call(client)
+        for _ in lost:
+            with pytest.raises(ConnectionFailedError):
+                await call(client)
+        assert account.committed == Decimal("0.5") * (1 + len(lost))
 
     run(scenario)
 
