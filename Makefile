@@ -21,7 +21,7 @@ GENERATE_FLAGS = --num $(N) \
 
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
-	@echo "make test               run the tests, in less than a minute"
+	@echo "make test               run the quick tests, in about a minute"
 	@echo "make check              lint, types, and all tests, the slow ones too"
 	@echo "make bench              speed and memory, beside a bare loop and simple clients (also BENCH=--long)"
 	@echo "make bench-peers        the same, beside litellm and curator too"
@@ -41,7 +41,7 @@ test: $(DEV_READY)
 	$(VENV)/bin/python -m pytest -m "not slow"
 
 test-all: $(DEV_READY)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --hypothesis-profile thorough
 
 lint: $(DEV_READY)
 	$(VENV)/bin/ruff check

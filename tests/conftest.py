@@ -10,9 +10,10 @@ VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
 )
 
-# Machines are noisy: an example that is slow once has found no fault. Fifty a test keep the suite under a minute.
-settings.register_profile("asyncgen", deadline=None, max_examples=50)
-settings.load_profile("asyncgen")
+# Machines are noisy: an example that is slow once has found no fault. Few examples keep `make test` under a minute.
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,8 @@ from asyncgen.recipe import Dimension, Group, load_recipe
 from asyncgen.resume import read_status
 from asyncgen.status import make_report
 
+pytestmark = pytest.mark.slow  # a server, and sometimes a process, for each
+
 LINES = 35
 PICKS = Dimension("hints", (Group("sweet", ("honey", "jam")), Group("salty", ("cheese", "ham"))), grouped=True, pick=2)
 

@@ -536,8 +536,9 @@ def lost(folder: Path, before: State) -> list[str]:
     return [name for name, old in before.files.items() if not any(new.startswith(old) for new in now)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("seed", [7, pytest.param(RUN.seed, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [7, RUN.seed])
 def test_whatever_fails_in_an_overwrite_old_and_new_are_never_mixed(
     paths: OutputPaths, name: str, seed: int | None
 ) -> None:
@@ -549,8 +550,9 @@ def test_whatever_fails_in_an_overwrite_old_and_new_are_never_mixed(
             assert not any(b" before " in path.read_bytes() for path in paths.data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("with_journal", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("with_journal", [False, True])
 def test_whatever_fails_in_an_adoption_each_line_is_kept_once(
     paths: OutputPaths,
     name: str,

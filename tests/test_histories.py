@@ -1029,7 +1029,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = pytest.mark.timeout(300)(Histories.TestCase)  # to be reduced, a failure takes longer than a pass
-TestHistories.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+TestHistories.settings = settings(max_examples=10, stateful_step_count=12, deadline=None)
 
 
 class LongHistories(Histories):

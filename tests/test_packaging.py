@@ -39,6 +39,7 @@ def test_wheel_and_sdist_carry_the_one_copy_of_the_knowledge_base(distributions:
         assert file.read() == KNOWLEDGE
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_plans_and_generates_from_another_folder(distributions: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)

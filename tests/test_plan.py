@@ -131,7 +131,9 @@ def draw_as_documented(index: int, seed: int | None) -> dict[str, str]:
     return {"topic": topic, "persona": persona, "mood": mood, "openers": "\n".join(f"- {each}" for each in openers)}
 
 
-@pytest.mark.parametrize(("num", "seed"), [(10_000, None), (200, 7), (200, -1)])
+@pytest.mark.parametrize(
+    ("num", "seed"), [pytest.param(10_000, None, marks=pytest.mark.slow), (200, None), (200, 7), (200, -1)]
+)
 def test_random_requests_are_exactly_the_documented_draws(tmp_path: Path, num: int, seed: int | None) -> None:
     recipe = write_recipe(tmp_path / "mine", BREAD_FILES)
     seeded = [] if seed is None else ["--seed", str(seed)]

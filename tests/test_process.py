@@ -80,7 +80,15 @@ def provider() -> Iterator[FakeProvider]:
         yield provider
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+    ids=lambda number: number.name,
+)
 def test_the_first_signal_drains_and_the_same_command_goes_on(provider: FakeProvider, number: signal.Signals) -> None:
     flags = ("-n", "40", "-c", "8", "--base-url", provider.base_url)
     process = start(*flags)
