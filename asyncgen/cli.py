@@ -13,7 +13,7 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from asyncgen import __version__
 from asyncgen.endpoint import PROVIDERS
 from asyncgen.errors import AsyncgenError, ConfigError, FatalError
+from asyncgen.flag_values import whole
 from asyncgen.printable import one_line
 
 INTERRUPTED = 130
@@ -132,10 +133,8 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add(
         "--timeout", type=_seconds, default=300.0, metavar="S", help="seconds an answer may take (default: %(default)g)"
     )
-    add("--retries", type=_whole(0), default=8, metavar="N", help="retries of a call that fails (default: %(default)s)")
-    add(
-        "--reasks", type=_whole(0), default=3, metavar="N", help="further asks after a bad reply (default: %(default)s)"
-    )
+    add("--retries", type=whole(0), default=8, metavar="N", help="retries of a call that fails (default: %(default)s)")
+    add("--reasks", type=whole(0), default=3, metavar="N", help="further asks after a bad reply (default: %(default)s)")
     add(
         "--grace",
         type=_seconds_or_none,
@@ -151,8 +150,8 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         help="stop when calls have only failed for so many seconds (default: %(default)g)",
     )
     add("--no-adaptive", action="store_true", help="keep --concurrency in flight (default: find what is served well)")
-    add("--rpm", type=_whole(1), metavar="N", help="requests a minute at most (default: no limit)")
-    add("--tpm", type=_whole(1), metavar="N", help="tokens a minute at most (default: no limit)")
+    add("--rpm", type=whole(1), metavar="N", help="requests a minute at most (default: no limit)")
+    add("--tpm", type=whole(1), metavar="N", help="tokens a minute at most (default: no limit)")
     add("--save-metadata", action="store_true", help="write objects with messages and metadata (default: arrays)")
     add("--append", action="store_true", help="keep lines that were not made here (default: refuse them)")
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
@@ -166,10 +165,10 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
 
 def _add_request_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--num", "-n", type=_whole(1), default=1000, metavar="N", help="conversations in all (default: %(default)s)")
+    add("--num", "-n", type=whole(1), default=1000, metavar="N", help="conversations in all (default: %(default)s)")
     add(
         *("--concurrency", "--workers", "-c"),
-        type=_whole(1),
+        type=whole(1),
         default=256,
         metavar="N",
         help="requests in flight at most (default: %(default)s)",
@@ -208,7 +207,7 @@ def _add_request_flags(parser: argparse.ArgumentParser) -> None:
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     _add_request_flags(parser)
     parser.add_argument("--requests", type=Path, metavar="FILE", help="write what would be sent (default: do not)")
-    parser.add_argument("--index", type=_whole(0), metavar="I", help="show one request in full (default: a summary)")
+    parser.add_argument("--index", type=whole(0), metavar="I", help="show one request in full (default: a summary)")
     parser.set_defaults(run=_plan)
 
 
@@ -278,19 +277,6 @@ def _start_logging(path: Path | None, *, debug: bool) -> None:
         raise ConfigError(f"--log: {path} cannot be opened: {error.strerror}") from error
     handler.setFormatter(_LogFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
-
-
-def _whole(minimum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = minimum - 1
-        if number < minimum:
-            raise argparse.ArgumentTypeError(f"expected a whole number of {minimum} or more, got {text!r}")
-        return number
-
-    return parse
 
 
 def _number(text: str, *, above: float, what: str) -> float:

@@ -1,5 +1,10 @@
 """Untrusted text made safe for a terminal: nothing in it moves a cursor, changes a colour or turns the direction."""
 
+import json
+import re
+
+_NOT_PLAIN = re.compile(r"[^ -~]")
+
 
 def one_line(text: str) -> str:
     """The text as a single line, with "?" for every character that cannot be printed."""
@@ -9,3 +14,8 @@ def one_line(text: str) -> str:
 def printable(text: str) -> str:
     """The same, with its line breaks and tabs kept."""
     return "".join(character if character in "\n\t" else one_line(character) for character in text)
+
+
+def ascii_json(document: str) -> str:
+    """A JSON document in which all that is not plain ASCII is escaped, for programs that print what they are given."""
+    return _NOT_PLAIN.sub(lambda character: json.dumps(character[0])[1:-1], document)

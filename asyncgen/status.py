@@ -3,11 +3,9 @@
 Nothing is locked and nothing written, so it can be asked at any time, also of a run that is under way.
 """
 
-import re
 import sys
 from collections import Counter
 from decimal import Decimal
-from json import dumps
 from pathlib import Path
 
 import msgspec
@@ -17,7 +15,7 @@ from rich.text import Text
 
 from asyncgen.journal import Header, Ledger, Totals
 from asyncgen.output import OutputPaths
-from asyncgen.printable import printable
+from asyncgen.printable import ascii_json, printable
 from asyncgen.resume import Lines, read_status
 
 SHOWN_LINES = 5  # numbers of unknown lines
@@ -103,7 +101,7 @@ def _digits(cost: Decimal) -> str:
 def _encode(report: Report) -> str:
     """One line of ASCII: a name in a journal may hold what moves a terminal's cursor."""
     text = msgspec.json.encode(report).decode()
-    return re.sub(r"[^ -~]", lambda character: dumps(character[0])[1:-1], text) + "\n"
+    return ascii_json(text) + "\n"
 
 
 def _print_report(paths: OutputPaths, report: Report, ledger: Ledger, lines: Lines) -> None:

@@ -110,3 +110,11 @@ def test_help_waits_for_no_http_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_readme_names_every_module() -> None:
+    tree = README.split("## The code, file by file")[1].split("```")[1]
+    package = Path(__file__).parents[1] / "asyncgen"
+    modules = [path.name for folder in (package, package / "audit") for path in folder.glob("[!_]*.py")]
+    assert modules
+    assert [name for name in modules if name not in tree] == []

@@ -5,13 +5,11 @@ it only while the output is as it was. Lines with a finding are kept as numbers 
 broken by all of a million.
 """
 
-import re
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from json import dumps
 
 import msgspec
 
@@ -31,6 +29,7 @@ from asyncgen.audit.timeline import Moment, Timeline
 from asyncgen.audit.whole_file import whole_file
 from asyncgen.conversation import Conversation
 from asyncgen.errors import ConfigError
+from asyncgen.printable import ascii_json
 from asyncgen.status import Report, RunReport, make_report
 
 VERSION = 1
@@ -276,7 +275,7 @@ def _total(dataset: Dataset, report: Report) -> Totals:
 def encode_audit(audit: Audit) -> bytes:
     """One line of ASCII: what is quoted in it may hold what moves a terminal's cursor."""
     text = _encoder.encode(audit).decode()
-    return (_UNPRINTABLE.sub(lambda character: dumps(character[0])[1:-1], text) + "\n").encode()
+    return (ascii_json(text) + "\n").encode()
 
 
 def write_audit(dataset: Dataset, audit: Audit) -> None:
@@ -329,4 +328,3 @@ def _encode_lines(lines: object) -> list[int]:
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_lines, decimal_format="number")
 _decoder = msgspec.json.Decoder(Audit)
-_UNPRINTABLE = re.compile(r"[^ -~]")

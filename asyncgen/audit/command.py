@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from asyncgen.errors import ConfigError
+from asyncgen.flag_values import whole
 from asyncgen.printable import one_line
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--line",
-        type=_whole(1),
+        type=whole(1),
         action="append",
         default=[],
         metavar="N",
@@ -101,7 +102,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--index",
-        type=_whole(0),
+        type=whole(0),
         action="append",
         default=[],
         metavar="I",
@@ -116,9 +117,9 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
         help="scenarios whose value or group holds this text, such as topic=training; may be repeated (default: any)",
     )
     add("--finding", metavar="RULE", help="lines that break this rule (default: any)")
-    add("--random", type=_whole(1), metavar="K", help="so many of what fits, drawn at random (default: the first)")
+    add("--random", type=whole(1), metavar="K", help="so many of what fits, drawn at random (default: the first)")
     add("--seed", type=int, default=SEED, metavar="N", help="another draw of --random (default: %(default)s)")
-    add("--limit", type=_whole(1), metavar="K", help=f"so many of what fits (default: {SHOWN}, or all that are named)")
+    add("--limit", type=whole(1), metavar="K", help=f"so many of what fits (default: {SHOWN}, or all that are named)")
     _add_sources(parser)
 
 
@@ -134,7 +135,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--sample",
-        type=_whole(0),
+        type=whole(0),
         default=SAMPLE,
         metavar="K",
         help="conversations that can be read in it (default: %(default)s)",
@@ -350,16 +351,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def _whole(minimum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = minimum - 1
-        if number < minimum:
-            raise argparse.ArgumentTypeError(f"expected a whole number of {minimum} or more, got {text!r}")
-        return number
-
-    return parse
