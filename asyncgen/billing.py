@@ -31,7 +31,6 @@ NO_PRICE = (
     "--price-out (US dollars a million tokens), or leave --budget out"
 )
 
-
 MAX_BLIND_CALLS = 10
 UNKNOWN_COST = (
     f"{MAX_BLIND_CALLS} calls were sent and none was answered, so what a call costs is still unknown, and each may be "

@@ -59,11 +59,11 @@ class PayloadEncoder:
     def __init__(
         self, recipe: Recipe, settings: Mapping[str, JsonValue], *, instruction: str = "", marks_cache: bool = False
     ) -> None:
-        self._recipe = recipe
         self._instruction = instruction
         self._seed = settings.get("seed")
         constant = {key: value for key, value in settings.items() if key != "seed"}
         self._user = _Template(recipe.user, recipe.knowledge)
+        self._system = None if recipe.system is None else _Template(recipe.system, recipe.knowledge)
         self._settings = msgspec.json.encode({**constant, "stream": False})[:-1] + b',"messages":['
         names = {each.name for each in recipe.dimensions}
         used = set(PLACEHOLDER.findall(recipe.system or ""))
@@ -83,9 +83,8 @@ class PayloadEncoder:
         return b"".join((begin, user, b'],"seed":', msgspec.json.encode(seed), b"}"))
 
     def _encode_system(self, scenario: Scenario, *, is_marked: bool = False) -> bytes:
-        recipe = self._recipe
-        if recipe.system is None:
+        if self._system is None:
             return b""
-        text = render(recipe.system, recipe.knowledge, scenario)
+        text = self._system.render(scenario)
         part = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
         return msgspec.json.encode({"role": "system", "content": [part] if is_marked else text}) + b","

@@ -1,7 +1,7 @@
 "use strict";
 
-// A conversation as elements, for the report and the view. Its text is untrusted: it only ever becomes text nodes, and
-// what cannot be seen (controls, bidi, zero width) is called by its code point.
+// A conversation as elements, and the way from one to the next, for the report and the view. Its text is untrusted: it
+// only ever becomes text nodes, and what cannot be seen (controls, bidi, zero width) is called by its code point.
 
 const UNSEEN = "(?![\\n\\t\\u200c\\u200d])[\\p{Cc}\\p{Cf}\\p{Co}\\p{Cs}\\p{Zl}\\p{Zp}]";
 const LONG = 2000; // characters of a message that are shown at first
@@ -92,4 +92,25 @@ function conversationElement({ heading, tags, messages }, words = []) {
   article.tabIndex = -1;
   article.setAttribute("aria-label", heading);
   return article;
+}
+
+/** Which conversation of the page comes `by` places after the focused one; null over the end of the page. */
+function placeOfNext(list, by) {
+  const articles = [...list.querySelectorAll("article")];
+  const current = articles.indexOf(document.activeElement?.closest("article"));
+  const wanted = current < 0 ? 0 : current + by;
+  return wanted >= 0 && wanted < articles.length ? wanted : null;
+}
+
+/** Single letters are commands where nobody is typing; Escape in the search field leaves the search. */
+function listenToKeys(commands, search, leave) {
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, select, textarea");
+    if (event.key === "Escape" && event.target === search) {
+      leave();
+    } else if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey && Object.hasOwn(commands, event.key)) {
+      event.preventDefault();
+      commands[event.key]();
+    }
+  });
 }

@@ -280,11 +280,9 @@ function focusArticle(number) {
 
 /** To the next or previous conversation, over the end of the page if need be. */
 function step(by) {
-  const articles = [...list.querySelectorAll("article")];
-  const current = articles.indexOf(document.activeElement?.closest("article"));
-  const wanted = current < 0 ? 0 : current + by;
-  if (wanted >= 0 && wanted < articles.length) focusArticle(wanted);
-  else turnAndFocus(by);
+  const wanted = placeOfNext(list, by);
+  if (wanted === null) turnAndFocus(by);
+  else focusArticle(wanted);
 }
 
 function markFocused() {
@@ -396,15 +394,7 @@ const KEYS = {
   "/": () => free.focus(),
 };
 
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, select, textarea");
-  if (event.key === "Escape" && event.target === free) {
-    clearFilters();
-  } else if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey && Object.hasOwn(KEYS, event.key)) {
-    event.preventDefault();
-    KEYS[event.key]();
-  }
-});
+listenToKeys(KEYS, free, clearFilters);
 
 previous.addEventListener("click", () => turnByButton(-1));
 next.addEventListener("click", () => turnByButton(1));
