@@ -191,16 +191,19 @@ def clean(text: str, limit: int = MAX_WORDS) -> str:
 # ---- answers
 
 
+_PlainCount: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)] | None
+
+
 class _PlainDetails(msgspec.Struct):
-    cached_tokens: int | None = None
+    cached_tokens: _PlainCount = None
 
 
 class _PlainUsage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _PlainCount = None
+    completion_tokens: _PlainCount = None
     cost: float | int | str | None = None
     prompt_tokens_details: _PlainDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
+    prompt_cache_hit_tokens: _PlainCount = None
 
 
 class _PlainMessage(msgspec.Struct):
@@ -246,10 +249,10 @@ def _plain_usage(usage: _PlainUsage | None) -> Usage:
     if usage is None:
         return Usage()
     details = usage.prompt_tokens_details
-    cached = None if details is None else _count(details.cached_tokens)
+    cached = None if details is None else details.cached_tokens
     if cached is None:
-        cached = _count(usage.prompt_cache_hit_tokens)
-    return Usage(_count(usage.prompt_tokens), cached, _count(usage.completion_tokens), _money(usage.cost))
+        cached = usage.prompt_cache_hit_tokens
+    return Usage(usage.prompt_tokens, cached, usage.completion_tokens, _money(usage.cost))
 
 
 class _Answer(NamedTuple):
