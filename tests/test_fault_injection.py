@@ -22,6 +22,7 @@ from typing import IO, Any, TypeAlias
 import msgspec
 import pytest
 from outputs import COST, HEADER, conversations, digest, entries, line
+from sweep import sweep_on
 
 from asyncgen import output
 from asyncgen.errors import ConfigError, OutputError
@@ -410,7 +411,7 @@ class State:
 
 def explore(paths: OutputPaths, begin: State, faults: Sequence[Fault]) -> list[int]:
     """Meet each of `faults` at the first call, the second, and so on; how many calls there were for each to meet."""
-    return [next(number for number in count() if not meet(paths, begin, fault, number + 1)) for fault in faults]
+    return [next(number for number in sweep_on() if not meet(paths, begin, fault, number + 1)) for fault in faults]
 
 
 def meet(paths: OutputPaths, begin: State, fault: Fault, number: int) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from outputs import conversation, conversations, done, entries, failed, file_size_limit, line, lost, rejected, rejects
+from sweep import sweep
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Done, Mark
@@ -315,7 +316,7 @@ def test_a_full_disk_is_waited_for_at_every_byte(
     batch = [done(0), rejected(1), done(2)]
     Files(paths).append_batch(batch)
     expected = [path.read_bytes() for path in paths.data]
-    for room in range(sum(map(len, expected))):
+    for room in sweep(sum(map(len, expected))):
         for path in paths.data:
             path.unlink()
         files = Files(paths)

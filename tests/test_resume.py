@@ -31,6 +31,7 @@ from outputs import (
     rejected,
     rejects,
 )
+from sweep import sweep, sweep_on
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Done, Kept, Ledger
@@ -171,13 +172,13 @@ def finish(paths: OutputPaths, start: Start) -> None:
 @pytest.mark.parametrize("number", range(len(BATCHES) + 1))
 def test_after_a_crash_at_any_byte_each_index_is_made_once(paths: OutputPaths, number: int) -> None:
     batch = record_run(paths)[number]
-    for size in range(len(batch.entries) + 1):
+    for size in sweep(len(batch.entries) + 1):
         batch.journalling(batch.entries[:size]).write(paths)
         check_resume(paths, batch, thorough=size % 9 == 0)
-    for size in range(len(batch.lines) + 1):
+    for size in sweep(len(batch.lines) + 1):
         batch.writing(batch.lines[:size], batch.replies).write(paths)
         check_resume(paths, batch, thorough=size % 9 == 0)
-    for size in range(len(batch.replies) + 1):
+    for size in sweep(len(batch.replies) + 1):
         batch.writing(b"", batch.replies[:size]).write(paths)
         check_resume(paths, batch, thorough=False)
 
@@ -360,14 +361,13 @@ def test_mending_may_be_killed_at_any_step_and_repeated(
 ) -> None:
     *_, batch, _ = record_run(paths)
     state = tear(batch)
-    steps = 0
-    while True:
+    for steps in sweep_on():
         state.write(paths)
         try:
             with Killer(steps, chunk).armed():
                 prepare(paths, HEADER).open().close()
         except Killed:
-            steps += 1
+            pass
         else:
             break
         start = prepare(paths, HEADER)

@@ -18,6 +18,7 @@ from outputs import (
     make_run,
     rejected,
 )
+from sweep import sweep
 
 from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
@@ -82,7 +83,7 @@ def test_the_header_is_on_disk_before_the_output_exists(paths: OutputPaths, monk
 @pytest.mark.parametrize("with_output", [False, True])
 def test_a_run_killed_inside_its_header_never_was(paths: OutputPaths, with_output: bool) -> None:  # noqa: FBT001
     header = encode_entry(HEADER)
-    for size in range(len(header)):
+    for size in sweep(len(header)):
         for path in paths.output.parent.iterdir():
             path.unlink()
         paths.journal.write_bytes(header[:size])
@@ -305,7 +306,7 @@ def test_an_adoption_may_be_killed_at_any_byte_and_repeated(paths: OutputPaths) 
     paths.output.write_bytes(content)
     open_and_close(prepare(paths, HEADER, append=True))
     journal = paths.journal.read_bytes()
-    for size in range(len(journal)):
+    for size in sweep(len(journal)):
         paths.journal.write_bytes(journal[:size])
         with suppress(ConfigError):  # without --append it may be refused, but nothing is taken for torn
             prepare(paths, HEADER)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sweep import sweep
 
 from asyncgen.cli import main
 from asyncgen.conversation import Message, digest_conversation, encode_line
@@ -252,7 +253,7 @@ def test_a_journal_cut_at_any_byte_of_its_tail_counts_what_is_whole(shown: Shown
     with closing(Files(paths)) as files:
         files.append_batch([made(1)])
     whole = paths.journal.read_bytes()
-    for size in range(before, len(whole)):
+    for size in map(before.__add__, sweep(len(whole) - before)):
         paths.journal.write_bytes(whole[:size])
         assert counts(shown.json()) == (1, 0, 9)
     paths.journal.write_bytes(whole)
@@ -263,8 +264,8 @@ def test_an_output_cut_at_any_byte_of_its_tail_counts_what_is_whole(shown: Shown
     paths = write_run(shown.output, header(), [made(0)])
     with closing(Files(paths)) as files:
         files.append_batch([made(1)])
-    for size in range(len(line(0)), len(line(0) + line(1)) - 1):
-        paths.output.write_bytes((line(0) + line(1))[:size])
+    for size in sweep(len(line(1)) - 1):
+        paths.output.write_bytes(line(0) + line(1)[:size])
         assert counts(shown.json()) == (1, 0, 9)
 
 

@@ -1,0 +1,25 @@
+"""Where a test that goes through all positions looks: everywhere with many examples, here and there with few.
+
+`make check` chooses the one, `make test` the other (the profiles of hypothesis in `conftest.py`).
+"""
+
+from itertools import count
+
+from hypothesis import settings
+
+THOROUGH = 100  # examples
+STRIDE = 7  # prime, so that a period in what is swept does not hide it
+
+
+def is_thorough() -> bool:
+    return settings().max_examples >= THOROUGH
+
+
+def sweep(stop: int) -> range:
+    """Of the positions from 0 up to `stop`."""
+    return range(0, stop, 1 if is_thorough() else STRIDE)
+
+
+def sweep_on() -> "count[int]":
+    """Of the positions from 0 on, of which nobody knows how many there are."""
+    return count(0, 1 if is_thorough() else STRIDE)
