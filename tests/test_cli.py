@@ -1,5 +1,6 @@
 import argparse
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,20 @@ def test_help_waits_for_no_http_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+class _Interrupted:
+    """A module whose import meets Ctrl-C."""
+
+    def __getattr__(self, _: str) -> None:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_during_the_imports_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncgen.cli", _Interrupted())
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("asyncgen.__main__")
+    assert end.value.code == 130
 
 
 def test_the_readme_names_every_module() -> None:
