@@ -1,11 +1,14 @@
+import re
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planted import PER_LINE
 
 from asyncgen.audit.dataset import Record
 from asyncgen.audit.form import find_markdown, find_truncation
+from asyncgen.audit.leak_phrases import DISCLAIMERS, PROMPT_LEAKS, Patterns, collect_words
 from asyncgen.audit.leaks import find_control_token, find_email, find_secret, leak_checks
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject
 from asyncgen.conversation import Message
@@ -83,6 +86,33 @@ def test_topic_and_examples_may_be_said_in_the_words_of_the_recipe() -> None:
     topic = "Tell me where the name nanochat comes from and how it relates to nanoGPT."
 
     assert not find(topic, "Sure.", "What should I know about you before we start?", "Not much.", scenario=SCENARIO)
+
+
+@pytest.mark.parametrize("table", [PROMPT_LEAKS, DISCLAIMERS], ids=["prompt-leak", "ai-disclaimer"])
+def test_a_gate_lets_through_whatever_its_pattern_matches(table: Patterns) -> None:
+    sets = (each for planted in PER_LINE.values() for each in (*planted.positives, *planted.near_misses))
+    for text in {message.content.lower() for case in sets for message in case.conversation}:
+        matching = {pattern for pattern in table.patterns if pattern.search(text)}
+        assert matching <= set(table.select(collect_words(text))), text
+
+
+@pytest.mark.parametrize("table", [PROMPT_LEAKS, DISCLAIMERS], ids=["prompt-leak", "ai-disclaimer"])
+def test_gates_and_patterns_are_in_lower_case_because_texts_are(table: Patterns) -> None:
+    words = {
+        *table.words,
+        *(word for gates in table.gates.values() for parts, _ in gates for part in parts for word in part),
+    }
+    assert {word for word in words if collect_words(word.decode()) != {word}} == set()
+    assert [each.pattern for each in table.patterns if re.search(r"(?<!\\)[A-Z]", each.pattern)] == []
+
+
+def test_curly_apostrophes_are_apostrophes() -> None:
+    assert rules_in_answer("I\u2019m just an AI and can\u2019t do that.") >= {"ai-disclaimer"}
+
+
+def test_a_text_that_the_user_handed_over_may_be_spoken_of() -> None:
+    assert "prompt-leak" not in rules_in_answer("The passage mentions a cat.", "Sum up this passage: the cat sat.")
+    assert "prompt-leak" in rules_in_answer("The passage mentions a cat.", "What sat on the mat?")
 
 
 @pytest.mark.parametrize("rule", PHRASE_RULES)

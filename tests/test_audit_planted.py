@@ -1,13 +1,14 @@
 """How well each rule of the audit finds what was planted, and how well it leaves the rest alone.
 
-`pytest -n0 -s` prints the table. A floor below the usual one is an exception with its reason.
+`pytest -n0 -s` prints the table.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 
 import pytest
-from planted import FILES, PAIRS, PER_LINE, RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
+from planted import FILES, PAIRS, PER_LINE
+from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
 
 from asyncgen.audit.dataset import Record
 from asyncgen.audit.diversity import Diversity
@@ -24,12 +25,6 @@ from asyncgen.prompt import build_messages
 from asyncgen.scenario import Scenarios
 
 RECALL, PRECISION = 0.9, 0.95
-RECALL_EXCEPTIONS = {
-    # Capitals, language and length are judged. That a sentence is no greeting, or has no typing errors, is not, because
-    # a greeting may go on with a sentence and careful users open as carefully as they like.
-    "opener-style": 0.3,
-}
-
 TEXTS: dict[str, Callable[[Conversation], str]] = {
     "near-duplicate": whole_text,
     "near-duplicate-answers": answers_text,
@@ -65,7 +60,7 @@ def judge(rule: str, missed: Collection[object], false: Collection[object], posi
     precision = found / (found + len(false)) if found else 0.0
     show(f"{rule:24}{positives:4} planted   recall {recall:5.3f}   precision {precision:5.3f}")
     wrong = "\n".join([*(f"missed: {each}" for each in missed), *(f"false: {each}" for each in false)])
-    assert recall >= RECALL_EXCEPTIONS.get(rule, RECALL), wrong
+    assert recall >= RECALL, wrong
     assert precision >= PRECISION, wrong
 
 
@@ -161,7 +156,7 @@ HONEST_RATES = {
     "truncated": 0.0,
     "ungrounded": 0.01,
     "derived-number": 0.01,
-    "opener-style": 0.05,
+    "opener-style": 0.0,
 }
 
 

@@ -11,7 +11,7 @@ from outputs import COST, HEADER, digest, failed, line, make_run, rejected
 
 from asyncgen.audit.dataset import Dataset, Record
 from asyncgen.audit.rules import Finding, Subject
-from asyncgen.audit.shape import BINS, Shape, ShapeResult, describe, find_clash, find_lengths, shape_checks
+from asyncgen.audit.shape import BINS, Shape, ShapeResult, describe, find_lengths, shape_checks
 from asyncgen.conversation import Conversation, Message
 from asyncgen.journal import Done, encode_entry
 from asyncgen.output import OutputPaths
@@ -196,77 +196,6 @@ def test_every_dynamic_of_the_built_in_recipe_names_one_number() -> None:
     assert len(found) == 10
     assert {length for lengths in found for length in lengths} == {(2, 2), (4, 4), (6, 6)}
     assert all(len(set(lengths)) == 1 for lengths in found)
-
-
-# ---- opener-style
-
-CALM = ("Who made you?", "How large are you?", "Good afternoon.")
-LOW = ("so what are you", "hey, you up?", "waht is this")
-LOUD = ("OMG finally!", "Who made you?", "hey there")
-
-
-@pytest.mark.parametrize(
-    ("opener", "examples", "clash"),
-    [
-        ("Hola! Que eres tu?", CALM, "not in English"),
-        ("你好 你是谁", CALM, "not in English"),
-        ("TELL ME HOW YOU WORK", CALM, "in capitals"),
-        ("I love this!!! Tell me more.", CALM, "exclaiming"),
-        ("Hello!", ("Who made you?", "is you open sorce?", "Can you browse?"), "only a greeting"),
-        ("Could you describe your architecture?", LOW, "with capitals"),
-        ("yo what can you do", CALM, "without capitals"),
-        ("well, " + "and then " * 30 + "what?", LOW, "long"),
-    ],
-)
-def test_an_opener_unlike_all_examples_is_told(opener: str, examples: tuple[str, ...], clash: str) -> None:
-    assert find_clash(opener, examples) == clash
-
-
-@pytest.mark.parametrize(
-    ("opener", "examples"),
-    [
-        ("Hola, quien eres?", ("Bonjour! Qui es-tu?", "Hello.", "sup")),
-        ("TELL ME HOW YOU WORK!!!", LOUD),
-        ("HELLO!!!", LOUD),
-        ("hey there", LOW),
-        ("Hello. I would like to know how large the model is, and who has made it.", CALM),
-        ("hi. Could you explain the release?", LOW),
-        ("I ask because GPT-2 was larger.", LOW),
-        ("GPT-2 was larger, was it not?", LOW),
-        ("ok so tell me", LOW),
-        ("Yes", LOW),
-        ("?", CALM),
-        ("", CALM),
-        ("TELL ME", ()),
-    ],
-)
-def test_an_opener_like_one_of_the_examples_passes(opener: str, examples: tuple[str, ...]) -> None:
-    assert find_clash(opener, examples) is None
-
-
-OPENERS = Dimension("first_message_examples", (Group("calm", CALM),), grouped=True, pick=1)
-
-
-def test_the_first_message_of_the_user_is_what_is_looked_at() -> None:
-    shown: dict[str, Drawn] = {OPENERS.name: tuple(("calm", each) for each in CALM)}
-    opener = Message("user", "TELL ME HOW YOU WORK")
-    answer = Message("assistant", "WITH PLEASURE, AND LOUDLY")
-    assert check((Message("user", "Who are you?"), answer, opener), shown, OPENERS) == []
-    (finding,) = check((Message("system", "Be calm."), opener, answer), shown, OPENERS)
-    assert finding == Finding("opener-style", 7, 1, "in capitals: TELL ME HOW YOU WORK")
-    assert check((answer,), shown, OPENERS) == []
-
-
-def test_a_pick_of_something_else_says_nothing_about_openers() -> None:
-    words = Dimension("words_to_use", (Group("calm", CALM),), grouped=True, pick=1)
-    shown: dict[str, Drawn] = {words.name: tuple(("calm", each) for each in CALM)}
-    assert check(messages(2, "TELL ME HOW YOU WORK"), shown, words) == []
-
-
-def test_every_example_of_the_built_in_recipe_fits_itself() -> None:
-    (openers,) = [each for each in load_recipe("nanochat").dimensions if each.pick is not None]
-    values = [value for group in openers.groups for value in group.values]
-    assert [value for value in values if find_clash(value, [value])] == []
 
 
 def test_a_conversation_without_index_is_measured_too(paths: OutputPaths) -> None:

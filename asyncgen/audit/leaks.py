@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from asyncgen.audit.form import MARKDOWN_HINTS, Span, find_markdown, find_truncation
-from asyncgen.audit.leak_phrases import DISCLAIMERS, PROMPT_LEAKS, Patterns
+from asyncgen.audit.leak_phrases import DISCLAIMERS, PROMPT_LEAKS, collect_words
 from asyncgen.audit.roles import RoleConfusion, find_assistant_name
 from asyncgen.audit.rules import MAX_EVIDENCE, Check, Finding, Subject, excerpt
 from asyncgen.conversation import Conversation
 from asyncgen.recipe import PLACEHOLDER
 
+_LEAK, _DISCLAIMER = "prompt-leak", "ai-disclaimer"
 _PROMPT_RUN = 8  # words of the prompt in a row that nobody writes by chance
 _ANCHOR = 4  # every run of eight words holds a run of four that begins at a multiple of five
 _STRIDE = _PROMPT_RUN - _ANCHOR + 1
@@ -29,9 +30,8 @@ _NO_MARKS = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\n\t', 
 def leak_checks(system_prompt: str | None, phrases: Mapping[str, tuple[str, ...]]) -> list[Check]:
     """The checks of this module. `system_prompt`: as the recipe writes it, the knowledge base still a placeholder."""
     return [
-        _check_phrases("prompt-leak", PROMPT_LEAKS, phrases.get("prompt-leak", ())),
+        _Phrases(phrases).check,
         _Pieces(system_prompt).check,
-        _check_phrases("ai-disclaimer", DISCLAIMERS, phrases.get("ai-disclaimer", ())),
         _check_control_tokens,
         _check_each("email", find_email),
         _check_secrets,
@@ -66,38 +66,72 @@ def _has_hint(conversation: Conversation, hints: tuple[str, ...]) -> bool:
 # ---- prompt-leak and ai-disclaimer: phrases
 
 
-def _check_phrases(rule: str, table: Patterns, added: Sequence[str]) -> Check:
-    """A check of assistant turns for a table of patterns and of all turns for a recipe's own phrases."""
-    own = [(each.casefold(), re.compile(_literal(each), re.IGNORECASE)) for each in added]
-    both_sides = rule == "prompt-leak"
+class _Phrases:
+    """Looks for the patterns of each rule and for the phrases that a recipe adds to it.
 
-    def check(subject: Subject) -> Iterator[Finding]:
-        conversation = subject.record.conversation
-        whole = "\n".join([each.content for each in conversation]).lower()
-        for pattern in {pattern: None for anchor, pattern in table if anchor in whole}:
-            yield from search(subject, pattern, is_own=False)
-        for anchor, pattern in own:
-            if anchor.split()[0] in whole:
-                yield from search(subject, pattern, is_own=True)
+    A prompt leaks on either side, and only the assistant excuses itself. A recipe's own phrases are found everywhere.
+    """
 
-    def search(subject: Subject, pattern: re.Pattern[str], *, is_own: bool) -> Iterator[Finding]:
-        conversation = subject.record.conversation
-        for position, message in enumerate(conversation):
-            if message.role != "assistant" and not (is_own or both_sides):
-                continue
-            text = message.content if is_own or both_sides else _QUOTED.sub(_blank, message.content)
-            match = pattern.search(text)
-            if match and (is_own or not _was_raised(match[0], conversation[:position])):
-                yield Finding(rule, subject.record.number, position, excerpt(message.content, *match.span()))
+    def __init__(self, phrases: Mapping[str, tuple[str, ...]]) -> None:
+        self._own = [
+            (rule, _plain(each).split()[0], re.compile(_literal(_plain(each))))
+            for rule in (_LEAK, _DISCLAIMER)
+            for each in phrases.get(rule, ())
+        ]
 
-    return check
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        whole = _plain("\n".join([each.content for each in subject.record.conversation]))
+        words = collect_words(whole)
+        for pattern in PROMPT_LEAKS.select(words):
+            yield from _find_leak(subject, pattern)
+        for pattern in DISCLAIMERS.select(words):
+            yield from _find_disclaimer(subject, pattern)
+        if self._own:
+            for rule, beginning, pattern in self._own:
+                if beginning in whole:
+                    yield from _find_own(rule, subject, pattern)
+
+
+def _find_leak(subject: Subject, pattern: re.Pattern[str]) -> Iterator[Finding]:
+    conversation = subject.record.conversation
+    for position, message in enumerate(conversation):
+        match = pattern.search(_plain(message.content))
+        if match and not _was_raised(match[0], conversation[:position]):
+            yield Finding(_LEAK, subject.record.number, position, excerpt(message.content, *match.span()))
+
+
+def _find_disclaimer(subject: Subject, pattern: re.Pattern[str]) -> Iterator[Finding]:
+    conversation = subject.record.conversation
+    for position, message in enumerate(conversation):
+        if message.role == "assistant":
+            match = pattern.search(_QUOTED.sub(_blank, _plain(message.content)))
+            if match and not _was_raised(match[0], conversation[:position]):
+                yield Finding(_DISCLAIMER, subject.record.number, position, excerpt(message.content, *match.span()))
+
+
+def _find_own(rule: str, subject: Subject, pattern: re.Pattern[str]) -> Iterator[Finding]:
+    for position, message in enumerate(subject.record.conversation):
+        if match := pattern.search(_plain(message.content)):
+            yield Finding(rule, subject.record.number, position, excerpt(message.content, *match.span()))
+
+
+def _plain(text: str) -> str:
+    """In lower case with typewriter apostrophes, as the patterns are written; nearly always as long as the text."""
+    return text.lower().replace("\u2019", "'")
 
 
 _QUOTED = re.compile(r'"[^"\n]{4,200}"')
-_RAISED = (
-    re.compile(r"\bcut-? ?off\b", re.IGNORECASE),
-    re.compile(r"\bknowledge base\b", re.IGNORECASE),
-    re.compile(r"\bdocument\b", re.IGNORECASE),
+_RAISED = tuple(  # what an answer speaks of, and how a user brings that up
+    (re.compile(found, re.IGNORECASE), re.compile(said, re.IGNORECASE))
+    for found, said in (
+        (r"\bcut-? ?off\b", r"\bcut-? ?off\b"),
+        (r"\bknowledge base\b", r"\bknowledge base\b"),
+        (r"\bdocument\b", r"\bdocument\b"),
+        (
+            r"\b(?:document|text|passage|excerpt|article|notes|material|facts|source|guide)",
+            r"\bpast(?:e|ed|ing)\b|\b(?:this|following|my) (?:text|passage|excerpt|article|notes|facts|source|guide)\b",
+        ),
+    )
 )
 
 
@@ -108,9 +142,9 @@ def _literal(phrase: str) -> str:
 
 
 def _was_raised(found: str, earlier: Conversation) -> bool:
-    """Whether a user brought up the cutoff, knowledge base or document that an answer then speaks of."""
+    """Whether a user brought up the cutoff, or handed over the text, that an answer then speaks of."""
     said = [each.content for each in earlier if each.role == "user"]
-    return any(topic.search(found) and any(topic.search(each) for each in said) for topic in _RAISED)
+    return any(topic.search(found) and any(raises.search(each) for each in said) for topic, raises in _RAISED)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -161,7 +195,7 @@ class _Pieces:
 
 def _piece_finding(subject: Subject, words: Sequence[str], place: int, length: int) -> Finding:
     piece = " ".join(words[place : place + length]).replace("\x00", " ")
-    return Finding("prompt-leak", subject.record.number, words[:place].count("\x00"), excerpt(piece))
+    return Finding(_LEAK, subject.record.number, words[:place].count("\x00"), excerpt(piece))
 
 
 @lru_cache(maxsize=1024)

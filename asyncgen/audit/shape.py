@@ -1,19 +1,19 @@
 """Shape: turns, words, finish reasons and failures, and whether a conversation has the form its scenario asks for.
 
 Two things of a scenario can be held against a line without understanding it: a number of messages that one of its
-values names, and the style of the openers that it shows.
+values names, and the style of the openers that it shows (openers.py).
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import inf
 
 import msgspec
 
 from asyncgen.audit.dataset import Dataset
+from asyncgen.audit.openers import OpenerCheck
 from asyncgen.audit.rules import Check, Finding, Subject, excerpt
 from asyncgen.conversation import Conversation
 from asyncgen.journal import Done, Entry, Rejected
@@ -218,8 +218,7 @@ def _bin(values: Sequence[tuple[int, int]]) -> list[Bin]:
 def shape_checks(dimensions: Sequence[Dimension]) -> list[Check]:
     """The checks of `wrong-turns` and `opener-style` for scenarios of these dimensions."""
     singles = [each.name for each in dimensions if each.pick is None]
-    openers = [each.name for each in dimensions if each.pick is not None and _OPENERS.search(each.name)]
-    return [_TurnsCheck(singles), _OpenerCheck(openers)]
+    return [_TurnsCheck(singles), OpenerCheck(dimensions)]
 
 
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -284,130 +283,3 @@ class _TurnsCheck:
         naming = [value for value in values if find_lengths(value)]
         if naming and not any(low <= count <= high for value in naming for low, high in find_lengths(value)):
             yield Finding("wrong-turns", record.number, None, excerpt(f"{count} messages, asked: {naming[0]}"))
-
-
-_OPENERS = re.compile(r"opener|opening|greeting|first_?message", re.IGNORECASE)
-_ENOUGH_LETTERS = 6  # fewer tell no style
-_SHOUTING = 0.6  # share of capitals
-_LONGER = (3, 25)  # times the longest example, and words more: a greeting may go on with the topic
-_LONG_GREETING = 4  # words
-_CASUAL = 3  # words
-_PROPER = 4  # words
-_EXCLAIMING = 3  # exclamation marks
-_FOREIGN_SHARE = 0.4
-_FOREIGN_WORDS = 2
-_FIRST_WORDS = 12
-_GREETING = frozenset(
-    re.findall(r"\S+", "hi hiya hello hey heya howdy yo sup greetings good morning afternoon evening day there")
-)
-# Words that are frequent in openers of a language, in Latin letters, and are no English ones.
-_FOREIGN = frozenset(
-    re.findall(
-        r"\S+",
-        """
-hola eres quien estas puedes hablas espanol buenas buenos dias gracias como esta usted bonjour salut est vous etes
-peux parles francais merci hallo wer bist wie kannst ich und nicht guten danke ciao sei chi cosa puoi parli
-grazie buongiorno ola tudo bem voce quem obrigado konnichiwa anata dare desu nani hao shei shenme annyeong haseyo
-namaste aap kaun hain kya privet kto ty chto merhaba sen kimsin nasilsin hej kan hur hvad hvem hoi hoe jij bent
-czesc jestes habari wewe xin chao salam shoma hasti hastid apa kabar siapa que qui tu es
-""",
-    )
-)
-_NOT_LATIN = 0x250  # the first code point behind the Latin letters
-_TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """What can be told of an opener at a glance."""
-
-    words: int
-    starts_high: bool
-    starts_low: bool
-    has_capitals: bool
-    has_loud_word: bool
-    shouts: bool
-    exclamations: int
-    ends_properly: bool
-    greets: bool
-    only_greets: bool
-    has_foreign: bool
-    is_foreign: bool
-
-
-def _read_style(text: str) -> _Style:
-    tokens = _TOKEN.findall(text)
-    lower = [token.lower() for token in tokens]
-    letter = next(filter(str.isalpha, text), "")
-    letters, capitals = sum(map(str.isalpha, text)), sum(map(str.isupper, text))
-    is_name = bool(tokens) and (tokens[0] == "I" or not tokens[0].isalpha() or not tokens[0][1:].islower())
-    first = lower[:_FIRST_WORDS]
-    foreign = sum(token in _FOREIGN or ord(token[0]) >= _NOT_LATIN for token in first)
-    return _Style(
-        words=len(tokens),
-        starts_high=letter.isupper() and not is_name,
-        starts_low=letter.islower(),
-        has_capitals=capitals > 0,
-        has_loud_word=any(token.isalpha() and token.isupper() and len(token) > 2 for token in tokens),  # noqa: PLR2004
-        shouts=letters >= _ENOUGH_LETTERS and capitals >= _SHOUTING * letters,
-        exclamations=text.count("!"),
-        ends_properly=text.rstrip().endswith((".", "?", "!")),
-        greets=bool(lower) and lower[0] in _GREETING,
-        only_greets=bool(lower) and len(lower) <= _LONG_GREETING and all(token in _GREETING for token in lower),
-        has_foreign=foreign > 0,
-        is_foreign=foreign >= _FOREIGN_WORDS and foreign >= _FOREIGN_SHARE * len(first),
-    )
-
-
-_read_example = lru_cache(maxsize=4096)(_read_style)  # the same few come again and again, openers do not
-
-
-def find_clash(text: str, examples: Iterable[str]) -> str | None:
-    """In what an opener is unlike all examples; None when there is nothing that can be told for sure.
-
-    - It is in another language than English, or mostly in capitals, or full of exclamation marks, or nothing but a
-      greeting, and no example is anything like that.
-    - It begins with a capital and ends with a mark, and no example has a capital; or it has neither capital nor mark,
-      and every example begins with a capital and ends with a mark.
-    - It has more than three times the words of the longest example, and 25 more.
-
-    Spelling and tone are not judged, nor is an opener that differs from each example in something else.
-    """
-    style = _read_style(text)
-    shown = [_read_example(example) for example in examples]
-    if not shown or not style.words:
-        return None
-    times, more = _LONGER
-    is_english = not any(each.has_foreign for each in shown)
-    is_calm = not any(each.has_loud_word or each.shouts for each in shown)
-    is_casual = style.starts_low and not style.has_capitals and not style.ends_properly and style.words >= _CASUAL
-    is_proper = style.starts_high and style.ends_properly and style.words >= _PROPER
-    clashes = {
-        "not in English": style.is_foreign and is_english,
-        "in capitals": style.shouts and is_calm,
-        "exclaiming": style.exclamations >= _EXCLAIMING and is_calm and not any(each.exclamations for each in shown),
-        "only a greeting": style.only_greets and is_english and not any(each.greets for each in shown),
-        "with capitals": is_proper and not any(each.has_capitals for each in shown),
-        "without capitals": is_casual and all(each.starts_high and each.ends_properly for each in shown),
-        "long": style.words > times * max(each.words for each in shown) + more,
-    }
-    return next((name for name, clash in clashes.items() if clash), None)
-
-
-class _OpenerCheck:
-    """`opener-style`: the user's first message clashes with every example that the scenario shows; see `find_clash`.
-
-    Only for a pick whose name says that it holds openers, greetings or first messages.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-
-    def __call__(self, subject: Subject) -> Iterator[Finding]:
-        record, scenario = subject.record, subject.scenario or {}
-        examples = [value for name in self._names for _, value in scenario.get(name, ())]
-        opener = next(
-            ((place, each.content) for place, each in enumerate(record.conversation) if each.role == "user"), None
-        )
-        if opener is not None and (clash := find_clash(opener[1], examples)):
-            yield Finding("opener-style", record.number, opener[0], excerpt(f"{clash}: {opener[1]}"))
