@@ -24,6 +24,7 @@ from asyncgen.errors import (
     Usage,
 )
 from asyncgen.money import Account, with_cost
+from asyncgen.prompt import Payload
 from asyncgen.stop import Stop, StopRequestedError
 
 NO_PRICE = (
@@ -39,7 +40,7 @@ UNKNOWN_COST = (
 
 
 class Completer(Protocol):
-    async def complete(self, payload: bytes) -> Completion: ...
+    async def complete(self, payload: Payload) -> Completion: ...
 
 
 class ReservationLapsedError(Exception):
@@ -107,7 +108,7 @@ class BilledClient:
         if self._account.is_overcommitted():
             raise ReservationLapsedError
 
-    async def complete(self, payload: bytes) -> Completion:
+    async def complete(self, payload: Payload) -> Completion:
         """The completion with its cost, if that can be known; errors pass through, with the cost of their replies."""
         try:
             completion = await self._client.complete(payload)

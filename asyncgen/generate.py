@@ -35,6 +35,7 @@ from asyncgen.journal import Done, Failed, Lost, Rejected, encode_entry, usage_f
 from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
 from asyncgen.output import Record, Reject, encode_reject
+from asyncgen.prompt import Payload
 from asyncgen.recipe import Rules
 from asyncgen.retry import RetryPolicy, call_with_retries
 from asyncgen.scenario import Scenarios
@@ -49,7 +50,7 @@ class Completer(Protocol):
 
     def reserved(self) -> AbstractAsyncContextManager[None]: ...
     def check(self) -> None: ...
-    async def complete(self, payload: bytes) -> Completion: ...
+    async def complete(self, payload: Payload) -> Completion: ...
 
 
 class Keeper(Protocol):

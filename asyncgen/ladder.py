@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 
-from asyncgen.prompt import PayloadEncoder
+from asyncgen.prompt import Payload, PayloadEncoder
 from asyncgen.recipe import JsonValue, Recipe
 from asyncgen.scenario import Scenario
 from asyncgen.settings import RESPONSE_FORMAT
@@ -60,7 +60,7 @@ class Ladder:
     def step(self) -> str:
         return _step(self._settings)
 
-    def encode(self, scenario: Scenario, *, repeat: int = 0) -> bytes:
+    def encode(self, scenario: Scenario, *, repeat: int = 0) -> Payload:
         return self._encoder.encode(scenario, repeat=repeat)
 
     def step_down(self, refusal: str) -> str | None:

@@ -2,16 +2,19 @@
 
 The system message usually holds the whole knowledge base and is the same for every index. It is rendered and
 encoded once; what changes, the user message, is put at the end of the body, so that a provider's prefix cache
-sees one long constant beginning and the client encodes a few hundred bytes per request instead of 30 KB.
+sees one long constant beginning and the client encodes a few hundred bytes per request instead of 30 KB. A body stays
+in parts until it is sent, so that requests that wait for their answers share one copy of the prompt.
 """
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 import msgspec
 
 from asyncgen.recipe import KNOWLEDGE, PLACEHOLDER, JsonValue, Recipe
 from asyncgen.scenario import Scenario
+
+Payload: TypeAlias = tuple[bytes, ...]  # the parts of a body, the first one shared by all bodies where it can be
 
 
 class Message(TypedDict):
@@ -69,8 +72,8 @@ class PayloadEncoder:
         used = set(PLACEHOLDER.findall(recipe.system or ""))
         self._begin = None if used & names else self._settings + self._encode_system({}, is_marked=marks_cache)
 
-    def encode(self, scenario: Scenario, *, repeat: int = 0) -> bytes:
-        """The body for a scenario.
+    def encode(self, scenario: Scenario, *, repeat: int = 0) -> Payload:
+        """The body for a scenario, in parts.
 
         `repeat` counts the requests already sent for it. It is added to a `seed` among the settings, because
         a seeded request that failed once would fail again in the same way.
@@ -78,9 +81,9 @@ class PayloadEncoder:
         begin = self._settings + self._encode_system(scenario) if self._begin is None else self._begin
         user = msgspec.json.encode({"role": "user", "content": self._user.render(scenario) + self._instruction})
         if self._seed is None:
-            return b"".join((begin, user, b"]}"))
+            return begin, user, b"]}"
         seed = self._seed + repeat if isinstance(self._seed, int) else self._seed
-        return b"".join((begin, user, b'],"seed":', msgspec.json.encode(seed), b"}"))
+        return begin, user, b'],"seed":', msgspec.json.encode(seed), b"}"
 
     def _encode_system(self, scenario: Scenario, *, is_marked: bool = False) -> bytes:
         if self._system is None:

@@ -7,7 +7,7 @@ headers, and with them the key. Whether an answer is a completion is decided in 
 import os
 import ssl
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
@@ -15,6 +15,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from asyncgen import __version__
@@ -71,14 +72,17 @@ class Client:
             headers["authorization"] = f"Bearer {self._endpoint.key.reveal()}"
         return headers | {name.lower(): secret.reveal() for name, secret in self._endpoint.headers.items()}
 
-    async def complete(self, payload: bytes) -> Completion:
-        """Send one request and classify its answer. Raises one of our own errors for everything but a completion."""
+    async def complete(self, payload: Sequence[bytes]) -> Completion:
+        """Send one request, its body given in parts, and classify its answer.
+
+        Raises one of our own errors for everything but a completion.
+        """
         if self._session is None:
             raise RuntimeError("the client is not open")
         host = self._host
         try:
             async with self._session.post(
-                self._url, data=payload, proxy=self._proxy, allow_redirects=False
+                self._url, data=_Body(payload), proxy=self._proxy, allow_redirects=False
             ) as response:
                 body = await _read(response, host)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -103,6 +107,32 @@ class Client:
                 return body if response.status == HTTPStatus.OK else None
         except (aiohttp.ClientError, OSError, ValueError, ConnectionFailedError):
             return None
+
+
+class _Body(aiohttp.Payload):
+    """A body whose parts are joined only while it is written.
+
+    Joined before, each request in flight would hold a copy of the prompt until its answer comes: 60 of 190 MB with
+    2,000 in flight and the built-in recipe.
+    """
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        super().__init__(parts, content_type="application/json")
+        self._parts = parts
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self._parts))
+
+    @property
+    def autoclose(self) -> bool:
+        return True
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return b"".join(self._parts).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await writer.write(b"".join(self._parts))
 
 
 async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:

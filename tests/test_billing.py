@@ -23,6 +23,7 @@ from asyncgen.errors import (
     Usage,
 )
 from asyncgen.money import Account, Price
+from asyncgen.prompt import Payload
 from asyncgen.stop import Stop, StopRequestedError
 
 PRICE = Price.per_million(input=Decimal(1), output=Decimal(2), cached=Decimal("0.1"))
@@ -39,7 +40,7 @@ class ScriptedClient:
         if not is_held:
             self.may_answer.set()
 
-    async def complete(self, payload: bytes) -> Completion:
+    async def complete(self, payload: Payload) -> Completion:
         self.calls += 1
         answer = self._script.pop(0)
         await self.may_answer.wait()
@@ -51,7 +52,7 @@ class ScriptedClient:
 async def call(client: BilledClient) -> Completion:
     async with client.reserved():
         client.check()
-        return await client.complete(b"{}")
+        return await client.complete((b"{}",))
 
 
 def used(cost: str | None) -> Usage:
@@ -244,7 +245,7 @@ def test_the_budget_is_never_passed_by_more_than_what_was_in_flight(seed: int) -
     class Server:
         calls = 0
 
-        async def complete(self, payload: bytes) -> Completion:
+        async def complete(self, payload: Payload) -> Completion:
             nonlocal billed
             self.calls += 1
             number, cost = self.calls, Decimal(rng.randint(1, 100)) / 1000

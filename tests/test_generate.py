@@ -34,6 +34,7 @@ from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
 from asyncgen.outage import Outage
 from asyncgen.output import Record
+from asyncgen.prompt import Payload
 from asyncgen.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import Scenarios
@@ -95,8 +96,8 @@ class ScriptedCompleter:
     def check(self) -> None:
         pass
 
-    async def complete(self, payload: bytes) -> Completion:
-        self.payloads.append(json.loads(payload))
+    async def complete(self, payload: Payload) -> Completion:
+        self.payloads.append(json.loads(b"".join(payload)))
         self.kept_before.append(len(self._writer.rejects))
         await asyncio.sleep(0)
         answer = self._script.pop(0)
@@ -266,7 +267,7 @@ def test_a_bad_reply_that_arrives_during_a_stop_is_kept_and_its_index_abandoned(
     bench = Bench("bad", GOOD)
     complete = bench.completer.complete
 
-    async def stopping(payload: bytes) -> Completion:
+    async def stopping(payload: Payload) -> Completion:
         bench.stop.request()
         return await complete(payload)
 

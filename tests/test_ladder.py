@@ -24,7 +24,7 @@ SETTINGS: dict[str, JsonValue] = {"model": "m", "response_format": RESPONSE_FORM
 
 
 def body(ladder: Ladder) -> dict[str, Any]:
-    decoded: dict[str, Any] = json.loads(ladder.encode({"topic": "apples"}))
+    decoded: dict[str, Any] = json.loads(b"".join(ladder.encode({"topic": "apples"})))
     return decoded
 
 

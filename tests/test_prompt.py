@@ -101,7 +101,7 @@ def test_a_payload_decodes_to_settings_and_messages(
 ) -> None:
     recipe = make_recipe(system=system, knowledge=knowledge)
     scenario = {"topic": topic, "persona": persona}
-    payload = PayloadEncoder(recipe, settings).encode(scenario)
+    payload = b"".join(PayloadEncoder(recipe, settings).encode(scenario))
     assert msgspec.json.decode(payload) == {
         **settings,
         "stream": False,
@@ -112,7 +112,7 @@ def test_a_payload_decodes_to_settings_and_messages(
 def test_a_system_message_that_varies_is_rendered_for_each_scenario() -> None:
     encoder = PayloadEncoder(make_recipe(system="For {persona}."), SETTINGS)
     for persona in ("a baker", "a miller"):
-        payload = msgspec.json.decode(encoder.encode({"topic": "rye", "persona": persona}))
+        payload = msgspec.json.decode(b"".join(encoder.encode({"topic": "rye", "persona": persona})))
         assert payload["messages"][0] == {"role": "system", "content": f"For {persona}."}
 
 
@@ -128,7 +128,7 @@ def test_the_same_scenario_is_the_same_bytes(topic: str, persona: str, repeat: i
 
 @pytest.mark.parametrize("repeat", [0, 1, 7])
 def test_a_seed_counts_the_requests_sent_before(repeat: int) -> None:
-    payload = PayloadEncoder(make_recipe(), {**SETTINGS, "seed": 40}).encode(SCENARIO, repeat=repeat)
+    payload = b"".join(PayloadEncoder(make_recipe(), {**SETTINGS, "seed": 40}).encode(SCENARIO, repeat=repeat))
     assert msgspec.json.decode(payload) == {
         **SETTINGS,
         "seed": 40 + repeat,
@@ -140,26 +140,28 @@ def test_a_seed_counts_the_requests_sent_before(repeat: int) -> None:
 def test_without_a_seed_a_repeated_request_is_the_same() -> None:
     encoder = PayloadEncoder(make_recipe(), SETTINGS)
     assert encoder.encode(SCENARIO, repeat=3) == encoder.encode(SCENARIO)
-    assert "seed" not in msgspec.json.decode(encoder.encode(SCENARIO))
+    assert "seed" not in msgspec.json.decode(b"".join(encoder.encode(SCENARIO)))
 
 
 def test_settings_may_not_turn_streaming_on() -> None:
-    payload = PayloadEncoder(make_recipe(), {**SETTINGS, "stream": True}).encode(SCENARIO)
+    payload = b"".join(PayloadEncoder(make_recipe(), {**SETTINGS, "stream": True}).encode(SCENARIO))
     assert msgspec.json.decode(payload)["stream"] is False
 
 
 @given(one=texts, other=texts)
 def test_payloads_share_all_bytes_up_to_the_user_message(one: str, other: str) -> None:
     encoder = PayloadEncoder(make_recipe(), {**SETTINGS, "seed": 1})
-    payloads = [encoder.encode({"topic": topic, "persona": "p"}, repeat=i) for i, topic in enumerate((one, other))]
+    payloads = [
+        b"".join(encoder.encode({"topic": topic, "persona": "p"}, repeat=i)) for i, topic in enumerate((one, other))
+    ]
     constant = payloads[0].index(b'{"role":"user"')
     assert payloads[0][:constant] == payloads[1][:constant]
     assert b'Facts:\\nBread is baked."},' in payloads[0][:constant]
 
 
 def test_a_mark_for_the_cache_ends_a_constant_system_message() -> None:
-    payload = json.loads(PayloadEncoder(make_recipe(), SETTINGS, marks_cache=True).encode(SCENARIO))
-    plain = json.loads(PayloadEncoder(make_recipe(), SETTINGS).encode(SCENARIO))
+    payload = json.loads(b"".join(PayloadEncoder(make_recipe(), SETTINGS, marks_cache=True).encode(SCENARIO)))
+    plain = json.loads(b"".join(PayloadEncoder(make_recipe(), SETTINGS).encode(SCENARIO)))
     text = plain["messages"][0]["content"]
     part = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
     assert payload["messages"] == [{"role": "system", "content": [part]}, plain["messages"][1]]
@@ -170,3 +172,10 @@ def test_what_is_not_constant_carries_no_mark(system: str | None) -> None:
     """Writing to a cache that is never read costs more than no cache."""
     marked = PayloadEncoder(make_recipe(system=system), SETTINGS, marks_cache=True)
     assert marked.encode(SCENARIO) == PayloadEncoder(make_recipe(system=system), SETTINGS).encode(SCENARIO)
+
+
+def test_payloads_share_one_copy_of_what_is_constant() -> None:
+    encoder = PayloadEncoder(make_recipe(), SETTINGS)
+    one, other = (encoder.encode({"topic": topic, "persona": "p"}) for topic in ("rye", "wheat"))
+    assert one[0] is other[0]
+    assert b"Bread is baked." in one[0]

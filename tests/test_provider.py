@@ -35,7 +35,7 @@ from asyncgen.errors import (
 from asyncgen.provider import Client, find_proxy, translate
 
 KEY = "sk-marker-0a1b2c3d"
-PAYLOAD = b'{"model": "m", "messages": []}'
+PAYLOAD = (b'{"model": "m", ', b'"messages": []}')
 ANSWER = msgspec.json.encode({"id": "r1", "choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]})
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 LONG = 30.0  # a deadline no test is to reach
@@ -174,7 +174,7 @@ def test_a_request_is_sent_once_with_its_key_and_answered() -> None:
             completion = await complete(server.url)
         assert (completion.text, completion.request_id) == ("hello", "r1")
         (request,) = server.requests
-        assert (request.line, request.body) == ("POST /v1/chat/completions HTTP/1.1", PAYLOAD)
+        assert (request.line, request.body) == ("POST /v1/chat/completions HTTP/1.1", b"".join(PAYLOAD))
         assert request.headers.getall("Authorization") == [f"Bearer {KEY}"]
         assert request.headers.getall("Content-Type") == ["application/json"]
         assert request.headers["User-Agent"] == f"asyncgen/{__version__}"

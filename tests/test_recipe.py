@@ -573,6 +573,6 @@ def test_the_longest_built_in_scenario_keeps_the_97_percent_too(nanochat: Recipe
 def test_the_built_in_request_ends_with_all_that_varies(nanochat: Recipe) -> None:
     scenarios = Scenarios(nanochat.dimensions, sampling=nanochat.sampling, seed=None)
     encoder = PayloadEncoder(nanochat, nanochat.request)
-    payloads = [encoder.encode(scenarios.draw(index)) for index in (0, 1)]
+    payloads = [b"".join(encoder.encode(scenarios.draw(index))) for index in (0, 1)]
     assert payloads[0] != payloads[1]
     assert len(common_prefix(payloads)) / max(map(len, payloads)) >= 0.97

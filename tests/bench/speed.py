@@ -231,7 +231,7 @@ def write_payload(folder: Path) -> Path:
     scenario = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None).draw(0)
     settings = {**recipe.request, "model": "m", "response_format": RESPONSE_FORMAT}
     path = folder / "payload.json"
-    path.write_bytes(PayloadEncoder(recipe, settings).encode(scenario))
+    path.write_bytes(b"".join(PayloadEncoder(recipe, settings).encode(scenario)))
     return path
 
 
