@@ -7,6 +7,7 @@ are printed, so that the region's height is known. Nothing here raises into the 
 
 import asyncio
 import os
+import select
 import sys
 import time
 from collections import Counter, deque
@@ -41,6 +42,7 @@ MIN_BAR = 10  # columns; a shorter bar says nothing
 GAP = "   "
 COPIED = {"output", "next"}  # rows of the summary that no line break of ours may enter
 MAX_SAID = 2000  # characters of a message; ours bring their advice at the end
+MAX_UNSAID = 100  # messages kept while the terminal takes none
 
 PLAIN_CHARACTERS = str.maketrans({"━": "#", "─": "-", "…": "~", "·": "-", "±": "+-"})
 COUNT_UNITS = ((999_950_000, 1e9, "B"), (999_950, 1e6, "M"), (1_000, 1e3, "k"))  # from, size, sign
@@ -77,6 +79,7 @@ class Display:
         self._can_lose_foreground = self._output.is_in_foreground()
         self._is_open = False
         self._drawn: list[int] = []
+        self._unsaid: deque[Text] = deque(maxlen=MAX_UNSAID)
 
     async def __aenter__(self) -> Self:
         self._pace = Pace(self._clock(), self._counts.written)
@@ -107,24 +110,32 @@ class Display:
         if not self._is_open:
             return
         self._pace.observe(self._clock(), self._counts.written)
-        if self._is_live:
-            self._redraw()
-        else:
+        if self._output.is_held():
+            return
+        self._draw()
+        if not self._is_live:
             self._console.print(Text(plain_line(self._counts, self._pace)), soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """A line above the live region; parts of it may be untrusted."""
-        line = Text(clean(text, MAX_SAID))
-        if self._is_live:
-            self._redraw(*line.wrap(self._console, self._console.width))
-        else:
-            self._console.print(line, soft_wrap=True)
+        """A line above the live region; parts of it may be untrusted. Shown once the terminal takes it."""
+        self._unsaid.append(Text(clean(text, MAX_SAID)))
+        if not self._output.is_held():
+            self._draw()
 
     def restore(self) -> None:
         """Give the terminal back: the live region is gone and does not return."""
-        if self._is_open:
+        if self._is_open or self._unsaid:
             self._is_open = False
-            self._redraw()
+            self._draw()
+
+    def _draw(self) -> None:
+        said = [*self._unsaid]
+        self._unsaid.clear()
+        if self._is_live:
+            self._redraw(*(row for line in said for row in line.wrap(self._console, self._console.width)))
+        else:
+            for line in said:
+                self._console.print(line, soft_wrap=True)
 
     def _redraw(self, *above: Text) -> None:
         """Print `above` and the live region over the last one, in one write, which does not flicker."""
@@ -475,6 +486,17 @@ class _SteadyStream:
             return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
         except (OSError, ValueError):
             return True
+
+    def is_held(self) -> bool:
+        """After Ctrl-S, or while nobody reads a full pipe: a write would hold up every call that is being paid for."""
+        if self._stream is None:
+            return False
+        poll = select.poll()
+        try:
+            poll.register(self._stream.fileno(), select.POLLOUT)
+            return not poll.poll(0)
+        except (OSError, ValueError):
+            return False
 
     def _try(self, call: Callable[[TextIO], V]) -> V | None:
         if self._stream is None:

@@ -3,6 +3,7 @@ import contextlib
 import io
 import os
 import re
+import termios
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -625,6 +626,54 @@ def test_a_reader_that_is_behind_for_a_moment_is_not_given_up(monkeypatch: pytes
 
 def blocked(_: str) -> int:
     raise BlockingIOError
+
+
+def read_all(descriptor: int) -> str:
+    os.set_blocking(descriptor, False)
+    chunks = []
+    with contextlib.suppress(BlockingIOError):
+        while chunk := os.read(descriptor, 65_536):
+            chunks.append(chunk)
+    return b"".join(chunks).decode()
+
+
+def test_a_terminal_that_is_held_with_ctrl_s_does_not_hold_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    controller, terminal = os.openpty()
+    with os.fdopen(terminal, "w", encoding="utf-8") as stream, os.fdopen(controller, "rb"):
+
+        async def run() -> None:
+            async with Display(mid_run(), stream=stream) as display:
+                termios.tcflow(terminal, termios.TCOOFF)
+                display.refresh()
+                display.say("said meanwhile")
+                termios.tcflow(terminal, termios.TCOON)
+                assert read_all(controller) == ""
+                display.refresh()
+
+        asyncio.run(run())
+        shown = read_all(controller)
+    assert "said meanwhile" in shown
+    assert "latest" in shown
+
+
+def test_a_pipe_that_nobody_reads_does_not_hold_the_run() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "w", encoding="utf-8") as stream:
+
+        async def run() -> None:
+            async with Display(mid_run(), stream=stream) as display:
+                display.refresh()
+                display.say("said meanwhile")
+                read_all(reader)
+
+        asyncio.run(run())
+        assert read_all(reader) == "said meanwhile\n"
 
 
 class EncodedTerminal(io.TextIOWrapper):

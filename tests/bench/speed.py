@@ -79,7 +79,7 @@ class Regime:
         return self.in_flight / self.latency if self.latency else None
 
 
-REGIMES = (Regime(0, 64, 20_000), Regime(0.2, 500, 20_000), Regime(0.5, 2_000, 30_000))
+REGIMES = (Regime(0, 64, 20_000), Regime(0.2, 200, 10_000), Regime(0.2, 500, 20_000), Regime(0.5, 2_000, 30_000))
 GROWTH = (2_000, 20_000, 200_000)
 LONG = 1_000_000
 
