@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from asyncgen.audit.dataset import Record
 from asyncgen.audit.diversity import Counted, Diversity
 from asyncgen.audit.rules import Finding, Subject
+from asyncgen.audit.words import split_sentences
 from asyncgen.conversation import Message
 from asyncgen.scenario import Drawn
 
@@ -28,10 +29,14 @@ def make_subject(number: int, contents: Sequence[str], scenario: Mapping[str, Dr
     return Subject(Record(number, 0, conversation, number), scenario, "any")
 
 
+def add(diversity: Diversity, subject: Subject) -> None:
+    diversity.add(subject, [split_sentences(each.content) for each in subject.record.conversation])
+
+
 def add_all(conversations: Iterable[Sequence[str]], knowledge: str = "") -> Diversity:
     diversity = Diversity(knowledge)
     for number, contents in enumerate(conversations, start=1):
-        diversity.add(make_subject(number, contents))
+        add(diversity, make_subject(number, contents))
     return diversity
 
 
@@ -89,8 +94,8 @@ def test_long_openers_with_one_beginning_are_told_apart() -> None:
 
 def test_a_conversation_without_a_user_or_without_words_has_no_opener() -> None:
     diversity = Diversity()
-    diversity.add(Subject(Record(1, 0, (Message("assistant", "hello"),), None), None, "any"))
-    diversity.add(make_subject(2, ["?!"]))
+    add(diversity, Subject(Record(1, 0, (Message("assistant", "hello"),), None), None, "any"))
+    add(diversity, make_subject(2, ["?!"]))
     assert diversity.result().openers.top == []
     assert diversity.result().lines == 2
 
@@ -132,8 +137,8 @@ def test_phrases_are_counted_by_value_and_by_group_of_the_first_two_single_dimen
         "dynamic": (("", "short"),),
     }
     for number in (1, 2):
-        diversity.add(make_subject(number, ["hi", "let me see now"], scenario))
-    diversity.add(make_subject(3, ["hi", "let me see now"]))
+        add(diversity, make_subject(number, ["hi", "let me see now"], scenario))
+    add(diversity, make_subject(3, ["hi", "let me see now"]))
     by_value = diversity.result().by_value
     phrase = [Counted(text="let me see now", lines=2, share=1.0)]
     assert by_value == {"topic": {"history": phrase}, "persona": {"a teacher": phrase}}
@@ -143,7 +148,7 @@ def test_values_without_end_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("asyncgen.audit.diversity.VALUES", 3)
     diversity = Diversity()
     for number in range(10):
-        diversity.add(make_subject(number + 1, ["hi", "let me see now"], {"topic": (("", f"value {number}"),)}))
+        add(diversity, make_subject(number + 1, ["hi", "let me see now"], {"topic": (("", f"value {number}"),)}))
     assert list(diversity.result().by_value["topic"]) == ["value 0", "value 1", "value 2"]
 
 

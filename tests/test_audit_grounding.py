@@ -54,6 +54,13 @@ def test_what_the_knowledge_base_says_in_any_spelling_is_grounded(answer: str) -
     assert not find(answer)
 
 
+def test_an_answer_that_comes_again_is_held_against_what_its_own_user_said() -> None:
+    answer = "It has 77 layers."
+    assert ungrounded(answer) == ["77"]
+    assert ungrounded(answer, "Why 77 layers?") == []
+    assert ungrounded(answer) == ["77"]
+
+
 @pytest.mark.parametrize(
     ("answer", "facts"),
     [

@@ -326,6 +326,7 @@ def test_answers_that_end_without_a_full_stop_for_a_reason_are_whole(text: str) 
         "I am small.\nUser: How small?\nAssistant: Very.",
         "Human: what is this?",
         "Hi nanochat, nice to meet you.",
+        "Good afternoon nanochat.",
         "Thanks, nanochat! Who made you?",
         "I am a complete beginner, so keep it simple.",
         "nanochat: Hello there.",

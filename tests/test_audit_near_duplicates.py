@@ -1,3 +1,4 @@
+import math
 import operator
 import subprocess
 import sys
@@ -212,30 +213,43 @@ def test_the_clusters_are_the_same_in_every_process() -> None:
     assert outputs != {"[]\n"}
 
 
-def test_a_line_takes_140_bytes() -> None:
+def test_a_line_takes_146_bytes() -> None:
     random = Random(10)
     near = NearDuplicates()
     for number in range(1_000):
         near.add(number, number, draw_text(random, 30))
-    arrays = sum(len(each) * each.itemsize for each in (near._numbers, near._offsets, near._digests))
-    assert arrays + len(near._sketches) == 140 * 1_000
+    arrays = (near._numbers, near._offsets, near._digests, near._sizes)
+    assert sum(len(each) * each.itemsize for each in arrays) + len(near._keys) + len(near._imprints) == 146 * 1_000
 
 
-def test_sketches_agree_in_as_many_bins_as_the_texts_are_similar() -> None:
+def draw_pair(random: Random, size: int, similarity: float) -> tuple[frozenset[int], frozenset[int]]:
+    common = math.ceil(2 * size * similarity / (1 + similarity) - 1e-9)
+    shingles = [random.getrandbits(64) - 2**63 for _ in range(2 * size - common)]
+    return frozenset(shingles[:size]), frozenset([*shingles[:common], *shingles[size:]])
+
+
+@pytest.mark.parametrize("size", [18, 63, 450])
+def test_minima_agree_as_often_as_the_texts_are_similar(size: int) -> None:
     random = Random(11)
-    sketcher = near_duplicates._Sketcher()
-    errors = []
-    for size in (15, 60, 400):
-        for _ in range(40):
-            shingles = [random.getrandbits(63) for _ in range(size)]
-            common, share = size * 4 // 5, (size * 4 // 5) / (size + size - size * 4 // 5)
-            one = sketcher.sketch(frozenset(shingles))
-            other = sketcher.sketch(
-                frozenset([*shingles[:common], *(random.getrandbits(63) for _ in range(size - common))])
-            )
-            errors.append(sum(map(operator.eq, one, other)) / near_duplicates.BINS - share)
-    assert abs(sum(errors) / len(errors)) < 0.02
-    assert max(map(abs, errors)) < 0.3
+    equal: list[bool] = []
+    for _ in range(60):
+        one, other = draw_pair(random, size, 0.8)
+        first, second = (near_duplicates._band_keys(each, 1)[: near_duplicates.MINIMA] for each in (one, other))
+        equal += map(operator.eq, first, second)
+    assert abs(sum(equal) / len(equal) - 0.8) < 0.03
+
+
+@pytest.mark.parametrize("size", [15, 100, 400, 1_000])
+def test_imprints_tell_pairs_at_the_threshold_from_those_far_below(size: int) -> None:
+    random = Random(12)
+
+    def passes(similarity: float) -> bool:
+        one, other = draw_pair(random, size, similarity)
+        first, second = (int.from_bytes(near_duplicates._imprint(each)) for each in (one, other))
+        return (first ^ second).bit_count() <= near_duplicates._most_differing_bits(0.8)[2 * size]
+
+    assert sum(passes(0.8) for _ in range(300)) >= 297
+    assert sum(passes(0.5) for _ in range(300)) <= 3
 
 
 @pytest.mark.parametrize(("threshold", "rows"), [(0.5, 3), (0.7, 4), (0.8, 6), (0.9, 9), (1.0, 12)])

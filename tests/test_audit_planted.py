@@ -18,6 +18,7 @@ from asyncgen.audit.near_duplicates import NearDuplicates
 from asyncgen.audit.rules import RULES, Check, Subject
 from asyncgen.audit.shape import shape_checks
 from asyncgen.audit.text import answers_text, whole_text
+from asyncgen.audit.words import split_sentences
 from asyncgen.conversation import Conversation
 from asyncgen.offline.brief import Message
 from asyncgen.offline.writer import Writer, digest_request
@@ -123,7 +124,7 @@ def _subjects(file: PlantedFile) -> list[Subject]:
 def _read_all(subjects: Sequence[Subject]) -> Diversity:
     diversity = Diversity(RECIPE.knowledge)
     for each in subjects:
-        diversity.add(each)
+        diversity.add(each, [split_sentences(message.content) for message in each.record.conversation])
     return diversity
 
 

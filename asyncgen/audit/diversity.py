@@ -6,7 +6,8 @@ Runs of four words that the knowledge base has too are no style but the subject,
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, compress
+from itertools import chain, compress, filterfalse
+from operator import and_, not_
 from typing import TypeAlias
 from zlib import crc32
 
@@ -14,7 +15,7 @@ import msgspec
 
 from asyncgen.audit.counting import DistinctCounter, HeavyHitters, TextSample
 from asyncgen.audit.rules import Check, Finding, Subject, excerpt
-from asyncgen.audit.words import split_sentences, split_words
+from asyncgen.audit.words import Sentences, split_sentences, split_words
 from asyncgen.scenario import Drawn
 
 PHRASE_WORDS = 4
@@ -27,7 +28,6 @@ TRACKED = 20_000  # counters for a role
 TRACKED_BY_VALUE = 4_000  # counters for a value of a dimension
 DIMENSIONS = 2  # the first of those that draw one value
 VALUES = 50  # of each, the first that come
-MAX_SHARED_WORDS = 1 << 17
 LISTED = 20
 LISTED_BY_VALUE = 5
 
@@ -38,7 +38,7 @@ UNEVEN = 4
 STOCK_SHARE = 0.05
 SAME_RUN = 0.8
 
-Phrase: TypeAlias = tuple[bytes, ...]
+Phrase: TypeAlias = bytes  # its words and the blanks between: hashed once, where a tuple would be at every look
 Opener: TypeAlias = tuple[int, bytes]  # its digest and its beginning
 
 
@@ -109,7 +109,7 @@ class Diversity:
     """
 
     def __init__(self, knowledge: str = "") -> None:
-        self._reader = _Reader(knowledge)
+        self._known = _known_phrases(knowledge)
         self._lines = 0
         self._openers = _Openers()
         self._user = _Side()
@@ -117,17 +117,20 @@ class Diversity:
         self._values = _Values()
         self._stock: HeavyHitters[Phrase] = HeavyHitters(TRACKED)
 
-    def add(self, subject: Subject) -> None:
+    def add(self, subject: Subject, messages: Sequence[Sentences]) -> None:
+        """`messages`: those of the conversation, split."""
         self._lines += 1
         number, conversation = subject.record.number, subject.record.conversation
-        questions = [each.content for each in conversation if each.role == "user"]
-        answers = [each.content for each in conversation if each.role == "assistant"]
         if conversation[0].role == "user":
-            self._openers.add(number, conversation[0].content)
-        self._user.add(number, questions, [self._reader.read(each) for each in questions])
-        texts = [self._reader.read(each) for each in answers]
-        phrases = self._assistant.add(number, answers, texts)
-        self._stock.add(dict.fromkeys(chain.from_iterable(each.stock_phrases() for each in texts)))
+            self._openers.add(number, chain.from_iterable(messages[0]))
+        sides: dict[str, list[_Text]] = {"user": [], "assistant": []}
+        for message, sentences in zip(conversation, messages, strict=True):
+            if message.role in sides:
+                sides[message.role].append(_Text(self._known, message.content, sentences))
+        self._user.add(number, sides["user"])
+        answers = sides["assistant"]
+        phrases = self._assistant.add(number, answers)
+        self._stock.add(dict.fromkeys(chain.from_iterable(each.stock_phrases() for each in answers)))
         if subject.scenario is not None:
             self._values.add(subject.scenario, phrases)
 
@@ -151,60 +154,43 @@ class Diversity:
         A phrase shows itself as stock only at the end, and keeping the lines of all that may become one has no bound.
         """
         stock = frozenset(phrase for phrase, _ in self._find_stock())
-        return _StockCheck(self._reader, stock).check if stock else None
+        return _StockCheck(stock).check if stock else None
 
     def _find_stock(self) -> list[tuple[Phrase, int]]:
         least = max(MIN_REPEATS, STOCK_SHARE * self._lines)
         return [(phrase, lines) for phrase, lines in self._stock.most_common() if lines >= least]
 
 
-class _Reader:
-    """Splits messages, and knows what the knowledge base says."""
-
-    def __init__(self, knowledge: str) -> None:
-        self._shared: dict[bytes, bytes] = {}
-        sentences = split_sentences(knowledge)
-        self.known = frozenset(_runs(self._share(list(chain.from_iterable(sentences))), PHRASE_WORDS))
-        self.known_short = frozenset(tuple(each) for each in sentences if len(each) < PHRASE_WORDS)
-
-    def read(self, content: str) -> "_Text":
-        sentences = split_sentences(content)
-        return _Text(self, sentences, self._share(list(chain.from_iterable(sentences))))
-
-    def _share(self, words: Sequence[bytes]) -> list[bytes]:
-        """The same words, each one object however often it stands: phrases are kept by the ten thousand."""
-        if len(self._shared) > MAX_SHARED_WORDS:
-            self._shared.clear()
-        return list(map(self._shared.setdefault, words, words))
+def _known_phrases(knowledge: str) -> frozenset[Phrase]:
+    """What the knowledge base says: its runs of four words, and its sentences of less."""
+    sentences = split_sentences(knowledge)
+    short = (b" ".join(each) for each in sentences if len(each) < PHRASE_WORDS)
+    return frozenset(chain(_runs(list(chain.from_iterable(sentences)), PHRASE_WORDS), short))
 
 
 class _Text:
     """One message: its words, and its runs of four that are not the knowledge base's."""
 
-    __slots__ = ("_is_new", "_reader", "_runs", "_sentences", "_words")
+    __slots__ = ("_is_new", "_known", "_runs", "_sentences", "_words", "content")
 
-    def __init__(self, reader: _Reader, sentences: Sequence[Sequence[bytes]], words: Sequence[bytes]) -> None:
-        self._reader = reader
+    def __init__(self, known: frozenset[Phrase], content: str, sentences: Sentences) -> None:
+        self._known = known
+        self.content = content
         self._sentences = sentences
-        self._words = words
-        self._runs = list(_runs(words, PHRASE_WORDS))
-        known = reader.known
-        self._is_new = [each not in known for each in self._runs]
+        self._words = list(chain.from_iterable(sentences))
+        self._runs = list(_runs(self._words, PHRASE_WORDS))
+        self._is_new = list(map(not_, map(known.__contains__, self._runs)))
 
     def phrases(self) -> Iterable[Phrase]:
         return compress(self._runs, self._is_new)
 
     def stock_phrases(self) -> Iterable[Phrase]:
         """Beginnings of sentences, and runs of six words."""
-        spans = zip(*[self._is_new[start:] for start in range(LONG_PHRASE_WORDS - PHRASE_WORDS + 1)], strict=False)
-        return chain(self._beginnings(), compress(_runs(self._words, LONG_PHRASE_WORDS), map(all, spans)))
-
-    def _beginnings(self) -> Iterator[Phrase]:
-        for sentence in self._sentences:
-            beginning = tuple(sentence[:PHRASE_WORDS])
-            is_known = beginning in (self._reader.known_short if len(beginning) < PHRASE_WORDS else self._reader.known)
-            if len(beginning) > 1 and not is_known:  # "Yes." is an answer, and "2." the number of a list's item
-                yield beginning
+        is_new = self._is_new
+        for shift in range(1, LONG_PHRASE_WORDS - PHRASE_WORDS + 1):
+            is_new = list(map(and_, is_new, self._is_new[shift:]))
+        beginnings = filterfalse(self._known.__contains__, _beginnings(self._sentences))
+        return chain(beginnings, map(b" ".join, compress(_windows(self._words, LONG_PHRASE_WORDS), is_new)))
 
 
 class _Side:
@@ -214,11 +200,11 @@ class _Side:
         self._phrases: HeavyHitters[Phrase] = HeavyHitters(TRACKED)
         self._sample = TextSample()
 
-    def add(self, number: int, contents: Sequence[str], texts: Sequence[_Text]) -> Iterable[Phrase]:
+    def add(self, number: int, texts: Sequence[_Text]) -> Iterable[Phrase]:
         """The phrases, each once."""
         phrases = dict.fromkeys(chain.from_iterable(each.phrases() for each in texts))
         self._phrases.add(phrases)
-        self._sample.add(number, "\n".join(contents))
+        self._sample.add(number, "\n".join([each.content for each in texts]))
         return phrases
 
     def describe(self, lines: int) -> SideDiversity:
@@ -241,8 +227,8 @@ class _Openers:
         self._numbers = array("I")
         self._digests = array("I")
 
-    def add(self, number: int, content: str) -> None:
-        words = b" ".join(split_words(content))
+    def add(self, number: int, opener: Iterable[bytes]) -> None:
+        words = b" ".join(opener)
         if not words:
             return
         digest = crc32(words)
@@ -315,17 +301,23 @@ class _Values:
 
 
 class _StockCheck:
-    def __init__(self, reader: _Reader, stock: frozenset[Phrase]) -> None:
-        self._reader = reader
+    def __init__(self, stock: frozenset[Phrase]) -> None:
         self._stock = stock
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         """The first stock phrase of each answer."""
         for position, message in enumerate(subject.record.conversation):
             if message.role == "assistant":
-                phrases = self._reader.read(message.content).stock_phrases()
-                if found := next(filter(self._stock.__contains__, phrases), None):
-                    yield Finding("stock-phrase", subject.record.number, position, excerpt(_decode(b" ".join(found))))
+                sentences = split_sentences(message.content)
+                runs = _runs(list(chain.from_iterable(sentences)), LONG_PHRASE_WORDS)
+                if found := next(filter(self._stock.__contains__, chain(_beginnings(sentences), runs)), None):
+                    yield Finding("stock-phrase", subject.record.number, position, excerpt(_decode(found)))
+
+
+def _beginnings(sentences: Sentences) -> Iterator[Phrase]:
+    for sentence in sentences:
+        if len(sentence) > 1:  # "Yes." is an answer, and "2." the number of a list's item
+            yield b" ".join(sentence[:PHRASE_WORDS])
 
 
 def _sample_words(sample: TextSample) -> tuple[list[bytes], bool]:
@@ -345,21 +337,26 @@ def _measure_distinct(words: Sequence[bytes], size: int) -> Distinct:
 
 
 def _runs(words: Sequence[bytes], size: int) -> Iterable[Phrase]:
+    return map(b" ".join, _windows(words, size))
+
+
+def _windows(words: Sequence[bytes], size: int) -> Iterable[tuple[bytes, ...]]:
     return zip(*[words[start:] for start in range(size)], strict=False)
 
 
 def _list_phrases(counted: Iterable[tuple[Phrase, int]], lines: int, limit: int) -> list[Counted]:
     """The most frequent phrases, without those that are the same longer one shifted by a word."""
     listed: list[Counted] = []
-    neighbours: dict[tuple[bool, Phrase], int] = {}
+    neighbours: dict[tuple[bool, bytes], int] = {}
     for phrase, count in counted:
         if len(listed) == limit or count == 1:
             break
-        covered = max(neighbours.get((False, phrase[:-1]), 0), neighbours.get((True, phrase[1:]), 0))
+        begun, ended = phrase.rpartition(b" ")[0], phrase.partition(b" ")[2]
+        covered = max(neighbours.get((False, begun), 0), neighbours.get((True, ended), 0))
         if not covered or count < SAME_RUN * covered:
-            listed.append(_describe(b" ".join(phrase), count, lines))
-        neighbours.setdefault((False, phrase[1:]), count)
-        neighbours.setdefault((True, phrase[:-1]), count)
+            listed.append(_describe(phrase, count, lines))
+        neighbours.setdefault((False, ended), count)
+        neighbours.setdefault((True, begun), count)
     return listed
 
 

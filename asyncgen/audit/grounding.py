@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from calendar import month_abbr, month_name
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import permutations
 
 import msgspec
@@ -39,6 +40,7 @@ _CLOSE = 0.05  # the share by which rounding may move a figure that is given as 
 _HEDGED = 0.15  # and one with an "about" before it
 _OPERANDS = 12
 _SETTLED_MAX = 100_000
+_ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EPSILON = 1e-9
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
 
@@ -163,6 +165,9 @@ class KnownFacts:
                 self._add_term(fact)
 
     def _add_token(self, token: str) -> None:
+        if token.isalnum():  # nearly all: without marks all of its forms are one
+            self.terms.add(token.casefold())
+            return
         self.terms |= {token.casefold(), squeeze(token), token.casefold().rsplit("/", 1)[-1]}
         for part in token.split("-"):
             self.terms.add(squeeze(part))
@@ -203,6 +208,9 @@ class Grounding:
         self._known = KnownFacts([without_code(knowledge), *allowed])
         self._known.terms |= COMMON_NAMES
         self._settled: dict[str, Term | None] = {}
+        # Small talk and refusals come again word for word: in the offline engine's files four answers of five.
+        self._examine = lru_cache(maxsize=_ANSWERS_KEPT)(self._examine_anew)
+        self._asked: dict[tuple[str, float, str], bool] = {}  # figures by text, value and unit: the same come often
         self.by_topic: dict[str, TopicGrounding] = {}
 
     @property
@@ -231,14 +239,11 @@ class Grounding:
         for position, message in enumerate(subject.record.conversation):
             if message.role != "assistant":
                 continue
-            prose = without_code(message.content)
-            unknown = []
-            for fact in read_facts(prose, self._settled):
-                tally.checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
-                if not self._knows(fact, prose):
-                    unknown.append(fact)
+            checked, unknown = self._examine(message.content)
+            tally.checked += checked
             if not unknown:
                 continue
+            prose = without_code(message.content)
             review = review or _Review(subject, self._known)
             for rule, fact in review.judge(position, prose, unknown):
                 tally.ungrounded += rule == "ungrounded"
@@ -250,6 +255,17 @@ class Grounding:
                     yield Finding(rule, subject.record.number, position, evidence)
         tally.lines += findings > 0
 
+    def _examine_anew(self, content: str) -> tuple[int, Sequence[Fact]]:
+        """How many facts an answer states, and those that the knowledge base does not."""
+        prose = without_code(content)
+        checked = 0
+        unknown = []
+        for fact in read_facts(prose, self._settled):
+            checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
+            if not self._knows(fact, prose):
+                unknown.append(fact)
+        return checked, unknown
+
     def _knows(self, fact: Fact, prose: str) -> bool:
         if isinstance(fact, Term):
             if self._known.knows_term(fact):
@@ -260,7 +276,12 @@ class Grounding:
             return self._known.knows_date(fact)
         if is_everyday(fact):
             return not (fact.unit == "" and _names_unknown_version(fact, prose, self._known))
-        if self._known.knows_measure(fact):
+        asked = (fact.text, fact.value, fact.unit)
+        if (is_known := self._asked.get(asked)) is None:
+            is_known = self._known.knows_measure(fact)
+            if len(self._asked) < _SETTLED_MAX:
+                self._asked[asked] = is_known
+        if is_known:
             return True
         hedge = _hedge(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge)

@@ -1,9 +1,10 @@
 """Near-duplicates: lines whose texts share most of their runs of three words, at a million lines and on one core.
 
-MinHash finds candidates, the texts themselves decide. Sketches come from one permutation (Li, Owen and Zhang 2012,
-"One Permutation Hashing") with empty bins filled as in Shrivastava 2017, "Optimal Densification for Fast and Accurate
-Minwise Hashing": one sort instead of a hundred passes, which makes plain Python fast enough to need no library. Of a
-line 140 bytes are kept, in arrays.
+MinHash finds candidates, an imprint of each text discards most of those that are none, the texts themselves decide.
+The minima come from one permutation: on the circle of all hashes, the first one of a text behind each of 120 marks
+(Shrivastava and Li 2014, "Densifying One Permutation Hashing via Rotation"). Two texts have the same one there with the
+probability that is their similarity. One sort instead of a hundred passes makes plain Python fast enough to need no
+library. Of a line 146 bytes are kept, in arrays.
 
 A candidate is compared with the first line of each group in its bucket and never with all of them, so a file of equal
 lines, or one with a piece of text that all lines share, costs linear time.
@@ -12,9 +13,11 @@ lines, or one with a piece of text that all lines share, costs linear time.
 import math
 import random
 from array import array
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from functools import lru_cache
+from itertools import groupby, repeat
 from typing import TypeAlias
 
 import msgspec
@@ -23,7 +26,10 @@ from asyncgen.audit.rules import Finding
 from asyncgen.audit.words import WordNumbers, hash_shingles, split_words
 
 SHINGLE_WORDS = 3
-BINS = 120  # a byte each
+MINIMA = 120
+KEY_BYTES = 3  # of a band's hash; the imprints tell apart what meets by chance
+IMPRINT_BITS = 512
+MOST_SHINGLES = 4096  # the imprints of longer texts are full and tell nothing
 RECALL = 0.995  # of candidates among pairs exactly at the threshold; above it more
 MAX_ROWS = 12
 MAX_REPRESENTATIVES = 16  # lines of a bucket that others are compared with
@@ -80,22 +86,30 @@ class NearDuplicates:
             raise ValueError(f"the threshold is {threshold}, but must be above 0 and at most 1")
         self.threshold = threshold
         self._rows = _choose_rows(threshold)
-        self._least_equal = _fewest_equal_bins(threshold)
-        self._sketcher = _Sketcher()
+        self._bands = MINIMA // self._rows
+        self._most_differing = _most_differing_bits(threshold)
         self._words = WordNumbers()
         self._numbers = array("I")
         self._offsets = array("Q")
         self._digests = array("q")  # equal for equal words
-        self._sketches = bytearray()  # BINS for each line
+        self._keys = bytearray()  # of each line: the first byte of all bands' keys, then the second, then the third
+        self._sizes = array("H")  # in shingles, as far as they count
+        self._imprints = bytearray()
 
     def add(self, record_number: int, offset: int, text: str) -> None:
-        words = self._words.number(split_words(text))
+        self.add_words(record_number, offset, self._words.number(split_words(text)))
+
+    def add_words(self, record_number: int, offset: int, words: Sequence[int]) -> None:
+        """A text as its words' numbers, where others need them too."""
         if not words:
             return
+        shingles = _shingle(words)
         self._numbers.append(record_number)
         self._offsets.append(offset)
         self._digests.append(hash(tuple(words)))
-        self._sketches += self._sketcher.sketch(_shingle(words))
+        self._keys += _band_keys(shingles, self._rows)
+        self._sizes.append(min(len(shingles), MOST_SHINGLES))
+        self._imprints += _imprint(shingles)
 
     def clusters(self, read: Callable[[int], str]) -> list[list[int]]:
         """Numbers of the lines that belong together, by twos at least; clusters and lines ascend.
@@ -110,56 +124,96 @@ class NearDuplicates:
         texts = _Texts(lambda place: self._shingle_text(read(self._offsets[place])))
         alike = _Verdicts(texts, self.threshold, len(self._numbers))
         firsts = array("I", groups.firsts())
-        for band in range(BINS // self._rows):
-            for bucket in _find_buckets(self._band_keys(band), firsts):
+        for band in range(self._bands):
+            for bucket in _find_buckets(self._keys_of(band), firsts):
                 self._compare(bucket, groups, alike)
         return [[self._numbers[place] for place in each] for each in groups.of_two_or_more()]
+
+    def _keys_of(self, band: int) -> "array[int]":
+        columns = [self._keys[band + each * self._bands :: KEY_BYTES * self._bands] for each in range(KEY_BYTES)]
+        return array("q", map(hash, zip(*columns, strict=True)))
 
     def _shingle_text(self, text: str) -> Shingles:
         return _shingle(self._words.number(split_words(text)))
 
-    def _band_keys(self, band: int) -> "array[int]":
-        rows = range(band * self._rows, (band + 1) * self._rows)
-        return array("q", map(hash, zip(*(self._sketches[row::BINS] for row in rows), strict=True)))
-
     def _compare(self, bucket: Sequence[int], groups: "_Groups", alike: "_Verdicts") -> None:
         """Join what is alike: all pairs of a small bucket, in a larger one each line with the first of each group."""
-        representatives: list[int] = []
+        most_differing, is_small = self._most_differing, len(bucket) <= MAX_REPRESENTATIVES
+        representatives: list[tuple[int, int, int]] = []
         for place in bucket:
+            imprint, size = self._imprint_of(place), self._sizes[place]
+            candidates = [
+                other
+                for other, its_imprint, its_size in representatives
+                if (imprint ^ its_imprint).bit_count() <= most_differing[size + its_size]
+            ]
             is_new = True
-            for other in representatives:
+            for other in candidates:
                 if groups.are_joined(other, place):
                     is_new = False
-                elif self._look_alike(other, place) and alike.check(other, place):
+                elif alike.check(other, place):
                     groups.join(other, place)
                     is_new = False
-            if len(representatives) < MAX_REPRESENTATIVES and (is_new or len(bucket) <= MAX_REPRESENTATIVES):
-                representatives.append(place)
+            if is_small or (is_new and len(representatives) < MAX_REPRESENTATIVES):
+                representatives.append((place, imprint, size))
 
-    def _look_alike(self, one: int, other: int) -> bool:
-        first = int.from_bytes(self._sketches[one * BINS : (one + 1) * BINS])
-        second = int.from_bytes(self._sketches[other * BINS : (other + 1) * BINS])
-        return (first ^ second).to_bytes(BINS).count(0) >= self._least_equal
+    def _imprint_of(self, place: int) -> int:
+        size = IMPRINT_BITS // 8
+        return int.from_bytes(self._imprints[place * size : (place + 1) * size])
 
 
 def _choose_rows(threshold: float) -> int:
-    """Bins to a band: as many as still find `RECALL` of the pairs at the threshold; 6 at 0.8.
+    """Minima to a band: as many as still find `RECALL` of the pairs at the threshold; 6 at 0.8.
 
     With r rows in each of b bands a pair of similarity s becomes a candidate with probability 1 - (1 - s^r)^b
     (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4.2).
     """
-    fitting = (rows for rows in range(1, MAX_ROWS + 1) if 1 - (1 - threshold**rows) ** (BINS // rows) >= RECALL)
+    fitting = (rows for rows in range(1, MAX_ROWS + 1) if 1 - (1 - threshold**rows) ** (MINIMA // rows) >= RECALL)
     return max(fitting, default=1)
 
 
-def _fewest_equal_bins(threshold: float) -> int:
-    """What all but one in a thousand pairs at the threshold reach: three standard deviations below the mean.
+def _band_keys(shingles: Shingles, rows: int) -> bytes:
+    """Equal where all minima of a band are."""
+    ascending = sorted(shingles)
+    circle = [*ascending, ascending[0]]
+    minima = list(map(circle.__getitem__, map(bisect_left, repeat(ascending), _MARKS)))
+    bands = MINIMA // rows
+    keys = map(hash, zip(*[minima[row * bands : (row + 1) * bands] for row in range(rows)], strict=True))
+    packed = array("q", keys).tobytes()
+    return b"".join([packed[each::8] for each in range(KEY_BYTES)])
 
-    A bin of two sketches is equal with the pair's similarity, or by chance with 1 in 256 (Li and Koenig 2010, "b-Bit
-    Minwise Hashing").
+
+# In a fixed disorder: neighbours often have the same minimum, and bands of neighbours would be found or lost together.
+_MARKS = random.Random(1).sample(range(-(2**63), 2**63, 2**64 // MINIMA)[:MINIMA], MINIMA)  # noqa: S311 - no secret
+
+
+def _imprint(shingles: Shingles) -> bytes:
+    """A bit for each shingle, as in a Bloom filter with one hash.
+
+    Two imprints differ in at most as many bits as there are shingles in one text only, and in about so many while they
+    are not full: that tells 0.8 from 0.7 in texts of a few hundred words, where the minima that agree would not.
     """
-    equal = threshold + (1 - threshold) / 256
-    return math.ceil(BINS * equal - 3 * math.sqrt(BINS * equal * (1 - equal)))
+    bits = bytearray(b"0" * IMPRINT_BITS)
+    for shingle in shingles:
+        bits[shingle % IMPRINT_BITS] = 0x31
+    return int(bits, 2).to_bytes(IMPRINT_BITS // 8)
+
+
+@lru_cache(maxsize=4)
+def _most_differing_bits(threshold: float) -> Sequence[int]:
+    """In how many bits imprints at the threshold differ, by the sum of the texts' sizes.
+
+    The mean (Whang et al. 1990, "A Linear-Time Probabilistic Counting Algorithm") and three standard deviations, as the
+    least equal pairs: those of which one text has all that the other lacks.
+    """
+    most = []
+    kept = 1 - 1 / IMPRINT_BITS  # the share of free bits that a shingle leaves free
+    for size in range(2 * MOST_SHINGLES):
+        in_one_only = size * (1 - threshold) / (1 + threshold)
+        free = IMPRINT_BITS * kept ** ((size - in_one_only) / 2)
+        differing = free * (1 - kept**in_one_only)
+        most.append(int(min(in_one_only + 1e-6, differing + 3 * math.sqrt(differing))))
+    return [*most, IMPRINT_BITS]
 
 
 def _shingle(words: Sequence[int]) -> Shingles:
@@ -172,27 +226,6 @@ def _similarity(one: Shingles, other: Shingles) -> float:
     """The Jaccard similarity, 0 to 1."""
     common = len(one & other)
     return common / (len(one) + len(other) - common)
-
-
-class _Sketcher:
-    """The smallest hash in each bin, by 8 of its bits."""
-
-    def __init__(self) -> None:
-        self._bin_of = BINS.__rmod__
-        order = random.Random(1)  # noqa: S311 - a fixed shuffle, no secret
-        self._donors = [order.sample(range(BINS), BINS) for _ in range(BINS)]
-
-    def sketch(self, shingles: Shingles) -> bytes:
-        falling = sorted(shingles, reverse=True)
-        smallest = dict(zip(map(self._bin_of, falling), falling, strict=True))  # the last one stays: the smallest
-        is_filled = smallest.__contains__
-        # From the middle of the hash: the low bits name the bin, the high ones are alike in all that are smallest.
-        return bytes(
-            [
-                smallest[each if each in smallest else next(filter(is_filled, donors))] >> 32 & 0xFF
-                for each, donors in enumerate(self._donors)
-            ]
-        )
 
 
 class _Verdicts:

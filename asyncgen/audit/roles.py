@@ -129,17 +129,19 @@ class RoleConfusion:
             rf"\b(?:I am|I'm|my name is|as) {word}\b(?=[,.!;:\n]| (?:and|a|an|the|who|which|i)\b|$)", re.IGNORECASE
         )
         self._own_label = re.compile(rf"^[ *_\[]*{word}[*_ \]]*: ", re.IGNORECASE | re.MULTILINE)
-        self._hints = (*_USER_HINTS, *_ASSISTANT_HINTS, *(each for name in self._names for each in _spoken(name)))
+        self._spoken = _spoken(name.lower()) if name else None
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         conversation = subject.record.conversation
-        whole = "\n".join([each.content for each in conversation]).lower()
-        may_label = (":" in whole and self._may_label(whole)) or "<user>" in whole or "<assistant>" in whole
-        if not (may_label or any(hint in whole for hint in self._hints)):
-            return
-        for position, message in enumerate(conversation):
+        lowers = [each.content.lower() for each in conversation]
+        may_label = self._may_label("\n".join(lowers))
+        for position, (message, lower) in enumerate(zip(conversation, lowers, strict=True)):
+            has_label = may_label and (":" in lower or "<" in lower)
+            hints = _USER_HINTS if message.role == "assistant" else _ASSISTANT_HINTS
+            if not (has_label or self._is_spoken_to(lower) or any(map(lower.__contains__, hints))):
+                continue
             text = _QUOTED.sub(_blank, message.content) if '"' in message.content else message.content
-            found = self._find_label(text, conversation[:position]) if may_label else None
+            found = self._find_label(text, conversation[:position]) if has_label else None
             if not found:
                 found = self._as_user(text) if message.role == "assistant" else self._as_assistant(text)
             if found:
@@ -147,11 +149,16 @@ class RoleConfusion:
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
 
     def _may_label(self, whole: str) -> bool:
-        return (
-            any(hint in whole for hint in _LABEL_HINTS)
+        if "<user>" in whole or "<assistant>" in whole:
+            return True
+        return ":" in whole and (
+            any(map(whole.__contains__, _LABEL_HINTS))
             or "\nyou: " in whole
             or any(f"{name}:" in whole or f"{name}]" in whole or f"{name}*" in whole for name in self._names)
         )
+
+    def _is_spoken_to(self, lower: str) -> bool:
+        return self._spoken is not None and self._spoken.search(lower) is not None
 
     def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
         """The name of a role in front of what it says, unless a user has asked for such a transcript."""
@@ -166,16 +173,16 @@ class RoleConfusion:
 
     def _as_user(self, text: str) -> re.Match[str] | None:
         lower = text.lower()
-        if self._names and self._names[0] in lower and (match := self._addresses_itself.search(text)):
+        if self._is_spoken_to(lower) and (match := self._addresses_itself.search(text)):
             return match
-        return _AS_USER.search(text) if any(hint in lower for hint in _USER_HINTS) else None
+        return _AS_USER.search(text) if any(map(lower.__contains__, _USER_HINTS)) else None
 
     def _as_assistant(self, text: str) -> re.Match[str] | None:
         match = None
         lower = text.lower()
-        if self._names and self._names[0] in lower:
+        if self._is_spoken_to(lower):
             match = self._claims_the_name.search(text)
-        if match is None and any(hint in lower for hint in _ASSISTANT_HINTS):
+        if match is None and any(map(lower.__contains__, _ASSISTANT_HINTS)):
             match = _AS_ASSISTANT.search(text)
         return None if match is None or ("?" not in match[0] and _ASKS.match(text, match.end())) else match
 
@@ -187,12 +194,15 @@ def find_assistant_name(system_prompt: str | None) -> str | None:
     return next((each for each in names if len(re.findall(rf"\b{re.escape(each)}\b", prompt)) >= _NAMED_OFTEN), None)
 
 
-def _spoken(name: str) -> tuple[str, ...]:
-    """How a name sounds when it is addressed or claimed."""
-    before = ("hi", "hello", "hey", "there", "thanks", "you", "dear", "wow", "ok", "okay", "morning", "evening")
-    greetings = [f"{each}{comma} {name}" for each in before for comma in ("", ",")]
-    claims = [f"{each} {name}" for each in ("i am", "i'm", "name is", "as")]
-    return (*greetings, *claims, f", {name}", f"{name}, ")
+def _spoken(name: str) -> re.Pattern[str]:
+    """How a name sounds when it is addressed or claimed: it comes first, because `re` skips to a literal beginning."""
+    before = (
+        "hi", "hello", "hey", "there", "thanks", "you", "dear", "wow", "ok", "okay", "morning", "afternoon", "evening",
+    )  # fmt: skip
+    greetings = [f"{each}{comma} " for each in before for comma in ("", ",")]
+    openings = [*greetings, "i am ", "i'm ", "name is ", "as ", ", "]
+    word = re.escape(name)
+    return re.compile(rf"{word}(?:(?=, )|{'|'.join(f'(?<={each}{word})' for each in openings)})")
 
 
 def _blank(match: re.Match[str]) -> str:

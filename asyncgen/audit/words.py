@@ -8,6 +8,9 @@ salts the hashes of texts but not those of tuples of numbers, so words become nu
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from typing import TypeAlias
+
+Sentences: TypeAlias = Sequence[Sequence[bytes]]  # the words of each
 
 MAX_KNOWN_WORDS = 1 << 17  # kept in memory at a time; some 20 MB
 
