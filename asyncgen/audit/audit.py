@@ -35,6 +35,7 @@ from asyncgen.printable import ascii_json
 from asyncgen.status import Report, RunReport, make_report
 
 VERSION = 1
+REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
 THRESHOLD = 0.8  # Jaccard similarity from which two conversations are near-duplicates
 MAX_EXAMPLES = 20  # of a rule
 STEP = 256  # lines between two movements of the bar
@@ -165,7 +166,7 @@ class _Pass:
         self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
         self._diversity = Diversity(dataset.knowledge or "")
         self._words = WordNumbers()
-        self._whole, self._answers = NearDuplicates(THRESHOLD), NearDuplicates(THRESHOLD)
+        self._repeats = {rule: NearDuplicates(THRESHOLD) for rule in (REPEAT, REPEATED_ANSWERS)}
         self._grounding = None
         if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
             self._grounding = Grounding(dataset.knowledge)
@@ -182,8 +183,8 @@ class _Pass:
         self._read_journal()
         self._find_repetition()
         duplicates = BothDuplicates(
-            conversation=self._compare("near-duplicate", self._whole, whole_text),
-            assistant=self._compare("near-duplicate-answers", self._answers, answers_text),
+            conversation=self._compare(REPEAT, whole_text),
+            assistant=self._compare(REPEATED_ANSWERS, answers_text),
         )
         report = make_report(dataset.ledger, dataset.lines)
         lines = len(dataset)
@@ -250,8 +251,8 @@ class _Pass:
         answers = [
             each for each, message in zip(numbers, record.conversation, strict=True) if message.role == "assistant"
         ]
-        self._whole.add_words(record.number, record.offset, list(chain.from_iterable(numbers)))
-        self._answers.add_words(record.number, record.offset, list(chain.from_iterable(answers)))
+        for rule, words in ((REPEAT, numbers), (REPEATED_ANSWERS, answers)):
+            self._repeats[rule].add_words(record.number, record.offset, list(chain.from_iterable(words)))
 
     def _note(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -259,9 +260,10 @@ class _Pass:
             if tally is not None:
                 tally.add(finding)
 
-    def _compare(self, rule: str, near: NearDuplicates, text_of: Callable[[Conversation], str]) -> Duplicates:
+    def _compare(self, rule: str, text_of: Callable[[Conversation], str]) -> Duplicates:
+        """Gives up what is known of the lines, so that the next comparison has room."""
         self._progress(f"comparing ({rule})", 0, 0)
-        clusters = near.clusters(lambda offset: text_of(self._dataset.read(offset)))
+        clusters = self._repeats.pop(rule).clusters(lambda offset: text_of(self._dataset.read(offset)))
         self._note(find_repeats(clusters, rule))
         return summarise(clusters, THRESHOLD)
 

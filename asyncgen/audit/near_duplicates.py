@@ -234,18 +234,20 @@ class _Verdicts:
     def __init__(self, texts: "_Texts", threshold: float, lines: int) -> None:
         self._texts = texts
         self._threshold = threshold
+        self._lines = lines
         self._misses = bytearray(lines)
-        self._unlike: set[tuple[int, int]] = set()
+        self._unlike: set[int] = set()  # pairs as numbers: a third of what tuples of two take
 
     def check(self, one: int, other: int) -> bool:
-        if self._misses[other] >= MAX_MISSES or (one, other) in self._unlike:
+        pair = one * self._lines + other
+        if self._misses[other] >= MAX_MISSES or pair in self._unlike:
             return False
         if _similarity(self._texts[one], self._texts[other]) >= self._threshold:
             return True
         self._misses[other] += 1
         if len(self._unlike) >= MAX_REMEMBERED:
             self._unlike.clear()  # costs another look, no more
-        self._unlike.add((one, other))
+        self._unlike.add(pair)
         return False
 
 
