@@ -63,6 +63,7 @@ def test_a_limit_on_concurrency_is_used_and_seldom_touched(
     assert run.seconds_to_share(0.9) <= 15
 
 
+@pytest.mark.slow
 def test_a_limit_of_2000_is_found_within_seconds() -> None:
     run = Run(Slots(2000, 1.0), ceiling=4000).go(22)
     assert run.seconds_to_share(0.9) <= 15
@@ -87,6 +88,7 @@ def test_a_limit_on_the_rate_is_used_and_seldom_touched(endpoint: Endpoint, late
     assert run.refused_per_1000(60) <= 25
 
 
+@pytest.mark.slow
 @HINTS
 @pytest.mark.parametrize("latency", [constant, long_tail])
 def test_capacity_that_drops_and_comes_back_is_found_again(latency: Latency, retry_after: float) -> None:

@@ -259,6 +259,7 @@ def test_any_texts_have_a_result_with_shares_from_0_to_1(conversations: list[lis
     assert list(diversity.repeated_openers()) == []
 
 
+@pytest.mark.slow
 def test_the_result_is_the_same_in_every_process() -> None:
     def measure(seed: str) -> bytes:
         env = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parent)}

@@ -204,6 +204,7 @@ def test_a_text_of_a_megabyte_is_compared_like_any_other() -> None:
     assert find_clusters([text, "a short one in between", replace_word(text, 5)]) == [[1, 3]]
 
 
+@pytest.mark.slow
 def test_the_clusters_are_the_same_in_every_process() -> None:
     outputs = {
         subprocess.check_output([sys.executable, "-c", PRINT_CLUSTERS], env={"PYTHONHASHSEED": seed}, text=True)

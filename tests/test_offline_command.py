@@ -92,6 +92,7 @@ def test_it_ends_when_its_input_is_closed_even_with_a_request_under_way() -> Non
             assert connection.recv(100) == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_without_a_trace(number: signal.Signals) -> None:
     with started() as (process, url):

@@ -196,6 +196,7 @@ def test_without_a_key_the_offline_engine_answers_and_says_so() -> None:
     assert len(Path("data/nanochat.offline.jsonl").read_text().splitlines()) == 30
 
 
+@pytest.mark.slow
 def test_the_offline_engine_ends_with_a_parent_that_is_killed() -> None:
     process = start("-n", "100000", "-c", "4")
     output = Path("data/nanochat.offline.jsonl")
@@ -226,6 +227,7 @@ def _wait_until_gone(pid: int) -> None:
         os.close(descriptor)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_goes_away_does_not_stop_a_run() -> None:
     with FakeProvider() as provider:
         process = start("-n", "200", "-c", "4", "--base-url", provider.base_url)

@@ -64,6 +64,7 @@ def test_every_fifth_call_failing_for_ever_still_completes() -> None:
     check_whole(150)
 
 
+@pytest.mark.slow
 def test_a_server_that_lets_calls_queue_beyond_their_deadline_costs_calls_and_no_index(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_network_that_goes_down_and_comes_back_costs_no_index() -> None:
     check_whole(400)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_never_comes_back_stops_the_run_and_leaves_everything_pending(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
