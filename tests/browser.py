@@ -93,6 +93,17 @@ class Browser:
     def devtools(self, command: str, **parameters: object) -> object:
         return self._post("/goog/cdp/execute", {"cmd": command, "params": parameters})
 
+    def ids(self) -> list[str]:
+        found = self.run("return [...document.querySelectorAll('[id]')].map((each) => each.id)")
+        if not isinstance(found, list):
+            raise TypeError(f"expected ids, got {found!r}")
+        return found
+
+    def ground_brightness(self) -> float:
+        """From 0, black, to 255."""
+        ground = str(self.run("return getComputedStyle(document.documentElement).backgroundColor"))
+        return sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
+
     def look(self, *, width: int = 1100, height: int = 900, scheme: str = "light") -> None:
         """Set the size of the page and the reader's wishes; nothing glides, so a click meets what it aims at."""
         self.devtools(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sweep import THOROUGH
 
 VARIABLES = (
     *("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND"),
@@ -12,7 +13,7 @@ VARIABLES = (
 
 # Machines are noisy: an example that is slow once has found no fault. Few examples keep `make test` under a minute.
 settings.register_profile("quick", deadline=None, max_examples=20)
-settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
 settings.load_profile("quick")
 
 

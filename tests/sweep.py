@@ -7,19 +7,19 @@ from itertools import count
 
 from hypothesis import settings
 
-THOROUGH = 100  # examples
+THOROUGH = 100  # examples a property in `make check`
 STRIDE = 7  # prime, so that a period in what is swept does not hide it
-
-
-def is_thorough() -> bool:
-    return settings().max_examples >= THOROUGH
 
 
 def sweep(stop: int) -> range:
     """Of the positions from 0 up to `stop`."""
-    return range(0, stop, 1 if is_thorough() else STRIDE)
+    return range(0, stop, _stride())
 
 
 def sweep_on() -> "count[int]":
     """Of the positions from 0 on, of which nobody knows how many there are."""
-    return count(0, 1 if is_thorough() else STRIDE)
+    return count(0, _stride())
+
+
+def _stride() -> int:
+    return 1 if settings().max_examples >= THOROUGH else STRIDE

@@ -189,17 +189,14 @@ def test_headings_are_in_order_and_every_control_has_a_name(report: Browser) -> 
     assert isinstance(names, list)
     assert all(names)
     assert report.run("return document.documentElement.lang") == "en"
-    ids = report.run("return [...document.querySelectorAll('[id]')].map((each) => each.id)")
-    assert isinstance(ids, list)
+    ids = report.ids()
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_follows_light_and_dark(report: Browser, scheme: str) -> None:
     report.look(scheme=scheme)
-    ground = str(report.run("return getComputedStyle(document.documentElement).backgroundColor"))
-    brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
-    assert (brightness > 128) == (scheme == "light")
+    assert (report.ground_brightness() > 128) == (scheme == "light")
 
 
 def test_it_prints_in_light_without_controls(report: Browser) -> None:

@@ -2,6 +2,7 @@ import json
 import os
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -197,6 +198,17 @@ def test_an_empty_output_has_no_findings(program: Program) -> None:
     assert {(rule.count, rule.rate) for rule in audit.rules.values()} == {(0, 0.0)}
 
 
+@pytest.fixture
+def _heeded_signals() -> Iterator[None]:
+    """None is ignored: what is started with `&` or nohup inherits some of them ignored."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_heeded_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_with_130_and_no_file(
     program: Program, number: signal.Signals, monkeypatch: pytest.MonkeyPatch

@@ -279,14 +279,11 @@ def test_every_control_has_a_name_and_ids_are_unique(view: Browser) -> None:
     )
     assert isinstance(names, list)
     assert all(names)
-    ids = view.run("return [...document.querySelectorAll('[id]')].map((each) => each.id)")
-    assert isinstance(ids, list)
+    ids = view.ids()
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_follows_light_and_dark(view: Browser, scheme: str) -> None:
     view.look(scheme=scheme)
-    ground = str(view.run("return getComputedStyle(document.documentElement).backgroundColor"))
-    brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
-    assert (brightness > 128) == (scheme == "light")
+    assert (view.ground_brightness() > 128) == (scheme == "light")

@@ -166,7 +166,7 @@ class _Pass:
         self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
         self._diversity = Diversity(dataset.knowledge or "")
         self._words = WordNumbers()
-        self._repeats = {rule: NearDuplicates(THRESHOLD) for rule in (REPEAT, REPEATED_ANSWERS)}
+        self._repeats = {rule: NearDuplicates(THRESHOLD, self._words) for rule in (REPEAT, REPEATED_ANSWERS)}
         self._grounding = None
         if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
             self._grounding = Grounding(dataset.knowledge)

@@ -78,17 +78,18 @@ def find_repeats(clusters: Iterable[Sequence[int]], rule: str) -> Iterator[Findi
 class NearDuplicates:
     """Takes texts one by one and then says which lines belong together.
 
-    Texts without a word are like nothing. Texts of one or two words are alike when they are equal.
+    Texts without a word are like nothing. Texts of one or two words are alike when they are equal. `words`: numbers of
+    words that others use too.
     """
 
-    def __init__(self, threshold: float = 0.8) -> None:
+    def __init__(self, threshold: float = 0.8, words: WordNumbers | None = None) -> None:
         if not 0 < threshold <= 1:
             raise ValueError(f"the threshold is {threshold}, but must be above 0 and at most 1")
         self.threshold = threshold
         self._rows = _choose_rows(threshold)
         self._bands = MINIMA // self._rows
         self._most_differing = _most_differing_bits(threshold)
-        self._words = WordNumbers()
+        self._words = words or WordNumbers()
         self._numbers = array("I")
         self._offsets = array("Q")
         self._digests = array("q")  # equal for equal words
