@@ -61,6 +61,8 @@ class Redactor:
         return data
 
     def redact_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if not self._needles:
+            return headers
         values = "\n".join(headers.values()).encode("utf-8", "surrogateescape")
         if not any(needle in values for needle in self._needles):
             return headers

@@ -101,7 +101,9 @@ class AppendFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
-        self.size = self.synced = os.fstat(self._descriptor).st_size
+        status = os.fstat(self._descriptor)
+        self._identity = status.st_ino, status.st_dev
+        self.size = self.synced = status.st_size
 
     def append(self, data: bytes) -> None:
         """Write all of `data`. A write may be short, and on a full disk it is before it fails: then `cut`.
@@ -128,12 +130,11 @@ class AppendFile:
         self.synced = self.size
 
     def _check_unchanged(self) -> None:
-        ours = os.fstat(self._descriptor)
         try:
             there = self.path.stat()
         except OSError as error:
             raise _ChangedError(f"{self.path}: gone while it was being written ({error.strerror})") from error
-        if (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or there.st_size != self.size:
+        if (there.st_ino, there.st_dev) != self._identity or there.st_size != self.size:
             raise _ChangedError(f"{self.path}: changed by someone else while it was being written")
 
     def cut(self) -> None:
