@@ -221,7 +221,7 @@ def test_failures_and_money_of_unknown_calls_are_told(tmp_path: Path) -> None:
     assert "Indices that failed" in source
     assert "request-rejected" in source
     assert "not-json" in source
-    assert "<dd>at least $0.00<small>that of 3 calls is unknown</small></dd>" in source
+    assert "<dd>at least $0.0010<small>that of 3 calls is unknown</small></dd>" in source
 
 
 def test_thousands_of_values_leave_a_report_small(tmp_path: Path) -> None:

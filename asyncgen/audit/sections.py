@@ -17,6 +17,7 @@ from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.shape import ShapeResult, ValueFailures
 from asyncgen.audit.timeline import Moment
 from asyncgen.audit.verdict import Verdict
+from asyncgen.money import format_cost
 
 MOST_BARS = 40
 MOST_ROWS = 100
@@ -69,10 +70,10 @@ def _tokens(number: int, note: str) -> tuple[str, str]:
 def _money(totals: Totals, unpriced: int) -> tuple[str, str]:
     if totals.cost_usd is None:
         return "unknown", "no cost was reported"
-    spent = f"${totals.cost_usd:,.2f}"
+    spent = format_cost(totals.cost_usd)
     if unpriced:
         return f"at least {spent}", f"that of {count(unpriced, 'call')} is unknown"
-    return spent, f"${totals.cost_usd / max(totals.done, 1):.6f} a conversation"
+    return spent, f"{format_cost(totals.cost_usd / max(totals.done, 1))} a conversation"
 
 
 def _time(moments: Sequence[Moment]) -> tuple[str, str]:

@@ -6,7 +6,6 @@ a page of ten stays one that a browser shows at once.
 
 import shlex
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -15,6 +14,7 @@ from asyncgen.audit.catalogue import DROPPED, Catalogue
 from asyncgen.audit.findings import FoundRule
 from asyncgen.audit.sample import LONGEST_ROLE, SampledMessage
 from asyncgen.conversation import Conversation
+from asyncgen.money import format_cost
 
 ALLOWANCE = 200_000  # characters of a conversation
 
@@ -85,7 +85,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """How far everything is. `options`: changes with them. `rate`: conversations a minute, None while nobody knows.
 
-    `num`: conversations asked for, 0 without a journal. `cost_usd`: digits, None while no cost is known;
+    `num`: conversations asked for, 0 without a journal. `cost`: in US dollars, None while none is known;
     `unpriced`: calls whose cost is not in it.
     """
 
@@ -100,7 +100,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     pending: int
     calls: int
-    cost_usd: str | None
+    cost: str | None
     unpriced: int
     dropped: int
     rate: float | None
@@ -186,15 +186,11 @@ def show_state(catalogue: Catalogue, options: int, rate: float | None) -> State:
         failed=report.failed,
         pending=report.pending,
         calls=report.calls,
-        cost_usd=_digits(totals.cost),
+        cost=None if totals.cost is None else format_cost(totals.cost),
         unpriced=totals.unpriced,
         dropped=catalogue.columns.flags.count(DROPPED),
         rate=rate,
     )
-
-
-def _digits(cost: Decimal | None) -> str | None:
-    return None if cost is None else f"{cost:.4f}" if abs(cost) < 1 else f"{cost:,.2f}"
 
 
 def show_all(catalogue: Catalogue, positions: Sequence[int]) -> list[ShownConversation]:

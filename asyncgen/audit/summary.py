@@ -18,6 +18,7 @@ from asyncgen.audit.diversity import DiversityResult
 from asyncgen.audit.grounding import GroundingResult
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.shape import Distribution, ShapeResult
+from asyncgen.money import format_cost
 from asyncgen.printable import one_line
 from asyncgen.progress import format_count
 
@@ -83,7 +84,7 @@ def _overview(audit: Audit) -> Iterator[tuple[str, str]]:
     if totals.failed:
         yield "failed", _breakdown(totals.failed_by_reason)
     if totals.cost_usd is not None:
-        yield "cost", f"${totals.cost_usd:f}"
+        yield "cost", format_cost(totals.cost_usd)
     for note in audit.notes:
         yield "note", note
 

@@ -337,14 +337,14 @@ function fact(name, value, detail = "") {
 }
 
 function showState() {
-  const { lines, num, done, failed, pending, dropped, cost_usd: cost, unpriced, rate, calls } = state;
+  const { lines, num, done, failed, pending, dropped, cost, unpriced, rate, calls } = state;
   const shown = [fact("lines", formatted(lines), dropped ? `${formatted(dropped)} dropped` : "")];
   if (num) {
     shown.push(fact("done", formatted(done), `of ${formatted(num)}`));
     shown.push(fact("failed", formatted(failed)));
     shown.push(fact("pending", formatted(pending)));
     const atLeast = cost !== null && unpriced ? `at least: that of ${plural(unpriced, "call")} is unknown` : "";
-    shown.push(fact("cost", cost === null ? "unknown" : `$${cost}`, atLeast || plural(calls, "call")));
+    shown.push(fact("cost", cost ?? "unknown", atLeast || plural(calls, "call")));
   }
   if (rate) shown.push(fact("a minute", formatted(Math.round(rate)), "written just now"));
   facts.replaceChildren(...shown);
