@@ -101,9 +101,8 @@ class AppendFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
-        status = os.fstat(self._descriptor)
-        self._identity = status.st_ino, status.st_dev
-        self.size = self.synced = status.st_size
+        self._opened = os.fstat(self._descriptor)
+        self.size = self.synced = self._opened.st_size
 
     def append(self, data: bytes) -> None:
         """Write all of `data`. A write may be short, and on a full disk it is before it fails: then `cut`.
@@ -134,7 +133,7 @@ class AppendFile:
             there = self.path.stat()
         except OSError as error:
             raise _ChangedError(f"{self.path}: gone while it was being written ({error.strerror})") from error
-        if (there.st_ino, there.st_dev) != self._identity or there.st_size != self.size:
+        if not os.path.samestat(there, self._opened) or there.st_size != self.size:
             raise _ChangedError(f"{self.path}: changed by someone else while it was being written")
 
     def cut(self) -> None:
