@@ -1,10 +1,14 @@
 """Every test starts without keys, without a proxy and in an empty folder of its own."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from sweep import THOROUGH
+
+from asyncgen.interrupt import SIGNALS
 
 VARIABLES = (
     *("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND"),
@@ -23,3 +27,12 @@ def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def _handlers_restored() -> Iterator[None]:
+    """Signals have their handlers back when the test is over."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

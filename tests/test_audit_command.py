@@ -2,7 +2,6 @@ import json
 import os
 import signal
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from asyncgen.audit.audit import MAX_EXAMPLES, Audit
 from asyncgen.audit.rules import RULES
 from asyncgen.cli import main
 from asyncgen.conversation import Conversation, Message, encode_line
+from asyncgen.interrupt import SIGNALS
 
 RECIPE = """
 name = "bread"
@@ -199,21 +199,18 @@ def test_an_empty_output_has_no_findings(program: Program) -> None:
 
 
 @pytest.fixture
-def _heeded_signals() -> Iterator[None]:
+def _heeded_signals(_handlers_restored: None) -> None:
     """None is ignored: what is started with `&` or nohup inherits some of them ignored."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.mark.usefixtures("_heeded_signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_ends_with_130_and_no_file(
     program: Program, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    handlers = [signal.getsignal(each) for each in SIGNALS]
     fsync = os.fsync
 
     def interrupt(descriptor: int) -> None:
@@ -225,7 +222,7 @@ def test_an_interrupt_ends_with_130_and_no_file(
     before = set(program.folder.iterdir())
     assert program.run("audit") == (130, "", "asyncgen: interrupted\n")
     assert set(program.folder.iterdir()) == before
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
 
 
 # ---- filter

@@ -1,7 +1,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,13 +10,7 @@ import uvloop
 from asyncgen.interrupt import SIGNALS, Interrupts
 from asyncgen.stop import Stop
 
-
-@pytest.fixture(autouse=True)
-def _handlers_restored() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("_handlers_restored")
 
 
 @dataclass
@@ -30,14 +24,6 @@ class Ladder:
 
     def _restore(self) -> None:
         self.restored += 1
-
-
-@pytest.fixture(autouse=True)
-def _give_signals_back() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def run(scenario: Coroutine[object, object, None]) -> None:
