@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from asyncgen.classify import Completion
+from asyncgen.answer import Completion
 from asyncgen.errors import (
     BadReplyError,
     BudgetSpentError,

@@ -15,8 +15,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
+from asyncgen.answer import Completion
 from asyncgen.billing import ReservationLapsedError
-from asyncgen.classify import Completion
 from asyncgen.conversation import Conversation, digest_conversation, encode_line, parse_conversation
 from asyncgen.counts import Counts
 from asyncgen.errors import (

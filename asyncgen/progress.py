@@ -23,7 +23,7 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from asyncgen.classify import clean
+from asyncgen.body import clean
 from asyncgen.counts import Counts
 from asyncgen.errors import CUT_OFF_ADVICE, CUT_OFF_REASONS
 from asyncgen.money import ZERO, format_cost

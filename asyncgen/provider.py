@@ -1,7 +1,7 @@
 """One POST to a chat-completions endpoint, and a GET of what it tells about itself: the only place that knows aiohttp.
 
 Every exception of aiohttp becomes one of ours here, without the object it came from: their reprs contain the request's
-headers, and with them the key. Whether an answer is a completion is decided in `classify`, which has no socket.
+headers, and with them the key. Whether an answer is a completion is decided in `answer`, which has no socket.
 """
 
 import os
@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from asyncgen import __version__
-from asyncgen.classify import Completion, classify_response
+from asyncgen.answer import Completion, classify_response
 from asyncgen.endpoint import Endpoint, is_loopback
 from asyncgen.errors import AsyncgenError, ConfigError, ConnectionFailedError, FatalError
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from asyncgen.answer import Completion
 from asyncgen.billing import MAX_BLIND_CALLS, BilledClient, ReservationLapsedError
-from asyncgen.classify import Completion
 from asyncgen.errors import (
     AccessDeniedError,
     BadReplyError,

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from asyncgen.adaptive import Concurrency
+from asyncgen.answer import Completion
 from asyncgen.billing import ReservationLapsedError
-from asyncgen.classify import Completion
 from asyncgen.conversation import decode_line, digest_conversation
 from asyncgen.counts import Counts
 from asyncgen.errors import (

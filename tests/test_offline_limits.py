@@ -10,7 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
-from asyncgen.classify import Completion, classify_response
+from asyncgen.answer import Completion, classify_response
 from asyncgen.errors import AsyncgenError, NoMoneyError, RateLimitedError, RequestRejectedError
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.ledger import NO_ANSWER

@@ -21,7 +21,7 @@ from raw_server import Act, hang, send, send_and_close, send_and_reset, trickle
 from yarl import URL
 
 from asyncgen import __version__, provider
-from asyncgen.classify import Completion
+from asyncgen.answer import Completion
 from asyncgen.endpoint import PROVIDERS, Endpoint, Provider, Secret
 from asyncgen.errors import (
     AsyncgenError,

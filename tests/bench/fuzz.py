@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["asyncgen"]):
-    from asyncgen.classify import classify_response
+    from asyncgen.answer import classify_response
     from asyncgen.conversation import NotAConversationError, decode_line, parse_conversation
     from asyncgen.errors import AsyncgenError, BadReplyError, ConfigError
     from asyncgen.journal import decode_entry, read_journal

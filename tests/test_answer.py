@@ -2,13 +2,14 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from classify_rows import BAD, DATE, GOOD, Bad, Good, openrouter, said
+from answer_rows import BAD, DATE, GOOD, Bad, Good, openrouter, said
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from asyncgen import classify
-from asyncgen.classify import MAX_LABEL, MAX_RETRY_AFTER, MAX_WORDS, classify_response, clean, parse_retry_after
+from asyncgen import answer
+from asyncgen.answer import classify_response
+from asyncgen.body import MAX_LABEL, MAX_WORDS, clean
 from asyncgen.errors import (
     AsyncgenError,
     ContentFilteredError,
@@ -18,6 +19,7 @@ from asyncgen.errors import (
     UnusedReply,
     Usage,
 )
+from asyncgen.retry_after import MAX_RETRY_AFTER, parse_retry_after
 
 KEY = "sk-or-v1-0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 STATUSES = st.sampled_from([200, 204, 302, 400, 401, 402, 403, 404, 408, 429, 500, 503, 524]) | st.integers()
@@ -431,17 +433,17 @@ PLAIN_PARTS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
 
 def test_an_ordinary_answer_is_read_the_short_way() -> None:
     body = b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": {"cost": 0.25}}'
-    short = classify._read_plain_answer(body, {})
-    assert short == classify.Completion("hi", "stop", None, None, Usage(cost="0.25"))
+    short = answer._read_plain_answer(body, {})
+    assert short == answer.Completion("hi", "stop", None, None, Usage(cost="0.25"))
 
 
 @given(PLAIN_PARTS)
 def test_the_short_way_of_reading_an_answer_finds_what_the_patient_one_finds(document: dict[str, object]) -> None:
     headers = {"x-request-id": "r1"}
-    short = classify._read_plain_answer(json.dumps(document).encode(), headers)
+    short = answer._read_plain_answer(json.dumps(document).encode(), headers)
     if short is not None:
-        patient = classify._read_answer(document, headers)
+        patient = answer._read_answer(document, headers)
         assert patient.is_good()
-        assert short == classify.Completion(
+        assert short == answer.Completion(
             patient.text, patient.finish_reason, patient.model, patient.request_id, patient.usage
         )

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from asyncgen.classify import Completion
+from asyncgen.answer import Completion
 from asyncgen.errors import (
     AccessDeniedError,
     AsyncgenError,
