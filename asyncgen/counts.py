@@ -17,7 +17,7 @@ class Counts:
     that may have been billed without an answer. `waiting`: indices between two attempts. `cost` is in US dollars,
     None until one is known; `account` has that of all runs. `scenario`: the latest one drawn. `notice`: what holds the
     run up, if anything. `limit`: how many calls may be in flight now. `paused_until`: when a wait that the provider has
-    named is over, on the monotonic clock.
+    named is over, on the monotonic clock. `trouble`: while calls only fail, how and what to do about it.
     """
 
     num: int
@@ -39,6 +39,7 @@ class Counts:
     notice: str | None = None
     limit: int | None = None
     paused_until: float = 0.0
+    trouble: str | None = None
 
     def add_usage(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens or 0

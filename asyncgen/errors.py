@@ -1,7 +1,8 @@
 """What went wrong, as an instruction: try again, ask again, this index fails, the run stops.
 
     AsyncgenError
-    ├── TransientError    try again          RateLimitedError · ServerError · ConnectionFailedError · NoAnswerError
+    ├── TransientError    try again          RateLimitedError · ServerError · ConnectionFailedError · TimedOutError
+    │                                        NoAnswerError · DoubtedKeyError
     ├── BadReplyError     ask again          one class; `reason` says which rule the reply broke
     ├── RejectedError     this index fails   RequestRejectedError · TooLongError · ContentFilteredError
     │                                        RefusedError · GaveUpError
@@ -51,10 +52,11 @@ class TransientError(AsyncgenError):
     `retry_after`: seconds the provider asked to wait, or None. `maybe_billed`: the request was sent and its
     answer never arrived. `reply`: an answer that arrived and holds no conversation, but may have been paid for.
     `status`: of the answer that said no, if one did. `pauses_run`: the whole run keeps the wait, so nobody has to
-    keep it once more.
+    keep it once more. `is_own`: it is the index's and not the endpoint's, so it uses up an attempt.
     """
 
     pauses_run = False
+    is_own = False
 
     def __init__(
         self,
@@ -88,6 +90,18 @@ class ConnectionFailedError(TransientError):
     """No connection, or one that broke: name look-up, refusal, reset, cut body, deadline."""
 
     reason = "connection"
+
+
+class TimedOutError(ConnectionFailedError):
+    """No whole answer within --timeout."""
+
+    reason = "timeout"
+
+
+class DoubtedKeyError(TransientError):
+    """A key that has worked was refused once, which may be the endpoint's mistake: one more call will tell."""
+
+    reason = "access-denied"
 
 
 class NoAnswerError(TransientError):
@@ -206,7 +220,7 @@ class EndpointDownError(FatalError):
 
 
 class SameRejectionError(FatalError):
-    """The first answers of a run were all the same rejection: the mistake is in the request, not in an index."""
+    """Answers in a row were all the same rejection: it is about all that is asked, not about an index."""
 
     reason = "same-rejection"
 

@@ -22,7 +22,9 @@ from asyncgen.counts import Counts
 from asyncgen.errors import (
     CUT_OFF_ADVICE,
     CUT_OFF_REASONS,
+    AccessDeniedError,
     BadReplyError,
+    DoubtedKeyError,
     GaveUpError,
     RejectedError,
     RequestRejectedError,
@@ -40,6 +42,7 @@ from asyncgen.recipe import Rules
 from asyncgen.retry import RetryPolicy, call_with_retries
 from asyncgen.scenario import Scenarios
 from asyncgen.stop import StopRequestedError
+from asyncgen.verdict import Verdict
 
 STEPPING_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
@@ -97,6 +100,7 @@ class Generator:
     client: Completer
     limiter: Limiter
     retries: RetryPolicy
+    verdict: Verdict
     writer: Keeper
     counts: Counts
     model: str
@@ -158,6 +162,7 @@ class Generator:
         self.client.check()
         payload = self.ladder.encode(work.scenario, repeat=work.sent)
         work.sent += 1
+        self.verdict.sent(work.index)
         in_flight, started = self.limiter.in_flight, time.monotonic()
         self.counts.in_flight += 1
         try:
@@ -165,13 +170,25 @@ class Generator:
         except (asyncio.CancelledError, MemoryError) as error:
             self._note_lost(work, "no-memory" if isinstance(error, MemoryError) else "cancelled")
             raise
+        except AccessDeniedError as error:
+            if self.verdict.denied(work.index):
+                raise
+            raise DoubtedKeyError(str(error)) from error
+        except RequestRejectedError:
+            self.verdict.refused(work.index)
+            raise
+        except (BadReplyError, RejectedError):
+            self.verdict.answered(work.index)
+            raise
         except TransientError as error:
+            self.verdict.failed(work.index, error, time.monotonic())
             if error.maybe_billed and error.reply is None:  # a reply that did arrive is kept, not lost
                 self._note_lost(work, error.reason)
             raise
         finally:
             self.counts.in_flight -= 1
         seconds = time.monotonic() - started
+        self.verdict.answered(work.index)
         self.ladder.settled.set()
         self.limiter.settle(completion.usage)
         return _Answer(completion, self._parse(completion), seconds, in_flight)

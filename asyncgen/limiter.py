@@ -138,14 +138,10 @@ class Limiter:
         self._tokens.take(self._clock(), tokens - self._tokens_per_call)
         self._tokens_per_call += (tokens - self._tokens_per_call) * TOKENS_SMOOTHING
 
-    def _report_refusal(self, now: float, ticket: int, sent: float, error: RateLimitedError) -> None:
+    def _report_refusal(self, now: float, ticket: int, error: RateLimitedError) -> None:
         seconds = error.retry_after
         is_load = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
-        if not seconds:
-            self.outage.throttled(now, sent=sent)
-            return
-        self.outage.told_to_wait(now, seconds)
-        if is_load:  # otherwise it is this call's bad luck, and this call's wait
+        if seconds and is_load:  # otherwise it is this call's bad luck, and this call's wait
             self.gate.pause(now, seconds)
             error.pauses_run = True
 
@@ -165,15 +161,15 @@ class Limiter:
             case None | BadReplyError() | RejectedError():
                 saturated = bool(self._first or self._again)
                 self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
-                self.outage.succeeded(now)
+                self.outage.succeeded()
             case RateLimitedError():
-                self._report_refusal(now, ticket, sent, error)
+                self._report_refusal(now, ticket, error)
             case ConnectionFailedError(maybe_billed=False):
                 self.concurrency.overloaded(ticket, in_flight=others, is_hinted=False)
-                self.outage.failed(now, sent=sent)
+                self.outage.failed()
             case TransientError():
                 self.concurrency.failed()
-                self.outage.failed(now, sent=sent)
+                self.outage.failed()
             case _:
                 return
         self._on_answer()

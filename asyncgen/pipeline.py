@@ -7,7 +7,7 @@ the writer outlives them all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -15,8 +15,7 @@ from asyncgen.counts import Counts
 from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError, SameRejectionError
 from asyncgen.output import Record
 from asyncgen.stop import Stop, StopRequestedError
-
-SAME_REJECTIONS = 10
+from asyncgen.verdict import Rejection, Verdict
 
 
 class RecordWriter(Protocol):
@@ -38,19 +37,22 @@ class Pipeline:
         writer: RecordWriter,
         stop: Stop,
         counts: Counts,
+        *,
+        verdict: Verdict,
     ) -> None:
         self._generate = generate
         self._record_failure = record_failure
         self._writer = writer
         self._stop = stop
         self._counts = counts
-        self._first_rejections: list[tuple[int, RejectedError]] | None = []
+        self._verdict = verdict
 
     async def run(self, indices: Iterable[int], *, slots: int, grace: float, answered: asyncio.Event) -> None:
         """Return when every index is written, failed, or abandoned because of a stop.
 
         The first index goes alone, until it is made or `answered` is set: what is wrong with the endpoint shows after
-        one call, and what is right warms its prompt cache for all others.
+        one call, and what is right warms its prompt cache for all others. Should it only fail, another one is asked
+        beside it, and so on: it may be the index's own fault.
 
         After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, what has
         arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the disk fails.
@@ -68,14 +70,23 @@ class Pipeline:
                         # In a done callback, because a task cancelled before its first step runs no `finally`.
                         task.add_done_callback(lambda _: free.release())
                         if not answered.is_set():
-                            await _first_of(task, answered)
-                self._record_first_rejections()
+                            await _first_of(task, answered, self._verdict.doubt)
+                            self._verdict.doubt.clear()
+                    self._verdict.everything_is_begun = True
+                self._fail(self._verdict.release())  # nothing more will come: too few alike to be about all
             finally:
                 if not drained.done():  # a writer that has failed would never be drained
                     self._writer.close()
                     await asyncio.wait({drained})
 
     async def _produce(self, index: int) -> None:
+        self._verdict.begin(index)
+        try:
+            await self._make(index)
+        finally:
+            self._verdict.end(index)
+
+    async def _make(self, index: int) -> None:
         try:
             record = await self._generate(index)
         except StopRequestedError:
@@ -89,47 +100,31 @@ class Pipeline:
         except RejectedError as error:
             self._reject(index, error)
         else:
-            if self._first_rejections is not None:
-                self._record_first_rejections()
+            self._fail(self._verdict.made(index))
             await self._writer.put(record)
 
     def _reject(self, index: int, error: RejectedError) -> None:
-        """Record a failure; the first ones of a run are held back until it is known that not all answers are alike."""
-        held = self._first_rejections
-        if held is None:
-            self._fail(index, error)
-            return
-        held.append((index, error))
-        if _kind(error) != _kind(held[0][1]):
-            self._record_first_rejections()
-        elif len(held) == SAME_REJECTIONS:
-            self._counts.abandoned += len(held)
-            self._stop.request(
-                SameRejectionError(f"the first {SAME_REJECTIONS} answers were all the same rejection: {error}")
-            )
+        """Record failures, but none as long as all are alike: then they are about the run, and stay to be made."""
+        self._fail(self._verdict.rejected(index, error))
+        if fatal := self._verdict.same_rejection():
+            self._stop.request(fatal)
 
-    def _record_first_rejections(self) -> None:
-        held, self._first_rejections = self._first_rejections or [], None
+    def _fail(self, rejections: Sequence[Rejection]) -> None:
         if isinstance(self._stop.error, SameRejectionError):
+            self._counts.abandoned += len(rejections)
             return
-        for index, error in held:
-            self._fail(index, error)
-
-    def _fail(self, index: int, error: RejectedError) -> None:
-        self._counts.failed[error.reason] += 1
-        self._writer.put_nowait(self._record_failure(index, error))
+        for each in rejections:
+            self._counts.failed[each.error.reason] += 1
+            self._writer.put_nowait(self._record_failure(each.index, each.error))
 
 
-async def _first_of(task: asyncio.Task[None], event: asyncio.Event) -> None:
-    waiting = asyncio.ensure_future(event.wait())
+async def _first_of(task: asyncio.Task[None], *events: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
     try:
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        waiting.cancel()
-
-
-def _kind(error: RejectedError) -> tuple[type, str, int | None]:
-    return type(error), error.reason, error.status
+        for each in waiting:
+            each.cancel()
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from yarl import URL
 from asyncgen import __version__
 from asyncgen.answer import Completion, classify_response
 from asyncgen.endpoint import Endpoint, is_loopback
-from asyncgen.errors import AsyncgenError, ConfigError, ConnectionFailedError, FatalError
+from asyncgen.errors import AsyncgenError, ConfigError, ConnectionFailedError, FatalError, TimedOutError
 
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
@@ -165,6 +165,7 @@ def find_proxy(base_url: str) -> str | None:
 
 _unsent = ConnectionFailedError
 _sent = partial(ConnectionFailedError, maybe_billed=True)
+_late = partial(TimedOutError, maybe_billed=True)
 
 # The first row that fits decides: aiohttp's classes overlap, so the special ones stand first.
 _TRANSLATIONS: tuple[tuple[type[Exception], Callable[[str], AsyncgenError], str], ...] = (
@@ -176,7 +177,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], Callable[[str], AsyncgenError], str]
     (aiohttp.ClientConnectorError, _unsent, "no connection ({reason})"),
     (aiohttp.ConnectionTimeoutError, _unsent, "no connection in time"),
     (aiohttp.InvalidURL, ConfigError, "not an address a request can be sent to"),
-    (TimeoutError, _sent, "no answer within {timeout:g} s"),
+    (TimeoutError, _late, "no answer within {timeout:g} s"),
     (aiohttp.ClientPayloadError, _sent, "the answer broke off"),
     (aiohttp.ClientResponseError, _sent, "the answer is not HTTP as it should be"),
     (aiohttp.ServerDisconnectedError, _sent, "closed the connection without an answer"),

@@ -2,8 +2,7 @@
 
 Only a TransientError is tried again: negative forms ("anything but fatal") also match CancelledError and would send a
 cancelled request a second time. Every call gets a retry object of its own, because tenacity keeps its state on it.
-A wait that the provider asked for uses up no attempt ("0 seconds" is no wait, or it would be tried again for ever), and
-neither does a failure while nothing else succeeds: that is the endpoint's and not the index's.
+Only a failure that is the index's own uses up an attempt; whose it is, `verdict` has noted on the error.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,17 +25,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`retries`: further attempts after the first. `successes`: how many calls of the run have succeeded so far.
-
-    `sleep` and `random` are arguments so that tests need neither.
-    """
+    """`retries`: further attempts after the first. `sleep` and `random` are arguments so that tests need neither."""
 
     retries: int
     stop: Stop
     random: Random
     sleep: Callable[[float], Awaitable[None]]
     on_retry: Callable[[TransientError, float], None]
-    successes: Callable[[], int]
 
 
 async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
@@ -45,7 +40,6 @@ async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPo
     Raises GaveUpError, from the last error, when the attempts are used up, and StopRequestedError instead of waiting
     when a stop is requested; every other error passes through at once.
     """
-    successes = policy.successes()
     try:
         return await attempt()
     except TransientError as error:
@@ -59,17 +53,16 @@ async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPo
         return await attempt()
 
     # Entered only now: building and stepping a retry object costs more than all the rest of a good call.
-    return await _Retrying(policy, successes).policy_object()(again)
+    return await _Retrying(policy).policy_object()(again)
 
 
 class _Retrying:
     """The state of one call's retries: how many failures have used up an attempt."""
 
-    __slots__ = ("_failures", "_policy", "_successes")
+    __slots__ = ("_failures", "_policy")
 
-    def __init__(self, policy: RetryPolicy, successes: int) -> None:
+    def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
-        self._successes = successes
         self._failures = 0
 
     def policy_object(self) -> AsyncRetrying:
@@ -84,9 +77,7 @@ class _Retrying:
         )
 
     def _count(self, state: RetryCallState) -> None:
-        successes = self._policy.successes()
-        self._failures += not _error(state).retry_after and successes > self._successes
-        self._successes = successes
+        self._failures += _error(state).is_own
 
     def _wait(self, state: RetryCallState) -> float:
         error = _error(state)

@@ -27,7 +27,14 @@ from asyncgen.conversation import decode_line
 from asyncgen.counts import Counts
 from asyncgen.endpoint import Endpoint
 from asyncgen.engine import offline_engine
-from asyncgen.errors import BudgetSpentError, ConfigError, EndpointDownError, FatalError, TransientError
+from asyncgen.errors import (
+    BudgetSpentError,
+    ConfigError,
+    EndpointDownError,
+    FatalError,
+    RejectedError,
+    TransientError,
+)
 from asyncgen.gate import Gate
 from asyncgen.generate import METADATA_KEYS, Generator, failed_record
 from asyncgen.interrupt import Interrupts
@@ -46,8 +53,10 @@ from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
 from asyncgen.show import format_conversation
 from asyncgen.start import Start, prepare
 from asyncgen.stop import Stop
+from asyncgen.verdict import Verdict, with_advice
 
 ANSWER_TOKENS = 1000
+TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
@@ -162,10 +171,11 @@ class Run:
         self._interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
         self._ladder = self._make_ladder()
         self._random = Random()  # noqa: S311  # jitter is no secret
-        self._outage = Outage(config.give_up)
+        self._verdict = self._make_verdict()
         self._limiter = self._make_limiter()
         self._stop.when_requested(self._limiter.close)
-        self._last_failure = ""
+        self._last_rejection: RejectedError | None = None
+        self._is_trouble_said = False
         self._began = time.monotonic()
 
     def report_nothing_to_do(self) -> int:
@@ -226,7 +236,14 @@ class Run:
                 files, capacity=request.concurrency, on_written=self._on_written, on_full=self._on_disk_full
             )
             generator = self._make_generator(client, writer)
-            pipeline = Pipeline(generator.generate_conversation, failed_record, writer, self._stop, self.counts)
+            pipeline = Pipeline(
+                generator.generate_conversation,
+                self._record_failure,
+                writer,
+                self._stop,
+                self.counts,
+                verdict=self._verdict,
+            )
             await pipeline.run(
                 self._start.pending(),
                 slots=LIVE_PER_PLACE * request.concurrency,
@@ -242,9 +259,8 @@ class Run:
             rules=request.recipe.rules,
             client=BilledClient(client, self.counts.account, self._stop),
             limiter=self._limiter,
-            retries=RetryPolicy(
-                config.retries, self._stop, self._random, self._wait, self._on_retry, lambda: self._outage.successes
-            ),
+            retries=RetryPolicy(config.retries, self._stop, self._random, self._wait, self._on_retry),
+            verdict=self._verdict,
             writer=writer,
             counts=self.counts,
             model=request.model,
@@ -267,12 +283,20 @@ class Run:
             is_free=is_free,
         )
 
+    def _make_verdict(self) -> Verdict:
+        """With what earlier runs at the same address have met."""
+        give_up, earlier = self._config.give_up, self._start.earlier
+        if earlier is None or earlier.header.base_url != self._config.request.endpoint.base_url:
+            return Verdict(give_up)
+        ledger = earlier.ledger
+        return Verdict(give_up, has_worked=ledger.totals.calls > 0, failed_before=ledger.failed)
+
     def _make_limiter(self) -> Limiter:
         config, request = self._config, self._config.request
         return Limiter(
             Concurrency(request.concurrency, adaptive=config.adaptive),
             Gate(self._random),
-            self._outage,
+            Outage(),
             rates=config.rates,
             tokens_per_call=estimate_tokens(request),
             on_answer=self._on_answer,
@@ -282,13 +306,14 @@ class Run:
         counts, limiter = self.counts, self._limiter
         counts.limit = limiter.concurrency.limit
         counts.paused_until = limiter.gate.open_at
-        if self._outage.is_hopeless:
-            host = self._config.request.endpoint.host
-            self._stop.request(
-                EndpointDownError(
-                    f"{host} has only failed for too long (--give-up). The last time: {self._last_failure}"
-                )
-            )
+        patience = self._verdict.patience
+        counts.trouble = None if patience.trouble is None else with_advice(patience.trouble)
+        if patience.is_over and counts.trouble is not None:
+            why = "has never answered" if patience.is_new_here else "has only failed for too long (--give-up)"
+            self._stop.request(EndpointDownError(f"the endpoint {why}. The last time: {counts.trouble}"))
+        elif patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
+            self._is_trouble_said = True
+            self._say(f"no answer yet: {counts.trouble}")
 
     def _make_ladder(self) -> Ladder:
         """At the step that an earlier run has found for this endpoint and model, if one had to step down."""
@@ -318,8 +343,11 @@ class Run:
 
     def _on_retry(self, error: TransientError, seconds: float) -> None:
         self.counts.retries[error.reason] += 1
-        self._last_failure = str(error)
         log.info("retry in %.1f s: %s", seconds, error)
+
+    def _record_failure(self, index: int, error: RejectedError) -> Record:
+        self._last_rejection = error
+        return failed_record(index, error)
 
     def _on_written(self, records: Sequence[Record]) -> None:
         lines = [record.line for record in records if record.line]
@@ -365,8 +393,10 @@ class Run:
             return error.exit_status, f"Stopped: {error}"
         if self._interrupts.count:
             return 130, "Interrupted"
-        failed = self.counts.failed.total()
-        return (3, f"Finished, but {failed:,} failed") if failed else (0, "Finished")
+        if self._last_rejection is None:
+            return 0, "Finished"
+        why = with_advice(self._last_rejection)
+        return 3, f"Finished, but {self.counts.failed.total():,} failed. The last one: {why}"
 
 
 def estimate_tokens(request: RequestConfig) -> float:

@@ -39,6 +39,7 @@ from asyncgen.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import Scenarios
 from asyncgen.stop import Stop, StopRequestedError
+from asyncgen.verdict import Verdict
 
 RECIPE = Recipe(
     name="test",
@@ -112,6 +113,8 @@ class Bench:
     def __init__(self, *script: str | BaseException, reasks: int = 3, seed: int | None = None) -> None:
         self.stop, self.counts, self.writer = Stop(), Counts(num=10), MemoryWriter()
         self.completer = ScriptedCompleter(script, self.writer)
+        self.verdict = Verdict(600, has_worked=True)
+        self.verdict.everything_is_begun = True
         self.slept: list[float] = []
         self.steps: list[str] = []
         self.generator = Generator(
@@ -119,15 +122,15 @@ class Bench:
             ladder=Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed}),
             rules=RECIPE.rules,
             client=self.completer,
-            limiter=Limiter(Concurrency(1, adaptive=False), Gate(Random(0)), Outage(600)),
+            limiter=Limiter(Concurrency(1, adaptive=False), Gate(Random(0)), Outage()),
             retries=RetryPolicy(
                 2,
                 self.stop,
                 Random(0),
                 self._sleep,
                 lambda _error, _seconds: None,
-                lambda: len(self.completer.payloads),
             ),
+            verdict=self.verdict,
             writer=self.writer,
             counts=self.counts,
             model="m",
@@ -140,6 +143,7 @@ class Bench:
         self.slept.append(seconds)
 
     def generate(self, index: int = 0) -> Record:
+        self.verdict.begin(index)
         return asyncio.run(self.generator.generate_conversation(index))
 
 

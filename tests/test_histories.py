@@ -472,7 +472,7 @@ class Histories(RuleBasedStateMachine):
 
         self.patch.setattr("asyncgen.run.Run", SpiedRun)
         self.patch.setattr("asyncgen.run.Interrupts", RemoteInterrupts)
-        self.patch.setattr("asyncgen.pipeline.SAME_REJECTIONS", SAME_REJECTIONS)
+        self.patch.setattr("asyncgen.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.output.GATHER", 0.002)
         for name in ("asyncgen.retry.BASE_WAIT", "asyncgen.retry.HINT_SPREAD", "asyncgen.gate.SPREAD"):
             self.patch.setattr(name, 0.0)

@@ -18,7 +18,7 @@ from asyncgen.stop import StopRequestedError
 
 def make_limiter(limit: int, rates: Rates | None = None, **settings: Any) -> Limiter:
     concurrency = Concurrency(limit, adaptive=False)
-    return Limiter(concurrency, Gate(Random(0)), Outage(600), rates=rates or Rates(), **settings)
+    return Limiter(concurrency, Gate(Random(0)), Outage(), rates=rates or Rates(), **settings)
 
 
 @dataclass
@@ -280,7 +280,6 @@ def test_an_answer_of_any_kind_ends_an_outage() -> None:
         for _ in range(11):
             await attempt(limiter, BadReplyError("not-json", "no"))
         assert limiter.outage.may_retry(5)
-        assert limiter.outage.successes == 11
 
     asyncio.run(scenario())
 

@@ -18,8 +18,9 @@ from asyncgen.errors import (
     SameRejectionError,
 )
 from asyncgen.output import Record
-from asyncgen.pipeline import SAME_REJECTIONS, Pipeline
+from asyncgen.pipeline import Pipeline
 from asyncgen.stop import Stop, StopRequestedError
+from asyncgen.verdict import SAME_REJECTIONS, Verdict
 
 
 @dataclass
@@ -86,7 +87,7 @@ def run(
 ) -> Outcome:
     async def main() -> Outcome:
         stop, counts, kept = Stop(), Counts(num=1000), writer or MemoryWriter()
-        pipeline = Pipeline(lambda index: generate(index, stop), note_failure, kept, stop, counts)
+        pipeline = Pipeline(lambda index: generate(index, stop), note_failure, kept, stop, counts, verdict=Verdict(600))
         answered = is_set()
         await pipeline.run(indices, slots=slots, grace=grace, answered=answered)
         return Outcome(
@@ -152,7 +153,7 @@ def test_a_full_writer_holds_the_producer_back() -> None:
             started.append(index)
             return line(index)
 
-        pipeline = Pipeline(generate, note_failure, writer, stop, Counts(num=100))
+        pipeline = Pipeline(generate, note_failure, writer, stop, Counts(num=100), verdict=Verdict(600))
         task = asyncio.create_task(pipeline.run(range(100), slots=4, grace=0, answered=is_set()))
         for _ in range(100):
             await asyncio.sleep(0)
@@ -217,11 +218,12 @@ def test_fewer_rejections_than_ten_are_failures() -> None:
 
 
 @pytest.mark.parametrize("different", [RequestRejectedError("no", status=413), None], ids=["other status", "success"])
-def test_one_different_answer_makes_the_first_rejections_failures(different: RejectedError | None) -> None:
+def test_a_different_answer_in_between_makes_the_rejections_before_it_failures(different: RejectedError | None) -> None:
     async def generate(index: int, _: Stop) -> Record:
-        if index == 4 and different is None:
+        is_different = index % SAME_REJECTIONS == 4
+        if is_different and different is None:
             return line(index)
-        raise different if index == 4 and different else RequestRejectedError("no", status=400)
+        raise different if is_different and different else RequestRejectedError("no", status=400)
 
     outcome = run(generate, range(40), slots=1)
     assert outcome.stop.error is None
@@ -266,7 +268,7 @@ def test_a_failing_disk_ends_the_run_without_waiting_for_room() -> None:
             await asyncio.Event().wait()
             return line(index)
 
-        await Pipeline(generate, note_failure, writer, Stop(), Counts(num=10)).run(
+        await Pipeline(generate, note_failure, writer, Stop(), Counts(num=10), verdict=Verdict(600)).run(
             range(10), slots=2, grace=30, answered=is_set()
         )
 
@@ -319,7 +321,7 @@ def test_indices_go_one_at_a_time_until_the_endpoint_has_answered() -> None:
                 await asyncio.Event().wait()
             return line(index)
 
-        pipeline = Pipeline(generate, note_failure, MemoryWriter(), Stop(), Counts(num=10))
+        pipeline = Pipeline(generate, note_failure, MemoryWriter(), Stop(), Counts(num=10), verdict=Verdict(600))
         running = asyncio.create_task(pipeline.run(range(10), slots=4, grace=0, answered=answered))
         for _ in range(50):
             await asyncio.sleep(0)

@@ -31,6 +31,7 @@ from asyncgen.errors import (
     NoAnswerError,
     RateLimitedError,
     RedirectedError,
+    TimedOutError,
 )
 from asyncgen.provider import Client, find_proxy, translate
 
@@ -160,7 +161,7 @@ async def failure_at(url: str, *, timeout: float = LONG) -> AsyncgenError:  # no
 
 def check_lost(error: AsyncgenError, words: str) -> None:
     """A fault of the wire after the request was sent."""
-    assert type(error) is ConnectionFailedError
+    assert isinstance(error, ConnectionFailedError)
     assert error.maybe_billed
     assert words in str(error)
 
@@ -726,8 +727,8 @@ EXCEPTIONS: list[tuple[Exception, type[AsyncgenError], bool]] = [
     (aiohttp.UploadAbortedError(KEY), ConnectionFailedError, SENT),
     (aiohttp.ServerConnectionError(KEY), ConnectionFailedError, SENT),
     (aiohttp.ServerDisconnectedError(KEY), ConnectionFailedError, SENT),
-    (aiohttp.ServerTimeoutError(KEY), ConnectionFailedError, SENT),
-    (aiohttp.SocketTimeoutError(KEY), ConnectionFailedError, SENT),
+    (aiohttp.ServerTimeoutError(KEY), TimedOutError, SENT),
+    (aiohttp.SocketTimeoutError(KEY), TimedOutError, SENT),
     (aiohttp.ConnectionTimeoutError(KEY), ConnectionFailedError, NOT_SENT),
     (aiohttp.ServerFingerprintMismatch(b"a", b"b", "a.example", 443), ConnectionFailedError, SENT),
     (aiohttp.ClientResponseError(REQUEST, (), status=400, message=KEY, headers=HEADERS), ConnectionFailedError, SENT),
@@ -747,7 +748,7 @@ EXCEPTIONS: list[tuple[Exception, type[AsyncgenError], bool]] = [
     (aiohttp.NonHttpUrlRedirectClientError(KEY), ConnectionFailedError, SENT),
 ]
 OTHERS: list[tuple[Exception, type[AsyncgenError], bool]] = [
-    (TimeoutError(), ConnectionFailedError, SENT),
+    (TimeoutError(), TimedOutError, SENT),
     (BROKEN, ConnectionFailedError, SENT),
     (OSError(KEY), ConnectionFailedError, SENT),
     (ssl.SSLError(1, KEY), ConnectionFailedError, SENT),

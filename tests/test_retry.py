@@ -38,15 +38,13 @@ class Bench:
     attempts: int = 0
     waits: list[float] = field(default_factory=list)
     reported: list[tuple[TransientError, float]] = field(default_factory=list)
-    others_succeed: bool = True
-
-    def successes(self) -> int:
-        """Of other calls: one for each attempt made here, or none."""
-        return self.attempts if self.others_succeed else 0
+    is_own: bool = True  # whether failures without a named wait are put down to the index
 
     async def _attempt(self) -> object:
         self.attempts += 1
         step = self.script.pop(0)
+        if isinstance(step, TransientError):
+            step.is_own = self.is_own and not step.retry_after
         if isinstance(step, BaseException):
             raise step
         return await step if isinstance(step, Awaitable) else step
@@ -61,7 +59,7 @@ class Bench:
         self.reported.append((error, seconds))
 
     async def call(self) -> object:
-        policy = RetryPolicy(self.retries, self.stop, Random(1), self._sleep, self._report, self.successes)
+        policy = RetryPolicy(self.retries, self.stop, Random(1), self._sleep, self._report)
         return await call_with_retries(self._attempt, policy)
 
     def run(self) -> object:
@@ -120,8 +118,8 @@ def test_zero_seconds_is_no_wait_the_provider_asks_for() -> None:
     assert bench.attempts == 3
 
 
-def test_while_nothing_succeeds_the_endpoint_is_to_blame_and_not_the_index() -> None:
-    bench = Bench([*failures(30), "answer"], retries=1, others_succeed=False)
+def test_a_failure_that_is_not_the_index_s_own_uses_up_no_attempt() -> None:
+    bench = Bench([*failures(30), "answer"], retries=1, is_own=False)
     assert bench.run() == "answer"
 
 

@@ -1,0 +1,316 @@
+"""Who is to blame for what went wrong: this index, the endpoint, or what every index is asked with.
+
+What other calls have met decides, never the clock. Calls are compared in the order in which they were sent, because
+when an endpoint breaks down or shuts somebody out, answers to calls from before still arrive for a while.
+
+    an index meets        and the others                                     to blame       it follows
+    any failure           one sent after its last failure was answered       the index      an attempt is used up
+    one that may be       nothing else is left to ask, the endpoint has      the index      an attempt is used up
+      its own             worked, fewer than ten fail for the first time
+    any other failure                                                        the endpoint   tried until --give-up
+    a refusal             one sent later was made, or refused otherwise      the index      it fails
+    a refusal             ten alike in a row, and no more under way since    everybody      the run stops, none fails
+    a wrong key           the key has worked, no call sent since was refused nobody yet     one more call is made
+
+May be its own: what came back, or did not, once it was sent, unless it says "not now" or "nobody there". When only a
+few such indices are left, an outage and bad luck look alike. It is held for bad luck: their attempts are spread over a
+minute and a half, which most outages do not last, and a later run tries failed ones again; while an index that always
+fails would keep this run and every later one until --give-up. Ten that fail for the first time are no bad luck.
+Where refusals are frequent, ten in a row happen by chance, and it takes more of them.
+"""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from asyncgen.errors import (
+    AsyncgenError,
+    ConnectionFailedError,
+    ContentFilteredError,
+    NoAnswerError,
+    RateLimitedError,
+    RefusedError,
+    RejectedError,
+    RequestRejectedError,
+    SameRejectionError,
+    ServerError,
+    TimedOutError,
+    TooLongError,
+    TransientError,
+)
+
+SAME_REJECTIONS = 10
+CHANCE = 1e-6  # of so many in a row, at the share that has been refused so far
+CROWD = 10  # indices that fail for the first time while nothing succeeds
+DOUBTS = 2  # failures of the index that goes first, before another one is asked beside it
+FRUITLESS = 30.0  # seconds; an endpoint that has never answered is misspelt or not running, and not in a bad hour
+MAX_WAITS = 24  # of an hour at most: a limit that resets does so within a day
+NOT_THIS_INDEX = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+def may_be_own(error: TransientError) -> bool:
+    """Whether a failure can come from what an index asks for."""
+    match error:
+        case RateLimitedError():
+            return False
+        case ServerError():
+            return error.status not in NOT_THIS_INDEX
+        case ConnectionFailedError():
+            return error.maybe_billed
+        case _:
+            return True
+
+
+@dataclass(slots=True)
+class _Index:
+    """A live index. `ticket`: of its newest call. `failed`: that of its last failure, None once it was answered.
+
+    `is_proven`: others were answered while it failed.
+    """
+
+    ticket: int
+    failed: int | None = None
+    failures: int = 0
+    is_proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    ticket: int
+    index: int
+    error: RejectedError
+
+    @property
+    def kind(self) -> tuple[type, str, int | None]:
+        return type(self.error), self.error.reason, self.error.status
+
+
+class Verdict:
+    """Told of every call and every index of a run. Times in seconds on one monotonic clock.
+
+    `give_up`: how long calls may only fail before it is hopeless. `has_worked`: an earlier run over this output was
+    answered. `failed_before`: indices that earlier runs have given up, with the reason.
+    """
+
+    def __init__(
+        self, give_up: float, *, has_worked: bool = False, failed_before: Mapping[int, str] | None = None
+    ) -> None:
+        self.patience = Patience(give_up, has_worked=has_worked)
+        self.doubt = asyncio.Event()  # it is time to ask for another index
+        self.everything_is_begun = False
+        self._has_worked = has_worked
+        self._failed_before = failed_before or {}
+        self._live: dict[int, _Index] = {}
+        self._in_flight: set[int] = set()
+        self._last = 0  # ticket given out
+        self._answered = 0  # the latest ticket whose call was answered
+        self._denied: int | None = None  # the last ticket given out when a key was first found wrong
+        self._held: list[Rejection] = []
+        self._made = 0
+        self._rejected = 0
+
+    # ---- calls
+
+    def sent(self, index: int) -> None:
+        self._last += 1
+        self._live[index].ticket = self._last
+        self._in_flight.add(self._last)
+
+    def answered(self, index: int) -> None:
+        """By the model: with a conversation, a bad reply, or a refusal of what was asked for."""
+        state = self._returned(index)
+        state.failed = None
+        self._answered = max(self._answered, state.ticket)
+        self._has_worked = True
+        if self._denied is not None and state.ticket > self._denied:
+            self._denied = None
+        self.patience.restore(has_worked=True)
+
+    def refused(self, index: int) -> None:
+        """By the endpoint, which is there and may still serve nobody."""
+        self._returned(index).failed = None
+        self.patience.restore()
+
+    def failed(self, index: int, error: TransientError, now: float) -> None:
+        """Say in `error.is_own` who is to blame."""
+        state = self._returned(index)
+        before = state.ticket if state.failed is None else state.failed
+        state.failed = state.ticket
+        state.failures += 1
+        error.is_own = not error.retry_after and self._is_own(state, before, error)
+        if error.is_own:
+            self.patience.restore()
+        else:
+            self.patience.wear(error, now)
+        if not self._answered and state.failures >= DOUBTS and may_be_own(error) and not isinstance(error, ServerError):
+            self.doubt.set()
+
+    def _is_own(self, state: _Index, before: int, error: TransientError) -> bool:
+        if self._answered > before:
+            state.is_proven = True
+            return True
+        return self._has_worked and may_be_own(error) and self._is_all_that_is_left()
+
+    def _is_all_that_is_left(self) -> bool:
+        if not self.everything_is_begun or any(each.failed is None for each in self._live.values()):
+            return False
+        new = (index for index, each in self._live.items() if not each.is_proven and index not in self._failed_before)
+        return sum(1 for _ in new) < CROWD
+
+    def denied(self, index: int) -> bool:
+        """Whether a key found wrong ends the run: it is looked at twice if it has been good."""
+        ticket = self._returned(index).ticket
+        if self._answered and (self._denied is None or ticket <= self._denied):
+            self._denied = self._last if self._denied is None else self._denied
+            return False
+        return True
+
+    def _returned(self, index: int) -> _Index:
+        state = self._live[index]
+        self._in_flight.discard(state.ticket)
+        return state
+
+    # ---- indices
+
+    def begin(self, index: int) -> None:
+        self._last += 1
+        self._live[index] = _Index(self._last)
+
+    def end(self, index: int) -> None:
+        self._in_flight.discard(self._live.pop(index).ticket)
+
+    def made(self, index: int) -> Sequence[Rejection]:
+        """The rejections that are no longer in doubt, because a conversation asked for later was made."""
+        self._made += 1
+        if not self._held:
+            return ()
+        ticket = self._live[index].ticket
+        certain = [each for each in self._held if each.ticket < ticket]
+        self._held = [each for each in self._held if each.ticket > ticket]
+        self._rejected += len(certain)
+        return certain
+
+    def rejected(self, index: int, error: RejectedError) -> Sequence[Rejection]:
+        """The rejections that are no longer in doubt; this one is held as long as all are alike."""
+        rejection = Rejection(self._live[index].ticket, index, error)
+        if self._failed_before.get(index) == error.reason:  # which is no news
+            return (rejection,)
+        is_other = bool(self._held) and rejection.kind != self._held[-1].kind
+        certain = self.release() if is_other else ()
+        self._held.append(rejection)
+        return certain
+
+    def release(self) -> list[Rejection]:
+        """All that are held."""
+        held, self._held = self._held, []
+        self._rejected += len(held)
+        return held
+
+    def same_rejection(self) -> SameRejectionError | None:
+        """Why the run must stop: so many rejections alike that they cannot be about single indices.
+
+        What is under way and was sent since the first of them may still be made, so there must be no more of it.
+        """
+        number = len(self._held)
+        if number < SAME_REJECTIONS or number < self._longest_by_chance():
+            return None
+        first = min(each.ticket for each in self._held)
+        if number < sum(ticket > first for ticket in self._in_flight):
+            return None
+        told = with_advice(self._held[-1].error)
+        return SameRejectionError(f"{number} answers in a row were all the same rejection: {told}")
+
+    def _longest_by_chance(self) -> float:
+        if not (self._made and self._rejected):
+            return 0.0
+        return math.log(CHANCE) / math.log(self._rejected / (self._made + self._rejected))
+
+
+class Patience:
+    """How long an endpoint that only fails is borne with, and what is to be said of it meanwhile.
+
+    `trouble`: the latest failure, None while calls are answered.
+    """
+
+    def __init__(self, give_up: float, *, has_worked: bool) -> None:
+        self._give_up = give_up
+        self._has_worked = has_worked
+        self._says_not_now = False
+        self.trouble: TransientError | None = None
+        self.restore()
+
+    def restore(self, *, has_worked: bool = False) -> None:
+        """A call has shown that the endpoint is there."""
+        self._has_worked |= has_worked
+        self.trouble = None
+        self._until: float | None = None  # up to when all time is accounted for
+        self.failing_seconds = 0.0
+        self._named_seconds = 0.0
+        self._waits = 0
+
+    def wear(self, error: TransientError, now: float) -> None:
+        """A failure of the endpoint. Time counts from the first one on, but for waits that the endpoint has named."""
+        self.trouble = error
+        self._says_not_now |= isinstance(error, RateLimitedError)
+        until = now if self._until is None else self._until
+        self.failing_seconds += max(0.0, now - until)
+        self._until = max(now, until)
+        if error.retry_after:
+            self._waits += now >= until
+            end = max(self._until, now + error.retry_after)
+            self._named_seconds += end - self._until
+            self._until = end
+
+    @property
+    def is_new_here(self) -> bool:
+        """Nothing has ever answered, so far as this output knows."""
+        return not self._has_worked
+
+    @property
+    def seconds(self) -> float:
+        """How long calls may only fail; "not now" is the answer of an endpoint that is there."""
+        return self._give_up if self._has_worked or self._says_not_now else min(self._give_up, FRUITLESS)
+
+    @property
+    def is_over(self) -> bool:
+        is_put_off = self._named_seconds >= self._give_up and self._waits > MAX_WAITS
+        return self.failing_seconds >= self.seconds or is_put_off
+
+
+# ---- what to do about it; the first row that fits
+
+_ADVICE: tuple[tuple[type[AsyncgenError], frozenset[int | None], str], ...] = (
+    (TimedOutError, frozenset(), "if answers take longer than that, raise --timeout"),
+    (NoAnswerError, frozenset(), "is --base-url the whole address? Most end in /v1"),
+    (ServerError, frozenset(), "the server's own log may say why"),
+    (ContentFilteredError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
+    (RefusedError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
+    (TooLongError, frozenset(), "shorten the knowledge, or allow a shorter answer with --param max_tokens=N"),
+    (
+        RequestRejectedError,
+        frozenset({HTTPStatus.FORBIDDEN}),
+        "this caller is kept out: check what the key may do, --model, and where you call from",
+    ),
+    (RequestRejectedError, frozenset(), "check --model and the settings that are sent (--param, [request])"),
+)
+_UNREACHABLE = "is the server running, and is --base-url right?"
+_BROKEN = "the server's own log may say why"
+
+
+def with_advice(error: AsyncgenError) -> str:
+    """What an endpoint said, and what to do; nothing is added to a message that names a flag itself."""
+    told = str(error)
+    advice = None if "--" in told else _advice_on(error)
+    return f"{told.rstrip('.')}; {advice}" if advice else told
+
+
+def _advice_on(error: AsyncgenError) -> str | None:
+    status = getattr(error, "status", None)
+    for kind, statuses, advice in _ADVICE:
+        if isinstance(error, kind) and (not statuses or status in statuses):
+            return advice
+    if isinstance(error, ConnectionFailedError):
+        return _BROKEN if error.maybe_billed else _UNREACHABLE
+    return None
