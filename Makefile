@@ -34,6 +34,11 @@ help:
 # The command that goes on after a stop is a make line again, so the program is told which.
 SETTINGS = CONCURRENCY OUT MODEL RECIPE KNOWLEDGE PROVIDER ARGS
 generate: export ASYNCGEN_COMMAND = make generate N=$(N)$(foreach name,$(SETTINGS),$(if $($(name)), $(name)='$($(name))'))
+# A variable that is not read here would be dropped without a word: n=5 would make a thousand.
+UNREAD = $(strip $(foreach name,$(filter-out N $(SETTINGS) PYTHON VENV SHELL MAKEFLAGS,$(.VARIABLES)),\
+	$(if $(filter command,$(origin $(name))),$(name)=)))
+generate: $(if $(filter generate,$(MAKECMDGOALS)),$(if $(UNREAD),\
+	$(error make generate does not know $(UNREAD): it takes $(foreach name,N $(SETTINGS),$(name)=), in capitals)))
 generate: $(RUN_READY)
 	@exec $(VENV)/bin/python -m asyncgen generate $(GENERATE_FLAGS)
 

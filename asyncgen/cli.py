@@ -6,6 +6,7 @@ Commands import what they need when they are chosen, so that --help does not wai
 import argparse
 import contextlib
 import io
+import itertools
 import logging
 import math
 import os
@@ -13,7 +14,7 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import TracebackType
@@ -22,13 +23,19 @@ from typing import Any, NoReturn
 from asyncgen import __version__
 from asyncgen.endpoint import PROVIDERS
 from asyncgen.errors import AsyncgenError, ConfigError, FatalError
-from asyncgen.flag_values import whole
+from asyncgen.flag_values import did_you_mean, seed, whole
 from asyncgen.printable import one_line
 
 INTERRUPTED = 130
 USAGE = 2
 MAX_AMOUNT = 20  # characters of a sum, so that products of it stay exact
 MOST_DOLLARS = 10**9
+EPILOG = """\
+try this first:
+  asyncgen generate -n 3 --show   make three conversations and print them
+  asyncgen plan -n 20k            what 20,000 of them would cover and cost
+  asyncgen help COMMAND           the flags of a command
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,6 +46,42 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        self.commands: Mapping[str, argparse.ArgumentParser] = {}
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Nothing may be unknown, and each parser says so for itself: it knows what would be right."""
+        if self.commands and args:
+            self._check_command(args[0])
+        self._check_dashes(args)
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown[0])
+        return known, unknown
+
+    def _check_command(self, word: str) -> None:
+        if word in self.commands or word in self._option_string_actions:
+            return
+        if word.startswith("-"):
+            hint = did_you_mean(word, self._option_string_actions) or f"; it follows one: {self.prog} COMMAND {word}"
+            self.error(f"there is no flag {word} before a command{hint}")
+        self.error(f"there is no command {word!r}{did_you_mean(word, self.commands)}")
+
+    def _check_dashes(self, args: Sequence[str]) -> None:
+        """-output FILE is --output FILE: argparse would read -o with the value "utput"."""
+        flags = self._option_string_actions
+        for word in itertools.takewhile("--".__ne__, args):
+            name = word.partition("=")[0]
+            if len(name) > len("-o") and name not in flags and f"-{name}" in flags:
+                self.error(f"there is no flag {name}; did you mean -{name}?")
+
+    def _refuse(self, word: str) -> NoReturn:
+        name, equals, value = word.partition("=")
+        flags = self._option_string_actions
+        if word.startswith("-"):
+            self.error(f"there is no flag {name}{did_you_mean(name, flags)}")
+        if equals and (hint := did_you_mean(name, flags)):  # N=20000, as make has it
+            self.error(f"{word} is no flag{hint.removesuffix('?')} {value}?")
+        self.error(f"{word!r} belongs to no flag")
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
@@ -56,7 +99,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a Latin-1 terminal shows "?" where it has no character
-    flags = build_parser().parse_args(argv)
+    parser = build_parser()
+    if not argv:
+        parser.print_help(sys.stderr)
+        return USAGE
+    if argv[0] == "help":
+        argv = [*argv[1:2], "--help"]
+    flags = parser.parse_args(argv)
     try:
         status: int = flags.run(flags, shlex.join(["asyncgen", *argv]))
     except AsyncgenError as error:
@@ -111,9 +160,15 @@ def _print_trace(kind: type[BaseException], error: BaseException, trace: Traceba
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="asyncgen", description="Turn a knowledge base and a recipe into chat conversations.")
-    parser.add_argument("--version", action="version", version=f"asyncgen {__version__}")
+    parser = _Parser(
+        prog="asyncgen",
+        description="Turn a knowledge base and a recipe into chat conversations.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", "-V", action="version", version=f"asyncgen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.commands = commands.choices
     _add_generate(_add_command(commands, "generate", "make conversations, going on where an earlier run stopped"))
     _add_plan(_add_command(commands, "plan", "show what a run would send and cover; spends nothing"))
     _add_status(_add_command(commands, "status", "show what is in an output; reads only"))
@@ -180,10 +235,10 @@ def _add_request_flags(parser: argparse.ArgumentParser) -> None:
         help="a recipe's folder, or a built-in one (default: %(default)s)",
     )
     add("--knowledge", type=Path, metavar="FILE", help="the knowledge base (default: the recipe's)")
-    add("--seed", type=int, metavar="N", help="another draw of scenarios (default: none)")
+    add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     add(
         "--provider",
-        choices=tuple(PROVIDERS),
+        type=_provider,
         metavar="NAME",
         help=f"one of {', '.join(PROVIDERS)} (default: openrouter when its key is set, otherwise offline)",
     )
@@ -277,6 +332,13 @@ def _start_logging(path: Path | None, *, debug: bool) -> None:
         raise ConfigError(f"--log: {path} cannot be opened: {error.strerror}") from error
     handler.setFormatter(_LogFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
+
+
+def _provider(text: str) -> str:
+    if text not in PROVIDERS:
+        hint = did_you_mean(text, PROVIDERS)
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(PROVIDERS)}, got {text!r}{hint}")
+    return text
 
 
 def _number(text: str, *, above: float, what: str) -> float:

@@ -1,19 +1,52 @@
 """Kinds of values that flags of several commands take, each with the sentence for what is none."""
 
 import argparse
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from difflib import get_close_matches
+
+MOST = 10**15  # of anything that is counted: exact as a float, and no more digits than a person reads
+
+_SUFFIXES = {"": 1, "k": 1_000, "m": 1_000_000}
+# 20000, 20_000, 20,000; with a suffix also 1.5m. Without one there is no point: some write 20.000 for 20,000.
+_WHOLE = re.compile(r"(\d+(?:_\d+)*|\d{1,3}(?:,\d{3})+)(?:(\.\d+)?([km])|)", re.ASCII | re.IGNORECASE)
+_MOST_CHARACTERS = 40
 
 
 def whole(minimum: int) -> Callable[[str], int]:
-    """A whole number from `minimum` on."""
+    """A whole number from `minimum` on, also written as 20k, 1.5m, 20_000 or 20,000."""
 
     def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = minimum - 1
-        if number < minimum:
-            raise argparse.ArgumentTypeError(f"expected a whole number of {minimum} or more, got {text!r}")
+        number = _read_whole(text)
+        if number is None or not minimum <= number <= MOST:
+            limit = f"{minimum} or more" if number is None or number < minimum else f"{MOST:,} at most"
+            raise argparse.ArgumentTypeError(f"expected a whole number of {limit}, got {text!r}")
         return number
 
     return parse
+
+
+def seed(text: str) -> int:
+    """Any whole number that a journal can hold."""
+    number = _read_whole(text.removeprefix("-"))
+    if number is None or number > sys.maxsize:
+        raise argparse.ArgumentTypeError(f"expected a whole number, {sys.maxsize} at most, got {text!r}")
+    return -number if text.startswith("-") else number
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` for what is nearly one of these, nothing for any other."""
+    by_word = {each.strip("-").lower(): each for each in known}
+    close = get_close_matches(word.strip("-").lower().replace("_", "-"), by_word, n=1)
+    return f"; did you mean {by_word[close[0]]}?" if close else ""
+
+
+def _read_whole(text: str) -> int | None:
+    match = _WHOLE.fullmatch(text.strip()) if len(text) <= _MOST_CHARACTERS else None
+    if match is None:
+        return None
+    digits = re.sub("[_,]", "", match[1]) + (match[2] or "")
+    number = Decimal(digits) * _SUFFIXES[(match[3] or "").lower()]
+    return int(number) if number == int(number) else None

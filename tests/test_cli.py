@@ -55,9 +55,10 @@ def test_the_readme_lists_exactly_the_flags_of_help(name: str) -> None:
     assert {flag for row in rows for flag in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row)} == flags(commands()[name])
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["--version"])
+        main([flag])
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"asyncgen {__version__}\n"
 
@@ -65,9 +66,23 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "COMMAND"),
-        (["generat"], "generat"),
-        (["generate", "--nun", "3"], "--nun"),
+        (["generat"], "there is no command 'generat'; did you mean generate?"),
+        (["help", "generat"], "there is no command 'generat'; did you mean generate?"),
+        (["help", "--verison"], "there is no flag --verison before a command; did you mean --version?"),
+        (["xyz"], "there is no command 'xyz' (see asyncgen --help)"),
+        (["--num", "5", "generate"], "it follows one: asyncgen COMMAND --num"),
+        (["generate", "--nun", "3"], "there is no flag --nun; did you mean --num?"),
+        (["generate", "--price_in=3"], "there is no flag --price_in; did you mean --price-in?"),
+        (["generate", "-num", "3"], "there is no flag -num; did you mean --num?"),
+        (["generate", "-output", "x.jsonl"], "there is no flag -output; did you mean --output?"),
+        (["generate", "N=20k"], "N=20k is no flag; did you mean -n 20k?"),
+        (["generate", "out=x.jsonl"], "did you mean --output x.jsonl?"),
+        (["generate", "20000"], "'20000' belongs to no flag"),
+        (["show", "x.jsonl", "--lines", "3"], "there is no flag --lines; did you mean --line?"),
+        (["generate", "--provider", "opneai"], "got 'opneai'; did you mean openai?"),
+        (["generate", "-n", "20.000"], "a whole number of 1 or more, got '20.000'"),
+        (["generate", "--rpm", "9" * 400], "a whole number of 1 or more"),
+        (["generate", "--seed", "9" * 30], "--seed: expected a whole number"),
         (["generate", "-n", "0"], "a whole number of 1 or more, got '0'"),
         (["generate", "-n", "many"], "got 'many'"),
         (["generate", "-c", "-4"], "got '-4'"),
@@ -98,6 +113,42 @@ def test_bad_input_gets_one_sentence_and_exit_status_2(
     argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in refused(capsys, *argv)
+
+
+def test_without_a_command_the_help_is_shown_and_nothing_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert all(name in said.err for name in ("generate", "audit", "view", "asyncgen help COMMAND"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "usage"), [(["help"], "usage: asyncgen "), (["help", "plan"], "usage: asyncgen plan")]
+)
+def test_help_is_a_command_too(argv: list[str], usage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(usage)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What make would do, as far as it says so."""
+    line = ["make", "--dry-run", "--directory", str(Path(__file__).parents[1]), *arguments]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("variable", ["n=5", "NUM=5", "concurrency=3", "out=x", "model=m", "arg=--quiet"])
+def test_make_generate_refuses_a_variable_it_would_not_read(variable: str) -> None:
+    done = make("generate", "N=3", variable)
+    assert done.returncode == 2
+    assert f"make generate does not know {variable.partition('=')[0]}=: it takes N= CONCURRENCY=" in done.stderr
+
+
+def test_make_generate_hands_its_variables_over() -> None:
+    done = make("generate", "N=20k", "OUT=x.jsonl", "ARGS=--quiet")
+    assert done.returncode == 0
+    assert "generate --num 20k  --output x.jsonl     --quiet" in done.stdout
 
 
 def test_a_message_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from asyncgen.errors import ConfigError
-from asyncgen.flag_values import whole
+from asyncgen.flag_values import seed, whole
 from asyncgen.printable import one_line
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="write two files, .train with this share and .validation, near-duplicates together (default: one)",
     )
-    add("--seed", type=int, default=SEED, metavar="N", help="another shuffle, another split (default: %(default)s)")
+    add("--seed", type=seed, default=SEED, metavar="N", help="another shuffle, another split (default: %(default)s)")
     add("--keep-order", action="store_true", help="keep the order of the lines (default: shuffle them)")
     add("--overwrite", action="store_true", help="replace CLEAN if it exists (default: refuse)")
     _add_sources(parser)
@@ -118,7 +118,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
     )
     add("--finding", metavar="RULE", help="lines that break this rule (default: any)")
     add("--random", type=whole(1), metavar="K", help="so many of what fits, drawn at random (default: the first)")
-    add("--seed", type=int, default=SEED, metavar="N", help="another draw of --random (default: %(default)s)")
+    add("--seed", type=seed, default=SEED, metavar="N", help="another draw of --random (default: %(default)s)")
     add("--limit", type=whole(1), metavar="K", help=f"so many of what fits (default: {SHOWN}, or all that are named)")
     _add_sources(parser)
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from asyncgen.audit.dataset import Record
 from asyncgen.errors import ConfigError
+from asyncgen.flag_values import did_you_mean
 from asyncgen.recipe import Charset, Recipe
 from asyncgen.scenario import Drawn
 
@@ -99,7 +100,8 @@ def check_rule_names(where: str, names: Iterable[str]) -> None:
 def _check_names(where: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
-            raise ConfigError(f"{where}: no such rule: {name!r}; expected one of {', '.join(known)}")
+            names = ", ".join(known)
+            raise ConfigError(f"{where}: no such rule: {name!r}; expected one of {names}{did_you_mean(name, known)}")
 
 
 def excerpt(text: str, start: int = 0, end: int | None = None) -> str:
