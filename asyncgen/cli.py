@@ -298,10 +298,13 @@ def _generate(flags: argparse.Namespace, command: str) -> int:
 
 
 def _plan(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.config import read_environment, read_request_config
+    from asyncgen.config import knowledge_notices, read_environment, read_request_config
     from asyncgen.plan import plan
 
-    return plan(read_request_config(flags, read_environment()), requests=flags.requests, index=flags.index)
+    config = read_request_config(flags, read_environment())
+    for notice in knowledge_notices(flags, config.recipe):
+        _say_error(notice)
+    return plan(config, requests=flags.requests, index=flags.index)
 
 
 def _status(flags: argparse.Namespace, _: str) -> int:

@@ -20,7 +20,7 @@ from asyncgen.endpoint import CUSTOM_KEY, OFFLINE, Endpoint, other_key, read_hea
 from asyncgen.errors import ConfigError
 from asyncgen.money import Price
 from asyncgen.pacer import Rates
-from asyncgen.recipe import JsonValue, Recipe, load_recipe
+from asyncgen.recipe import JsonValue, Recipe, find_lost_subject, load_recipe
 from asyncgen.settings import Override, parse_param, request_settings
 
 # With the blank before it, which under make is quoted by a backslash.
@@ -129,7 +129,7 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
         debug=flags.debug,
         # Going on must not set aside what there is to go on with.
         continue_command=_OVERWRITE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
-        notices=_notices(flags, endpoint, environment),
+        notices=[*knowledge_notices(flags, request.recipe), *_notices(flags, endpoint, environment)],
     )
 
 
@@ -198,6 +198,17 @@ def default_output(request: RequestConfig) -> Path:
     """Quotations and a model's writing never share a file, so they differ in name."""
     suffix = ".offline.jsonl" if request.endpoint.is_offline else ".jsonl"
     return Path("data") / f"{request.recipe.name}{suffix}"
+
+
+def knowledge_notices(flags: argparse.Namespace, recipe: Recipe) -> list[str]:
+    """Where --knowledge brings documents that the recipe's prompts are not about."""
+    subject = None if flags.knowledge is None else find_lost_subject(recipe, flags.recipe)
+    if subject is None:
+        return []
+    what = (
+        f"--knowledge {flags.knowledge} never mentions {subject!r}, and recipe {recipe.name} is about it by its prompts"
+    )
+    return [f"{what}: its conversations still would be. For other documents write a recipe of your own, see --recipe."]
 
 
 def _notices(flags: argparse.Namespace, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ import hashlib
 import math
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -26,6 +27,10 @@ Charset: TypeAlias = Literal["ascii", "any"]
 LastRole: TypeAlias = Literal["assistant", "any"]
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_WORD = re.compile(r"\w[\w-]*")
+_NAME = re.compile(
+    r"(?<=[^\W\d_,] )\w[\w-]*"
+)  # a word that does not open its sentence, so that a capital says something
 KNOWLEDGE = "knowledge"
 BUILT_IN = ("nanochat",)
 
@@ -177,6 +182,25 @@ def load_recipe(source: str, *, knowledge: Path | None = None) -> Recipe:
     except _WrongRecipeError as wrong:
         raise ConfigError(f"{path}: {wrong}") from wrong.__cause__
     return recipe
+
+
+def find_lost_subject(recipe: Recipe, source: str) -> str | None:
+    """What the prompts are about by name, where `recipe.knowledge` replaces the recipe's own and never mentions it.
+
+    The subject is that name of the prompts which the recipe's own knowledge base mentions most often.
+    """
+    prompts = PLACEHOLDER.sub(" ", f"{recipe.system or ''}\n{recipe.user}")
+    names = {each for each in _NAME.findall(prompts) if each[0].isupper()}
+    names.update(each for each in _WORD.findall(prompts) if each.casefold() == recipe.name.casefold())
+    try:
+        own = load_recipe(source).knowledge
+    except ConfigError:  # a recipe may come without its documents
+        own = recipe.name
+    counts = Counter(each for each in _WORD.findall(own) if each in names)
+    if not counts:
+        return None
+    subject = counts.most_common(1)[0][0]
+    return None if subject.casefold() in recipe.knowledge.casefold() else subject
 
 
 class _WrongRecipeError(Exception):
@@ -388,7 +412,13 @@ def _check(recipe: Recipe) -> None:
     for key, prompt in (("prompt.system", recipe.system or ""), ("prompt.user", recipe.user)):
         if unknown := _placeholders(set(PLACEHOLDER.findall(prompt)).difference(known)):
             raise _WrongRecipeError(f"{key}: unknown placeholder {unknown}, expected one of {_placeholders(known)}")
-    if unused := _placeholders(set(names).difference(PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}"))):
+    used = PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}")
+    if KNOWLEDGE not in used:
+        raise _WrongRecipeError(
+            f"knowledge: no prompt uses {{{KNOWLEDGE}}}, so it would never be sent; expected it in prompt.system "
+            "(where providers cache it) or prompt.user"
+        )
+    if unused := _placeholders(set(names).difference(used)):
         raise _WrongRecipeError(
             f"dimension: no prompt uses {unused}, expected each one in prompt.system or prompt.user"
         )

@@ -52,7 +52,7 @@ def bread(tmp_path: Path) -> Path:
     folder = tmp_path / "bread"
     folder.mkdir()
     (folder / "recipe.toml").write_text(RECIPE)
-    (folder / "user.md").write_text("About {topic}.")
+    (folder / "user.md").write_text("About {topic}: {knowledge}")
     (folder / "baking.md").write_text("Bread is baked at 230 degrees.")
     return folder
 
@@ -310,7 +310,7 @@ def test_a_recipe_that_is_gone_leaves_a_note_and_the_knowledge_may_still_be_give
 def test_without_a_journal_recipe_and_knowledge_may_be_given(paths: OutputPaths, bread: Path) -> None:
     paths.output.write_bytes(line(0))
     assert Dataset.open(paths.output, recipe=str(bread)).knowledge == "Bread is baked at 230 degrees."
-    assert Dataset.open(paths.output, knowledge=bread / "user.md").knowledge == "About {topic}."
+    assert Dataset.open(paths.output, knowledge=bread / "user.md").knowledge == "About {topic}: {knowledge}"
 
 
 def test_runs_with_different_recipes_are_noted(paths: OutputPaths, bread: Path) -> None:

@@ -295,6 +295,15 @@ def test_going_on_is_the_line_as_typed_but_never_sets_aside_again(
     assert configure(*argv, environment=environment).continue_command == command
 
 
+def test_documents_that_the_prompts_are_not_about_are_noticed(workspace: Path) -> None:
+    (workspace / "otters.md").write_text("Otters eat shells.")
+    notices = configure("--knowledge", "otters.md", "--provider", "offline").notices
+    assert len(notices) == 1
+    assert "--knowledge otters.md never mentions 'nanochat'" in notices[0]
+    (workspace / "otters.md").write_text("Otters know of nanochat.")
+    assert configure("--knowledge", "otters.md", "--provider", "offline").notices == []
+
+
 def test_planning_needs_no_key() -> None:
     flags = build_parser().parse_args(["plan", "--provider", "openrouter"])
     assert read_request_config(flags, {}).endpoint.provider.name == "openrouter"

@@ -72,7 +72,13 @@ def write_recipe(folder: Path, files: dict[str, str]) -> str:
 
 
 def small_recipe(
-    folder: Path, *, model: str = FLASH, system: str = "x" * 4000, user: str = "{topic}", topics: Sequence[str] = ()
+    folder: Path,
+    *,
+    model: str = FLASH,
+    system: str = "{knowledge}",
+    user: str = "{topic}",
+    knowledge: str = "x" * 4000,
+    topics: Sequence[str] = (),
 ) -> str:
     """Unless told otherwise: 4,000 bytes that never vary, then 40 that differ from the first on."""
     values = topics or [letter * 40 for letter in "abcd"]
@@ -81,7 +87,7 @@ def small_recipe(
         'prompt = {system = "system.md", user = "user.md"}\n'
         f'[[dimension]]\nname = "topic"\nvalues = {json.dumps(values)}\n'
     )
-    files = {"recipe.toml": table, "facts.md": "Bread is baked.", "system.md": system, "user.md": user}
+    files = {"recipe.toml": table, "facts.md": knowledge, "system.md": system, "user.md": user}
     return write_recipe(folder, files)
 
 
@@ -204,7 +210,8 @@ def test_without_requests_nothing_is_written(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_index_shows_one_request_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = small_recipe(tmp_path / "r", system="Facts:\n[b]{knowledge}[/b]", user="Now: {topic}", topics=["[i]rye"])
+    system, bread = "Facts:\n[b]{knowledge}[/b]", "Bread is baked."
+    recipe = small_recipe(tmp_path / "r", system=system, user="Now: {topic}", knowledge=bread, topics=["[i]rye"])
     assert main(["plan", "--recipe", recipe, "--index", "123456"]) == 0
     assert capsys.readouterr().out == (
         "--- scenario 123456\ntopic:\n  [i]rye\n\n--- system\nFacts:\n[b]Bread is baked.[/b]\n\n--- user\nNow: [i]rye\n"

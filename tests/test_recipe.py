@@ -8,7 +8,7 @@ import pytest
 
 from asyncgen.errors import ConfigError
 from asyncgen.prompt import PayloadEncoder, build_messages
-from asyncgen.recipe import AuditOptions, Dimension, Group, Header, Recipe, Rules, load_recipe
+from asyncgen.recipe import AuditOptions, Dimension, Group, Header, Recipe, Rules, find_lost_subject, load_recipe
 from asyncgen.scenario import Scenarios
 
 SMALLEST = """\
@@ -69,7 +69,12 @@ off = ["markdown"]
 prompt-leak = ["my notes say", "as briefed"]
 """
 
-FILES = {"baking.md": "Bread is baked.", "system.md": "Facts:\n{knowledge}", "user.md": "{topic} {opener}"}
+FILES = {
+    "baking.md": "Bread is baked.",
+    "system.md": "Facts:\n{knowledge}",
+    "user.md": "{topic} {opener}",
+    "briefer.md": "{knowledge}",
+}
 
 Write = Callable[..., Path]
 
@@ -89,7 +94,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def smallest(write: Write) -> Path:
-    return write(SMALLEST, user="{topic}")
+    return write(SMALLEST, user="{topic} {knowledge}")
 
 
 def explain(folder: Path) -> str:
@@ -173,15 +178,15 @@ def test_another_knowledge_base_replaces_the_one_of_the_recipe(smallest: Path, t
     ],
 )
 def test_blank_lines_around_a_text_are_dropped(smallest: Path, written: str, read: str) -> None:
-    for name, text in (("baking.md", written), ("user.md", written + "{topic}")):
+    for name, text in (("baking.md", written), ("user.md", written + "{topic} {knowledge}")):
         (smallest / name).write_bytes(text.encode())
     assert load_recipe(str(smallest)).knowledge == read
-    (smallest / "user.md").write_bytes(f"\n\n{{topic}}\n{written}".encode())
+    (smallest / "user.md").write_bytes(f"\n\n{{topic}}\n{{knowledge}}\n{written}".encode())
     assert load_recipe(str(smallest)).user.startswith("{topic}\n")
 
 
 def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
-    user = '{topic} {"json": 1} {} {0} {two words} {{'
+    user = '{topic} {knowledge} {"json": 1} {} {0} {two words} {{'
     assert load_recipe(str(write(SMALLEST, user=user))).user == user
 
 
@@ -309,6 +314,11 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
             '[[dimension]]\nname = "mood"\nvalues = ["calm"]\n[rules]',
             "dimension: no prompt uses {mood}, expected each one in prompt.system or prompt.user",
         ),
+        (
+            'system = "system.md"',
+            "",
+            "knowledge: no prompt uses {knowledge}, so it would never be sent; expected it in",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_with_key_and_expectation(
@@ -415,6 +425,30 @@ def changes(before: Recipe, after: Recipe) -> set[str]:
     return {part for part, _ in before.digests().items() ^ after.digests().items()}
 
 
+@pytest.mark.parametrize(
+    ("system", "own", "given", "subject"),
+    [
+        ("You speak for the bakery Crumb and Co. {knowledge}", "Crumb bakes. Crumb sells.", "Fish swim.", "Crumb"),
+        ("You speak for the bakery Crumb and Co. {knowledge}", "Crumb bakes. Crumb sells.", "On CRUMB again.", None),
+        ("Write about bread. {knowledge}", "On bread.", "Fish swim.", "bread"),  # the recipe's name
+        ("Write JSON and ONLY facts. {knowledge}", "Only bread, only.", "Fish swim.", None),
+        ("Write. {knowledge}", "Bread is baked.", "Fish swim.", None),
+    ],
+)
+def test_a_given_knowledge_base_may_lack_what_the_prompts_are_about(
+    write: Write, system: str, own: str, given: str, subject: str | None
+) -> None:
+    folder = write(WHOLE, system=system, baking=own, given=given)
+    recipe = load_recipe(str(folder), knowledge=folder / "given.md")
+    assert find_lost_subject(recipe, str(folder)) == subject
+
+
+def test_without_documents_of_its_own_a_recipe_is_about_its_name(write: Write) -> None:
+    folder = write(WHOLE, system="Write about bread for Crumb. {knowledge}", given="Fish swim.")
+    (folder / "baking.md").unlink()
+    assert find_lost_subject(load_recipe(str(folder), knowledge=folder / "given.md"), str(folder)) == "bread"
+
+
 def test_digests_are_the_same_for_the_same_recipe(write: Write) -> None:
     assert changes(load_recipe(str(write(WHOLE))), load_recipe(str(write(WHOLE)))) == set()
 
@@ -427,7 +461,7 @@ def test_digests_are_the_same_for_the_same_recipe(write: Write) -> None:
         ("flour =", "grain =", {"dimension topic"}),
         ("pick = 2", "pick = 1", {"dimension opener"}),
         ("min_messages = 4", "min_messages = 3", {"rules"}),
-        ('"system.md"', '"baking.md"', {"prompts"}),
+        ('"system.md"', '"briefer.md"', {"prompts"}),
         ('"baking.md"', '"system.md"', {"knowledge"}),
         ("a baker's helper", "a baker's friend", set()),
         ("[rules]", "# a remark\n[rules]", set()),

@@ -62,7 +62,7 @@ def fuzz_journal(data: bytes) -> None:
 
 
 def fuzz_recipe(data: bytes) -> None:
-    (FOLDER / "user.md").write_text("{topic}")
+    (FOLDER / "user.md").write_text("{topic} {knowledge}")
     (FOLDER / "k.md").write_text("known")
     (FOLDER / "recipe.toml").write_bytes(data)
     try:
