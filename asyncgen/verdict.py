@@ -5,18 +5,18 @@ when an endpoint breaks down or shuts somebody out, answers to calls from before
 
     an index meets        and the others                                     to blame       it follows
     any failure           one sent after its last failure was answered       the index      an attempt is used up
-    one that may be       nothing else is left to ask, the endpoint has      the index      an attempt is used up
+    one that may be       nothing else can be asked, the endpoint has        the index      an attempt is used up
       its own             worked, fewer than ten fail for the first time
     any other failure                                                        the endpoint   tried until --give-up
     a refusal             one sent later was made, or refused otherwise      the index      it fails
-    a refusal             ten alike in a row, and no more under way since    everybody      the run stops, none fails
+    a refusal             so many alike in a row, ten at least, that         everybody      the run stops, none fails
+                          chance would not bring them about
     a wrong key           the key has worked, no call sent since was refused nobody yet     one more call is made
 
 May be its own: what came back, or did not, once it was sent, unless it says "not now" or "nobody there". When only a
 few such indices are left, an outage and bad luck look alike. It is held for bad luck: their attempts are spread over a
 minute and a half, which most outages do not last, and a later run tries failed ones again; while an index that always
 fails would keep this run and every later one until --give-up. Ten that fail for the first time are no bad luck.
-Where refusals are frequent, ten in a row happen by chance, and it takes more of them.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ from asyncgen.errors import (
 )
 
 SAME_REJECTIONS = 10
-CHANCE = 1e-6  # of so many in a row, at the share that has been refused so far
+USUAL_SHARE = 0.25  # of calls that are refused where no more is known; ten in a row are then one chance in a million
 CROWD = 10  # indices that fail for the first time while nothing succeeds
 DOUBTS = 2  # failures of the index that goes first, before another one is asked beside it
 FRUITLESS = 30.0  # seconds; an endpoint that has never answered is misspelt or not running, and not in a bad hour
@@ -154,10 +154,10 @@ class Verdict:
         return self._has_worked and may_be_own(error) and self._is_all_that_is_left()
 
     def _is_all_that_is_left(self) -> bool:
-        if not self.everything_is_begun or any(each.failed is None for each in self._live.values()):
+        if any(each.failed is None for each in self._live.values()):
             return False
         new = (index for index, each in self._live.items() if not each.is_proven and index not in self._failed_before)
-        return sum(1 for _ in new) < CROWD
+        return sum(1 for _ in new) < (CROWD if self.everything_is_begun else 1)
 
     def denied(self, index: int) -> bool:
         """Whether a key found wrong ends the run: it is looked at twice if it has been good."""
@@ -194,8 +194,10 @@ class Verdict:
 
     def rejected(self, index: int, error: RejectedError) -> Sequence[Rejection]:
         """The rejections that are no longer in doubt; this one is held as long as all are alike."""
-        rejection = Rejection(self._live[index].ticket, index, error)
-        if self._failed_before.get(index) == error.reason:  # which is no news
+        state = self._live[index]
+        rejection = Rejection(state.ticket, index, error)
+        is_given_up = state.failed is not None  # after failures that have been put down to it one by one
+        if is_given_up or self._failed_before.get(index) == error.reason:
             return (rejection,)
         is_other = bool(self._held) and rejection.kind != self._held[-1].kind
         certain = self.release() if is_other else ()
@@ -211,21 +213,27 @@ class Verdict:
     def same_rejection(self) -> SameRejectionError | None:
         """Why the run must stop: so many rejections alike that they cannot be about single indices.
 
-        What is under way and was sent since the first of them may still be made, so there must be no more of it.
+        What was sent since the first of them and is under way counts as good. Then their number is held against the
+        share of refusals so far, by Chernoff's bound on the chance of it.
         """
         number = len(self._held)
-        if number < SAME_REJECTIONS or number < self._longest_by_chance():
+        if number < SAME_REJECTIONS:
             return None
         first = min(each.ticket for each in self._held)
-        if number < sum(ticket > first for ticket in self._in_flight):
+        sent = number + sum(ticket > first for ticket in self._in_flight)
+        usual = self._rejected / (self._made + self._rejected) if self._made else 0.0
+        if sent * _divergence(number / sent, max(usual, USUAL_SHARE)) < -SAME_REJECTIONS * math.log(USUAL_SHARE):
             return None
         told = with_advice(self._held[-1].error)
         return SameRejectionError(f"{number} answers in a row were all the same rejection: {told}")
 
-    def _longest_by_chance(self) -> float:
-        if not (self._made and self._rejected):
-            return 0.0
-        return math.log(CHANCE) / math.log(self._rejected / (self._made + self._rejected))
+
+def _divergence(share: float, usual: float) -> float:
+    """How much a share of refusals says against the usual one (Kullback and Leibler); 0 if it is not above it."""
+    if share <= usual:
+        return 0.0
+    good = (1 - share) * math.log((1 - share) / (1 - usual)) if share < 1 else 0.0
+    return share * math.log(share / usual) + good
 
 
 class Patience:

@@ -76,6 +76,10 @@ class Kind:
         """Whether the answer is a chat completion with some text, good or bad."""
         return self.then in {"done", "asked again"} and self is not KINDS["only thinking"]
 
+    @property
+    def shows_that_the_key_is_good(self) -> bool:
+        return self.entry in {"done", "rejected"} and self.then != "tried again"
+
 
 def request_id(number: int) -> str:
     return f"gen-{number}"
@@ -270,12 +274,18 @@ class Run:
         settled = self.first_completion()
         return {call.index: outcome(self.of(call.index), settled) for call in self.calls}
 
+    @property
+    def was_refused_by_all(self) -> bool:
+        return self.status == 1 and "were all the same rejection" in self.shown
+
     def unsure(self) -> set[int]:
         """Indices that may have failed or be pending: a first 400 may have led to a lower step that was not tried."""
         settled = self.first_completion()
         last = {call.index: call for call in self.calls}
         stepping = {index for index, call in last.items() if call.kind is KINDS["400"] and call.number < settled}
         failed = {index for index, state in self.outcomes().items() if state == "failed"}
+        if self.was_refused_by_all:
+            return failed
         return failed if self.was_cancelled else failed & stepping if self.was_stopped else set()
 
 
@@ -685,9 +695,8 @@ class Histories(RuleBasedStateMachine):
         newest = {
             call.index: call.number for call in era.calls if call.kind.entry == "done" and call.number in era.recorded
         }
-        states = {} if self.stopped_by_same_rejections(run, files) else run.outcomes()
         era.maybe_failed |= run.unsure()
-        for index, state in states.items():
+        for index, state in run.outcomes().items():
             if state == "failed" and index not in run.unsure():
                 era.failed[index] = run.of(index)[-1].number
         certain = {index for index, number in era.failed.items() if newest.get(index, -1) < number}
@@ -695,23 +704,21 @@ class Histories(RuleBasedStateMachine):
         era.failed = {index: era.failed.get(index, self.server.calls[-1].number) for index in files.failed()}
         era.maybe_failed = set()
 
-    def stopped_by_same_rejections(self, run: Run, files: Files) -> bool:
-        if run.status != 1 or "were all the same rejection" not in run.shown:
-            return False
-        states = run.outcomes()
-        if run.concurrency == 1:  # of several in flight, a good one may arrive after the stop
-            assert "done" not in states.values()
-        assert sum(state == "failed" for state in states.values()) >= SAME_REJECTIONS
-        return True
-
     def check_nothing_is_asked_without_need(self, run: Run) -> None:
         """I5, and no conversation is paid for twice. Within a run, `outcome` sees to that."""
         asked = set(run.outcomes())
         assert asked <= set(range(run.num))
         assert not asked & self.done_before, f"asked again although done: {asked & self.done_before}"
-        stops = [call for call in run.calls if call.kind.then == "stopped"]
-        if stops and run.concurrency == 1:
-            assert stops == run.calls[-1:], "a call after the one that stopped the run"
+        if run.concurrency == 1:
+            self.check_nothing_is_asked_after_the_end(run)
+
+    def check_nothing_is_asked_after_the_end(self, run: Run) -> None:
+        """A key that has been good is looked at twice."""
+        is_good = False
+        for call in run.calls[:-1]:
+            assert call.kind is not KINDS["402"], "a call after the one that stopped the run"
+            assert is_good or call.kind is not KINDS["401"], "a call with a key that was refused"
+            is_good = call.kind is not KINDS["401"] and (is_good or call.kind.shows_that_the_key_is_good)
 
     def check_the_journal_of_the_run(self, run: Run, files: Files) -> None:
         """I2, I10: what has become of every call is in the entries that this run has added."""
@@ -721,8 +728,7 @@ class Histories(RuleBasedStateMachine):
         entries = [json.loads(line) for line in added[len(before) :].splitlines()]
         found = Counter((entry["type"], entry["index"]) for entry in entries if "index" in entry)
         expected = Counter[tuple[str, int]]((call.kind.entry, call.index) for call in run.calls if call.kind.entry)
-        if not self.stopped_by_same_rejections(run, files):
-            expected += Counter(("failed", index) for index, state in run.outcomes().items() if state == "failed")
+        expected += Counter(("failed", index) for index, state in run.outcomes().items() if state == "failed")
         if not run.was_cancelled:
             for index in run.unsure():
                 del found["failed", index], expected["failed", index]
@@ -754,13 +760,15 @@ class Histories(RuleBasedStateMachine):
             self.check_why_it_stopped(run)
         if run.status in {0, 3}:
             assert not run.was_stopped
-            assert all(call.kind.then != "stopped" for call in run.calls)
+            assert all(call.kind is not KINDS["402"] for call in run.calls)
 
     def check_why_it_stopped(self, run: Run) -> None:
         if "the budget of" in run.shown:
             assert run.budget is not None
             assert (self.era.booked + 1) * COST > run.budget
-        elif "were all the same rejection" not in run.shown:
+        elif run.was_refused_by_all:
+            assert sum(state == "failed" for state in run.outcomes().values()) >= SAME_REJECTIONS
+        else:
             assert any(call.kind.then == "stopped" for call in run.calls)
 
     def check_what_is_told(self, run: Run, files: Files) -> None:
