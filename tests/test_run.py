@@ -371,3 +371,148 @@ def test_only_one_call_is_made_until_the_endpoint_has_answered() -> None:
     with FakeProvider(lambda call: error(401) if call.number == 0 else always_good(call)) as provider:
         assert generate(provider, "-n", "100") == 1
     assert len(provider.calls) == 1
+
+
+# ---- who is to blame
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncgen.retry.BASE_WAIT", 0.002)
+    monkeypatch.setattr("asyncgen.retry.MAX_WAIT", 0.02)
+
+
+UNLUCKY = {
+    "500": error(500, "the kernel crashed"),
+    "blank": completion("", finish_reason="stop"),
+    "null": completion(None),
+    "reset": Reply(abort=True),
+    "page": Reply(200, b"<html>busy</html>"),
+}
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize("unlucky", [{0}, {4}, {9}, {7, 8, 9}], ids=str)
+@pytest.mark.parametrize("reply", UNLUCKY.values(), ids=UNLUCKY)
+def test_an_index_that_is_never_answered_well_fails_with_its_reason_in_this_run_and_the_next(
+    reply: Reply, unlucky: set[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenarios: list[str] = []
+
+    def script(call: Call) -> Reply:
+        scenario = call.scenario.partition("\n\nAnswer with one JSON object")[0]  # which a lower step adds
+        if scenario not in scenarios:
+            scenarios.append(scenario)
+        return reply if scenarios.index(scenario) in unlucky else always_good(call)
+
+    with FakeProvider(script) as provider:
+        assert generate(provider, "-n", "10", "--retries", "2", "-c", "1") == 3
+        assert len(indices_done()) == 10 - len(unlucky)
+        assert len(entries("failed")) == len(unlucky)
+        assert "given up after 3 attempts" in capsys.readouterr().err
+        before = len(provider.calls)
+        assert generate(provider, "-n", "10", "--retries", "2", "-c", "1") == 3
+        assert len(provider.calls) - before <= 6 * len(unlucky) + 6
+    assert len(entries("failed")) == 2 * len(unlucky)
+
+
+PAGE = Reply(403, b"<html><body>Attention Required! You have been blocked</body></html>", {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (PAGE, "You have been blocked"),
+        (error(400, "the project is suspended"), "suspended"),
+        (error(422, "no"), "--model"),
+    ],
+    ids=["page", "400", "422"],
+)
+def test_a_refusal_of_everybody_in_mid_run_stops_it_and_marks_few(
+    reply: Reply, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeProvider(lambda call: always_good(call) if call.number < 40 else reply) as provider:
+        assert generate(provider, "-n", "400") == 1
+        assert len(provider.calls) <= 40 + 40
+    assert len(entries("failed")) <= 10
+    shown = capsys.readouterr().err
+    assert "all the same rejection" in shown
+    assert said in shown
+    with FakeProvider() as provider:
+        assert generate(provider, "-n", "400") == 0
+    assert indices_done() == list(range(400))
+
+
+def test_when_a_few_are_refused_the_end_tells_what_the_server_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(lambda _: error(400, "The model `gtp` does not exist")) as provider:
+        assert generate(provider, "-n", "3", "--show") == 3
+    shown = capsys.readouterr().err
+    assert "3 failed" in shown
+    assert "The model `gtp` does not exist; check --model" in shown
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_a_single_401_of_a_key_that_has_been_good_is_only_looked_at_again() -> None:
+    with FakeProvider(lambda call: error(401) if call.number == 25 else always_good(call)) as provider:
+        assert generate(provider, "-n", "60") == 0
+    assert len(provider.calls) == 61
+    assert indices_done() == list(range(60))
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (error(500, "CUDA error"), "CUDA error"),
+        (Reply(200, b'{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'), "/v1"),
+        (Reply(abort=True), "log"),
+    ],
+    ids=["500", "no such path", "reset"],
+)
+def test_an_endpoint_that_has_never_answered_is_not_asked_for_ten_minutes(
+    reply: Reply, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncgen.verdict.FRUITLESS", 0.3)
+    monkeypatch.setattr("asyncgen.run.TROUBLE_SAID_AFTER", 0.1)
+    with FakeProvider(lambda _: reply) as provider:
+        assert generate(provider, "-n", "40", "--quiet") == 1
+    assert entries("failed") == []
+    shown = capsys.readouterr().err
+    assert shown.count("no answer yet: ") == 1
+    assert "has never answered" in shown
+    assert said in shown
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_a_server_that_is_not_running_is_named_with_what_to_look_at(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncgen.verdict.FRUITLESS", 0.3)
+    with FakeProvider() as provider:
+        provider.go_down()
+        assert generate(provider, "-n", "40") == 1
+    assert (
+        "no connection (Connection refused); is the server running, and is --base-url right?" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_an_endpoint_that_has_worked_for_this_output_is_waited_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncgen.verdict.FRUITLESS", 0.05)
+    with FakeProvider() as provider:
+        assert generate(provider, "-n", "5") == 0
+        provider.go_down()
+        assert generate(provider, "-n", "9", "--give-up", "0.4") == 1
+    assert "--give-up" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_answers_slower_than_the_deadline_name_the_flag(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncgen.verdict.FRUITLESS", 0.5)
+    with FakeProvider(lambda _: Reply(hold=True)) as provider:
+        assert generate(provider, "-n", "4", "--timeout", "0.2", "--quiet") == 1
+    assert "no answer within 0.2 s; if answers take longer than that, raise --timeout" in capsys.readouterr().err
