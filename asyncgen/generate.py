@@ -33,6 +33,7 @@ from asyncgen.errors import (
     UnusedReply,
     Usage,
 )
+from asyncgen.first_answers import IGNORES_FORMAT, FirstAnswers
 from asyncgen.journal import Done, Failed, Lost, Rejected, encode_entry, usage_fields
 from asyncgen.ladder import Ladder
 from asyncgen.limiter import Limiter
@@ -107,6 +108,8 @@ class Generator:
     reasks: int
     save_metadata: bool
     on_step: Callable[[str], None]
+    say: Callable[[str], None]
+    first_answers: FirstAnswers
 
     async def generate_conversation(self, index: int) -> Record:
         """The record of a whole conversation. Raises RejectedError, FatalError or StopRequestedError."""
@@ -191,6 +194,8 @@ class Generator:
         self.verdict.answered(work.index)
         self.ladder.settled.set()
         self.limiter.settle(completion.usage)
+        if warning := self.first_answers.cut_prompt(payload, completion.usage):
+            self.say(warning)
         return _Answer(completion, self._parse(completion), seconds, in_flight)
 
     def _consider_server_error(self, work: _Work, error: ServerError) -> None:
@@ -215,10 +220,14 @@ class Generator:
 
     def _parse(self, completion: Completion) -> Conversation:
         try:
-            return parse_conversation(completion.text, self.rules, finish_reason=completion.finish_reason)
+            conversation = parse_conversation(completion.text, self.rules, finish_reason=completion.finish_reason)
         except BadReplyError as error:
+            if self.first_answers.ignores_format(error.reason) and self.ladder.ask_in_words():
+                self.say(IGNORES_FORMAT)
             error.reply = UnusedReply(completion.text, completion.usage, completion.request_id)
             raise
+        self.first_answers.ignores_format(None)
+        return conversation
 
     async def _keep(self, work: _Work, reason: str, reply: UnusedReply) -> None:
         self.counts.add_usage(reply.usage)

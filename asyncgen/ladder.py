@@ -44,11 +44,12 @@ class Ladder:
         self._settings = dict(settings)
         self._optional = optional & set(settings)
         self._whole = self._settings, self._optional
+        self._asks_in_words = False
         self.settled = asyncio.Event()
         self._build()
 
     def _build(self) -> None:
-        instruction = "" if self.step == self._first_step() else INSTRUCTION
+        instruction = INSTRUCTION if self._asks_in_words or self.step != self._first_step() else ""
         self._encoder = PayloadEncoder(
             self._recipe, self._settings, instruction=instruction, marks_cache=self._marks_cache
         )
@@ -96,6 +97,14 @@ class Ladder:
         """Ask for everything again: it was not the structure that was refused."""
         self._settings, self._optional = self._whole
         self._build()
+
+    def ask_in_words(self) -> bool:
+        """Say in the prompt, too, what the response format says; False where nothing is left to be said."""
+        if self._asks_in_words or self.step == PROMPT_ONLY or self.step != self._first_step():
+            return False
+        self._asks_in_words = True
+        self._build()
+        return True
 
     @staticmethod
     def is_named_in(refusal: str) -> bool:

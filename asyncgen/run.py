@@ -33,8 +33,10 @@ from asyncgen.errors import (
     EndpointDownError,
     FatalError,
     RejectedError,
+    TimedOutError,
     TransientError,
 )
+from asyncgen.first_answers import FirstAnswers
 from asyncgen.gate import Gate
 from asyncgen.generate import METADATA_KEYS, Generator, failed_record
 from asyncgen.interrupt import Interrupts
@@ -56,6 +58,7 @@ from asyncgen.stop import Stop
 from asyncgen.verdict import Verdict, with_advice
 
 ANSWER_TOKENS = 1000
+TIMEOUTS_SAID_AT = 3  # how many it takes
 TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
@@ -267,6 +270,8 @@ class Run:
             reasks=config.reasks,
             save_metadata=config.save_metadata,
             on_step=lambda step: self._on_step(writer, step),
+            say=self._say,
+            first_answers=FirstAnswers(),
         )
 
     def _open_account(self) -> Account:
@@ -343,6 +348,8 @@ class Run:
 
     def _on_retry(self, error: TransientError, seconds: float) -> None:
         self.counts.retries[error.reason] += 1
+        if isinstance(error, TimedOutError) and self.counts.retries[error.reason] == TIMEOUTS_SAID_AT:
+            self._say(f"{TIMEOUTS_SAID_AT} calls, which may be billed: {with_advice(error)}")
         log.info("retry in %.1f s: %s", seconds, error)
 
     def _record_failure(self, index: int, error: RejectedError) -> Record:

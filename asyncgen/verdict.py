@@ -29,6 +29,7 @@ from asyncgen.errors import (
     AsyncgenError,
     ConnectionFailedError,
     ContentFilteredError,
+    GaveUpError,
     NoAnswerError,
     RateLimitedError,
     RefusedError,
@@ -310,11 +311,12 @@ _BROKEN = "the server's own log may say why"
 def with_advice(error: AsyncgenError) -> str:
     """What an endpoint said, and what to do; nothing is added to a message that names a flag itself."""
     told = str(error)
-    advice = None if "--" in told else _advice_on(error)
+    cause = error.__cause__ if isinstance(error, GaveUpError) else None
+    advice = None if "--" in told else _advice_on(cause or error)
     return f"{told.rstrip('.')}; {advice}" if advice else told
 
 
-def _advice_on(error: AsyncgenError) -> str | None:
+def _advice_on(error: BaseException) -> str | None:
     status = getattr(error, "status", None)
     for kind, statuses, advice in _ADVICE:
         if isinstance(error, kind) and (not statuses or status in statuses):

@@ -27,6 +27,7 @@ from asyncgen.errors import (
     UnusedReply,
     Usage,
 )
+from asyncgen.first_answers import FirstAnswers
 from asyncgen.gate import Gate
 from asyncgen.generate import Generator
 from asyncgen.journal import Done, Entry, Lost, Rejected, decode_entry
@@ -117,6 +118,7 @@ class Bench:
         self.verdict.everything_is_begun = True
         self.slept: list[float] = []
         self.steps: list[str] = []
+        self.said: list[str] = []
         self.generator = Generator(
             scenarios=Scenarios(RECIPE.dimensions, sampling="balanced", seed=None),
             ladder=Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed}),
@@ -137,6 +139,8 @@ class Bench:
             reasks=reasks,
             save_metadata=False,
             on_step=self.steps.append,
+            say=self.said.append,
+            first_answers=FirstAnswers(),
         )
 
     async def _sleep(self, seconds: float) -> None:

@@ -96,3 +96,17 @@ def test_without_a_format_there_is_nothing_to_leave_out() -> None:
 )
 def test_it_knows_what_a_refusal_is_about(words: str, is_about_format: bool) -> None:  # noqa: FBT001
     assert Ladder.is_named_in(words) is is_about_format
+
+
+def test_what_is_ignored_is_asked_for_in_words_once() -> None:
+    ladder = Ladder(RECIPE, SETTINGS)
+    assert ladder.ask_in_words()
+    assert not ladder.ask_in_words()
+    assert ladder.step == JSON_SCHEMA
+    assert body(ladder)["messages"][-1]["content"] == f"About apples{INSTRUCTION}"
+
+
+def test_nothing_is_said_twice_at_a_lower_step() -> None:
+    ladder = Ladder(RECIPE, SETTINGS)
+    ladder.step_down("no response_format")
+    assert not ladder.ask_in_words()

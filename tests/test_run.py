@@ -516,3 +516,30 @@ def test_answers_slower_than_the_deadline_name_the_flag(
     with FakeProvider(lambda _: Reply(hold=True)) as provider:
         assert generate(provider, "-n", "4", "--timeout", "0.2", "--quiet") == 1
     assert "no answer within 0.2 s; if answers take longer than that, raise --timeout" in capsys.readouterr().err
+
+
+def test_a_few_answers_slower_than_the_deadline_are_told_while_the_run_goes_on(
+    capsys: pytest.CaptureFixture[str], short_waits: None
+) -> None:
+    with FakeProvider(lambda call: Reply(hold=True) if 5 <= call.number < 9 else always_good(call)) as provider:
+        assert generate(provider, "-n", "30", "--timeout", "0.3") == 0
+    assert capsys.readouterr().err.count("raise --timeout") == 1
+
+
+def test_an_endpoint_that_ignores_the_response_format_is_asked_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    def script(call: Call) -> Reply:
+        return always_good(call) if "Answer with one JSON object" in call.scenario else completion("Sure! Let us talk.")
+
+    with FakeProvider(script) as provider:
+        assert generate(provider, "-n", "40") == 0
+        assert len(provider.calls) <= 40 + 5 + 8
+    assert "asking for it in words too" in capsys.readouterr().err
+
+
+def test_a_prompt_that_the_server_cuts_in_silence_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(lambda call: completion(good_content(call), prompt_tokens=2_050)) as provider:
+        assert generate(provider, "-n", "20") == 0
+    assert capsys.readouterr().err.count("num_ctx") == 1
+    with FakeProvider(lambda call: completion(good_content(call), prompt_tokens=8_000)) as provider:
+        assert generate(provider, "-n", "20", "--overwrite") == 0
+    assert "num_ctx" not in capsys.readouterr().err
