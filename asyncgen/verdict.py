@@ -47,7 +47,8 @@ USUAL_SHARE = 0.25  # of calls that are refused where no more is known; ten in a
 CROWD = 10  # indices that fail for the first time while nothing succeeds
 DOUBTS = 2  # failures of the index that goes first, before another one is asked beside it
 FRUITLESS = 30.0  # seconds; an endpoint that has never answered is misspelt or not running, and not in a bad hour
-MAX_WAITS = 24  # of an hour at most: a limit that resets does so within a day
+LONG_WAIT = 60.0  # seconds: a longer one is a quota's, with shorter ones some refuse every request for ever
+DAY = 86_400.0  # a quota is restored within one
 NOT_THIS_INDEX = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -145,7 +146,7 @@ class Verdict:
             self.patience.restore()
         else:
             self.patience.wear(error, now)
-        if not self._answered and state.failures >= DOUBTS and may_be_own(error) and not isinstance(error, ServerError):
+        if not self._answered and state.failures >= DOUBTS and may_be_own(error):
             self.doubt.set()
 
     def _is_own(self, state: _Index, before: int, error: TransientError) -> bool:
@@ -254,23 +255,20 @@ class Patience:
         """A call has shown that the endpoint is there."""
         self._has_worked |= has_worked
         self.trouble = None
-        self._until: float | None = None  # up to when all time is accounted for
+        self._since: float | None = None
+        self._counted_until = 0.0
         self.failing_seconds = 0.0
-        self._named_seconds = 0.0
-        self._waits = 0
 
     def wear(self, error: TransientError, now: float) -> None:
-        """A failure of the endpoint. Time counts from the first one on, but for waits that the endpoint has named."""
+        """A failure of the endpoint. Time counts from the first one on, but for long waits that it has named."""
         self.trouble = error
         self._says_not_now |= isinstance(error, RateLimitedError)
-        until = now if self._until is None else self._until
-        self.failing_seconds += max(0.0, now - until)
-        self._until = max(now, until)
-        if error.retry_after:
-            self._waits += now >= until
-            end = max(self._until, now + error.retry_after)
-            self._named_seconds += end - self._until
-            self._until = end
+        if self._since is None:
+            self._since = self._counted_until = now
+        self.failing_seconds += max(0.0, now - self._counted_until)
+        self._counted_until = max(now, self._counted_until)
+        if error.retry_after and error.retry_after > LONG_WAIT:
+            self._counted_until = max(self._counted_until, min(now + error.retry_after, self._since + DAY))
 
     @property
     def is_new_here(self) -> bool:
@@ -284,15 +282,13 @@ class Patience:
 
     @property
     def is_over(self) -> bool:
-        is_put_off = self._named_seconds >= self._give_up and self._waits > MAX_WAITS
-        return self.failing_seconds >= self.seconds or is_put_off
+        return self.failing_seconds >= self.seconds
 
 
 # ---- what to do about it; the first row that fits
 
 _ADVICE: tuple[tuple[type[AsyncgenError], frozenset[int | None], str], ...] = (
     (TimedOutError, frozenset(), "if answers take longer than that, raise --timeout"),
-    (NoAnswerError, frozenset(), "is --base-url the whole address? Most end in /v1"),
     (ServerError, frozenset(), "the server's own log may say why"),
     (ContentFilteredError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
     (RefusedError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
@@ -305,6 +301,7 @@ _ADVICE: tuple[tuple[type[AsyncgenError], frozenset[int | None], str], ...] = (
     (RequestRejectedError, frozenset(), "check --model and the settings that are sent (--param, [request])"),
 )
 _UNREACHABLE = "is the server running, and is --base-url right?"
+_NO_MODEL = "is --base-url the whole address? Most end in /v1"
 _BROKEN = "the server's own log may say why"
 
 
@@ -321,6 +318,10 @@ def _advice_on(error: BaseException) -> str | None:
     for kind, statuses, advice in _ADVICE:
         if isinstance(error, kind) and (not statuses or status in statuses):
             return advice
-    if isinstance(error, ConnectionFailedError):
-        return _BROKEN if error.maybe_billed else _UNREACHABLE
-    return None
+    match error:
+        case ConnectionFailedError():
+            return _BROKEN if error.maybe_billed else _UNREACHABLE
+        case NoAnswerError(reply=None):
+            return _NO_MODEL
+        case _:
+            return None

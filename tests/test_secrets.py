@@ -59,7 +59,6 @@ def _recipe_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asyncgen.retry.MAX_WAIT", 0.05)
     monkeypatch.setattr("asyncgen.retry.HINT_SPREAD", 0.01)
     monkeypatch.setattr("asyncgen.gate.SPREAD", 0.01)
-    monkeypatch.setattr("asyncgen.verdict.MAX_WAITS", 2)
 
 
 def spellings(secret: str) -> Iterator[str]:
