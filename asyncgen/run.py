@@ -58,7 +58,7 @@ from asyncgen.stop import Stop
 from asyncgen.verdict import Verdict, with_advice
 
 ANSWER_TOKENS = 1000
-TIMEOUTS_SAID_AT = 3  # how many it takes
+TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
 TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
@@ -314,8 +314,11 @@ class Run:
         patience = self._verdict.patience
         counts.trouble = None if patience.trouble is None else with_advice(patience.trouble)
         if patience.is_over and counts.trouble is not None:
-            why = "has never answered" if patience.is_new_here else "has only failed for too long (--give-up)"
-            self._stop.request(EndpointDownError(f"the endpoint {why}. The last time: {counts.trouble}"))
+            why = "it has never answered" if patience.is_new_here else "--give-up"
+            told = (
+                f"calls have only failed for {patience.failing_seconds:.0f} s ({why}). The last time: {counts.trouble}"
+            )
+            self._stop.request(EndpointDownError(told))
         elif patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
             self._is_trouble_said = True
             self._say(f"no answer yet: {counts.trouble}")

@@ -46,6 +46,7 @@ SAME_REJECTIONS = 10
 USUAL_SHARE = 0.25  # of calls that are refused where no more is known; ten in a row are then one chance in a million
 CROWD = 10  # indices that fail for the first time while nothing succeeds
 DOUBTS = 2  # failures of the index that goes first, before another one is asked beside it
+MOST_DOUBTED = 4  # asked side by side before anything has been answered: when all of them fail, it is not the index
 FRUITLESS = 30.0  # seconds; an endpoint that has never answered is misspelt or not running, and not in a bad hour
 LONG_WAIT = 60.0  # seconds: a longer one is a quota's, with shorter ones some refuse every request for ever
 DAY = 86_400.0  # a quota is restored within one
@@ -146,7 +147,7 @@ class Verdict:
             self.patience.restore()
         else:
             self.patience.wear(error, now)
-        if not self._answered and state.failures >= DOUBTS and may_be_own(error):
+        if state.failures >= DOUBTS and may_be_own(error) and len(self._live) < MOST_DOUBTED:
             self.doubt.set()
 
     def _is_own(self, state: _Index, before: int, error: TransientError) -> bool:
