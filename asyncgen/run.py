@@ -179,6 +179,7 @@ class Run:
         self._stop.when_requested(self._limiter.close)
         self._last_rejection: RejectedError | None = None
         self._is_trouble_said = False
+        self._end_of_patience: asyncio.TimerHandle | None = None
         self._began = time.monotonic()
 
     def report_nothing_to_do(self) -> int:
@@ -311,17 +312,36 @@ class Run:
         counts, limiter = self.counts, self._limiter
         counts.limit = limiter.concurrency.limit
         counts.paused_until = limiter.gate.open_at
-        patience = self._verdict.patience
-        counts.trouble = None if patience.trouble is None else with_advice(patience.trouble)
-        if patience.is_over and counts.trouble is not None:
-            why = "it has never answered" if patience.is_new_here else "--give-up"
-            told = (
-                f"calls have only failed for {patience.failing_seconds:.0f} s ({why}). The last time: {counts.trouble}"
-            )
-            self._stop.request(EndpointDownError(told))
-        elif patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
+        self._bear_with_trouble()
+
+    def _bear_with_trouble(self) -> None:
+        """Say what is wrong while calls only fail, and end the run when that has gone on for too long."""
+        counts, patience = self.counts, self._verdict.patience
+        if self._end_of_patience is not None:
+            self._end_of_patience.cancel()
+            self._end_of_patience = None
+        if patience.trouble is None:
+            counts.trouble = None
+            return
+        counts.trouble = with_advice(patience.trouble)
+        left = patience.left(time.monotonic())
+        if left <= 0:
+            self._lose_patience()
+            return
+        self._end_of_patience = asyncio.get_running_loop().call_later(left, self._lose_patience_if_idle)
+        if patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
             self._is_trouble_said = True
             self._say(f"no answer yet: {counts.trouble}")
+
+    def _lose_patience_if_idle(self) -> None:
+        if not self.counts.in_flight:  # otherwise it is for that call to tell
+            self._lose_patience()
+
+    def _lose_patience(self) -> None:
+        patience = self._verdict.patience
+        why = "it has never answered" if patience.is_new_here else "--give-up"
+        told = f"calls have only failed for {patience.seconds:g} s ({why}). The last time: {self.counts.trouble}"
+        self._stop.request(EndpointDownError(told))
 
     def _make_ladder(self) -> Ladder:
         """At the step that an earlier run has found for this endpoint and model, if one had to step down."""

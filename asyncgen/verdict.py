@@ -281,9 +281,9 @@ class Patience:
         """How long calls may only fail; "not now" is the answer of an endpoint that is there."""
         return self._give_up if self._has_worked or self._says_not_now else min(self._give_up, FRUITLESS)
 
-    @property
-    def is_over(self) -> bool:
-        return self.failing_seconds >= self.seconds
+    def left(self, now: float) -> float:
+        """Seconds until it is over, should nothing be answered."""
+        return self.seconds - self.failing_seconds + self._counted_until - now
 
 
 # ---- what to do about it; the first row that fits

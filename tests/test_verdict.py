@@ -130,7 +130,7 @@ class Simulation:
             case TransientError():
                 self._verdict.failed(index, error, self.now)
                 self.spent[index] += error.is_own
-                if self._verdict.patience.is_over:
+                if self._verdict.patience.trouble and self._verdict.patience.left(self.now) <= 0:
                     self.stopped = "endpoint down"
                 elif self.spent[index] > RETRIES:
                     self._reject(index, GaveUpError(error.reason, "given up"))
@@ -377,23 +377,27 @@ def worn(*failures: tuple[float, TransientError], has_worked: bool = True, give_
     return patience
 
 
+def is_over(*failures: tuple[float, TransientError], has_worked: bool = True) -> bool:
+    return worn(*failures, has_worked=has_worked).left(failures[-1][0]) <= 0
+
+
 @pytest.mark.parametrize("error", [failing(), refused(), NoAnswerError("blank"), TimedOutError("late")])
 def test_an_endpoint_that_has_never_answered_is_given_half_a_minute(error: TransientError) -> None:
-    assert not worn((0, error), (FRUITLESS - 1, error), has_worked=False).is_over
-    assert worn((0, error), (FRUITLESS, error), has_worked=False).is_over
-    assert not worn((0, error), (FRUITLESS, error)).is_over
-    assert worn((0, error), (GIVE_UP, error)).is_over
+    assert not is_over((0, error), (FRUITLESS - 1, error), has_worked=False)
+    assert is_over((0, error), (FRUITLESS, error), has_worked=False)
+    assert not is_over((0, error), (FRUITLESS, error))
+    assert is_over((0, error), (GIVE_UP, error))
 
 
 def test_one_that_says_not_now_is_there() -> None:
     loading = RateLimitedError("loading the model", status=503)
-    assert not worn((0, loading), (FRUITLESS * 2, loading), has_worked=False).is_over
-    assert worn((0, loading), (GIVE_UP, loading), has_worked=False).is_over
+    assert not is_over((0, loading), (FRUITLESS * 2, loading), has_worked=False)
+    assert is_over((0, loading), (GIVE_UP, loading), has_worked=False)
 
 
 def test_a_server_that_hangs_is_given_up_after_the_time_and_not_after_so_many_calls() -> None:
     late = TimedOutError("late", maybe_billed=True)
-    assert worn((300, late), (600, late), (900, late)).is_over
+    assert is_over((300, late), (600, late), (900, late))
 
 
 def test_the_first_call_may_take_as_long_as_it_likes() -> None:
@@ -404,7 +408,7 @@ def test_an_answer_begins_the_time_anew() -> None:
     patience = worn((0, failing()), (599, failing()))
     patience.restore()
     patience.wear(failing(), 601)
-    assert not patience.is_over
+    assert patience.left(601) == GIVE_UP
     assert patience.failing_seconds == 0
 
 
@@ -421,7 +425,7 @@ def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_f
     seconds: float, least: float, most: float
 ) -> None:
     patience, now = Patience(GIVE_UP, has_worked=True), 0.0
-    while not patience.is_over:
+    while patience.trouble is None or patience.left(now) > 0:
         patience.wear(RateLimitedError("later", retry_after=seconds), now)
         patience.wear(RateLimitedError("later", retry_after=seconds), now + 0.5)
         now += seconds + 1.0
