@@ -7,7 +7,8 @@ when an endpoint breaks down or shuts somebody out, answers to calls from before
     any failure           one sent after its last failure was answered       the index      an attempt is used up
     one that may be       nothing else can be asked, the endpoint has        the index      an attempt is used up
       its own             worked, fewer than ten fail for the first time
-    any other failure                                                        the endpoint   tried until --give-up
+    any other failure,                                                       the endpoint   tried until --give-up
+      "not now, but then"
     a refusal             one sent later was made, or refused otherwise      the index      it fails
     a refusal             so many alike in a row, ten at least, that         everybody      the run stops, none fails
                           chance would not bring them about
@@ -142,7 +143,8 @@ class Verdict:
         before = state.ticket if state.failed is None else state.failed
         state.failed = state.ticket
         state.failures += 1
-        error.is_own = not error.retry_after and self._is_own(state, before, error)
+        is_put_off = bool(error.retry_after) and not may_be_own(error)
+        error.is_own = not is_put_off and self._is_own(state, before, error)
         if error.is_own:
             self.patience.restore()
         else:
@@ -249,23 +251,22 @@ class Patience:
         self._give_up = give_up
         self._has_worked = has_worked
         self._says_not_now = False
+        self._since = self._counted_until = 0.0
         self.trouble: TransientError | None = None
-        self.restore()
+        self.failing_seconds = 0.0
 
     def restore(self, *, has_worked: bool = False) -> None:
         """A call has shown that the endpoint is there."""
         self._has_worked |= has_worked
         self.trouble = None
-        self._since: float | None = None
-        self._counted_until = 0.0
-        self.failing_seconds = 0.0
 
     def wear(self, error: TransientError, now: float) -> None:
         """A failure of the endpoint. Time counts from the first one on, but for long waits that it has named."""
+        if self.trouble is None:
+            self._since = self._counted_until = now
+            self.failing_seconds = 0.0
         self.trouble = error
         self._says_not_now |= isinstance(error, RateLimitedError)
-        if self._since is None:
-            self._since = self._counted_until = now
         self.failing_seconds += max(0.0, now - self._counted_until)
         self._counted_until = max(now, self._counted_until)
         if error.retry_after and error.retry_after > LONG_WAIT:

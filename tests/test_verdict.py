@@ -342,6 +342,14 @@ def test_a_wait_that_the_provider_named_uses_up_no_attempt() -> None:
     assert not error.is_own
 
 
+def test_a_server_error_with_a_time_is_a_server_error() -> None:
+    verdict = begun(1, 2)
+    verdict.answered(2)
+    error = ServerError("broken", status=500, retry_after=1.0)
+    verdict.failed(1, error, 0.0)
+    assert error.is_own
+
+
 def test_a_key_that_has_been_good_is_looked_at_twice() -> None:
     verdict = begun(1, 2, 3, 4)
     verdict.answered(1)
