@@ -61,6 +61,7 @@ ANSWER_TOKENS = 1000
 TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
 TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
+FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
@@ -250,7 +251,7 @@ class Run:
             )
             await pipeline.run(
                 self._start.pending(),
-                slots=LIVE_PER_PLACE * request.concurrency,
+                slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
                 grace=config.grace,
                 answered=self._ladder.settled,
             )

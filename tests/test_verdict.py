@@ -23,6 +23,7 @@ from asyncgen.errors import (
     UnusedReply,
 )
 from asyncgen.retry import wait_seconds
+from asyncgen.run import FEWEST_LIVE, LIVE_PER_PLACE
 from asyncgen.verdict import (
     CROWD,
     DAY,
@@ -58,6 +59,7 @@ class Asked:
     now: float
 
 
+Fault = Callable[[], AsyncgenError]
 Script = Callable[[Asked], AsyncgenError | None]  # None: a good answer
 
 
@@ -100,7 +102,7 @@ class Simulation:
         return self
 
     def _begin(self) -> None:
-        while self._next < self.num and self._alive < 4 * self.concurrency:
+        while self._next < self.num and self._alive < max(FEWEST_LIVE, LIVE_PER_PLACE * self.concurrency):
             self._verdict.begin(self._next)
             self._waiting.append(self._next)
             self._next += 1
@@ -158,13 +160,13 @@ def simulate(script: Script, num: int, **settings: object) -> Simulation:
     return Simulation(script, num, **settings).run()  # type: ignore[arg-type]
 
 
-def bad_luck(*bad: int, error: Callable[[], AsyncgenError] = failing) -> Script:
+def bad_luck(*bad: int, error: Fault = failing) -> Script:
     return lambda asked: error() if asked.index in bad else None
 
 
 # ---- one index's bad luck
 
-OWN = {
+OWN: dict[str, Fault] = {
     "500": failing,
     "blank": lambda: NoAnswerError("blank"),
     "reset": lambda: ConnectionFailedError("cut", maybe_billed=True),
@@ -176,7 +178,7 @@ OWN = {
 @pytest.mark.parametrize("concurrency", [1, 8, 256])
 @pytest.mark.parametrize("bad", [(3,), (9,), (0,), (0, 1), (7, 8, 9), (0, 4, 9)], ids=str)
 def test_an_index_that_always_fails_is_failed_and_all_others_made(
-    bad: tuple[int, ...], concurrency: int, error: Callable[[], AsyncgenError]
+    bad: tuple[int, ...], concurrency: int, error: Fault
 ) -> None:
     run = simulate(bad_luck(*bad, error=error), 10, concurrency=concurrency)
     assert not run.stopped
@@ -214,7 +216,7 @@ def test_in_the_middle_of_a_run_what_others_have_met_decides_whatever_the_failur
 @pytest.mark.parametrize("error", [failing, refused, lambda: failing(503), lambda: NoAnswerError("blank")])
 @pytest.mark.parametrize("concurrency", [1, 8, 32])
 @pytest.mark.parametrize("seconds", [20, 500])
-def test_an_outage_for_all_fails_nobody(seconds: float, concurrency: int, error: Callable[[], AsyncgenError]) -> None:
+def test_an_outage_for_all_fails_nobody(seconds: float, concurrency: int, error: Fault) -> None:
     begin = 30.0
     num = concurrency * 20
     run = simulate(
@@ -227,7 +229,7 @@ def test_an_outage_for_all_fails_nobody(seconds: float, concurrency: int, error:
 
 @pytest.mark.parametrize("left", [1, 3, 9, 30])
 @pytest.mark.parametrize("error", [refused, lambda: failing(502), lambda: RateLimitedError("no", status=429)])
-def test_at_the_end_of_a_run_a_closed_door_is_nobodys_fault(left: int, error: Callable[[], AsyncgenError]) -> None:
+def test_at_the_end_of_a_run_a_closed_door_is_nobodys_fault(left: int, error: Fault) -> None:
     run = simulate(lambda asked: error() if asked.index >= 50 and asked.now < 400 else None, 50 + left)
     assert not run.failed
     assert len(run.made) == 50 + left
@@ -245,6 +247,30 @@ def test_ten_that_fail_for_the_first_time_at_the_end_are_an_outage() -> None:
     assert run.stopped == "endpoint down"
     assert not run.failed
     assert GIVE_UP <= run.now < GIVE_UP + 120
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_any_weather_those_that_always_fail_are_failed_and_no_others(seed: int) -> None:
+    """A share of all calls fails by chance, some indices always do, and for a while nobody is served."""
+    chance = Random(seed)
+    doors: list[Fault] = [refused, lambda: failing(502), lambda: RateLimitedError("no", status=429)]
+    share, end = chance.choice([0, 0.03, 0.1, 0.2]), chance.choice([0, 60, 400])
+    num = chance.choice([5, 20, 100, 400])
+    bad = {index for index in range(num) if chance.random() < 0.02}
+    closed, own = chance.choice(doors), chance.choice([*OWN.values()])
+
+    def script(asked: Asked) -> AsyncgenError | None:
+        if asked.index in bad:
+            return own()
+        if 30 <= asked.now < end:
+            return closed()
+        luck = Random(f"{seed} {asked.index} {asked.attempt}")
+        return luck.choice([*doors, *OWN.values()])() if luck.random() < share else None
+
+    run = simulate(script, num, concurrency=chance.choice([1, 4, 16, 64]), seconds=chance.choice([1.0, 20.0]))
+    assert not run.stopped
+    assert set(run.failed) == bad
+    assert run.made == set(range(num)) - bad
 
 
 # ---- what all are asked with
