@@ -8,7 +8,6 @@ anything but our leaves come out.
 # ruff: noqa: PLR2004
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -18,11 +17,8 @@ from asyncgen.body import (
     JsonObject,
     clean,
     decode_object,
-    encodable,
-    first_choice,
     label,
     lowered,
-    object_of,
     page_text,
 )
 from asyncgen.errors import (
@@ -34,15 +30,13 @@ from asyncgen.errors import (
     UnusedReply,
     Usage,
 )
+from asyncgen.event_stream import join_events
+from asyncgen.finish import meaning_of
+from asyncgen.places import read_choice, unwrap
 from asyncgen.refusal import find_error, inner_status, leaf_of, read_fault, redirected
+from asyncgen.usage import COST_HEADER, COST_MARKS, MAX_TOKENS, read_usage, write_cost
 
-MAX_NUMBER = 64  # characters of a cost; more is none
 MAX_RAW = 262_144  # characters of a body kept as it came: 65,536 tokens of text fit
-MAX_TOKENS = 2**53  # a larger count is damage
-# Outside these two a cost is damage, and may be a million digits long.
-SMALLEST_COST = Decimal("1e-18")
-LARGEST_COST = Decimal("1e9")
-FEWEST_DOLLARS, MOST_DOLLARS = 1e-4, 1e9  # between these a float is written without an exponent
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -71,9 +65,14 @@ def classify_response(status: int, headers: Mapping[str, str], body: bytes, *, h
     document = decode_object(body)
     if status >= 400:
         raise leaf_of(read_fault(status, headers, body, find_error(document or {}), where))
+    stream = join_events(body) if document is None else None
+    if stream is not None:
+        document, is_cut_off = stream
+    else:
+        is_cut_off = document is None and status == 200 and body.strip()[:1] in {b"", b"{", b"["}
     answer = _read_answer(document or {}, headers)
-    if not answer.is_good():
-        raise _leaf_without_answer(status, headers, body, answer, where, is_json=document is not None)
+    if is_cut_off or not answer.is_good():
+        raise _leaf_without_answer(status, headers, body, answer, where, is_cut_off=is_cut_off)
     return Completion(answer.text, answer.finish_reason, answer.model, answer.request_id, answer.usage)
 
 
@@ -84,12 +83,25 @@ class _PlainDetails(msgspec.Struct):
     cached_tokens: _PlainCount = None
 
 
+class _PlainThinking(msgspec.Struct):
+    reasoning_tokens: _PlainCount = None
+
+
 class _PlainUsage(msgspec.Struct):
     prompt_tokens: _PlainCount = None
     completion_tokens: _PlainCount = None
+    total_tokens: _PlainCount = None
     cost: float | int | str | None = None
+    is_byok: bool | None = None
+    cost_details: msgspec.Raw | None = None
     prompt_tokens_details: _PlainDetails | None = None
+    completion_tokens_details: _PlainThinking | None = None
     prompt_cache_hit_tokens: _PlainCount = None
+    input_tokens_details: None = None
+    cache_read_input_tokens: None = None
+    cached_tokens: None = None
+    currency: None = None
+    cost_currency: None = None
 
 
 class _PlainMessage(msgspec.Struct):
@@ -101,6 +113,7 @@ class _PlainMessage(msgspec.Struct):
 class _PlainChoice(msgspec.Struct):
     message: _PlainMessage
     finish_reason: Literal["stop", "length"]
+    native_finish_reason: str | None = None
     error: None = None
 
 
@@ -108,10 +121,10 @@ class _PlainAnswer(msgspec.Struct):
     """What nearly every answer looks like. A field of type None must be absent or null."""
 
     choices: Annotated[list[_PlainChoice], msgspec.Meta(min_length=1)]
+    usage: _PlainUsage
     error: None = None
     model: str | None = None
     id: str | None = None
-    usage: _PlainUsage | None = None
 
 
 _plain_decoder = msgspec.json.Decoder(_PlainAnswer)
@@ -124,68 +137,85 @@ def _read_plain_answer(body: bytes, headers: Mapping[str, str]) -> Completion | 
     except (ValueError, RecursionError):
         return None
     choice = answer.choices[0]
-    text = choice.message.content
-    if not text or text.isspace():
+    text, native = choice.message.content, choice.native_finish_reason
+    if not text or text.isspace() or (native is not None and meaning_of(native) is not None):
+        return None
+    usage = _plain_usage(answer.usage, body, headers)
+    if usage is None:
         return None
     request_id = label(answer.id) or _request_id_header(headers)
-    return Completion(text, choice.finish_reason, label(answer.model), request_id, _plain_usage(answer.usage))
+    return Completion(text, choice.finish_reason, label(answer.model), request_id, usage)
 
 
-def _plain_usage(usage: _PlainUsage | None) -> Usage:
-    if usage is None:
-        return Usage()
+def _plain_usage(usage: _PlainUsage, body: bytes, headers: Mapping[str, str]) -> Usage | None:
+    """None where thought is needed: zeros, tokens beside those named, a cost that has parts or stands elsewhere."""
+    prompt, completion, thinking = usage.prompt_tokens, usage.completion_tokens, usage.completion_tokens_details
+    if not prompt or not completion or (usage.total_tokens or 0) > prompt + completion:
+        return None
+    if usage.total_tokens is None and thinking is not None and (thinking.reasoning_tokens or 0) > completion:
+        return None
+    if usage.cost:
+        if usage.is_byok is not False and (usage.is_byok or usage.cost_details is not None):
+            return None
+    elif any(mark in body for mark in COST_MARKS) or COST_HEADER in lowered(headers):
+        return None
     details = usage.prompt_tokens_details
     cached = None if details is None else details.cached_tokens
     if cached is None:
         cached = usage.prompt_cache_hit_tokens
-    return Usage(usage.prompt_tokens, cached, usage.completion_tokens, _money(usage.cost))
+    if cached is not None and cached > prompt:
+        return None
+    return Usage(prompt, cached, completion, write_cost(usage.cost))
 
 
 class _Answer(NamedTuple):
-    """A 2xx body, read as far as it has the shape of an answer; `text` and `refusal` are never None."""
+    """A 2xx body, read as far as it has the shape of an answer; `text` and `refusal` are never None.
+
+    `is_known`: the body has the shape of an answer, though maybe without a choice.
+    """
 
     text: str
     refusal: str
     finish_reason: str | None
     has_choice: bool
+    is_known: bool
     error: JsonObject
     model: str | None
     request_id: str | None
     usage: Usage
 
     def is_good(self) -> bool:
-        return not (self.error or self.is_blank() or self.is_filtered() or self.finish_reason == "error")
+        return not (self.error or self.is_blank() or self.is_filtered() or meaning_of(self.finish_reason) == "fault")
 
     def is_blank(self) -> bool:
         return not self.text or self.text.isspace()
 
     def is_filtered(self) -> bool:
-        stopped = self.finish_reason is not None and self.finish_reason.startswith("content_filter")
-        return stopped or bool(self.refusal and self.is_blank())
+        return meaning_of(self.finish_reason) == "filtered" or bool(self.refusal and self.is_blank())
 
 
 def _read_answer(document: JsonObject, headers: Mapping[str, str]) -> _Answer:
-    choice = first_choice(document)
-    message = object_of(choice.get("message"))
-    refusal = message.get("refusal") or object_of(message.get("provider_specific_fields")).get("refusal")
+    error = find_error(document)
+    document = unwrap(document)
+    choice = read_choice(document)
     return _Answer(
-        text=_content_text(message.get("content")),
-        refusal=_content_text(refusal),
-        finish_reason=label(choice.get("finish_reason")),
-        has_choice=bool(choice),
-        error=find_error(document),
-        model=label(document.get("model")),
-        request_id=label(document.get("id")) or _request_id_header(headers),
-        usage=_read_usage(object_of(document.get("usage"))),
+        text=choice.text,
+        refusal=choice.refusal,
+        finish_reason=choice.finish_reason,
+        has_choice=choice.is_there,
+        is_known=choice.is_there or bool(error) or "choices" in document,
+        error=error,
+        model=label(document.get("model")) or label(document.get("modelVersion")),
+        request_id=label(document.get("id")) or label(document.get("responseId")) or _request_id_header(headers),
+        usage=read_usage(document, headers, has_text=bool(choice.refusal) or not choice.is_blank()),
     )
 
 
 def _leaf_without_answer(
-    status: int, headers: Mapping[str, str], body: bytes, answer: _Answer, where: str, *, is_json: bool
+    status: int, headers: Mapping[str, str], body: bytes, answer: _Answer, where: str, *, is_cut_off: bool
 ) -> AsyncgenError:
     """The leaf for a 2xx that holds no usable answer."""
-    is_cut_off = not is_json and status == 200 and body.strip()[:1] in {b"", b"{", b"["}
-    reply = _unused_reply(answer, body, keep_raw=is_cut_off)
+    reply = _unused_reply(answer, body)
     if answer.error:
         code = inner_status(answer.error)
         where = f"{where} with error {code}" if code else f"{where} with an error"
@@ -197,76 +227,27 @@ def _leaf_without_answer(
         return ContentFilteredError(
             f"{where} with a filtered reply: finish_reason {finish_reason}", status=status, reply=reply
         )
-    if answer.is_blank() and answer.finish_reason == "length":
+    if answer.is_blank() and meaning_of(answer.finish_reason) == "length":
         return BadReplyError(
             "only-thinking",
             f"{where} without text: max_tokens was used up before the reply began, probably by thinking",
             reply=reply,
         )
-    if answer.has_choice:
+    if answer.has_choice and not is_cut_off:
         what = f"no usable text, finish_reason {finish_reason}"
     else:
         what = f"{'a body cut off' if is_cut_off else 'no answer'}: {clean(page_text(body)) or '(empty body)'}"
     return NoAnswerError(f"{where} with {what}", maybe_billed=is_cut_off, reply=reply)
 
 
-def _unused_reply(answer: _Answer, body: bytes, *, keep_raw: bool) -> UnusedReply | None:
-    """What may have been paid for: any text, else the raw body of a call that was counted or cut off."""
+def _unused_reply(answer: _Answer, body: bytes) -> UnusedReply | None:
+    """What may have been paid for: any text, else the body of a call that was counted, or that nobody can read."""
     text = answer.refusal if answer.is_blank() else answer.text
     if not text:
-        if answer.usage == Usage() and not (keep_raw and body.strip()):
+        if not body.strip() or (answer.is_known and answer.usage == Usage()):
             return None
         text = SECRET.sub("[redacted]", body[:MAX_RAW].decode("utf-8", "replace"))
     return UnusedReply(text, answer.usage, answer.request_id)
-
-
-def _content_text(content: object) -> str:
-    """The text of a message's content: a string, or a list of parts whose texts are joined."""
-    if isinstance(content, list):
-        texts = [part if isinstance(part, str) else object_of(part).get("text") for part in content]
-        content = "".join(text for text in texts if isinstance(text, str))
-    return encodable(content) if isinstance(content, str) else ""
-
-
-def _read_usage(usage: JsonObject) -> Usage:
-    cached = _count(object_of(usage.get("prompt_tokens_details")).get("cached_tokens"))
-    return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        cached_tokens=_count(usage.get("prompt_cache_hit_tokens")) if cached is None else cached,
-        completion_tokens=_count(usage.get("completion_tokens")),
-        cost=_money(usage.get("cost")),
-    )
-
-
-def _count(value: object) -> int | None:
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
-
-
-def _money(value: object) -> str | None:
-    """The exact decimal text of a cost, never with an exponent."""
-    if type(value) is float and FEWEST_DOLLARS <= value <= MOST_DOLLARS:
-        return str(value)
-    amount = _amount(value)
-    if amount is None:
-        return None
-    if not amount:
-        return "0"
-    return format(amount, "f") if SMALLEST_COST <= amount <= LARGEST_COST else None
-
-
-def _amount(value: object) -> Decimal | None:
-    if type(value) not in {int, float, str}:
-        return None
-    text = str(value)
-    if len(text) > MAX_NUMBER:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return None if amount.is_nan() or amount.is_signed() else amount
 
 
 def _request_id_header(headers: Mapping[str, str]) -> str | None:

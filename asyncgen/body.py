@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 JsonObject: TypeAlias = Mapping[str, object]
+Path: TypeAlias = tuple[str | int, ...]
 V = TypeVar("V")
 
 MAX_WORDS = 300  # characters of a server's own text in a message
@@ -62,6 +63,16 @@ def first_choice(document: JsonObject) -> JsonObject:
 
 def object_of(value: object) -> JsonObject:
     return value if isinstance(value, dict) else {}
+
+
+def at(value: object, path: Path) -> object:
+    """What stands at a path of keys and positions; None where there is no such place."""
+    for step in path:
+        if isinstance(step, str):
+            value = value.get(step) if isinstance(value, dict) else None
+        else:
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+    return value
 
 
 def lowered(headers: Mapping[str, V]) -> dict[str, V]:

@@ -3,7 +3,7 @@
 A "..." inside a body stands where the capture was shortened. Where only the fields are known, the body is made of
 those. What is no answer of the chat-completions path is not here: refused, reset, stalled and half-closed
 connections, a body shorter than its Content-Length, gzip and rate-limited transfers (the HTTP client's tests), the
-batch, key, credits, models and generation endpoints, event streams, request fields and prices. Servers that
+batch, key, credits, models and generation endpoints, request fields and prices. Servers that
 answer a wrong request with an ordinary 200 appear once each, with their shape of a good answer. Whether a
 conversation inside a reply fits its schema is not decided here either.
 """
@@ -11,6 +11,7 @@ conversation inside a reply fits its schema is not decided here either.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from asyncgen.answer import Completion
 from asyncgen.errors import (
@@ -221,7 +222,7 @@ GOOD = [
     Good(
         "litellm: upstream without usage, zeros made of it",
         said(TURNS, usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
-        reply(usage=Usage(0, None, 0)),
+        reply(),
     ),
     Good(
         "litellm: a fallback answered",
@@ -297,6 +298,330 @@ GOOD = [
         reply("a", None, None, None),
     ),
 ]
+
+# ---- the reply stands elsewhere
+
+
+def sse(*events: object, end: str = "data: [DONE]\n\n") -> bytes:
+    return ("".join(f"data: {json.dumps(event)}\n\n" for event in events) + end).encode()
+
+
+def delta(content: object, *, index: int = 0, finish_reason: str | None = None, **top: object) -> dict[str, object]:
+    choice = {"index": index, "delta": {"content": content}, "finish_reason": finish_reason}
+    return {"id": "gen-1", "model": "m", "choices": [choice], **top}
+
+
+def body_of(**fields: object) -> bytes:
+    return json.dumps({"id": "gen-1", "model": "m", **fields}).encode()
+
+
+PARSED = json.loads(TURNS)
+SPACED_TURNS = json.dumps(PARSED)  # as content that was parsed is written again
+COUNTS = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+COUNTED = Usage(9, None, 2)
+STREAM = (delta(TURNS[:9]), delta(" "), delta(TURNS[9:]), delta(None, finish_reason="stop", usage=COUNTS))
+STREAMED = TURNS[:9] + " " + TURNS[9:]
+
+ELSEWHERE = [
+    Good("a stream of events nobody asked for", sse(*STREAM), reply(STREAMED, usage=COUNTED)),
+    Good(
+        "a stream whose usage comes behind the last choice",
+        b": PROCESSING\n\n"
+        + sse(delta(TURNS, finish_reason="stop"), {"choices": [], "usage": {**COUNTS, "cost": 0.5}}),
+        reply(usage=Usage(9, None, 2, "0.5")),
+        headers={"Content-Type": "text/event-stream"},
+    ),
+    Good("a stream with carriage returns", sse(*STREAM).replace(b"\n", b"\r\n"), reply(STREAMED, usage=COUNTED)),
+    Good("a stream without blank lines", sse(*STREAM).replace(b"\n\n", b"\n"), reply(STREAMED, usage=COUNTED)),
+    Good("a stream without an end mark", sse(*STREAM, end=""), reply(STREAMED, usage=COUNTED)),
+    Good(
+        "a stream that thinks first",
+        sse({"choices": [{"delta": {"reasoning_content": "hm", "content": None}}]}, delta(TURNS, finish_reason="stop")),
+        reply(),
+    ),
+    Good(
+        "a stream of two choices",
+        sse(delta(TURNS), delta("other", index=1), delta("", finish_reason="stop")),
+        reply(),
+    ),
+    Good(
+        "a stream of calls of a tool",
+        sse(
+            *({"choices": [{"delta": {"tool_calls": [{"function": {"arguments": each}}]}}]} for each in TURNS),
+            delta("", finish_reason="tool_calls"),
+        ),
+        reply(finish_reason="tool_calls"),
+    ),
+    Good(
+        "anthropic: a stream",
+        sse(
+            {"type": "message_start", "message": {"content": [], "usage": {"input_tokens": 9, "output_tokens": 1}}},
+            {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "hm"}},
+            {"type": "content_block_delta", "delta": {"type": "text_delta", "text": TURNS}},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+            {"type": "message_stop"},
+            end="",
+        ).replace(b"data: ", b"event: x\ndata: "),
+        reply(finish_reason="end_turn", model=None, request_id=None, usage=COUNTED),
+    ),
+    Good(
+        "responses: a stream",
+        sse(
+            {"type": "response.output_text.delta", "delta": TURNS},
+            {
+                "type": "response.completed",
+                "response": {
+                    "status": "completed",
+                    "output": [{"type": "message", "content": [{"type": "output_text", "text": TURNS}]}],
+                    "usage": {"input_tokens": 9, "output_tokens": 2},
+                },
+            },
+            end="",
+        ),
+        reply(finish_reason="completed", model=None, request_id=None, usage=COUNTED),
+    ),
+    Good(
+        "ollama: a stream of lines",
+        b"\n".join(
+            json.dumps(each).encode()
+            for each in (
+                {"model": "m", "message": {"content": TURNS[:9]}, "done": False},
+                {"model": "m", "message": {"content": TURNS[9:]}, "done": False},
+                {"model": "m", "done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 2},
+            )
+        ),
+        reply(request_id=None, usage=COUNTED),
+    ),
+    Good("content is JSON that is parsed already", said(PARSED), reply(SPACED_TURNS)),
+    Good("content is a list of messages", said(PARSED["messages"]), reply(json.dumps(PARSED["messages"]))),
+    Good("parsed stands beside a null content", chat({"content": None, "parsed": PARSED}), reply(SPACED_TURNS)),
+    Good("parsed stands beside the content", chat({"content": TURNS, "parsed": PARSED}), reply()),
+    Good(
+        "the arguments of a call of a tool",
+        chat({"content": None, "tool_calls": [{"function": {"name": "json", "arguments": TURNS}}]}),
+        reply(),
+    ),
+    Good(
+        "the arguments of a call of a tool, parsed",
+        chat({"content": "", "tool_calls": [{"function": {"name": "json", "arguments": PARSED}}]}),
+        reply(SPACED_TURNS),
+    ),
+    Good("the arguments of a function", chat({"content": None, "function_call": {"arguments": TURNS}}), reply()),
+    Good("text instead of a message", body_of(choices=[{"text": TURNS, "finish_reason": "stop"}]), reply()),
+    Good("a delta instead of a message", body_of(choices=[delta(TURNS, finish_reason="stop")["choices"][0]]), reply()),  # type: ignore[index]
+    Good("a message that is a string", body_of(choices=[{"message": TURNS, "finish_reason": "stop"}]), reply()),
+    Good(
+        "the second choice when the first is blank",
+        body_of(
+            choices=[
+                {"message": {"content": " "}, "finish_reason": "content_filter"},
+                {"message": {"content": TURNS}, "finish_reason": "stop"},
+            ]
+        ),
+        reply(),
+    ),
+    Good(
+        "thinking in parts, also under text",
+        said(
+            [
+                {"type": "thinking", "thinking": "a"},
+                {"type": "reasoning", "text": "b"},
+                {"type": "thinking", "thinking": [{"type": "text", "text": "c"}]},
+                {"thought": True, "text": "d"},
+                {"type": "text", "text": TURNS},
+            ]
+        ),
+        reply(),
+    ),
+    Good("content is one part", said({"type": "text", "text": TURNS}), reply()),
+    Good("a part whose text is an object", said([{"type": "text", "text": {"value": TURNS}}]), reply()),
+    Good(
+        "responses: output",
+        body_of(
+            status="completed",
+            output=[
+                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "content": []},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": TURNS}]},
+            ],
+            usage={
+                "input_tokens": 9,
+                "output_tokens": 2,
+                "total_tokens": 11,
+                "input_tokens_details": {"cached_tokens": 4},
+            },
+        ),
+        reply(finish_reason="completed", usage=Usage(9, 4, 2)),
+    ),
+    Good(
+        "gemini: candidates",
+        json.dumps(
+            {
+                "candidates": [
+                    {
+                        "content": {"role": "model", "parts": [{"text": "hm", "thought": True}, {"text": TURNS}]},
+                        "finishReason": "STOP",
+                    }
+                ],
+                "usageMetadata": {
+                    "promptTokenCount": 9,
+                    "candidatesTokenCount": 2,
+                    "thoughtsTokenCount": 5,
+                    "totalTokenCount": 16,
+                    "cachedContentTokenCount": 4,
+                },
+                "modelVersion": "m",
+                "responseId": "gen-1",
+            }
+        ).encode(),
+        reply(finish_reason="STOP", usage=Usage(9, 4, 7)),
+    ),
+    Good(
+        "anthropic: content",
+        body_of(
+            type="message",
+            role="assistant",
+            content=[{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": TURNS}],
+            stop_reason="end_turn",
+            usage={
+                "input_tokens": 3,
+                "output_tokens": 2,
+                "cache_read_input_tokens": 6,
+                "cache_creation_input_tokens": 1,
+            },
+        ),
+        reply(finish_reason="end_turn", usage=Usage(10, 6, 2)),
+    ),
+    Good(
+        "ollama: message at the top",
+        body_of(message={"role": "assistant", "content": TURNS}, done_reason="stop", prompt_eval_count=9, eval_count=2),
+        reply(usage=COUNTED),
+    ),
+    Good("ollama: response at the top", body_of(response=TURNS, done_reason="stop"), reply()),
+    Good(
+        "cloudflare: the answer under result, parsed",
+        json.dumps({"result": {"response": PARSED, "usage": COUNTS}, "success": True, "errors": []}).encode(),
+        reply(SPACED_TURNS, None, None, None, COUNTED),
+    ),
+    Good(
+        "a gateway's envelope",
+        json.dumps({"code": 0, "data": json.loads(said(TURNS))}).encode(),
+        reply(),
+    ),
+    # ---- other words for the end
+    Good("mistral: model_length", said("{", finish_reason="model_length"), reply("{", "model_length")),
+    Good(
+        "openrouter: the provider's own word for the limit beside stop",
+        body_of(choices=[{"message": {"content": "{"}, "finish_reason": "stop", "native_finish_reason": "MAX_TOKENS"}]),
+        reply("{", "MAX_TOKENS"),
+    ),
+]
+
+
+# ---- what it cost
+
+TOKENS = {"prompt_tokens": 9, "completion_tokens": 2}
+
+
+def priced(row: str, usage: dict[str, object], sum_: str | None, /, **more: Any) -> Good:
+    headers = more.pop("headers", {})
+    return Good(
+        row, said(TURNS, usage={**TOKENS, **usage}, **more), reply(usage=Usage(9, None, 2, sum_)), headers=headers
+    )
+
+
+def upstream(inference: object, /, **usage: object) -> dict[str, object]:
+    return {**usage, "cost_details": {"upstream_inference_cost": inference}}
+
+
+COSTS = [
+    priced("byok: no fee", upstream(0.01, cost=0, is_byok=True), "0.01"),
+    priced("byok: a fee", upstream(0.01, cost=0.0005, is_byok=True), "0.0105"),
+    priced("byok: a copy", upstream(0.01, cost=0.01, is_byok=True), "0.01"),
+    priced("byok: a copy, rounded", upstream(0.010000000000000002, cost=0.01, is_byok=True), "0.010000000000000002"),
+    priced("byok: no word of the fee", upstream(0.01, cost=None, is_byok=True), "0.01"),
+    priced("byok: only the fee is known", upstream(None, cost=0.0005, is_byok=True), None),
+    priced("byok: only that there was no fee", {"cost": 0, "is_byok": True}, None),
+    priced(
+        "byok: in parts",
+        {
+            "cost": 0,
+            "is_byok": True,
+            "cost_details": {"upstream_inference_prompt_cost": 0.25, "upstream_inference_completions_cost": 0.5},
+        },
+        "0.75",
+    ),
+    priced("no byok: a copy", upstream(0.01, cost=0.01, is_byok=False), "0.01"),
+    priced("no byok: the provider asks less", upstream(0.0008, cost=0.0042, is_byok=False), "0.0042"),
+    priced("no byok: free", upstream(0.0008, cost=0, is_byok=False), "0"),
+    priced("nobody says whose key: no fee", upstream(0.01, cost=0), "0.01"),
+    priced("nobody says whose key: a copy", upstream(0.01, cost=0.01), "0.01"),
+    priced("nobody says whose key: null", upstream(None, cost=0.01), "0.01"),
+    priced("free with real tokens", {"cost": 0}, "0"),
+    priced("a cost in parts", {"cost": {"input_tokens_cost": 0.25, "total_cost": 0.5, "currency": "USD"}}, "0.5"),
+    priced("a cost in euros", {"cost": {"total": 0.5, "currency": "EUR"}}, None),
+    priced("a cost that is no dollars", {"cost": 0.5, "currency": "XNO"}, None),
+    priced("deepinfra: estimated_cost", {"estimated_cost": 0.5}, "0.5"),
+    priced("llmgateway: cost_usd_total", {"cost_usd_total": 0.5, "cost_usd_input": 0.2}, "0.5"),
+    priced("xai: ticks", {"cost_in_usd_ticks": 37756000}, "0.0037756000"),
+    priced("usage.total_cost", {"total_cost": "0.5"}, "0.5"),
+    priced("usage.cost_usd", {"cost_usd": 0.5}, "0.5"),
+    priced("cost beside usage", {}, "0.5", cost=0.5),
+    priced("nano-gpt", {}, "0.5", x_nanogpt_pricing={"cost": 0.5, "currency": "USD", "inputTokens": 9}),
+    priced("aimlapi", {}, "0.5", meta={"usage": {"credits_used": 3390, "usd_spent": 0.5}}),
+    priced("litellm: hidden", {}, "0.5", _hidden_params={"response_cost": 0.5}),
+    priced("litellm: header", {}, "0.5", headers={"X-LiteLLM-Response-Cost": "0.5"}),
+    priced("litellm: header of an unknown price", {}, None, headers={"x-litellm-response-cost": "None"}),
+    priced("a zero where another place says more", {"cost": 0}, "0.5", headers={"x-litellm-response-cost": "0.5"}),
+    Good(
+        "vercel",
+        chat({"content": TURNS, "provider_metadata": {"gateway": {"cost": "0.5"}}}, usage=TOKENS),
+        reply(usage=Usage(9, None, 2, "0.5")),
+    ),
+    # ---- tokens
+    Good(
+        "zeros and a cost of zero", said(TURNS, usage={"prompt_tokens": 0, "completion_tokens": 0, "cost": 0}), reply()
+    ),
+    Good(
+        "zeros under a header's zero",
+        said(TURNS, usage={"prompt_tokens": 0, "completion_tokens": 0}),
+        reply(),
+        headers={"x-litellm-response-cost": "0.0"},
+    ),
+    Good(
+        "no prompt", said(TURNS, usage={"prompt_tokens": 0, "completion_tokens": 2}), reply(usage=Usage(None, None, 2))
+    ),
+    Good(
+        "a reply of no tokens", said(TURNS, usage={"prompt_tokens": 9, "completion_tokens": 0}), reply(usage=Usage(9))
+    ),
+    Good(
+        "zeros, and a cost all the same",
+        said(TURNS, usage={"prompt_tokens": 0, "completion_tokens": 0, "cost": 0.5}),
+        reply(usage=Usage(cost="0.5")),
+    ),
+    Good(
+        "thinking is in the total", said(TURNS, usage={**TOKENS, "total_tokens": 111}), reply(usage=Usage(9, None, 102))
+    ),
+    Good(
+        "thinking stands beside, and there is no total",
+        said(TURNS, usage={**TOKENS, "completion_tokens_details": {"reasoning_tokens": 100}}),
+        reply(usage=Usage(9, None, 102)),
+    ),
+    Good(
+        "thinking is in the completion",
+        said(TURNS, usage={**COUNTS, "completion_tokens_details": {"reasoning_tokens": 1}}),
+        reply(usage=COUNTED),
+    ),
+    Good(
+        "cached tokens stand beside the prompt's",
+        said(TURNS, usage={**TOKENS, "cache_read_input_tokens": 100, "total_tokens": 111}),
+        reply(usage=Usage(109, 100, 2)),
+    ),
+    Good("a total that is too small", said(TURNS, usage={**TOKENS, "total_tokens": 3}), reply(usage=COUNTED)),
+    Good("bedrock", said(TURNS, usage={"inputTokens": 9, "outputTokens": 2, "totalTokens": 11}), reply(usage=COUNTED)),
+    Good("cohere", said(TURNS, usage={"tokens": {"input_tokens": 9, "output_tokens": 2}}), reply(usage=COUNTED)),
+]
+
+GOOD += [*ELSEWHERE, *COSTS]
 
 TOO_LONG_LLAMA = (
     b'{"error":{"code":400,"message":"request (18012 tokens) exceeds the available context size (1024 tokens), try '
@@ -869,7 +1194,7 @@ OPENROUTER = [
         reply="partial",
         says="finish_reason error",
     ),
-    Bad("choices missing", 200, b'{"id":"gen-1"}', NoAnswerError),
+    Bad("choices missing", 200, b'{"id":"gen-1"}', NoAnswerError, reply='{"id":"gen-1"}'),
     Bad("choices null", 200, b'{"id":"gen-1","choices":null}', NoAnswerError),
     Bad("choices [null]", 200, b'{"id":"gen-1","choices":[null]}', NoAnswerError),
     Bad("choices of a wrong type", 200, b'{"id":"gen-1","choices":"none"}', NoAnswerError),
@@ -916,7 +1241,15 @@ OPENROUTER = [
         reply="I'm sorry, no.",
         usage=Usage(8),
     ),
-    Bad("200 with HTML", 200, b"<!DOCTYPE html><title>Wi-Fi login</title>", NoAnswerError, says="Wi-Fi login"),
+    Bad(
+        "200 with HTML",
+        200,
+        b"<!DOCTYPE html><title>Wi-Fi login</title>",
+        NoAnswerError,
+        says="Wi-Fi login",
+        reply="<!DOCTYPE html><title>Wi-Fi login</title>",
+    ),
+    Bad("200 with bytes", 200, b"\x1f\x8b\x08\x00", NoAnswerError, reply="\x1f\ufffd\x08\x00"),
     Bad("200 with nothing", 200, b"", NoAnswerError, maybe_billed=True, says="(empty body)"),
     Bad("204", 204, b"", NoAnswerError, says="(empty body)"),
     Bad("openrouter: keep-alive bytes only", 200, b"\n   \n   \n", NoAnswerError, maybe_billed=True),
@@ -929,8 +1262,15 @@ OPENROUTER = [
         reply=said(TURNS)[:80].decode(),
         says="a body cut off",
     ),
-    Bad("200 with plain text", 200, b"Internal Server Error", NoAnswerError, headers=PLAIN),
-    Bad("200 with a JSON string", 200, b'"ok"', NoAnswerError),
+    Bad(
+        "200 with plain text",
+        200,
+        b"Internal Server Error",
+        NoAnswerError,
+        headers=PLAIN,
+        reply="Internal Server Error",
+    ),
+    Bad("200 with a JSON string", 200, b'"ok"', NoAnswerError, reply='"ok"'),
     # ---- money
     Bad(
         "openrouter: 402 balance empty",
@@ -1127,4 +1467,111 @@ OTHER_PROVIDERS = [
     Bad("an error body that is empty", 502, b"", ServerError, says="answered 502: (empty body)"),
 ]
 
-BAD = [*LOCAL_SERVERS, *OPENROUTER, *OTHER_PROVIDERS]
+# ---- a blank 200 that says why
+
+
+def blank(finish_reason: str | None, content: object = None, **choice: object) -> bytes:
+    return body_of(choices=[{"message": {"content": content}, "finish_reason": finish_reason, **choice}])
+
+
+FILTERED = [
+    *(
+        Bad(f"filtered: {reason}", 200, blank(reason), ContentFilteredError, says=f"finish_reason {reason}")
+        for reason in (
+            *(
+                "refusal",
+                "sensitive",
+                "SAFETY",
+                "PROHIBITED_CONTENT",
+                "guardrail_intervened",
+                "RECITATION",
+                "BLOCKLIST",
+            ),
+            *("SPII", "content_filtered", "Content-Filter", "contentFilter", "FinishReason.SAFETY", "IMAGE_SAFETY"),
+            *("MODEL_ARMOR", "content_policy_violation", "ERROR_TOXIC", "moderation", "refused"),
+        )
+    ),
+    Bad(
+        "filtered: the provider's word beside stop",
+        200,
+        blank("stop", native_finish_reason="SAFETY"),
+        ContentFilteredError,
+    ),
+    Bad(
+        "filtered: the provider's word beside error",
+        200,
+        blank("error", "", native_finish_reason="SPII"),
+        ContentFilteredError,
+    ),
+    Bad(
+        "gemini: the prompt was blocked",
+        200,
+        b'{"promptFeedback":{"blockReason":"OTHER"},"usageMetadata":{"promptTokenCount":9}}',
+        ContentFilteredError,
+        reply='{"promptFeedback":{"blockReason":"OTHER"},"usageMetadata":{"promptTokenCount":9}}',
+        usage=Usage(9),
+        says="finish_reason blocked: OTHER",
+    ),
+    Bad(
+        "responses: filtered",
+        200,
+        body_of(
+            status="incomplete",
+            output=[{"type": "message", "content": []}],
+            incomplete_details={"reason": "content_filter"},
+        ),
+        ContentFilteredError,
+    ),
+    Bad(
+        "responses: a refusal",
+        200,
+        body_of(status="completed", output=[{"type": "message", "content": [{"type": "refusal", "refusal": "No."}]}]),
+        RefusedError,
+        reply="No.",
+    ),
+    *(
+        Bad(f"only thinking: {reason}", 200, blank(reason), BadReplyError)
+        for reason in ("max_tokens", "MAX_TOKENS", "model_length", "model_context_window_exceeded", "max_output_tokens")
+    ),
+    *(
+        Bad(f"a fault: {reason}", 200, blank(reason, "partial"), NoAnswerError, reply="partial")
+        for reason in ("ERROR", "insufficient_system_resource", "abort", "network_error")
+    ),
+    Bad("only a thinking part", 200, said([{"type": "thinking", "thinking": "hm"}]), NoAnswerError),
+    Bad("an empty object as content", 200, said({}), NoAnswerError),
+    Bad(
+        "a stream that breaks off",
+        200,
+        sse(*STREAM[:2], end=""),
+        NoAnswerError,
+        maybe_billed=True,
+        reply=TURNS[:9] + " ",
+        says="a body cut off",
+    ),
+    Bad(
+        "a stream with a damaged event",
+        200,
+        sse(*STREAM).replace(b'"content": " "', b'"conte'),
+        NoAnswerError,
+        maybe_billed=True,
+        reply=TURNS,
+        usage=COUNTED,
+    ),
+    Bad(
+        "a stream that ends in an error",
+        200,
+        sse(delta("{"), {"error": {"code": 502, "message": "lost"}}),
+        ServerError,
+        reply="{",
+        says="with error 502: lost",
+    ),
+    Bad(
+        "a stream of keep-alives alone",
+        200,
+        b": PROCESSING\n\n: PROCESSING\n\n",
+        NoAnswerError,
+        reply=": PROCESSING\n\n: PROCESSING\n\n",
+    ),
+]
+
+BAD = [*LOCAL_SERVERS, *OPENROUTER, *OTHER_PROVIDERS, *FILTERED]

@@ -255,8 +255,9 @@ def test_a_cost_is_exact_decimal_text_or_unknown(cost: str, text: str | None) ->
     ],
 )
 def test_a_token_count_is_a_whole_number_or_unknown(count: str, tokens: int | None) -> None:
-    body = said("x", usage={"completion_tokens": "COUNT"}).replace(b'"COUNT"', count.encode())
-    assert classify_response(200, {}, body).usage.completion_tokens == tokens
+    body = said("", usage={"completion_tokens": "COUNT", "cost": 1}).replace(b'"COUNT"', count.encode())
+    reply: UnusedReply = getattr(classify_error(200, body), "reply")  # noqa: B009
+    assert reply.usage.completion_tokens == tokens
 
 
 # ---- waits
@@ -402,6 +403,7 @@ PLAIN_PARTS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
                 optional={
                     "finish_reason": st.sampled_from([None, "stop", "length", "content_filter", "error", 3]),
                     "error": st.sampled_from([None, {}, {"code": 502}]),
+                    "native_finish_reason": st.sampled_from([None, "STOP", "MAX_TOKENS", "SAFETY", "OTHER"]),
                 },
             ),
             max_size=2,
@@ -419,6 +421,10 @@ PLAIN_PARTS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
                 optional={
                     "prompt_tokens": st.sampled_from([0, 7, -1, 2.0, 2.5, True, 2**60, "7", None]),
                     "completion_tokens": st.sampled_from([0, 7, None]),
+                    "total_tokens": st.sampled_from([7, 14, 20, None]),
+                    "is_byok": st.sampled_from([True, False, None, 1]),
+                    "cost_details": st.sampled_from([None, {}, {"upstream_inference_cost": 0.5}]),
+                    "cost_usd": st.sampled_from([None, 0.75]),
                     "cost": st.one_of(st.none(), st.floats(), st.integers(), st.sampled_from(["0.1", "x", True])),
                     "prompt_tokens_details": st.sampled_from(
                         [None, {}, {"cached_tokens": 3}, {"cached_tokens": None}, 1]
@@ -432,14 +438,19 @@ PLAIN_PARTS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
 
 
 def test_an_ordinary_answer_is_read_the_short_way() -> None:
-    body = b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": {"cost": 0.25}}'
+    body = said("hi", usage={"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11, "cost": 0.25})
     short = answer._read_plain_answer(body, {})
-    assert short == answer.Completion("hi", "stop", None, None, Usage(cost="0.25"))
+    assert short == answer.Completion("hi", "stop", "m", "gen-1", Usage(9, None, 2, "0.25"))
 
 
-@given(PLAIN_PARTS)
-def test_the_short_way_of_reading_an_answer_finds_what_the_patient_one_finds(document: dict[str, object]) -> None:
-    headers = {"x-request-id": "r1"}
+@given(
+    PLAIN_PARTS,
+    st.sampled_from([{}, {"X-LiteLLM-Response-Cost": "0.125"}, {"x-openrouter-cache-status": "HIT"}]),
+)
+def test_the_short_way_of_reading_an_answer_finds_what_the_patient_one_finds(
+    document: dict[str, object], headers: dict[str, str]
+) -> None:
+    headers = {"x-request-id": "r1", **headers}
     short = answer._read_plain_answer(json.dumps(document).encode(), headers)
     if short is not None:
         patient = answer._read_answer(document, headers)
