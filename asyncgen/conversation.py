@@ -20,7 +20,9 @@ import msgspec
 from anyascii import anyascii
 
 from asyncgen.errors import BadReplyError
+from asyncgen.finish import meaning_of
 from asyncgen.recipe import Rules
+from asyncgen.reply import TOLERANT, conversations_in, find_conversations, role_of
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -43,8 +45,6 @@ _Document: TypeAlias = Conversation | _Wrapped
 
 _ENCODER = msgspec.json.Encoder()
 _STRICT = msgspec.json.Decoder(_Document)
-# No number is ever used: as floats, digits without end cannot raise.
-_TOLERANT = json.JSONDecoder(strict=False, parse_int=float)
 
 _ROLES = ("user", "assistant")
 _BLANKS = " \t\r\n\v\f\u00a0\ufeff"
@@ -56,6 +56,7 @@ _HARMLESS_BYTES = bytes([0x09, 0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _ASCII = frozenset(map(chr, range(128)))
 # Soft hyphen, joiners, zero-width spaces, bidi controls, variation selectors, byte order mark.
 _INVISIBLES = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
+_FEW = 16  # different characters to be folded
 _INVISIBLE = re.compile(f"[{_INVISIBLES}]")
 _VISIBLE = re.compile(rf"[^\s{_INVISIBLES}]")
 _LOOSE_ACCENTS = re.compile(r"(?<=[A-Za-z])[\u0300-\u0362]+")
@@ -108,11 +109,11 @@ _LINE_BREAKS = (
 def parse_conversation(text: str, rules: Rules, *, finish_reason: str | None = None) -> Conversation:
     """The conversation in a reply's text, or BadReplyError with the rule it broke.
 
-    The text is an object with `messages` or the bare list of them, in a code fence or not. Broken JSON under
-    the finish reason "length" is "cut-off"; whole JSON is judged like any other.
+    The text is an object with `messages` or the bare list of them; in another dress (see `reply`) it is taken
+    where it can mean one conversation only. Broken JSON under a finish reason that means the token limit is
+    "cut-off"; whole JSON is judged like any other.
     """
-    messages = _read_reply(text, finish_reason)
-    _check_roles(messages, rules)
+    messages = _check_roles(_read_reply(text, finish_reason), rules)
     if _is_clean(messages):
         return messages
     return tuple(
@@ -163,9 +164,13 @@ def fold_to_ascii(text: str) -> str:
 
     What has no plain spelling (other scripts, emoji, superscripts, currencies) stays as it is.
     """
-    for character in set(text) - _ASCII:
-        plain = _fold_character(character)
-        if plain != character:
+    folded = {
+        character: plain for character in set(text) - _ASCII if (plain := _fold_character(character)) != character
+    }
+    if len(folded) > _FEW:
+        text = text.translate({ord(character): plain for character, plain in folded.items()})
+    else:  # a pass for each is twenty times as fast as one that looks at every character
+        for character, plain in folded.items():
             text = text.replace(character, plain)
     # Not by NFC: it takes quadratic time over the run of accents a looping model can write.
     return text if text.isascii() else _LOOSE_ACCENTS.sub("", text)
@@ -194,14 +199,28 @@ def _read_reply(text: str, finish_reason: str | None) -> Conversation:
         return _messages(_STRICT.decode(text))
     except (ValueError, RecursionError):
         pass
+    text = _strip_fence(text)
     try:
-        return _read_tolerantly(_strip_fence(text))
-    except msgspec.ValidationError as error:
-        raise BadReplyError("wrong-shape", f"the reply is no list of messages: {error}") from None
+        return _read_tolerantly(text)
     except (ValueError, RecursionError) as error:
-        if finish_reason == "length":
-            raise BadReplyError("cut-off", "the reply reached the token limit before its JSON ended") from None
-        raise BadReplyError("not-json", f"the reply is not JSON: {_explain(error)}") from None
+        return _undress(text, error, is_cut_off=meaning_of(finish_reason) == "length")
+
+
+def _undress(text: str, error: ValueError | RecursionError, *, is_cut_off: bool) -> Conversation:
+    """The one conversation in a text that is none by itself, because of the error. Raises BadReplyError."""
+    is_json = isinstance(error, msgspec.ValidationError)
+    if is_json:
+        found, is_thinking = tuple(dict.fromkeys(conversations_in(TOLERANT.decode(text)))), False
+    else:
+        found, is_thinking = find_conversations(text)
+    if len(found) == 1 and not (is_thinking and is_cut_off):
+        return tuple(Message(role, content) for role, content in found[0])
+    several = f"; it holds {len(found)} different conversations" if len(found) > 1 else ""
+    if is_json:
+        raise BadReplyError("wrong-shape", f"the reply is no list of messages: {error}{several}") from None
+    if is_cut_off:
+        raise BadReplyError("cut-off", "the reply reached the token limit before its JSON ended") from None
+    raise BadReplyError("not-json", f"the reply is not JSON: {_explain(error)}{several}") from None
 
 
 def _decode_tolerantly(line: bytes) -> Conversation:
@@ -217,7 +236,7 @@ def _decode_tolerantly(line: bytes) -> Conversation:
 
 def _read_tolerantly(text: str) -> Conversation:
     """Raises msgspec.ValidationError for another shape, another ValueError or RecursionError for no JSON."""
-    return _messages(msgspec.convert(_TOLERANT.decode(text), _Document))
+    return _messages(msgspec.convert(TOLERANT.decode(text), _Document))
 
 
 def _messages(document: _Document) -> Conversation:
@@ -239,16 +258,29 @@ def _explain(error: ValueError | RecursionError) -> str:
     return "not UTF-8"
 
 
-def _check_roles(messages: Conversation, rules: Rules) -> None:
+def _check_roles(messages: Conversation, rules: Rules) -> Conversation:
+    """The messages with our words for their roles. Raises BadReplyError when these are not as they should be."""
+    if not _alternate(messages):
+        messages = _in_our_words(messages)
     if len(messages) < rules.min_messages:
         raise BadReplyError("too-few-messages", f"{len(messages)} messages, at least {rules.min_messages} are asked")
-    roles = [each.role for each in messages]
-    expected = list(islice(cycle(_ROLES), len(roles)))
-    if roles != expected:
-        position = next(position for position, role in enumerate(roles) if role != expected[position])
-        raise BadReplyError("roles", f"message {position + 1} is not the {expected[position]}'s")
+    if not _alternate(messages):
+        turns = enumerate(zip(messages, cycle(_ROLES), strict=False), start=1)
+        number, expected = next((number, role) for number, (each, role) in turns if each.role != role)
+        raise BadReplyError("roles", f"message {number} is not the {expected}'s")
     if rules.ends_with != "any" and messages[-1].role != rules.ends_with:
         raise BadReplyError("ends-with", f"the last message is not the {rules.ends_with}'s")
+    return messages
+
+
+def _alternate(messages: Conversation) -> bool:
+    return [each.role for each in messages] == list(islice(cycle(_ROLES), len(messages)))
+
+
+def _in_our_words(messages: Conversation) -> Conversation:
+    """The messages with "user" for "human" and the like, and without a system message at the beginning."""
+    named = tuple(Message(role_of(each.role), each.content) for each in messages)
+    return named[1:] if named and named[0].role == "system" else named
 
 
 def _is_clean(messages: Conversation) -> bool:

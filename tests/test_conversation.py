@@ -1,10 +1,12 @@
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from asyncgen import reply as reply_module
 from asyncgen.conversation import (
     Conversation,
     Message,
@@ -114,8 +116,9 @@ def test_broken_json_is_cut_off_only_when_the_limit_was_reached(text: str) -> No
     "text",
     [
         "Sure! Here is the conversation.",
-        TALK_JSON + "}",
-        TALK_JSON + "\nI hope this helps.",
+        TALK_JSON + TALK_JSON.replace("Hi", "Hey"),
+        "<think>" + TALK_JSON + "</think> I cannot say.",
+        '{"messages": ' + TALK_JSON + ",}",
         DEEP,
         '{"messages":' * 100_000,
         TALK_JSON.replace('"Hi"', '"Hi", "extra": ' + DEEP),
@@ -126,8 +129,9 @@ def test_broken_json_is_cut_off_only_when_the_limit_was_reached(text: str) -> No
     ],
     ids=[
         "prose",
-        "brace too many",
-        "prose after",
+        "two different ones",
+        "a draft among thoughts",
+        "inside broken JSON",
         "deep",
         "deep objects",
         "deep inside",
@@ -152,7 +156,7 @@ def test_what_is_no_json_says_so(text: str) -> None:
         "1e999",
         '{"messages": null}',
         '{"messages": {"role": "user", "content": "Hi"}}',
-        '{"conversation": ' + TALK_JSON + "}",
+        '{"one": ' + TALK_JSON + ', "other": ' + TALK_JSON.replace("Hi", "Hey") + "}",
         "[1, 2]",
         '["user: Hi", "assistant: Hello"]',
         '[{"role": "user"}, {"role": "assistant", "content": "Hello"}]',
@@ -188,15 +192,123 @@ def test_as_many_messages_as_asked_are_enough() -> None:
         ["assistant", "user"],
         ["user", "user"],
         ["user", "assistant", "assistant"],
-        ["system", "user", "assistant"],
-        ["user", "model"],
-        ["User", "Assistant"],
-        ["user ", "assistant"],
+        ["system", "assistant", "user"],
+        ["system", "system", "user", "assistant"],
+        ["user", "system", "assistant"],
+        ["gpt", "human"],
+        ["User", "User"],
+        ["Ann", "Ben"],
         ["", ""],
     ],
 )
 def test_roles_that_do_not_alternate_from_the_user_are_refused(roles: Sequence[str]) -> None:
     assert reason_of(reply(*((role, "Hi") for role in roles))) == "roles"
+
+
+# ---- in another dress
+
+QUOTED = json.dumps(TALK_JSON)
+OBJECT = '{"messages": ' + TALK_JSON + "}"
+DRAFT = '{"messages": [{"role": "user", "content": "draft"}, {"role": "assistant", "content": "draft"}]}'
+
+WRAPPED = {
+    "prose before": "Here you are: " + OBJECT,
+    "prose behind": OBJECT + "\nI hope this helps.",
+    "prose around a fence": "Sure:\n\n```json\n" + OBJECT + "\n```\n\nEnjoy {it}!",
+    "braces in prose": "I use {curly} and [square] ones, {'so'}. " + OBJECT,
+    "a brace too many": OBJECT + "}",
+    "the same object twice": OBJECT + "\n" + OBJECT,
+    "the same object twice, once as a list": OBJECT + TALK_JSON,
+    "thoughts with a draft": f"<think>draft {DRAFT}</think>{OBJECT}",
+    "thoughts with an attribute": f'<think duration="3">{DRAFT}</think>\n{OBJECT}',
+    "thoughts that were begun by the prompt": f"draft {DRAFT}\n</think>\n\n{OBJECT}",
+    "thoughts in two pieces": f"<think>{DRAFT}</think> so <think>{DRAFT}</think> {OBJECT}",
+    "thoughts in capitals": f"<THINKING>{DRAFT}</THINKING>{OBJECT}",
+    "thoughts that never end": f"<think>I only think. {OBJECT}",
+    "thoughts with a draft that is cut off": f"<think>{DRAFT[:50]}</think>{OBJECT}",
+    "thoughts of another tag": f"<reasoning>{DRAFT}</reasoning><answer>{OBJECT}</answer>",
+    "magistral": f"[THINK]{DRAFT}[/THINK]{OBJECT}",
+    "kimi": f"◁think▷{DRAFT}◁/think▷{OBJECT}",
+    "gemma": f"<|channel>thought\n{DRAFT}<channel|>{OBJECT}",
+    "harmony": (
+        f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>{OBJECT}<|return|>"
+    ),
+    "harmony with a constraint": f"<|channel|>final <|constrain|>json<|message|>{OBJECT}",
+    "harmony without its marks": f"analysis{DRAFT}assistantfinal{OBJECT}",
+    "JSON inside a string": json.dumps(OBJECT),
+    "a list inside a string": QUOTED,
+    "a list inside a string under its key": '{"messages": ' + QUOTED + "}",
+    "a list of one object": f"[{OBJECT}]",
+    "a list inside a list": f"[{TALK_JSON}]",
+    "a list inside the list of messages": '{"messages": [' + TALK_JSON + "]}",
+    "the same conversation under two keys": '{"a": ' + TALK_JSON + ', "b": ' + TALK_JSON + "}",
+    "a key that wraps the object": '{"data": ' + OBJECT + "}",
+    "keys that wrap the list": '{"result": {"conversation": ' + TALK_JSON + '}, "score": 1}',
+    "conversations": '{"id": "x", "conversations": ' + TALK_JSON + "}",
+    "a message around it": json.dumps({"role": "assistant", "content": OBJECT}),
+    "sharegpt": '{"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}',
+    "other keys for role and content": '[{"speaker": "User", "text": "Hi"}, {"speaker": "AI", "text": "Hello"}]',
+    "roles for keys": '{"messages": [{"user": "Hi"}, {"assistant": "Hello"}]}',
+    "turns for items": '{"turns": [{"human": "Hi", "bot": "Hello"}]}',
+    "capitals": reply(("User", "Hi"), ("ASSISTANT ", "Hello")),
+    "user and model": reply(("user", "Hi"), ("model", "Hello")),
+    "human and ai": reply(("human", "Hi"), ("ai", "Hello")),
+    "a system message first": reply(("system", "You are nice."), ("user", "Hi"), ("assistant", "Hello")),
+}
+
+
+@pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED)
+def test_a_conversation_in_another_dress_is_taken_where_it_is_the_only_one(text: str) -> None:
+    assert parse_conversation(text, ANY) == TALK
+
+
+def test_a_mark_inside_a_content_ends_no_thoughts() -> None:
+    text = "So: " + OBJECT.replace("Hello", "It ends with </think>, then comes {json}.")
+    assert content_of(text, ANY) == "It ends with </think>, then comes {json}."
+
+
+@pytest.mark.parametrize("finish_reason", ["length", "max_tokens", "MAX_TOKENS", "model_length"])
+def test_what_was_only_thought_when_the_limit_was_reached_is_cut_off(finish_reason: str) -> None:
+    assert reason_of(f"<think>{DRAFT} no, rather", finish_reason=finish_reason) == "cut-off"
+    assert reason_of(OBJECT[:-9], finish_reason=finish_reason) == "cut-off"
+
+
+def test_a_reply_that_means_two_conversations_says_so() -> None:
+    with pytest.raises(BadReplyError, match="it holds 2 different conversations"):
+        parse_conversation(OBJECT + DRAFT, ANY)
+
+
+HOSTILE = {
+    "braces": '{"' * 1_000_000,
+    "objects": '{"a":1}' * 300_000,
+    "broken objects": '{"a":1,}' * 300_000,
+    "open strings": '{"a":"' * 300_000,
+    "brackets": "[" * 2_000_000,
+    "brackets and blanks": "[ \n" * 700_000,
+    "tags": "<think>" * 300_000,
+    "open tags": "<think " * 300_000,
+    "ends": "</think>" * 250_000,
+    "ends with blanks": "</think" + " " * 2_000_000,
+    "channels": "<|channel|>final" * 130_000,
+    "escaped strings": json.dumps(json.dumps(json.dumps('{"a": [' * 20_000))),
+    "nested strings": '{"a": ' * 900 + '"[1]"' + "}" * 900,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_two_megabytes_of_anything_are_read_in_few_attempts(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = 0
+
+    class Counting(json.JSONDecoder):
+        def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+            nonlocal attempts
+            attempts += 1
+            return super().raw_decode(s, idx)
+
+    monkeypatch.setattr("asyncgen.reply.TOLERANT", Counting(strict=False, parse_int=float))
+    with pytest.raises(BadReplyError):
+        parse_conversation(text, ANY)
+    assert attempts <= reply_module.MAX_MARKS
 
 
 def test_the_last_message_is_the_assistants_unless_any_will_do() -> None:
@@ -296,6 +408,30 @@ def test_an_accent_on_anything_but_a_latin_letter_is_not_dropped() -> None:
 
 def test_accents_without_end_are_folded_in_linear_time() -> None:
     assert fold_to_ascii("e" + "\u0301\u0323" * 500_000) == "e"
+
+
+class Passes(str):
+    """A text that counts how often it is gone over."""
+
+    __slots__ = ()
+    passes = 0
+
+    def replace(self, *arguments: Any) -> "Passes":
+        Passes.passes += 1
+        return Passes(super().replace(*arguments))
+
+    def translate(self, table: Any) -> "Passes":
+        Passes.passes += 1
+        return Passes(super().translate(table))
+
+
+def test_folding_goes_over_a_text_a_few_times_however_many_letters_there_are() -> None:
+    letters = [chr(code) for code in range(0xA0, 0x2100) if fold_to_ascii(chr(code)) != chr(code)]
+    assert len(letters) > 900
+    expected = [fold_to_ascii(letter) for letter in letters]
+    Passes.passes = 0
+    assert str(fold_to_ascii(Passes(" ".join(letters)))) == " ".join(expected)
+    assert Passes.passes == 1
 
 
 def test_folding_knows_every_letter_of_latin_alphabets() -> None:

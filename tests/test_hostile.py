@@ -144,7 +144,6 @@ LOST = {
 }
 
 ASKED_AGAIN = {
-    "HTML": send(response(b"<html><title>Sign in</title></html>", "200 OK", "Content-Type: text/html")),
     "204": send(b"HTTP/1.1 204 No Content\r\n\r\n"),
     "101": send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
     "a status nobody knows": send(response(b"", "999 Odd")),
@@ -152,6 +151,7 @@ ASKED_AGAIN = {
 }
 
 PAID_FOR = {
+    "HTML": send(response(b"<html><title>Sign in</title></html>", "200 OK", "Content-Type: text/html")),
     "an end that comes early, without a length": send_and_close(PLAIN + GOOD[:-5]),
     "garbage behind the JSON": send(response(GOOD + b"garbage")),
     "two documents": send(response(GOOD + GOOD)),
@@ -323,6 +323,9 @@ GOOD_REPLIES = {
     "NaN beside it": ('{"n": NaN, ' + saying("yes")[1:], "yes"),
     "a fence": (f"```json\n{saying('yes')}\n```", "yes"),
     "blanks around it": (f"\n\n \ufeff{saying('yes')}\n\n", "yes"),
+    "prose before it": (f"Here you are: {saying('yes')}", "yes"),
+    "prose behind it": (f"{saying('yes')} I hope this helps.", "yes"),
+    "an extra brace": (saying("yes") + "}", "yes"),
     "a bare list": (MESSAGES % "yes", "yes"),
 }
 
@@ -338,13 +341,10 @@ BAD_REPLIES = {
     "100,000 open brackets": (DEEP, "not-json"),
     "100,000 brackets": (DEEP + "]" * 100_000, "not-json"),
     "100,000 brackets beside it": (f'{{"n": {DEEP}{"]" * 100_000}, ' + saying("yes")[1:], "not-json"),
-    "prose before it": (f"Here you are: {saying('yes')}", "not-json"),
-    "prose behind it": (f"{saying('yes')} I hope this helps.", "not-json"),
     "two objects": (saying("yes") + saying("no"), "not-json"),
     "cut off": (saying("yes")[:-9], "not-json"),
     "a trailing comma": (saying("yes")[:-1] + ",}", "not-json"),
     "single quotes": (saying("yes").replace('"', "'"), "not-json"),
-    "an extra brace": (saying("yes") + "}", "not-json"),
     "prose": ("I am sorry, I cannot answer in JSON.", "not-json"),
     "an empty object": ("{}", "wrong-shape"),
     "no messages": ('{"messages": []}', "too-few-messages"),
