@@ -151,13 +151,22 @@ ASKED_AGAIN = {
 }
 
 PAID_FOR = {
-    "HTML": send(response(b"<html><title>Sign in</title></html>", "200 OK", "Content-Type: text/html")),
     "an end that comes early, without a length": send_and_close(PLAIN + GOOD[:-5]),
     "garbage behind the JSON": send(response(GOOD + b"garbage")),
     "two documents": send(response(GOOD + GOOD)),
 }
 
+UNREADABLE = {
+    "HTML": send(response(b"<html><title>Sign in</title></html>", "200 OK", "Content-Type: text/html")),
+    "bytes": send(response(b"\x1f\x8b\x08\x00" * 10)),
+    "a stream that breaks off": send(response(b'data: {"choices": [{"delta": {"content": "{"}}]}\n\n')),
+    "JSON of no known shape": send(response(b'{"reply": {"to": "nobody"}}')),
+}
+
 READ = {
+    "an event stream": send(
+        response(b"data: " + GOOD + b"\n\ndata: [DONE]\n\n", "200 OK", "Content-Type: text/event-stream")
+    ),
     "deflate": send(response(zlib.compress(GOOD), "200 OK", "Content-Encoding: deflate")),
     "an encoding that is none": send(response(GOOD, "200 OK", "Content-Encoding: x-none")),
     "a byte order mark": send(response(b"\xef\xbb\xbf" + GOOD)),
@@ -203,6 +212,13 @@ def test_what_is_no_whole_answer_but_may_be_paid_for_is_kept(act: Act) -> None:
         outcome = generate(server, 2)
     assert outcome == Outcome(0, 3, [0, 1], kept=Counter({"no-answer": 1}))
     assert "It is bread." in rejects()[0]["text"]
+
+
+@rows(UNREADABLE)
+def test_what_cannot_be_read_is_kept_and_asked_for_again(act: Act) -> None:
+    with RawServer(second_call(act)) as server:
+        outcome = generate(server, 2)
+    assert outcome == Outcome(0, 3, [0, 1], kept=Counter({"no-answer": 1}))
 
 
 @rows(READ)
