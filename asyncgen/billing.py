@@ -31,6 +31,10 @@ NO_PRICE = (
     "--budget: what a call costs cannot be known, because the endpoint does not report it: give --price-in and "
     "--price-out (US dollars a million tokens), or leave --budget out"
 )
+NO_TOKENS = (
+    "--budget: what a call costs cannot be known, because the endpoint reports neither its cost nor its tokens, which "
+    "--price-in and --price-out need: leave --budget out"
+)
 
 MAX_BLIND_CALLS = 10
 UNKNOWN_COST = (
@@ -122,19 +126,24 @@ class BilledClient:
         return completion if usage is completion.usage else msgspec.structs.replace(completion, usage=usage)
 
     def _book_error(self, error: TransientError | BadReplyError | RejectedError) -> None:
-        if error.reply is not None:
-            error.reply = msgspec.structs.replace(error.reply, usage=self._book(error.reply.usage))
-        elif isinstance(error, TransientError) and error.maybe_billed:
-            self._lose()
+        if error.reply is None:
+            if isinstance(error, TransientError) and error.maybe_billed:
+                self._lose()
+            return
+        usage = with_cost(error.reply.usage, self._account.price)
+        if usage.cost is None and isinstance(error, TransientError):
+            self._lose()  # what arrived is no answer, and does not show that none would tell its cost
+        else:
+            error.reply = msgspec.structs.replace(error.reply, usage=self._book(usage))
 
     def _lose(self) -> None:
         account = self._account
         account.lost += 1
-        self._blind_calls += account.limit is not None and account.dearest is None
+        self._blind_calls += account.limit is not None and not account.dearest
 
     def _book(self, usage: Usage) -> Usage:
         usage = with_cost(usage, self._account.price)
         self._account.book(None if usage.cost is None else Decimal(usage.cost))
         if self._account.has_unknown_price():
-            self._stop.request(ConfigError(NO_PRICE))
+            self._stop.request(ConfigError(NO_PRICE if self._account.price is None else NO_TOKENS))
         return usage

@@ -15,13 +15,15 @@ from typing import BinaryIO, TypeAlias, TypedDict
 
 import msgspec
 
-from asyncgen.errors import ConfigError, Usage
+from asyncgen.errors import ConfigError, ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
 from asyncgen.recipe import Dimension
 
 VERSION = 1
 ARRAYS = "arrays of messages"
 OBJECTS = "objects with metadata"
 DIGEST_SIZE = 16
+# Of a call whose reply was kept although it is no answer: as good as lost when its cost is not told.
+UNANSWERED = frozenset(leaf.reason for leaf in (ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError))
 MAX_INDEX = 2**31 - 1  # what four bytes hold
 MAX_COST_DIGITS = 30  # before or behind the point; more is damage, and sums of it may overflow
 
@@ -194,7 +196,10 @@ class Totals:
             self.prompt_tokens += entry.prompt_tokens or 0
             self.cached_tokens += entry.cached_tokens or 0
             self.completion_tokens += entry.completion_tokens or 0
-            self._add_cost(entry.cost)
+            if entry.cost is None and isinstance(entry, Rejected) and entry.reason in UNANSWERED:
+                self.lost += 1
+            else:
+                self._add_cost(entry.cost)
         if isinstance(entry, Rejected):
             self.rejected[entry.reason] += 1
         elif isinstance(entry, Failed):

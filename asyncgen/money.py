@@ -4,6 +4,7 @@ Pure, and in exact decimals. What is not known stays unknown and is never 0: aga
 counts as much as the dearest one. What a server says of prices is untrusted, and what makes no sense is unknown too.
 """
 
+import re
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import TypeAlias
@@ -17,6 +18,7 @@ MAX_DIGITS = 40  # characters of a price as it was sent; more is damage
 DEAREST_TOKEN = Decimal(1)  # US dollars; more is damage
 MOST_DECIMALS = 12
 FORECAST_FROM = 50  # conversations: the spread of fewer says little
+DATE = re.compile(r"-20\d\d-?[01]\d-?[0-3]\d$")  # at the end of a model's name
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
 
@@ -43,6 +45,10 @@ class Price:
     def cost(self, *, fresh: int, cached: int, output: int, calls: int = 1) -> Decimal:
         return self.input * fresh + self.cached * cached + self.output * output + self.request * calls
 
+    @property
+    def is_free(self) -> bool:
+        return not (self.input or self.output or self.cached or self.request)
+
     def saved(self, cached: int) -> Decimal:
         """What so many tokens cost less because they were read from a cache."""
         return (self.input - self.cached) * cached
@@ -53,7 +59,9 @@ class Price:
 
 
 def cost_of(usage: Usage, price: Price) -> Decimal | None:
-    """What a call has cost by its tokens; None when they are not known."""
+    """What a call has cost by its tokens; None when they are not known and not free."""
+    if price.is_free:
+        return ZERO
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
     cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
@@ -68,13 +76,30 @@ def with_cost(usage: Usage, price: Price | None) -> Usage:
 
 
 def read_price(body: bytes, model: str) -> Price | None:
-    """The price of a model in the answer to GET /models, whose prices are decimal strings; None when it has none."""
+    """The price of a model in the answer to GET /models, whose prices are decimal strings; None when it has none.
+
+    A variant that is not listed has the price of its model, `:floor` and the like only choose who serves it; but
+    `:free` is never guessed. A dated name stands for the undated one and the other way round, where only one fits.
+    """
     models = _decode_object(body).get("data")
-    for each in models if isinstance(models, list) else ():
-        if isinstance(each, dict) and model in (each.get("id"), each.get("canonical_slug")):
-            pricing = each.get("pricing")
-            return _read_pricing(pricing) if isinstance(pricing, dict) else None
-    return None
+    listed = [each for each in models if isinstance(each, dict)] if isinstance(models, list) else []
+    plain, _, variant = model.partition(":")
+    names = [model] if variant == "free" else [model, plain]
+    for name in names:
+        for each in listed:
+            if name in (each.get("id"), each.get("canonical_slug")):
+                return _price_of(each)
+    alike = [] if variant == "free" else [each for each in listed if _undated(each.get("id")) == _undated(plain)]
+    return _price_of(alike[0]) if len(alike) == 1 else None
+
+
+def _price_of(model: JsonObject) -> Price | None:
+    pricing = model.get("pricing")
+    return _read_pricing(pricing) if isinstance(pricing, dict) else None
+
+
+def _undated(name: object) -> str | None:
+    return DATE.sub("", name) if isinstance(name, str) else None
 
 
 def _read_pricing(pricing: JsonObject) -> Price | None:
@@ -174,8 +199,9 @@ class Account:
 
     `limit`: the budget. `spent`: the sum of all known costs, None while there is none. `unpriced`: calls that were
     answered and whose cost is unknown; `lost`: calls that may have been billed without an answer. `dearest`: the
-    highest cost of a call so far. `reserved`: calls that are in flight or about to be. `is_free`: nobody is paid, so
-    that a call without a cost is no riddle.
+    highest cost of a call so far; as long as that is nothing, for an answer from a cache or a free one, what others
+    cost is not known. `reserved`: calls that are in flight or about to be. `most_tokens`: of a prompt and of a reply,
+    where that has a limit. `is_free`: nobody is paid, so that a call without a cost is no riddle.
     """
 
     limit: Decimal | None = None
@@ -185,6 +211,7 @@ class Account:
     lost: int = 0
     dearest: Decimal | None = None
     reserved: int = 0
+    most_tokens: tuple[int, int] | None = None
     is_free: bool = False
     forecast: Forecast = field(default_factory=Forecast)
 
@@ -195,6 +222,16 @@ class Account:
             return
         self.spent = (self.spent or ZERO) + cost
         self.dearest = cost if self.dearest is None else max(self.dearest, cost)
+
+    @property
+    def held(self) -> Decimal | None:
+        """What a call is reckoned at: the dearest one, or what one may cost by the price; None when nothing tells."""
+        if self.dearest:
+            return self.dearest
+        if self.price is None or (self.most_tokens is None and not self.price.is_free):
+            return None
+        prompt, completion = self.most_tokens or (0, 0)
+        return self.price.cost(fresh=prompt, cached=0, output=completion)
 
     @property
     def committed(self) -> Decimal:
@@ -209,23 +246,23 @@ class Account:
     def has_room(self) -> bool:
         """Whether one more call fits the budget beside those reserved.
 
-        As long as no cost is known, one call at a time finds it out.
+        As long as no cost is known, one call at a time finds it out, or as many as fit at the most one may cost.
         """
         if self.limit is None:
             return True
-        if self.dearest is None:
-            return self.reserved == 0
-        return self.committed + (self.reserved + 1) * self.dearest <= self.limit
+        if not self.dearest and not self.reserved:
+            return True
+        return self.held is not None and self.committed + (self.reserved + 1) * self.held <= self.limit
 
     def is_overcommitted(self) -> bool:
         """Whether what is reserved does not fit any more."""
-        if self.limit is None or self.dearest is None:
+        if self.limit is None or not self.dearest:
             return False
         return self.committed + self.reserved * self.dearest > self.limit
 
     def has_unknown_price(self) -> bool:
         """Whether there is a budget and the calls made so far have not told what a call costs."""
-        return self.limit is not None and self.dearest is None and self.unpriced > 0
+        return self.limit is not None and not self.dearest and self.unpriced > 0
 
     def describe_spent(self) -> str:
         """What all runs have cost; empty where nothing was paid for."""

@@ -287,6 +287,7 @@ class Run:
             unpriced=0 if is_free else totals.unpriced,
             lost=totals.lost,
             dearest=totals.dearest,
+            most_tokens=most_tokens(request),
             is_free=is_free,
         )
 
@@ -432,9 +433,19 @@ class Run:
 
 def estimate_tokens(request: RequestConfig) -> float:
     """What a call may take, prompt and answer, before any call has told: four bytes a token, a long answer."""
+    return _prompt_bytes(request) / 4 + ANSWER_TOKENS
+
+
+def most_tokens(request: RequestConfig) -> tuple[int, int] | None:
+    """What a prompt and a reply take at most, two bytes a token; None where the reply has no limit."""
+    limits = (request.settings.get(key) for key in ("max_tokens", "max_completion_tokens"))
+    limit = next((each for each in limits if type(each) is int and each > 0), None)
+    return None if limit is None else (_prompt_bytes(request) // 2, limit)
+
+
+def _prompt_bytes(request: RequestConfig) -> int:
     recipe = request.recipe
-    prompt = len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
-    return prompt / 4 + ANSWER_TOKENS
+    return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
 
 
 def _with_session(request: RequestConfig) -> Mapping[str, JsonValue]:

@@ -77,6 +77,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
         (ContentFilteredError("…", reply=reply(None)), None, 1, 0),
         (ContentFilteredError("…"), None, 0, 0),
         (NoAnswerError("…", reply=reply("0.5"), maybe_billed=True), "0.5", 0, 0),
+        (NoAnswerError("…", reply=reply(None)), None, 0, 1),
         (RateLimitedError("…"), None, 0, 0),
         (ConnectionFailedError("…"), None, 0, 0),
         (ConnectionFailedError("…", maybe_billed=True), None, 0, 1),
@@ -229,6 +230,43 @@ def test_an_answer_that_tells_no_cost_ends_a_run_with_a_budget() -> None:
         await call(client)
         assert isinstance(stop.error, ConfigError)
         assert "--price-in" in str(stop.error)
+
+    run(scenario)
+
+
+def test_what_is_no_answer_does_not_end_a_run_with_a_budget() -> None:
+    async def scenario() -> None:
+        stop = Stop()
+        page = NoAnswerError("…", reply=UnusedReply("<html>"))
+        client = BilledClient(ScriptedClient(page, used("0.5")), Account(limit=Decimal(1)), stop)
+        with pytest.raises(NoAnswerError):
+            await call(client)
+        await call(client)
+        assert stop.error is None
+
+    run(scenario)
+
+
+def test_where_not_even_tokens_are_told_a_price_is_no_advice() -> None:
+    async def scenario() -> None:
+        stop = Stop()
+        await call(BilledClient(ScriptedClient(Usage()), Account(limit=Decimal(1), price=PRICE), stop))
+        assert "neither its cost nor its tokens" in str(stop.error)
+
+    run(scenario)
+
+
+def test_a_first_answer_that_costs_nothing_lets_no_more_than_one_call_follow() -> None:
+    async def scenario() -> None:
+        account = Account(limit=Decimal(1))
+        scripted = ScriptedClient(used("0"), *[used("0.6")] * 9, is_held=True)
+        client = BilledClient(scripted, account, Stop())
+        calls = [asyncio.create_task(call(client)) for _ in range(10)]
+        scripted.may_answer.set()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert scripted.calls == 2
+        assert account.spent == Decimal("0.6")
+        assert sum(isinstance(each, BudgetSpentError) for each in ended) == 8
 
     run(scenario)
 

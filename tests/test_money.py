@@ -98,6 +98,38 @@ def test_listed_prices_are_strings_for_a_token() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "price"),
+    [
+        ("a/model", "1"),
+        ("a/model:floor", "1"),
+        ("a/model:nitro", "1"),
+        ("a/model:online", "1"),
+        ("a/model:free", "0"),
+        ("a/model-20251217", "1"),
+        ("a/model-2025-12-17:floor", "1"),
+        ("b/model", "2"),
+        ("b/model-20250101:floor", "2"),
+        ("b/model:free", None),
+        ("c/model", None),
+        ("c/model-20250202", "4"),
+        ("d/model", None),
+        ("d/model-0324", "5"),
+        ("e/model:extended", "7"),
+        ("e/model:beta", "6"),
+    ],
+)
+def test_a_variant_of_a_model_has_its_price(asked: str, price: str | None) -> None:
+    names = ["a/model", "a/model:free", "b/model-20250101", "c/model-20250101", "c/model-20250202", "d/model-0324"]
+    names += ["e/model", "e/model:extended"]
+    prices = dict(zip(names, "10234567", strict=True))
+    body = models(
+        *({"id": name, "pricing": {"prompt": f"0.{each}", "completion": f"0.{each}"}} for name, each in prices.items()),
+    )
+    found = read_price(body, asked)
+    assert found == (None if price is None else Price(*[Decimal(f"0.{price}")] * 3))
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
@@ -206,11 +238,45 @@ def test_without_a_budget_there_is_always_room() -> None:
     assert account.left is None
 
 
-def test_what_costs_nothing_fits_any_budget() -> None:
-    account = Account(limit=Decimal("0.01"))
+def test_an_answer_that_costs_nothing_tells_nothing_of_the_next_one() -> None:
+    account = Account(limit=Decimal(1))
+    account.book(Decimal(0))
+    assert account.has_room()
+    account.reserved = 1
+    assert not account.has_room(), "one by one"
+    account.book(Decimal("0.1"))
+    assert account.has_room()
+
+
+def test_until_a_cost_is_known_calls_are_held_at_the_most_they_may_cost() -> None:
+    account = Account(limit=Decimal("0.01"), price=FLASH, most_tokens=(2000, 1000))  # $0.004 at most
+    for _ in range(2):
+        account.book(Decimal(0))
+        assert account.has_room()
+        account.reserved += 1
+    assert not account.has_room()
+    assert not account.is_overcommitted()
+    account.book(Decimal("0.001"))
+    assert account.has_room(), "a real cost is better than the card"
+
+
+def test_one_call_may_always_find_out_what_calls_cost() -> None:
+    assert Account(limit=Decimal("0.001"), price=FLASH, most_tokens=(2000, 1000)).has_room()
+
+
+def test_what_is_free_by_its_price_fits_any_budget() -> None:
+    account = Account(limit=Decimal("0.01"), price=Price(Decimal(0), Decimal(0), Decimal(0)))
     account.book(Decimal(0))
     account.reserved = 1000
     assert account.has_room()
+    assert with_cost(Usage(), Price(Decimal(0), Decimal(0), Decimal(0))).cost == "0"
+
+
+def test_an_unknown_cost_after_free_ones_is_unknown() -> None:
+    account = Account(limit=Decimal(1))
+    account.book(Decimal(0))
+    account.book(None)
+    assert account.has_unknown_price()
 
 
 def test_a_price_is_unknown_once_an_answer_has_not_told_it() -> None:
