@@ -34,7 +34,7 @@ from asyncgen.event_stream import join_events
 from asyncgen.finish import meaning_of
 from asyncgen.places import read_choice, unwrap
 from asyncgen.refusal import find_error, inner_status, leaf_of, read_fault, redirected
-from asyncgen.usage import COST_HEADER, COST_MARKS, MAX_TOKENS, read_usage, write_cost
+from asyncgen.usage import COST_HEADER, MAX_TOKENS, read_usage, write_cost
 
 MAX_RAW = 262_144  # characters of a body kept as it came: 65,536 tokens of text fit
 
@@ -87,19 +87,29 @@ class _PlainThinking(msgspec.Struct):
     reasoning_tokens: _PlainCount = None
 
 
+class _PlainCostDetails(msgspec.Struct):
+    pass
+
+
 class _PlainUsage(msgspec.Struct):
     prompt_tokens: _PlainCount = None
     completion_tokens: _PlainCount = None
     total_tokens: _PlainCount = None
     cost: float | int | str | None = None
     is_byok: bool | None = None
-    cost_details: msgspec.Raw | None = None
+    cost_details: _PlainCostDetails | None = None
     prompt_tokens_details: _PlainDetails | None = None
     completion_tokens_details: _PlainThinking | None = None
     prompt_cache_hit_tokens: _PlainCount = None
     input_tokens_details: None = None
     cache_read_input_tokens: None = None
     cached_tokens: None = None
+    total_cost: None = None
+    cost_usd: None = None
+    total_cost_usd: None = None
+    cost_usd_total: None = None
+    estimated_cost: None = None
+    cost_in_usd_ticks: None = None
     currency: None = None
     cost_currency: None = None
 
@@ -108,6 +118,7 @@ class _PlainMessage(msgspec.Struct):
     content: str
     refusal: None = None
     provider_specific_fields: None = None
+    provider_metadata: None = None
 
 
 class _PlainChoice(msgspec.Struct):
@@ -125,6 +136,13 @@ class _PlainAnswer(msgspec.Struct):
     error: None = None
     model: str | None = None
     id: str | None = None
+    cost: None = None
+    cost_usd: None = None
+    total_cost: None = None
+    meta: None = None
+    provider_metadata: None = None
+    x_nanogpt_pricing: None = None
+    hidden_params: None = msgspec.field(default=None, name="_hidden_params")
 
 
 _plain_decoder = msgspec.json.Decoder(_PlainAnswer)
@@ -140,24 +158,23 @@ def _read_plain_answer(body: bytes, headers: Mapping[str, str]) -> Completion | 
     text, native = choice.message.content, choice.native_finish_reason
     if not text or text.isspace() or (native is not None and meaning_of(native) is not None):
         return None
-    usage = _plain_usage(answer.usage, body, headers)
+    usage = _plain_usage(answer.usage, headers)
     if usage is None:
         return None
     request_id = label(answer.id) or _request_id_header(headers)
     return Completion(text, choice.finish_reason, label(answer.model), request_id, usage)
 
 
-def _plain_usage(usage: _PlainUsage, body: bytes, headers: Mapping[str, str]) -> Usage | None:
+def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None:
     """None where thought is needed: zeros, tokens beside those named, a cost that has parts or stands elsewhere."""
     prompt, completion, thinking = usage.prompt_tokens, usage.completion_tokens, usage.completion_tokens_details
     if not prompt or not completion or (usage.total_tokens or 0) > prompt + completion:
         return None
     if usage.total_tokens is None and thinking is not None and (thinking.reasoning_tokens or 0) > completion:
         return None
-    if usage.cost:
-        if usage.is_byok is not False and (usage.is_byok or usage.cost_details is not None):
-            return None
-    elif any(mark in body for mark in COST_MARKS) or COST_HEADER in lowered(headers):
+    if usage.cost_details is not None and (usage.is_byok is not False or not usage.cost):
+        return None
+    if usage.is_byok or usage.cost == 0 or (usage.cost is None and COST_HEADER in "\n".join(headers).lower()):
         return None
     details = usage.prompt_tokens_details
     cached = None if details is None else details.cached_tokens

@@ -73,7 +73,6 @@ COSTS: tuple[tuple[Path, Decimal], ...] = (
     (("x_nanogpt_pricing", "amount"), DOLLAR),
 )
 COST_HEADER = "x-litellm-response-cost"
-COST_MARKS = (b"cost", b"usd_", b"_pricing")  # one of them is in every place above
 SUMS = ("total_cost", "total", "total_cost_usd", "usd")  # of a cost that is an object
 CURRENCIES = ("currency", "cost_currency")
 UPSTREAM = "upstream_inference_cost"
