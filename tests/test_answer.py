@@ -1,5 +1,6 @@
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 from answer_rows import BAD, DATE, GOOD, Bad, Good, openrouter, said
@@ -29,6 +30,30 @@ FIELDS = [
     *("availability", "choices", "code", "content", "cost", "detail", "error", "finish_reason", "headers", "id"),
     *("limit_source", "message", "metadata", "model", "prompt_tokens", "provider_specific_fields", "raw"),
     *("reasons", "refusal", "Retry-After", "retry_after", "type", "usage"),
+    *(
+        "arguments",
+        "candidates",
+        "completion_tokens",
+        "cost_details",
+        "data",
+        "delta",
+        "done",
+        "eval_count",
+        "function",
+    ),
+    *(
+        "index",
+        "input_tokens",
+        "is_byok",
+        "output",
+        "parsed",
+        "parts",
+        "promptFeedback",
+        "response",
+        "result",
+        "status",
+    ),
+    *("text", "thought", "tool_calls", "total_tokens", "upstream_inference_cost", "usageMetadata", "x_nanogpt_pricing"),
 ]
 BODIES = st.recursive(
     LEAVES,
@@ -118,7 +143,29 @@ def test_any_json_gives_a_completion_or_one_of_our_errors(
         assert completion.text.strip()
 
 
-@given(ANSWERS)
+@given(
+    st.lists(BODIES | st.just("[DONE]"), max_size=5), st.sampled_from([b"data: ", b"data:", b"", b"event: x\ndata: "])
+)
+def test_any_stream_gives_a_completion_or_one_of_our_errors(events: list[object], field: bytes) -> None:
+    lines = [b"[DONE]" if event == "[DONE]" else json.dumps(event).encode() for event in events]
+    body = b"\n\n".join(field + line for line in lines)
+    try:
+        completion = classify_response(200, {}, body)
+    except AsyncgenError as error:
+        assert_fit_for_people(str(error))
+    else:
+        assert completion.text.strip()
+
+
+@pytest.mark.parametrize("key", ["result", "response", "output", "content", "parts", "text"])
+def test_answers_in_answers_without_end_are_read_a_few_levels_deep(key: str) -> None:
+    body = f'{{"{key}":' * 900 + '"x"' + "}" * 900
+    for document in (body, f'{{"choices":[{{"message":{{"content":{body}}}}}]}}'):
+        with suppress(AsyncgenError):
+            assert classify_response(200, {}, document.encode()).text.strip()
+
+
+@given(ANSWERS | BODIES)
 def test_every_string_handed_on_can_be_written_as_utf_8(document: object) -> None:
     handed_on: list[str | None]
     try:
