@@ -179,6 +179,36 @@ def test_a_budget_for_a_provider_that_reports_no_cost_is_refused_before_anything
     assert "--budget: vllm reports no cost" in capsys.readouterr().err
 
 
+def test_the_bill_of_a_key_of_ones_own_counts_against_the_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    details = {"upstream_inference_cost": 0.01}
+    with FakeProvider(lambda call: good(call, cost=0, is_byok=True, cost_details=details)) as provider:
+        assert generate(provider, "-n", "40", "--budget", "0.1") == 1
+    assert len(provider.calls) == lines() == 10
+    assert "$0.1000 spent over all runs" in capsys.readouterr().err
+
+
+def test_zeros_for_a_written_reply_are_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(lambda call: good(call, prompt_tokens=0, completion_tokens=0, cost=0)) as provider:
+        assert generate(provider, "-n", "40", "--budget", "0.1", *PRICES) == 2
+    assert len(provider.calls) == lines() == 1
+    assert "reports neither its cost nor its tokens" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prices", [(), PRICES])
+def test_free_answers_at_first_do_not_open_the_budget(prices: tuple[str, ...]) -> None:
+    with FakeProvider(lambda call: good(call, cost=0.04 if call.number > 2 else 0)) as provider:
+        assert generate(provider, "-n", "100", "--budget", "0.1", *prices) == 1
+    assert len(provider.calls) == 5
+
+
+def test_a_page_before_the_first_answer_does_not_end_a_run_with_a_budget() -> None:
+    portal = Reply(body=b"<html>")
+    with FakeProvider(lambda call: good(call, cost=0.001) if call.number else portal) as provider:
+        assert generate(provider, "-n", "3", "--budget", "1") == 0
+        assert generate(provider, "-n", "4", "--budget", "1") == 0
+    assert [entry["reason"] for entry in entries("rejected")] == ["no-answer"]
+
+
 # ---- what is counted
 
 
@@ -313,6 +343,16 @@ def test_a_second_cut_off_in_a_row_fails_the_index_with_advice(capsys: pytest.Ca
     assert [entry["reason"] for entry in entries("rejected")] == ["only-thinking", "cut-off"]
     assert "--param max_tokens=N" in failed["message"]
     assert "advice   replies were cut off by the token limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "SAFETY", "refusal", "sensitive", "guardrail_intervened"])
+def test_a_blank_answer_that_was_filtered_in_any_words_fails_its_index_at_once(reason: str) -> None:
+    with FakeProvider(
+        lambda call: completion(None, finish_reason=reason) if call.number == 2 else always_good(call)
+    ) as provider:
+        assert generate(provider, "-n", "5", "-c", "1") == 3
+    assert len(provider.calls) == 5
+    assert [entry["reason"] for entry in entries("failed")] == ["content-filtered"]
 
 
 def test_a_cut_off_after_another_fault_is_asked_again() -> None:

@@ -3,6 +3,7 @@
 python tests/bench/fuzz.py TARGET [libFuzzer's options, such as -max_total_time=60]
 """
 
+import contextlib
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,6 +30,11 @@ def fuzz_classifier(data: bytes) -> None:
         classify_response(status, headers, provider.ConsumeBytes(sys.maxsize), host="host")
     except AsyncgenError:
         return
+
+
+def fuzz_stream(data: bytes) -> None:
+    with contextlib.suppress(AsyncgenError):
+        classify_response(200, {}, b"data: " + data.replace(b"\n", b"\n\ndata: "), host="host")
 
 
 def fuzz_reply(data: bytes) -> None:
