@@ -76,30 +76,27 @@ def classify_response(status: int, headers: Mapping[str, str], body: bytes, *, h
     return Completion(answer.text, answer.finish_reason, answer.model, answer.request_id, answer.usage)
 
 
+_PlainTokens: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_TOKENS)]
 _PlainCount: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)] | None
+_PlainEnd: TypeAlias = Literal["COMPLETE", "STOP", "completed", "end_turn", "eos", "length", "stop", "stop_sequence"]
 
 
-class _PlainDetails(msgspec.Struct):
+class _PlainDetails(msgspec.Struct, gc=False):
     cached_tokens: _PlainCount = None
 
 
-class _PlainThinking(msgspec.Struct):
-    reasoning_tokens: _PlainCount = None
-
-
-class _PlainCostDetails(msgspec.Struct):
+class _PlainCostDetails(msgspec.Struct, gc=False):
     pass
 
 
-class _PlainUsage(msgspec.Struct):
-    prompt_tokens: _PlainCount = None
-    completion_tokens: _PlainCount = None
-    total_tokens: _PlainCount = None
+class _PlainUsage(msgspec.Struct, gc=False):
+    prompt_tokens: _PlainTokens
+    completion_tokens: _PlainTokens
+    total_tokens: _PlainTokens
     cost: float | int | str | None = None
     is_byok: bool | None = None
     cost_details: _PlainCostDetails | None = None
     prompt_tokens_details: _PlainDetails | None = None
-    completion_tokens_details: _PlainThinking | None = None
     prompt_cache_hit_tokens: _PlainCount = None
     input_tokens_details: None = None
     cache_read_input_tokens: None = None
@@ -114,21 +111,21 @@ class _PlainUsage(msgspec.Struct):
     cost_currency: None = None
 
 
-class _PlainMessage(msgspec.Struct):
+class _PlainMessage(msgspec.Struct, gc=False):
     content: str
     refusal: None = None
     provider_specific_fields: None = None
     provider_metadata: None = None
 
 
-class _PlainChoice(msgspec.Struct):
+class _PlainChoice(msgspec.Struct, gc=False):
     message: _PlainMessage
     finish_reason: Literal["stop", "length"]
-    native_finish_reason: str | None = None
+    native_finish_reason: _PlainEnd | None = None
     error: None = None
 
 
-class _PlainAnswer(msgspec.Struct):
+class _PlainAnswer(msgspec.Struct, gc=False):
     """What nearly every answer looks like. A field of type None must be absent or null."""
 
     choices: Annotated[list[_PlainChoice], msgspec.Meta(min_length=1)]
@@ -155,8 +152,8 @@ def _read_plain_answer(body: bytes, headers: Mapping[str, str]) -> Completion | 
     except (ValueError, RecursionError):
         return None
     choice = answer.choices[0]
-    text, native = choice.message.content, choice.native_finish_reason
-    if not text or text.isspace() or (native is not None and meaning_of(native) is not None):
+    text = choice.message.content
+    if not text or text.isspace():
         return None
     usage = _plain_usage(answer.usage, headers)
     if usage is None:
@@ -166,15 +163,13 @@ def _read_plain_answer(body: bytes, headers: Mapping[str, str]) -> Completion | 
 
 
 def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None:
-    """None where thought is needed: zeros, tokens beside those named, a cost that has parts or stands elsewhere."""
-    prompt, completion, thinking = usage.prompt_tokens, usage.completion_tokens, usage.completion_tokens_details
-    if not prompt or not completion or (usage.total_tokens or 0) > prompt + completion:
-        return None
-    if usage.total_tokens is None and thinking is not None and (thinking.reasoning_tokens or 0) > completion:
+    """None where thought is needed: tokens beside those named, a cost that has parts or stands elsewhere."""
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if usage.total_tokens > prompt + completion:
         return None
     if usage.cost_details is not None and (usage.is_byok is not False or not usage.cost):
         return None
-    if usage.is_byok or usage.cost == 0 or (usage.cost is None and COST_HEADER in "\n".join(headers).lower()):
+    if usage.is_byok or usage.cost == 0 or (usage.cost is None and _has_cost_header(headers)):
         return None
     details = usage.prompt_tokens_details
     cached = None if details is None else details.cached_tokens
@@ -183,6 +178,11 @@ def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None
     if cached is not None and cached > prompt:
         return None
     return Usage(prompt, cached, completion, write_cost(usage.cost))
+
+
+def _has_cost_header(headers: Mapping[str, str]) -> bool:
+    """An HTTP client's mapping knows names in any case; lowering all of them takes as long as decoding the body."""
+    return COST_HEADER in headers or (type(headers) is dict and COST_HEADER in lowered(headers))
 
 
 class _Answer(NamedTuple):

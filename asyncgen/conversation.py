@@ -260,11 +260,13 @@ def _explain(error: ValueError | RecursionError) -> str:
 
 def _check_roles(messages: Conversation, rules: Rules) -> Conversation:
     """The messages with our words for their roles. Raises BadReplyError when these are not as they should be."""
-    if not _alternate(messages):
+    is_alternating = _alternate(messages)
+    if not is_alternating:
         messages = _in_our_words(messages)
+        is_alternating = _alternate(messages)
     if len(messages) < rules.min_messages:
         raise BadReplyError("too-few-messages", f"{len(messages)} messages, at least {rules.min_messages} are asked")
-    if not _alternate(messages):
+    if not is_alternating:
         turns = enumerate(zip(messages, cycle(_ROLES), strict=False), start=1)
         number, expected = next((number, role) for number, (each, role) in turns if each.role != role)
         raise BadReplyError("roles", f"message {number} is not the {expected}'s")
