@@ -232,7 +232,7 @@ def _leaf_without_answer(
     status: int, headers: Mapping[str, str], body: bytes, answer: _Answer, where: str, *, is_cut_off: bool
 ) -> AsyncgenError:
     """The leaf for a 2xx that holds no usable answer."""
-    reply = _unused_reply(answer, body)
+    reply = _unused_reply(answer, body, is_cut_off=is_cut_off)
     if answer.error:
         code = inner_status(answer.error)
         where = f"{where} with error {code}" if code else f"{where} with an error"
@@ -257,11 +257,12 @@ def _leaf_without_answer(
     return NoAnswerError(f"{where} with {what}", maybe_billed=is_cut_off, reply=reply)
 
 
-def _unused_reply(answer: _Answer, body: bytes) -> UnusedReply | None:
+def _unused_reply(answer: _Answer, body: bytes, *, is_cut_off: bool) -> UnusedReply | None:
     """What may have been paid for: any text, else the body of a call that was counted, or that nobody can read."""
     text = answer.refusal if answer.is_blank() else answer.text
     if not text:
-        if not body.strip() or (answer.is_known and answer.usage == Usage()):
+        is_read = answer.is_known and not is_cut_off
+        if not body.strip() or (is_read and answer.usage == Usage()):
             return None
         text = SECRET.sub("[redacted]", body[:MAX_RAW].decode("utf-8", "replace"))
     return UnusedReply(text, answer.usage, answer.request_id)

@@ -210,7 +210,7 @@ def _undress(text: str, error: ValueError | RecursionError, *, is_cut_off: bool)
     """The one conversation in a text that is none by itself, because of the error. Raises BadReplyError."""
     is_json = isinstance(error, msgspec.ValidationError)
     if is_json:
-        found, is_thinking = tuple(dict.fromkeys(conversations_in(TOLERANT.decode(text)))), False
+        found, is_thinking = tuple(dict.fromkeys(conversations_in(text))), False
     else:
         found, is_thinking = find_conversations(text)
     if len(found) == 1 and not (is_thinking and is_cut_off):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from asyncgen.body import JsonObject, at, object_of
-from asyncgen.places import CHOICES, HOLDERS, TEXTS, read_choice, unwrap
+from asyncgen.places import CHOICES, HOLDERS, TEXTS, Choice, read_choice, unwrap
 
 FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 END = b"[DONE]"
@@ -36,11 +36,12 @@ def join_events(body: bytes) -> Joined | None:
     else:
         return None
     events = [_decode(each) for each in data if each != END]
-    known = [event for event in events if event]
-    if not known or not (events[0] or first.startswith(FIELDS)):
+    whole = [event for event in events if event is not None]
+    if not whole or not (first.startswith(FIELDS) or events[0]):
         return None
-    is_ended = END in data or any(_is_last(event) for event in known)
-    return Joined(_join(known), not is_ended or len(known) < len(events))
+    pieces = [read_choice(_of_first(event)) for event in whole]
+    is_ended = END in data or any(map(_is_last, whole, pieces))
+    return Joined(_join(whole, pieces), not is_ended or len(whole) < len(events))
 
 
 def _event_data(lines: Sequence[bytes]) -> Iterator[bytes]:
@@ -50,48 +51,44 @@ def _event_data(lines: Sequence[bytes]) -> Iterator[bytes]:
         if line.startswith(b"data:"):
             gathered.append(line.removeprefix(b"data:").strip())
         elif not line.strip() and gathered:
-            if all(each == END or _decode(each) for each in gathered):
+            if all(each == END or _decode(each) is not None for each in gathered):
                 yield from gathered
             else:
                 yield b"\n".join(gathered)
             gathered = []
 
 
-def _decode(data: bytes) -> JsonObject:
+def _decode(data: bytes) -> JsonObject | None:
+    """The object in an event's data, {} for other JSON, None for what is no JSON."""
     try:
         return object_of(msgspec.json.decode(data))
     except (ValueError, RecursionError):
-        return {}
+        return None
 
 
-def _is_last(event: JsonObject) -> bool:
-    return (
-        event.get("done") is True
-        or event.get("type") == MESSAGE_STOP
-        or bool(read_choice(_of_first(event)).finish_reason)
-    )
+def _is_last(event: JsonObject, piece: Choice) -> bool:
+    return event.get("done") is True or event.get("type") == MESSAGE_STOP or bool(piece.finish_reason)
 
 
-def _join(events: Sequence[JsonObject]) -> JsonObject:
+def _join(events: Sequence[JsonObject], pieces: Sequence[Choice]) -> JsonObject:
     top: dict[str, object] = {}
     usage: dict[str, object] = {}
-    texts: list[str] = []
-    refusals: list[str] = []
-    finish_reason = None
     for event in events:
         response = object_of(event.get("response"))
         if response.get("output"):  # the last event of a stream of the Responses API holds all of it
             return response
-        piece = read_choice(_of_first(event))
-        texts.append(piece.text)
-        refusals.append(piece.refusal)
-        finish_reason = piece.finish_reason or finish_reason
         usage |= {**_said(at(event, ("message", "usage"))), **_said(event.get("usage"))}
         top |= {key: value for key, value in _said(event).items() if key not in PIECES}
         if error := at(event, ("choices", 0, "error")):
             top["error"] = error
-    message = {"content": "".join(texts), "refusal": "".join(refusals)}
-    return {**top, "usage": usage, "choices": [{"message": message, "finish_reason": finish_reason}]}
+    choice = {
+        "message": {
+            "content": "".join(piece.text for piece in pieces),
+            "refusal": "".join(piece.refusal for piece in pieces),
+        },
+        "finish_reason": next((each.finish_reason for each in reversed(pieces) if each.finish_reason), None),
+    }
+    return {**top, "usage": usage, "choices": [choice]}
 
 
 def _of_first(event: JsonObject) -> JsonObject:

@@ -18,13 +18,11 @@ TEXTS = (
     *("content", "parsed", "text", "output_text", "parts", "output", "response", "generated_text", "completion"),
     "partial_json",
 )
-TEXT_PATHS: tuple[Path, ...] = (
-    *((key,) for key in TEXTS),
-    ("tool_calls", 0, "function", "arguments"),
-    ("function_call", "arguments"),
-)
-PART_TEXTS = ("text", "value", "content", "parts", "arguments", "input")
-PART_KEYS = frozenset({*PART_TEXTS, "refusal", "image_url"})
+TEXT_PATHS: tuple[Path, ...] = tuple((key,) for key in TEXTS)
+CALLS: tuple[Path, ...] = (("tool_calls", 0, "function", "arguments"), ("function_call", "arguments"))
+CALLED = ("tool", "function")  # how a finish reason begins that says so
+PART_TEXTS = ("text", "value", "content", "parts", "arguments")
+PART_KEYS = frozenset({*PART_TEXTS, "input", "refusal", "image_url"})
 PLAIN_PART = frozenset({"text", "value", "annotations", "thought", "thoughtSignature"})  # of a part that has no type
 KNOWN = frozenset({*CHOICES, *HOLDERS, *TEXTS})
 DEEPEST = 4  # levels of parts in parts and answers in answers; more is damage
@@ -39,6 +37,9 @@ REASONS: tuple[Path, ...] = (
     ("incomplete_details", "reason"),
 )
 BLOCKED: tuple[Path, ...] = (("promptFeedback", "blockReason"), ("prompt_feedback", "block_reason"))
+
+
+UNDER_WAY = ("in_progress", "queued")
 
 
 class Choice(NamedTuple):
@@ -83,19 +84,19 @@ def _choices_of(document: JsonObject) -> list[JsonObject]:
 
 
 def _read(choice: JsonObject, document: JsonObject) -> Choice:
-    holders = [*(object_of(choice.get(key)) for key in HOLDERS), choice]
+    holders = [holder for key in HOLDERS if (holder := object_of(choice.get(key)))] + [choice]
     refusals = (_text_of(at(holder, path)) for holder in holders for path in REFUSALS)
+    reason = _reason((choice, *holders), document)
+    is_call = (reason or "").startswith(CALLED)
     return Choice(
-        _first_text(choice, holders),
-        next(filter(None, refusals), ""),
-        _reason((choice, *holders), document),
-        is_there=True,
+        _first_text(choice, holders, is_call=is_call), next(filter(None, refusals), ""), reason, is_there=True
     )
 
 
-def _first_text(choice: JsonObject, holders: Sequence[JsonObject]) -> str:
+def _first_text(choice: JsonObject, holders: Sequence[JsonObject], *, is_call: bool) -> str:
     """The first text that is not blank, or else blanks."""
-    places: list[object] = [at(holder, path) for holder in holders for path in TEXT_PATHS]
+    paths = (*CALLS, *TEXT_PATHS) if is_call else (*TEXT_PATHS, *CALLS)
+    places: list[object] = [at(holder, path) for holder in holders for path in paths]
     if isinstance(message := choice.get("message"), str):
         places.append(message)
     blanks = ""
@@ -141,6 +142,8 @@ def _part_text(value: object, depth: int) -> str:
     part = object_of(value)
     if _is_thought(part):
         return ""
+    if isinstance(arguments := part.get("input") or part.get("arguments"), dict):
+        return _encode(arguments)
     return next(filter(None, (_text_of(part.get(key), depth + 1) for key in PART_TEXTS)), "")
 
 
@@ -154,7 +157,7 @@ def _encode(value: object) -> str:
 def _reason(choices: Sequence[JsonObject], document: JsonObject) -> str | None:
     """Of the reasons that are told, the one that means most: a limit or a filter, then a fault, then the first."""
     told = [label(at(each, path)) for each in (*choices, document) for path in REASONS]
-    if "output" in document:
+    if "output" in document and document.get("status") not in UNDER_WAY:
         told.append(label(document.get("status")))
     told += [f"blocked: {each}" for path in BLOCKED if (each := label(at(document, path)))]
     reasons = [each for each in told if each]

@@ -70,7 +70,7 @@ def find_conversations(text: str) -> Found:
             if not is_thinking:
                 found.clear()
         else:
-            found |= dict.fromkeys(conversations_in(value))
+            found |= dict.fromkeys(_inside(value, DEEPEST))
     return Found(tuple(found), is_thinking)
 
 
@@ -101,16 +101,16 @@ def _values(text: str) -> Iterator[object]:
     yield False
 
 
-def conversations_in(value: object) -> Iterator[Turns]:
-    """Every conversation that decoded JSON may mean, whatever wraps it."""
-    return _inside(value, DEEPEST)
+def conversations_in(text: str) -> Iterator[Turns]:
+    """Every conversation that JSON may mean, whatever wraps it."""
+    return _inside(text, DEEPEST)
 
 
 def _inside(value: object, depth: int) -> Iterator[Turns]:
     if depth < 0:
         return
     if isinstance(value, str):
-        if value.lstrip()[:1] in ("{", "["):
+        if value.lstrip()[:1] in ("{", "[", '"'):
             yield from _inside(_decoded(value), depth - 1)
     elif isinstance(value, list):
         turns = _turns_of(value)

@@ -406,6 +406,19 @@ ELSEWHERE = [
         chat({"content": "", "tool_calls": [{"function": {"name": "json", "arguments": PARSED}}]}),
         reply(SPACED_TURNS),
     ),
+    Good(
+        "a word about the call beside its arguments",
+        chat(
+            {"content": "I call the tool.", "tool_calls": [{"function": {"arguments": TURNS}}]},
+            finish_reason="tool_calls",
+        ),
+        reply(finish_reason="tool_calls"),
+    ),
+    Good(
+        "anthropic: the input of a tool",
+        said([{"type": "tool_use", "name": "json", "input": PARSED}], finish_reason="tool_use"),
+        reply(SPACED_TURNS, "tool_use"),
+    ),
     Good("the arguments of a function", chat({"content": None, "function_call": {"arguments": TURNS}}), reply()),
     Good("text instead of a message", body_of(choices=[{"text": TURNS, "finish_reason": "stop"}]), reply()),
     Good("a delta instead of a message", body_of(choices=[delta(TURNS, finish_reason="stop")["choices"][0]]), reply()),  # type: ignore[index]
@@ -1547,6 +1560,14 @@ FILTERED = [
         maybe_billed=True,
         reply=TURNS[:9] + " ",
         says="a body cut off",
+    ),
+    Bad(
+        "responses: a stream that breaks off",
+        200,
+        sse({"type": "response.created", "response": {"status": "in_progress", "output": []}}, end=""),
+        NoAnswerError,
+        maybe_billed=True,
+        reply='data: {"type": "response.created", "response": {"status": "in_progress", "output": []}}\n\n',
     ),
     Bad(
         "a stream with a damaged event",
