@@ -5,7 +5,7 @@ breaks off before a finish reason or an end mark is an answer cut off.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,39 @@ FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 END = b"[DONE]"
 MESSAGE_STOP = "message_stop"
 PIECES = frozenset({*CHOICES, *HOLDERS, *TEXTS, "usage", "index", "type"})
+
+
+MAX_ODD = 10_000  # events that are not plain pieces of text; a stream with more is left alone
+
+
+class _PlainDelta(msgspec.Struct):
+    content: str
+    refusal: None = None
+    function_call: None = None
+    tool_calls: None = None
+
+
+class _PlainChoice(msgspec.Struct):
+    delta: _PlainDelta
+    index: int = 0
+    finish_reason: None = None
+    error: None = None
+
+
+class _PlainEvent(msgspec.Struct):
+    """What nearly every event of a stream looks like. A field of type None must be absent or null."""
+
+    choices: Annotated[list[_PlainChoice], msgspec.Meta(min_length=1, max_length=1)]
+    usage: None = None
+    error: None = None
+
+
+_plain_decoder = msgspec.json.Decoder(_PlainEvent)
+
+
+class _Event(NamedTuple):
+    document: JsonObject
+    piece: Choice
 
 
 class Joined(NamedTuple):
@@ -30,18 +63,30 @@ def join_events(body: bytes) -> Joined | None:
     lines = body.splitlines()
     first = next((line for line in map(bytes.strip, lines) if line), b"")
     if first.startswith(FIELDS):
-        data = list(_event_data(lines))
-    elif first.startswith(b"{") and len(lines) > 1:
-        data = [line for line in map(bytes.strip, lines) if line]
+        data = _event_data(lines)
+    elif first.startswith(b"{") and len(lines) > 1 and _decode(first):
+        data = (line for line in map(bytes.strip, lines) if line)
     else:
         return None
-    events = [_decode(each) for each in data if each != END]
-    whole = [event for event in events if event is not None]
-    if not whole or not (first.startswith(FIELDS) or events[0]):
-        return None
-    pieces = [read_choice(_of_first(event)) for event in whole]
-    is_ended = END in data or any(map(_is_last, whole, pieces))
-    return Joined(_join(whole, pieces), not is_ended or len(whole) < len(events))
+    events: list[_Event] = []
+    is_ended, odd, damaged = False, 0, 0
+    for each in data:
+        if each == END:
+            is_ended = True
+            continue
+        event = _read_plain_event(each) if events else None  # the first one names model and request
+        if event is None:
+            odd += 1
+            if odd > MAX_ODD:
+                return None
+            document = _decode(each)
+            if document is None:
+                damaged += 1
+                continue
+            event = _Event(document, read_choice(_of_first(document)))
+            is_ended = is_ended or _is_last(event)
+        events.append(event)
+    return Joined(_join(events), not is_ended or damaged > 0) if events else None
 
 
 def _event_data(lines: Sequence[bytes]) -> Iterator[bytes]:
@@ -51,11 +96,19 @@ def _event_data(lines: Sequence[bytes]) -> Iterator[bytes]:
         if line.startswith(b"data:"):
             gathered.append(line.removeprefix(b"data:").strip())
         elif not line.strip() and gathered:
-            if all(each == END or _decode(each) is not None for each in gathered):
+            if len(gathered) == 1 or _decode(gathered[0]) is not None:
                 yield from gathered
             else:
                 yield b"\n".join(gathered)
             gathered = []
+
+
+def _read_plain_event(data: bytes) -> _Event | None:
+    try:
+        (choice,) = _plain_decoder.decode(data).choices
+    except (ValueError, RecursionError):
+        return None
+    return _Event({}, Choice(choice.delta.content if choice.index == 0 else "", "", None, is_there=True))
 
 
 def _decode(data: bytes) -> JsonObject | None:
@@ -66,14 +119,15 @@ def _decode(data: bytes) -> JsonObject | None:
         return None
 
 
-def _is_last(event: JsonObject, piece: Choice) -> bool:
-    return event.get("done") is True or event.get("type") == MESSAGE_STOP or bool(piece.finish_reason)
+def _is_last(event: _Event) -> bool:
+    document = event.document
+    return document.get("done") is True or document.get("type") == MESSAGE_STOP or bool(event.piece.finish_reason)
 
 
-def _join(events: Sequence[JsonObject], pieces: Sequence[Choice]) -> JsonObject:
+def _join(events: Sequence[_Event]) -> JsonObject:
     top: dict[str, object] = {}
     usage: dict[str, object] = {}
-    for event in events:
+    for event, _ in events:
         response = object_of(event.get("response"))
         if response.get("output"):  # the last event of a stream of the Responses API holds all of it
             return response
@@ -81,14 +135,12 @@ def _join(events: Sequence[JsonObject], pieces: Sequence[Choice]) -> JsonObject:
         top |= {key: value for key, value in _said(event).items() if key not in PIECES}
         if error := at(event, ("choices", 0, "error")):
             top["error"] = error
-    choice = {
-        "message": {
-            "content": "".join(piece.text for piece in pieces),
-            "refusal": "".join(piece.refusal for piece in pieces),
-        },
-        "finish_reason": next((each.finish_reason for each in reversed(pieces) if each.finish_reason), None),
+    reasons = (piece.finish_reason for _, piece in reversed(events) if piece.finish_reason)
+    message = {
+        "content": "".join(piece.text for _, piece in events),
+        "refusal": "".join(piece.refusal for _, piece in events),
     }
-    return {**top, "usage": usage, "choices": [choice]}
+    return {**top, "usage": usage, "choices": [{"message": message, "finish_reason": next(reasons, None)}]}
 
 
 def _of_first(event: JsonObject) -> JsonObject:

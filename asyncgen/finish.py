@@ -21,7 +21,7 @@ _PARTS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
                 "censor",
                 "contentfilter",
                 "guardrail",
-                "harm",
+                "harmful",
                 "moderat",
                 "modelarmor",
                 "policy",

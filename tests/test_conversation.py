@@ -273,6 +273,37 @@ def test_what_was_only_thought_when_the_limit_was_reached_is_cut_off(finish_reas
     assert reason_of(OBJECT[:-9], finish_reason=finish_reason) == "cut-off"
 
 
+FRAGMENTS = st.sampled_from(
+    [
+        *(OBJECT, DRAFT, OBJECT[:40], DRAFT[:-3], QUOTED, TALK_JSON),
+        *(
+            "<think>",
+            "</think>",
+            "<|channel|>final<|message|>",
+            "[THINK]",
+            "```json\n",
+            "```",
+            "Sure: ",
+            '"',
+            "{",
+            "[",
+            "}",
+            "]",
+        ),
+    ]
+)
+
+
+@given(st.lists(FRAGMENTS, max_size=8).map("".join), st.sampled_from(["stop", "length"]))
+@settings(deadline=None, max_examples=300)
+def test_whatever_is_mixed_a_reply_is_one_of_the_conversations_in_it_or_bad(text: str, finish_reason: str) -> None:
+    outcome = outcome_of(text, ANY, finish_reason=finish_reason)
+    if isinstance(outcome, BadReplyError):
+        assert str(outcome).isprintable()
+        return
+    assert outcome in (TALK, talk("draft", "draft"))
+
+
 def test_a_reply_that_means_two_conversations_says_so() -> None:
     with pytest.raises(BadReplyError, match="it holds 2 different conversations"):
         parse_conversation(OBJECT + DRAFT, ANY)
@@ -466,9 +497,11 @@ def test_under_ascii_a_content_is_ascii_or_refused(content: str) -> None:
     assert content_of(reply_with(kept), ASCII) == kept
 
 
+WORDS = ["user", "assistant", "human", "gpt", "system", "User", TALK_JSON, "{", "[]"]
+KEYS = ["messages", "role", "content", "x", "conversations", "from", "value", "user", "assistant", "data"]
 json_like = st.recursive(
-    st.none() | st.booleans() | st.floats() | any_text | st.sampled_from(["user", "assistant"]),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["messages", "role", "content", "x"]), inner),
+    st.none() | st.booleans() | st.floats() | any_text | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(KEYS), inner),
 )
 
 
