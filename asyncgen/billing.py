@@ -145,5 +145,6 @@ class BilledClient:
         usage = with_cost(usage, self._account.price)
         self._account.book(None if usage.cost is None else Decimal(usage.cost))
         if self._account.has_unknown_price():
-            self._stop.request(ConfigError(NO_PRICE if self._account.price is None else NO_TOKENS))
+            is_counted = usage.prompt_tokens is not None and usage.completion_tokens is not None
+            self._stop.request(ConfigError(NO_PRICE if is_counted else NO_TOKENS))
         return usage

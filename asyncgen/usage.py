@@ -97,12 +97,6 @@ def read_usage(document: JsonObject, headers: Mapping[str, str], *, has_text: bo
     return Usage(prompt, cached, completion, None if cost is None else _write(cost))
 
 
-def count(value: object) -> int | None:
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
-
-
 def write_cost(value: object) -> str | None:
     """The exact decimal text of a cost in dollars, never with an exponent; None for what is none."""
     if type(value) is float and FEWEST_DOLLARS <= value <= MOST_DOLLARS:
@@ -114,16 +108,22 @@ def write_cost(value: object) -> str | None:
 # ---- tokens
 
 
+def _count(value: object) -> int | None:
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
+
+
 def _holds_counts(counts: JsonObject) -> bool:
     return any(key in counts for key in (*PROMPT, *COMPLETION))
 
 
 def _first(counts: JsonObject, keys: Sequence[str]) -> int | None:
-    return next((number for key in keys if (number := count(counts.get(key))) is not None), None)
+    return next((number for key in keys if (number := _count(counts.get(key))) is not None), None)
 
 
 def _first_at(counts: JsonObject, paths: Sequence[Path]) -> int | None:
-    return next((number for path in paths if (number := count(at(counts, path))) is not None), None)
+    return next((number for path in paths if (number := _count(at(counts, path))) is not None), None)
 
 
 def _with_the_rest(

@@ -189,7 +189,7 @@ def rows(table: Mapping[str, Act]) -> pytest.MarkDecorator:
 def test_an_answer_that_never_ends_is_lost_at_the_deadline_and_asked_for_again(act: Act) -> None:
     with RawServer(second_call(act)) as server:
         outcome = generate(server, 2, "--timeout", "0.8")
-    assert outcome == Outcome(0, 3, [0, 1], lost=Counter(connection=1))
+    assert outcome == Outcome(0, 3, [0, 1], lost=Counter(timeout=1))
 
 
 @rows(LOST)
