@@ -4,6 +4,7 @@ Some proxies stream although they were told not to: server-sent events, or one J
 breaks off before a finish reason or an end mark is an answer cut off.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, NamedTuple
 
@@ -60,7 +61,7 @@ class Joined(NamedTuple):
 
 def join_events(body: bytes) -> Joined | None:
     """What the events of a stream say together; None for a body that is no stream of events."""
-    lines = body.splitlines()
+    lines = body.removeprefix(BOM_UTF8).splitlines()
     first = next((line for line in map(bytes.strip, lines) if line), b"")
     if first.startswith(FIELDS):
         data = _event_data(lines)

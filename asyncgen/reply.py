@@ -60,7 +60,9 @@ _LIST_KEY = "messages"
 
 _ROLES = {
     **dict.fromkeys(("user", "human", "usr", "prompter", "enduser"), "user"),
-    **dict.fromkeys(("assistant", "model", "gpt", "bot", "ai", "chatbot", "chatgpt", "llm"), "assistant"),
+    **dict.fromkeys(
+        ("assistant", "model", "gpt", "bot", "ai", "chatbot", "chatgpt", "llm", "aiassistant"), "assistant"
+    ),
     **dict.fromkeys(("system", "developer"), "system"),
 }
 
@@ -167,7 +169,9 @@ def _turns_in(message: dict[str, object]) -> list[Turn]:
     if role is not None:
         content = next((text for key in _CONTENT_KEYS if isinstance(text := message.get(key), str)), None)
         return [] if content is None else [(role, content)]
-    roles = [(key, text) for key, text in message.items() if role_of(key) in ("user", "assistant")]
-    if len(roles) < len(message):
-        return []
-    return [(key, text) for key, text in roles if isinstance(text, str)]
+    turns = [(key, text) for key, text in message.items() if _is_speaker(key) and isinstance(text, str)]
+    return turns if len(turns) == len(message) else []
+
+
+def _is_speaker(word: str) -> bool:
+    return role_of(word) in ("user", "assistant")

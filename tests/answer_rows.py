@@ -332,6 +332,7 @@ ELSEWHERE = [
         headers={"Content-Type": "text/event-stream"},
     ),
     Good("a stream with carriage returns", sse(*STREAM).replace(b"\n", b"\r\n"), reply(STREAMED, usage=COUNTED)),
+    Good("a stream behind a byte order mark", b"\xef\xbb\xbf" + sse(*STREAM), reply(STREAMED, usage=COUNTED)),
     Good("a stream without blank lines", sse(*STREAM).replace(b"\n\n", b"\n"), reply(STREAMED, usage=COUNTED)),
     Good("a stream without an end mark", sse(*STREAM, end=""), reply(STREAMED, usage=COUNTED)),
     Good(

@@ -159,6 +159,8 @@ def test_what_is_no_json_says_so(text: str) -> None:
         '{"one": ' + TALK_JSON + ', "other": ' + TALK_JSON.replace("Hi", "Hey") + "}",
         "[1, 2]",
         '["user: Hi", "assistant: Hello"]',
+        '[{"user": "Hi", "assistant": 7}]',
+        '[{"user": "Hi", "id": 7}, {"assistant": "Hello", "id": 8}]',
         '[{"role": "user"}, {"role": "assistant", "content": "Hello"}]',
         '[{"content": "Hi"}, {"role": "assistant", "content": "Hello"}]',
         reply(("user", None), ("assistant", "Hello")),
