@@ -25,6 +25,7 @@ from asyncgen.endpoint import PROVIDERS
 from asyncgen.errors import AsyncgenError, ConfigError, FatalError
 from asyncgen.flag_values import did_you_mean, seed, whole
 from asyncgen.printable import one_line
+from asyncgen.program import program
 
 INTERRUPTED = 130
 USAGE = 2
@@ -107,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv = [*argv[1:2], "--help"]
     flags = parser.parse_args(argv)
     try:
-        status: int = flags.run(flags, shlex.join(["asyncgen", *argv]))
+        status: int = flags.run(flags, f"{program()} {shlex.join(argv)}")
     except AsyncgenError as error:
         if getattr(flags, "debug", False):
             _print_trace(type(error), error, error.__traceback__)

@@ -13,19 +13,26 @@ from asyncgen.money import Account
 class Counts:
     """`num`: conversations asked for. `already`: of these, done by earlier runs. The rest is about this run.
 
-    `written`: lines on disk. `failed`: by reason. `retries`: by cause. `reasked`: bad replies, by reason. `lost`: calls
-    that may have been billed without an answer. `waiting`: indices between two attempts. `cost` is in US dollars,
-    None until one is known; `account` has that of all runs. `scenario`: the latest one drawn. `notice`: what holds the
-    run up, if anything. `limit`: how many calls may be in flight now. `paused_until`: when a wait that the provider has
-    named is over, on the monotonic clock. `trouble`: while calls only fail, how and what to do about it.
+    `maker`: who writes the conversations. `written`: lines on disk. `failed`: by reason; `failure_examples`: what was
+    said the last time, for each. `retries`: by cause. `reasked`: bad replies, by reason. `lost`: calls that may have
+    been billed without an answer. `waiting`: indices between two attempts. `cost` is in US dollars, None until one is
+    known; `account` has that of all runs. `scenario`: the latest one drawn. `notice`: what holds the run up, if
+    anything. `trouble`: while calls only fail, how and what to do about it.
+    `limit`: how many calls may be in flight now. `latency`: mean seconds to an answer, None before the first.
+
+    On the monotonic clock: `sent_sum`: the sum of the moments at which the calls in flight have left. `paused_until`:
+    when a wait that the provider has named is over. `grace_until`: after a stop, when calls under way are cancelled.
     """
 
     num: int
     already: int = 0
+    maker: str = ""
     written: int = 0
     failed: Counter[str] = field(default_factory=Counter)
+    failure_examples: dict[str, str] = field(default_factory=dict)
     abandoned: int = 0
     in_flight: int = 0
+    sent_sum: float = 0.0
     waiting: int = 0
     retries: Counter[str] = field(default_factory=Counter)
     reasked: Counter[str] = field(default_factory=Counter)
@@ -37,9 +44,11 @@ class Counts:
     account: Account = field(default_factory=Account)
     scenario: Mapping[str, str] = field(default_factory=dict)
     notice: str | None = None
-    limit: int | None = None
-    paused_until: float = 0.0
     trouble: str | None = None
+    limit: int | None = None
+    latency: float | None = None
+    paused_until: float = 0.0
+    grace_until: float | None = None
 
     def add_usage(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens or 0

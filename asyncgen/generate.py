@@ -168,6 +168,7 @@ class Generator:
         self.verdict.sent(work.index)
         in_flight, started = self.limiter.in_flight, time.monotonic()
         self.counts.in_flight += 1
+        self.counts.sent_sum += started
         try:
             completion = await self.client.complete(payload)
         except (asyncio.CancelledError, MemoryError) as error:
@@ -190,6 +191,7 @@ class Generator:
             raise
         finally:
             self.counts.in_flight -= 1
+            self.counts.sent_sum -= started
         seconds = time.monotonic() - started
         self.verdict.answered(work.index)
         self.ladder.settled.set()

@@ -45,10 +45,7 @@ class Interrupts:
         self.count += 1
         if self.count == 1:
             self._stop.request()
-            self._say(
-                f"Stopping: calls under way are being paid for and get {self._grace:g} s to arrive. "
-                "Ctrl-C again cancels them."
-            )
+            self._say(f"Stopping: calls under way get {self._grace:g} s to arrive. Ctrl-C again cancels them.")
         elif self.count == 2 and task is not None:  # noqa: PLR2004
             self._say("Cancelling calls; what has arrived is being saved. Ctrl-C again ends at once.")
             task.cancel()

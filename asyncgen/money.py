@@ -20,6 +20,7 @@ MOST_DECIMALS = 12
 FORECAST_FROM = 50  # conversations: the spread of fewer says little
 DATE = re.compile(r"-20\d\d-?[01]\d-?[0-3]\d$")  # at the end of a model's name
 ZERO = Decimal(0)
+FREE = "free"
 CENT = Decimal("0.01")
 
 JsonObject: TypeAlias = dict[str, object]
@@ -265,8 +266,8 @@ class Account:
         return self.limit is not None and not self.dearest and self.unpriced > 0
 
     def describe_spent(self) -> str:
-        """What all runs have cost; empty where nothing was paid for."""
-        return describe_spent(self.spent, self.unpriced)
+        """What all runs have cost; empty before the first call is paid for."""
+        return FREE if self.is_free and self.spent is None else describe_spent(self.spent, self.unpriced)
 
     def explain_no_room(self) -> str:
         """Why nothing more may be sent, and how to go on."""

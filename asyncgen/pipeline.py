@@ -115,6 +115,7 @@ class Pipeline:
             return
         for each in rejections:
             self._counts.failed[each.error.reason] += 1
+            self._counts.failure_examples[each.error.reason] = str(each.error)
             self._writer.put_nowait(self._record_failure(each.index, each.error))
 
 

@@ -24,8 +24,9 @@ from rich.text import Text
 from asyncgen.config import RequestConfig, default_output
 from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError
+from asyncgen.forecast import seconds_in_all
 from asyncgen.journal import Header, Ledger, read_journal
-from asyncgen.money import Allowance, Price, format_cost, read_allowance, read_price
+from asyncgen.money import FREE, Allowance, Price, format_cost, read_allowance, read_price
 from asyncgen.output import OWNER_ONLY, OutputPaths
 from asyncgen.printable import printable
 from asyncgen.progress import format_duration
@@ -349,13 +350,13 @@ def _describe_expectation(config: RequestConfig, size: PromptSize) -> Table:
     num = config.num
     fresh, cached = estimate_tokens(size.total - size.shared) * num, estimate_tokens(size.shared) * num
     completion, basis = estimate_completion(config)
-    seconds = num * SECONDS_PER_CALL / min(num, config.concurrency)
+    seconds = seconds_in_all(num, ceiling=config.concurrency, latency=SECONDS_PER_CALL)
     rows = {
         "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
         "output": f"about {completion * num:,} tokens: {completion:,} a conversation ({basis})",
         **_describe_money(config, fresh=fresh, cached=cached, output=completion * num),
-        "time": f"about {format_duration(seconds)}: {config.concurrency:,} at a time, {SECONDS_PER_CALL:g} s a "
-        "call (assumed)",
+        "time": f"about {format_duration(seconds)}: one call, then up to {config.concurrency:,} at a time, none "
+        f"refused, {SECONDS_PER_CALL:g} s a call (assumed)",
         "": "(each index asked once; retries and further asks come on top)",
     }
     return _rows(rows)
@@ -399,7 +400,7 @@ def _describe_money(config: RequestConfig, *, fresh: int, cached: int, output: i
     listed, allowance = ask_provider(config)
     quote = _find_quote(config, listed)
     is_free = config.endpoint.is_offline and config.price is None
-    free = "free: the offline engine answers"
+    free = f"{FREE}: the offline engine answers"
     if quote is None:
         provider = config.endpoint.provider.name
         rows = {"cost": free if is_free else f"no price known for {config.model} at {provider}"}

@@ -6,16 +6,16 @@ are printed, so that the region's height is known. Nothing here raises into the 
 """
 
 import asyncio
-import os
-import select
 import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from textwrap import wrap
 from types import TracebackType
-from typing import Self, TextIO, TypeAlias, TypeVar, cast
+from typing import Self, TextIO, TypeAlias, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -26,14 +26,13 @@ from rich.text import Text
 from asyncgen.body import clean
 from asyncgen.counts import Counts
 from asyncgen.errors import CUT_OFF_ADVICE, CUT_OFF_REASONS
-from asyncgen.money import ZERO, format_cost
+from asyncgen.forecast import Pace
+from asyncgen.money import FREE, ZERO, format_cost
 from asyncgen.printable import one_line
+from asyncgen.printer import Printer
 
 LIVE_INTERVAL = 0.25  # seconds between two frames; a frame costs about a millisecond of CPU
-PLAIN_INTERVAL = 5.0  # seconds between two lines off a terminal
-RATE_WINDOW = 30.0  # seconds the rate looks back, so that it follows the present speed
-RATE_LONGEST = 300.0  # seconds it looks back at most, when little is written
-RATE_WRITES = 5  # conversations it looks back on at least, for a model that makes one a minute
+PLAIN_TICKS = 20  # of these intervals between two lines off a terminal
 
 MARGIN = 3  # columns left free: the echo of Ctrl-C must not start a new line under the region
 LABEL_WIDTH = 9  # columns
@@ -43,13 +42,12 @@ GAP = "   "
 COPIED = {"output", "next"}  # rows of the summary that no line break of ours may enter
 MAX_SAID = 2000  # characters of a message; ours bring their advice at the end
 MAX_UNSAID = 100  # messages kept while the terminal takes none
+MAX_NOTICE = 3  # rows
+MAX_EXAMPLES = 5  # reasons of failures that are quoted
 
-PLAIN_CHARACTERS = str.maketrans({"━": "#", "─": "-", "…": "~", "·": "-", "±": "+-"})
 COUNT_UNITS = ((999_950_000, 1e9, "B"), (999_950, 1e6, "M"), (1_000, 1e3, "k"))  # from, size, sign
 MAX_DURATION = 100 * 86_400.0  # seconds; a longer guess is no guess
 NOTICE_STYLE = "bold reverse"  # readable on any theme and without colours
-
-V = TypeVar("V")
 
 
 class Display:
@@ -68,7 +66,7 @@ class Display:
         width: int | None = None,
     ) -> None:
         self._counts = counts
-        self._output = _SteadyStream(sys.stderr if stream is None else stream)
+        self._output = Printer(sys.stderr if stream is None else stream)
         self._console = _make_console(self._output, width)
         self._is_live = self._output.isatty() and self._console.is_interactive
         self._quiet = quiet
@@ -83,43 +81,52 @@ class Display:
 
     async def __aenter__(self) -> Self:
         self._pace = Pace(self._clock(), self._counts.written)
-        if not self._quiet:
-            self._is_open = True
-            self._task = asyncio.create_task(self._refresh_regularly(), name="display")
+        self._is_open = not self._quiet
+        self._task = asyncio.create_task(self._refresh_regularly(), name="display")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.restore()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            if not self._task.cancelled():
-                self._task.result()  # a bug in drawing shows its trace, once the run is over
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()  # a bug in drawing shows its trace, once the run is over
 
     async def _refresh_regularly(self) -> None:
         if self._is_live:
             self.refresh()
-        while True:
-            await asyncio.sleep(LIVE_INTERVAL if self._is_live else PLAIN_INTERVAL)
-            self.refresh()
+        for tick in count(1):
+            await asyncio.sleep(LIVE_INTERVAL)
+            if self._is_open and (self._is_live or tick % PLAIN_TICKS == 0):
+                self.refresh()
+            else:
+                self._look()
+
+    def _look(self) -> None:
+        self._pace.observe(self._clock(), self._counts)
+        if self._unsaid and not self._output.backlog:
+            self._draw()
 
     def refresh(self) -> None:
-        """Show the counts as they are now."""
+        """Show the counts as they are now, unless what was shown before is not taken yet."""
         if not self._is_open:
             return
-        self._pace.observe(self._clock(), self._counts.written)
-        if self._output.is_held():
+        self._look()
+        if self._output.backlog:
             return
-        self._draw()
-        if not self._is_live:
+        if self._is_live:
+            self._draw()
+        else:
             self._console.print(Text(plain_line(self._counts, self._pace)), soft_wrap=True)
 
     def say(self, text: str) -> None:
         """A line above the live region; parts of it may be untrusted. Shown once the terminal takes it."""
         self._unsaid.append(Text(clean(text, MAX_SAID)))
-        if not self._output.is_held():
+        if self._task is None or not self._output.backlog:
             self._draw()
 
     def restore(self) -> None:
@@ -127,6 +134,24 @@ class Display:
         if self._is_open or self._unsaid:
             self._is_open = False
             self._draw()
+
+    def time_left(self) -> float | None:
+        """The forecast as it is, or was when the run began to end."""
+        return self._pace.time_left(self._counts)
+
+    def conclude(self, summary: "Summary", *, quiet: bool) -> None:
+        """The last words, where everything else was said."""
+        self.restore()
+        print_summary(summary, self._output, quiet=quiet)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Block until all is shown, for so many seconds at most."""
+        self._output.drain(timeout)
+
+    async def drained(self) -> None:
+        """Wait until all is shown."""
+        while self._output.backlog:
+            await self._output.moved()
 
     def _draw(self) -> None:
         said = [*self._unsaid]
@@ -159,53 +184,13 @@ def _erase(drawn: Sequence[int], width: int) -> Control:
     return Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *line_up * (height - 1))
 
 
-class Pace:
-    """How fast conversations are written at present, from samples of a growing count."""
-
-    def __init__(self, now: float, written: int) -> None:
-        self._began = self._now = now
-        self._samples = deque([(now, written)])
-
-    def observe(self, now: float, written: int) -> None:
-        samples = self._samples
-        self._now = now
-        if written != samples[-1][1]:
-            samples.append((now, written))
-        while len(samples) > 1 and self._is_past(*samples[1]):
-            samples.popleft()
-
-    def _is_past(self, moment: float, written: int) -> bool:
-        age = self._now - moment
-        return age >= RATE_LONGEST or (age >= RATE_WINDOW and self._samples[-1][1] - written >= RATE_WRITES)
-
-    @property
-    def now(self) -> float:
-        return self._now
-
-    @property
-    def elapsed(self) -> float:
-        return self._now - self._began
-
-    @property
-    def rate(self) -> float | None:
-        """Conversations per second; None while nothing, or nothing for a long time, was written."""
-        moment, written = self._samples[0]
-        gained = self._samples[-1][1] - written
-        return gained / (self._now - moment) if gained and self._now > moment else None
-
-    def time_left(self, pending: int) -> float | None:
-        return None if self.rate is None else pending / self.rate
-
-
 # ---- a frame
 
 
 def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
     """The rows of the live region, none wider than `width` less the margin."""
     width = max(1, width - MARGIN)
-    rows = [_bar_row(counts, width)]
-    if notice := _notice(counts, pace):
-        rows.append(_cut(Text(f"! {notice}", style=NOTICE_STYLE), width))
+    rows = [_bar_row(counts, width), *_notice_rows(counts, pace, width)]
     work = [
         _row("speed", _speed_parts(counts, pace)),
         _row("calls", _call_parts(counts)),
@@ -223,6 +208,8 @@ def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
         rows += [_side_by_side(left(half), right(half), half) for left, right in zip(work, trouble, strict=True)]
     if money := _money_parts(counts):
         rows.append(_row("cost", money)(width))
+    if counts.maker:
+        rows.append(_row("made by", [clean(counts.maker)])(width))
     rows.append(_cut(_labelled("latest", Text(_describe(counts.scenario))), width))
     return rows
 
@@ -231,7 +218,8 @@ def plain_line(counts: Counts, pace: Pace) -> str:
     """The same in one line without a width, for logs and pipes."""
     parts = [
         f"[{format_duration(pace.elapsed)}] {counts.done:,} / {counts.num:,} {_percent(counts)}",
-        *_speed_parts(counts, pace)[:2],
+        f"{format_rate(pace.rate)}/s",
+        *_time_left(counts, pace),
         *_call_parts(counts),
         *(f"{label} {_breakdown(counter)}" for label, counter in _trouble(counts)),
         f"tokens {GAP.join(_token_parts(counts))}",
@@ -241,12 +229,32 @@ def plain_line(counts: Counts, pace: Pace) -> str:
     return GAP.join(parts)
 
 
+def _notice_rows(counts: Counts, pace: Pace, width: int) -> list[Text]:
+    notice = _notice(counts, pace)
+    if not notice:
+        return []
+    lines = wrap(f"! {notice}", width, subsequent_indent="  ", break_on_hyphens=False) if width > MIN_BAR else [notice]
+    shown = [*lines[: MAX_NOTICE - 1], " ".join(lines[MAX_NOTICE - 1 :])] if len(lines) > MAX_NOTICE else lines
+    return [_cut(Text(line, style=NOTICE_STYLE), width) for line in shown]
+
+
 def _notice(counts: Counts, pace: Pace) -> str:
     if counts.notice:
         return clean(counts.notice)
+    if counts.grace_until is not None:
+        return _countdown(counts, counts.grace_until - pace.now)
+    if counts.trouble and pace.has_lasting_trouble:
+        return clean(counts.trouble)
     if counts.paused_until > pace.now:
         return f"paused {format_duration(counts.paused_until - pace.now)}: rate limited"
     return ""
+
+
+def _countdown(counts: Counts, seconds: float) -> str:
+    if counts.in_flight and seconds > 0:
+        calls = "call" if counts.in_flight == 1 else "calls"
+        return f"stopping: {format_duration(seconds)} left for {counts.in_flight:,} {calls} under way"
+    return "stopping: what has arrived is being saved"
 
 
 def _bar_row(counts: Counts, width: int) -> Text:
@@ -275,12 +283,15 @@ def _percent(counts: Counts) -> str:
 
 
 def _speed_parts(counts: Counts, pace: Pace) -> list[str]:
-    time_left = pace.time_left(max(0, counts.pending))
-    return [
-        f"{format_rate(pace.rate)}/s",
-        f"{format_duration(time_left)} left",
-        f"{format_duration(pace.elapsed)} so far",
-    ]
+    return [f"{format_rate(pace.rate)}/s", *_time_left(counts, pace), f"{format_duration(pace.elapsed)} so far"]
+
+
+def _time_left(counts: Counts, pace: Pace) -> list[str]:
+    if counts.grace_until is not None:
+        return []
+    if (start := pace.start) is None:
+        return [f"{format_duration(pace.time_left(counts))} left"]
+    return [f"starting: {', '.join(f'{limit:,}' for limit in start)}, …" if start else "starting: one call"]
 
 
 def _call_parts(counts: Counts) -> list[str]:
@@ -380,19 +391,20 @@ class Summary:
     headline: str
     output: Path
     counts: Counts
-    next_command: str | None
+    next_commands: Sequence[str]
     seconds: float
     pending: int
+    time_left: float | None = None
 
 
-def print_summary(summary: Summary, *, stream: TextIO | None = None, quiet: bool = False) -> None:
+def print_summary(summary: Summary, output: Printer, *, quiet: bool = False) -> None:
     """The headline and a row for everything there is to tell; `quiet` keeps the headline and how to go on."""
-    output = _SteadyStream(sys.stderr if stream is None else stream)
     console = _make_console(output)
     is_terminal = output.isatty()
     is_good = not summary.pending and not summary.counts.failed.total()
     headline = Text(clean(summary.headline, MAX_SAID), style="bold green" if is_good else "bold")
     console.print(headline, soft_wrap=not is_terminal)
+    previous = ""
     for label, text in _summary_rows(summary):
         if quiet and label != "next":
             continue
@@ -400,30 +412,45 @@ def print_summary(summary: Summary, *, stream: TextIO | None = None, quiet: bool
         if is_terminal and label not in COPIED:
             lines = value.wrap(console, max(1, console.width - LABEL_WIDTH))
             value = Text("\n" + " " * LABEL_WIDTH).join(lines)
-        console.print(_labelled(label, value), soft_wrap=True)
+        console.print(_labelled("" if label == previous else label, value), soft_wrap=True)
+        previous = label
 
 
 def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Labels and texts; further rows of the same label belong together."""
     counts = summary.counts
     yield "output", one_line(str(summary.output))
     work = [f"{counts.done:,} / {counts.num:,}", f"{counts.written:,} in this run", format_duration(summary.seconds)]
     if counts.written and summary.seconds > 0:
         work.append(f"{format_rate(counts.written / summary.seconds)}/s")
     yield "written", GAP.join(work)
+    if counts.maker:
+        yield "made by", clean(counts.maker)
     if summary.pending:
-        yield "pending", f"{summary.pending:,}"
+        time_left = f"{GAP}about {format_duration(summary.time_left)} more" if summary.time_left else ""
+        yield "pending", f"{summary.pending:,}{time_left}"
     for label, counter in _trouble(counts):
         yield label, _breakdown(counter)
+        if counter is counts.failed:
+            yield from ((label, example) for example in _examples(counts, summary.headline))
     if counts.lost:
         yield "lost", f"{counts.lost:,} calls without an answer, which may have been billed"
     yield "tokens", GAP.join(_token_parts(counts))
     if total := counts.account.describe_spent():
         costs = [] if counts.cost is None else [f"{format_cost(counts.cost)} in this run"]
-        yield "cost", GAP.join([*costs, f"{total} in all", *_saved_parts(counts), *_budget_parts(counts)])
+        costs.append(total if total == FREE else f"{total} in all")
+        yield "cost", GAP.join([*costs, *_saved_parts(counts), *_budget_parts(counts)])
     if CUT_OFF_REASONS & counts.failed.keys():
         yield "advice", f"replies were cut off by the token limit: {CUT_OFF_ADVICE}"
-    if summary.next_command is not None:
-        yield "next", one_line(summary.next_command)
+    yield from (("next", one_line(command)) for command in summary.next_commands)
+
+
+def _examples(counts: Counts, headline: str) -> Iterator[str]:
+    """What was said the last time, for the most frequent reasons of failures; not what the headline says."""
+    for reason, _ in counts.failed.most_common(MAX_EXAMPLES):
+        message = counts.failure_examples.get(reason)
+        if message and message not in headline:
+            yield f"{clean(reason)}: {clean(message)}"
 
 
 # ---- figures and text
@@ -456,59 +483,5 @@ def format_count(number: int) -> str:
     return f"{number:,}"
 
 
-# ---- the stream
-
-
-class _SteadyStream:
-    """A text stream that never raises: silent once it is broken, plain characters where it has no others."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
-
-    def write(self, text: str) -> int:
-        if not self.encoding.lower().startswith("utf"):
-            text = text.translate(PLAIN_CHARACTERS).encode(self.encoding, "replace").decode(self.encoding)
-        self._try(lambda stream: stream.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(lambda stream: stream.flush())
-
-    def isatty(self) -> bool:
-        return self._try(lambda stream: stream.isatty()) or False
-
-    def is_in_foreground(self) -> bool:
-        """False after Ctrl-Z and `bg`: the terminal is the shell's then."""
-        if self._stream is None:
-            return False
-        try:
-            return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
-        except (OSError, ValueError):
-            return True
-
-    def is_held(self) -> bool:
-        """After Ctrl-S, or while nobody reads a full pipe: a write would hold up every call that is being paid for."""
-        if self._stream is None:
-            return False
-        poll = select.poll()
-        try:
-            poll.register(self._stream.fileno(), select.POLLOUT)
-            return not poll.poll(0)
-        except (OSError, ValueError):
-            return False
-
-    def _try(self, call: Callable[[TextIO], V]) -> V | None:
-        if self._stream is None:
-            return None
-        try:
-            return call(self._stream)
-        except BlockingIOError:  # a slow reader of a stream that somebody made non-blocking
-            return None
-        except (OSError, ValueError):  # the terminal hung up, the pipe's reader left, the file was closed
-            self._stream = None
-            return None
-
-
-def _make_console(stream: _SteadyStream, width: int | None = None) -> Console:
-    return Console(file=cast("TextIO", stream), width=width, markup=False, emoji=False, highlight=False)
+def _make_console(output: Printer, width: int | None = None) -> Console:
+    return Console(file=cast("TextIO", output), width=width, markup=False, emoji=False, highlight=False)

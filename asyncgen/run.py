@@ -9,8 +9,9 @@ import contextlib
 import gc
 import logging
 import resource
+import shlex
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +24,6 @@ from asyncgen import __version__
 from asyncgen.adaptive import Concurrency
 from asyncgen.billing import NO_PRICE, BilledClient
 from asyncgen.config import GenerateConfig, RequestConfig, raise_budget
-from asyncgen.conversation import decode_line
 from asyncgen.counts import Counts
 from asyncgen.endpoint import Endpoint
 from asyncgen.engine import offline_engine
@@ -47,12 +47,13 @@ from asyncgen.money import Account, read_price
 from asyncgen.outage import Outage
 from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
-from asyncgen.progress import Display, Summary, print_summary
+from asyncgen.program import program
+from asyncgen.progress import Display, Summary
 from asyncgen.provider import Client, find_proxy
 from asyncgen.recipe import JsonValue
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
-from asyncgen.show import format_conversation
+from asyncgen.show import Show
 from asyncgen.start import Start, prepare
 from asyncgen.stop import Stop
 from asyncgen.verdict import Verdict, with_advice
@@ -62,7 +63,9 @@ TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
 TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
+FINISHED = (0, 3)  # exit statuses of a run that has tried every index
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
+LAST_WORDS = 1.0  # seconds that a terminal gets to take them when a run ends at once
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
 log = logging.getLogger("asyncgen")
@@ -169,15 +172,22 @@ class Run:
         self._start = start
         self._stop = Stop()
         num = config.request.num
-        self.counts = Counts(num=num, already=start.lines.count_done(num), account=self._open_account())
+        self.counts = Counts(
+            num=num,
+            already=start.lines.count_done(num),
+            maker=_describe_maker(config.request),
+            account=self._open_account(),
+        )
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(self.counts, quiet=config.quiet or config.show)
+        self._show = Show(self._stop) if config.show else None
         self._interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
         self._ladder = self._make_ladder()
         self._random = Random()  # noqa: S311  # jitter is no secret
         self._verdict = self._make_verdict()
         self._limiter = self._make_limiter()
         self._stop.when_requested(self._limiter.close)
+        self._stop.when_requested(self._count_down)
         self._last_rejection: RejectedError | None = None
         self._is_trouble_said = False
         self._end_of_patience: asyncio.TimerHandle | None = None
@@ -189,6 +199,7 @@ class Run:
         for note in self._start.notes():
             self._say(note)
         self._say(f"{self._start.paths.output}: all {self.counts.num:,} conversations are there; nothing to do")
+        self._display.drain()
         return 0
 
     def check_price(self) -> None:
@@ -199,14 +210,27 @@ class Run:
 
     def report_budget_spent(self) -> int:
         """Earlier runs have spent it: nothing is sent, and nothing written."""
-        return self._report(BudgetSpentError(self.counts.account.explain_no_room()))
+        status = self._report(BudgetSpentError(self.counts.account.explain_no_room()))
+        self._display.drain()
+        return status
 
     async def execute(self) -> int:
         """Run to an end of any kind; the exit status."""
         with self._interrupts.handled():
-            return await self._execute()
+            try:
+                error = await self._execute()
+            except BaseException:
+                self._display.drain(LAST_WORDS)
+                raise
+            with contextlib.suppress(asyncio.CancelledError):  # by a second Ctrl-C: nobody waits for readers any more
+                await self._end_show()
+            status = self._report(error)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._display.drained()
+            return status
 
-    async def _execute(self) -> int:
+    async def _execute(self) -> FatalError | None:
+        """What has ended the run, if it was a fault."""
         error = None
         try:
             await self._generate()
@@ -221,7 +245,7 @@ class Run:
                 raise
         finally:
             self._display.restore()
-        return self._report(error or self._stop.error)
+        return error or self._stop.error
 
     async def _generate(self) -> None:
         config, request = self._config, self._config.request
@@ -241,14 +265,10 @@ class Run:
                 files, capacity=request.concurrency, on_written=self._on_written, on_full=self._on_disk_full
             )
             generator = self._make_generator(client, writer)
-            pipeline = Pipeline(
-                generator.generate_conversation,
-                self._record_failure,
-                writer,
-                self._stop,
-                self.counts,
-                verdict=self._verdict,
-            )
+            make: Callable[[int], Awaitable[Record]] = generator.generate_conversation
+            if self._show is not None:
+                make = self._show.paced(make)
+            pipeline = Pipeline(make, self._record_failure, writer, self._stop, self.counts, verdict=self._verdict)
             await pipeline.run(
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
@@ -313,6 +333,8 @@ class Run:
     def _on_answer(self) -> None:
         counts, limiter = self.counts, self._limiter
         counts.limit = limiter.concurrency.limit
+        if self._ladder.settled.is_set():
+            counts.latency = limiter.concurrency.latency
         counts.paused_until = limiter.gate.open_at
         self._bear_with_trouble()
 
@@ -384,15 +406,22 @@ class Run:
     def _on_written(self, records: Sequence[Record]) -> None:
         lines = [record.line for record in records if record.line]
         self.counts.written += len(lines)
-        if self._config.show:
-            # Whoever read our stdout may have gone; that is no reason to stop a run.
-            with contextlib.suppress(OSError):
-                for line in lines:
-                    print(format_conversation(decode_line(line)), end="\n\n", flush=True)  # noqa: T201
+        if self._show is not None:
+            self._show.show(lines)
+
+    async def _end_show(self) -> None:
+        if self._show is not None:
+            await self._show.close()
+            if missed := self._show.missed:
+                self._say(f"{missed:,} conversations were not shown, because nobody read on; they are in the output")
+
+    def _count_down(self) -> None:
+        self.counts.grace_until = time.monotonic() + self._config.grace
 
     def _end_at_once(self) -> None:
         self._display.restore()
         self._display.say(f"Ended at once; what was on disk is whole. To go on: {self._config.continue_command}")
+        self._display.drain(LAST_WORDS)
 
     def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
         if is_full and self.counts.notice is None:
@@ -412,13 +441,21 @@ class Run:
             headline=headline,
             output=self._start.paths.output,
             counts=counts,
-            next_command=command if status else None,
+            next_commands=[*([command] if status else []), *self._looking_commands(status)],
             seconds=time.monotonic() - self._began,
             pending=counts.pending,
+            time_left=self._display.time_left(),
         )
         log.info("%s", headline)
-        print_summary(summary, quiet=self._config.quiet)
+        self._display.conclude(summary, quiet=self._config.quiet)
         return status
+
+    def _looking_commands(self, status: int) -> list[str]:
+        """What one does with a finished output."""
+        if self._config.quiet or status not in FINISHED:
+            return []
+        output = shlex.quote(str(self._config.output))
+        return [f"{program()} {command} {output}" for command in ("view", "audit")]
 
     def _outcome(self, error: FatalError | None) -> tuple[int, str]:
         if error is not None:
@@ -429,6 +466,12 @@ class Run:
             return 0, "Finished"
         why = with_advice(self._last_rejection)
         return 3, f"Finished, but {self.counts.failed.total():,} failed. The last one: {why}"
+
+
+def _describe_maker(request: RequestConfig) -> str:
+    if request.endpoint.is_offline:
+        return "the offline engine: quotations, no model"
+    return f"{request.model} at {request.endpoint.host}"
 
 
 def estimate_tokens(request: RequestConfig) -> float:

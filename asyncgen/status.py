@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asyncgen.endpoint import OFFLINE
 from asyncgen.journal import Header, Ledger, Totals
+from asyncgen.money import FREE
 from asyncgen.output import OutputPaths
 from asyncgen.printable import ascii_json, printable
 from asyncgen.resume import Lines, read_status
@@ -81,7 +83,8 @@ def make_report(ledger: Ledger, lines: Lines) -> Report:
 
 
 def _report_run(header: Header) -> RunReport:
-    model = header.request.get("model")
+    # Offline, the model of the recipe has written nothing.
+    model = OFFLINE if header.provider == OFFLINE else header.request.get("model")
     return RunReport(
         started=header.started,
         num=header.num,
@@ -133,15 +136,15 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> dict[str, str]:
         "unknown": _unknown(lines),
         "calls": f"{report.calls:,}",
         "tokens": _tokens(report),
-        "cost": _cost(totals),
+        "cost": _cost(totals, is_free=bool(report.runs) and all(run.provider == OFFLINE for run in report.runs)),
         "rejected": _breakdown(totals.rejected),
         "lost": f"{totals.lost:,}, calls never answered and perhaps billed" if totals.lost else "",
     }
 
 
-def _cost(totals: Totals) -> str:
+def _cost(totals: Totals, *, is_free: bool) -> str:
     if totals.cost is None:
-        return "unknown"
+        return FREE if is_free else "unknown"
     spent = f"${_digits(totals.cost)}"
     return f"at least {spent}: that of {totals.unpriced:,} calls is unknown" if totals.unpriced else spent
 

@@ -293,7 +293,7 @@ def test_a_price_is_unknown_once_an_answer_has_not_told_it() -> None:
 def test_what_is_free_is_not_unknown() -> None:
     account = Account(is_free=True)
     account.book(None)
-    assert account.describe_spent() == ""
+    assert account.describe_spent() == "free"
 
 
 @given(

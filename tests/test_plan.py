@@ -381,7 +381,12 @@ def test_offline_is_free_and_tells_what_a_key_would_cost_where_that_is_known(
 
 @pytest.mark.parametrize(
     ("num", "concurrency", "told"),
-    [("128", "64", "about 20s: 64 at a time"), ("3", "64", "about 10s"), ("7200", "10", "about 2h 00m: 10 at")],
+    [
+        ("1", "64", "about 10s: one call, then up to 64 at a time"),
+        ("3", "64", "about 20s: one"),
+        ("1000", "256", "about 1m 29s"),
+        ("7200", "10", "about 2h 00m"),
+    ],
 )
 def test_time_follows_from_num_and_concurrency(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], num: str, concurrency: str, told: str

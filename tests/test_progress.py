@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.counts import Counts
+from asyncgen.forecast import Pace
 from asyncgen.money import Account, Forecast, Price
+from asyncgen.printer import Printer
 from asyncgen.progress import (
     MARGIN,
     Display,
-    Pace,
     Summary,
     format_count,
     format_duration,
@@ -104,6 +105,7 @@ def mid_run() -> Counts:
         written=7_655,
         failed=Counter({"content-filtered": 2, "not-json": 1}),
         in_flight=64,
+        sent_sum=64 * 20.0,
         waiting=12,
         retries=Counter({"rate-limited": 1_100, "server-error": 100, "connection": 30}),
         reasked=Counter({"not-json": 8, "charset": 4}),
@@ -165,14 +167,15 @@ def long_topic() -> Counts:
 MOMENTS = (mid_run, paying, waiting, disk_full, finished, hostile, long_topic, lambda: Counts(num=0))
 
 
-def pace_of(*samples: tuple[float, int]) -> Pace:
-    pace = Pace(*samples[0])
-    for now, written in samples[1:]:
-        pace.observe(now, written)
+def settled_pace() -> Pace:
+    """Of a run that has made 10.4 conversations a second for a while."""
+    pace = Pace(0, 0)
+    for now in range(1, 21):
+        pace.observe(now, Counts(num=20_000, written=round(10.4 * now), limit=64, latency=1.0))
     return pace
 
 
-PACE = pace_of((0, 0), (10, 104), (20, 208))
+PACE = settled_pace()
 
 
 def rows_of(counts: Counts, width: int, pace: Pace = PACE) -> list[str]:
@@ -184,7 +187,7 @@ def summary_of(counts: Counts, headline: str = "Interrupted", **changes: object)
         "headline": headline,
         "output": Path("data/nanochat.jsonl"),
         "counts": counts,
-        "next_command": "make generate N=20000",
+        "next_commands": ["make generate N=20000"],
         "seconds": 734.0,
         "pending": counts.pending,
     }
@@ -193,7 +196,7 @@ def summary_of(counts: Counts, headline: str = "Interrupted", **changes: object)
 
 def summary_text(summary: Summary, *, quiet: bool = False) -> str:
     stream = io.StringIO()
-    print_summary(summary, stream=stream, quiet=quiet)
+    print_summary(summary, Printer(stream), quiet=quiet)
     return stream.getvalue()
 
 
@@ -204,7 +207,7 @@ def test_a_frame_shows_every_count() -> None:
     bar, *rows = rows_of(mid_run(), 80)
     assert bar.endswith("   12,655 / 20,000    63.2%")
     assert rows == [
-        "speed    10.4/s   11m 45s left   20s so far",
+        "speed    10.4/s   11m 44s left   20s so far",
         "calls    64 in flight   12 waiting   2 lost",
         "tokens   93.4M in (97.6% cached)   18.3M out",
         "retries  1,230: 1,100 rate-limited, 100 server-error, 30 connection",
@@ -333,30 +336,6 @@ def test_any_counts_make_printable_rows_that_fit(counts: Counts, width: int) -> 
     assert plain_line(counts, PACE).isprintable()
 
 
-# ---- pace
-
-
-@pytest.mark.parametrize(
-    ("samples", "rate", "time_left"),
-    [
-        pytest.param([(0, 0)], None, None, id="at once"),
-        pytest.param([(0, 0), (9, 0)], None, None, id="nothing written"),
-        pytest.param([(0, 0), (10, 20)], 2.0, 50.0, id="the first ones"),
-        pytest.param([(0, 0), (10, 20), (20, 20)], 1.0, 100.0, id="then a pause"),
-        pytest.param([(0, 0), (100, 1_000), (110, 1_005), (130, 1_015), (140, 1_020)], 0.5, 200.0, id="slower now"),
-        pytest.param([(0, 0), (60, 1), (120, 2), (130, 3)], 3 / 130, 13_000 / 3, id="one a minute"),
-        pytest.param([(0, 0), (10, 100), (310, 100)], None, None, id="a long outage"),
-        pytest.param([(0, 0), (10, 100), (1_000, 100), (1_010, 120)], 20 / 1_000, 5_000.0, id="the outage is over"),
-    ],
-)
-def test_the_rate_follows_the_present_speed(
-    samples: Sequence[tuple[float, int]], rate: float | None, time_left: float | None
-) -> None:
-    pace = pace_of(*samples)
-    assert pace.rate == (None if rate is None else pytest.approx(rate))
-    assert pace.time_left(100) == (None if time_left is None else pytest.approx(time_left))
-
-
 def test_what_earlier_runs_wrote_is_in_the_bar_and_not_in_the_rate() -> None:
     moments = iter([0.0, 0.0, 10.0])
     counts = Counts(num=20_000, already=5_000)
@@ -368,7 +347,7 @@ def test_what_earlier_runs_wrote_is_in_the_bar_and_not_in_the_rate() -> None:
             display.refresh()
 
     asyncio.run(run())
-    assert stream.getvalue().startswith("[10s] 5,020 / 20,000 25.1%   2.0/s   2h 04m left   ")
+    assert stream.getvalue().startswith("[10s] 5,020 / 20,000 25.1%   2.0/s   starting: one call   ")
 
 
 # ---- on a terminal
@@ -459,19 +438,18 @@ def test_an_exception_gives_the_terminal_back(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_run_in_the_background_leaves_the_terminal_to_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(monkeypatch, 80)
-    foreground = os.getpgrp()
-    monkeypatch.setattr(terminal, "fileno", lambda: 0)
-    monkeypatch.setattr(os, "tcgetpgrp", lambda _: foreground)
+    is_in_foreground = True
+    monkeypatch.setattr(Printer, "is_in_foreground", lambda _: is_in_foreground)
 
     async def run() -> None:
-        nonlocal foreground
+        nonlocal is_in_foreground
         async with Display(mid_run(), stream=terminal) as display:
-            foreground += 1
+            is_in_foreground = False
             terminal.write("$ ls\n")
             display.refresh()
             display.say("said")
             assert terminal.shown() == ["$ ls", "said"]
-            foreground -= 1
+            is_in_foreground = True
             display.refresh()
             assert len(terminal.shown()) == 2 + 9
 
@@ -481,8 +459,7 @@ def test_a_run_in_the_background_leaves_the_terminal_to_the_shell(monkeypatch: p
 
 def test_a_run_that_never_had_the_foreground_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(monkeypatch, 80)
-    monkeypatch.setattr(terminal, "fileno", lambda: 0)
-    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+    monkeypatch.setattr(Printer, "is_in_foreground", lambda _: False)
 
     async def run() -> None:
         async with Display(mid_run(), stream=terminal) as display:
@@ -526,7 +503,7 @@ def test_off_a_terminal_a_refresh_is_one_plain_line() -> None:
     asyncio.run(drive(Display(counts, stream=stream, clock=lambda: 0.0), counts, steps=2))
     first, second = stream.getvalue().splitlines()
     assert first == (
-        "[0s] 12,656 / 20,000 63.2%   --/s   -- left   64 in flight   12 waiting   2 lost"
+        "[0s] 12,656 / 20,000 63.2%   --/s   starting: one call   64 in flight   12 waiting   2 lost"
         "   failed 3: 2 content-filtered, 1 not-json"
         "   retries 1,230: 1,100 rate-limited, 100 server-error, 30 connection   re-asks 12: 8 not-json, 4 charset"
         "   tokens 93.4M in (97.6% cached)   18.3M out   cost $30.12"
@@ -591,7 +568,8 @@ def test_a_broken_stream_is_ignored(broken: Callable[[], contextlib.AbstractCont
         display = Display(counts, stream=stream)
         display.say("said")
         asyncio.run(drive(display, counts))
-        print_summary(summary_of(counts), stream=stream)
+        print_summary(summary_of(counts), Printer(stream))
+        display.drain()
 
 
 def test_a_stream_that_breaks_in_mid_run_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -611,7 +589,7 @@ def test_no_stderr_at_all_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = mid_run()
     monkeypatch.setattr("sys.stderr", None)
     asyncio.run(drive(Display(counts), counts))
-    print_summary(summary_of(counts))
+    print_summary(summary_of(counts), Printer(None))
 
 
 def test_a_reader_that_is_behind_for_a_moment_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -647,17 +625,39 @@ def test_a_terminal_that_is_held_with_ctrl_s_does_not_hold_the_run(monkeypatch: 
                 termios.tcflow(terminal, termios.TCOOFF)
                 display.refresh()
                 display.say("said meanwhile")
-                termios.tcflow(terminal, termios.TCOON)
-                assert read_all(controller) == ""
                 display.refresh()
+                assert read_all(controller) == ""
+                termios.tcflow(terminal, termios.TCOON)
+                await display.drained()
+                display.refresh()
+                await display.drained()
+                shown.append(read_all(controller))
 
+        shown: list[str] = []
         asyncio.run(run())
-        shown = read_all(controller)
-    assert "said meanwhile" in shown
-    assert "latest" in shown
+    assert shown[0].count("latest") == 2, "one frame waited, and those that came meanwhile were not drawn"
+    assert "said meanwhile" in shown[0]
 
 
 def test_a_pipe_that_nobody_reads_does_not_hold_the_run() -> None:
+    with full_pipe() as (reader, stream):
+
+        async def run() -> None:
+            async with Display(mid_run(), stream=stream, clock=lambda: 0.0) as display:
+                for _ in range(9):
+                    display.refresh()
+                display.say("said meanwhile")
+                shown = read_all(reader)
+                await display.drained()
+            await display.drained()
+            lines = (shown + read_all(reader)).lstrip("x").splitlines()
+            assert [line[:15].strip() for line in lines] == ["[0s] 12,655 / 2", "said meanwhile"]
+
+        asyncio.run(run())
+
+
+@contextlib.contextmanager
+def full_pipe() -> Iterator[tuple[int, TextIO]]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with contextlib.suppress(BlockingIOError):
@@ -665,15 +665,7 @@ def test_a_pipe_that_nobody_reads_does_not_hold_the_run() -> None:
             os.write(writer, b"x" * 4096)
     os.set_blocking(writer, True)
     with os.fdopen(reader, "rb"), os.fdopen(writer, "w", encoding="utf-8") as stream:
-
-        async def run() -> None:
-            async with Display(mid_run(), stream=stream) as display:
-                display.refresh()
-                display.say("said meanwhile")
-                read_all(reader)
-
-        asyncio.run(run())
-        assert read_all(reader) == "said meanwhile\n"
+        yield reader, stream
 
 
 class EncodedTerminal(io.TextIOWrapper):
@@ -689,7 +681,7 @@ def test_a_terminal_without_unicode_gets_plain_characters(encoding: str) -> None
     display = Display(counts, stream=stream, width=80)
     asyncio.run(drive(display, counts))
     display.say("naïve 日本語")
-    print_summary(summary_of(counts), stream=stream)
+    print_summary(summary_of(counts), Printer(stream))
     stream.seek(0)
     shown = stream.read()
     assert "#####" in shown
@@ -719,7 +711,7 @@ def test_a_summary_tells_everything() -> None:
 
 def test_a_summary_without_trouble_is_short() -> None:
     counts = Counts(num=5, written=5, prompt_tokens=900, completion_tokens=1_500)
-    text = summary_text(summary_of(counts, "Finished", next_command=None, seconds=2.5))
+    text = summary_text(summary_of(counts, "Finished", next_commands=[], seconds=2.5))
     assert text.splitlines() == [
         "Finished",
         "output   data/nanochat.jsonl",
@@ -742,7 +734,7 @@ def test_a_summary_tells_what_helps_against_replies_that_are_cut_off(reason: str
 
 def test_a_quiet_summary_is_the_headline_and_how_to_go_on() -> None:
     assert summary_text(summary_of(mid_run()), quiet=True) == "Interrupted\nnext     make generate N=20000\n"
-    assert summary_text(summary_of(mid_run(), "Finished", next_command=None), quiet=True) == "Finished\n"
+    assert summary_text(summary_of(mid_run(), "Finished", next_commands=[]), quiet=True) == "Finished\n"
 
 
 def test_a_summary_on_a_terminal_wraps_at_words_but_never_a_path_or_a_command(
@@ -752,7 +744,7 @@ def test_a_summary_on_a_terminal_wraps_at_words_but_never_a_path_or_a_command(
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((60, 50)))
     path, command = Path("x" * 100), "asyncgen generate " + "y" * 100
     counts = Counts(num=9, failed=Counter({f"reason-{number}": 1 for number in range(9)}))
-    print_summary(summary_of(counts, "Stopped: " + "why " * 30, output=path, next_command=command), stream=stream)
+    print_summary(summary_of(counts, "Stopped: " + "why " * 30, output=path, next_commands=[command]), Printer(stream))
     rows = stream.shown()
     assert f"output   {path}" in rows
     assert f"next     {command}" in rows
@@ -763,8 +755,8 @@ def test_a_summary_on_a_terminal_wraps_at_words_but_never_a_path_or_a_command(
 
 def test_nothing_in_a_summary_reaches_the_terminal_as_code(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal(monkeypatch, 2_000)
-    summary = summary_of(hostile(), f"Stopped: {HOSTILE}", output=Path(f"data/{HOSTILE}"), next_command=HOSTILE)
-    print_summary(summary, stream=stream)
+    summary = summary_of(hostile(), f"Stopped: {HOSTILE}", output=Path(f"data/{HOSTILE}"), next_commands=[HOSTILE])
+    print_summary(summary, Printer(stream))
     assert stream.shown()[0].startswith(f"Stopped: {SHOWN}")
     assert stream.shown()[-1].startswith("next     [/x] [link=https://evil.example]here[/link] ?]52;c;aGk=? ?[2J")
 
@@ -816,8 +808,8 @@ def test_token_counts(number: int, text: str) -> None:
 
 def test_a_pause_says_how_long_it_lasts() -> None:
     pace = Pace(100.0, 0)
-    pace.observe(110.0, 0)
+    pace.observe(110.0, Counts(num=10))
     counts = Counts(num=10, paused_until=133.0)
     assert any("paused 23s: rate limited" in row.plain for row in frame(counts, pace, 80))
-    pace.observe(140.0, 0)
+    pace.observe(140.0, counts)
     assert not any("paused" in row.plain for row in frame(counts, pace, 80))

@@ -19,8 +19,9 @@ from rich.text import Text
 
 from asyncgen.cli import build_parser
 from asyncgen.config import read_generate_config
+from asyncgen.forecast import Pace
 from asyncgen.output import OutputPaths
-from asyncgen.progress import Pace, frame
+from asyncgen.progress import frame
 from asyncgen.run import Run, make_header
 from asyncgen.start import prepare
 
@@ -38,7 +39,7 @@ async def take_frame(run: Run) -> list[Text]:
     pace = Pace(time.monotonic(), run.counts.written)
     while run.counts.written < run.counts.num / 2:
         await asyncio.sleep(0.25)
-        pace.observe(time.monotonic(), run.counts.written)
+        pace.observe(time.monotonic(), run.counts)
     return frame(run.counts, pace, WIDTH)
 
 

@@ -1,0 +1,169 @@
+"""A stream that is written by a thread of its own, so that nothing that prints can hold up a run.
+
+Ctrl-S, a pipe that nobody reads or a slow disk block whoever writes, for as long as they like. A stream cannot be made
+non-blocking for us alone, because other processes share it. Text goes to the descriptor and not through the stream's
+buffer, whose lock a thread that is stuck would hold when the interpreter ends.
+"""
+
+import asyncio
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TextIO, TypeVar
+
+PLAIN_CHARACTERS = str.maketrans({"━": "#", "─": "-", "…": "~", "·": "-", "±": "+-"})
+CHUNK = 4096  # bytes; what a reader takes of a long text is seen by these
+
+V = TypeVar("V")
+
+
+class Printer:
+    """A text stream that never raises and never waits: silent once it is broken.
+
+    Plain characters stand where the stream has no others. A stream without a descriptor, in memory, is written at once.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._descriptor = self._try(_flushed_descriptor)
+        self._texts: deque[Callable[[], str]] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+        self.lost = 0  # texts that were not written whole
+
+    @property
+    def backlog(self) -> int:
+        """Texts that are not yet written whole."""
+        return len(self._texts)
+
+    def write(self, text: str) -> int:
+        self.print(lambda: text)
+        return len(text)
+
+    def print(self, make_text: Callable[[], str]) -> None:
+        """Write what the function returns; it is called by the thread."""
+        if self._stream is None:
+            self.lost += 1
+            return
+        if self._descriptor is None:
+            self._try(lambda stream: stream.write(self._encode(make_text()).decode(self.encoding)))
+            return
+        with self._changed:
+            self._texts.append(make_text)
+            self._changed.notify_all()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write_for_ever, name="printer", daemon=True)
+            self._thread.start()
+
+    def flush(self) -> None:
+        if self._descriptor is None:
+            self._try(lambda stream: stream.flush())
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Block until all is written, for so many seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._texts, timeout)
+
+    async def moved(self, patience: float | None = None) -> bool:
+        """Wait until a reader has taken something or `wake` is called; False after so many seconds without."""
+        future = asyncio.get_running_loop().create_future()
+        with self._changed:
+            if not self._texts:
+                return True
+            self._waiting.append(future)
+        try:
+            async with asyncio.timeout(patience):
+                await future
+        except TimeoutError:
+            return False
+        return True
+
+    def wake(self) -> None:
+        """Let everybody who waits in `moved` look again."""
+        with self._changed:
+            waiting, self._waiting = self._waiting, []
+            self._changed.notify_all()
+        for future in waiting:
+            try:
+                future.get_loop().call_soon_threadsafe(_end, future)
+            except RuntimeError:  # the loop is closed, and nobody waits
+                continue
+
+    def forget(self) -> None:
+        """Count as lost what is not written yet, and write no more of it than the text that is begun."""
+        with self._changed:
+            self.lost += len(self._texts)
+            while len(self._texts) > 1:
+                self._texts.pop()
+
+    def isatty(self) -> bool:
+        return self._try(lambda stream: stream.isatty()) or False
+
+    def is_in_foreground(self) -> bool:
+        """False after Ctrl-Z and `bg`: the terminal is the shell's then."""
+        if self._stream is None:
+            return False
+        try:
+            return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
+        except (OSError, ValueError):
+            return True
+
+    def _write_for_ever(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._texts)
+                make_text = self._texts[0]
+            data = memoryview(b"" if self._stream is None else self._encode(make_text()))
+            while data and self._stream is not None:
+                data = data[self._write_some(data[:CHUNK]) :]
+                self.wake()
+            with self._changed:
+                self._texts.popleft()
+                self.lost += self._stream is None
+            self.wake()
+
+    def _write_some(self, data: memoryview) -> int:
+        if self._descriptor is None:
+            return 0
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:  # somebody has made it non-blocking
+            select.select([], [self._descriptor], [])
+            return 0
+        except OSError:  # the terminal hung up, the pipe's reader left
+            self._stream = None
+            return 0
+
+    def _encode(self, text: str) -> bytes:
+        if not self.encoding.lower().startswith("utf"):
+            text = text.translate(PLAIN_CHARACTERS)
+        return text.encode(self.encoding, "replace")
+
+    def _try(self, call: Callable[[TextIO], V]) -> V | None:
+        if self._stream is None:
+            return None
+        try:
+            return call(self._stream)
+        except BlockingIOError:
+            return None
+        except (OSError, ValueError):  # the terminal hung up, the file was closed
+            self._stream = None
+            return None
+
+
+def _flushed_descriptor(stream: TextIO) -> int | None:
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return None
+    stream.flush()
+    return descriptor
+
+
+def _end(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
