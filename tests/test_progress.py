@@ -302,6 +302,81 @@ def test_markup_is_shown_and_escapes_are_not() -> None:
     assert all(row.isprintable() for row in rows)
 
 
+def observed(counts: Counts, *moments: float) -> Pace:
+    pace = Pace(0.0, counts.written)
+    for moment in moments:
+        pace.observe(moment, counts)
+    return pace
+
+
+TROUBLE = (
+    "127.0.0.1:8000 refuses the connection: is the server running? Start it, or give another --base-url to this one"
+)
+
+
+def test_why_nothing_is_answered_stands_under_the_bar_after_the_first_seconds() -> None:
+    counts = Counts(num=10, trouble=TROUBLE)
+    assert rows_of(counts, 200, observed(counts, 0.5, 1.5))[1].startswith("speed")
+    assert rows_of(counts, 200, observed(counts, 0.5, 2.5))[1] == f"! {TROUBLE}"
+    assert plain_line(counts, observed(counts, 5.0)).endswith(f"   ! {TROUBLE}")
+
+
+def test_a_call_that_fails_while_others_are_answered_is_no_trouble() -> None:
+    counts = Counts(num=10, written=1)
+    pace = observed(counts, 5.0)
+    counts.trouble = TROUBLE
+    pace.observe(5.25, counts)
+    assert not any(TROUBLE[:9] in row for row in rows_of(counts, 200, pace))
+
+
+def test_a_long_notice_is_wrapped_at_words() -> None:
+    counts = Counts(num=10, trouble=TROUBLE)
+    rows = rows_of(counts, 63, observed(counts, 5.0))
+    assert rows[1:3] == [
+        "! 127.0.0.1:8000 refuses the connection: is the server",
+        "  running? Start it, or give another --base-url to this one",
+    ]
+    counts.trouble = TROUBLE * 9
+    assert [row[:2] for row in rows_of(counts, 60, observed(counts, 5.0))[1:5]] == ["! ", "  ", "  ", "sp"]
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "now", "notice"),
+    [
+        (34, 103.0, "! stopping: 27s left for 34 calls under way"),
+        (1, 129.5, "! stopping: 0s left for 1 call under way"),
+        (0, 103.0, "! stopping: what has arrived is being saved"),
+        (2, 130.5, "! stopping: what has arrived is being saved"),
+    ],
+)
+def test_a_stop_counts_down_what_is_left_for_calls_under_way(in_flight: int, now: float, notice: str) -> None:
+    counts = Counts(num=1_000, in_flight=in_flight, grace_until=130.0)
+    _, row, speed, *_ = rows_of(counts, 80, observed(counts, now))
+    assert row == notice
+    assert speed == f"speed    --/s   {format_duration(now)} so far", "no time is left to be told"
+    assert notice in plain_line(counts, observed(counts, now))
+
+
+def test_a_run_that_starts_shows_how_it_grows_in_place_of_a_time() -> None:
+    counts = Counts(num=1_000, limit=8, latency=5.0)
+    pace = observed(counts, 5.0)
+    counts.limit = 35
+    pace.observe(6.0, counts)
+    assert rows_of(counts, 80, pace)[1] == "speed    --/s   starting: 8, 16, 32, …   6s so far"
+
+
+def test_who_writes_and_that_it_is_free_are_told() -> None:
+    counts = Counts(num=10, maker="the offline engine", account=Account(is_free=True))
+    assert rows_of(counts, 80)[-3:] == ["cost     free", "made by  the offline engine", "latest   --"]
+    assert {"cost     free", "made by  the offline engine"} <= set(summary_text(summary_of(counts)).splitlines())
+
+
+@pytest.mark.parametrize("counts", [moment() for moment in MOMENTS])
+def test_a_frame_fits_into_80_by_24(counts: Counts) -> None:
+    counts.maker, counts.trouble = "some/model at 127.0.0.1", TROUBLE * 9
+    assert len(rows_of(counts, 80, observed(counts, 5.0))) < 24
+
+
 counters = st.builds(Counter[str], st.dictionaries(st.text(max_size=20), st.integers(0, 10**9), max_size=9))
 any_sums = st.decimals(0, 10**9, allow_nan=False)
 any_counts = st.builds(
@@ -730,6 +805,27 @@ def test_a_summary_tells_what_helps_against_replies_that_are_cut_off(reason: str
     text = summary_text(summary_of(Counts(num=5, failed=Counter({reason: 1}))))
     assert "--param max_tokens=N" in text
     assert "advice" not in summary_text(summary_of(mid_run()))
+
+
+def test_a_summary_quotes_what_was_said_the_last_time_for_each_reason() -> None:
+    counts = mid_run()
+    counts.failure_examples = {"content-filtered": f"moderated {HOSTILE}", "not-json": "asked 4 times: no JSON"}
+    rows = summary_text(summary_of(counts, "Finished, but 3 failed. The last one: asked 4 times: no JSON")).splitlines()
+    at = rows.index("failed   3: 2 content-filtered, 1 not-json")
+    assert rows[at + 1] == f"         content-filtered: moderated {SHOWN} [2J 31m reversed second line"
+    assert rows[at + 2].startswith("retries"), "what the headline says is not said twice"
+
+
+def test_a_summary_tells_how_long_the_rest_takes() -> None:
+    assert "pending  7,342   about 12m 14s more" in summary_text(summary_of(mid_run(), time_left=734.0))
+
+
+def test_the_commands_that_follow_stand_one_a_line() -> None:
+    commands = ["asyncgen view data/x.jsonl", "asyncgen audit data/x.jsonl"]
+    assert summary_text(summary_of(finished(), "Finished", next_commands=commands)).splitlines()[-2:] == [
+        "next     asyncgen view data/x.jsonl",
+        "         asyncgen audit data/x.jsonl",
+    ]
 
 
 def test_a_quiet_summary_is_the_headline_and_how_to_go_on() -> None:

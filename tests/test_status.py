@@ -4,6 +4,7 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from sweep import sweep
 
@@ -355,3 +356,12 @@ def test_a_model_that_is_no_text_is_null(shown: Shown) -> None:
     runs = shown.json()["runs"]
     assert isinstance(runs, list)
     assert runs[0]["model"] is None
+
+
+def test_offline_quotations_are_free_and_by_no_model(shown: Shown) -> None:
+    write_run(shown.output, msgspec.structs.replace(header(), provider="offline", base_url=""), [made(0)])
+    assert "cost     free" in shown.text()
+    assert "some/model" not in shown.text()
+    report = shown.json()
+    assert report["cost_usd"] is None
+    assert [run["model"] for run in report["runs"]] == ["offline"]  # type: ignore[attr-defined]
