@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_provider import Call, FakeProvider, Reply, always_good
+from fake_provider import Call, FakeProvider, Reply, always_good, conversation
 from test_process import JOURNAL, OUTPUT, TIMEOUT, finish, held, indices, lines, run, start, wait_for_text
 
 pytestmark = pytest.mark.slow
@@ -348,6 +348,22 @@ def test_a_reader_of_the_conversations_who_leaves_does_not_stop_the_run() -> Non
             shown = process.stderr.read()
         assert process.returncode == 0
     assert "Traceback" not in shown
+    assert_complete(60)
+
+
+def test_a_reader_of_the_conversations_who_stops_reading_holds_up_neither_the_run_nor_ctrl_c() -> None:
+    long = "word " * 4_000  # each fills a quarter of the pipe
+    with FakeProvider(lambda call: conversation(f"{call.number} {long}")) as provider:
+        process = start("-n", "60", "-c", "8", "--show", "--base-url", provider.base_url)
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            wait_for_lines(60)
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # two of one kind may arrive as one
+            shown = process.stderr.read()
+        assert process.returncode == 130
+    assert "written  60 / 60" in shown
     assert_complete(60)
 
 
