@@ -15,6 +15,7 @@ RATE_WINDOW = 30.0  # seconds the rate looks back, so that it follows the presen
 RATE_LONGEST = 300.0  # seconds it looks back at most, when little is written
 RATE_WRITES = 5  # conversations it looks back on at least, for a model that makes one a minute
 
+DOUBLING = 0.4  # seconds in which a limit doubles that nobody refuses, or sooner, with the answers
 START_ROUNDS = 2  # answers to wait for, one after another, before a time is told
 GROWN = 1.5  # a limit that grows by this factor makes older speed worth nothing
 TROUBLE_LASTS = 2.0  # seconds in which calls only fail; less is chance, or a server that is being started
@@ -37,9 +38,10 @@ def seconds_in_all(num: int, *, ceiling: int, latency: float) -> float:
     seconds, pending, limit = latency, float(num - 1), min(START, ceiling)
     if not pending:
         return seconds
+    doubling = min(latency, DOUBLING)
     while limit < min(ceiling, pending):
-        pending -= limit
-        seconds += latency
+        pending -= limit * doubling / latency
+        seconds += doubling
         limit = min(ceiling, 2 * limit)
     return seconds + seconds_left(pending, places=min(limit, max(1.0, pending)), latency=latency)
 
