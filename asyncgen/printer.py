@@ -54,10 +54,9 @@ class Printer:
             return
         with self._changed:
             self._texts.append(make_text)
-            self._changed.notify_all()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_for_ever, name="printer", daemon=True)
-            self._thread.start()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_all, name="printer", daemon=True)
+                self._thread.start()
 
     def flush(self) -> None:
         if self._descriptor is None:
@@ -112,18 +111,20 @@ class Printer:
         except (OSError, ValueError):
             return True
 
-    def _write_for_ever(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._texts)
-                make_text = self._texts[0]
-            data = memoryview(b"" if self._stream is None else self._encode(make_text()))
+    def _write_all(self) -> None:
+        """The thread: it lives as long as there is something to write."""
+        is_over = False
+        while not is_over:
+            data = memoryview(b"" if self._stream is None else self._encode(self._texts[0]()))
             while data and self._stream is not None:
                 data = data[self._write_some(data[:CHUNK]) :]
                 self.wake()
             with self._changed:
                 self._texts.popleft()
                 self.lost += self._stream is None
+                is_over = not self._texts
+                if is_over:
+                    self._thread = None
             self.wake()
 
     def _write_some(self, data: memoryview) -> int:

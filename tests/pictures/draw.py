@@ -54,8 +54,8 @@ def draw(base_url: str, folder: Path) -> None:
         ["generate", "-n", "20000", "-c", "256", "--base-url", base_url, "-o", str(folder / "nanochat.jsonl")]
     )
     config = read_generate_config(flags, {}, COMMAND)
-    run = Run(config, prepare(OutputPaths.of(config.output), make_header(config)))
     sys.stderr = summary = StringIO()
+    run = Run(config, prepare(OutputPaths.of(config.output), make_header(config)))
     rows = asyncio.run(watch(run))
     sys.stderr = sys.__stderr__
     console = Console(record=True, width=WIDTH, file=StringIO(), color_system="truecolor", force_terminal=True)
