@@ -434,7 +434,8 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
         if counter is counts.failed:
             yield from ((label, example) for example in _examples(counts, summary.headline))
     if counts.lost:
-        yield "lost", f"{counts.lost:,} calls without an answer, which may have been billed"
+        billed = "" if counts.account.is_free else ", which may have been billed"
+        yield "lost", f"{counts.lost:,} calls without an answer{billed}"
     yield "tokens", GAP.join(_token_parts(counts))
     if total := counts.account.describe_spent():
         costs = [] if counts.cost is None else [f"{format_cost(counts.cost)} in this run"]

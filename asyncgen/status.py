@@ -125,6 +125,7 @@ def _print_report(paths: OutputPaths, report: Report, ledger: Ledger, lines: Lin
 def _rows(report: Report, ledger: Ledger, lines: Lines) -> dict[str, str]:
     """What there is to tell, by its label; empty where there is nothing."""
     totals = ledger.totals
+    is_free = bool(report.runs) and all(run.provider == OFFLINE for run in report.runs)
     return {
         "done": f"{report.done:,} of {report.num:,}",
         "failed": _breakdown(report.failed_by_reason),
@@ -136,9 +137,9 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> dict[str, str]:
         "unknown": _unknown(lines),
         "calls": f"{report.calls:,}",
         "tokens": _tokens(report),
-        "cost": _cost(totals, is_free=bool(report.runs) and all(run.provider == OFFLINE for run in report.runs)),
+        "cost": _cost(totals, is_free=is_free),
         "rejected": _breakdown(totals.rejected),
-        "lost": f"{totals.lost:,}, calls never answered and perhaps billed" if totals.lost else "",
+        "lost": _lost(totals.lost, is_free=is_free),
     }
 
 
@@ -147,6 +148,12 @@ def _cost(totals: Totals, *, is_free: bool) -> str:
         return FREE if is_free else "unknown"
     spent = f"${_digits(totals.cost)}"
     return f"at least {spent}: that of {totals.unpriced:,} calls is unknown" if totals.unpriced else spent
+
+
+def _lost(number: int, *, is_free: bool) -> str:
+    if not number:
+        return ""
+    return f"{number:,}, calls never answered" + ("" if is_free else " and perhaps billed")
 
 
 def _breakdown(numbers: dict[str, int]) -> str:

@@ -366,9 +366,10 @@ def test_a_run_that_starts_shows_how_it_grows_in_place_of_a_time() -> None:
 
 
 def test_who_writes_and_that_it_is_free_are_told() -> None:
-    counts = Counts(num=10, maker="the offline engine", account=Account(is_free=True))
+    counts = Counts(num=10, maker="the offline engine", account=Account(is_free=True), lost=2)
     assert rows_of(counts, 80)[-3:] == ["cost     free", "made by  the offline engine", "latest   --"]
-    assert {"cost     free", "made by  the offline engine"} <= set(summary_text(summary_of(counts)).splitlines())
+    told = {"cost     free", "made by  the offline engine", "lost     2 calls without an answer"}
+    assert told <= set(summary_text(summary_of(counts)).splitlines())
 
 
 @pytest.mark.parametrize("counts", [moment() for moment in MOMENTS])

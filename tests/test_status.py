@@ -359,8 +359,13 @@ def test_a_model_that_is_no_text_is_null(shown: Shown) -> None:
 
 
 def test_offline_quotations_are_free_and_by_no_model(shown: Shown) -> None:
-    write_run(shown.output, msgspec.structs.replace(header(), provider="offline", base_url=""), [made(0)])
+    write_run(
+        shown.output,
+        msgspec.structs.replace(header(), provider="offline", base_url=""),
+        [made(0), noted(Lost(index=1, reason="cancelled"))],
+    )
     assert "cost     free" in shown.text()
+    assert "billed" not in shown.text()
     assert "some/model" not in shown.text()
     report = shown.json()
     assert report["cost_usd"] is None
