@@ -22,15 +22,15 @@ TROUBLE_LASTS = 2.0  # seconds in which calls only fail; less is chance, or a se
 SHORTEST = 1.0  # seconds of progress that say something about speed
 
 
-def seconds_left(pending: float, *, places: float, latency: float, in_flight: int = 0, age: float = 0.0) -> float:
-    """The time for `pending` conversations with `places` calls at a time, of `latency` seconds each.
+def seconds_left(pending: float, *, speed: float, latency: float, in_flight: int = 0, age: float = 0.0) -> float:
+    """The time for `pending` conversations at `speed` a second, when an answer takes `latency` seconds in the mean.
 
-    Of them `in_flight` have left, `age` seconds ago in the mean. The last ones take as long as they take; those that
-    take longer than usual are taken to need half as long again.
+    Of them `in_flight` are under way, for `age` seconds in the mean. The last ones take as long as they take; those
+    that take longer than usual are taken to need half as long again.
     """
     begun = in_flight * min(1.0, age / latency) if latency else 0.0
     straggling = min(age, latency / 2)
-    return max((pending - begun) / places * latency + straggling, latency - age, age / 2)
+    return max((pending - begun) / speed + straggling, latency - age, age / 2)
 
 
 def seconds_in_all(num: int, *, ceiling: int, latency: float) -> float:
@@ -43,7 +43,7 @@ def seconds_in_all(num: int, *, ceiling: int, latency: float) -> float:
         pending -= limit * doubling / latency
         seconds += doubling
         limit = min(ceiling, 2 * limit)
-    return seconds + seconds_left(pending, places=min(limit, max(1.0, pending)), latency=latency)
+    return seconds + seconds_left(pending, speed=min(limit, max(1.0, pending)) / latency, latency=latency)
 
 
 class Pace:
@@ -134,7 +134,7 @@ class Pace:
             return None
         age = max(0.0, self._now - counts.sent_sum / in_flight) if in_flight else 0.0
         pending = max(0, counts.pending)
-        return seconds_left(pending, places=speed * latency, latency=latency, in_flight=in_flight, age=age)
+        return seconds_left(pending, speed=speed, latency=latency, in_flight=in_flight, age=age)
 
     @property
     def _speed(self) -> float | None:

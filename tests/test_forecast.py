@@ -217,7 +217,7 @@ def test_a_start_is_told_as_what_could_be_in_flight_step_by_step() -> None:
     ],
 )
 def test_rounds_of_mean_latency(pending: int, left: float, in_flight: int, age: float) -> None:
-    told = seconds_left(pending, places=10, latency=5.0, in_flight=in_flight, age=age)
+    told = seconds_left(pending, speed=2.0, latency=5.0, in_flight=in_flight, age=age)
     assert told == pytest.approx(left, abs=2.5)
 
 
