@@ -33,7 +33,7 @@ from asyncgen.errors import (
 from asyncgen.event_stream import join_events
 from asyncgen.finish import meaning_of
 from asyncgen.places import read_choice, unwrap
-from asyncgen.refusal import find_error, inner_status, leaf_of, read_fault, redirected
+from asyncgen.refusal import find_error, find_written, inner_status, leaf_of, read_fault, redirected
 from asyncgen.usage import COST_HEADER, MAX_TOKENS, read_usage, write_cost
 
 MAX_RAW = 262_144  # characters of a body kept as it came: 65,536 tokens of text fit
@@ -52,10 +52,18 @@ class Completion(msgspec.Struct, frozen=True):
     usage: Usage
 
 
-def classify_response(status: int, headers: Mapping[str, str], body: bytes, *, host: str = "") -> Completion:
+def classify_response(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    host: str = "",
+    now: float | None = None,
+    missing_key: str = "",
+) -> Completion:
     """The completion in an HTTP answer, or else exactly one error leaf, raised.
 
-    Header names may have any case. `host` is who answered, for the messages.
+    Header names may have any case. `host` is who answered, for the messages. `now` and `missing_key`: see `read_fault`.
     """
     if status == 200 and (completion := _read_plain_answer(body, headers)) is not None:
         return completion
@@ -63,16 +71,18 @@ def classify_response(status: int, headers: Mapping[str, str], body: bytes, *, h
     if status // 100 == 3:
         raise redirected(headers, where)
     document = decode_object(body)
-    if status >= 400:
-        raise leaf_of(read_fault(status, headers, body, find_error(document or {}), where))
-    stream = join_events(body) if document is None else None
+    stream = join_events(body) if document is None and status < 400 else None
     if stream is not None:
         document, is_cut_off = stream
     else:
         is_cut_off = document is None and status == 200 and body.strip()[:1] in {b"", b"{", b"["}
     answer = _read_answer(document or {}, headers)
+    if written := find_written(answer.error):  # whether it is a conversation is decided by our own rules
+        return Completion(written, answer.finish_reason, answer.model, answer.request_id, answer.usage)
+    if status >= 400:
+        raise leaf_of(read_fault(status, headers, body, answer.error, where, now=now, missing_key=missing_key))
     if is_cut_off or not answer.is_good():
-        raise _leaf_without_answer(status, headers, body, answer, where, is_cut_off=is_cut_off)
+        raise _leaf_without_answer(status, headers, body, answer, where, now=now, is_cut_off=is_cut_off)
     return Completion(answer.text, answer.finish_reason, answer.model, answer.request_id, answer.usage)
 
 
@@ -212,9 +222,9 @@ class _Answer(NamedTuple):
 
 
 def _read_answer(document: JsonObject, headers: Mapping[str, str]) -> _Answer:
-    error = find_error(document)
     document = unwrap(document)
     choice = read_choice(document)
+    error = find_error(document, has_answer=not choice.is_blank())
     return _Answer(
         text=choice.text,
         refusal=choice.refusal,
@@ -229,14 +239,21 @@ def _read_answer(document: JsonObject, headers: Mapping[str, str]) -> _Answer:
 
 
 def _leaf_without_answer(
-    status: int, headers: Mapping[str, str], body: bytes, answer: _Answer, where: str, *, is_cut_off: bool
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    answer: _Answer,
+    where: str,
+    *,
+    now: float | None,
+    is_cut_off: bool,
 ) -> AsyncgenError:
     """The leaf for a 2xx that holds no usable answer."""
     reply = _unused_reply(answer, body, is_cut_off=is_cut_off)
     if answer.error:
         code = inner_status(answer.error)
         where = f"{where} with error {code}" if code else f"{where} with an error"
-        return leaf_of(read_fault(code, headers, body, answer.error, where, reply=reply))
+        return leaf_of(read_fault(code, headers, body, answer.error, where, reply=reply, now=now))
     finish_reason = clean(answer.finish_reason or "missing")
     if answer.is_filtered():
         if answer.refusal:

@@ -19,6 +19,7 @@ from asyncgen.recipe import Header, JsonValue
 
 CUSTOM_KEY = "ASYNCGEN_API_KEY"
 OFFLINE = "offline"
+KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key"})
 MIN_REDACTED = 6  # characters; what is shorter is no secret, and would take pieces out of ordinary words
 CUSTOM = "custom"
 _AUTHORITY = re.compile(r"(?:[\w.-]+|\[[\w.:%]+\])(?::[0-9]+)?")
@@ -147,6 +148,14 @@ class Endpoint:
     @property
     def is_offline(self) -> bool:
         return self.provider.name == OFFLINE
+
+    @property
+    def missing_key(self) -> str:
+        """The variable that a key for this address is read from; "" when one is sent, be it in a header."""
+        if self.key is not None or any(name.lower() in KEY_HEADERS for name in self.headers):
+            return ""
+        is_own = self.provider.key_variable is not None and self.host == _host(self.provider.base_url)
+        return (self.provider.key_variable if is_own else None) or CUSTOM_KEY
 
     def check_key(self) -> None:
         """Raises ConfigError when the provider's own address is to be called without the key it needs."""

@@ -40,10 +40,25 @@ class UnusedReply(msgspec.Struct, frozen=True):
     request_id: str | None = None
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """What an endpoint said when it refused, for whoever may ask for something else.
+
+    `param`: the setting that the answer names in a field of its own, "" without one. `text`: its words, in lower case.
+    """
+
+    status: int | None = None
+    param: str = ""
+    text: str = ""
+
+
 class AsyncgenError(Exception):
-    """Base of all errors raised here; anything else is a bug and shows its trace."""
+    """Base of all errors raised here; anything else is a bug and shows its trace.
+
+    `refusal`: of the answer that it was made of, if that was one.
+    """
 
     reason = "error"
+    refusal: Refusal | None = None
 
 
 class TransientError(AsyncgenError):
@@ -121,8 +136,8 @@ class BadReplyError(AsyncgenError):
     """An answer arrived and is no conversation by the recipe's rules: keep it, ask again.
 
     `reason` is one of: not-json, wrong-shape, too-few-messages, roles, empty-content, ends-with, charset,
-    control-characters, cut-off, only-thinking. `reply`: what was answered, when there is no completion to keep
-    instead.
+    control-characters, cut-off, only-thinking, and unvalidated, when the endpoint itself says so. `reply`: what was
+    answered, when there is no completion to keep instead.
     """
 
     def __init__(self, reason: str, message: str, *, reply: UnusedReply | None = None) -> None:
@@ -184,7 +199,7 @@ class FatalError(AsyncgenError):
 
 
 class AccessDeniedError(FatalError):
-    """The key is missing, wrong or revoked (401), or a proxy wants one (407)."""
+    """The key is missing, wrong or revoked, the account or its country is shut out, or a proxy wants a login."""
 
     reason = "access-denied"
 
@@ -202,7 +217,7 @@ class BudgetSpentError(FatalError):
 
 
 class NotFoundError(FatalError):
-    """No such model, no endpoint left for it, or no such path (404)."""
+    """No such model, no endpoint left for it, or no such path."""
 
     reason = "not-found"
 
@@ -220,7 +235,7 @@ class EndpointDownError(FatalError):
 
 
 class SameRejectionError(FatalError):
-    """Answers in a row were all the same rejection: it is about all that is asked, not about an index."""
+    """All that is asked is refused, not an index: a setting by its name, or answers in a row in the same way."""
 
     reason = "same-rejection"
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 from asyncgen.answer import Completion
@@ -26,16 +25,17 @@ from asyncgen.errors import (
     BadReplyError,
     DoubtedKeyError,
     GaveUpError,
+    NotFoundError,
     RejectedError,
     RequestRejectedError,
-    ServerError,
+    TooLongError,
     TransientError,
     UnusedReply,
     Usage,
 )
 from asyncgen.first_answers import IGNORES_FORMAT, FirstAnswers
 from asyncgen.journal import Done, Failed, Lost, Rejected, encode_entry, usage_fields
-from asyncgen.ladder import Ladder
+from asyncgen.ladder import Form, Ladder
 from asyncgen.limiter import Limiter
 from asyncgen.output import Record, Reject, encode_reject
 from asyncgen.prompt import Payload
@@ -45,7 +45,6 @@ from asyncgen.scenario import Scenarios
 from asyncgen.stop import StopRequestedError
 from asyncgen.verdict import Verdict
 
-STEPPING_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
 
 
@@ -68,15 +67,15 @@ class Keeper(Protocol):
 class _Work:
     """An index under way.
 
-    `sent`: requests that have left for it, whatever became of them. `cost`: of all its answers; None once that of one
-    is unknown. `was_cut_off`: whether its last reply reached the token limit.
+    `sent`: requests that have left for it, whatever became of them. `form`: of the latest one. `cost`: of all its
+    answers; None once that of one is unknown. `was_cut_off`: whether its last reply reached the token limit.
     """
 
     index: int
     scenario: Mapping[str, str]
+    form: Form
     ask: int = 1
     sent: int = 0
-    server_errors: int = 0
     cost: Decimal | None = Decimal(0)
     was_cut_off: bool = False
 
@@ -107,13 +106,12 @@ class Generator:
     model: str
     reasks: int
     save_metadata: bool
-    on_step: Callable[[str], None]
     say: Callable[[str], None]
     first_answers: FirstAnswers
 
     async def generate_conversation(self, index: int) -> Record:
         """The record of a whole conversation. Raises RejectedError, FatalError or StopRequestedError."""
-        work = _Work(index, self.scenarios.draw(index))
+        work = _Work(index, self.scenarios.draw(index), self.ladder.form)
         self.counts.scenario = work.scenario
         try:
             answer = await self._ask_until_good(work)
@@ -126,8 +124,8 @@ class Generator:
         while True:
             try:
                 return await call_with_retries(lambda: self._attempt(work), self.retries)
-            except RequestRejectedError as error:
-                if error.status not in STEPPING_STATUSES or not self._step_down(error):
+            except (RequestRejectedError, TooLongError, NotFoundError) as error:
+                if not self.ladder.refused(work.form, error):
                     raise
             except BadReplyError as error:
                 self.counts.reasked[error.reason] += 1
@@ -153,17 +151,18 @@ class Generator:
                 except ReservationLapsedError:
                     continue
         except (TransientError, BadReplyError, RejectedError) as error:
-            if isinstance(error, ServerError):
-                self._consider_server_error(work, error)
             if error.reply is not None:
                 await self._keep(work, error.reason, error.reply)
+            if not isinstance(error, BadReplyError):
+                self.ladder.failed(work.form, error)
             raise
 
     async def _send(self, work: _Work) -> _Answer:
         if self.retries.stop.is_set():
             raise StopRequestedError
         self.client.check()
-        payload = self.ladder.encode(work.scenario, repeat=work.sent)
+        work.form = self.ladder.take()
+        payload = work.form.encode(work.scenario, repeat=work.sent)
         work.sent += 1
         self.verdict.sent(work.index)
         in_flight, started = self.limiter.in_flight, time.monotonic()
@@ -178,11 +177,8 @@ class Generator:
             if self.verdict.denied(work.index):
                 raise
             raise DoubtedKeyError(str(error)) from error
-        except RequestRejectedError:
-            self.verdict.refused(work.index)
-            raise
-        except (BadReplyError, RejectedError):
-            self.verdict.answered(work.index)
+        except (BadReplyError, RejectedError) as error:
+            self._consider_answer(work, error)
             raise
         except TransientError as error:
             self.verdict.failed(work.index, error, time.monotonic())
@@ -194,31 +190,23 @@ class Generator:
             self.counts.sent_sum -= started
         seconds = time.monotonic() - started
         self.verdict.answered(work.index)
-        self.ladder.settled.set()
+        self.ladder.answered(work.form)
         self.limiter.settle(completion.usage)
         if warning := self.first_answers.cut_prompt(payload, completion.usage):
             self.say(warning)
         return _Answer(completion, self._parse(completion), seconds, in_flight)
 
-    def _consider_server_error(self, work: _Work, error: ServerError) -> None:
-        """Some servers answer 500 to what they do not know; on the first call a 500 is tried once more as it is."""
-        if error.status == HTTPStatus.INTERNAL_SERVER_ERROR and not self.ladder.settled.is_set():
-            work.server_errors += 1
-            if work.server_errors > 1 or self.ladder.is_named_in(str(error)):
-                work.server_errors = 0
-                self._step_down(error)
-
-    def _step_down(self, error: RequestRejectedError | ServerError) -> bool:
-        """Whether the next request asks for less. Only the first answers of a run can bring that about."""
-        if self.ladder.settled.is_set():
-            return False
-        step = self.ladder.step_down(str(error))
-        if step is None:  # it was something else
-            self.ladder.go_back()
-            self.ladder.settled.set()
-            return False
-        self.on_step(step)
-        return True
+    def _consider_answer(self, work: _Work, error: BadReplyError | RejectedError) -> None:
+        """Raises BadReplyError when a form that has been answered is refused: one provider of a gateway's lacks it."""
+        ladder, form = self.ladder, work.form
+        if not isinstance(error, RequestRejectedError):
+            self.verdict.answered(work.index)
+            if isinstance(error, BadReplyError):
+                ladder.answered(form)
+            return
+        self.verdict.refused(work.index)
+        if ladder.settled.is_set() and form is ladder.form and ladder.is_about_format(form, error):
+            raise BadReplyError("unvalidated", str(error), reply=error.reply or UnusedReply(str(error))) from error
 
     def _parse(self, completion: Completion) -> Conversation:
         try:

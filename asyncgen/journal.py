@@ -109,11 +109,15 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", omit_defaults=True, fro
 
 
 class Stepped(msgspec.Struct, tag_field="type", tag="stepped", frozen=True, kw_only=True):
-    """The endpoint refused what was asked for, and the run went on with less. `step`: see `ladder`."""
+    """The endpoint refused what was asked for, and has answered a request for less, or for everything again.
+
+    `step`, and the settings that requests go `without`: see `ladder`.
+    """
 
     step: str
     base_url: str
     model: str
+    without: tuple[str, ...] = ()
 
 
 class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=True):
@@ -226,7 +230,7 @@ class Ledger:
         self.headers: list[Header] = []
         self.totals = Totals()
         self.failed: dict[int, str] = {}
-        self.steps: dict[tuple[str, str], str] = {}
+        self.steps: dict[tuple[str, str], Stepped] = {}
         self._indices = array("i")
         self._digests = bytearray()
         self._newest = array("i")
@@ -245,7 +249,7 @@ class Ledger:
             case Failed():
                 self.failed[entry.index] = entry.reason
             case Stepped():
-                self.steps[entry.base_url, entry.model] = entry.step
+                self.steps[entry.base_url, entry.model] = entry
             case _:
                 pass
 

@@ -6,6 +6,7 @@ headers, and with them the key. Whether an answer is a completion is decided in 
 
 import os
 import ssl
+import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -45,6 +46,7 @@ class Client:
         self._timeout = timeout
         self._proxy = find_proxy(endpoint.base_url)
         self._redactor = endpoint.redactor()
+        self._missing_key = endpoint.missing_key
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -89,7 +91,14 @@ class Client:
             failure = translate(error, host, self._timeout)
         else:
             headers = self._redactor.redact_headers(response.headers)
-            return classify_response(response.status, headers, self._redactor.redact(body), host=host)
+            return classify_response(
+                response.status,
+                headers,
+                self._redactor.redact(body),
+                host=host,
+                now=time.time(),
+                missing_key=self._missing_key,
+            )
         raise failure  # out here, because inside the handler theirs would be its context, key and all
 
     async def get(self, path: str) -> bytes | None:

@@ -41,7 +41,7 @@ from asyncgen.gate import Gate
 from asyncgen.generate import METADATA_KEYS, Generator, failed_record
 from asyncgen.interrupt import Interrupts
 from asyncgen.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry
-from asyncgen.ladder import Ladder
+from asyncgen.ladder import Form, Ladder, explain
 from asyncgen.limiter import Limiter
 from asyncgen.money import Account, read_price
 from asyncgen.outage import Outage
@@ -278,6 +278,7 @@ class Run:
 
     def _make_generator(self, client: Client, writer: Writer) -> Generator:
         config, request = self._config, self._config.request
+        self._ladder.on_step = lambda form: self._on_step(writer, form)
         return Generator(
             scenarios=Scenarios(request.recipe.dimensions, sampling=request.recipe.sampling, seed=request.seed),
             ladder=self._ladder,
@@ -291,7 +292,6 @@ class Run:
             model=request.model,
             reasks=config.reasks,
             save_metadata=config.save_metadata,
-            on_step=lambda step: self._on_step(writer, step),
             say=self._say,
             first_answers=FirstAnswers(),
         )
@@ -368,7 +368,7 @@ class Run:
         self._stop.request(EndpointDownError(told))
 
     def _make_ladder(self) -> Ladder:
-        """At the step that an earlier run has found for this endpoint and model, if one had to step down."""
+        """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
         request = self._config.request
         settings = _with_session(request)
         optional = frozenset({*request.endpoint.provider.fields, "session_id"})
@@ -377,13 +377,18 @@ class Run:
         if self._start.earlier is not None:
             known = self._start.earlier.ledger.steps.get((request.endpoint.base_url, request.model))
             if known is not None:
-                ladder.go_to(known)
+                ladder.begin_at(known.step, frozenset(known.without))
         return ladder
 
-    def _on_step(self, writer: Writer, step: str) -> None:
+    def _on_step(self, writer: Writer, form: Form) -> None:
         request = self._config.request
-        self._say(f"{request.endpoint.host} refused what was asked for; going on with {step}")
-        entry = Stepped(step=self._ladder.step, base_url=request.endpoint.base_url, model=request.model)
+        self._say(explain(form, request.settings, request.endpoint.host))
+        entry = Stepped(
+            step=form.step,
+            base_url=request.endpoint.base_url,
+            model=request.model,
+            without=tuple(sorted(form.without)),
+        )
         writer.put_nowait(Record(encode_entry(entry)))
 
     async def _wait(self, seconds: float) -> None:

@@ -719,7 +719,7 @@ LOCAL_SERVERS = [
         "tserve: unknown model",
         400,
         b"{\"detail\":\"Server is pinned to '...'; requested '...'.\"}",
-        RequestRejectedError,
+        NotFoundError,
         says="Server is pinned to '...'; requested '...'.",
     ),
     Bad(
@@ -734,7 +734,7 @@ LOCAL_SERVERS = [
         400,
         b'{"error":{"message":"/chat/completions: Invalid model name passed in model=nosuch. ...","type":'
         b'"invalid_request_error","param":null,"code":"400","provider_specific_fields":{}}}',
-        RequestRejectedError,
+        NotFoundError,
         says="Invalid model name passed in model=nosuch",
     ),
     Bad("litellm: no model", 400, litellm("...", "invalid_request_error", "400"), RequestRejectedError),
@@ -865,7 +865,7 @@ LOCAL_SERVERS = [
         "uvicorn servers: wrong method",
         405,
         b'{"detail":"Method Not Allowed"}',
-        RequestRejectedError,
+        NotFoundError,
         says="405: Method Not Allowed",
     ),
     Bad(

@@ -307,3 +307,25 @@ def test_a_header_that_would_leak_or_break_is_refused(
 def test_a_header_may_hold_the_key_of_the_host_it_goes_to() -> None:
     headers = read_headers([Header("x-key", variable=OPENAI)], "https://api.openai.com/v1", {OPENAI: KEY})
     assert headers["x-key"].reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    ("provider", "headers", "keys", "variable"),
+    [
+        (None, {}, {}, CUSTOM),
+        ("openrouter", {}, {}, CUSTOM),
+        ("vllm", {}, {}, CUSTOM),
+        (None, {}, {CUSTOM: "custom-key"}, ""),
+        (None, {"API-Key": Secret("x")}, {}, ""),
+        (None, {"X-Title": Secret("x")}, {}, CUSTOM),
+    ],
+)
+def test_a_key_that_is_not_sent_has_a_variable(
+    provider: str | None, headers: dict[str, Secret], keys: dict[str, str], variable: str
+) -> None:
+    endpoint = resolve_endpoint(provider, "https://own.example/v1", keys)
+    assert Endpoint(endpoint.provider, endpoint.base_url, endpoint.key, headers).missing_key == variable
+
+
+def test_a_preset_without_its_key_names_its_own_variable() -> None:
+    assert resolve_endpoint("openai", None, {}).missing_key == OPENAI

@@ -117,7 +117,6 @@ class Bench:
         self.verdict = Verdict(600, has_worked=True)
         self.verdict.everything_is_begun = True
         self.slept: list[float] = []
-        self.steps: list[str] = []
         self.said: list[str] = []
         self.generator = Generator(
             scenarios=Scenarios(RECIPE.dimensions, sampling="balanced", seed=None),
@@ -138,7 +137,6 @@ class Bench:
             model="m",
             reasks=reasks,
             save_metadata=False,
-            on_step=self.steps.append,
             say=self.said.append,
             first_answers=FirstAnswers(),
         )

@@ -266,12 +266,20 @@ class Run:
     def of(self, index: int) -> list[Answer]:
         return [call for call in self.calls if call.index == index]
 
-    def first_completion(self) -> int:
-        """The first call whose answer was a completion: until then a 400 may be taken for a refusal of its format."""
-        return next((call.number for call in self.calls if call.kind.completes), MOST**9)
+    def settled(self) -> int:
+        """The first call of which a 400 is a refusal of its index, and not perhaps of its format.
+
+        That is known with the first completion, or if there was a 400 before it, once its format was asked for again.
+        """
+        completions = (call.number for call in self.calls if call.kind.completes)
+        first = next(completions, MOST**9)
+        if all(call.kind is not KINDS["400"] for call in self.calls if call.number < first):
+            return first
+        again = (call for call in self.calls if call.number > first)
+        return next((call.number + 1 for call in again if call.kind.completes or call.kind is KINDS["400"]), MOST**9)
 
     def outcomes(self) -> dict[int, str]:
-        settled = self.first_completion()
+        settled = self.settled()
         return {call.index: outcome(self.of(call.index), settled) for call in self.calls}
 
     @property
@@ -280,7 +288,7 @@ class Run:
 
     def unsure(self) -> set[int]:
         """Indices that may have failed or be pending: a first 400 may have led to a lower step that was not tried."""
-        settled = self.first_completion()
+        settled = self.settled()
         last = {call.index: call for call in self.calls}
         stepping = {index for index, call in last.items() if call.kind is KINDS["400"] and call.number < settled}
         failed = {index for index, state in self.outcomes().items() if state == "failed"}

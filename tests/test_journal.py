@@ -20,6 +20,7 @@ from asyncgen.journal import (
     Lost,
     Mark,
     Rejected,
+    Stepped,
     Totals,
     decode_entry,
     encode_entry,
@@ -94,6 +95,11 @@ def test_an_entry_is_one_line_and_comes_back_equal(entry: Entry) -> None:
     encoded = encode_entry(entry)
     assert encoded.index(b"\n") == len(encoded) - 1
     assert decode_entry(encoded) == entry
+
+
+def test_a_step_of_an_older_version_goes_without_nothing() -> None:
+    entry = decode_entry(b'{"type":"stepped","step":"json_object","base_url":"http://x/v1","model":"m"}\n')
+    assert entry == Stepped(step="json_object", base_url="http://x/v1", model="m", without=())
 
 
 @pytest.mark.parametrize("cost", ["0", "0.1", "0.30", "0.000000000000000001", "123456789.000000001", "1E+3"])
