@@ -344,7 +344,7 @@ def test_a_gateway_with_one_provider_that_knows_no_schema_costs_a_reask_and_no_i
         return error(400, "response_format json_schema is not supported") if is_refused else always_good(call)
 
     with FakeProvider(script) as provider:
-        assert generate(provider, "-n", "30") == 0
+        assert generate(provider, "-n", "30", "--reasks", "19") == 0
     assert {entry["reason"] for entry in entries("rejected")} == {"unvalidated"}
 
 
@@ -354,7 +354,7 @@ def test_a_reply_that_the_endpoint_could_not_validate_is_kept_and_asked_again() 
         return Reply(400, json.dumps(failed).encode()) if call.number % 4 == 0 else always_good(call)
 
     with FakeProvider(script) as provider:
-        assert generate(provider, "-n", "20") == 0
+        assert generate(provider, "-n", "20", "--reasks", "19") == 0
     assert entries("failed") == []
     kept = [json.loads(line)["text"] for line in Path(f"{OUTPUT}.rejects").read_text().splitlines()]
     assert set(kept) == {'{"messages": ['}
