@@ -22,6 +22,7 @@ from asyncgen.counts import Counts
 from asyncgen.errors import (
     CUT_OFF_ADVICE,
     CUT_OFF_REASONS,
+    NOT_SENT,
     AccessDeniedError,
     BadReplyError,
     DoubtedKeyError,
@@ -172,7 +173,8 @@ class Generator:
         try:
             completion = await self.client.complete(payload)
         except (asyncio.CancelledError, MemoryError) as error:
-            self._note_lost(work, "no-memory" if isinstance(error, MemoryError) else "cancelled")
+            if NOT_SENT not in error.args:
+                self._note_lost(work, "no-memory" if isinstance(error, MemoryError) else "cancelled")
             raise
         except AccessDeniedError as error:
             if self.verdict.denied(work.index):

@@ -1,27 +1,48 @@
 """One POST to a chat-completions endpoint, and a GET of what it tells about itself: the only place that knows aiohttp.
 
 Every exception of aiohttp becomes one of ours here, without the object it came from: their reprs contain the request's
-headers, and with them the key. Whether an answer is a completion is decided in `answer`, which has no socket.
+headers, and with them the key. Whether an answer is a completion is decided in `answer`, which has no socket. Whether a
+call may be billed is not guessed from how it ended: it is noted where its bytes leave, in `_Body`.
 """
 
+import asyncio
+import contextlib
+import errno
 import os
+import select
+import socket
 import ssl
-import urllib.request
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
+import msgspec
+from aiohttp.abc import AbstractStreamWriter, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.http import StreamWriter
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from asyncgen import __version__
 from asyncgen.answer import Completion, classify_response
-from asyncgen.endpoint import Endpoint, is_loopback
-from asyncgen.errors import AsyncgenError, ConfigError, ConnectionFailedError, FatalError, TimedOutError
+from asyncgen.endpoint import Endpoint, is_local_name
+from asyncgen.errors import (
+    NOT_SENT,
+    AccessDeniedError,
+    AsyncgenError,
+    ConfigError,
+    ConnectionFailedError,
+    FatalError,
+    RequestRejectedError,
+    TimedOutError,
+)
+from asyncgen.proxy import find_proxy
+from asyncgen.refusal import CHECK_KEY
 
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
@@ -39,20 +60,25 @@ class Client:
 
     def __init__(self, endpoint: Endpoint, *, connections: int, timeout: float) -> None:
         self._endpoint = endpoint
-        self._host = endpoint.host
-        self._url = URL(f"{endpoint.base_url}/chat/completions")  # parsed once, not with each request
+        self._where = endpoint.where
+        self._url = URL(endpoint.url("/chat/completions"))  # parsed once, not with each request
         self._connections = connections
         self._timeout = timeout
         self._proxy = find_proxy(endpoint.base_url)
         self._redactor = endpoint.redactor()
+        self._has_answered = False
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE),
-            # Connecting ends well before the deadline, or a call that never left would count as perhaps billed.
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(CONNECT_TIMEOUT, self._timeout / 2)),
-            headers=self._headers(),
+            connector=_Connector(limit=self._connections, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver()),
+            # Connecting ends well before the deadline, so that whatever swallows connections is told soon.
+            timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout / 2)),
+            headers={
+                "content-type": "application/json",
+                "user-agent": f"asyncgen/{__version__}",
+                **self._endpoint.sent_headers(),
+            },
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,
@@ -65,32 +91,61 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    def _headers(self) -> dict[str, str]:
-        """In lower case, so that a recipe's header replaces ours instead of being sent beside it."""
-        headers = {"content-type": "application/json", "user-agent": f"asyncgen/{__version__}"}
-        if self._endpoint.key is not None:
-            headers["authorization"] = f"Bearer {self._endpoint.key.reveal()}"
-        return headers | {name.lower(): secret.reveal() for name, secret in self._endpoint.headers.items()}
-
     async def complete(self, payload: Sequence[bytes]) -> Completion:
         """Send one request, its body given in parts, and classify its answer.
 
-        Raises one of our own errors for everything but a completion.
+        Raises one of our own errors for everything but a completion. A CancelledError or MemoryError that comes before
+        the request has left carries NOT_SENT.
         """
         if self._session is None:
             raise RuntimeError("the client is not open")
-        host = self._host
+        sending = _Body(payload)
+        failure: BaseException
         try:
             async with self._session.post(
-                self._url, data=_Body(payload), proxy=self._proxy, allow_redirects=False
+                self._url, data=sending, proxy=self._proxy, allow_redirects=False
             ) as response:
-                body = await _read(response, host)
+                if not sending.has_left:
+                    response.close()
+                    raise ConnectionFailedError(f"{self._where}: an answer that came before its request was sent")
+                body = await _read(response, self._where)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = translate(error, host, self._timeout)
+            failure = translate(
+                error, self._where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
+            )
+        except (asyncio.CancelledError, MemoryError) as error:
+            if sending.has_left:
+                raise
+            failure = type(error)(NOT_SENT)
         else:
-            headers = self._redactor.redact_headers(response.headers)
-            return classify_response(response.status, headers, self._redactor.redact(body), host=host)
+            self._has_answered = True
+            try:
+                return self._classify(response.status, response.headers, body)
+            except (AccessDeniedError, RequestRejectedError) as refusal:
+                self._advise(refusal, response.status)
+                raise
         raise failure  # out here, because inside the handler theirs would be its context, key and all
+
+    def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> Completion:
+        """What a model wrote stays as it came; of all else that is said or kept, a run's own secrets are taken out."""
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            with contextlib.suppress(AsyncgenError):  # which would quote the answer: it is read once more below
+                return self._without_secrets(classify_response(status, headers, body, host=self._where))
+        headers, body = self._redactor.redact_headers(headers), self._redactor.redact(body)
+        return classify_response(status, headers, body, host=self._where)
+
+    def _without_secrets(self, completion: Completion) -> Completion:
+        """Its labels are the server's words, and journalled."""
+        labels = {name: getattr(completion, name) for name in ("finish_reason", "model", "request_id")}
+        redacted = {name: label and self._redactor.redact_text(label) for name, label in labels.items()}
+        return completion if redacted == labels else msgspec.structs.replace(completion, **redacted)
+
+    def _advise(self, refusal: AsyncgenError, status: int) -> None:
+        """Say what to do when the endpoint wanted a key and got none."""
+        advice = self._endpoint.key_advice
+        if advice and status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            told = str(refusal).removesuffix(CHECK_KEY).rstrip(". ")
+            refusal.args = (f"{told}. {advice}",)
 
     async def get(self, path: str) -> bytes | None:
         """The body of a good answer to GET; None for everything else, which is no reason to stop a run."""
@@ -98,27 +153,28 @@ class Client:
             raise RuntimeError("the client is not open")
         try:
             async with self._session.get(
-                f"{self._endpoint.base_url}{path}",
+                self._endpoint.url(path),
                 proxy=self._proxy,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=GET_TIMEOUT),
             ) as response:
-                body = await _read(response, self._host)
+                body = await _read(response, self._where)
                 return body if response.status == HTTPStatus.OK else None
         except (aiohttp.ClientError, OSError, ValueError, ConnectionFailedError):
             return None
 
 
 class _Body(aiohttp.Payload):
-    """A body whose parts are joined only while it is written.
+    """A body whose parts are joined only while it is written; `has_left`: whether that has begun.
 
     Joined before, each request in flight would hold a copy of the prompt until its answer comes: 60 of 190 MB with
-    2,000 in flight and the built-in recipe.
+    2,000 in flight and the built-in recipe. The headers wait for the body, so nothing of a request leaves before.
     """
 
     def __init__(self, parts: Sequence[bytes]) -> None:
         super().__init__(parts, content_type="application/json")
         self._parts = parts
+        self.has_left = False
 
     @property
     def size(self) -> int:
@@ -132,7 +188,64 @@ class _Body(aiohttp.Payload):
         return b"".join(self._parts).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        await writer.write(b"".join(self._parts))
+        if isinstance(writer, StreamWriter) and _has_spoken(writer.protocol):
+            raise ConnectionAbortedError(errno.ECONNABORTED, "something had arrived unasked")
+        data = b"".join(self._parts)
+        self.has_left = True
+        await writer.write(data)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Uses no connection again on which something has arrived unasked.
+
+    A gateway's late second answer would be taken for the next request's, and every later one for that of the request
+    after it. aiohttp looks only when it puts a connection back: what comes while it lies idle is kept for whoever is
+    next. An end of the connection that nobody has read yet is found here, too.
+    """
+
+    def __init__(self, *, limit: int, keepalive_timeout: float, resolver: aiohttp.abc.AbstractResolver) -> None:
+        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout, resolver=resolver)
+        self._used: WeakSet[ResponseHandler] = WeakSet()
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None or protocol not in self._used:  # over a new one, TLS has things of its own to say
+                break
+            if not (_has_spoken(protocol) or _is_readable(protocol)):
+                break
+            connection.close()
+        if protocol is not None:
+            self._used.add(protocol)
+        return connection
+
+
+def _has_spoken(protocol: object) -> bool:
+    return isinstance(protocol, ResponseHandler) and protocol.should_close
+
+
+def _is_readable(protocol: ResponseHandler) -> bool:
+    """Whether something has arrived that the event loop has not come to yet."""
+    if protocol.transport is None:
+        return False
+    poll = select.poll()
+    poll.register(protocol.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class _Resolver(aiohttp.ThreadedResolver):
+    """Never asks a name server for what means this machine."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return await super().resolve("localhost" if is_local_name(host) else host, port, family)
 
 
 async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
@@ -145,55 +258,43 @@ async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
     return b"".join(parts)
 
 
-def find_proxy(base_url: str) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for this address. Raises ConfigError.
-
-    Looked up here because aiohttp's own way (`trust_env`) would also send credentials found in ~/.netrc.
-    """
-    parts = urlsplit(base_url)
-    if is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc):
-        return None
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy is None or proxy.startswith(("http://", "https://")):
-        return proxy
-    if "://" in proxy:
-        raise ConfigError(
-            f"{parts.scheme.upper()}_PROXY: expected http://HOST:PORT, other kinds of proxy cannot be used"
-        )
-    return f"http://{proxy}"
-
-
-_unsent = ConnectionFailedError
-_sent = partial(ConnectionFailedError, maybe_billed=True)
-_late = partial(TimedOutError, maybe_billed=True)
+# The verifier's codes for a chain whose end is not known here, as opposed to a certificate that is wrong itself.
+_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+_CA_ADVICE = "; if a company vouches for it, set SSL_CERT_FILE to a file that holds the company's CA certificate"
 
 # The first row that fits decides: aiohttp's classes overlap, so the special ones stand first.
-_TRANSLATIONS: tuple[tuple[type[Exception], Callable[[str], AsyncgenError], str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, FatalError, "its certificate is not trusted ({reason})"),
+_TRANSLATIONS: tuple[tuple[type[Exception], type[AsyncgenError], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, FatalError, "its certificate is not trusted ({reason}){ca_advice}"),
     (aiohttp.ClientConnectorSSLError, FatalError, "no TLS connection ({reason}); is the address http or https?"),
-    (aiohttp.ClientProxyConnectionError, _unsent, "the proxy cannot be reached ({reason})"),
+    (aiohttp.ClientProxyConnectionError, ConnectionFailedError, "the proxy cannot be reached ({reason})"),
     (aiohttp.ClientHttpProxyError, FatalError, "the proxy refused to connect ({reason}); check HTTPS_PROXY"),
-    (aiohttp.ClientConnectorDNSError, _unsent, "name not found"),
-    (aiohttp.ClientConnectorError, _unsent, "no connection ({reason})"),
-    (aiohttp.ConnectionTimeoutError, _unsent, "no connection in time"),
+    (aiohttp.ClientConnectorDNSError, ConnectionFailedError, "name not found"),
+    (aiohttp.ClientConnectorError, ConnectionFailedError, "no connection ({reason})"),
     (aiohttp.InvalidURL, ConfigError, "not an address a request can be sent to"),
-    (TimeoutError, _late, "no answer within {timeout:g} s"),
-    (aiohttp.ClientPayloadError, _sent, "the answer broke off"),
-    (aiohttp.ClientResponseError, _sent, "the answer is not HTTP as it should be"),
-    (aiohttp.ServerDisconnectedError, _sent, "closed the connection without an answer"),
-    (aiohttp.ClientError, _sent, "the connection broke ({reason})"),
-    (OSError, _sent, "the connection broke ({reason})"),
+    (TimeoutError, TimedOutError, "no answer within {timeout:g} s"),
+    (aiohttp.ClientPayloadError, ConnectionFailedError, "the answer broke off"),
+    (aiohttp.ClientResponseError, ConnectionFailedError, "the answer is not HTTP as it should be"),
+    (aiohttp.ServerDisconnectedError, ConnectionFailedError, "closed the connection without an answer"),
+    (aiohttp.ClientError, ConnectionFailedError, "the connection broke ({reason})"),
+    (OSError, ConnectionFailedError, "the connection broke ({reason})"),
+    (Exception, ConfigError, "the request cannot be sent ({reason})"),
 )
 
 
-def translate(error: Exception, host: str, timeout: float) -> AsyncgenError:
-    """Ours for theirs. Whether a call may have been billed depends on whether it can have been sent."""
-    if _may_pass(error):
-        return ConnectionFailedError(f"{host}: no connection ({_reason(error)})")
-    for kind, ours, text in _TRANSLATIONS:
-        if isinstance(error, kind):
-            return ours(f"{host}: {text.format(reason=_reason(error), timeout=timeout)}")
-    return ConfigError(f"{host}: the request cannot be sent ({type(error).__name__})")
+def translate(
+    error: Exception, where: str, timeout: float, *, has_left: bool, has_answered: bool = False
+) -> AsyncgenError:
+    """Ours for theirs. A call may have been billed once its request `has_left`.
+
+    `has_answered`: this address has answered before, so what speaks of a wrong setup otherwise is one bad connection.
+    """
+    if isinstance(error, TimeoutError) and not has_left:
+        return ConnectionFailedError(f"{where}: no connection in time")
+    _, ours, text = next(row for row in _TRANSLATIONS if isinstance(error, row[0]))
+    if ours is FatalError and (has_answered or _may_pass(error)):
+        ours, text = ConnectionFailedError, "no connection ({reason})"
+    message = f"{where}: {text.format(reason=_reason(error), timeout=timeout, ca_advice=_ca_advice(error))}"
+    return ours(message, maybe_billed=has_left) if issubclass(ours, ConnectionFailedError) else ours(message)
 
 
 def _may_pass(error: Exception) -> bool:
@@ -205,6 +306,16 @@ def _may_pass(error: Exception) -> bool:
             return True
         case _:
             return False
+
+
+def _ca_advice(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError(
+            certificate_error=ssl.SSLCertVerificationError(verify_code=int() as code)
+        ) if code in _UNKNOWN_ISSUER:
+            return _CA_ADVICE
+        case _:
+            return ""
 
 
 def _reason(error: Exception) -> str:

@@ -102,6 +102,7 @@ TOO_LONG_WORDS = frozenset(
 )
 
 SAME_COMMAND = "run the same command again"
+CHECK_KEY = "Check the key, and that it belongs to this endpoint"
 ADD_CREDITS = f"Add credits, then {SAME_COMMAND}"
 ERROR_STATUS = re.compile(r"[45][0-9]{2}")
 
@@ -195,7 +196,7 @@ def _payment_leaf(fault: Fault) -> NoMoneyError | RateLimitedError:
 def _stopping_leaf(fault: Fault) -> FatalError | None:
     match fault.status:
         case 401:
-            return AccessDeniedError(f"{fault.told}. Check the key, and that it belongs to this endpoint")
+            return AccessDeniedError(f"{fault.told}. {CHECK_KEY}")
         case 407:
             return AccessDeniedError(f"{fault.told}. The proxy wants a login: check HTTPS_PROXY")
         case 404:

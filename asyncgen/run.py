@@ -49,7 +49,8 @@ from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
 from asyncgen.program import program
 from asyncgen.progress import Display, Summary
-from asyncgen.provider import Client, find_proxy
+from asyncgen.provider import Client
+from asyncgen.proxy import find_proxy
 from asyncgen.recipe import JsonValue
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
@@ -382,7 +383,7 @@ class Run:
 
     def _on_step(self, writer: Writer, step: str) -> None:
         request = self._config.request
-        self._say(f"{request.endpoint.host} refused what was asked for; going on with {step}")
+        self._say(f"{request.endpoint.where} refused what was asked for; going on with {step}")
         entry = Stepped(step=self._ladder.step, base_url=request.endpoint.base_url, model=request.model)
         writer.put_nowait(Record(encode_entry(entry)))
 
