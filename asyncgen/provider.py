@@ -200,12 +200,14 @@ class _Connector(aiohttp.TCPConnector):
 
     A gateway's late second answer would be taken for the next request's, and every later one for that of the request
     after it. aiohttp looks only when it puts a connection back: what comes while it lies idle is kept for whoever is
-    next. An end of the connection that nobody has read yet is found here, too.
+    next. What comes once the next request has left cannot be told from its answer, so an endpoint that was caught gets
+    a new connection for each request. An end of a connection that nobody has read yet is found here, too.
     """
 
     def __init__(self, *, limit: int, keepalive_timeout: float, resolver: aiohttp.abc.AbstractResolver) -> None:
         super().__init__(limit=limit, keepalive_timeout=keepalive_timeout, resolver=resolver)
         self._used: WeakSet[ResponseHandler] = WeakSet()
+        self._is_caught = False
 
     async def connect(
         self,
@@ -218,7 +220,8 @@ class _Connector(aiohttp.TCPConnector):
             protocol = connection.protocol
             if protocol is None or protocol not in self._used:  # over a new one, TLS has things of its own to say
                 break
-            if not (_has_spoken(protocol) or _is_readable(protocol)):
+            self._is_caught = self._is_caught or _has_spoken(protocol)
+            if not (self._is_caught or _is_readable(protocol)):
                 break
             connection.close()
         if protocol is not None:

@@ -490,6 +490,28 @@ def test_a_connection_on_which_something_arrives_between_two_requests_is_not_use
     run(scenario())
 
 
+def test_an_endpoint_caught_answering_unasked_gets_a_new_connection_for_each_request() -> None:
+    """What comes unasked while a request is out could not be told from its answer."""
+
+    async def scenario() -> None:
+        connections: list[int] = []
+
+        async def first(writer: asyncio.StreamWriter) -> None:
+            connections.append(writer.get_extra_info("socket").fileno())
+            await send(answering("first"))(writer)
+
+        acts = [first, *(send(answering(text)) for text in "abc")]
+        async with serving(*acts) as server, client_of(server.url) as client:
+            await client.complete(PAYLOAD)
+            os.write(connections[0], answering("late"))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert [(await client.complete(PAYLOAD)).text for _ in "abc"] == list("abc")
+        assert server.connections == 4
+
+    run(scenario())
+
+
 def test_an_answer_that_comes_before_its_request_is_sent_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = aiohttp.TCPConnector.connect
 
