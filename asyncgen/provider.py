@@ -134,11 +134,15 @@ class Client:
         headers, body = self._redactor.redact_headers(headers), self._redactor.redact(body)
         return classify_response(status, headers, body, host=self._where)
 
-    def _without_secrets(self, completion: Completion) -> Completion:
+    def _without_secrets(self, answer: Completion) -> Completion:
         """Its labels are the server's words, and journalled."""
-        labels = {name: getattr(completion, name) for name in ("finish_reason", "model", "request_id")}
-        redacted = {name: label and self._redactor.redact_text(label) for name, label in labels.items()}
-        return completion if redacted == labels else msgspec.structs.replace(completion, **redacted)
+        redact = self._redactor.redact_text
+        return msgspec.structs.replace(
+            answer,
+            finish_reason=answer.finish_reason and redact(answer.finish_reason),
+            model=answer.model and redact(answer.model),
+            request_id=answer.request_id and redact(answer.request_id),
+        )
 
     def _advise(self, refusal: AsyncgenError, status: int) -> None:
         """Say what to do when the endpoint wanted a key and got none."""
