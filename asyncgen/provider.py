@@ -239,10 +239,11 @@ def _has_spoken(protocol: object) -> bool:
 
 def _is_readable(protocol: ResponseHandler) -> bool:
     """Whether something has arrived that the event loop has not come to yet."""
-    if protocol.transport is None:
+    connection = None if protocol.transport is None else protocol.transport.get_extra_info("socket")
+    if connection is None:
         return False
-    poll = select.poll()
-    poll.register(protocol.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    poll = select.poll()  # not select(), which knows no descriptor above 1,023
+    poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
 
 

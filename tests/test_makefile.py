@@ -67,6 +67,15 @@ def test_a_whole_environment_is_kept(whole: Path) -> None:
     assert Path(".venv/mine").exists()
 
 
+def test_an_environment_whose_python_is_gone_is_made_anew(whole: Path) -> None:
+    assert make(whole).returncode == 0
+    Path(".venv/bin/python").unlink()
+    Path(".venv/bin/python").symlink_to("/nowhere/python3.11")
+    assert make(whole).returncode == 0
+    assert Path(".venv/bin/python").exists()
+    assert "is up to date" in make(whole).stdout
+
+
 def test_an_old_python_is_named_before_anything_is_made(whole: Path) -> None:
     old = program("old", "#!/bin/sh\nexit 1\n")
     failed = make(old)
