@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractStreamWriter, ResolveResult
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
@@ -47,6 +47,7 @@ from asyncgen.refusal import CHECK_KEY
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
 CONNECT_TIMEOUT = 30.0
+REST_EVERY = 4  # connections that are to be used again; one of them is passed over once
 GET_TIMEOUT = 5.0  # seconds; what is asked for by GET can be done without
 KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
 
@@ -71,7 +72,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=self._connections, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver()),
+            connector=_Connector(connections=self._connections, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver()),
             # Connecting ends well before the deadline, so that whatever swallows connections is told soon.
             timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout / 2)),
             headers={
@@ -204,13 +205,16 @@ class _Connector(aiohttp.TCPConnector):
 
     A gateway's late second answer would be taken for the next request's, and every later one for that of the request
     after it. aiohttp looks only when it puts a connection back: what comes while it lies idle is kept for whoever is
-    next. What comes once the next request has left cannot be told from its answer, so an endpoint that was caught gets
-    a new connection for each request. An end of a connection that nobody has read yet is found here, too.
+    next. What comes once the next request has left cannot be told from its answer: so there is one connection more
+    than requests, and each lies idle for a turn, where it shows; and an endpoint that was caught gets a new one for
+    each request. An end of a connection that nobody has read yet is found here, too.
     """
 
-    def __init__(self, *, limit: int, keepalive_timeout: float, resolver: aiohttp.abc.AbstractResolver) -> None:
-        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout, resolver=resolver)
+    def __init__(self, *, connections: int, keepalive_timeout: float, resolver: AbstractResolver) -> None:
+        super().__init__(limit=connections + 1, keepalive_timeout=keepalive_timeout, resolver=resolver)
         self._used: WeakSet[ResponseHandler] = WeakSet()
+        self._reuses = 0
+        self._is_passing_over = False
         self._is_caught = False
 
     async def connect(
@@ -219,31 +223,61 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
     ) -> Connection:
+        connection = await self._connect_in_silence(req, traces, timeout)
+        if self._is_used(connection):
+            self._reuses += 1
+            if self._reuses % REST_EVERY == 0 and not self._is_passing_over:
+                connection = await self._pass_over(connection, req, traces, timeout)
+        if connection.protocol is not None:
+            self._used.add(connection.protocol)
+        return connection
+
+    async def _pass_over(
+        self,
+        connection: Connection,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Connection:
+        """Another one; one at a time, so that there is one connection more than requests and not many."""
+        self._is_passing_over = True
+        try:
+            return await self._connect_in_silence(req, traces, timeout)
+        finally:
+            self._is_passing_over = False
+            connection.release()
+
+    async def _connect_in_silence(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Connection:
+        """A connection that is new, as over TLS a new one has things of its own to say, or has nothing to say."""
         while True:
             connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
-            if protocol is None or protocol not in self._used:  # over a new one, TLS has things of its own to say
-                break
-            self._is_caught = self._is_caught or _has_spoken(protocol)
-            if not (self._is_caught or _is_readable(protocol)):
-                break
+            if not self._is_used(connection):
+                return connection
+            self._is_caught = self._is_caught or _has_spoken(connection.protocol)
+            if not (self._is_caught or _is_readable(connection)):
+                return connection
             connection.close()
-        if protocol is not None:
-            self._used.add(protocol)
-        return connection
+
+    def _is_used(self, connection: Connection) -> bool:
+        return connection.protocol is not None and connection.protocol in self._used
 
 
 def _has_spoken(protocol: object) -> bool:
     return isinstance(protocol, ResponseHandler) and protocol.should_close
 
 
-def _is_readable(protocol: ResponseHandler) -> bool:
+def _is_readable(connection: Connection) -> bool:
     """Whether something has arrived that the event loop has not come to yet."""
-    connection = None if protocol.transport is None else protocol.transport.get_extra_info("socket")
-    if connection is None:
+    there = None if connection.transport is None else connection.transport.get_extra_info("socket")
+    if there is None:
         return False
     poll = select.poll()  # not select(), which knows no descriptor above 1,023
-    poll.register(connection.fileno(), select.POLLIN)
+    poll.register(there.fileno(), select.POLLIN)
     return bool(poll.poll(0))
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gzip
 import inspect
 import os
@@ -508,6 +509,40 @@ def test_an_endpoint_caught_answering_unasked_gets_a_new_connection_for_each_req
                 await asyncio.sleep(0)
             assert [(await client.complete(PAYLOAD)).text for _ in "abc"] == list("abc")
         assert server.connections == 4
+
+    run(scenario())
+
+
+def test_a_connection_that_lags_an_answer_behind_is_found_by_letting_it_rest() -> None:
+    """Each answer but the first comes when its request is out already and the next one's is waited for."""
+
+    async def scenario() -> None:
+        connections: list[asyncio.StreamWriter] = []
+        asked, late = 0, b""
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked, late
+            connections.append(writer)
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                while True:
+                    await read_request(reader)
+                    asked += 1
+                    if writer is connections[0]:
+                        writer.write(late or answering("1"))
+                        late = answering(f"late {asked}")
+                    else:
+                        if late:
+                            connections[0].write(late)
+                            late = b""
+                        writer.write(answering(str(asked)))
+            writer.close()
+
+        async with (
+            await asyncio.start_server(accept, "127.0.0.1", 0) as listening,
+            client_of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1") as client,
+        ):
+            texts = [(await client.complete(PAYLOAD)).text for _ in range(9)]
+            assert texts[provider.REST_EVERY :] == [str(number) for number in range(provider.REST_EVERY + 1, 10)]
 
     run(scenario())
 
