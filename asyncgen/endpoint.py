@@ -25,10 +25,12 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 # Hosts, by the end of their names, that look for the key in a header `api-key`.
 API_KEY_HOSTS = (".azure.com", ".azure.us", ".azure.cn", ".azure-api.net")
 
-# What people set where a server wants no key, but a client one. Taken out of texts, they would leave holes in words.
-PLACEHOLDERS = frozenset({"sk-no-key-required", "token-abc123", "no-key-needed", "not-needed", "not-required"})
+# What people set where a server wants no key, but a client one.
+PLACEHOLDERS = frozenset(
+    {"lm-studio", "no-key-needed", "not-needed", "not-required", "sk-no-key-required", "token-abc123"}
+)
 MIN_SECRET = 8  # characters; a shorter word is no secret
-MIN_LETTERS_ONLY = 20  # characters; a shorter word without a digit is one of some language
+MIN_LETTERS = 16  # characters; a shorter one of letters alone is a word of some language, and stands in other texts
 
 _AUTHORITY = re.compile(r"(?:[\w.-]+|\[[\w.:%]+\])(?::[0-9]+)?")
 _PLAIN_QUERY = re.compile(r"[\w.,:/+%~=&-]*", re.ASCII)
@@ -85,7 +87,7 @@ class Redactor:
 def _can_be_secret(word: str) -> bool:
     if len(word) < MIN_SECRET or word.lower() in PLACEHOLDERS:
         return False
-    return len(word) >= MIN_LETTERS_ONLY or any(each.isdigit() for each in word)
+    return len(word) >= MIN_LETTERS or not word.isalpha()
 
 
 def _spellings(word: str) -> Iterator[bytes]:

@@ -242,10 +242,16 @@ class _Connector(aiohttp.TCPConnector):
         """Another one; one at a time, so that there is one connection more than requests and not many."""
         self._is_passing_over = True
         try:
-            return await self._connect_in_silence(req, traces, timeout)
+            other = await self._connect_in_silence(req, traces, timeout)
+        except (aiohttp.ClientError, OSError):  # a server that takes no more is served by what there is
+            return connection
+        except BaseException:
+            connection.release()
+            raise
         finally:
             self._is_passing_over = False
-            connection.release()
+        connection.release()
+        return other
 
     async def _connect_in_silence(
         self,

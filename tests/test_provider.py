@@ -547,6 +547,24 @@ def test_a_connection_that_lags_an_answer_behind_is_found_by_letting_it_rest() -
     run(scenario())
 
 
+def test_a_server_that_takes_no_other_connection_is_asked_on_the_one_there_is() -> None:
+    async def scenario() -> None:
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            listening.close()
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                while True:
+                    await read_request(reader)
+                    writer.write(response())
+            writer.close()
+
+        listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+        async with client_of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1") as client:
+            for _ in range(2 * provider.REST_EVERY + 2):
+                assert (await client.complete(PAYLOAD)).text == "hello"
+
+    run(scenario())
+
+
 def test_an_answer_that_comes_before_its_request_is_sent_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = aiohttp.TCPConnector.connect
 
