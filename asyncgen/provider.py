@@ -12,11 +12,11 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
-from weakref import WeakSet
+from typing import Self, TypeAlias
+from weakref import WeakKeyDictionary
 
 import aiohttp
 import msgspec
@@ -138,6 +138,9 @@ class Client:
     def _without_secrets(self, answer: Completion) -> Completion:
         """Its labels are the server's words, and journalled."""
         redact = self._redactor.redact_text
+        labels = f"{answer.finish_reason} {answer.model} {answer.request_id}"
+        if redact(labels) == labels:  # as nearly always, and then it is quicker than to make it anew
+            return answer
         return msgspec.structs.replace(
             answer,
             finish_reason=answer.finish_reason and redact(answer.finish_reason),
@@ -193,11 +196,15 @@ class _Body(aiohttp.Payload):
         return b"".join(self._parts).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        if isinstance(writer, StreamWriter) and _has_spoken(writer.protocol):
+        protocol = writer.protocol if isinstance(writer, StreamWriter) else None
+        if isinstance(protocol, ResponseHandler) and protocol.should_close:
             raise ConnectionAbortedError(errno.ECONNABORTED, "something had arrived unasked")
         data = b"".join(self._parts)
         self.has_left = True
         await writer.write(data)
+
+
+_Poll: TypeAlias = Callable[[float], Sequence[object]]
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -212,7 +219,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, connections: int, keepalive_timeout: float, resolver: AbstractResolver) -> None:
         super().__init__(limit=connections + 1, keepalive_timeout=keepalive_timeout, resolver=resolver)
-        self._used: WeakSet[ResponseHandler] = WeakSet()
+        self._polls: WeakKeyDictionary[ResponseHandler, _Poll] = WeakKeyDictionary()  # of those in use
         self._reuses = 0
         self._is_passing_over = False
         self._is_caught = False
@@ -223,14 +230,22 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
     ) -> Connection:
-        connection = await self._connect_in_silence(req, traces, timeout)
-        if self._is_used(connection):
-            self._reuses += 1
-            if self._reuses % REST_EVERY == 0 and not self._is_passing_over:
-                connection = await self._pass_over(connection, req, traces, timeout)
-        if connection.protocol is not None:
-            self._used.add(connection.protocol)
-        return connection
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None:
+                return connection
+            if protocol not in self._polls:  # over a new one, TLS has things of its own to say
+                self._polls[protocol] = _poll_of(connection)
+                return connection
+            self._is_caught = self._is_caught or protocol.should_close
+            if not (self._is_caught or self._polls[protocol](0)):
+                break
+            connection.close()
+        self._reuses += 1
+        if self._reuses % REST_EVERY or self._is_passing_over:
+            return connection
+        return await self._pass_over(connection, req, traces, timeout)
 
     async def _pass_over(
         self,
@@ -242,7 +257,7 @@ class _Connector(aiohttp.TCPConnector):
         """Another one; one at a time, so that there is one connection more than requests and not many."""
         self._is_passing_over = True
         try:
-            other = await self._connect_in_silence(req, traces, timeout)
+            other = await self.connect(req, traces, timeout)
         except (aiohttp.ClientError, OSError):  # a server that takes no more is served by what there is
             return connection
         except BaseException:
@@ -253,38 +268,14 @@ class _Connector(aiohttp.TCPConnector):
         connection.release()
         return other
 
-    async def _connect_in_silence(
-        self,
-        req: ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
-    ) -> Connection:
-        """A connection that is new, as over TLS a new one has things of its own to say, or has nothing to say."""
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            if not self._is_used(connection):
-                return connection
-            self._is_caught = self._is_caught or _has_spoken(connection.protocol)
-            if not (self._is_caught or _is_readable(connection)):
-                return connection
-            connection.close()
 
-    def _is_used(self, connection: Connection) -> bool:
-        return connection.protocol is not None and connection.protocol in self._used
-
-
-def _has_spoken(protocol: object) -> bool:
-    return isinstance(protocol, ResponseHandler) and protocol.should_close
-
-
-def _is_readable(connection: Connection) -> bool:
-    """Whether something has arrived that the event loop has not come to yet."""
-    there = None if connection.transport is None else connection.transport.get_extra_info("socket")
-    if there is None:
-        return False
+def _poll_of(connection: Connection) -> _Poll:
+    """What tells whether something has arrived that the event loop has not come to yet."""
     poll = select.poll()  # not select(), which knows no descriptor above 1,023
-    poll.register(there.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    there = None if connection.transport is None else connection.transport.get_extra_info("socket")
+    if there is not None:
+        poll.register(there.fileno(), select.POLLIN)
+    return poll.poll
 
 
 class _Resolver(aiohttp.ThreadedResolver):
