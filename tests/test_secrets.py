@@ -295,7 +295,8 @@ SAYING = {
 def test_nothing_a_server_says_reaches_the_terminal_as_code(
     answer: Reply, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncgen.progress.PLAIN_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.progress.LIVE_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.progress.PLAIN_TICKS", 1)
     for more in (("--debug", "--log", "run.log"), ("--show",)):
         with FakeProvider(lambda call: always_good(call) if call.number == 1 else answer) as provider:
             main(flags(provider, "-n", "3", "--give-up", "0.05", "--reasks", "0", "--overwrite", *more))
