@@ -92,12 +92,21 @@ torture: $(DEV_READY)
 clean:
 	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "asyncgen needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+# Debian's python3 lacks what puts pip into an environment, and leaves one without: such a one is made anew, and so is
+# one whose python is gone.
+NO_PYTHON = $(if $(shell test -x $(VENV)/bin/python && echo there),,no-python)
+.PHONY: no-python
+no-python:
 
-$(RUN_READY): pyproject.toml | $(VENV)/bin/python
+$(RUN_READY): pyproject.toml $(NO_PYTHON)
+	@$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || { \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+			|| { echo "asyncgen needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }; \
+		$(PYTHON) -m venv --clear $(VENV) && $(VENV)/bin/python -m pip --version >/dev/null \
+			|| { rm -rf $(VENV); \
+				echo "$(PYTHON) cannot make a virtual environment with pip (on Debian and Ubuntu:" \
+					"sudo apt install python3-venv); then run make again"; \
+				exit 1; }; }
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 

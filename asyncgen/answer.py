@@ -59,11 +59,11 @@ def classify_response(
     *,
     host: str = "",
     now: float | None = None,
-    missing_key: str = "",
+    key_advice: str = "",
 ) -> Completion:
     """The completion in an HTTP answer, or else exactly one error leaf, raised.
 
-    Header names may have any case. `host` is who answered, for the messages. `now` and `missing_key`: see `read_fault`.
+    Header names may have any case. `host` is who answered, for the messages. `now` and `key_advice`: see `read_fault`.
     """
     if status == 200 and (completion := _read_plain_answer(body, headers)) is not None:
         return completion
@@ -80,7 +80,7 @@ def classify_response(
     if written := find_written(answer.error):  # whether it is a conversation is decided by our own rules
         return Completion(written, answer.finish_reason, answer.model, answer.request_id, answer.usage)
     if status >= 400:
-        raise leaf_of(read_fault(status, headers, body, answer.error, where, now=now, missing_key=missing_key))
+        raise leaf_of(read_fault(status, headers, body, answer.error, where, now=now, key_advice=key_advice))
     if is_cut_off or not answer.is_good():
         raise _leaf_without_answer(status, headers, body, answer, where, now=now, is_cut_off=is_cut_off)
     return Completion(answer.text, answer.finish_reason, answer.model, answer.request_id, answer.usage)

@@ -15,6 +15,7 @@ import msgspec
 
 from asyncgen.answer import Completion
 from asyncgen.errors import (
+    NOT_SENT,
     BadReplyError,
     BudgetSpentError,
     ConfigError,
@@ -116,8 +117,9 @@ class BilledClient:
         """The completion with its cost, if that can be known; errors pass through, with the cost of their replies."""
         try:
             completion = await self._client.complete(payload)
-        except (asyncio.CancelledError, MemoryError):
-            self._lose()
+        except (asyncio.CancelledError, MemoryError) as error:
+            if NOT_SENT not in error.args:
+                self._lose()
             raise
         except (TransientError, BadReplyError, RejectedError) as error:
             self._book_error(error)

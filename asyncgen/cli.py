@@ -244,6 +244,7 @@ def _add_request_flags(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(PROVIDERS)} (default: openrouter when its key is set, otherwise offline)",
     )
     add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")
+    add("--insecure-http", action="store_true", help="send a key over plain http to any host (default: this machine)")
     add("--model", metavar="NAME", help="the model (default: the recipe's)")
     add("--temperature", type=_temperature, metavar="T", help="the sampling temperature (default: the recipe's)")
     add(

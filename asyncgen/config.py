@@ -23,6 +23,12 @@ from asyncgen.pacer import Rates
 from asyncgen.recipe import JsonValue, Recipe, find_lost_subject, load_recipe
 from asyncgen.settings import Override, parse_param, request_settings
 
+# Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.
+_NEVER_FROM_FILE = frozenset({"ASYNCGEN_COMMAND"})
+
+# Other programs read the endpoint's address from these.
+_FOREIGN_ADDRESSES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+
 # With the blank before it, which under make is quoted by a backslash.
 _OVERWRITE = re.compile(r"""(?:\\?\s|(?<=[='"]))--overwrite(?=\\?\s|['"]|$)""")
 
@@ -89,7 +95,8 @@ def read_environment() -> dict[str, str]:
         problem = "not UTF-8"
     if problem:  # raised out here because a decoding error carries the whole file, keys and all
         raise ConfigError(f"{path or '.env'}: cannot be read: {problem}")
-    return {name: value for name, value in (*from_file.items(), *os.environ.items()) if value and value.strip()}
+    believed = ((name, value) for name, value in from_file.items() if name not in _NEVER_FROM_FILE)
+    return {name: value for name, value in (*believed, *os.environ.items()) if value and value.strip()}
 
 
 def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, str], command: str) -> GenerateConfig:
@@ -97,7 +104,7 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
     if flags.append and flags.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
     _check_log(flags)
-    request = _with_headers(read_request_config(flags, environment), environment)
+    request = _with_headers(flags, read_request_config(flags, environment), environment)
     endpoint = request.endpoint
     endpoint.check_key()
     if endpoint.is_offline and flags.provider is None and (flag := _flag_that_means_a_model(flags)):
@@ -136,7 +143,7 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
 def read_request_config(flags: argparse.Namespace, environment: Mapping[str, str]) -> RequestConfig:
     """The part of the flags that `generate` and `plan` share; planning needs no key. Raises ConfigError."""
     recipe = load_recipe(flags.recipe, knowledge=flags.knowledge)
-    endpoint = resolve_endpoint(flags.provider, flags.base_url, environment)
+    endpoint = resolve_endpoint(flags.provider, flags.base_url, environment, insecure_http=flags.insecure_http)
     overrides: list[Override] = [parse_param(text) for text in flags.param]
     if flags.temperature is not None:
         overrides.append(Override(("temperature",), flags.temperature))
@@ -186,11 +193,11 @@ def _check_log(flags: argparse.Namespace) -> None:
         raise ConfigError(f"--log: {log} belongs to the output; choose another name")
 
 
-def _with_headers(request: RequestConfig, environment: Mapping[str, str]) -> RequestConfig:
+def _with_headers(flags: argparse.Namespace, request: RequestConfig, environment: Mapping[str, str]) -> RequestConfig:
     endpoint = request.endpoint
     if endpoint.is_offline:  # which needs no key, so that a run without any is whole
         return request
-    headers = read_headers(request.recipe.headers, endpoint.base_url, environment)
+    headers = read_headers(request.recipe.headers, endpoint.base_url, environment, insecure_http=flags.insecure_http)
     return replace(request, endpoint=replace(endpoint, headers=headers))
 
 
@@ -212,15 +219,26 @@ def knowledge_notices(flags: argparse.Namespace, recipe: Recipe) -> list[str]:
 
 
 def _notices(flags: argparse.Namespace, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
+    notices = _unused_address(flags, endpoint, environment)
     if not endpoint.is_offline:
-        return _exposed_env_file() if endpoint.key or endpoint.headers else []
+        return notices + (_exposed_env_file() if endpoint.key or endpoint.headers else [])
     if flags.provider == OFFLINE:
         return []
     notice = (
         "NO KEY, OFFLINE ENGINE: no OPENROUTER_API_KEY is set, so the built-in offline engine answers. It quotes the "
         "knowledge base; it is not a model and costs nothing."
     )
-    return [f"{notice} {_how_to_get_a_model(environment)}"]
+    return [*notices, f"{notice} {_how_to_get_a_model(environment)}"]
+
+
+def _unused_address(flags: argparse.Namespace, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
+    """Whoever has set an address for other programs may think that it is asked here, too; a key must not follow it."""
+    if flags.base_url is not None or flags.provider not in (None, "openai"):
+        return []
+    name = next((each for each in _FOREIGN_ADDRESSES if environment.get(each)), None)
+    if name is None or environment[name].rstrip("/") == endpoint.base_url:
+        return []
+    return [f'{name} is set and not used: --base-url "${name}" asks that address, with the key of {CUSTOM_KEY}']
 
 
 def _exposed_env_file() -> list[str]:

@@ -2,7 +2,7 @@
 
 Pure and without a socket, so that every refusal about keys and addresses is a table in a test. A preset's key belongs
 to the preset's host and is sent to no other, whatever flags and recipe say. ASYNCGEN_API_KEY belongs to the address
-that --base-url names.
+that --base-url names, or to the local server of a preset that has no key of its own.
 """
 
 import ipaddress
@@ -10,7 +10,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 
@@ -19,10 +19,23 @@ from asyncgen.recipe import Header, JsonValue
 
 CUSTOM_KEY = "ASYNCGEN_API_KEY"
 OFFLINE = "offline"
-KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key"})
-MIN_REDACTED = 6  # characters; what is shorter is no secret, and would take pieces out of ordinary words
 CUSTOM = "custom"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Hosts, by the end of their names, that look for the key in a header `api-key`.
+API_KEY_HOSTS = (".azure.com", ".azure.us", ".azure.cn", ".azure-api.net")
+
+# What people set where a server wants no key, but a client one.
+PLACEHOLDERS = frozenset(
+    {"lm-studio", "no-key-needed", "not-needed", "not-required", "sk-no-key-required", "token-abc123"}
+)
+MIN_SECRET = 8  # characters; a shorter word is no secret
+MIN_LETTERS = 16  # characters; a shorter one of letters alone is a word of some language, and stands in other texts
+
 _AUTHORITY = re.compile(r"(?:[\w.-]+|\[[\w.:%]+\])(?::[0-9]+)?")
+_PLAIN_QUERY = re.compile(r"[\w.,:/+%~=&-]*", re.ASCII)
+_SECRET_NAME = re.compile("key|token|secret|sig|pass|auth|cred|code|jwt", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"sk-.*|AIza.*|(?=.*\d)(?=.*[a-z])[\w+/=-]{24,}|.{65,}", re.IGNORECASE)
 
 
 class Secret:
@@ -48,11 +61,14 @@ class Secret:
 
 
 class Redactor:
-    """Takes a run's own secrets out of what comes back: a server that refuses a key likes to quote it."""
+    """Takes a run's own secrets out of what a server says: one that refuses a key likes to quote it.
+
+    Not out of what a model wrote, which is data. Words that may be no secret are not searched for.
+    """
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         hidden = (secret.reveal() for secret in secrets if not secret.is_public)
-        words = {word for value in hidden for word in value.split() if len(word) >= MIN_REDACTED}
+        words = {word for value in hidden for word in value.split() if _can_be_secret(word)}
         self._needles = sorted({needle for word in words for needle in _spellings(word)})
 
     def redact(self, data: bytes) -> bytes:
@@ -61,16 +77,17 @@ class Redactor:
                 data = data.replace(needle, b"[redacted]")
         return data
 
-    def redact_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        if not self._needles:
-            return headers
-        values = "\n".join(headers.values()).encode("utf-8", "surrogateescape")
-        if not any(needle in values for needle in self._needles):
-            return headers
-        return {name: self._redact_text(value) for name, value in headers.items()}
-
-    def _redact_text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         return self.redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+    def redact_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        return {name: self.redact_text(value) for name, value in headers.items()}
+
+
+def _can_be_secret(word: str) -> bool:
+    if len(word) < MIN_SECRET or word.lower() in PLACEHOLDERS:
+        return False
+    return len(word) >= MIN_LETTERS or not word.isalpha()
 
 
 def _spellings(word: str) -> Iterator[bytes]:
@@ -88,10 +105,10 @@ def _spellings(word: str) -> Iterator[bytes]:
 class Provider:
     """What is particular to a provider.
 
-    `key_variable`: the environment variable of its key, None where it takes none. `fields`: optional request fields
-    it understands, merged under the recipe's. `session`: whether `session_id` keeps calls on one cache. `reports_cost`:
-    whether its answers may say what they cost. `lists_prices`: whether GET /models tells prices, and GET /key what the
-    key has left.
+    `key_variable`: the environment variable of its key, None where ASYNCGEN_API_KEY serves. `fields`: optional request
+    fields it understands, merged under the recipe's. `session`: whether `session_id` keeps calls on one cache.
+    `reports_cost`: whether its answers may say what they cost. `lists_prices`: whether GET /models tells prices, and
+    GET /key what the key has left.
     """
 
     name: str
@@ -131,12 +148,17 @@ PROVIDERS = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A provider at an address, with the key and the headers that go there."""
+    """A provider at an address, with the key and the headers that go there.
+
+    `base_url` may have a query, which is sent with every request. `unsent_key`: a variable that holds a key of another
+    host, where none is sent here.
+    """
 
     provider: Provider
     base_url: str
     key: Secret | None = None
     headers: Mapping[str, Secret] = field(default_factory=dict)
+    unsent_key: str | None = None
 
     def redactor(self) -> Redactor:
         return Redactor([*self.headers.values(), *([self.key] if self.key else [])])
@@ -146,27 +168,49 @@ class Endpoint:
         return _host(self.base_url)
 
     @property
+    def where(self) -> str:
+        """The host as messages name it, with its port where that is not the usual one."""
+        return _where(self.base_url)
+
+    def url(self, path: str) -> str:
+        address, question_mark, query = self.base_url.partition("?")
+        return f"{address}{path}{question_mark}{query}"
+
+    def sent_headers(self) -> dict[str, str]:
+        """The key and the recipe's headers, in lower case, so that a recipe's header replaces the key's."""
+        sent = {}
+        if self.key is not None and self.host.endswith(API_KEY_HOSTS):
+            sent["api-key"] = self.key.reveal()
+        elif self.key is not None:
+            sent["authorization"] = f"Bearer {self.key.reveal()}"
+        return sent | {name.lower(): secret.reveal() for name, secret in self.headers.items()}
+
+    @property
+    def key_advice(self) -> str:
+        """What to do where a key is wanted and none was sent; empty when one was."""
+        if self.key is not None or any(not secret.is_public for secret in self.headers.values()):
+            return ""
+        advice = f"No key was sent: put it into {_key_variable(self.provider, self.base_url)}"
+        if self.unsent_key is None:
+            return advice
+        return f"{advice} ({self.unsent_key} is set, but belongs to {_owner(self.unsent_key)})"
+
+    @property
     def is_offline(self) -> bool:
         return self.provider.name == OFFLINE
 
-    @property
-    def missing_key(self) -> str:
-        """The variable that a key for this address is read from; "" when one is sent, be it in a header."""
-        if self.key is not None or any(name.lower() in KEY_HEADERS for name in self.headers):
-            return ""
-        is_own = self.provider.key_variable is not None and self.host == _host(self.provider.base_url)
-        return (self.provider.key_variable if is_own else None) or CUSTOM_KEY
-
     def check_key(self) -> None:
         """Raises ConfigError when the provider's own address is to be called without the key it needs."""
-        variable = self.provider.key_variable
-        if self.key is None and variable and self.host == _host(self.provider.base_url):
+        variable = _key_variable(self.provider, self.base_url)
+        if self.key is None and variable != CUSTOM_KEY:
             raise ConfigError(
                 f"--provider {self.provider.name} needs a key: set {variable} in the environment or in .env"
             )
 
 
-def resolve_endpoint(provider: str | None, base_url: str | None, environment: Mapping[str, str]) -> Endpoint:
+def resolve_endpoint(
+    provider: str | None, base_url: str | None, environment: Mapping[str, str], *, insecure_http: bool = False
+) -> Endpoint:
     """The endpoint that flags and environment name; the offline engine's has no address yet.
 
     Neither given: OpenRouter when its key is set, otherwise the offline engine. Raises ConfigError for an address
@@ -180,11 +224,16 @@ def resolve_endpoint(provider: str | None, base_url: str | None, environment: Ma
         return Endpoint(PROVIDERS[OFFLINE], "")
     preset = PROVIDERS[provider] if provider is not None else Provider(CUSTOM, "", CUSTOM_KEY, reports_cost=True)
     address = check_base_url(base_url if base_url is not None else preset.base_url)
+    key = read_key(_key_variable(preset, address), environment, address, insecure_http=insecure_http)
+    unsent = None if key is not None or (other := other_key(environment)) is None else other.key_variable
+    return Endpoint(preset, address, key, unsent_key=unsent)
+
+
+def _key_variable(preset: Provider, address: str) -> str:
+    """Whose key goes to that address: the preset's to the preset's own host, ASYNCGEN_API_KEY anywhere else."""
     if preset.key_variable and _host(address) == _host(preset.base_url):
-        key = read_key(preset.key_variable, environment, address)
-    else:
-        key = read_key(CUSTOM_KEY, environment, address) if base_url is not None else None
-    return Endpoint(preset, address, key)
+        return preset.key_variable
+    return CUSTOM_KEY
 
 
 def other_key(environment: Mapping[str, str]) -> Provider | None:
@@ -192,15 +241,17 @@ def other_key(environment: Mapping[str, str]) -> Provider | None:
     return next((each for each in PROVIDERS.values() if each.key_variable and environment.get(each.key_variable)), None)
 
 
-def read_headers(headers: Iterable[Header], base_url: str, environment: Mapping[str, str]) -> dict[str, Secret]:
+def read_headers(
+    headers: Iterable[Header], base_url: str, environment: Mapping[str, str], *, insecure_http: bool = False
+) -> dict[str, Secret]:
     """A recipe's headers, ready to be sent to that address. Raises ConfigError."""
-    return {header.name: _read_header(header, base_url, environment) for header in headers}
+    return {header.name: _read_header(header, base_url, environment, insecure_http=insecure_http) for header in headers}
 
 
-def _read_header(header: Header, base_url: str, environment: Mapping[str, str]) -> Secret:
+def _read_header(header: Header, base_url: str, environment: Mapping[str, str], *, insecure_http: bool) -> Secret:
     if header.variable is None:
         return Secret(header.value or "", is_public=True)
-    secret = _read_secret(header.variable, environment, base_url)
+    secret = _read_secret(header.variable, environment, base_url, insecure_http=insecure_http)
     if secret is None:
         raise ConfigError(f"the recipe's header {header.name}: {header.variable} is not set")
     if not secret.reveal().isprintable():
@@ -208,9 +259,11 @@ def _read_header(header: Header, base_url: str, environment: Mapping[str, str]) 
     return secret
 
 
-def read_key(variable: str, environment: Mapping[str, str], base_url: str) -> Secret | None:
+def read_key(
+    variable: str, environment: Mapping[str, str], base_url: str, *, insecure_http: bool = False
+) -> Secret | None:
     """The key of that variable, None when unset or empty; ConfigError, without showing it, when it is no key."""
-    key = _read_secret(variable, environment, base_url)
+    key = _read_secret(variable, environment, base_url, insecure_http=insecure_http)
     if key is not None and not re.fullmatch("[!-~]+", key.reveal()):
         raise ConfigError(
             f"{variable}: a key is one word of plain ASCII; this one has a blank or another character in it"
@@ -218,23 +271,32 @@ def read_key(variable: str, environment: Mapping[str, str], base_url: str) -> Se
     return key
 
 
-def _read_secret(variable: str, environment: Mapping[str, str], base_url: str) -> Secret | None:
+def _read_secret(variable: str, environment: Mapping[str, str], base_url: str, *, insecure_http: bool) -> Secret | None:
     value = environment.get(variable, "").strip()
     if not value:
         return None
-    host = _host(base_url)
-    owner = next((_host(each.base_url) for each in PROVIDERS.values() if each.key_variable == variable), host)
-    if host != owner:
-        raise ConfigError(f"{variable} belongs to {owner} and is not sent to {host}")
+    host, owner = _host(base_url), _owner(variable)
+    if owner not in (None, host):
+        raise ConfigError(f"{variable} belongs to {owner} and is not sent to {_where(base_url)}")
     if base_url.startswith("http:") and not is_loopback(host):
-        raise ConfigError(f"--base-url: {variable} would go over plain http to {host}; use https")
+        refusal = f"--base-url: {variable} would go over plain http to {_where(base_url)}; use https"
+        if owner is not None:
+            raise ConfigError(refusal)
+        if not insecure_http:
+            raise ConfigError(f"{refusal}, or --insecure-http where nobody can listen in, as in a network of your own")
     return Secret(value)
+
+
+def _owner(variable: str) -> str | None:
+    """The only host that this variable's key may be sent to."""
+    return next((_host(each.base_url) for each in PROVIDERS.values() if each.key_variable == variable), None)
 
 
 def check_base_url(base_url: str) -> str:
     """The address without a trailing slash; ConfigError when requests cannot or should not be sent there.
 
-    What cannot be used is not quoted: it may hold a password.
+    What cannot be used is not quoted: it may hold a password. A query that may hold a key is refused, because the
+    address is shown and journalled.
     """
     try:
         parts = urlsplit(base_url)
@@ -243,22 +305,47 @@ def check_base_url(base_url: str) -> str:
         parts = urlsplit("")
     if "@" in parts.netloc:
         raise ConfigError(f"--base-url: leave user and password out of the URL; the key goes into {CUSTOM_KEY}")
-    if parts.scheme not in ("http", "https") or not _AUTHORITY.fullmatch(parts.netloc):
+    if parts.scheme not in DEFAULT_PORTS or not _AUTHORITY.fullmatch(parts.netloc):
         raise ConfigError("--base-url: expected an address like https://host/v1 or http://127.0.0.1:8000/v1")
-    if parts.query or parts.fragment:
-        raise ConfigError(f"--base-url: leave out what begins with ? or #; a key goes into {CUSTOM_KEY}")
+    if parts.fragment or not _is_plain_query(parts.query):
+        raise ConfigError(
+            "--base-url: leave out what begins with ? or #, but for plain settings like ?api-version=2024-10-21; "
+            f"a key goes into {CUSTOM_KEY}"
+        )
     path = parts.path.rstrip("/")
     if path.endswith("/chat/completions"):
         raise ConfigError("--base-url: leave /chat/completions out, it is added to every request")
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    return f"{parts.scheme}://{parts.netloc}{path}{'?' if parts.query else ''}{parts.query}"
+
+
+def _is_plain_query(query: str) -> bool:
+    """Whether it can be sent as it is and holds nothing that may be a key."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return bool(_PLAIN_QUERY.fullmatch(query)) and not any(
+        _SECRET_NAME.search(name) or _SECRET_VALUE.fullmatch(name) or _SECRET_VALUE.fullmatch(value)
+        for name, value in pairs
+    )
 
 
 def is_loopback(host: str) -> bool:
+    """Whether what is sent there stays on this machine: all names in `localhost` do (RFC 6761), and so does 0.0.0.0."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return is_local_name(host)
+    return address.is_loopback or address.is_unspecified
+
+
+def is_local_name(host: str) -> bool:
+    """`localhost` or a name below it: no name server is to be asked for it."""
+    return f".{host}".rstrip(".").endswith(".localhost")
 
 
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
+
+
+def _where(url: str) -> str:
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return host if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"

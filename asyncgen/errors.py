@@ -17,6 +17,8 @@ translated where they enter, and what a server said is cut short before it gets 
 
 import msgspec
 
+NOT_SENT = "not sent"  # argument of a CancelledError or MemoryError that ended a call before its request left
+
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens and money of one answered call as the provider reported them; None where it said nothing.

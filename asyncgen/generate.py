@@ -21,6 +21,7 @@ from asyncgen.counts import Counts
 from asyncgen.errors import (
     CUT_OFF_ADVICE,
     CUT_OFF_REASONS,
+    NOT_SENT,
     AccessDeniedError,
     BadReplyError,
     DoubtedKeyError,
@@ -171,7 +172,7 @@ class Generator:
         try:
             completion = await self.client.complete(payload)
         except (asyncio.CancelledError, MemoryError) as error:
-            self._note_lost(work, "no-memory" if isinstance(error, MemoryError) else "cancelled")
+            self._note_if_lost(work, error)
             raise
         except AccessDeniedError as error:
             if self.verdict.denied(work.index):
@@ -182,8 +183,7 @@ class Generator:
             raise
         except TransientError as error:
             self.verdict.failed(work.index, error, time.monotonic())
-            if error.maybe_billed and error.reply is None:  # a reply that did arrive is kept, not lost
-                self._note_lost(work, error.reason)
+            self._note_if_lost(work, error)
             raise
         finally:
             self.counts.in_flight -= 1
@@ -233,7 +233,14 @@ class Generator:
         reject = encode_reject(Reject(work.index, work.ask, reason, reply.text))
         await self.writer.put_synced(Record(encode_entry(entry), reject=reject))
 
-    def _note_lost(self, work: _Work, reason: str) -> None:
+    def _note_if_lost(self, work: _Work, error: BaseException) -> None:
+        """A call that was sent and is not answered; a reply that did arrive is kept instead."""
+        if isinstance(error, TransientError):
+            is_lost, reason = error.maybe_billed and error.reply is None, error.reason
+        else:
+            is_lost, reason = NOT_SENT not in error.args, "no-memory" if isinstance(error, MemoryError) else "cancelled"
+        if not is_lost:
+            return
         self.counts.lost += 1
         self.writer.put_nowait(Record(encode_entry(Lost(index=work.index, reason=reason, time=_now()))))
 

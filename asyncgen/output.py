@@ -25,6 +25,8 @@ from asyncgen.journal import Done, Mark, encode_entry
 
 GATHER = 0.05  # seconds
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+# What a folder that is to be synced says on CIFS, FUSE and old WSL, and one that must not be read.
+NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO, errno.EACCES, errno.EPERM})
 NO_SPACE_PATIENCE = 30  # tries, a second apart
 OWNER_ONLY = 0o600
 
@@ -362,12 +364,16 @@ class Writer:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the names in a directory as durable as the files."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    """Make the names in a directory as durable as the files, where the file system can do that to a directory."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
 
 
 @contextlib.contextmanager

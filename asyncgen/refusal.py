@@ -75,7 +75,7 @@ class Fault:
     """An error as it was told. `status`: None for one inside a 200 that names no status.
 
     `names`: its type, code, reason and the like, in lower case. `text`: what is searched for tell-tale words. `param`:
-    the setting it names. `missing_key`: the variable of the key that was not sent, "" when one was.
+    the setting it names. `key_advice`: what to do about a key when none was sent, "" when one was.
     """
 
     status: int | None
@@ -88,7 +88,7 @@ class Fault:
     should_retry: bool
     retry_after: float | None
     reply: UnusedReply | None
-    missing_key: str
+    key_advice: str
 
     @property
     def told(self) -> str:
@@ -114,7 +114,7 @@ def read_fault(
     *,
     reply: UnusedReply | None = None,
     now: float | None = None,
-    missing_key: str = "",
+    key_advice: str = "",
 ) -> Fault:
     """The error of a body as the tables can be held against it. `now`: epoch seconds, for an answer without a Date."""
     metadata = object_of(error.get("metadata"))
@@ -140,7 +140,7 @@ def read_fault(
         should_retry=lowered(headers).get("x-should-retry") == "true",
         retry_after=retry_after,
         reply=reply,
-        missing_key=missing_key,
+        key_advice=key_advice,
     )
 
 
@@ -159,10 +159,17 @@ def leaf_of(fault: Fault) -> AsyncgenError:
         or _filter_leaf(fault, is_evident=fault.mentions(known.FILTER_WORDS))
         or _stopping_leaf(fault)
         or _passing_leaf(fault)
-        or RequestRejectedError(fault.message, status=fault.status, reply=fault.reply)
+        or _rejected_leaf(fault)
     )
     leaf.refusal = Refusal(fault.status, fault.param, fault.text)
     return leaf
+
+
+def _rejected_leaf(fault: Fault) -> RequestRejectedError:
+    """A 403 without a key may be about the key that is missing, whatever its words are."""
+    wants_key = fault.status == 403 and fault.key_advice
+    message = f"{fault.told}. {fault.key_advice}" if wants_key else fault.message
+    return RequestRejectedError(message, status=fault.status, reply=fault.reply)
 
 
 def _named_money_leaf(fault: Fault) -> NoMoneyError | RateLimitedError | None:
@@ -210,8 +217,7 @@ def _told_leaf(fault: Fault) -> FatalError | None:
 
 
 def _access_denied(fault: Fault) -> AccessDeniedError:
-    advice = f"No key was sent: put it into {fault.missing_key}" if fault.missing_key else CHECK_KEY
-    return AccessDeniedError(f"{fault.told}. {advice}")
+    return AccessDeniedError(f"{fault.told}. {fault.key_advice or CHECK_KEY}")
 
 
 def _stopping_leaf(fault: Fault) -> FatalError | None:

@@ -49,7 +49,8 @@ from asyncgen.output import OutputPaths, Record, Writer, locked
 from asyncgen.pipeline import Pipeline
 from asyncgen.program import program
 from asyncgen.progress import Display, Summary
-from asyncgen.provider import Client, find_proxy
+from asyncgen.provider import Client
+from asyncgen.proxy import find_proxy
 from asyncgen.recipe import JsonValue
 from asyncgen.retry import RetryPolicy
 from asyncgen.scenario import SAMPLING_VERSIONS, Scenarios
@@ -382,7 +383,7 @@ class Run:
 
     def _on_step(self, writer: Writer, form: Form) -> None:
         request = self._config.request
-        self._say(explain(form, request.settings, request.endpoint.host))
+        self._say(explain(form, request.settings, request.endpoint.where))
         entry = Stepped(
             step=form.step,
             base_url=request.endpoint.base_url,

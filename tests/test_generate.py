@@ -16,6 +16,7 @@ from asyncgen.billing import ReservationLapsedError
 from asyncgen.conversation import decode_line, digest_conversation
 from asyncgen.counts import Counts
 from asyncgen.errors import (
+    NOT_SENT,
     AccessDeniedError,
     AsyncgenError,
     BadReplyError,
@@ -233,6 +234,15 @@ def test_a_call_that_breaks_off_under_way_is_noted_as_lost(error: BaseException,
     (entry,) = bench.writer.entries
     assert isinstance(entry, Lost)
     assert entry.reason == reason
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(NOT_SENT), MemoryError(NOT_SENT)])
+def test_a_call_that_breaks_off_before_it_left_is_not_lost(error: BaseException) -> None:
+    bench = Bench(error)
+    with pytest.raises(type(error)):
+        bench.generate(4)
+    assert bench.writer.entries == []
+    assert bench.counts.lost == 0
 
 
 @pytest.mark.parametrize(

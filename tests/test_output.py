@@ -14,7 +14,17 @@ from sweep import sweep
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Done, Mark
-from asyncgen.output import NO_SPACE_PATIENCE, Files, OutputPaths, Record, Reject, Writer, encode_reject, locked
+from asyncgen.output import (
+    NO_SPACE_PATIENCE,
+    Files,
+    OutputPaths,
+    Record,
+    Reject,
+    Writer,
+    encode_reject,
+    locked,
+    sync_directory,
+)
 
 
 @pytest.fixture
@@ -589,3 +599,34 @@ def test_a_file_system_without_locks_is_refused(paths: OutputPaths, monkeypatch:
 def test_a_full_disk_does_not_keep_a_run_from_its_lock(paths: OutputPaths) -> None:
     with file_size_limit(0), locked(paths), pytest.raises(ConfigError, match="another run"), locked(paths):
         pass
+
+
+# ---- folders
+
+
+@pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "ENOSYS", "EIO", "EACCES", "EPERM"])
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_folder_that_cannot_be_synced_stops_nobody(
+    name: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CIFS, FUSE and old WSL cannot; the files in it are synced all the same."""
+
+    def fail(*_: object) -> int:
+        raise OSError(getattr(errno, name), "no")
+
+    monkeypatch.setattr(os, call, fail)
+    sync_directory(tmp_path)
+
+
+def test_a_folder_that_is_gone_is_no_folder_that_cannot_be_synced(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        sync_directory(tmp_path / "nowhere")
+
+
+def test_a_folder_on_a_full_disk_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no"):
+        sync_directory(tmp_path)

@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import gzip
 import inspect
+import os
 import shutil
 import socket
 import ssl
@@ -10,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -20,7 +23,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from raw_server import Act, hang, send, send_and_close, send_and_reset, trickle
 from yarl import URL
 
-from asyncgen import __version__, provider
+from asyncgen import __version__, errors, provider
 from asyncgen.answer import Completion
 from asyncgen.endpoint import PROVIDERS, Endpoint, Provider, Secret
 from asyncgen.errors import (
@@ -33,7 +36,7 @@ from asyncgen.errors import (
     RedirectedError,
     TimedOutError,
 )
-from asyncgen.provider import Client, find_proxy, translate
+from asyncgen.provider import Client, translate
 
 KEY = "sk-marker-0a1b2c3d"
 PAYLOAD = (b'{"model": "m", ', b'"messages": []}')
@@ -259,7 +262,7 @@ def test_an_error_of_the_endpoint_is_classified_with_its_headers() -> None:
             error = await failure_at(server.url)
         assert isinstance(error, RateLimitedError)
         assert error.retry_after == 7
-        assert "127.0.0.1 answered 429" in str(error)
+        assert f"127.0.0.1:{server.port} answered 429" in str(error)
 
     run(scenario())
 
@@ -281,7 +284,8 @@ def test_an_error_of_the_endpoint_is_classified_with_its_headers() -> None:
 def test_one_deadline_covers_the_whole_call_whatever_trickles_in(act: Act) -> None:
     async def scenario() -> None:
         async with serving(act) as server:
-            check_lost(await failure_at(server.url, timeout=SHORT), "127.0.0.1: no answer within 0.25 s")
+            error = await failure_at(server.url, timeout=SHORT)
+            check_lost(error, f"127.0.0.1:{server.port}: no answer within 0.25 s")
 
     run(scenario())
 
@@ -302,7 +306,7 @@ def test_a_connection_that_is_never_accepted_was_not_billed() -> None:
             for each in waiting:
                 each.close()
         assert isinstance(error, ConnectionFailedError)
-        assert (str(error), error.maybe_billed) == ("127.0.0.1: no connection in time", False)
+        assert (str(error), error.maybe_billed) == (f"127.0.0.1:{address[1]}: no connection in time", False)
 
     run(scenario())
 
@@ -356,7 +360,7 @@ def test_an_answer_that_breaks_off_may_have_been_billed(act: Act, words: str) ->
 def test_a_reset_in_the_body_may_have_been_billed() -> None:
     async def scenario() -> None:
         async with serving(send_and_reset(response(b'{"choices"', length=500))) as server:
-            check_lost(await failure_at(server.url), "127.0.0.1: ")
+            check_lost(await failure_at(server.url), f"127.0.0.1:{server.port}: ")
 
     run(scenario())
 
@@ -379,7 +383,8 @@ def test_a_refused_connection_was_not_billed() -> None:
         async def scenario() -> None:
             error = await failure_at(f"http://127.0.0.1:{port}/v1")
             assert isinstance(error, ConnectionFailedError)
-            assert (str(error), error.maybe_billed) == ("127.0.0.1: no connection (Connection refused)", False)
+            assert str(error) == f"127.0.0.1:{port}: no connection (Connection refused)"
+            assert not error.maybe_billed
 
         run(scenario())
 
@@ -433,6 +438,284 @@ def test_a_good_connection_is_used_again() -> None:
             for _ in range(3):
                 await client.complete(PAYLOAD)
         assert (server.connections, len(server.requests)) == (1, 3)
+
+    run(scenario())
+
+
+# ---- answers that nobody has asked for
+
+
+def answering(text: str) -> bytes:
+    choice = {"message": {"content": text}, "finish_reason": "stop"}
+    return response(msgspec.json.encode({"id": text, "choices": [choice]}))
+
+
+@pytest.mark.parametrize("late", [answering("late"), answering("late") * 2, answering("late")[:100]])
+def test_what_comes_with_an_answer_unasked_is_not_the_next_ones(late: bytes) -> None:
+    async def scenario() -> None:
+        acts = [send(answering("first") + late), send(answering("second"))]
+        async with serving(*acts) as server, client_of(server.url) as client:
+            assert (await client.complete(PAYLOAD)).text == "first"
+            assert (await client.complete(PAYLOAD)).text == "second"
+        assert server.connections == 2
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 10])
+@pytest.mark.parametrize("late", [answering("late"), answering("late") * 2, answering("late")[:100], b""])
+def test_a_connection_on_which_something_arrives_between_two_requests_is_not_used_again(
+    late: bytes, turns: int
+) -> None:
+    """Read by the event loop already, or not yet; nothing is the end of the connection."""
+
+    async def scenario() -> None:
+        connections: list[int] = []
+
+        async def first(writer: asyncio.StreamWriter) -> None:
+            connections.append(writer.get_extra_info("socket").fileno())
+            await send(answering("first"))(writer)
+
+        async with serving(first, send(answering("second"))) as server, client_of(server.url) as client:
+            assert (await client.complete(PAYLOAD)).text == "first"
+            if late:
+                os.write(connections[0], late)
+            else:
+                with socket.socket(fileno=os.dup(connections[0])) as copy:
+                    copy.shutdown(socket.SHUT_WR)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            assert (await client.complete(PAYLOAD)).text == "second"
+        assert server.connections == 2
+
+    run(scenario())
+
+
+def test_an_endpoint_caught_answering_unasked_gets_a_new_connection_for_each_request() -> None:
+    """What comes unasked while a request is out could not be told from its answer."""
+
+    async def scenario() -> None:
+        connections: list[int] = []
+
+        async def first(writer: asyncio.StreamWriter) -> None:
+            connections.append(writer.get_extra_info("socket").fileno())
+            await send(answering("first"))(writer)
+
+        acts = [first, *(send(answering(text)) for text in "abc")]
+        async with serving(*acts) as server, client_of(server.url) as client:
+            await client.complete(PAYLOAD)
+            os.write(connections[0], answering("late"))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert [(await client.complete(PAYLOAD)).text for _ in "abc"] == list("abc")
+        assert server.connections == 4
+
+    run(scenario())
+
+
+def test_a_connection_that_lags_an_answer_behind_is_found_by_letting_it_rest() -> None:
+    """Each answer but the first comes when its request is out already and the next one's is waited for."""
+
+    async def scenario() -> None:
+        connections: list[asyncio.StreamWriter] = []
+        asked, late = 0, b""
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked, late
+            connections.append(writer)
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                while True:
+                    await read_request(reader)
+                    asked += 1
+                    if writer is connections[0]:
+                        writer.write(late or answering("1"))
+                        late = answering(f"late {asked}")
+                    else:
+                        if late:
+                            connections[0].write(late)
+                            late = b""
+                        writer.write(answering(str(asked)))
+            writer.close()
+
+        async with (
+            await asyncio.start_server(accept, "127.0.0.1", 0) as listening,
+            client_of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1") as client,
+        ):
+            texts = [(await client.complete(PAYLOAD)).text for _ in range(9)]
+            assert texts[provider.REST_EVERY :] == [str(number) for number in range(provider.REST_EVERY + 1, 10)]
+
+    run(scenario())
+
+
+def test_a_server_that_takes_no_other_connection_is_asked_on_the_one_there_is() -> None:
+    async def scenario() -> None:
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            listening.close()
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                while True:
+                    await read_request(reader)
+                    writer.write(response())
+            writer.close()
+
+        listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+        async with client_of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1") as client:
+            for _ in range(2 * provider.REST_EVERY + 2):
+                assert (await client.complete(PAYLOAD)).text == "hello"
+
+    run(scenario())
+
+
+def test_an_answer_that_comes_before_its_request_is_sent_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = aiohttp.TCPConnector.connect
+
+    async def connect_and_wait(*arguments: Any) -> aiohttp.connector.Connection:
+        connection = await connect(*arguments)
+        while connection.protocol is None or not connection.protocol.should_close:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
+        return connection
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", connect_and_wait)
+
+    def speak_first(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(answering("unasked"))
+            while connection.recv(1000):
+                pass
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            speaking = asyncio.create_task(asyncio.to_thread(speak_first, listener))
+            async with client_of(f"http://127.0.0.1:{listener.getsockname()[1]}/v1") as client:
+                with pytest.raises(ConnectionFailedError) as caught:
+                    await client.complete(PAYLOAD)
+                assert not caught.value.maybe_billed
+            await speaking
+
+    run(scenario())
+
+
+# ---- calls that never left
+
+
+@pytest.mark.parametrize("way", ["tls", "proxy", "name"])
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_call_that_never_left_was_not_billed(
+    way: str,
+    is_cancelled: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A handshake, a CONNECT, a name that is never answered, whether the deadline ends it or a stop."""
+
+    async def look_up_for_ever(*_: object, **__: object) -> list[object]:
+        return await asyncio.Future()
+
+    async def scenario() -> None:
+        async with serving(hang) as silent:
+            url = f"https://127.0.0.1:{silent.port}/v1"
+            if way == "proxy":
+                monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{silent.port}")
+                url = "https://a.example/v1"
+            elif way == "name":
+                monkeypatch.setattr(uvloop.Loop, "getaddrinfo", look_up_for_ever)
+                url = "https://a.example/v1"
+            async with client_of(url, timeout=LONG if is_cancelled else SHORT) as client:
+                call = asyncio.create_task(client.complete(PAYLOAD))
+                if is_cancelled:
+                    await asyncio.sleep(0.02)
+                    call.cancel()
+                    with pytest.raises(asyncio.CancelledError, match=errors.NOT_SENT):
+                        await call
+                    return
+                with pytest.raises(ConnectionFailedError, match="no connection in time") as caught:
+                    await call
+                assert not caught.value.maybe_billed
+
+    run(scenario())
+
+
+def test_a_call_cancelled_after_it_left_says_nothing_of_not_being_sent() -> None:
+    async def scenario() -> None:
+        reached = asyncio.Event()
+
+        async def act(writer: asyncio.StreamWriter) -> None:
+            reached.set()
+            await hang(writer)
+
+        async with serving(act) as server, client_of(server.url) as client:
+            call = asyncio.create_task(client.complete(PAYLOAD))
+            await reached.wait()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await call
+            assert errors.NOT_SENT not in caught.value.args
+
+    run(scenario())
+
+
+# ---- keys: what is sent, said and kept
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_where_a_key_is_wanted_and_none_was_sent_its_variable_is_named(status: str) -> None:
+    async def scenario() -> None:
+        for key, is_said in ((None, True), (KEY, False)):
+            async with serving(send(response(b"who?", status))) as server, client_of(server.url, key=key) as client:
+                with pytest.raises(AsyncgenError, match="who") as caught:
+                    await client.complete(PAYLOAD)
+            assert ("No key was sent: put it into ASYNCGEN_API_KEY" in str(caught.value)) is is_said
+
+    run(scenario())
+
+
+def test_what_a_model_wrote_is_data_and_what_a_server_says_is_not() -> None:
+    async def scenario() -> None:
+        choice = {"message": {"content": f"It is {KEY}."}, "finish_reason": "stop"}
+        answer = msgspec.json.encode({"id": f"r-{KEY}", "model": KEY, "choices": [choice]})
+        acts = [send(response(answer)), send(response(KEY.encode(), "400 Bad Request", f"X-Request-Id: {KEY}"))]
+        async with serving(*acts) as server, client_of(server.url) as client:
+            completion = await client.complete(PAYLOAD)
+            assert completion.text == f"It is {KEY}."
+            assert (completion.request_id, completion.model) == ("r-[redacted]", "[redacted]")
+            with pytest.raises(AsyncgenError, match="answered 400") as caught:
+                await client.complete(PAYLOAD)
+            assert KEY not in f"{caught.value} {vars(caught.value)}"
+            assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+    run(scenario())
+
+
+def test_a_query_goes_behind_the_path() -> None:
+    async def scenario() -> None:
+        async with (
+            serving(send(response()), send(response(b"{}"))) as server,
+            client_of(f"{server.url}?api-version=2024-10-21") as client,
+        ):
+            await client.complete(PAYLOAD)
+            await client.get("/models")
+        lines = [request.line.split()[1] for request in server.requests]
+        assert lines == ["/v1/chat/completions?api-version=2024-10-21", "/v1/models?api-version=2024-10-21"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("host", ["localhost", "gpu.localhost", "a.b.LOCALHOST", "0.0.0.0"])
+def test_names_in_localhost_are_this_machine_whatever_a_name_server_says(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    look_up = uvloop.Loop.getaddrinfo
+
+    async def look_up_one(loop: uvloop.Loop, host: str, port: int, **options: int) -> list[object]:
+        asked.append(host)
+        return list(await look_up(loop, host, port, **options))
+
+    monkeypatch.setattr(uvloop.Loop, "getaddrinfo", look_up_one)
+
+    async def scenario() -> None:
+        async with serving(send(response())) as server:
+            assert (await complete(f"http://{host}:{server.port}/v1")).text == "hello"
+        assert set(asked) <= {"localhost", "127.0.0.1", "0.0.0.0"}
 
     run(scenario())
 
@@ -543,7 +826,7 @@ def test_a_redirect_stops_the_run_and_nothing_reaches_the_other_host(status: int
             async with serving(send(response(b"", f"{status} Moved", location))) as server:
                 error = await failure_at(server.url)
             assert isinstance(error, RedirectedError)
-            assert f"127.0.0.1 answered {status}, a redirect to localhost" in str(error)
+            assert f"127.0.0.1:{server.port} answered {status}, a redirect to localhost" in str(error)
             assert other.connections == 0
 
     run(scenario())
@@ -572,7 +855,10 @@ def test_a_certificate_nobody_vouches_for_stops_the_run(certificate: ssl.SSLCont
         async with serving(tls=certificate) as server:
             error = await failure_at(server.url)
         assert type(error) is FatalError
-        assert str(error) == "127.0.0.1: its certificate is not trusted (self-signed certificate)"
+        assert str(error) == (
+            f"127.0.0.1:{server.port}: its certificate is not trusted (self-signed certificate); if a company "
+            "vouches for it, set SSL_CERT_FILE to a file that holds the company's CA certificate"
+        )
         assert server.requests == []
 
     run(scenario())
@@ -610,46 +896,55 @@ def test_a_tls_connection_that_fails_is_wrong_for_good_or_a_bad_hour(
     run(scenario())
 
 
-# ---- proxies
-
-
 @pytest.mark.parametrize(
-    ("url", "environment", "proxy"),
-    [
-        ("https://a.example/v1", {}, None),
-        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:3128"}, "http://p:3128"),
-        ("https://a.example/v1", {"https_proxy": "http://p:3128"}, "http://p:3128"),
-        ("https://a.example/v1", {"HTTPS_PROXY": "p:3128"}, "http://p:3128"),
-        ("https://a.example/v1", {"HTTP_PROXY": "http://p:3128"}, None),
-        ("http://a.example/v1", {"HTTP_PROXY": "http://p:3128"}, "http://p:3128"),
-        ("http://a.example/v1", {"HTTPS_PROXY": "http://p:3128"}, None),
-        ("https://a.example/v1", {"HTTPS_PROXY": ""}, None),
-        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "b.example, a.example"}, None),
-        ("https://a.example:8443/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example:8443"}, None),
-        ("https://x.a.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".a.example"}, None),
-        ("https://aa.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example"}, "http://p:1"),
-        ("https://a.example/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
-        ("https://[2001:db8::1]:8443/v1", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
-        ("http://127.0.0.1:8000/v1", {"HTTP_PROXY": "http://p:1"}, None),
-        ("http://127.9.9.9/v1", {"HTTP_PROXY": "http://p:1"}, None),
-        ("http://[::1]:8000/v1", {"HTTP_PROXY": "http://p:1"}, None),
-        ("http://localhost:8000", {"HTTP_PROXY": "http://p:1"}, None),
-        ("https://localhost", {"HTTPS_PROXY": "http://p:1"}, None),
-    ],
+    "data",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x28", b"\x16\x03\x03\xff\xff?"],
+    ids=["plain-http", "handshake-failure", "broken-record"],
 )
-def test_the_proxy_is_what_the_environment_names_and_never_for_loopback(
-    url: str, environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+def test_where_answers_came_before_a_failed_handshake_is_one_bad_connection(
+    data: bytes, certificate: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert find_proxy(url) == proxy
+    """A balancer, one of whose machines is wrong; before any answer it is the address that is."""
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+    connections = 0
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 2:
+            await answer_hello(data)(reader, writer)
+            return
+        await writer.start_tls(certificate)
+        await read_request(reader)
+        writer.write(response(ANSWER, "200 OK", "Connection: close"))
+        writer.close()
+
+    async def scenario() -> None:
+        async with (
+            await asyncio.start_server(accept, "127.0.0.1", 0) as listening,
+            client_of(f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1") as client,
+        ):
+            assert (await client.complete(PAYLOAD)).text == "hello"
+            with pytest.raises(ConnectionFailedError, match=r"no connection \(") as caught:
+                await client.complete(PAYLOAD)
+            assert not caught.value.maybe_billed
+            assert (await client.complete(PAYLOAD)).text == "hello"
+
+    run(scenario())
 
 
-def test_a_proxy_of_another_kind_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"socks5://me:{KEY}@127.0.0.1:1080")
-    with pytest.raises(ConfigError, match="HTTPS_PROXY: expected http://HOST:PORT") as caught:
-        find_proxy("https://a.example/v1")
-    assert KEY not in str(caught.value)
+@pytest.mark.parametrize("kind", [aiohttp.ClientConnectorCertificateError, aiohttp.ClientHttpProxyError])
+def test_where_answers_came_before_another_certificate_or_a_proxys_no_is_one_bad_connection(
+    kind: type[Exception],
+) -> None:
+    theirs = next(error for error, _, _ in EXCEPTIONS if type(error) is kind)
+    assert type(translate(theirs, "a.example", 30, has_left=False)) is FatalError
+    assert type(translate(theirs, "a.example", 30, has_left=False, has_answered=True)) is ConnectionFailedError
+
+
+# ---- proxies
 
 
 @pytest.mark.parametrize(
@@ -765,7 +1060,7 @@ def test_an_exception_of_theirs_becomes_ours_without_its_words(
     kind: type[AsyncgenError],
     sent: bool,  # noqa: FBT001
 ) -> None:
-    ours = translate(theirs, "a.example", 30)
+    ours = translate(theirs, "a.example", 30, has_left=sent)
     assert type(ours) is kind
     assert getattr(ours, "maybe_billed", False) is sent
     assert str(ours).startswith("a.example: ")

@@ -194,7 +194,9 @@ def test_a_wrong_path_is_known_and_v1_is_named(status: int, body: object) -> Non
 
 
 def test_a_key_that_was_not_sent_is_named_with_its_variable() -> None:
-    assert "No key was sent: put it into ASYNCGEN_API_KEY" in str(leaf(401, b"", missing_key="ASYNCGEN_API_KEY"))
+    advice = "No key was sent: put it into ASYNCGEN_API_KEY"
+    assert advice in str(leaf(401, b"", key_advice=advice))
+    assert advice in str(leaf(403, b"", key_advice=advice))
     assert "Check the key" in str(leaf(401, b""))
 
 

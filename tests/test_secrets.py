@@ -81,9 +81,10 @@ def needles(secret: str) -> Iterator[bytes]:
 NEEDLES = [*needles(KEY), *needles(TOKEN)]
 
 
-def check_no_secret(*shown: str) -> None:
-    """In nothing shown, and in no file below the working directory."""
-    written = {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file() and path.name != ".env"}
+def check_no_secret(*shown: str, but: tuple[str, ...] = ()) -> None:
+    """In nothing shown, and in no file below the working directory but those."""
+    files = [path for path in Path().rglob("*") if path.is_file() and path.name not in (".env", *but)]
+    written = {str(path): path.read_bytes() for path in files}
     texts = {**{f"stream {number}": text.encode() for number, text in enumerate(shown)}, **written}
     for place, text in texts.items():
         for needle in NEEDLES:
@@ -102,7 +103,8 @@ def raw(status: int, text: str, **headers: str) -> Reply:
     return Reply(status, text.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-QUOTING = {
+# What a model wrote is data, whatever it is: a prompt may have held the very words.
+WRITTEN = {
     "a conversation": conversation(QUOTED),
     "a reply that is no JSON": completion(QUOTED),
     "a reply of another shape": completion(json.dumps({QUOTED: QUOTED})),
@@ -110,6 +112,8 @@ QUOTING = {
     "labels": page(
         {"id": KEY, "model": KEY, "choices": [{"finish_reason": KEY, "message": {"content": QUOTED}}]},
     ),
+}
+SAID = {
     "a refusal": page({"choices": [{"message": {"content": None, "refusal": QUOTED}}]}),
     "an error in a 200": page({"error": {"code": 400, "message": QUOTED}}),
     "a raw error in a 200": page({"error": {"code": 400, "message": "no", "metadata": {"raw": json.dumps(QUOTED)}}}),
@@ -128,7 +132,25 @@ QUOTING = {
 }
 
 
-@pytest.mark.parametrize("answer", QUOTING.values(), ids=QUOTING)
+@pytest.mark.parametrize("answer", WRITTEN.values(), ids=WRITTEN)
+def test_what_a_model_wrote_is_kept_as_it_came_and_quoted_nowhere(
+    answer: Reply, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeProvider(lambda _: answer) as provider:
+        more = ("-n", "2", "--debug", "--log", "run.log", "--give-up", "0.05", "--save-metadata")
+        main(flags(provider, *more, "--reasks", "1", "--retries", "1"))
+    main(["status", str(OUTPUT)])
+    shown = capsys.readouterr()
+    check_no_secret(shown.out, shown.err, but=(OUTPUT.name, f"{OUTPUT.name}.rejects"))
+    lines = [json.loads(line) for line in OUTPUT.read_text().splitlines()]
+    kept = [json.loads(line) for line in OUTPUT.with_name(f"{OUTPUT.name}.rejects").read_text().splitlines()]
+    written = [str(line["messages"]) for line in lines] + [line["text"] for line in kept]
+    assert written
+    for text in written:
+        assert any(each in text for each in (QUOTED, repr(QUOTED)[1:-1], json.dumps(QUOTED)[1:-1]))
+
+
+@pytest.mark.parametrize("answer", SAID.values(), ids=SAID)
 @pytest.mark.parametrize("is_first", [True, False], ids=["from the start", "in mid-run"])
 def test_a_server_that_quotes_the_secrets_brings_them_into_nothing(
     *, answer: Reply, is_first: bool, capsys: pytest.CaptureFixture[str]
@@ -156,7 +178,7 @@ def start(*argv: str, program: str = "from asyncgen.cli import script; script()"
 
 def test_a_run_that_is_interrupted_shows_no_secret_to_other_users_either() -> None:
     def script(call: Call) -> Reply:
-        return Reply(hold=True) if call.number else conversation(QUOTED)
+        return Reply(hold=True) if call.number else error(500, QUOTED)
 
     with FakeProvider(script) as provider:
         process = start(*flags(provider, "-n", "9", "--grace", "0", "--debug", "--log", "run.log"))
@@ -169,20 +191,20 @@ def test_a_run_that_is_interrupted_shows_no_secret_to_other_users_either() -> No
 
 
 CRASH = """
-import asyncgen.generate
+import asyncgen.answer
 from asyncgen.cli import script
 
 
-def crash(text, *_, **__):
-    raise KeyError(f"a bug {text}") from RuntimeError(text)
+def crash(fault):
+    raise KeyError(f"a bug {fault.text}") from RuntimeError(fault.text)
 
-asyncgen.generate.parse_conversation = crash
+asyncgen.answer.leaf_of = crash
 script()
 """
 
 
 def test_a_bug_shows_its_trace_without_a_secret_and_moves_no_cursor() -> None:
-    with FakeProvider(lambda _: completion(f"{QUOTED} {HOSTILE}")) as provider:
+    with FakeProvider(lambda _: error(400, f"{QUOTED} {HOSTILE}")) as provider:
         process = start(*flags(provider, "-n", "3", "--debug", "--log", "run.log"), program=CRASH)
         out, err = process.communicate(timeout=40)
     assert process.returncode == 1
@@ -273,7 +295,8 @@ SAYING = {
 def test_nothing_a_server_says_reaches_the_terminal_as_code(
     answer: Reply, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncgen.progress.PLAIN_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.progress.LIVE_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.progress.PLAIN_TICKS", 1)
     for more in (("--debug", "--log", "run.log"), ("--show",)):
         with FakeProvider(lambda call: always_good(call) if call.number == 1 else answer) as provider:
             main(flags(provider, "-n", "3", "--give-up", "0.05", "--reasks", "0", "--overwrite", *more))
