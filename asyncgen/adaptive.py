@@ -102,13 +102,13 @@ class Concurrency:
         """Whether time alone lets the limit grow."""
         return self._is_searching and self.limit < self._served and self._adaptive
 
-    def grow(self, now: float) -> float:
-        """Called while a search finds all places taken. Seconds until it wants to be called again, 0 if it grew."""
+    def grow(self, now: float, in_flight: int) -> float:
+        """To be called while time lets the limit grow and all places are taken: seconds until there may be room."""
         if now < self._grows_at:
             return self._grows_at - now
         self._grows_at = now + TICK
         self._search_on(math.ceil(self.limit * GROWTH))
-        return 0.0
+        return TICK if in_flight >= self.limit else 0.0
 
     def succeeded(self, now: float, ticket: int, *, sent: float, is_saturated: bool) -> None:
         """It was answered. `is_saturated`: another request waits for the place, so growing is of use."""
@@ -117,7 +117,7 @@ class Concurrency:
             return
         if self.limit < HALF * self._trusted:  # cut so far without one answer in between: it was an outage
             self.resume(now)
-        if self.is_growing:
+        if self._is_searching and self.limit < self._served:
             self._grows_at = min(self._grows_at, now + TICK)
         else:
             self._trusted = self.limit
@@ -134,7 +134,7 @@ class Concurrency:
         """An outage is over: search from the start for what was served before it."""
         self._served = max(self._trusted, self.goal)
         self._trusted = 0
-        self._is_searching = True
+        self._is_searching = self._adaptive
         self._grows_at = now + TICK
         self._refusals.clear()
         self._set(min(START, self._served))
@@ -170,6 +170,8 @@ class Concurrency:
             self._is_after_probe = False
             self.latest_cut = self._last_ticket
             return True
+        if self._answers > max(self.limit, MEMORY):
+            self._cuts = 0
         if self._refusals.are_most():
             self._refusals.clear()
             self._cut_to(in_flight, HALF)

@@ -101,9 +101,13 @@ class Limiter:
                 waiter.set_result(None)
 
     def _delay(self, now: float) -> float:
-        delay = max(self.gate.wait(now), self.outage.wait(now))
+        delay = 0.0
+        if self.gate.is_pacing:
+            delay = self.gate.wait(now)
+        if self.outage.is_down:
+            delay = max(delay, self.outage.wait(now))
         if self.in_flight >= self.concurrency.limit:
-            delay = max(delay, self.concurrency.grow(now))
+            delay = max(delay, self.concurrency.grow(now, self.in_flight))
         if self._is_paced:
             delay = max(delay, self._requests.wait(now), self._tokens.wait(now))
         return delay
@@ -117,8 +121,10 @@ class Limiter:
 
     def _take(self, now: float) -> None:
         self.in_flight += 1
-        self.outage.enter(now)
-        self.gate.enter(now, self.concurrency.goal, self.concurrency.latency)
+        if self.outage.is_down:
+            self.outage.enter(now)
+        if self.gate.is_pacing:
+            self.gate.enter(now, self.concurrency.goal, self.concurrency.latency)
         if self._is_paced:
             self._requests.take(now)
             self._tokens.take(now, self._tokens_per_call)

@@ -18,32 +18,32 @@ MAX_INTERVAL = 2.0
 class Outage:
     """Ask `wait` before each request and call `enter` when it leaves. Times in seconds on one monotonic clock.
 
-    Tickets count the requests as they leave.
+    Tickets count the requests as they leave. Unless it `is_down`, nobody waits.
     """
 
     def __init__(self) -> None:
         self._sum = 0.0
         self._first_failed = 0  # ticket from which the sum has been above zero
         self._last_failed = 0
-        self._is_down = False
+        self.is_down = False
         self._interval = FIRST_INTERVAL
         self._next_at = 0.0
 
     def wait(self, now: float) -> float:
         """Seconds until the next request may leave."""
-        return max(0.0, self._next_at - now) if self._is_down else 0.0
+        return max(0.0, self._next_at - now) if self.is_down else 0.0
 
     def enter(self, now: float) -> None:
         """Note that a request leaves."""
-        if self._is_down:
+        if self.is_down:
             self._next_at = now + self._interval
             self._interval = min(MAX_INTERVAL, 2 * self._interval)
 
     def succeeded(self, ticket: int) -> bool:
         """Whether that ends an outage."""
-        is_over = self._is_down and ticket > self._first_failed
+        is_over = self.is_down and ticket > self._first_failed
         if is_over:
-            self._is_down = False
+            self.is_down = False
         return is_over
 
     def failed(self, now: float, ticket: int) -> None:
@@ -53,7 +53,7 @@ class Outage:
         if not self._sum:
             self._first_failed = ticket
         self._sum = min(CERTAIN, self._sum + 1)
-        if self._sum == CERTAIN and not self._is_down:
-            self._is_down = True
+        if self._sum == CERTAIN and not self.is_down:
+            self.is_down = True
             self._interval = FIRST_INTERVAL
             self._next_at = now + FIRST_INTERVAL

@@ -19,6 +19,7 @@ from simulation import (  # the benchmark's, which is a script's neighbour and n
     Slots,
     Window,
     constant,
+    five,
     long_tail,
     uniform,
 )
@@ -136,6 +137,44 @@ def test_steady_hinted_refusals_do_not_hold_the_limit_at_1_once_the_endpoint_rec
     assert run.share_used(180) >= 0.85
 
 
+# ---- how soon, in simulation
+
+
+def seconds_of_waves(number: int, *, at_once: int, latency: float) -> float:
+    """The least a run can take: a first call, then full waves."""
+    return latency + -(-(number - 1) // at_once) * latency
+
+
+@pytest.mark.parametrize(
+    ("number", "retry_after", "moody", "times"),
+    [
+        pytest.param(1000, 0.0, 0.0, 1.2, id="nothing refused"),
+        pytest.param(100, 0.0, 0.0, 1.3, id="a small run"),
+        pytest.param(1000, 1.0, 0.03, 1.3, id="3 % refused, with a hint"),
+        pytest.param(1000, 0.0, 0.1, 1.3, id="10 % refused, without"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_run_is_at_full_speed_at_once(number: int, retry_after: float, moody: float, times: float, seed: int) -> None:
+    endpoint = Slots(100_000, retry_after, moody=moody, random=Random(seed))
+    run = Run(endpoint, ceiling=256, latency=five, number=number, seed=seed).go()
+    assert len(run.answered) == number
+    assert run.now <= times * seconds_of_waves(number, at_once=256, latency=5.0)
+
+
+@pytest.mark.parametrize("latency", [constant, five, uniform])
+def test_a_refused_probe_pauses_nobody_else(latency: Latency) -> None:
+    run = Run(Slots(40, 1.0), ceiling=256, latency=latency).go(120)
+    assert run.share_used(20) >= 0.9
+    assert run.refused_per_1000(20) <= 20
+
+
+@pytest.mark.parametrize("retry_after", [0.0, 1.0, 5.0])
+def test_a_gateway_with_two_places_serves_at_nearly_its_speed(retry_after: float) -> None:
+    run = Run(Slots(2, retry_after), ceiling=256, latency=lambda _: 2.0, number=30).go()
+    assert run.now <= 1.3 * 32
+
+
 # ---- how it decides
 
 
@@ -198,11 +237,11 @@ def test_answers_to_requests_from_before_a_cut_do_not_raise_the_limit() -> None:
 
 def test_a_search_grows_with_time_from_the_first_answer_on() -> None:
     concurrency = Concurrency(256)
-    assert concurrency.grow(100.0) > 0, "nothing is known yet"
+    assert concurrency.grow(100.0, START) > 0, "nothing is known yet"
     concurrency.succeeded(100.0, concurrency.start(), sent=99.0, is_saturated=False)
     now = 100.0
     while concurrency.is_growing:
-        now += concurrency.grow(now)
+        now += concurrency.grow(now, concurrency.limit)
     assert concurrency.limit == 256
     assert now - 100.0 < 2.0
 
@@ -236,7 +275,7 @@ def test_after_an_outage_the_limit_comes_back_to_what_it_was_and_no_further() ->
     assert concurrency.limit == START
     now = 10.0
     while concurrency.is_growing:
-        now += concurrency.grow(now)
+        now += concurrency.grow(now, concurrency.limit)
     assert concurrency.limit == before
     assert now < 12.0
 
@@ -308,7 +347,7 @@ def play(concurrency: Concurrency, script: list[Event]) -> list[tuple[str, int]]
         elif kind == "overloaded":
             concurrency.overloaded(ticket, in_flight=len(under_way), is_hinted=flag)
         elif kind == "grow" and concurrency.is_growing:
-            concurrency.grow(now)
+            concurrency.grow(now, len(under_way))
         elif kind == "resume":
             concurrency.resume(now)
         history.append((kind, concurrency.limit))
