@@ -48,9 +48,14 @@ class Outage:
 
     def failed(self, now: float, ticket: int) -> None:
         """A call failed, or was refused in a way that says nothing about load."""
-        self._sum = max(0.0, self._sum - BETWEEN * max(0, ticket - self._last_failed - 1))
-        self._last_failed = max(self._last_failed, ticket)
-        if not self._sum:
+        gap = ticket - self._last_failed
+        if gap > 0:
+            self._sum -= BETWEEN * (gap - 1)
+            self._last_failed = ticket
+        elif ticket > self._first_failed:
+            self._sum += BETWEEN  # taken off before: it failed after all
+        if self._sum <= 0:
+            self._sum = 0.0
             self._first_failed = ticket
         self._sum = min(CERTAIN, self._sum + 1)
         if self._sum == CERTAIN and not self.is_down:

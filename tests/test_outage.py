@@ -69,6 +69,14 @@ def test_the_order_in_which_calls_break_off_does_not_matter() -> None:
     assert outage.wait(1.0) > 0
 
 
+@given(st.permutations(range(100, 100 + 2 * int(CERTAIN))))
+def test_calls_that_left_together_may_fail_in_any_order(tickets: list[int]) -> None:
+    outage = Outage()
+    for ticket in tickets:
+        outage.failed(1.0, ticket)
+    assert outage.wait(1.0) > 0
+
+
 def test_calls_that_hang_among_calls_that_fail_do_not_hide_an_outage() -> None:
     outage = Outage()
     for ticket in range(100):
