@@ -273,6 +273,7 @@ class Concurrency:
         if self._served == 1:
             return
         self._served -= 1
+        self._before -= self._is_after_probe
         self._base = min(self._base, math.ceil(self._served * self._keep))
         self._set(min(self.limit, self._base))
 
