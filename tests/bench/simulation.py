@@ -381,5 +381,6 @@ class Run:
     def _on_answer(self) -> None:
         if self.concurrency.limit != self.trace[-1][1]:
             self.trace.append((self._loop.time(), self.concurrency.limit))
-        if self.verdict.patience.is_over:
+        patience = self.verdict.patience
+        if patience.trouble is not None and patience.left(self._loop.time()) <= 0:
             self._stop.request()
