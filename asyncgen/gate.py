@@ -1,4 +1,4 @@
-"""When nothing may be sent at all: a provider that says "retry after" says it to the whole run.
+"""When nothing may be sent at all: "retry after", said at a level that was being served, is said to the whole run.
 
 The pause is a clock of its own, apart from the cuts of the limit, so that refusals that each carry a hint cannot hold
 the limit down. From the first pause on, requests leave evenly: a crowd let in at once would use up the next second's

@@ -492,7 +492,8 @@ class Histories(RuleBasedStateMachine):
         self.patch.setattr("asyncgen.run.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.output.GATHER", 0.002)
-        for name in ("retry.BASE_WAIT", "retry.HINT_SPREAD", "gate.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL"):
+        waits = ("retry.BASE_WAIT", "retry.HINT_SPREAD", "gate.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL")
+        for name in waits:
             self.patch.setattr(f"asyncgen.{name}", 0.0)
         self.patch.setattr("asyncgen.gate.HURRY", 1e9)
         for module in ("run", "generate", "start"):
