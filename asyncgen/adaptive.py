@@ -1,8 +1,12 @@
 """Finds how many requests may be in flight, from refusals alone: a state machine without clock, loop and randomness.
 
-It doubles until the endpoint refuses, keeps to 95 % of what the endpoint was serving then, and climbs from there to one
-more than that, at intervals that grow with each probe refused. Growing steadily and halving would leave a third of the
-capacity unused. Latency is no signal, because it follows the length of the answer.
+It searches upwards until the endpoint refuses, keeps to 95 % of what the endpoint was serving then, and climbs from
+there to one more than that, at intervals that grow with each probe refused. Growing steadily and halving would leave a
+third of the capacity unused. Latency is no signal, because it follows the length of the answer.
+
+A search need not wait for answers, which take seconds: refusals come back in milliseconds, so time in which all places
+are taken and nobody is refused is evidence too. Refusals end a search where they lie densely; a few of them are chance.
+After an outage the search goes from a few places to what was served before it, and no further.
 
 Refusals that go on at a level that was served mean one of two things. Either there is less capacity, and the limit is
 cut deeper; or they have nothing to do with load: then cuts do not help, so they are given back, and the share of such
@@ -13,6 +17,8 @@ import math
 from collections import deque
 
 START = 8
+TICK = 0.05  # seconds; in a search the limit grows once in each
+GROWTH = 1.1  # times, with each tick: from 8 to 256 in 1.7 s
 KEEP = 0.95  # of what was being served: most of the capacity, and seldom refused
 HALF = 0.5
 
@@ -34,31 +40,35 @@ PATIENCE_GROWTH = 4  # after a test that failed: each one costs some 10 to 40 re
 PROVEN = 50  # requests; a test that goes well for so long has not failed
 EXPECTED = 5.0  # refusals unrelated to load; when none came instead, there are no more
 MEMORY = 40  # refusals from which a share is estimated
-FAILURE_WEIGHT = 10  # answers that make up for one failure before the limit grows again
 
 
 class Concurrency:
     """How many requests may be in flight now: `limit`, from 1 to `ceiling`; at the ceiling unless `adaptive`.
 
     Every request takes a ticket from `start` and reports once how it ended. `in_flight` counts the others under way.
+    `goal`: what the limit is on its way to in a search, else the limit. `latest_cut`: refusals of tickets up to it
+    belong to the event that caused it.
     """
 
     def __init__(self, ceiling: int, *, adaptive: bool = True) -> None:
         self.limit = min(START, ceiling) if adaptive else ceiling
         self.latency = 1.0  # mean seconds to an answer; a guess until there is one
+        self.latest_cut = 0
         self._ceiling = ceiling
         self._adaptive = adaptive
         self._last_ticket = 0
-        self._distrust = 0  # answers to come until failures are forgotten
 
-        # The latest cut. Refusals of tickets up to `_cut` belong to the event that caused it.
-        self._cut = 0
+        # The latest cut.
         self._keep = KEEP
         self._served = ceiling
         self._base = self.limit
 
-        # Growth: doubling, or from `_base` to one above `_served`, or on from there in steps that double.
-        self._is_doubling = True
+        # A search: with time up to `_served`, from the first answer on, and beyond it with answers alone.
+        self._is_searching = adaptive
+        self._grows_at = math.inf
+        self._trusted = 0  # the limit at which answers came latest, when none was being searched for
+
+        # Growth otherwise: from `_base` to one above `_served`, or on from there in steps that double.
         self._interval = FIRST_INTERVAL
         self._peak = 0.0
         self._answers = 0
@@ -71,6 +81,7 @@ class Concurrency:
         self._refusals = _Refusals()
         self._depth = 0
         self._cuts = 0
+        self._is_after_probe = False  # the latest cut was a probe's
         self._patience = PATIENCE
         self._before = self.limit  # the limit before these cuts
         self._is_unrelated = False  # a share `_usual` of all requests is refused whatever the limit
@@ -82,44 +93,86 @@ class Concurrency:
         self._last_ticket += 1
         return self._last_ticket
 
+    @property
+    def goal(self) -> int:
+        return self._served if self.is_growing else self.limit
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether time alone lets the limit grow."""
+        return self._is_searching and self.limit < self._served and self._adaptive
+
+    def grow(self, now: float, in_flight: int) -> float:
+        """To be called while time lets the limit grow and all places are taken: seconds until there may be room."""
+        if now < self._grows_at:
+            return self._grows_at - now
+        self._grows_at = now + TICK
+        self._search_on(math.ceil(self.limit * GROWTH))
+        return TICK if in_flight >= self.limit else 0.0
+
     def succeeded(self, now: float, ticket: int, *, sent: float, is_saturated: bool) -> None:
         """It was answered. `is_saturated`: another request waits for the place, so growing is of use."""
         self.latency += (now - sent - self.latency) / min(ticket, self.limit + 1)
-        if not is_saturated or ticket <= self._cut:
+        if ticket <= self.latest_cut:
             return
-        if self._distrust:
-            self._distrust -= 1
-        elif self._is_doubling:
-            self._set(self.limit + 1)
+        if self.limit < HALF * self._trusted:  # cut so far without one answer in between: it was an outage
+            self.resume(now)
+        if self._is_searching and self.limit < self._served:
+            self._grows_at = min(self._grows_at, now + TICK)
+        else:
+            self._trusted = self.limit
+        if not is_saturated:
+            return
+        if self._is_searching:
+            self._search_on(self.limit + 1)
         elif self.limit <= self._served:
             self._climb(now)
         elif ticket > self._raised:
             self._step_on()
 
-    def failed(self) -> None:
-        """It failed in a way that is not about load: no growth for a while."""
-        self._distrust = min(self._distrust + FAILURE_WEIGHT, FAILURE_WEIGHT * self.limit)
+    def resume(self, now: float) -> None:
+        """An outage is over: search from the start for what was served before it."""
+        self._served = max(self._trusted, self.goal)
+        self._trusted = 0
+        self._is_searching = self._adaptive
+        self._grows_at = now + TICK
+        self._refusals.clear()
+        self._set(min(START, self._served))
 
     def overloaded(self, ticket: int, *, in_flight: int, is_hinted: bool) -> bool:
-        """It was refused. Whether that is about the load on the endpoint: if so, a hint of when to return is for all.
-
-        Refusals without a hint that fall on known ground are counted before anything is done, because they show
-        quickly what they are: with too little capacity, places are refused again as fast as they are taken.
-        """
-        if ticket <= self._cut:
-            if not self._is_doubling:
+        """It was refused. Whether a hint of when to return is for all: at a level that was being served it is."""
+        if ticket <= self.latest_cut:
+            if not self._is_searching:
                 self._correct_cut()
-            return not self._is_doubling
-        is_probe = self._is_doubling or self.limit > self._served
+            return False
+        is_probe = self.limit > self._served
         if self._is_unrelated or not is_probe:
             self._refusals.add(ticket)
         if self._is_unrelated and not self._refusals.exceed(self._usual):
             self._prove(ticket)
-            return False
-
-        if self._is_unrelated or is_probe:
+        elif self._is_unrelated or is_probe:
             self._turn_back(in_flight, is_probe=True)
-        elif self._refusals.are_most():
+        elif not self._is_searching:
+            return self._judge_known_ground(in_flight, is_hinted=is_hinted)
+        elif self._refusals.are_dense():
+            self._refusals.clear()
+            self._turn_back(in_flight, is_probe=True)
+        return False
+
+    def _judge_known_ground(self, in_flight: int, *, is_hinted: bool) -> bool:
+        """A level that was served is refused.
+
+        Refusals without a hint are counted before anything is done, because they show quickly what they are: with too
+        little capacity, places are refused again as fast as they are taken. A hint that meets the first request after a
+        refused probe confirms that one's: no capacity is missing, it is a time that everybody has to wait for.
+        """
+        if is_hinted and self._is_after_probe and not self._answers:
+            self._is_after_probe = False
+            self.latest_cut = self._last_ticket
+            return True
+        if self._answers > max(self.limit, MEMORY):
+            self._cuts = 0
+        if self._refusals.are_most():
             self._refusals.clear()
             self._cut_to(in_flight, HALF)
         elif self.limit > self._base:
@@ -134,6 +187,15 @@ class Concurrency:
     def _set(self, limit: int) -> None:
         if self._adaptive:
             self.limit = max(1, min(self._ceiling, limit))
+
+    def _search_on(self, limit: int) -> None:
+        if not self.is_growing:
+            self._set(limit)
+            return
+        self._set(min(limit, self._served))
+        if self.limit == self._served < self._ceiling:  # where it was before an outage
+            self._is_searching = False
+            self._base = self.limit
 
     def _climb(self, now: float) -> None:
         self._peak = max(self._peak, self._served)
@@ -157,7 +219,7 @@ class Concurrency:
         self._served = self.limit
         self._peak = max(self._peak, self.limit)
         self._interval = min(self._interval, max(HELD_INTERVAL, self._interval / 2))
-        self._is_doubling = self.limit < LOW * self._peak
+        self._is_searching = self.limit < LOW * self._peak
         self._raise(self.limit + self._step)
         self._step *= 2
 
@@ -179,6 +241,7 @@ class Concurrency:
         if self._answers:
             self._interval = min(MAX_INTERVAL, self._interval * 2)
         self._cut_to(in_flight, KEEP)
+        self._is_after_probe = is_probe
 
     def _cut_deeper(self, in_flight: int) -> bool:
         """Cut by 5, 10, 19, 34, 50 % while refusals return soon; after too many cuts, see what happens without."""
@@ -193,12 +256,13 @@ class Concurrency:
         return True
 
     def _cut_to(self, in_flight: int, keep: float, *, floor: int = 1) -> None:
-        self._cut = self._last_ticket
+        self.latest_cut = self._last_ticket
         self._keep = keep
         self._served = max(1, min(in_flight, self.limit))
         self._base = max(floor, math.ceil(self._served * keep))
         self._served = max(self._served, self._base)
-        self._is_doubling = False
+        self._is_searching = False
+        self._is_after_probe = False
         self._answers = 0
         self._elapsed = 0.0
         self._step = 1
@@ -209,6 +273,7 @@ class Concurrency:
         if self._served == 1:
             return
         self._served -= 1
+        self._before -= self._is_after_probe
         self._base = min(self._base, math.ceil(self._served * self._keep))
         self._set(min(self.limit, self._base))
 
@@ -217,14 +282,14 @@ class Concurrency:
         self._is_unrelated = True
         self._usual = self._refusals.share(MEMORY)
         self._is_proven = False
-        self._is_doubling = True
+        self._is_searching = True
         self._cuts = 0
-        self._cut = self._last_ticket
+        self.latest_cut = self._last_ticket
         self._set(max(self.limit, self._before))
 
     def _prove(self, ticket: int) -> None:
         """After a while without load, what was guessed from a few refusals is known from many."""
-        if not self._is_proven and self._is_doubling and ticket > self._cut + PROVEN:
+        if not self._is_proven and self._is_searching and ticket > self.latest_cut + PROVEN:
             self._is_proven = True
             self._usual = min(self._refusals.share(MEMORY), 0.05 + 2 * self._usual)
 
@@ -247,6 +312,10 @@ class _Refusals:
 
     def clear(self) -> None:
         self._tickets.clear()
+
+    def are_dense(self) -> bool:
+        """Whether too many of the latest requests are refused for chance to be the reason."""
+        return (len(self) >= 5 and self.share(5) >= 0.8) or (len(self) >= 10 and self.share(10) >= 0.4)  # noqa: PLR2004
 
     def are_most(self) -> bool:
         """Whether half of the requests or more are refused, lately."""

@@ -1,4 +1,4 @@
-"""When nothing may be sent at all: a provider that says "retry after" says it to the whole run.
+"""When nothing may be sent at all: "retry after", said at a level that was being served, is said to the whole run.
 
 The pause is a clock of its own, apart from the cuts of the limit, so that refusals that each carry a hint cannot hold
 the limit down. From the first pause on, requests leave evenly: a crowd let in at once would use up the next second's
@@ -15,18 +15,21 @@ LATE = 0.01  # seconds by which a timer may be late without costing throughput
 
 
 class Gate:
-    """Ask `wait` before each request and call `enter` when it leaves. Times in seconds on one monotonic clock."""
+    """Ask `wait` before each request and call `enter` when it leaves. Times in seconds on one monotonic clock.
+
+    Unless it `is_pacing`, there has been no pause, and everybody may leave.
+    """
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._open_at = 0.0
         self._next_at = 0.0
-        self._is_pacing = False
+        self.is_pacing = False
 
     def pause(self, now: float, seconds: float) -> None:
         """Let nobody through for `seconds`, at most an hour; of several pauses the one that ends last counts."""
         self._open_at = max(self._open_at, now + min(seconds, MAX_PAUSE))
-        self._is_pacing = True
+        self.is_pacing = True
 
     @property
     def open_at(self) -> float:
@@ -39,7 +42,7 @@ class Gate:
 
     def enter(self, now: float, limit: int, latency: float) -> None:
         """Note that a request leaves: one of `limit` in flight that take `latency` seconds each, in the mean."""
-        if not self._is_pacing:
+        if not self.is_pacing:
             return
         round_trip = latency / HURRY
         if now < self._open_at + SPREAD:

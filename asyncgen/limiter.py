@@ -6,6 +6,7 @@ served before first attempts: an index that has already waited should not queue 
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from typing import Self
 from asyncgen.adaptive import Concurrency
 from asyncgen.errors import (
     BadReplyError,
-    ConnectionFailedError,
     RateLimitedError,
     RejectedError,
     TransientError,
@@ -52,7 +52,6 @@ class Limiter:
         self.gate = gate
         self.outage = outage
         self.in_flight = 0
-        self._retries_in_flight = 0
         self._requests = Pacer(rates.requests)
         self._tokens = Pacer(rates.tokens)
         self._is_paced = rates != UNLIMITED
@@ -81,34 +80,34 @@ class Limiter:
             if (
                 waiter.done() and not waiter.cancelled() and waiter.exception() is None
             ):  # cancelled after the place was given, before this task could run
-                self.release(again=again)
+                self.release()
             raise
 
-    def release(self, *, again: bool) -> None:
+    def release(self) -> None:
         self.in_flight -= 1
-        self._retries_in_flight -= again
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while queue := self._next_in_line():
+        while queue := self._again or self._first:
+            if self.in_flight >= self.concurrency.limit and not self.concurrency.is_growing:
+                return
             now = self._clock()
             if (delay := self._delay(now)) > 0:
                 self._come_back(delay)
                 return
             waiter = queue.popleft()
             if not waiter.cancelled():
-                self._take(now, again=queue is self._again)
+                self._take(now)
                 waiter.set_result(None)
 
-    def _next_in_line(self) -> "deque[asyncio.Future[None]] | None":
-        if self.in_flight >= self.concurrency.limit:
-            return None
-        if self._again and self.outage.may_retry(self._retries_in_flight):
-            return self._again
-        return self._first or None
-
     def _delay(self, now: float) -> float:
-        delay = self.gate.wait(now)
+        delay = 0.0
+        if self.gate.is_pacing:
+            delay = self.gate.wait(now)
+        if self.outage.is_down:
+            delay = max(delay, self.outage.wait(now))
+        if self.in_flight >= self.concurrency.limit:
+            delay = max(delay, self.concurrency.grow(now, self.in_flight))
         if self._is_paced:
             delay = max(delay, self._requests.wait(now), self._tokens.wait(now))
         return delay
@@ -116,12 +115,16 @@ class Limiter:
     def _come_back(self, delay: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if delay == math.inf:  # an answer will come first
+            return
         self._timer = asyncio.get_running_loop().call_later(delay, self._hand_out)
 
-    def _take(self, now: float, *, again: bool) -> None:
+    def _take(self, now: float) -> None:
         self.in_flight += 1
-        self._retries_in_flight += again
-        self.gate.enter(now, self.concurrency.limit, self.concurrency.latency)
+        if self.outage.is_down:
+            self.outage.enter(now)
+        if self.gate.is_pacing:
+            self.gate.enter(now, self.concurrency.goal, self.concurrency.latency)
         if self._is_paced:
             self._requests.take(now)
             self._tokens.take(now, self._tokens_per_call)
@@ -140,8 +143,10 @@ class Limiter:
 
     def _report_refusal(self, now: float, ticket: int, error: RateLimitedError) -> None:
         seconds = error.retry_after
-        is_load = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
-        if seconds and is_load:  # otherwise it is this call's bad luck, and this call's wait
+        if ticket > self.concurrency.latest_cut:  # else it is one more of those that were too many
+            self.outage.failed(now, ticket)
+        is_for_all = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
+        if seconds and is_for_all:  # otherwise it is this call's bad luck, and this call's wait
             self.gate.pause(now, seconds)
             error.pauses_run = True
 
@@ -156,20 +161,18 @@ class Limiter:
 
     def report(self, ticket: int, sent: float, error: BaseException | None) -> None:
         """What an attempt that has just ended says about the endpoint."""
-        now, others = self._clock(), self.in_flight - 1
+        now = self._clock()
         match error:
             case None | BadReplyError() | RejectedError():
+                if self.outage.succeeded(ticket):
+                    self.concurrency.resume(now)
                 saturated = bool(self._first or self._again)
                 self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
-                self.outage.succeeded()
             case RateLimitedError():
                 self._report_refusal(now, ticket, error)
-            case ConnectionFailedError(maybe_billed=False):
-                self.concurrency.overloaded(ticket, in_flight=others, is_hinted=False)
-                self.outage.failed()
             case TransientError():
-                self.concurrency.failed()
-                self.outage.failed()
+                if not error.is_own:
+                    self.outage.failed(now, ticket)
             case _:
                 return
         self._on_answer()
@@ -193,4 +196,4 @@ class Place:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._limiter.report(self._ticket, self._sent, error)
-        self._limiter.release(again=self._again)
+        self._limiter.release()

@@ -1,25 +1,64 @@
-"""How an endpoint that only fails is treated: a trickle of probes. When that has gone on for too long, says `verdict`.
+"""How an endpoint that only fails is treated: single probes, at intervals.
 
-A token bucket after gRPC's retry throttling (proposal A6): a failure takes a token, a success gives half of one back,
-and retries are sent freely while the bucket is more than half full. It bites above one failure in three. It never fails
-an index, it only makes retries wait, and one at a time may always go, so that a bad endpoint is still served out.
+An outage is failures so dense among the latest tickets that chance is no reason, found by a cumulated sum: one up for a
+failure, one and a half down for a ticket in between that has not failed (yet). Tickets and not answers are counted,
+because failures come back at once and answers late. It ends with the answer to a request that left after the failures
+began: calls from before that may still be served for a while. In an outage all requests leave as probes, first attempts
+too; how often is what hurts an endpoint that is down, not how many. When that has
+gone on for too long, says `verdict`.
 """
 
-MAX_TOKENS = 10.0
-FREE_ABOVE = MAX_TOKENS / 2
-REFUND = 0.5
+CERTAIN = 24.0  # failures in a row; where half of all calls fail at random, one in some thousands looks like an outage
+BETWEEN = 1.5  # taken off for each ticket that has not failed: above two failures in five the sum does not shrink
+
+FIRST_INTERVAL = 0.25  # seconds from probe to probe, twice as many after each
+MAX_INTERVAL = 2.0
 
 
 class Outage:
+    """Ask `wait` before each request and call `enter` when it leaves. Times in seconds on one monotonic clock.
+
+    Tickets count the requests as they leave. Unless it `is_down`, nobody waits.
+    """
+
     def __init__(self) -> None:
-        self._tokens = MAX_TOKENS
+        self._sum = 0.0
+        self._first_failed = 0  # ticket from which the sum has been above zero
+        self._last_failed = 0
+        self.is_down = False
+        self._interval = FIRST_INTERVAL
+        self._next_at = 0.0
 
-    def succeeded(self) -> None:
-        self._tokens = min(MAX_TOKENS, self._tokens + REFUND)
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may leave."""
+        return max(0.0, self._next_at - now) if self.is_down else 0.0
 
-    def failed(self) -> None:
-        """A failure that speaks of the endpoint: it holds retries back, too."""
-        self._tokens = max(0.0, self._tokens - 1)
+    def enter(self, now: float) -> None:
+        """Note that a request leaves."""
+        if self.is_down:
+            self._next_at = now + self._interval
+            self._interval = min(MAX_INTERVAL, 2 * self._interval)
 
-    def may_retry(self, retries_in_flight: int) -> bool:
-        return self._tokens > FREE_ABOVE or retries_in_flight == 0
+    def succeeded(self, ticket: int) -> bool:
+        """Whether that ends an outage."""
+        is_over = self.is_down and ticket > self._first_failed
+        if is_over:
+            self.is_down = False
+        return is_over
+
+    def failed(self, now: float, ticket: int) -> None:
+        """A call failed, or was refused in a way that says nothing about load."""
+        gap = ticket - self._last_failed
+        if gap > 0:
+            self._sum -= BETWEEN * (gap - 1)
+            self._last_failed = ticket
+        elif ticket > self._first_failed:
+            self._sum += BETWEEN  # taken off before: it failed after all
+        if self._sum <= 0:
+            self._sum = 0.0
+            self._first_failed = ticket
+        self._sum = min(CERTAIN, self._sum + 1)
+        if self._sum == CERTAIN and not self.is_down:
+            self.is_down = True
+            self._interval = FIRST_INTERVAL
+            self._next_at = now + FIRST_INTERVAL

@@ -83,7 +83,7 @@ class _Retrying:
         error = _error(state)
         if error.pauses_run:
             return 0.0
-        return wait_seconds(error.retry_after, state.attempt_number, self._policy.random)
+        return wait_seconds(error.retry_after, self._failures, self._policy.random)
 
     def _is_over(self, _: RetryCallState) -> bool:
         return self._policy.stop.is_set() or self._failures > self._policy.retries

@@ -492,8 +492,9 @@ class Histories(RuleBasedStateMachine):
         self.patch.setattr("asyncgen.run.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.output.GATHER", 0.002)
-        for name in ("asyncgen.retry.BASE_WAIT", "asyncgen.retry.HINT_SPREAD", "asyncgen.gate.SPREAD"):
-            self.patch.setattr(name, 0.0)
+        waits = ("retry.BASE_WAIT", "retry.HINT_SPREAD", "gate.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL")
+        for name in waits:
+            self.patch.setattr(f"asyncgen.{name}", 0.0)
         self.patch.setattr("asyncgen.gate.HURRY", 1e9)
         for module in ("run", "generate", "start"):
             self.patch.setattr(f"asyncgen.{module}.datetime", MovedClock)

@@ -8,10 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.adaptive import Concurrency
-from asyncgen.errors import BadReplyError, ConnectionFailedError, RateLimitedError, ServerError
+from asyncgen.errors import (
+    BadReplyError,
+    ConnectionFailedError,
+    NoAnswerError,
+    RateLimitedError,
+    ServerError,
+    TransientError,
+)
 from asyncgen.gate import Gate
 from asyncgen.limiter import Limiter
-from asyncgen.outage import Outage
+from asyncgen.outage import CERTAIN, FIRST_INTERVAL, Outage
 from asyncgen.pacer import Rates
 from asyncgen.stop import StopRequestedError
 
@@ -62,6 +69,11 @@ class Callers:
         for each in self.all:
             each.leave.set()
         await asyncio.gather(*(each.task for each in self.all), return_exceptions=True)
+
+    async def end_waiting(self) -> None:
+        """The same, when those who wait would wait for a clock that stands still."""
+        self.limiter.close()
+        await self.end()
 
 
 async def settle() -> None:
@@ -215,7 +227,7 @@ async def attempt(limiter: Limiter, error: Exception | None = None, *, again: bo
         async with limiter.place(again=again):
             if error is not None:
                 raise error
-    except (RateLimitedError, ConnectionFailedError, ServerError, BadReplyError):
+    except (TransientError, BadReplyError):
         pass
 
 
@@ -253,33 +265,43 @@ def test_a_refusal_without_a_time_holds_nobody_back() -> None:
     asyncio.run(scenario())
 
 
-def test_in_an_outage_retries_go_one_at_a_time() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [ServerError("down"), ConnectionFailedError("refused"), NoAnswerError("blank"), RateLimitedError("not now")],
+    ids=lambda error: error.reason,
+)
+@pytest.mark.parametrize("again", [False, True], ids=["first attempts", "retries"])
+def test_in_an_outage_of_any_kind_calls_leave_as_single_probes(error: Exception, again: bool) -> None:  # noqa: FBT001
     async def scenario() -> None:
-        limiter = make_limiter(10)
-        for _ in range(20):
-            await attempt(limiter, ServerError("down", status=500))
+        now = 100.0
+        limiter = make_limiter(10, clock=lambda: now)
+        for _ in range(int(CERTAIN)):
+            await attempt(limiter, error)
         callers = Callers(10)
         callers.limiter = limiter
         for _ in range(5):
-            callers.call(again=True)
+            callers.call(again=again)
+        await settle()
+        assert not callers.holding
+        now += FIRST_INTERVAL
+        callers.call(again=again)
         await settle()
         assert len(callers.holding) == 1
-        first = callers.call()
-        await settle()
-        assert first.holds, "first attempts go on"
-        await callers.end()
+        await callers.end_waiting()
 
     asyncio.run(scenario())
 
 
-def test_an_answer_of_any_kind_ends_an_outage() -> None:
+@pytest.mark.parametrize("error", [None, BadReplyError("not-json", "no")], ids=["good", "bad reply"])
+def test_an_answer_of_any_kind_ends_an_outage(error: Exception | None) -> None:
     async def scenario() -> None:
-        limiter = make_limiter(10)
-        for _ in range(20):
+        now = 100.0
+        limiter = make_limiter(10, clock=lambda: now)
+        for _ in range(int(CERTAIN)):
             await attempt(limiter, ConnectionFailedError("refused"))
-        for _ in range(11):
-            await attempt(limiter, BadReplyError("not-json", "no"))
-        assert limiter.outage.may_retry(5)
+        now += FIRST_INTERVAL
+        await attempt(limiter, error)
+        assert limiter.outage.wait(now) == 0
 
     asyncio.run(scenario())
 

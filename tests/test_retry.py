@@ -123,6 +123,15 @@ def test_a_failure_that_is_not_the_index_s_own_uses_up_no_attempt() -> None:
     assert bench.run() == "answer"
 
 
+def test_only_failures_of_its_own_make_an_index_wait_longer() -> None:
+    bench = Bench([*failures(30), "answer"], retries=1, is_own=False)
+    bench.run()
+    assert max(bench.waits) <= 1.0, "how often calls leave in an outage is not left to their indices"
+    bench = Bench([*[HINTED] * 20, *failures(1), "answer"], retries=1)
+    bench.run()
+    assert bench.waits[-1] <= 1.0
+
+
 def test_a_wait_that_the_whole_run_keeps_is_not_kept_twice() -> None:
     held = RateLimitedError("not now", retry_after=7.0)
     held.pauses_run = True

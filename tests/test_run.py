@@ -385,6 +385,8 @@ def test_only_one_call_is_made_until_the_endpoint_has_answered() -> None:
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asyncgen.retry.BASE_WAIT", 0.002)
     monkeypatch.setattr("asyncgen.retry.MAX_WAIT", 0.02)
+    monkeypatch.setattr("asyncgen.outage.FIRST_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.outage.MAX_INTERVAL", 0.02)
 
 
 UNLUCKY = {

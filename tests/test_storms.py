@@ -22,6 +22,8 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asyncgen.retry.MAX_WAIT", 0.05)
     monkeypatch.setattr("asyncgen.retry.HINT_SPREAD", 0.01)
     monkeypatch.setattr("asyncgen.gate.SPREAD", 0.01)
+    monkeypatch.setattr("asyncgen.outage.FIRST_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.outage.MAX_INTERVAL", 0.05)
 
 
 def generate(provider: FakeProvider, number: int, *flags: str) -> int:

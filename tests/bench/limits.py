@@ -6,6 +6,7 @@ at random hold when the ceiling is used all the same.
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -126,7 +127,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each row (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write the results to this file too")
     arguments = parser.parse_args()
-    results = [measure(row, latency, range(arguments.seeds)) for row in rows() for latency in LATENCIES]
+    pairs = list(product(rows(), LATENCIES))
+    with ProcessPoolExecutor() as pool:
+        results = list(pool.map(partial(measure, seeds=range(arguments.seeds)), *zip(*pairs, strict=True)))
     Console(width=140).print(as_table(results))
     if arguments.json:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))

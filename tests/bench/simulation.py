@@ -1,30 +1,53 @@
-"""Runs against a limited endpoint in virtual time: controller and gate are the real ones, the rest is modelled.
+"""Runs against an endpoint that is limited, or down for a while, in virtual time.
 
-The client has the real one's shape: a bounded number of live indices, a place held around one attempt only, retries
-before first attempts, full jitter after a refusal without a hint, and one gate for the run where there is a hint.
+Limiter, retries and verdict are the real ones, on an event loop whose clock jumps to the next timer; modelled are the
+endpoint, the way to it, and the producer, whose first index goes alone. So a simulated hour takes seconds and depends
+on nothing but its seed.
 """
 
-import heapq
+import asyncio
 import itertools
 import math
-from bisect import bisect_right
-from collections import deque
+import selectors
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from asyncgen.adaptive import Concurrency
+from asyncgen.errors import (
+    ConnectionFailedError,
+    GaveUpError,
+    NoAnswerError,
+    RateLimitedError,
+    ServerError,
+    TransientError,
+)
 from asyncgen.gate import Gate
+from asyncgen.limiter import Limiter
+from asyncgen.outage import Outage
+from asyncgen.retry import RetryPolicy, call_with_retries
+from asyncgen.stop import Stop, StopRequestedError
+from asyncgen.verdict import Verdict
 
 LIVE_PER_PLACE = 4
 TRIP = 0.02  # seconds to the endpoint and back
+TIMEOUT = 300.0
 
 Latency = Callable[[Random], float]
 
 
 def constant(_: Random) -> float:
     return 1.0
+
+
+def five(_: Random) -> float:
+    return 5.0
+
+
+def ten(_: Random) -> float:
+    return 10.0
 
 
 def uniform(random: Random) -> float:
@@ -36,17 +59,34 @@ def long_tail(random: Random) -> float:
     return min(60.0, max(2.0, math.exp(random.gauss(math.log(7.0), 0.8)))) / 10
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A 429; `retry_after` in seconds, 0 without the header."""
+# ---- what an endpoint says
 
-    retry_after: float = 0.0
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """No answer but an error, `after` so many seconds. Calls of one kind may be told apart by `maybe_billed` alone."""
+
+    error: Callable[[], TransientError]
+    after: float = 0.0
+
+
+def refusal(retry_after: float = 0.0) -> Fault:
+    """A 429; `retry_after` in seconds, 0 without the header."""
+    return Fault(lambda: RateLimitedError("not now", status=429, retry_after=retry_after or None))
+
+
+BUSY = Fault(lambda: RateLimitedError("unavailable", status=503))
+BAD_GATEWAY = Fault(lambda: ServerError("bad gateway", status=502))
+BLANK = Fault(lambda: NoAnswerError("blank"), after=0.2)
+RESET = Fault(lambda: ConnectionFailedError("reset", maybe_billed=True))
+NO_CONNECTION = Fault(lambda: ConnectionFailedError("refused"))
+HANG = Fault(lambda: ConnectionFailedError("no answer in time", maybe_billed=True), after=TIMEOUT)
 
 
 class Endpoint(Protocol):
     """Decides on each arrival, hears of the end of what it serves, and knows how much it was used."""
 
-    def admit(self, now: float) -> Refusal | None: ...
+    def admit(self, now: float) -> Fault | None: ...
     def release(self, now: float) -> None: ...
     def share_used(self, start: float, end: float) -> float: ...
 
@@ -55,7 +95,7 @@ class Endpoint(Protocol):
 class Slots:
     """Serves `capacity` at once; `changes` are later capacities with their times.
 
-    `moody`: the share it refuses for no reason.
+    `moody`: the share it refuses for no reason. `lag`: seconds until a place that has answered is free again.
     """
 
     capacity: int
@@ -63,13 +103,18 @@ class Slots:
     changes: Sequence[tuple[float, int]] = ()
     moody: float = 0.0
     random: Random = field(default_factory=lambda: Random(1))
+    lag: float = 0.0
     _serving: int = 0
     _times: list[float] = field(default_factory=lambda: [0.0])
     _served: list[float] = field(default_factory=lambda: [0.0])
+    _freed: list[float] = field(default_factory=list)
 
-    def admit(self, now: float) -> Refusal | None:
-        if self._serving >= self._capacity_at(now) or self.random.random() < self.moody:
-            return Refusal(self.retry_after)
+    def admit(self, now: float) -> Fault | None:
+        while self._freed and self._freed[0] <= now:
+            self._freed.pop(0)
+        taken = self._serving + len(self._freed)
+        if taken >= self._capacity_at(now) or self.random.random() < self.moody:
+            return refusal(self.retry_after)
         self._count(now)
         self._serving += 1
         return None
@@ -77,6 +122,8 @@ class Slots:
     def release(self, now: float) -> None:
         self._count(now)
         self._serving -= 1
+        if self.lag:
+            self._freed.append(now + self.lag)
 
     def share_used(self, start: float, end: float) -> float:
         times = [start, *(time for time, _ in self.changes if start < time < end), end]
@@ -104,11 +151,11 @@ class Bucket:
     _filled_at: float = 0.0
     _admitted: list[float] = field(default_factory=list)
 
-    def admit(self, now: float) -> Refusal | None:
+    def admit(self, now: float) -> Fault | None:
         self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.per_second)
         self._filled_at = now
         if self._tokens < 1:
-            return Refusal(math.ceil((1 - self._tokens) / self.per_second))
+            return refusal(math.ceil((1 - self._tokens) / self.per_second))
         self._tokens -= 1
         self._admitted.append(now)
         return None
@@ -128,10 +175,10 @@ class Window:
     seconds: float
     _admitted: list[float] = field(default_factory=list)
 
-    def admit(self, now: float) -> Refusal | None:
+    def admit(self, now: float) -> Fault | None:
         start = now // self.seconds * self.seconds
         if len(self._admitted) >= self.number and self._admitted[-self.number] >= start:
-            return Refusal(math.ceil(start + self.seconds - now))
+            return refusal(math.ceil(start + self.seconds - now))
         self._admitted.append(now)
         return None
 
@@ -142,44 +189,89 @@ class Window:
         return _count_between(self._admitted, start, end) / (end - start) / self.number * self.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Down:
+    """From `start` to `end`, whoever calls gets one of `faults`; `cuts`: calls under way break off, too."""
+
+    start: float
+    end: float
+    faults: Sequence[Fault]
+    cuts: bool = False
+
+
 def _count_between(times: Sequence[float], start: float, end: float) -> int:
-    return bisect_right(times, end) - bisect_right(times, start)
+    return bisect_right(times, end) - bisect_left(times, start)
 
 
-@dataclass(slots=True)
-class _Index:
-    failures: int = 0
+# ---- the run
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Nothing is waited for: where a loop would sleep, its clock is moved on."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__(_Jump(self))
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class _Jump(selectors.SelectSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None:
+            raise RuntimeError("nothing is left to happen")
+        self._loop.jump(timeout)
+        return []
 
 
 class Run:
-    """One run of endless work. `trace` holds each limit with the time from which it held."""
+    """One run, of endless work unless `number` is given. `trace` holds each limit with the time from which it held.
+
+    All times are virtual seconds: of each call's leaving, of good answers, and of refusals and other faults.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, *, ceiling: int, latency: Latency = long_tail, seed: int = 0, adaptive: bool = True
+        self,
+        endpoint: Endpoint,
+        *,
+        ceiling: int,
+        latency: Latency = long_tail,
+        seed: int = 0,
+        adaptive: bool = True,
+        down: Sequence[Down] = (),
+        number: int | None = None,
+        give_up: float = 600.0,
     ) -> None:
         self.endpoint = endpoint
         self.concurrency = Concurrency(ceiling, adaptive=adaptive)
+        self.verdict = Verdict(give_up)
         self.now = 0.0
+        self.left: list[float] = []
         self.answered: list[float] = []
         self.refused: list[float] = []
+        self.failed: list[float] = []
+        self.given_up = 0
         self.trace: list[tuple[float, int]] = [(0.0, self.concurrency.limit)]
         self._random = Random(seed)
-        self._gate = Gate(self._random)
         self._latency = latency
         self._most_live = LIVE_PER_PLACE * ceiling
-        self._live = 0
-        self._in_flight = 0
-        self._again: deque[_Index] = deque()
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-        self._wakes_at = math.inf
-        self._hand_out()
+        self._down = down
+        self._number = number
+        self._loop = VirtualLoop()
 
-    def go(self, until: float) -> "Run":
-        while self._events and self._events[0][0] <= until:
-            self.now, _, happen = heapq.heappop(self._events)
-            happen()
-        self.now = until
+    def go(self, until: float = math.inf) -> "Run":
+        """Until then, or until all work is done, or until the run would be stopped as hopeless."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._go(until))
         return self
 
     def share_used(self, start: float, end: float | None = None) -> float:
@@ -194,67 +286,101 @@ class Run:
         halves = range(4, int(2 * self.now))
         return next((n / 2 for n in halves if self.endpoint.share_used(n / 2 - 2, n / 2) >= share), math.inf)
 
+    def calls(self, start: float, end: float) -> int:
+        return _count_between(self.left, start, end)
+
+    def answers_per_second(self, start: float, end: float) -> float:
+        return _count_between(self.answered, start, end) / (end - start)
+
+    def seconds_to_rate(self, rate: float, start: float, *, over: float) -> float:
+        """From `start` until the end of the first span of `over` seconds that brought answers at this rate."""
+        steps = range(int(4 * (self.now - start - over)))
+        spans = (start + step / 4 for step in steps)
+        return next((at + over - start for at in spans if self.answers_per_second(at, at + over) >= rate), math.inf)
+
     def lowest_limit(self, start: float) -> int:
         later = [limit for time, limit in self.trace if time > start]
         return min([*later, self.concurrency.limit])
 
-    def _after(self, seconds: float, happen: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (self.now + seconds, next(self._order), happen))
+    async def _go(self, until: float) -> None:
+        self._stop = Stop()
+        self._limiter = Limiter(
+            self.concurrency, Gate(self._random), Outage(), on_answer=self._on_answer, clock=self._loop.time
+        )
+        self._stop.when_requested(self._limiter.close)
+        self._retries = RetryPolicy(8, self._stop, self._random, asyncio.sleep, lambda _, __: None)
+        making = asyncio.create_task(self._make_all())
+        stopped = asyncio.create_task(self._stop.wait())
+        patience = None if until == math.inf else until
+        await asyncio.wait({making, stopped}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        self.now = self._loop.time()
 
-    def _hand_out(self) -> None:
-        while self._in_flight < self.concurrency.limit and self._has_waiting():
-            if (wait := self._gate.wait(self.now)) > 0:
-                self._wake_after(wait)
-                return
-            self._gate.enter(self.now, self.concurrency.limit, self.concurrency.latency)
-            self._live += not self._again
-            self._send(self._again.popleft() if self._again else _Index())
+    async def _make_all(self) -> None:
+        free = asyncio.Semaphore(self._most_live)
+        async with asyncio.TaskGroup() as group:
+            for number in itertools.count() if self._number is None else range(self._number):
+                await free.acquire()
+                task = group.create_task(self._make(number))
+                task.add_done_callback(lambda _: free.release())
+                if number == 0:
+                    await asyncio.wait({task})
+            self.verdict.everything_is_begun = True
 
-    def _has_waiting(self) -> bool:
-        return bool(self._again) or self._live < self._most_live
+    async def _make(self, index: int) -> None:
+        sent = False
 
-    def _wake_after(self, seconds: float) -> None:
-        if not self.now < self._wakes_at <= self.now + seconds:
-            self._wakes_at = self.now + seconds
-            self._after(seconds, self._hand_out)
+        async def attempt() -> None:
+            nonlocal sent
+            async with self._limiter.place(again=sent):
+                sent = True
+                self.verdict.sent(index)
+                try:
+                    await self._call()
+                except TransientError as error:
+                    self.verdict.failed(index, error, self._loop.time())
+                    raise
+                self.verdict.answered(index)
 
-    def _send(self, index: _Index) -> None:
-        self._in_flight += 1
-        ticket, sent = self.concurrency.start(), self.now
-        self._after(TRIP / 2, lambda: self._arrive(index, ticket, sent))
-
-    def _arrive(self, index: _Index, ticket: int, sent: float) -> None:
-        refusal = self.endpoint.admit(self.now)
-        if refusal:
-            self._after(TRIP / 2, lambda: self._refuse(index, ticket, refusal.retry_after))
+        self.verdict.begin(index)
+        try:
+            await call_with_retries(attempt, self._retries)
+        except GaveUpError:
+            self.given_up += 1
+        except StopRequestedError:
             return
+        finally:
+            self.verdict.end(index)
+
+    async def _call(self) -> None:
+        now = self._loop.time
+        self.left.append(now())
+        await asyncio.sleep(TRIP / 2)
         seconds = self._latency(self._random)
-        self._after(seconds, lambda: self.endpoint.release(self.now))
-        self._after(seconds + TRIP / 2, lambda: self._answer(ticket, sent))
+        ends = now() + seconds
+        cut = min((each.start for each in self._down if each.cuts and now() < each.start < ends), default=None)
+        fault = self._fault_now() or self.endpoint.admit(now())
+        if fault is None:
+            self._loop.call_later(min(seconds, cut - now()) if cut else seconds, self._release)
+            if cut is None:
+                await asyncio.sleep(seconds + TRIP / 2)
+                self.answered.append(now())
+                return
+            fault = Fault(RESET.error, after=cut - now())
+        await asyncio.sleep(fault.after + TRIP / 2)
+        error = fault.error()
+        (self.refused if isinstance(error, RateLimitedError) else self.failed).append(now())
+        raise error
 
-    def _answer(self, ticket: int, sent: float) -> None:
-        self._in_flight -= 1
-        self._live -= 1
-        self.answered.append(self.now)
-        self.concurrency.succeeded(self.now, ticket, sent=sent, is_saturated=self._has_waiting())
-        self._go_on()
+    def _fault_now(self) -> Fault | None:
+        now = self._loop.time()
+        return next((self._random.choice(each.faults) for each in self._down if each.start <= now < each.end), None)
 
-    def _refuse(self, index: _Index, ticket: int, hint: float) -> None:
-        self._in_flight -= 1
-        self.refused.append(self.now)
-        is_load = self.concurrency.overloaded(ticket, in_flight=self._in_flight, is_hinted=hint > 0)
-        if hint and is_load:
-            self._gate.pause(self.now, hint)
-        index.failures += not hint
-        jitter = self._random.uniform(0, min(60.0, 2.0 ** (index.failures - 1)))
-        self._after(hint or jitter, lambda: self._return(index))
-        self._go_on()
+    def _release(self) -> None:
+        self.endpoint.release(self._loop.time())
 
-    def _return(self, index: _Index) -> None:
-        self._again.append(index)
-        self._hand_out()
-
-    def _go_on(self) -> None:
+    def _on_answer(self) -> None:
         if self.concurrency.limit != self.trace[-1][1]:
-            self.trace.append((self.now, self.concurrency.limit))
-        self._hand_out()
+            self.trace.append((self._loop.time(), self.concurrency.limit))
+        patience = self.verdict.patience
+        if patience.trouble is not None and patience.left(self._loop.time()) <= 0:
+            self._stop.request()
