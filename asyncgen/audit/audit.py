@@ -7,7 +7,6 @@ broken by all of a million.
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
@@ -49,7 +48,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`count`: lines that break the rule, `rate`: their share. `examples`: some, with different evidence."""
+    """`count`: lines that break the rule, `rate`: their share of the conversations. `examples`: some, no two alike."""
 
     severity: Severity
     description: str
@@ -102,6 +101,11 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     timeline: list[Moment]
     rules: dict[str, RuleResult]
 
+    @property
+    def conversations(self) -> int:
+        """How many of the lines hold one."""
+        return sum(self.shape.messages.values())
+
 
 # ---- the pass
 
@@ -143,12 +147,12 @@ class _Tally:
             self._shown.add(finding.evidence)
             self._examples.append(Example(line=finding.line, message=finding.message, evidence=finding.evidence))
 
-    def result(self, lines: int) -> RuleResult:
+    def result(self, conversations: int) -> RuleResult:
         return RuleResult(
             severity=self._rule.severity,
             description=self._rule.description,
             count=len(self._lines),
-            rate=len(self._lines) / lines if lines else 0.0,
+            rate=len(self._lines) / conversations if conversations else 0.0,
             lines=array("i", sorted(self._lines)),
             examples=self._examples,
         )
@@ -186,25 +190,25 @@ class _Pass:
             conversation=self._compare(REPEAT, whole_text),
             assistant=self._compare(REPEATED_ANSWERS, answers_text),
         )
-        report = make_report(dataset.ledger, dataset.lines)
-        lines = len(dataset)
+        report, shape = make_report(dataset.ledger, dataset.lines), self._shape.result()
+        conversations = sum(shape.messages.values())
         return Audit(
             version=VERSION,
             asyncgen=__version__,
             output=str(dataset.paths.output),
-            lines=lines,
+            lines=len(dataset),
             bytes=dataset.size,
             made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             notes=list(dataset.notes),
             runs=report.runs,
             totals=_total(dataset, report),
             coverage=self._coverage.result(),
-            shape=self._shape.result(),
+            shape=shape,
             diversity=self._diversity.result(),
             duplicates=duplicates,
             grounding=None if self._grounding is None else self._grounding.result(),
             timeline=self._timeline.result(),
-            rules={rule: tally.result(lines) for rule, tally in self._tallies.items()},
+            rules={rule: tally.result(conversations) for rule, tally in self._tallies.items()},
         )
 
     def _read_lines(self) -> None:
@@ -316,23 +320,6 @@ def _is_after(made: str, changed: float) -> bool:
         return datetime.fromisoformat(made).timestamp() > changed
     except ValueError:
         return False
-
-
-# ---- thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """A rate above its limit."""
-
-    rule: str
-    rate: float
-    limit: float
-
-
-def above(audit: Audit, limits: Iterable[tuple[str, float]]) -> list[Passed]:
-    rates = ((rule, audit.rules[rule].rate, limit) for rule, limit in limits)
-    return [Passed(rule, rate, limit) for rule, rate, limit in rates if rate > limit]
 
 
 def _encode_lines(lines: object) -> list[int]:

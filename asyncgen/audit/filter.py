@@ -6,12 +6,11 @@ nothing the model was trained on comes back as validation.
 """
 
 import random
-import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 from rich.console import Console
 from rich.table import Table
@@ -196,11 +195,9 @@ def _read_line(lines: BinaryIO, offset: int) -> bytes:
 # ---- what is told
 
 
-def print_result(dataset: Dataset, result: Result, *, stream: TextIO | None = None) -> None:
-    """What went where and why, on stderr."""
-    console = Console(file=stream or sys.stderr, markup=False, emoji=False, highlight=False)
-    kept = sum(result.kept.values())
-    console.print(Text(f"{kept:,} of {result.lines:,} lines kept", style="bold"))
+def print_result(dataset: Dataset, result: Result) -> None:
+    """What went where and why."""
+    console = Console(markup=False, emoji=False, highlight=False)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -211,3 +208,4 @@ def print_result(dataset: Dataset, result: Result, *, stream: TextIO | None = No
     for path, count in result.kept.items():
         table.add_row("written", f"{count:,}", one_line(str(path)))
     console.print(table)
+    console.print(Text(f"{sum(result.kept.values()):,} of {result.lines:,} lines kept", style="bold"))
