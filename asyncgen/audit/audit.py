@@ -30,7 +30,7 @@ from asyncgen.audit.whole_file import whole_file
 from asyncgen.audit.words import WordNumbers, split_sentences
 from asyncgen.conversation import Conversation
 from asyncgen.errors import ConfigError
-from asyncgen.printable import ascii_json
+from asyncgen.printable import ascii_json, one_line
 from asyncgen.status import Report, RunReport, make_report
 
 VERSION = 1
@@ -195,7 +195,7 @@ class _Pass:
         return Audit(
             version=VERSION,
             asyncgen=__version__,
-            output=str(dataset.paths.output),
+            output=one_line(str(dataset.paths.output)),
             lines=len(dataset),
             bytes=dataset.size,
             made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
