@@ -199,7 +199,7 @@ class _Pass:
             lines=len(dataset),
             bytes=dataset.size,
             made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            notes=list(dataset.notes),
+            notes=[*dataset.notes, *self._coverage.describe()],
             runs=report.runs,
             totals=_total(dataset, report),
             coverage=self._coverage.result(),
