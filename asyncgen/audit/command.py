@@ -210,10 +210,9 @@ def _show(flags: argparse.Namespace) -> int:
     check_rule_names("--finding", rules)
     dataset = _open(flags)
     audit = _find_audit(flags, dataset, "--finding", rules) if rules else read_audit(dataset)
-    findings = {} if audit is None else {rule: result.lines for rule, result in audit.rules.items()}
-    choice = Choice(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding, findings)
+    choice = Choice(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding)
     limit = SHOWN if flags.limit is None and not (flags.line or flags.index) else flags.limit
-    return show(dataset, choice, limit=limit, sample=flags.random, seed=flags.seed)
+    return show(dataset, choice, audit, limit=limit, sample=flags.random, seed=flags.seed)
 
 
 def _report(flags: argparse.Namespace) -> int:
