@@ -812,7 +812,7 @@ def test_a_mark_is_kept_beside_the_output_and_filter_honours_it(
     clean = output.with_name("clean.jsonl")
     assert main(["filter", str(output), "-o", str(clean), "--keep-order"]) == 0
     assert clean.read_bytes().splitlines() == output.read_bytes().splitlines()[1:-1]
-    assert "marked as dropped" in capsys.readouterr().err
+    assert "marked as dropped" in capsys.readouterr().out
 
 
 async def _dropped_are(there: Visit, lines: list[int]) -> None:
