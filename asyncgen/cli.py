@@ -31,6 +31,7 @@ INTERRUPTED = 130
 USAGE = 2
 MAX_AMOUNT = 20  # characters of a sum, so that products of it stay exact
 MOST_DOLLARS = 10**9
+LONGEST_MESSAGE = 2000  # characters
 EPILOG = """\
 try this first:
   asyncgen generate -n 3 --show   make three conversations and print them
@@ -68,12 +69,14 @@ class _Parser(argparse.ArgumentParser):
         self.error(f"there is no command {word!r}{did_you_mean(word, self.commands)}")
 
     def _check_dashes(self, args: Sequence[str]) -> None:
-        """-output FILE is --output FILE: argparse would read -o with the value "utput"."""
+        """Two lines that argparse misreads: -output FILE, as -o with the value "utput", and --output=--, as a list."""
         flags = self._option_string_actions
         for word in itertools.takewhile("--".__ne__, args):
-            name = word.partition("=")[0]
+            name, _, value = word.partition("=")
             if len(name) > len("-o") and name not in flags and f"-{name}" in flags:
                 self.error(f"there is no flag {name}; did you mean -{name}?")
+            if "--" in (value, word[len("-o") :]) and (name in flags or word[: len("-o")] in flags):
+                self.error(f"{word}: -- is no value")
 
     def _refuse(self, word: str) -> NoReturn:
         name, equals, value = word.partition("=")
@@ -85,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
         self.error(f"{word!r} belongs to no flag")
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {_sentence(message)} (see {self.prog} --help)\n")
 
 
 class _LogFormatter(logging.Formatter):
@@ -95,12 +98,29 @@ class _LogFormatter(logging.Formatter):
         return one_line(super().format(record))
 
 
+class _LogFile(logging.FileHandler):
+    """Says once that its disk is full or gone: a run goes on without its log, and does not fill the screen."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")  # a path need not be UTF-8
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in logging
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        _say_error(f"--log: {self.baseFilename} cannot be written: {error.strerror}; the run goes on without it")
+        self.addFilter(lambda _: False)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 stopped, 2 usage, 3 some failed, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a Latin-1 terminal shows "?" where it has no character
     parser = build_parser()
+    if any("\0" in each for each in argv):
+        parser.error("no argument can hold a NUL")
     if not argv:
         parser.print_help(sys.stderr)
         return USAGE
@@ -151,7 +171,13 @@ def _end_at_once(*_: object) -> NoReturn:
 
 
 def _say_error(message: str) -> None:
-    print(f"asyncgen: {one_line(message)}", file=sys.stderr)  # noqa: T201
+    print(f"asyncgen: {_sentence(message)}", file=sys.stderr)  # noqa: T201
+
+
+def _sentence(message: str) -> str:
+    """The message on one line; of one that quotes a very long argument, how it begins and what to do."""
+    half = LONGEST_MESSAGE // 2
+    return one_line(message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} ... {message[-half:]}")
 
 
 def _print_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -332,7 +358,7 @@ def _start_logging(path: Path | None, *, debug: bool) -> None:
 
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY))
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _LogFile(path)
     except OSError as error:
         raise ConfigError(f"--log: {path} cannot be opened: {error.strerror}") from error
     handler.setFormatter(_LogFormatter("%(asctime)s %(levelname)s %(message)s"))

@@ -146,6 +146,8 @@ def decode_entry(line: bytes) -> Entry:
         raise ValueError("not a digest")
     if isinstance(entry, Done | Rejected | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
         raise ValueError("not an index")
+    if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
+        raise ValueError("a dimension is there twice")
     if isinstance(entry, Call) and entry.cost is not None and not _is_amount(entry.cost):
         raise ValueError("not an amount of money")
     if isinstance(entry, Mark) and min(entry.output, entry.journal, entry.rejects) < 0:

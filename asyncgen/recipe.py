@@ -6,11 +6,14 @@ is checked here too: after `load_recipe` a recipe can be used without looking ba
 """
 
 import hashlib
+import io
 import math
+import os
 import re
+import stat
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -33,6 +36,7 @@ _NAME = re.compile(
 )  # a word that does not open its sentence, so that a capital says something
 KNOWLEDGE = "knowledge"
 BUILT_IN = ("nanochat",)
+MOST_BYTES = 16 * 1024 * 1024  # of a recipe's file or a knowledge base
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,17 @@ class Group:
     name: str
     values: tuple[str, ...]
     weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """A journal is read into these too, and what it holds nobody has checked."""
+        if not self.values or len(set(self.values)) < len(self.values):
+            raise ValueError(f"group {self.name!r}: expected values, each of them once")
+        if self.weights is not None and not _are_weights(self.weights, of=len(self.values)):
+            raise ValueError(f"group {self.name!r}: expected a weight above 0 for each value, with a finite sum")
+
+
+def _are_weights(weights: Sequence[float], *, of: int) -> bool:
+    return len(weights) == of and all(each > 0 for each in weights) and math.isfinite(sum(weights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,13 @@ class Dimension:
     groups: tuple[Group, ...]
     grouped: bool = False
     pick: int | None = None
+
+    def __post_init__(self) -> None:
+        names = [each.name for each in self.groups]
+        if not names or len(set(names)) < len(names) or not (self.grouped or len(names) == 1):
+            raise ValueError(f"dimension {self.name!r}: expected groups, each of them once")
+        if self.pick is not None and (self.pick < 1 or not self.grouped):
+            raise ValueError(f"dimension {self.name!r}: expected groups to pick from, and to pick 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +139,11 @@ class Recipe:
         return {name: digest_part(part) for name, part in parts.items()}
 
 
+def is_text(argument: str) -> bool:
+    """Whether an argument or a path was UTF-8: what was not holds surrogates, which nothing can be encoded with."""
+    return not any("\ud800" <= each <= "\udfff" for each in argument)
+
+
 def digest_part(part: object) -> str:
     return hashlib.blake2b(msgspec.json.encode(part), digest_size=16).hexdigest()
 
@@ -176,6 +203,8 @@ def load_recipe(source: str, *, knowledge: Path | None = None) -> Recipe:
     expected.
     """
     path = _find(source)
+    if not is_text(str(path.resolve())):
+        raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
     try:
         recipe = _build(path, source, knowledge)
         _check(recipe)
@@ -250,15 +279,38 @@ def read_knowledge(path: Path) -> str:
 
 def _read_text(path: Path, what: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path}: {what} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: {what} is not UTF-8 (byte {error.start})") from error
-    text = _strip_blank_lines(text)
+        text = _strip_blank_lines(_read_file(path))
+    except _UnreadableError as error:
+        raise ConfigError(f"{path}: {what} {error}") from error
     if not text:
         raise ConfigError(f"{path}: {what} is empty")
     return text
+
+
+class _UnreadableError(Exception):
+    """Why a file is no text that can be used, as the end of a sentence."""
+
+
+def _read_file(path: Path) -> str:
+    """A file or a pipe as text, without the byte order mark. What has no end, as a device may, is not read."""
+    try:
+        # A pipe that nobody writes to would keep `open` waiting.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+                raise _UnreadableError("is no ordinary file")
+            os.set_blocking(file.fileno(), True)
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise _UnreadableError(f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise _UnreadableError("cannot be read: no path holds a NUL") from error
+    if len(content) > MOST_BYTES:
+        raise _UnreadableError(f"is larger than {MOST_BYTES:,} bytes, more than any model reads")
+    try:
+        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
+    except UnicodeDecodeError as error:
+        raise _UnreadableError(f"is not UTF-8 (byte {error.start})") from error
 
 
 def _strip_blank_lines(text: str) -> str:
@@ -269,11 +321,9 @@ def _strip_blank_lines(text: str) -> str:
 
 def _read_toml(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise _WrongRecipeError(f"the recipe cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise _WrongRecipeError(f"the recipe is not UTF-8 (byte {error.start})") from error
+        return tomllib.loads(_read_file(path))
+    except _UnreadableError as error:
+        raise _WrongRecipeError(f"the recipe {error}") from error
     except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
         raise _WrongRecipeError(f"not valid TOML: {error}") from error
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from asyncgen.errors import ConfigError
-from asyncgen.recipe import JsonValue
+from asyncgen.recipe import JsonValue, is_text
 
 RESPONSE_FORMAT: dict[str, JsonValue] = {
     "type": "json_schema",
@@ -41,6 +41,7 @@ RESPONSE_FORMAT: dict[str, JsonValue] = {
     },
 }
 _RESERVED = ("messages", "stream")
+_DEEPEST = 32  # dotted keys, far more than any request has
 _BARE_WORD = re.compile(r"[A-Za-z][\w./:@-]*")
 
 
@@ -56,7 +57,7 @@ def parse_param(text: str) -> Override:
     """An override from `KEY=VALUE`: dotted keys, JSON values, a bare word as itself. Raises ConfigError."""
     key, equals, value = text.partition("=")
     path = tuple(key.split("."))
-    if not equals or not all(path) or not key.isprintable():
+    if not equals or not all(path) or not key.isprintable() or len(path) > _DEEPEST:
         raise ConfigError(f"--param: expected KEY=VALUE, for example reasoning.effort=low, got {text!r}")
     if path[0] in _RESERVED:
         raise ConfigError(f"--param: {path[0]} is set by asyncgen itself")
@@ -77,8 +78,9 @@ def request_settings(
         _apply(settings, override.path, override.value)
     if settings.get("n", 1) != 1:
         raise ConfigError("n: a call makes one conversation; further choices would be paid for and dropped")
-    if not isinstance(settings.get("model"), str) or not settings["model"]:
-        raise ConfigError("--model: expected the model's name")
+    model = settings.get("model")
+    if not isinstance(model, str) or not model or not is_text(model):
+        raise ConfigError("--model: expected the model's name, in UTF-8")
     return settings
 
 

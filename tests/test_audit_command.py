@@ -73,12 +73,12 @@ def program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Program:
 # ---- audit
 
 
-def test_an_audit_is_written_beside_the_output_and_told_on_stderr(program: Program) -> None:
+def test_an_audit_is_written_beside_the_output_and_told_on_stdout(program: Program) -> None:
     before = {path: path.read_bytes() for path in program.folder.iterdir()}
     status, out, err = program.run("audit")
-    assert (status, out) == (0, "")
-    assert "email" in err
-    assert "anna@bakery.example" in "".join(err.split())
+    assert (status, err) == (0, "")
+    assert "email" in out
+    assert "anna@bakery.example" in "".join(out.split())
     assert {path: path.read_bytes() for path in before} == before
     assert set(program.folder.iterdir()) == {*before, program.audit_file}
     assert stat.S_IMODE(program.audit_file.stat().st_mode) == 0o600
@@ -132,8 +132,16 @@ def test_the_json_on_stdout_is_what_is_written_and_moves_no_cursor(program: Prog
 
 def test_the_summary_moves_no_cursor(program: Program) -> None:
     program.append((Message("user", "x"), Message("assistant", "Ask \x1b[2J\u202eanna@bakery.example\x9b now.")))
-    _, _, err = program.run("audit")
-    assert all(character.isprintable() or character == "\n" for character in err)
+    _, out, _ = program.run("audit")
+    assert all(character.isprintable() or character == "\n" for character in out)
+
+
+def test_the_verdict_is_the_last_thing_said(program: Program) -> None:
+    _, out, _ = program.run("audit")
+    look = f"asyncgen show {program.output} --finding email\n"
+    verdict = " ".join(out.partition(look)[2].split())
+    assert verdict.startswith("12 conversations by some/model. Before training on it, look at ")
+    assert out.index("distinct-") < out.index("anna@bakery.example") < out.index("Before training")
 
 
 def test_without_the_knowledge_base_grounding_is_left_out_and_that_is_said(program: Program) -> None:
@@ -183,6 +191,19 @@ def test_a_rate_above_its_limit_is_exit_status_3(program: Program, limits: list[
     assert program.audit_file.exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"\n\n", b'{"torn": \n[]\n', b'{"text": "no chat"}\n'])
+def test_nothing_passes_where_there_is_no_conversation(program: Program, content: bytes) -> None:
+    program.output.write_bytes(content)
+    status, _, err = program.run("audit", "--fail-on", "email=1")
+    assert (status, err) == (3, f"--fail-on: email cannot be told: there is no conversation in {program.output}\n")
+
+
+def test_what_is_no_conversation_makes_no_rate_smaller(program: Program) -> None:
+    program.output.write_bytes(program.output.read_bytes() + b'\n{"torn": \n' * 50)
+    assert program.audit().rules["email"].rate == 2 / 12
+    assert program.run("audit", "--fail-on", "email=16%")[0] == 3
+
+
 def test_an_output_without_a_journal_is_looked_at_all_the_same(program: Program) -> None:
     (program.folder / "x.jsonl.journal").unlink()
     audit = program.audit()
@@ -230,11 +251,11 @@ def test_an_interrupt_ends_with_130_and_no_file(
 
 def test_filter_leaves_out_the_lines_that_break_a_rule_and_says_so(program: Program) -> None:
     status, out, err = program.run("filter", "-o", program.folder / "clean.jsonl", "--drop", "email", "--dedup", "0.8")
-    assert (status, out) == (0, "")
+    assert (status, err) == (0, "")
     kept = [line for number, line in enumerate(program.lines("x.jsonl"), 1) if number not in {3, 5, 7}]
     assert sorted(program.lines("clean.jsonl")) == sorted(kept)
-    assert "9 of 12 lines kept" in err
-    assert [line.split()[1:] for line in err.splitlines() if line.startswith("dropped")] == [
+    assert out.rstrip().endswith("9 of 12 lines kept")
+    assert [line.split()[1:] for line in out.splitlines() if line.startswith("dropped")] == [
         ["2", "email"],
         ["1", "near-duplicate", "(--dedup)"],
     ]
@@ -293,8 +314,10 @@ def test_show_names_the_findings_of_an_audit(program: Program) -> None:
 
 
 def test_a_report_stands_beside_the_output_or_where_it_is_asked_for(program: Program) -> None:
-    assert program.run("report")[:2] == (0, "")
-    assert program.run("report", "-o", "page.html")[:2] == (0, "")
+    for argv, name in (((), "x.jsonl.report.html"), (("-o", "page.html"), "page.html")):
+        status, out, err = program.run("report", *argv)
+        assert (status, err) == (0, "")
+        assert "".join(out.split()).endswith(f"reportwrittento{program.folder / name}")
     for name in ("x.jsonl.report.html", "page.html"):
         assert b"<html" in (program.folder / name).read_bytes()
     status, _, err = program.run("report", "-o", program.output)

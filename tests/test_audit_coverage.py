@@ -4,9 +4,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from outputs import HEADER, done, line, make_run
+from outputs import HEADER, done, failed, line, make_run
 
 from asyncgen.audit import coverage as module
+from asyncgen.audit.audit import audit_dataset
 from asyncgen.audit.coverage import Coverage, CoverageResult
 from asyncgen.audit.dataset import Dataset
 from asyncgen.audit.rules import Subject
@@ -139,3 +140,23 @@ def test_planned_pairs_of_a_grid_are_all_met(paths: OutputPaths) -> None:
     make_run(paths, [[done(0)]], a_header(200))
     (pair,) = measured(paths).pairs
     assert pair.planned_met == len(list(product(range(4), range(3))))
+
+
+def test_the_plan_of_a_run_that_has_hardly_begun_ends_where_it_has_come_to(
+    paths: OutputPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROOM", 100)
+    made = {0, 1, 2, 5, 30}
+    make_run(paths, [[*(done(index) for index in made), failed(40)]], a_header(3_000_000))
+    result = measured(paths)
+    assert (result.planned, result.found) == (41, 5)
+    assert uses(result, "planned") == count(set(range(41)))
+    assert any("the first 41 of 3,000,000 indices" in note for note in audit_dataset(Dataset.open(paths.output)).notes)
+
+
+def test_a_line_far_ahead_of_all_others_makes_no_plan_of_millions(
+    paths: OutputPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROOM", 100)
+    make_run(paths, [[done(0), done(2_000_000)]], a_header(3_000_000))
+    assert (measured(paths).planned, measured(paths).found) == (104, 2)

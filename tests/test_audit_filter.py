@@ -1,13 +1,16 @@
 import os
 import stat
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from audited import conversation, write_output
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asyncgen.audit import filter as module
 from asyncgen.audit.dataset import Dataset
 from asyncgen.audit.dropped import dropped_path, read_dropped
 from asyncgen.audit.filter import DUPLICATE, MARKED, NO_CONVERSATION, Plan, Result, filter_output, name_parts
@@ -227,3 +230,61 @@ def test_a_filter_that_ends_early_leaves_nothing_behind(
     with pytest.raises((KeyboardInterrupt, OutputError)):
         run(paths, split=0.5, overwrite=True)
     assert {path: path.read_bytes() for path in clean.parent.iterdir()} == before
+
+
+def _rotate(output: Path) -> None:
+    first, *rest = lines(output)
+    output.write_bytes(b"".join([*rest, first]))
+
+
+def _replace(output: Path) -> None:
+    other = output.with_name("other")
+    other.write_bytes(b"".join(reversed(lines(output))))
+    other.replace(output)
+
+
+def _cut(output: Path) -> None:
+    os.truncate(output, output.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("change", [_rotate, _replace, _cut, Path.unlink])
+@pytest.mark.parametrize("moment", ["before it is judged", "when it is judged"])
+def test_of_a_file_that_is_changed_meanwhile_nothing_is_written(
+    paths: OutputPaths, change: Callable[[Path], None], moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset.open(paths.output)
+    if moment == "before it is judged":
+        change(paths.output)
+    else:
+        _when_judged(monkeypatch, lambda: change(paths.output))
+    clean = paths.output.with_name("clean.jsonl")
+    with pytest.raises(ConfigError, match=r"x\.jsonl: (changed while it was read|No such file)"):
+        filter_output(dataset, Plan(clean, {}))
+    assert not clean.exists()
+    assert [path.name for path in clean.parent.iterdir() if path.name.endswith(".part")] == []
+
+
+def _when_judged(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    write = module._write
+
+    def write_later(*arguments: Any, **named: Any) -> list[int]:
+        happens()
+        return write(*arguments, **named)
+
+    monkeypatch.setattr(module, "_write", write_later)
+
+
+@pytest.mark.parametrize("end", [b"", b"]\n", b"\n"])
+def test_of_a_file_that_grows_meanwhile_what_was_judged_is_written(
+    paths: OutputPaths, end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.output.write_bytes(paths.output.read_bytes().removesuffix(b"\n"))
+    before = [*lines(paths.output)[:-1], lines(paths.output)[-1] + b"\n"]
+
+    def grow() -> None:
+        with paths.output.open("ab") as file:
+            file.write(end + encode_line(conversation(7)))
+
+    _when_judged(monkeypatch, grow)
+    run(paths, keep_order=True)
+    assert lines(paths.output.with_name("clean.jsonl")) == before

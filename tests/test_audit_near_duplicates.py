@@ -257,9 +257,9 @@ def test_rows_are_as_many_as_still_find_a_pair_at_the_threshold(threshold: float
 
 def test_findings_are_all_lines_of_a_cluster_but_the_first() -> None:
     assert list(find_repeats([[2, 5, 9], [3, 4]], "near-duplicate")) == [
-        Finding("near-duplicate", 5, None, "like line 2"),
-        Finding("near-duplicate", 9, None, "like line 2"),
-        Finding("near-duplicate", 4, None, "like line 3"),
+        Finding("near-duplicate", 5, None, "like line 2", like=2),
+        Finding("near-duplicate", 9, None, "like line 2", like=2),
+        Finding("near-duplicate", 4, None, "like line 3", like=3),
     ]
 
 

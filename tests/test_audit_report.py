@@ -271,11 +271,19 @@ def test_a_run_that_is_not_finished_is_named(audit: Audit) -> None:
     assert bad == ("24 of 30 conversations are there: 4 are still to do and 2 failed.",)
 
 
-def test_names_of_models_and_rules_are_escaped(audit: Audit) -> None:
+def test_names_of_models_and_rules_are_escaped(audit: Audit, tmp_path: Path) -> None:
     run = msgspec.structs.replace(audit.runs[0], model="<b>m")
     evil = RuleResult(severity="error", description="<i>", count=1, rate=0.1, lines=[1], examples=[])
-    verdict = judge(msgspec.structs.replace(audit, runs=[run], rules={"<u>": evil}))
-    assert not re.search(r"<(?!/?strong>)", "".join([verdict.lead, *verdict.good, *verdict.bad]))
+    changed = msgspec.structs.replace(audit, runs=[run], rules={"<u>": evil})
+    verdict = judge(changed)
+    assert not re.search(r"<(?!/?strong>)", "".join([*verdict.good, *verdict.bad]))
+    assert "by <b>m. " in verdict.lead
+    write_report(
+        changed, Dataset.open(make_output(tmp_path / "other.jsonl", [talk("Hello.", "Hi.")])), tmp_path / "page.html"
+    )
+    page = (tmp_path / "page.html").read_text()
+    assert "by &lt;b&gt;m. " in page
+    assert "<b>m" not in page
 
 
 @pytest.mark.parametrize(

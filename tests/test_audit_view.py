@@ -232,7 +232,13 @@ def test_without_the_secret_of_the_address_there_is_nothing(output: Path, path: 
 
 @pytest.mark.parametrize(
     "headers",
-    [{"X-Token": ""}, {"X-Token": "wrong"}, {"X-Token": "é"}, {"Origin": "http://evil.example"}, {"Origin": "null"}],
+    [
+        {"X-Token": ""},
+        {"X-Token": "wrong"},
+        {"X-Token": "é"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+    ],
 )
 def test_a_mark_that_does_not_come_from_its_own_page_is_refused(output: Path, headers: dict[str, str]) -> None:
     async def story(there: Visit) -> None:
@@ -806,7 +812,7 @@ def test_a_mark_is_kept_beside_the_output_and_filter_honours_it(
     clean = output.with_name("clean.jsonl")
     assert main(["filter", str(output), "-o", str(clean), "--keep-order"]) == 0
     assert clean.read_bytes().splitlines() == output.read_bytes().splitlines()[1:-1]
-    assert "marked as dropped" in capsys.readouterr().err
+    assert "marked as dropped" in capsys.readouterr().out
 
 
 async def _dropped_are(there: Visit, lines: list[int]) -> None:
@@ -976,3 +982,59 @@ def test_marks_that_cannot_be_read_refuse_to_begin(output: Path) -> None:
     catalogue = Catalogue(OutputPaths.of(output))
     with closing(catalogue), pytest.raises(ConfigError, match="line 1 marks no conversation"):
         catalogue.advance()
+
+
+# ---- whatever is asked
+
+_PIECES = ("", "lines", "search", "options", "marks", "view.js", "%00", "%ff", "..", "a" * 3000, "\xe9", "/", "%zz")
+_QUERIES = ("line", "start", "choice", "words", "cursor", "room", "x")
+_GIVEN = (
+    *(
+        "",
+        "0",
+        "1",
+        "-1",
+        "9" * 18,
+        "9" * 400,
+        "%00",
+        "%ff",
+        "%ed%a0%80",
+        "1-1",
+        "-",
+        "f" * 400 + "-0",
+        "0-" + "f" * 400,
+    ),
+    *('{"where":{"topic":[]}}', '{"where":{"topic":["a","b","c"]}}', '{"where":{"no":["x"]}}', '{"finding":"no"}'),
+    *("[" * 3000, '{"mark":"x"}', '{"model":"\\ud800"}', "word", "%20", "a" * 2000, "null", "NaN"),
+)
+_QUERY = st.lists(st.tuples(st.sampled_from(_QUERIES), st.sampled_from(_GIVEN)), max_size=4)
+_REQUESTS = st.tuples(
+    st.sampled_from(["GET", "POST", "HEAD", "PUT", "X"]),
+    st.sampled_from(_PIECES),
+    _QUERY,
+    st.sampled_from([None, b"", b"\xff\xfe", "\u00e9".encode(), b"a" * 3000]),
+    st.one_of(st.binary(max_size=40), st.sampled_from([b'{"line":1,"generation":0,"dropped":1}', b"[" * 3000])),
+)
+
+
+@given(st.lists(_REQUESTS, min_size=1, max_size=20))
+def test_no_request_makes_the_server_fail(
+    tmp_path_factory: pytest.TempPathFactory,
+    requests: list[tuple[str, str, list[tuple[str, str]], bytes | None, bytes]],
+) -> None:
+    output = make_output(tmp_path_factory.mktemp("asked") / "x.jsonl", [plain(number) for number in range(3)])
+
+    async def story(there: Visit) -> None:
+        for method, piece, query, token, body in requests:
+            path = f"{there.root.path}{piece}?{'&'.join(f'{name}={given}' for name, given in query)}".replace(" ", "+")
+            lines = [f"{method} {path} HTTP/1.1".encode("latin-1"), f"Host: {there.root.authority}".encode()]
+            lines.append(b"X-Token: " + (there.viewer.token.encode() if token is None else token))
+            lines += [b"Connection: close", b"Content-Length: %d" % len(body), b"", body]
+            reader, writer = await asyncio.open_connection(there.root.host, there.root.port)
+            writer.write(b"\r\n".join(lines))
+            answer = await reader.read()
+            writer.close()
+            assert not answer.startswith(b"HTTP/1.1 5"), (method, path, token, body)
+        assert (await there.get("options"))[0] == 200
+
+    visit(output, story)

@@ -83,6 +83,12 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "-n", "20.000"], "a whole number of 1 or more, got '20.000'"),
         (["generate", "--rpm", "9" * 400], "a whole number of 1 or more"),
         (["generate", "--seed", "9" * 30], "--seed: expected a whole number"),
+        (["generate", "--param", "a=" + "[" * 3000 + "]" * 3000], "--param a: expected a JSON value"),
+        (["generate", "--param", ".".join("a" * 3000) + "=1"], "--param: expected KEY=VALUE"),
+        (["generate", "--provider", "ollama", "--model", "m\udcff"], "--model: expected the model's name, in UTF-8"),
+        (["generate", "--recipe=--"], "--recipe=--: -- is no value"),
+        (["generate", "-o--"], "-o--: -- is no value"),
+        (["generate", "--recipe", "a\0b"], "no argument can hold a NUL"),
         (["generate", "-n", "0"], "a whole number of 1 or more, got '0'"),
         (["generate", "-n", "many"], "got 'many'"),
         (["generate", "-c", "-4"], "got '-4'"),
@@ -153,6 +159,19 @@ def test_make_generate_hands_its_variables_over() -> None:
 
 def test_a_message_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\u001b" not in refused(capsys, "generate", "--recipe", "no\u001b[2Jwhere")
+
+
+def test_a_message_stays_readable_however_long_an_argument_is(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "generate", "--param", "a=" + "[" * 100_000)
+    assert len(said) < 2500
+    assert said.endswith("['\n")
+
+
+def test_a_log_on_a_full_disk_is_said_once_and_given_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "-n", "2", "--provider", "offline", "--log", "/dev/full", "--debug", "--quiet"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("--log: /dev/full cannot be written: No space left on device; the run goes on without it") == 1
+    assert "Traceback" not in said
 
 
 def test_help_waits_for_no_http_client() -> None:

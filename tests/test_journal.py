@@ -42,10 +42,22 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
-groups = st.builds(Group, texts, st.lists(texts).map(tuple), st.none() | st.lists(finite, max_size=3).map(tuple))
-dimensions = st.builds(
-    Dimension, texts, st.lists(groups, max_size=2).map(tuple), st.booleans(), st.none() | st.integers(1, 5)
-)
+
+
+@st.composite
+def groups(draw: st.DrawFn) -> Group:
+    values = draw(st.lists(texts, min_size=1, unique=True))
+    weights = st.none() | st.tuples(*[st.floats(0.001, 1e9)] * len(values))
+    return Group(draw(texts), tuple(values), draw(weights))
+
+
+@st.composite
+def dimensions(draw: st.DrawFn) -> Dimension:
+    grouped = draw(st.booleans())
+    drawn = draw(st.lists(groups(), min_size=1, max_size=2 if grouped else 1, unique_by=lambda group: group.name))
+    return Dimension(draw(texts), tuple(drawn), grouped, draw(st.integers(1, 5) | st.none()) if grouped else None)
+
+
 usage = {
     "prompt_tokens": some_counts,
     "cached_tokens": some_counts,
@@ -64,7 +76,7 @@ entries = st.one_of(
         provider=texts,
         base_url=texts,
         recipe=texts,
-        dimensions=st.lists(dimensions, max_size=2).map(tuple),
+        dimensions=st.lists(dimensions(), max_size=2, unique_by=lambda each: each.name).map(tuple),
         sampling=texts,
         seed=st.none() | st.integers(-(2**63), 2**63),
         request=st.dictionaries(texts, json_values, max_size=3),

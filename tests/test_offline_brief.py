@@ -77,3 +77,14 @@ def test_a_length_under_another_label_counts_where_no_dynamic_is_named() -> None
 
 def test_a_text_without_labels_is_what_it_is_about() -> None:
     assert read(("user", "hello there")).about == "hello there"
+
+
+def test_a_label_that_names_the_subject_may_stand_anywhere() -> None:
+    brief = read(("user", "Reader: a child\nForm: 4 messages\nTopic: the depth dial"))
+    assert (brief.about, brief.candidates) == ("the depth dial", ())
+
+
+def test_without_one_every_part_of_the_message_may_be_the_subject() -> None:
+    brief = read(("user", "Write a chat. The guide tells of kilns.\nReader: a child\nForm: 4 messages\n- hi"))
+    assert brief.about == "a child"
+    assert brief.candidates == ("a child", "Write a chat.", "The guide tells of kilns.")

@@ -176,3 +176,31 @@ def test_any_request_gets_a_conversation(messages: list[Message]) -> None:
     assert [each.role for each in written] == ["user", "assistant"] * (len(written) // 2)
     assert all(each.content.strip() for each in written)
     assert not any(re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", each.content) for each in written)
+
+
+KNOWLEDGE = """# Clay
+Clay is dug in spring and rests for a year.
+# Kilns
+A kiln burns beech wood for thirty hours.
+# Glazes
+A glaze of ash turns green in the fire.
+"""
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "Reader: a student\nMatter: {}\nForm: 2 messages",
+        "Write a chat of a potter and a student.\nThey come to speak of {}.\nForm: 2 messages",
+        "{}\n\nPerson: a curious student",
+    ],
+)
+@pytest.mark.parametrize(
+    ("subject", "fact"),
+    [("clay and its rest", "dug in spring"), ("how a kiln is fired", "beech wood"), ("a glaze of ash", "turns green")],
+)
+def test_the_subject_is_found_wherever_a_recipe_puts_it(task: str, subject: str, fact: str) -> None:
+    with closing(Writer()) as writer:
+        request = [Message("system", f"<knowledge>\n{KNOWLEDGE}\n</knowledge>"), Message("user", task.format(subject))]
+        answers = " ".join(each.content for each in writer.write(request, b"seed")[1::2])
+    assert fact in answers

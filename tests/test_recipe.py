@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -399,6 +400,47 @@ def test_a_file_that_is_missing_or_empty_is_named(write: Write, file: str, what:
     message = f"{folder / file}: {what} cannot be read: No such file or directory"
     with pytest.raises(ConfigError, match=re.escape(message)):
         load_recipe(str(folder))
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/dev/tty", "."])
+def test_what_may_have_no_end_is_not_read(smallest: Path, path: str) -> None:
+    with pytest.raises(ConfigError, match=r"the knowledge base (is no ordinary file|cannot be read)"):
+        load_recipe(str(smallest), knowledge=Path(path))
+
+
+def test_a_knowledge_base_may_come_through_a_pipe(smallest: Path) -> None:
+    read, write = os.pipe()
+    os.write(write, b"Bread from a pipe.\r\n")
+    os.close(write)
+    assert load_recipe(str(smallest), knowledge=Path(f"/dev/fd/{read}")).knowledge == "Bread from a pipe."
+    os.close(read)
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(smallest: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="the knowledge base is empty"):
+        load_recipe(str(smallest), knowledge=tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("file", ["baking.md", "recipe.toml", "user.md"])
+def test_a_file_larger_than_any_prompt_is_refused_by_its_size(smallest: Path, file: str) -> None:
+    with (smallest / file).open("r+b") as opened:
+        opened.truncate(10**11)
+    with pytest.raises(ConfigError, match=re.escape(f"{smallest / file}: ") + ".* is larger than 16,777,216 bytes"):
+        load_recipe(str(smallest))
+
+
+@pytest.mark.parametrize("key", ["baking.md", "user.md"])
+def test_a_nul_in_a_path_is_a_mistake_of_the_recipe(write: Write, key: str) -> None:
+    folder = write(SMALLEST.replace(key, f"{key}\\u0000"), user="{topic} {knowledge}")
+    with pytest.raises(ConfigError, match="cannot be read: no path holds a NUL"):
+        load_recipe(str(folder))
+
+
+def test_a_path_that_no_journal_could_name_is_refused(smallest: Path) -> None:
+    odd = smallest.rename(smallest.with_name(os.fsdecode(b"x\xff")))
+    with pytest.raises(ConfigError, match="the recipe's path is not UTF-8"):
+        load_recipe(str(odd))
 
 
 def test_a_knowledge_base_that_replaces_and_is_missing_is_named(smallest: Path, tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ broken by all of a million.
 """
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
@@ -31,7 +30,7 @@ from asyncgen.audit.whole_file import whole_file
 from asyncgen.audit.words import WordNumbers, split_sentences
 from asyncgen.conversation import Conversation
 from asyncgen.errors import ConfigError
-from asyncgen.printable import ascii_json
+from asyncgen.printable import ascii_json, one_line
 from asyncgen.status import Report, RunReport, make_report
 
 VERSION = 1
@@ -49,7 +48,10 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`count`: lines that break the rule, `rate`: their share. `examples`: some, with different evidence."""
+    """`count`: lines that break the rule, `rate`: their share of the conversations. `examples`: some, no two alike.
+
+    `like`: for each of the lines the earlier one that it repeats; empty for a rule that is about single lines.
+    """
 
     severity: Severity
     description: str
@@ -57,6 +59,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
     lines: Sequence[int]
     examples: list[Example]
+    like: Sequence[int] = ()
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +105,11 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     timeline: list[Moment]
     rules: dict[str, RuleResult]
 
+    @property
+    def conversations(self) -> int:
+        """How many of the lines hold one."""
+        return sum(self.shape.messages.values())
+
 
 # ---- the pass
 
@@ -122,6 +130,17 @@ def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> No
             raise ConfigError(f"{flag}: {rule} was not looked for: it is off in the recipe{needs}")
 
 
+def find_in_line(dataset: Dataset) -> Callable[[Record], Iterator[Finding]]:
+    """What finds all in a line that can be told without the others."""
+    checks = _Pass(dataset, unseen).line_checks
+    return lambda record: chain.from_iterable(check(_subject(dataset, record)) for check in checks)
+
+
+def _subject(dataset: Dataset, record: Record) -> Subject:
+    scenario = None if record.index is None else dataset.scenario(record.index)
+    return Subject(record, scenario, dataset.charset)
+
+
 def audit_dataset(dataset: Dataset, *, progress: Advance = unseen) -> Audit:
     return _Pass(dataset, progress).run()
 
@@ -132,6 +151,7 @@ class _Tally:
     def __init__(self, rule: str) -> None:
         self._rule = RULES[rule]
         self._lines = array("i")
+        self._like = array("i")
         self._examples: list[Example] = []
         self._shown: set[str] = set()
 
@@ -139,18 +159,22 @@ class _Tally:
         """The findings of one line come one after the other."""
         if not self._lines or self._lines[-1] != finding.line:
             self._lines.append(finding.line)
+            if finding.like is not None:
+                self._like.append(finding.like)
         if len(self._examples) < MAX_EXAMPLES and finding.evidence not in self._shown:
             self._shown.add(finding.evidence)
             self._examples.append(Example(line=finding.line, message=finding.message, evidence=finding.evidence))
 
-    def result(self, lines: int) -> RuleResult:
+    def result(self, conversations: int) -> RuleResult:
+        order = sorted(range(len(self._lines)), key=self._lines.__getitem__)
         return RuleResult(
             severity=self._rule.severity,
             description=self._rule.description,
             count=len(self._lines),
-            rate=len(self._lines) / lines if lines else 0.0,
-            lines=array("i", sorted(self._lines)),
+            rate=len(self._lines) / conversations if conversations else 0.0,
+            lines=array("i", (self._lines[place] for place in order)),
             examples=self._examples,
+            like=array("i", (self._like[place] for place in order) if self._like else ()),
         )
 
 
@@ -171,11 +195,11 @@ class _Pass:
         if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
             self._grounding = Grounding(dataset.knowledge)
         system = None if dataset.recipe is None else dataset.recipe.system
-        self._checks: list[Check] = leak_checks(system, settings.phrases)
+        self.line_checks: list[Check] = leak_checks(system, settings.phrases)
         if dataset.header is not None:
-            self._checks += shape_checks(dataset.header.dimensions)
+            self.line_checks += shape_checks(dataset.header.dimensions)
         if self._grounding is not None:
-            self._checks.append(self._grounding.check)
+            self.line_checks.append(self._grounding.check)
 
     def run(self) -> Audit:
         dataset = self._dataset
@@ -186,25 +210,25 @@ class _Pass:
             conversation=self._compare(REPEAT, whole_text),
             assistant=self._compare(REPEATED_ANSWERS, answers_text),
         )
-        report = make_report(dataset.ledger, dataset.lines)
-        lines = len(dataset)
+        report, shape = make_report(dataset.ledger, dataset.lines), self._shape.result()
+        conversations = sum(shape.messages.values())
         return Audit(
             version=VERSION,
             asyncgen=__version__,
-            output=str(dataset.paths.output),
-            lines=lines,
+            output=one_line(str(dataset.paths.output)),
+            lines=len(dataset),
             bytes=dataset.size,
             made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            notes=list(dataset.notes),
+            notes=[*dataset.notes, *self._coverage.describe()],
             runs=report.runs,
             totals=_total(dataset, report),
             coverage=self._coverage.result(),
-            shape=self._shape.result(),
+            shape=shape,
             diversity=self._diversity.result(),
             duplicates=duplicates,
             grounding=None if self._grounding is None else self._grounding.result(),
             timeline=self._timeline.result(),
-            rules={rule: tally.result(lines) for rule, tally in self._tallies.items()},
+            rules={rule: tally.result(conversations) for rule, tally in self._tallies.items()},
         )
 
     def _read_lines(self) -> None:
@@ -226,17 +250,13 @@ class _Pass:
         if check is None:
             return
         for record in self._dataset.records():
-            self._note(check(self._subject(record)))
+            self._note(check(_subject(self._dataset, record)))
             if not record.number % STEP:
                 self._progress("reading again", record.offset, self._dataset.size)
 
-    def _subject(self, record: Record) -> Subject:
-        scenario = None if record.index is None else self._dataset.scenario(record.index)
-        return Subject(record, scenario, self._dataset.charset)
-
     def _look_at(self, record: Record) -> None:
-        subject = self._subject(record)
-        for check in self._checks:
+        subject = _subject(self._dataset, record)
+        for check in self.line_checks:
             self._note(check(subject))
         self._coverage.add(subject)
         self._shape.add(subject)
@@ -316,23 +336,6 @@ def _is_after(made: str, changed: float) -> bool:
         return datetime.fromisoformat(made).timestamp() > changed
     except ValueError:
         return False
-
-
-# ---- thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """A rate above its limit."""
-
-    rule: str
-    rate: float
-    limit: float
-
-
-def above(audit: Audit, limits: Iterable[tuple[str, float]]) -> list[Passed]:
-    rates = ((rule, audit.rules[rule].rate, limit) for rule, limit in limits)
-    return [Passed(rule, rate, limit) for rule, rate, limit in rates if rate > limit]
 
 
 def _encode_lines(lines: object) -> list[int]:

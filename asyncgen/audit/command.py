@@ -164,9 +164,9 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
 
 
 def _audit(flags: argparse.Namespace) -> int:
-    from asyncgen.audit.audit import above, encode_audit, write_audit
+    from asyncgen.audit.audit import encode_audit, write_audit
     from asyncgen.audit.rules import check_rule_names
-    from asyncgen.audit.summary import print_above, print_summary
+    from asyncgen.audit.summary import describe_passed, print_above, print_summary
     from asyncgen.audit.target import audit_path
 
     limits: Sequence[tuple[str, float]] = flags.fail_on
@@ -178,7 +178,7 @@ def _audit(flags: argparse.Namespace) -> int:
         sys.stdout.write(encode_audit(audit).decode())
     else:
         print_summary(audit, audit_path(dataset.paths))
-    passed = above(audit, limits)
+    passed = list(describe_passed(audit, limits))
     print_above(passed)
     return PASSED if passed else 0
 
@@ -210,10 +210,9 @@ def _show(flags: argparse.Namespace) -> int:
     check_rule_names("--finding", rules)
     dataset = _open(flags)
     audit = _find_audit(flags, dataset, "--finding", rules) if rules else read_audit(dataset)
-    findings = {} if audit is None else {rule: result.lines for rule, result in audit.rules.items()}
-    choice = Choice(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding, findings)
+    choice = Choice(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding)
     limit = SHOWN if flags.limit is None and not (flags.line or flags.index) else flags.limit
-    return show(dataset, choice, limit=limit, sample=flags.random, seed=flags.seed)
+    return show(dataset, choice, audit, limit=limit, sample=flags.random, seed=flags.seed)
 
 
 def _report(flags: argparse.Namespace) -> int:
@@ -226,7 +225,7 @@ def _report(flags: argparse.Namespace) -> int:
     page = OutputPaths.of(flags.page or output.with_name(f"{output.name}.report.html")).output
     check_target(dataset, page, refusal=None if _is_page(page) else "exists and is no report; choose another file")
     write_report(_find_audit(flags, dataset, "report", ()), dataset, page, sample=flags.sample)
-    print(f"report written to {one_line(str(page))}", file=sys.stderr)  # noqa: T201
+    print(f"report written to {one_line(str(page))}")  # noqa: T201
     return 0
 
 

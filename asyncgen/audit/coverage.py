@@ -1,11 +1,13 @@
 """Coverage: how often each value of each dimension, and each pair of values, is there, against what was planned.
 
 What is planned follows from the indices below the newest run's `num`. Every line is counted once, and only the indices
-that have none are drawn for the plan: where all is done the plan costs nothing.
+that have none are drawn for the plan: where all is done the plan costs nothing. Of a run that has hardly begun these
+may be millions; its plan ends where the run has come to.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import combinations
 from operator import add
 
@@ -17,6 +19,7 @@ from asyncgen.journal import Header
 from asyncgen.recipe import Dimension
 from asyncgen.scenario import Drawn
 
+ROOM = 20_000  # indices without a line that are drawn in any case, some tenths of a second
 MAX_CELLS = 65_536  # of a matrix that is worth writing; more are only counted
 
 
@@ -66,7 +69,7 @@ class Coverage:
     def add(self, subject: Subject) -> None:
         index = subject.record.index
         if index is not None and subject.scenario is not None:
-            tally = self._done if index < self._num else self._beyond
+            tally = self._done if index < self._horizon else self._beyond
             tally.add(subject.scenario)
 
     def result(self) -> CoverageResult | None:
@@ -81,9 +84,23 @@ class Coverage:
             pairs=list(map(_compare_pairs, _pairs_of(self._axes), planned.pairs, found.pairs)),
         )
 
+    @cached_property
+    def _horizon(self) -> int:
+        """The indices that are planned: all, or so many that drawing them takes time in proportion to what is there."""
+        lines, failed = self._dataset.lines, self._dataset.ledger.failed
+        most = ROOM + 2 * (lines.count_done() + len(failed))
+        reached = max(len(lines.done), *(index + 1 for index in failed), 0)
+        return self._num if self._num <= most else min(reached, most)
+
+    def describe(self) -> Iterator[str]:
+        """What a reader should know of the plan."""
+        if self._horizon < self._num:
+            of = f"the first {self._horizon:,} of {self._num:,} indices"
+            yield f"coverage is held against {of}: the run came no further"
+
     def _draw_missing(self) -> "_Tally":
         tally = _Tally(self._axes)
-        for index in range(self._num):
+        for index in range(self._horizon):
             if not self._dataset.lines.is_done(index):
                 tally.add(self._dataset.scenario(index))
         return tally

@@ -1,8 +1,9 @@
 """An output as a data set: its lines one by one, each with its index and the scenario it was written for.
 
 Lines carry no index, so they are paired with the journal by digest, once, when the data set is opened. What is read is
-what stood there at that moment: a run may go on writing meanwhile. Nothing is kept of a line but where it belongs,
-so a million of them take some tens of megabytes.
+what stood there at that moment: a run may go on writing meanwhile. Nothing is kept of a line but where it belongs and
+a hash, so a million of them take some tens of megabytes. Whoever comes back to a line by its number is told when it is
+another one: numbers and offsets mean nothing in a file that was replaced.
 """
 
 from array import array
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.errors import ConfigError
@@ -62,6 +63,7 @@ class Dataset:
         self.knowledge = sources.knowledge
         self._draws = _Draws(paths.journal, ledger.headers)
         self._indices = array("i")  # by line; -1: none
+        self._hashes = array("q")  # by line, of its bytes
         self._damaged: list[int] = []
         self.lines = self._match_lines()
         self.notes = (*sources.notes, *self._describe_lines())
@@ -91,18 +93,41 @@ class Dataset:
 
     def records(self) -> Iterator[Record]:
         """The lines in their order, without what is no conversation: a blank line, or a last one being written."""
-        for (number, offset, line), index in zip(self._numbered_lines(), self._indices, strict=False):
+        lines = iter(self._numbered_lines())
+        for index in self._indices:
+            number, offset, line = next(lines, (len(self), self.size, b""))
+            self.check_line(number, line)
             if (conversation := read_line(line)) is not None:
                 yield Record(number, offset, conversation, None if index < 0 else index)
 
     def read(self, offset: int) -> Conversation:
         """The conversation of the line that begins there. Raises ConfigError when the file has changed."""
-        with self.paths.output.open("rb") as file:
-            file.seek(offset)
-            line = file.readline()
-        if (conversation := read_line(line)) is None:
-            raise ConfigError(f"{self.paths.output}: changed while it was read (byte {offset})")
+        with self.open_lines() as file:
+            if (conversation := read_line(self.read_line(file, offset))) is None:
+                raise self._changed(f"byte {offset}")
         return conversation
+
+    def open_lines(self) -> BinaryIO:
+        """The file, for `read_line`. Raises ConfigError when it is gone."""
+        try:
+            return self.paths.output.open("rb")
+        except OSError as error:
+            raise ConfigError(f"{self.paths.output}: {error.strerror}") from error
+
+    def read_line(self, file: BinaryIO, offset: int) -> bytes:
+        """The bytes of the line that begins there, as far as they had been written when the data set was opened."""
+        file.seek(offset)
+        return file.readline(self.size - offset)
+
+    def check_line(self, number: int, line: bytes) -> None:
+        """Raises ConfigError when these bytes are not those that the line had when the data set was opened."""
+        if hash(line) != self._hashes[number - 1]:
+            raise self._changed(f"line {number:,}")
+
+    def _changed(self, where: str) -> ConfigError:
+        return ConfigError(
+            f"{self.paths.output}: changed while it was read ({where}); nothing is believed, begin again"
+        )
 
     def scenario(self, index: int) -> dict[str, Drawn]:
         """By the settings of the run that made the index, or else of the newest one."""
@@ -117,12 +142,12 @@ class Dataset:
     def _numbered_lines(self) -> Iterator[tuple[int, int, bytes]]:
         """(number, offset, line) of what stood there when the data set was opened."""
         offset = 0
-        with self.paths.output.open("rb") as file:
+        with self.open_lines() as file:
             for number, line in enumerate(file, 1):
-                if offset + len(line) > self.size:
+                if offset == self.size:
                     break
-                yield number, offset, line
-                offset += len(line)
+                yield number, offset, line[: self.size - offset]
+                offset = min(offset + len(line), self.size)
 
     def _match_lines(self) -> Lines:
         digests = self._digests()
@@ -138,6 +163,7 @@ class Dataset:
             if conversation is None and not line.endswith(b"\n"):
                 return  # being written, or torn
             self._indices.append(-1)
+            self._hashes.append(hash(line))
             if conversation is not None:
                 yield number, digest_conversation(conversation)
             elif line.strip():

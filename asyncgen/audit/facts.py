@@ -7,6 +7,7 @@ it fast enough for a million conversations.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -90,6 +91,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("gb", "gib", "gigabytes", "gigabyte", "gigs"), ("B", 1e9)),
     **dict.fromkeys(("tb", "tib", "terabytes", "terabyte"), ("B", 1e12)),
 }
+_MOST_ZEROS = 100  # of a number: a model can write more than a float can hold
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+\b)?(?:(?:\^|\*\*)\d+)?)"
 _SCALE = r"(?:[ -]?(?:thousand|million|billion|trillion|bn|mn)\b|[kKMBT]\b| [MBT](?= param| token))"
 _UNIT = (
@@ -113,8 +115,9 @@ _NO_QUANTITY = re.compile(
     r"\d{1,2}:\d\d\b|\d{1,2} ?[ap]\.?m\b|\d+:\d+\b|\d*(?:1st|2nd|3rd|\dth)\b|\d+'?s\b(?<!\ds(?=ec))|\d{1,2}/\d{1,2}\b"
     r"|24/7|[1-4]-?[dD]\b|4K\b|\d{1,2} o'clock"
 )
-# Most numbers, told from all that is read before a measure by what follows them.
-_PLAIN_NUMBER = re.compile(r"[$€£]|\d++(?:[.,]\d++)*+(?:[%.,;!?)\n]| (?![ahopJFMASOND])|$)")
+# Most numbers, told from all that is read before a measure by what follows them. Bounded, because 1,2,3,... is read
+# from each of its numbers on.
+_PLAIN_NUMBER = re.compile(r"[$€£]|\d++(?:[.,]\d++){0,9}+(?:[%.,;!?)\n]| (?![ahopJFMASOND])|$)")
 _LIST_NUMBER = re.compile(r"(?:^|\n)[ \t]*\(?$")
 
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -181,7 +184,7 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"(\[*>`|]|(?:^|\s)(?:-{1,3}|[-*+]|\
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
 _WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-z][^\W_]*(?:'[a-z]+)?")
 _WORD_REST = re.compile(r"[\w.]*\w")
-_MULTIPLIED = re.compile(r"[xX](?!\w*[a-z]\b(?<!s))")
+_MULTIPLIED = re.compile(r"[xX](?!\w{0,30}[a-z]\b(?<!s))")
 _SINGLE_NAME = re.compile(r"`[\w./:-]*[A-Za-z][\w./:-]*`$")
 _SPACE = re.compile(r"\s")
 
@@ -204,29 +207,23 @@ def read_facts(text: str, settled: Mapping[str, Term | None] = _NONE_SETTLED) ->
 
     `settled`: tokens with the one term each is, or None for no fact; they are not read again.
     """
-    taken: list[tuple[int, int]] = []
-    read_to = 0
-    for mark in _INNER_MARK.finditer(text):
-        if mark.start() < read_to:
-            continue
-        start, read_to = _token(text, mark.start())
-        end = read_to
-        term = _read_marked(text, start, end)
-        if term is not None:
-            taken.append((start, end))
-            yield term
+    marked = list(_read_marked(text))
+    yield from (term for _, _, term in marked)
+    taken = deque((start, end) for start, end, _ in marked)
     done = 0
     while hit := _CAPITAL_OR_DIGIT.search(text, done):
         start, end = hit.span()
+        while taken and taken[0][1] <= start:
+            taken.popleft()
         is_inner = start > done and text[start - 1].isalnum()
         if hit[0] in settled and not is_inner:
             if term := settled[hit[0]]:
                 yield term
             done = end
-        elif taken and _is_within(start, taken):
+        elif taken and taken[0][0] <= start:
             done = end
         elif is_inner or not (found := _read_number(text, start) or _read_month(text, start)):
-            yield from _read_words(text, max(_token(text, start)[0], done), end)
+            yield from _read_words(text, _begin_of_token(text, start, done), end)
             done = end
         else:
             done, facts = found
@@ -270,7 +267,19 @@ def normalize_address(text: str) -> str:
     return text.rstrip("/").removesuffix(".git")
 
 
-def _read_marked(text: str, start: int, end: int) -> Term | None:
+def _read_marked(text: str) -> Iterator[tuple[int, int, Term]]:
+    """The tokens with a mark inside that makes them one term, and where they begin and end."""
+    end = 0
+    for mark in _INNER_MARK.finditer(text):
+        if mark.start() >= end:
+            start = _begin_of_token(text, mark.start(), end)
+            space = _SPACE.search(text, mark.start())
+            end = space.start() if space else len(text)
+            if term := _read_token(text, start, end):
+                yield start, end, term
+
+
+def _read_token(text: str, start: int, end: int) -> Term | None:
     """The address, file name, flag or name with underscores in a token; None for an e-mail address or prose."""
     word = text[start:end].strip(_OPENING + _CLOSING)
     start = text.index(word, start) if word else start
@@ -331,7 +340,7 @@ def _read_number(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
     if match := _NO_QUANTITY.match(text, start):
         return match.end(), ()
     if match := _HOURS_MINUTES.match(text, start):
-        seconds = int(match["hours"]) * _HOUR + int(match["short"] or match["minutes"]) * _MINUTE
+        seconds = float(match["hours"]) * _HOUR + float(match["short"] or match["minutes"]) * _MINUTE
         return match.end(), [Measure(match[0], start, seconds, _MINUTE, "s")]
     return _read_measure(text, start)
 
@@ -386,8 +395,7 @@ def _measure(text: str, start: int, number: str, scale: str | None, unit: str | 
     name, in_base_unit = _unit(unit)
     factor *= in_base_unit
     if power != "1":
-        exponent = min(int(power), 300)
-        return Measure(text, start, min(float(base), 1e3) ** min(exponent, 100) * factor, factor, name)
+        return Measure(text, start, min(float(base), 1e3) ** min(float(power), _MOST_ZEROS) * factor, factor, name)
     return Measure(text, start, float(base) * factor, _step(base) * factor, name)
 
 
@@ -395,10 +403,11 @@ def _step(number: str) -> float:
     """One in the last place that counts: 0.01 of 3.04, 1000 of 43000, 1 of 7."""
     if "e" in number:
         mantissa, exponent = number.split("e")
-        return float(_step(mantissa) * 10.0 ** min(int(exponent), 100))
+        return float(_step(mantissa) * 10.0 ** min(float(exponent), _MOST_ZEROS))
     if "." in number:
         return float(10.0 ** -len(number.split(".")[1]))
-    return float(10 ** (len(number) - len(number.rstrip("0")))) if number.strip("0") else 1.0
+    zeros = len(number) - len(number.rstrip("0"))
+    return float(10.0 ** min(zeros, _MOST_ZEROS)) if number.strip("0") else 1.0
 
 
 def _unit(spelling: str | None) -> tuple[str, float]:
@@ -429,12 +438,9 @@ def _blank_calculation(match: re.Match[str]) -> str:
     return match[0].replace("`", " ") if _SINGLE_NAME.match(match[0]) else _blank(match)
 
 
-def _is_within(place: int, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= place < end for start, end in spans)
-
-
-def _token(text: str, place: int) -> tuple[int, int]:
-    """The stretch without white space around a place."""
-    start = max(text.rfind(" ", 0, place), text.rfind("\n", 0, place), text.rfind("\t", 0, place)) + 1
-    space = _SPACE.search(text, place)
-    return start, space.start() if space else len(text)
+def _begin_of_token(text: str, place: int, least: int) -> int:
+    """Where the stretch without white space around a place begins, or `least`, before which nothing is looked at."""
+    return (
+        max(least - 1, text.rfind(" ", least, place), text.rfind("\n", least, place), text.rfind("\t", least, place))
+        + 1
+    )

@@ -6,12 +6,10 @@ nothing the model was trained on comes back as validation.
 """
 
 import random
-import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -83,8 +81,8 @@ def filter_output(dataset: Dataset, plan: Plan, *, progress: Advance = unseen) -
     shuffled = array("i", kept)
     random.Random(plan.seed).shuffle(shuffled)  # noqa: S311 - to be repeated, not to be secret
     sides = bytearray(len(offsets)) if plan.split is None else _split(shuffled, clusters, plan.split)
-    chosen = ((offsets[line], sides[line]) for line in (kept if plan.keep_order else shuffled))
-    written = _write(dataset.paths.output, paths, chosen, progress, of=len(kept))
+    chosen = ((line, offsets[line], sides[line]) for line in (kept if plan.keep_order else shuffled))
+    written = _write(dataset, paths, chosen, progress, of=len(kept))
     return Result(len(dataset), dict(zip(paths, written, strict=True)), verdicts.count())
 
 
@@ -174,33 +172,30 @@ def _split(shuffled: Sequence[int], clusters: Sequence[Sequence[int]], share: fl
 
 
 def _write(
-    source: Path, paths: Sequence[Path], chosen: Iterable[tuple[int, int]], progress: Advance, *, of: int
+    dataset: Dataset, paths: Sequence[Path], chosen: Iterable[tuple[int, int, int]], progress: Advance, *, of: int
 ) -> list[int]:
-    """Copy the lines at these offsets, each to its side; how many went to each."""
+    """Copy the lines of these numbers and offsets, each to its side; how many went to each.
+
+    Raises ConfigError for a line whose bytes are not those that were judged, and leaves nothing behind.
+    """
     written = [0] * len(paths)
-    with whole_files(paths) as files, source.open("rb") as lines:
-        for done, (offset, side) in enumerate(chosen):
-            files[side].write(_read_line(lines, offset))
+    with dataset.open_lines() as lines, whole_files(paths) as files:
+        for done, (number, offset, side) in enumerate(chosen):
+            line = dataset.read_line(lines, offset)
+            dataset.check_line(number, line)
+            files[side].write(line if line.endswith(b"\n") else line.rstrip(b"\0") + b"\n")  # the last one may lack it
             written[side] += 1
             if not done % STEP:
                 progress("writing", done, of)
     return written
 
 
-def _read_line(lines: BinaryIO, offset: int) -> bytes:
-    lines.seek(offset)
-    line = lines.readline()
-    return line if line.endswith(b"\n") else line.rstrip(b"\0") + b"\n"  # the last one may lack it
-
-
 # ---- what is told
 
 
-def print_result(dataset: Dataset, result: Result, *, stream: TextIO | None = None) -> None:
-    """What went where and why, on stderr."""
-    console = Console(file=stream or sys.stderr, markup=False, emoji=False, highlight=False)
-    kept = sum(result.kept.values())
-    console.print(Text(f"{kept:,} of {result.lines:,} lines kept", style="bold"))
+def print_result(dataset: Dataset, result: Result) -> None:
+    """What went where and why."""
+    console = Console(markup=False, emoji=False, highlight=False)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -211,3 +206,4 @@ def print_result(dataset: Dataset, result: Result, *, stream: TextIO | None = No
     for path, count in result.kept.items():
         table.add_row("written", f"{count:,}", one_line(str(path)))
     console.print(table)
+    console.print(Text(f"{sum(result.kept.values()):,} of {result.lines:,} lines kept", style="bold"))

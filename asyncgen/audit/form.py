@@ -23,7 +23,7 @@ _TABLE = re.compile(
     re.MULTILINE,
 )
 _LINK = re.compile(
-    r"!\[[^\[\]\n]{0,200}\]\([^()\s]+[^()\n]*\)|\[[^\[\]\n]{1,200}\]\((?:https?:|www\.|mailto:|/|\./|#)[^()\n]*\)"
+    r"!\[[^\[\]\n]{0,200}\]\([^()\s][^()\n]*\)|\[[^\[\]\n]{1,200}\]\((?:https?:|www\.|mailto:|/|\./|#)[^()\n]*\)"
 )
 _REFERENCE = re.compile(r"\[[^\[\]\n]{1,200}\]\[\w{0,20}\]|^ {0,3}\[[\w .-]{1,40}\]: \S+$", re.MULTILINE)
 _STRUCK = re.compile(r"~~(?=[^\s~])[^~\n]{1,200}?~~")
@@ -50,6 +50,7 @@ _CODE_LIKE = re.compile(
     r"|[\w.\[\]]+ ?[-+*/]?= |[\w.]+\("
     r"|(?:uv|pip|python\d?|git|cd|bash|sh|make|curl|torchrun|source|export|npm|cargo|docker|sudo|ls) \S|\$ )"
 )
+_CODE_REACH = 400  # characters around a heading that tell whether it is a comment
 
 
 def find_markdown(text: str) -> Span | None:
@@ -68,8 +69,8 @@ def _is_code_comment(text: str, heading: re.Match[str]) -> bool:
     """Whether a line that begins with one # stands next to a line of code."""
     if heading[0].lstrip().startswith("##"):
         return False
-    before = text[: heading.start()].rstrip("\n").rpartition("\n")[2]
-    after = text[heading.end() + 1 :].partition("\n")[0]
+    before = text[max(heading.start() - _CODE_REACH, 0) : heading.start()].rstrip("\n").rpartition("\n")[2]
+    after = text[heading.end() + 1 : heading.end() + _CODE_REACH].partition("\n")[0]
     return any(_CODE_LIKE.match(each) for each in (before, after))
 
 
@@ -79,7 +80,7 @@ _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _CLOSED = frozenset("\"')]}*_`~")
 _EMOTICON = re.compile(r"(?:[:;=8xX][-'o^]?[()DPp/\\|\[\]3*oO]+|<3|\^[_.]?\^|\b[xX]D)$")
 _LIST_LINE = re.compile(r"^\s*(?:[-*+]|\(?\w{1,3}[.)])\s")
-_BARE_NUMBER = re.compile(r"\n\s*(?:\d{1,2}[.)]|[-*+])$")
+_BARE_NUMBER = re.compile(r"\n[^\S\n]*(?:\d{1,2}[.)]|[-*+])$")
 _URL_END = re.compile(r"(?:https?://|www\.)\S+$|(?:[\w-]+\.)+(?:com|org|net|ai|io|dev)(?:/\S*)?$")
 _FIGURE_END = re.compile(r"\$?-?[\d,.]*\d%?[A-Za-z]?$|\b(?:is|answer:?|equals|gives|:) [A-Z]$|[-=]> ?\S+$")
 _SIGNATURE = re.compile(r"^\s*-{1,2} ?[A-Za-z][\w .]{0,40}$")
@@ -94,7 +95,7 @@ _LAST_WORDS = 400  # characters that tell how an answer ends
 _SHOWN = 40  # characters of a broken end
 # Brackets that close nothing: calls, faces, list letters, quoted tokens.
 _NO_BRACKETS = re.compile(
-    r"`[^`\n]*`|(?<=\w)\([^()]*\)?|[:;=8xX][-'^]?[()\[\]]+|\\\"|^\s*\(?\w{1,2}\)|[<\[]\|", re.MULTILINE
+    r"`[^`\n]*`|(?<=\w)\([^()]*\)?|[:;=8xX][-'^]?[()\[\]]+|\\\"|^[^\S\n]*\(?\w{1,2}\)|[<\[]\|", re.MULTILINE
 )
 _INCHES = re.compile(r'(?<=\d)"')
 

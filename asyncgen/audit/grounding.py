@@ -10,7 +10,7 @@ from bisect import bisect_left
 from calendar import month_abbr, month_name
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import permutations
+from itertools import islice, permutations
 
 import msgspec
 
@@ -53,6 +53,7 @@ _UNDER = re.compile(
     r"\b(?:under|less than|below|up to|at most|fewer than|just shy of|within|no more than)\s*$", re.IGNORECASE
 )
 _HEDGE_REACH = 18  # characters before a figure
+_HEADING_REACH = 200  # characters of a heading or a name of several words
 _OPERATOR_BEFORE = re.compile(
     r"(?:[+*/=^]|\bx|\b(?:plus|minus|times|equals|divided by|multiplied by)|[^\s\w]-|\d -)\s*\(?\$?$"
 )
@@ -74,12 +75,13 @@ _MONTH_WORDS = frozenset(each.casefold() for names in (month_name, month_abbr) f
 _EXERCISE = re.compile(
     r"\d ?(?:[-+*/x^]|plus|minus|times|divided by|multiplied by) ?\$?\d"
     r"|\b(?:calculate|compute|multiply|subtract|add up|sum of|square of)\b"
-    r"|(?:\d|%) ?(?:%|percent) of \$?\d|\d[^.]*[.?,][^?]*\bhow (?:many|much|long|far|old)\b[^?]*\?",
-    re.IGNORECASE | re.DOTALL,
+    r"|(?:\d|%) ?(?:%|percent) of \$?\d",
+    re.IGNORECASE,
 )
+_WORD_PROBLEM = re.compile(r"(?P<digit>\d)|[.?,]|(?P<asks>\bhow (?:many|much|long|far|old)\b)", re.IGNORECASE)
 _WORDS = re.compile(r"[^\W_]+")
 _FIGURE = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
-_NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]*)[ -](?:of )?(\d+(?:\.\d+)?)\b")
+_NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]{0,40})[ -](?:of )?(\d+(?:\.\d+)?)\b")
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
 _CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
 
@@ -109,7 +111,7 @@ class KnownFacts:
     def __init__(self, texts: Iterable[str]) -> None:
         self.terms: set[str] = set()
         self.names: set[str] = set()  # of which there may be versions
-        self._addresses: set[str] = set()
+        self._addresses: list[str] = []
         self._dates: set[tuple[int | None, int, int | None]] = set()
         self._years: set[int] = set()
         self._values: dict[str, list[float]] = {}
@@ -118,12 +120,18 @@ class KnownFacts:
             self._add(text)
         for values in self._values.values():
             values.sort()
+        self._addresses.sort()
 
     def knows_term(self, term: Term) -> bool:
         key = term.key
         if term.kind == "url":
-            return any(each == key or each.startswith(key + "/") for each in self._addresses)
+            return self._has_address(key) or self._has_address(key + "/", whole=False)
         return key in self.terms or key.removesuffix("s") in self.terms
+
+    def _has_address(self, beginning: str, *, whole: bool = True) -> bool:
+        place = bisect_left(self._addresses, beginning)
+        first = self._addresses[place] if place < len(self._addresses) else ""
+        return first == beginning if whole else first.startswith(beginning)
 
     def knows_date(self, date: Date) -> bool:
         days = [date.day] if date.last_day is None else [date.day, date.last_day]
@@ -193,7 +201,7 @@ class KnownFacts:
     def _add_term(self, term: Term) -> None:
         self.terms.add(term.key)
         if term.kind == "url":
-            self._addresses.add(term.key)
+            self._addresses.append(term.key)
         elif term.kind == "name" and not term.opens:
             self.names.add(term.key)
         elif term.kind == "identifier" and (number := re.search(r"\d{1,6}$", term.key)):
@@ -310,10 +318,10 @@ class _Review:
         before = " ".join(
             each.content for each in self._conversation[max(position - 3, 0) : position] if each.role == "user"
         )
-        is_exercise = bool(_EXERCISE.search(before))
+        is_exercise = bool(_EXERCISE.search(before)) or _is_word_problem(before)
         is_creative = bool(_CREATIVE.search(before)) and not _THE_STORY.search(before)
         judged: set[object] = set()
-        figures: list[Measure] = []
+        figures: list[Measure] | None = None
         for fact in unknown:
             identity = _identity(fact)
             if identity in judged or (is_creative and _is_fiction(fact)):
@@ -326,11 +334,34 @@ class _Review:
                 if not self._said.knows_date(fact):
                     yield "ungrounded", fact
             elif not (self._said.knows_measure(fact, _hedge(prose, fact)) or _is_exercise(prose, fact)):
-                figures = figures or [each for each in read_facts(prose) if isinstance(each, Measure)]
-                others = [each for each in figures if is_exercise or self._known.knows_measure(each)]
-                operands = [*self._said.measures, *(each for each in others if each.value != fact.value)]
+                if figures is None:
+                    stated = [each for each in read_facts(prose) if isinstance(each, Measure)]
+                    figures = [each for each in stated if is_exercise or self._known.knows_measure(each)]
+                others = islice((each for each in reversed(figures) if each.value != fact.value), _OPERANDS)
+                operands = [*self._said.measures[-_OPERANDS:], *reversed(list(others))]
                 if not (is_exercise and _derives(fact, operands)) and not _derives(fact, self._said.measures):
                     yield ("derived-number" if _derives(fact, operands) else "ungrounded"), fact
+
+
+def _is_word_problem(text: str) -> bool:
+    """A figure, then in the same sentence or the next ones a "how many ...?", with a stop or a comma between them.
+
+    A scan of its own: as one expression it would be tried from every figure to every stop to every question.
+    """
+    has_figure = has_stop = is_asked = False
+    for token in _WORD_PROBLEM.finditer(text):
+        if token["digit"]:
+            has_figure = True
+        elif token["asks"]:
+            is_asked |= has_stop
+        elif token[0] == "?":
+            if is_asked:
+                return True
+            has_stop = has_figure
+        else:
+            has_stop |= has_figure
+            has_figure &= token[0] != "."
+    return False
 
 
 def is_everyday(measure: Measure) -> bool:
@@ -393,10 +424,12 @@ def _is_label(prose: str, term: Term) -> bool:
         return False
     before, after = _CAPITALISED
     first = before.search(prose, max(term.start - 60, 0), term.start)
-    last = after.match(prose, term.start + len(term.text))
+    end = term.start + len(term.text)
+    last = after.match(prose, end, end + _HEADING_REACH)
     end = last.end() if last else term.start
     start = first.start() if first else term.start
-    return prose[end : end + 1] == ":" and not prose[:start].rstrip(" -*#0123456789.)").rpartition("\n")[2].strip()
+    line = prose[max(start - _HEADING_REACH, 0) : start].rstrip(" -*#0123456789.)").rpartition("\n")[2]
+    return prose[end : end + 1] == ":" and not line.strip()
 
 
 def _is_exercise(prose: str, measure: Measure) -> bool:
@@ -456,7 +489,7 @@ def _evidence(prose: str, fact: Fact) -> str:
     if isinstance(fact, Term) and fact.kind == "name":
         before, after = _CAPITALISED
         first = before.search(prose, max(start - 40, 0), start)
-        last = after.match(prose, end)
+        last = after.match(prose, end, end + _HEADING_REACH)
         start, end = (first.start() if first else start), (last.end() if last else end)
     elif isinstance(fact, Measure) and (name := _NAME_BEFORE.search(prose, max(start - 24, 0), start)):
         start = name.start()

@@ -3,7 +3,8 @@ r"""What gives a prompt away, and how other assistants excuse themselves: patter
 A pattern is looked for in texts that have a word of each part of one of its gates, because nearly every conversation
 has none of those and a million of them are read. Speaking of prompts, contexts and documents of a language model is no
 leak, and calling oneself a language model no disclaimer: a pattern asks for the words that point at the writer's own
-prompt, or at a stock excuse. Patterns are families (a kind of material, a verb of saying), not sentences.
+prompt, or at a stock excuse. Patterns are families (a kind of material, a verb of saying), not sentences. No part of
+one repeats without a bound: what a text repeats would be tried from each of its beginnings to the end.
 """
 
 import re
@@ -333,13 +334,13 @@ DISCLAIMERS = Patterns.of(
         (
             rf"\bas (?:an?|your) {_AI_IN_FULL}\b{_NAMED}[^.!?]{{0,60}}?\b(?:i|i'm|my)\b"
             rf"|\bas an? {_AI}\b{_NAMED}[^.!?]{{0,60}}?\b(?:i|i'm) ?{_EXCUSE}"
-            rf"|\bas an? {_AI}\b[^.!?]*\bhave to decline\b"
+            rf"|\bas an? {_AI}\b[^.!?]{{0,300}}\bhave to decline\b"
             rf"|\bas an? {_AI}\b{_NAMED}[^.!?]{{0,60}}?\bi (?:do not|don't|can|may|might)\b"
             r"|\bas your (?:helpful )?(?:ai|virtual|digital) \w+\b|\bas an ai,? (?:i|my|it(?: is|'s))\b"
         ),
     ),
     (f"being {_SELF}",
-        rf"\bbeing an? {_AI}\b{_NAMED}[^.!?]{{0,60}}?\b(?:i|i'm|my)\b|\bi\b[^.!?]*, being an? {_AI}[.!]"),
+        rf"\bbeing an? {_AI}\b{_NAMED}[^.!?]{{0,60}}?\b(?:i|i'm|my)\b|\bi\b[^.!?]{{0,300}}, being an? {_AI}[.!]"),
     (f"{_SELF} just/only/merely/simply i'm/am", rf"\bi(?:'m| am) (?:just|only|merely|simply) an? {_AI}\b"),
     (f"{_SELF} note/remember/mind/aware/important/model i'm/am",
         (rf"\b(?:note|remember|mind|aware|important)\b[^.!?]{{0,20}} that i(?:'m| am) (?:only |just )?an? {_AI}\b"
@@ -366,8 +367,9 @@ DISCLAIMERS = Patterns.of(
     ("events/developments/anything after/since/beyond/past information/knowledge/data",
         (rf"\b(?:information|knowledge|data) (?:on|about|of) (?:\w+ )?(?:events|developments|anything) (?:after|since"
         rf"|beyond|past) {_YEAR}")),
-    ("real time|realtime", (r"\b(?:i|have|to|no|any|without|lack) (?:have |access to |access )*real-?time (?:data|info"
-        r"|information|updates|news)\b|\bi (?:do not|don't|cannot|can't) (?:have )?(?:access (?:to )?)?real-time\b")),
+    ("real time|realtime", (r"\b(?:i|have|to|no|any|without|lack) (?:have |access to |access ){0,3}real-?time (?:data"
+        r"|info|information|updates|news)\b"
+        r"|\bi (?:do not|don't|cannot|can't) (?:have )?(?:access (?:to )?)?real-time\b")),
     ("assist/help/comply/fulfill/fulfil/process i/i'm that/this/your/such",
         (rf"\bi ?{_CANNOT} (?:assist|help|comply)(?: you)? with (?:that|this)\b"
         rf"|\bi ?{_CANNOT} (?:fulfill|fulfil|comply with|help with|assist with|process) (?:that|this|your|such a)"

@@ -225,6 +225,7 @@ _TOKEN_TALK = re.compile(
     r"\b(?:tokens?|tags?|markers?|delimiters?|template|special|symbols?|html|mean|means|marks|typed?|bos|eos|called|strike)\b",
     re.IGNORECASE,
 )
+_NEAR = 100  # characters on each side of a control token
 _ROLE_AFTER = re.compile(r"\s*(?:user|assistant|system|model|<\||\[/?INST|</?s>|<start_of|$)")
 
 
@@ -251,7 +252,7 @@ def _check_control_tokens(subject: Subject) -> Iterator[Finding]:
 
 def _is_mentioned(text: str, start: int, end: int) -> bool:
     """Whether a token stands in a sentence, as a word, and not where a chat template would have put it."""
-    before, after = text[:start], text[end:]
+    before, after = text[max(start - _NEAR, 0) : start], text[end : end + _NEAR]
     if before[-1:] in {'"', "'", "`", "("} and after[:1] in {'"', "'", "`", ")", ",", " "}:
         return True
     said = before.rstrip(" ")
@@ -285,10 +286,10 @@ _SECRETS = tuple(
         ("glpat-", r"\bglpat-[\w-]{16,}"),
         ("npm_", r"\bnpm_[A-Za-z0-9]{30,}"),
         ("pypi-", r"\bpypi-[\w-]{30,}"),
-        ("eyJ", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{8,}"),
+        ("eyJ", r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{8,}"),
         ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
         ("earer ", r"\b[Bb]earer [\w.~+/-]{20,}=*"),
-        ("://", r"\b[a-z][a-z0-9+]*://[^\s:/@]+:(?P<value>[^\s:/@]{8,})@"),
+        ("://", r"\b[a-z][a-z0-9+]{0,20}://[^\s:/@]+:(?P<value>[^\s:/@]{8,})@"),
     )
 )
 _ASSIGNED_HINTS = (

@@ -72,7 +72,7 @@ def find_repeats(clusters: Iterable[Sequence[int]], rule: str) -> Iterator[Findi
     """Every line of a cluster but the first."""
     for first, *others in clusters:
         for line in others:
-            yield Finding(rule, line, None, f"like line {first}")
+            yield Finding(rule, line, None, f"like line {first}", like=first)
 
 
 class NearDuplicates:

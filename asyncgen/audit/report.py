@@ -43,7 +43,7 @@ def render(audit: Audit, dataset: Dataset, sample: Sample) -> str:
         policy=_policy(style, script),
         version=text(audit.asyncgen),
         title=text(Path(audit.output).name),
-        lead=verdict.lead,
+        lead=text(verdict.lead),
         meta=f"{count(audit.lines, 'line')}, {audit.bytes / 1e6:,.1f} MB, read {text(clock(audit.made))}",
         contents="".join(f'<li><a href="#{key}">{heading}</a></li>' for key, heading in [*headings, CONVERSATIONS]),
         sections="\n".join(_section(*each) for each in shown),
@@ -77,8 +77,8 @@ def _section(key: str, heading: str, content: str) -> str:
 
 
 def _sampling(audit: Audit, sample: Sample) -> str:
-    there = count(audit.lines, "conversation")
-    if len(sample.conversations) == audit.lines:
+    there = count(audit.conversations, "conversation")
+    if len(sample.conversations) == audit.conversations:
         return f"All {there} of the file."
     return f"{len(sample.conversations):,} of {there}: examples of every finding, and others drawn at random."
 

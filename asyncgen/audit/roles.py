@@ -36,7 +36,7 @@ _AS_USER = re.compile(
     r"\b(?:who (?:made|created|built|trained) you|how (?:were|was) you (?:trained|made|built)|what are you made of"
     r"|(?:how much|what) did (?:it|you) cost to train you|are you (?:better|worse) than|how many parameters do you have"
     r"|can you (?:please )?(?:explain|tell me|help me)|could you (?:please )?(?:explain|tell me|help me)"
-    r"|thanks for (?:explaining|the explanation|your (?:answer|help|explanation)))\b[^.!?\n]*[.?!]"
+    r"|thanks for (?:explaining|the explanation|your (?:answer|help|explanation)))\b[^.!?\n]{0,300}[.?!]"
     rf"|\bI(?:'m| am) (?:just )?an? {_WHO}\b",
     re.IGNORECASE,
 )
@@ -47,7 +47,7 @@ _AS_ASSISTANT = re.compile(
     r"|\bI (?:was|am|'m)(?:'m)? (?:a )?(?:small )?(?:language model|ai model|chat model) (?:trained|created|made|built)"
     r"|\b(?:I am|I'm|as) an? (?:small |tiny )?(?:ai |language |chat )*model\b(?=,? (?:i|trained|so|and)\b|,)"
     r"|\bmy (?:context length|context window|vocabulary|tokenizer|parameters|weights) (?:is|has|have|are"
-    r"|hold)\b[^?\n]*[.!]",
+    r"|hold)\b[^?\n]{0,300}[.!]",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r'"[^"\n]{1,300}"')
@@ -121,7 +121,7 @@ class RoleConfusion:
             r"(?:^|[.!?\n] ?)(?:(?:hi|hello|hey|thanks|thank you|dear|wow|ok|okay|good (?:morning|evening"
             r"|afternoon)|nice to meet you)"
             rf"(?: there)?,? {word}\b(?! (?:is|was|has|does|can|user|fan|project|community|team|repo))(?!['-])"
-            rf"|(?:thank you|thanks|that makes sense|I see|got it|makes sense|wow)[^.!?\n]*, {word}[.!?]"
+            rf"|(?:thank you|thanks|that makes sense|I see|got it|makes sense|wow)[^.!?\n]{{0,300}}, {word}[.!?]"
             rf"|{word}, (?:what|how|who|why|can|do|are|tell|is)\b)",
             re.IGNORECASE,
         )

@@ -31,12 +31,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`line`: counted from 1. `message`: counted from 0, None for the whole. `evidence`: untrusted text, an excerpt."""
+    """`line`: counted from 1. `message`: counted from 0, None for the whole. `evidence`: untrusted text, an excerpt.
+
+    `like`: the earlier line that this one repeats, where the rule is about two lines.
+    """
 
     rule: str
     line: int
     message: int | None
     evidence: str
+    like: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

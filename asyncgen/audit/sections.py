@@ -49,7 +49,7 @@ def _facts(audit: Audit, unpriced: int) -> str:
     cached = f"{share(totals.cached_tokens, totals.prompt_tokens)} from a cache"
     each = f"{totals.completion_tokens / max(totals.calls, 1):,.0f} a call"
     facts = [
-        ("conversations", f"{audit.lines:,}", f"{totals.done:,} of {totals.num:,} asked for"),
+        ("conversations", f"{audit.conversations:,}", f"{totals.done:,} of {totals.num:,} asked for"),
         ("money", *_money(totals, unpriced)),
         ("time", *_time(audit.timeline)),
         ("calls", f"{totals.calls:,}", f"{count(totals.failed, 'index', 'indices')} failed"),

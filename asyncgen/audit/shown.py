@@ -15,6 +15,7 @@ from asyncgen.audit.findings import FoundRule
 from asyncgen.audit.sample import LONGEST_ROLE, SampledMessage
 from asyncgen.conversation import Conversation
 from asyncgen.money import format_cost
+from asyncgen.printable import one_line
 
 ALLOWANCE = 200_000  # characters of a conversation
 
@@ -169,7 +170,7 @@ def _describe_audit(catalogue: Catalogue, command: str) -> str:
 
 
 def audit_command(output: Path) -> str:
-    return shlex.join(["asyncgen", "audit", str(output)])
+    return one_line(shlex.join(["asyncgen", "audit", str(output)]))
 
 
 def show_state(catalogue: Catalogue, options: int, rate: float | None) -> State:

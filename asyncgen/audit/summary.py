@@ -1,6 +1,6 @@
-"""How an audit looks in a terminal: what was found first, then what was measured, then where to go on.
+"""How an audit looks in a terminal: what was measured, then what was found, then where to go on and the verdict.
 
-All of it is for a person and goes to stderr. What models wrote is cut to a line and made printable.
+So the screen ends with what matters most. What models wrote is cut to a line and made printable.
 """
 
 import sys
@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.audit.audit import Audit, Passed, RuleResult
+from asyncgen.audit.audit import Audit, RuleResult
 from asyncgen.audit.coverage import CoverageResult, ValueCoverage
 from asyncgen.audit.diversity import DiversityResult
 from asyncgen.audit.grounding import GroundingResult
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.shape import Distribution, ShapeResult
+from asyncgen.audit.verdict import judge
 from asyncgen.money import format_cost
 from asyncgen.printable import one_line
 from asyncgen.progress import format_count
@@ -30,22 +31,22 @@ MOST_VALUES = 6  # of a breakdown
 
 def print_summary(audit: Audit, path: Path) -> None:
     """`path`: where the audit has been written."""
-    console = _console()
+    console = Console(markup=False, emoji=False, highlight=False)
     console.print(Text(one_line(audit.output), style="bold"), soft_wrap=True)
     console.print(_grid(_overview(audit)))
     console.print()
-    broken = _sort_rules(audit.rules)
-    if broken:
-        console.print(_findings(broken))
-    clean = [rule for rule, result in audit.rules.items() if not result.count]
-    rows = {"found in no line": ", ".join(clean)} if clean else {}
-    console.print(_grid(rows))
-    console.print()
     console.print(_grid(_measures(audit)))
+    console.print()
+    clean = [rule for rule, result in audit.rules.items() if not result.count]
+    if clean:
+        console.print(_grid({"found in no line": ", ".join(clean)}))
+    if broken := _sort_rules(audit.rules):
+        console.print(_findings(broken))
     console.print()
     _print_whole(console, "written", str(path))
     if broken:
         _print_whole(console, "look", f"asyncgen show {quote(audit.output)} --finding {broken[0][0]}")
+    console.print(Text(one_line(judge(audit).lead.replace("\u00a0", " ")), style="bold"))
 
 
 def _print_whole(console: Console, label: str, value: str) -> None:
@@ -53,16 +54,22 @@ def _print_whole(console: Console, label: str, value: str) -> None:
     console.print(Text(f"{label:9}", style="dim").append(one_line(value), style="not dim"), soft_wrap=True)
 
 
-def print_above(passed: Sequence[Passed]) -> None:
-    """A sentence for each threshold that was passed."""
+def print_above(passed: Sequence[str]) -> None:
+    """A sentence for each threshold that was passed; on stderr, where it disturbs no JSON."""
+    sys.stdout.flush()  # it is the last word, wherever both go
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     for each in passed:
-        _console().print(
-            Text(f"--fail-on: {each.rule} {_percent(each.rate)} is above {_percent(each.limit)}", style="bold red")
-        )
+        console.print(Text(one_line(f"--fail-on: {each}"), style="bold red"), soft_wrap=True)
 
 
-def _console() -> Console:
-    return Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
+def describe_passed(audit: Audit, limits: Iterable[tuple[str, float]]) -> Iterator[str]:
+    """What is above its limit; a file without a conversation is above any, because nothing can be said for it."""
+    for rule, limit in limits:
+        rate = audit.rules[rule].rate
+        if not audit.conversations:
+            yield f"{rule} cannot be told: there is no conversation in {audit.output}"
+        elif rate > limit:
+            yield f"{rule} {_percent(rate)} is above {_percent(limit)}"
 
 
 def _grid(rows: Mapping[str, str] | Iterable[tuple[str, str]]) -> Table:

@@ -18,7 +18,7 @@ QUOTED = 60  # characters of an opener
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All of it HTML."""
+    """`lead` is a sentence of plain text, the rest HTML."""
 
     lead: str
     good: tuple[str, ...]
@@ -40,8 +40,8 @@ def judge(audit: Audit) -> Verdict:
 
 def _lead(audit: Audit, bad: tuple[str, ...]) -> str:
     models = ", ".join(dict.fromkeys(map(_writer, audit.runs)))
-    what = count(audit.lines, "conversation") + (f" by {text(models)}" if models else "")
-    if not audit.lines:
+    what = count(audit.conversations, "conversation") + (f" by {models}" if models else "")
+    if not audit.conversations:
         return "There is no conversation in it yet."
     if not bad:
         return f"{what}. Nothing in it asks for attention."
@@ -49,7 +49,7 @@ def _lead(audit: Audit, bad: tuple[str, ...]) -> str:
     if not broken:
         return f"{what}. No line breaks a rule that matters; {count(len(bad), 'point')} to look at below."
     worst = sorted(broken, key=lambda each: -each[1])[:NAMED]
-    named = ", ".join(f"{text(name)} ({share(rate, 1)})" for name, rate in worst)
+    named = ", ".join(f"{name} ({share(rate, 1)})" for name, rate in worst)
     more = " and more" if len(broken) > len(worst) else ""
     return f"{what}. Before training on it, look at {named}{more}."
 

@@ -207,7 +207,7 @@ class Viewer:
 
     def _is_ours(self, request: web.Request) -> bool:
         origins = {f"http://{name}" for name in _own_names(request)}
-        given = request.headers.get(_TOKEN, "").encode()
+        given = request.headers.get(_TOKEN, "").encode(errors="surrogateescape")
         return request.headers.get("Origin") in {None, *origins} and secrets.compare_digest(given, self.token.encode())
 
     async def _page(self, _: web.Request) -> web.Response:

@@ -1,7 +1,8 @@
 """What a request asks for: knowledge, subject, persona, number of messages and example openers, read from its text.
 
 Only conventions of a prompt are used, no recipe is known here: a `<knowledge>` block, `Label: value` lines in the
-last user message, and a "- " list of openers. Whatever is missing has a default, because a recipe is free text.
+last user message, and a "- " list of openers. Whatever is missing has a default, because a recipe is free text: where
+no label names the subject, it is for the knowledge base to say which part of the message it knows most about.
 """
 
 import re
@@ -16,6 +17,9 @@ _LENGTH = re.compile(
     r"\b(\d{1,3})(?:[ ]?(?:-|to|or)[ ]?(\d{1,3}))?(?:[ -](?:turns?|messages?|nachrichten)\b)", re.IGNORECASE
 )
 
+_SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
+_SUBJECTS = ("topic", "subject", "theme", "about")  # labels
+_MOST_CANDIDATES = 24
 _ABOUT = 200  # characters of a text without labels that stand for its subject
 DEFAULT_LENGTH = 4
 MAX_LENGTH = 40  # messages; a scenario's number is text from outside and must not size the answer at will
@@ -29,7 +33,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """`lengths` are the allowed numbers of messages, all even: usually one."""
+    """`lengths` are the allowed numbers of messages, all even: usually one.
+
+    `candidates`: what `about` may be instead, where no label names it.
+    """
 
     knowledge: str
     about: str
@@ -37,6 +44,7 @@ class Brief:
     dynamic: str
     lengths: tuple[int, ...]
     openers: tuple[str, ...]
+    candidates: tuple[str, ...] = ()
 
 
 def read_brief(messages: Sequence[Message]) -> Brief:
@@ -45,14 +53,24 @@ def read_brief(messages: Sequence[Message]) -> Brief:
     text = _CONTROL.sub(" ", text)
     labels = [(label.casefold(), value.strip()) for label, value in _LABEL.findall(text)]
     dynamic = _value(labels, "dynamic") or next((value for _, value in labels if _LENGTH.search(value)), "")
+    subject = next((value for label, value in labels if label in _SUBJECTS), "")
     return Brief(
         knowledge=knowledge,
-        about=labels[0][1] if labels else text.strip()[:_ABOUT],
+        about=subject or (labels[0][1] if labels else text.strip()[:_ABOUT]),
         persona=_value(labels, "persona") or " ".join(value for _, value in labels[1:] if value != dynamic),
         dynamic=dynamic,
         lengths=_read_lengths(dynamic),
         openers=tuple(item.strip().strip('"') for item in _LIST_ITEM.findall(text)),
+        candidates=() if subject else _find_candidates(text, labels, dynamic),
     )
+
+
+def _find_candidates(text: str, labels: Sequence[tuple[str, str]], dynamic: str) -> tuple[str, ...]:
+    """What labels say, and the sentences outside of labels and lists."""
+    said = [value for _, value in labels if value != dynamic]
+    prose = _LIST_ITEM.sub("", _LABEL.sub("", text))
+    sentences = (each.strip()[:_ABOUT] for each in _SENTENCE_END.split(prose))
+    return tuple([*said, *filter(None, sentences)][:_MOST_CANDIDATES])
 
 
 def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, str]:

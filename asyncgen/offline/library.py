@@ -114,6 +114,17 @@ class Library:
             ranking = self._rankings[query] = self._search(query)
         return ranking
 
+    def fit(self, query: str) -> float:
+        """How well the best passage fits a query, for each of its words that count; 0 when none is shared."""
+        words = keywords(query)
+        if not words:
+            return 0.0
+        row = self._index.execute(
+            "SELECT bm25(passage, 3.0, 1.0, 1.0) AS score FROM passage WHERE passage MATCH ? ORDER BY score LIMIT 1",
+            (" OR ".join(f'"{word}"' for word in words),),
+        ).fetchone()
+        return -float(row[0]) / len(words) if row else 0.0
+
     def _search(self, query: str) -> tuple[Passage, ...]:
         words = keywords(query)
         if not words:

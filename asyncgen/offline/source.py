@@ -7,10 +7,12 @@ import re
 from collections.abc import Sequence
 
 from asyncgen.offline.aspects import Angles, find_angles
+from asyncgen.offline.brief import Brief
 from asyncgen.offline.library import Library, Passage
 from asyncgen.offline.openers import Opener, read_opener
 
 _OPENERS_KEPT = 1024
+_FITS_KEPT = 4096
 _FIGURE = re.compile(r"\d[\d,.]*")
 _FIGURES = 3  # so many of them make a passage one for people who want numbers
 _NO_ANGLES = Angles(None, None, None, None)
@@ -28,6 +30,7 @@ class Source:
             each.number for each in passages if not each.number or passages[each.number - 1].heading != each.heading
         )
         self._openers: dict[str, Opener] = {}
+        self._fits: dict[str, float] = {}
 
     def read_opener(self, text: str) -> Opener:
         opener = self._openers.get(text)
@@ -36,6 +39,21 @@ class Source:
                 self._openers.clear()
             opener = self._openers[text] = read_opener(text, self.library)
         return opener
+
+    def find_subject(self, brief: Brief) -> str:
+        """What the message is about: as it says itself, or that part of it which the passages fit best."""
+        if len(brief.candidates) < 2:  # noqa: PLR2004 - there is nothing to choose
+            return brief.about
+        best = max(brief.candidates, key=self._fit)
+        return best if self._fit(best) > 0 else brief.about
+
+    def _fit(self, query: str) -> float:
+        fit = self._fits.get(query)
+        if fit is None:
+            if len(self._fits) >= _FITS_KEPT:
+                self._fits.clear()
+            fit = self._fits[query] = self.library.fit(query)
+        return fit
 
     def beginnings_of(self, query: str) -> list[Passage]:
         """The first passages of the sections that fit a query."""

@@ -8,6 +8,7 @@ import hashlib
 import random
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from asyncgen.offline.brief import Message, read_brief
 from asyncgen.offline.draft import Draft
@@ -27,7 +28,8 @@ class Writer:
         """The conversation for a request's messages (at least one), drawn from the request's digest."""
         brief = read_brief(messages)
         rng = random.Random(digest)  # noqa: S311 - repeatable, not secret
-        return Draft(brief, self._open(brief.knowledge), rng).write()
+        source = self._open(brief.knowledge)
+        return Draft(replace(brief, about=source.find_subject(brief)), source, rng).write()
 
     def close(self) -> None:
         while self._sources:
