@@ -13,7 +13,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import ARRAYS, OBJECTS, Header, Kept, Totals, encode_entry
 from asyncgen.money import format_cost
-from asyncgen.output import AppendFile, Files, OutputPaths, Record, sync_directory
+from asyncgen.output import AppendFile, Files, OutputPaths, Record, mended_path, sync_directory, torn_path
 from asyncgen.resume import (
     START_ANEW,
     Earlier,
@@ -24,10 +24,8 @@ from asyncgen.resume import (
     differences,
     discard,
     mend,
-    mended_path,
     patch_rejects,
     read_earlier,
-    torn_path,
 )
 
 BYTES_EXPECTED = 6000  # of output and journal, for a conversation

@@ -27,8 +27,7 @@ from sweep import sweep_on
 from asyncgen import output
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Call, Done, Failed, Header, Lost, Mark, Rejected, encode_entry
-from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject, locked
-from asyncgen.resume import torn_path
+from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject, locked, torn_path
 from asyncgen.start import Start, prepare
 
 RUN = msgspec.structs.replace(HEADER, num=4)

@@ -4,7 +4,6 @@ The endpoint's own books are the truth: each call it received, and what it answe
 held against them, read by the standard library. Each `check_` method is one of the promises of a run.
 """
 
-import asyncio
 import contextlib
 import io
 import json
@@ -205,9 +204,9 @@ class RemoteInterrupts(interrupt.Interrupts):
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        RemoteInterrupts.press = lambda: loop.call_soon_threadsafe(self._climb, task)
-        yield
+        with super().handled():
+            RemoteInterrupts.press = self._receive
+            yield
 
 
 class MovedClock(datetime):

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.adaptive import Concurrency
-from asyncgen.errors import BadReplyError, ConnectionFailedError, RateLimitedError, ServerError
+from asyncgen.errors import (
+    BadReplyError,
+    ConnectionFailedError,
+    ContentFilteredError,
+    NoAnswerError,
+    RateLimitedError,
+    RequestRejectedError,
+    ServerError,
+    UnusedReply,
+)
 from asyncgen.gate import Gate
 from asyncgen.limiter import Limiter
 from asyncgen.outage import Outage
@@ -68,6 +77,41 @@ async def settle() -> None:
     """Let every task run until all of them wait."""
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (None, True),
+        (BadReplyError("roles", "no", reply=UnusedReply("?")), True),
+        (NoAnswerError("no", reply=UnusedReply("?")), True),
+        (ContentFilteredError("no", reply=UnusedReply("?")), True),
+        (ServerError("no", maybe_billed=True), False),
+        (RequestRejectedError("no", status=400), False),
+    ],
+)
+def test_an_answer_counts_beside_the_calls_in_flight_until_it_is_on_disk(
+    error: Exception | None,
+    waits: bool,  # noqa: FBT001
+) -> None:
+    async def attempt(limiter: Limiter) -> None:
+        async with limiter.place(again=False):
+            if error is not None:
+                raise error
+
+    async def scenario() -> None:
+        limiter = make_limiter(3, capacity=3)
+        calls = [asyncio.create_task(attempt(limiter)) for _ in range(5)]
+        await settle()
+        assert [call.done() for call in calls].count(True) == (3 if waits else 5)
+        limiter.written(waits)
+        await settle()
+        assert [call.done() for call in calls].count(True) == (4 if waits else 5)
+        limiter.written(3 * waits)
+        await asyncio.wait(calls)
+        assert [call.exception() for call in calls] == [error] * 5
+
+    asyncio.run(scenario())
 
 
 def test_places_beyond_the_limit_wait_their_turn() -> None:

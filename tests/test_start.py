@@ -22,9 +22,9 @@ from sweep import sweep
 
 from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Header, Kept, Mark, encode_entry
-from asyncgen.output import OutputPaths
-from asyncgen.resume import mended_path, read_earlier, torn_path
+from asyncgen.journal import Header, Kept, Mark, checksum, encode_entry
+from asyncgen.output import OutputPaths, mended_path, torn_path
+from asyncgen.resume import read_earlier
 from asyncgen.start import Start, prepare
 
 BATCHES = ((done(0), rejected(1)), (done(1), failed(2)))
@@ -65,7 +65,7 @@ def test_a_first_run_leaves_a_header_and_empty_files(paths: OutputPaths) -> None
     open_and_close(start)
     header, mark = entries(paths.journal)
     assert header == HEADER
-    assert mark == Mark(0, len(encode_entry(HEADER)), 0)
+    assert mark == Mark(0, len(encode_entry(HEADER)), 0, checksum(encode_entry(HEADER)))
     assert paths.output.read_bytes() == paths.rejects.read_bytes() == b""
 
 
