@@ -32,6 +32,7 @@ OWNER_ONLY = 0o600
 
 APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 COPIED_AT_ONCE = 2**20  # bytes
+SIDE_SUFFIXES = frozenset({".journal", ".rejects", ".lock", ".torn", ".mended"})
 NEWEST_MARK = b'{"type":"mark",'
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
@@ -72,6 +73,32 @@ class OutputPaths:
     @property
     def data(self) -> tuple[Path, Path, Path]:
         return self.output, self.journal, self.rejects
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """All files but the lock, which holds nothing, with those that mending may have left."""
+        return *self.data, *(name(path) for path in self.data for name in (torn_path, mended_path))
+
+    def owns(self, path: Path) -> bool:
+        """Whether that is one of these files, under whatever name."""
+        return any(is_same_path(path, own) for own in (*self.all, self.lock))
+
+
+def is_same_path(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, or would if it were there."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def belongs_to_output(path: Path) -> bool:
+    """Whether a file is an output with a journal, or beside one: nothing else may be written there."""
+    path = Path(os.path.realpath(path))
+    while not OutputPaths(path).journal.is_file():
+        if path.suffix not in SIDE_SUFFIXES:
+            return False
+        path = path.with_suffix("")
+    return True
 
 
 def torn_path(path: Path) -> Path:

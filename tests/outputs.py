@@ -118,5 +118,5 @@ class Snapshot:
     def of(cls, folder: Path) -> "Snapshot":
         paths = sorted(folder.iterdir())
         return cls(
-            tuple((path.name, path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns) for path in paths)
+            tuple((path.name, path.read_bytes() if path.is_file() else b"", path.lstat().st_mtime_ns) for path in paths)
         )
