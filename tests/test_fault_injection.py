@@ -179,6 +179,8 @@ class Disk:
             real(path, target)
             self._renamed.append((path, target, self._durable.get(target)))
             self._durable[target] = self._durable.pop(path, b"")
+            for descriptor in [each for each, name in self._open.items() if name == path]:
+                self._open[descriptor] = target
 
         return rename
 
@@ -189,7 +191,8 @@ class Disk:
             self._created.clear()
             self._renamed.clear()
         else:
-            with io.FileIO(path) as file:  # which is no call of the run's
+            # No call of the run's; by its descriptor where somebody has taken the name away.
+            with io.FileIO(path if path.exists() else f"/proc/self/fd/{descriptor}") as file:
                 self._durable[path] = file.readall()
 
     def lose_power(self, seed: int) -> None:
