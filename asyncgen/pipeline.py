@@ -74,8 +74,8 @@ class Pipeline:
                             await _first_of(task, answered, self._verdict.doubt)
                             self._verdict.doubt.clear()
                     self._verdict.everything_is_begun = True
-                self._fail(self._verdict.release())  # nothing more will come: too few alike to be about all
             finally:
+                self._fail(self._verdict.release())  # nothing more will come: too few alike to be about all
                 self._writer.close()
                 await _outlast(asyncio.create_task(self._save(drained), name="saving"))
 

@@ -282,6 +282,7 @@ class Run:
     is_over: bool = False
     was_stopped: bool = False
     was_cancelled: bool = False
+    was_cancelled_when_all_had_arrived: bool = False
 
     @property
     def key(self) -> str:
@@ -321,7 +322,9 @@ class Run:
         last = {call.index: call for call in self.calls}
         stepping = {index for index, call in last.items() if call.kind is KINDS["400"] and call.number < settled}
         failed = {index for index, state in self.outcomes().items() if state == "failed"}
-        if self.was_refused_by_all:
+        if (
+            self.was_refused_by_all or self.was_cancelled_when_all_had_arrived
+        ):  # a reply that is kept is kept; that is all
             return failed
         return failed if self.was_cancelled else failed & stepping if self.was_stopped else set()
 
@@ -582,6 +585,7 @@ class Histories(RuleBasedStateMachine):
         while run.counts.in_flight:
             RemoteInterrupts.let_the_run_go_on()
         if self.weather.cancels:
+            run.was_cancelled_when_all_had_arrived = True
             RemoteInterrupts.press()
             RemoteInterrupts.let_the_run_go_on()
 
