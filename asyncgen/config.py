@@ -19,6 +19,7 @@ from dotenv import dotenv_values, find_dotenv
 from asyncgen.endpoint import CUSTOM_KEY, OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.errors import ConfigError
 from asyncgen.money import Price
+from asyncgen.output import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacer import Rates
 from asyncgen.recipe import JsonValue, Recipe, find_lost_subject, load_recipe
 from asyncgen.settings import Override, parse_param, request_settings
@@ -103,7 +104,6 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
     """Raises ConfigError for flags, recipe, key or address that cannot be used. `command`: the line as typed."""
     if flags.append and flags.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
-    _check_log(flags)
     request = _with_headers(flags, read_request_config(flags, environment), environment)
     endpoint = request.endpoint
     endpoint.check_key()
@@ -116,9 +116,11 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
             f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
             "--price-out (US dollars a million tokens), or leave --budget out"
         )
+    output = flags.output or default_output(request)
+    _check_roles(output, flags.log, request.recipe.files)
     return GenerateConfig(
         request=request,
-        output=flags.output or default_output(request),
+        output=output,
         timeout=flags.timeout,
         retries=flags.retries,
         reasks=flags.reasks,
@@ -186,11 +188,16 @@ def raise_budget(command: str, limit: Decimal) -> str:
     return _BUDGET.sub(rf"\g<1>{limit}", command)
 
 
-def _check_log(flags: argparse.Namespace) -> None:
-    """A log beside the output is fine, a log in it is not."""
-    log, output = flags.log, flags.output
-    if log is not None and output is not None and log.resolve().name.startswith(output.resolve().name):
-        raise ConfigError(f"--log: {log} belongs to the output; choose another name")
+def _check_roles(output: Path, log: Path | None, read: Sequence[Path]) -> None:
+    """What is written is nothing else that the run reads or writes, by whatever name."""
+    paths = OutputPaths.of(output)
+    for path in read:
+        if paths.owns(path):
+            raise ConfigError(f"--output: {output} would be written over {path}, which the recipe is read from")
+        if log is not None and is_same_path(log, path):
+            raise ConfigError(f"--log: {log} is what the recipe is read from; choose another name")
+    if log is not None and (paths.owns(log) or belongs_to_output(log)):
+        raise ConfigError(f"--log: {log} belongs to an output; choose another name")
 
 
 def _with_headers(flags: argparse.Namespace, request: RequestConfig, environment: Mapping[str, str]) -> RequestConfig:

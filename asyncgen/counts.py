@@ -15,10 +15,11 @@ class Counts:
 
     `maker`: who writes the conversations. `written`: lines on disk. `failed`: by reason; `failure_examples`: what was
     said the last time, for each. `retries`: by cause. `reasked`: bad replies, by reason. `lost`: calls that may have
-    been billed without an answer. `waiting`: indices between two attempts. `cost` is in US dollars, None until one is
-    known; `account` has that of all runs. `scenario`: the latest one drawn. `notice`: what holds the run up, if
-    anything. `trouble`: while calls only fail, how and what to do about it.
-    `limit`: how many calls may be in flight now. `latency`: mean seconds to an answer, None before the first.
+    been billed without an answer. `unrecorded`: calls of which the journal could not be told, after a fault of the
+    disk. `waiting`: indices between two attempts. `cost` is in US dollars, None until one is known; `account` has that
+    of all runs. `scenario`: the latest one drawn. `notice`: what holds the run up, if anything. `trouble`: while calls
+    only fail, how and what to do about it. `limit`: how many calls may be in flight now. `latency`: mean seconds to an
+    answer, None before the first.
 
     On the monotonic clock: `sent_sum`: the sum of the moments at which the calls in flight have left. `paused_until`:
     when a wait that the provider has named is over. `grace_until`: after a stop, when calls under way are cancelled.
@@ -37,6 +38,7 @@ class Counts:
     retries: Counter[str] = field(default_factory=Counter)
     reasked: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    unrecorded: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0

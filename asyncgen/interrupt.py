@@ -1,19 +1,24 @@
 """Ctrl-C, SIGTERM and SIGHUP: drain, then cancel, then end.
 
-All three signals climb the same ladder, except that a hang-up which nohup has switched off stays off. The handlers are
-the event loop's, so nothing is ever raised in the middle of a write; they are taken down when the run is over.
+All three signals climb the same ladder, except that a hang-up which nohup has switched off stays off. A thread waits
+for them, so that the last step needs nothing of the rest of the process: a disk, a name look-up or a loop that is being
+closed may hang as it likes. The first two steps are the event loop's to take, so nothing is ever raised in the middle
+of a write.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from asyncgen.stop import Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_STATUS = 130
+LAST_WORDS = 0.5  # seconds that a terminal gets to take them
 
 
 class Interrupts:
@@ -24,31 +29,81 @@ class Interrupts:
         self._grace = grace
         self._say = say
         self._end = end
+        self._target: tuple[asyncio.AbstractEventLoop, asyncio.Task[object]] | None = None
+        self._is_over = False
+        self._ending = threading.Lock()  # the thread that is woken up to end has not ended by itself meanwhile
         self.count = 0
 
     @contextlib.contextmanager
-    def handled(self) -> Iterator[None]:
-        """Handle signals inside the block, which must be in the task that a second one shall cancel."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        signals = [each for each in SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
-        for number in signals:
-            loop.add_signal_handler(number, self._climb, task)
+    def received(self) -> Iterator[None]:
+        """Wait for signals during the block, which encloses the event loop from its making to its end.
+
+        They are blocked in this thread, and in those that are started from it. One that has come to a thread which was
+        there before is passed on by its handler.
+        """
+        numbers = [each for each in SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
+        handlers = [signal.signal(each, lambda *_: self._receive()) for each in numbers]
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        thread = threading.Thread(target=self._wait, args=(numbers,), name="signals", daemon=True)
+        thread.start()
         try:
             yield
         finally:
-            for number in signals:
-                loop.remove_signal_handler(number)
-                if self.count:  # the process is about to end; another Ctrl-C now would only break its last words
-                    signal.signal(number, signal.SIG_IGN)
+            with self._ending:
+                self._is_over = True
+                signal.pthread_kill(thread.ident or 0, numbers[0])
+            thread.join()
+            for number, handler in zip(numbers, handlers, strict=True):
+                # After one, the process is about to end; another would only break its last words.
+                signal.signal(number, _leave if self.count else handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def _climb(self, task: "asyncio.Task[object] | None") -> None:
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Let the first signal drain, and the second one cancel the task that runs the block."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("not in a task")
+        self._target = asyncio.get_running_loop(), task
+        try:
+            yield
+        finally:
+            self._target = None
+
+    def _wait(self, numbers: list[signal.Signals]) -> None:
+        while True:
+            signal.sigwait(numbers)
+            with self._ending:
+                if self._is_over:
+                    return
+            self._receive()
+
+    def _receive(self) -> None:
         self.count += 1
-        if self.count == 1:
-            self._stop.request()
-            self._say(f"Stopping: calls under way get {self._grace:g} s to arrive. Ctrl-C again cancels them.")
-        elif self.count == 2 and task is not None:  # noqa: PLR2004
-            self._say("Cancelling calls; what has arrived is being saved. Ctrl-C again ends at once.")
-            task.cancel()
-        else:
+        target = self._target
+        if target is None:  # nothing has begun yet, or all is saved
+            _leave()
+        loop, task = target
+        if self.count > 2:  # noqa: PLR2004
+            self._end_at_once()
+        with contextlib.suppress(RuntimeError):  # the loop has been closed this moment
+            loop.call_soon_threadsafe(self._drain if self.count == 1 else lambda: self._cancel(task))
+
+    def _drain(self) -> None:
+        self._stop.request()
+        self._say(f"Stopping: calls under way get {self._grace:g} s to arrive. Ctrl-C again cancels them.")
+
+    def _cancel(self, task: "asyncio.Task[object]") -> None:
+        self._say("Cancelling calls; what has arrived is being saved. Ctrl-C again ends at once.")
+        task.cancel()
+
+    def _end_at_once(self) -> None:
+        threading.Timer(LAST_WORDS, _leave).start()
+        try:
             self._end()
-            os._exit(EXIT_STATUS)
+        finally:
+            _leave()
+
+
+def _leave(*_: object) -> NoReturn:
+    os._exit(EXIT_STATUS)

@@ -1,13 +1,18 @@
 """The journal: what is known of every call and every line, one JSON object a line, oldest first.
 
 The output itself carries no index, so that any trainer can read it; the journal says which line is whose, by the
-digest of the conversation. It only grows. A batch begins with a mark, the sizes that all files had when they were
-last synced: what lies before the newest mark is trusted, and damage there is refused; what lies behind it may be torn.
+digest of the conversation. It only grows. A batch begins with a mark: the sizes that all files had when they were
+last synced, and a checksum of the journal since the mark before. What lies before the newest mark is trusted, and
+damage there is refused; what lies behind it may be torn.
+
+Format 1 had no checksums. A journal that was begun in it is read as it is and continued in format 2, under a new
+header.
 """
 
+import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +23,7 @@ import msgspec
 from asyncgen.errors import ConfigError, ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
 from asyncgen.recipe import Dimension
 
-VERSION = 1
+VERSION = 2
 ARRAYS = "arrays of messages"
 OBJECTS = "objects with metadata"
 DIGEST_SIZE = 16
@@ -46,12 +51,16 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     digests: dict[str, str]
 
 
-class Mark(msgspec.Struct, tag_field="type", tag="mark", frozen=True):
-    """Bytes of output, journal and rejects that were synced when the batch behind it was begun."""
+class Mark(msgspec.Struct, tag_field="type", tag="mark", omit_defaults=True, frozen=True):
+    """Bytes of output, journal and rejects that were synced when the batch behind it was begun.
+
+    `check`: of the journal's bytes from the mark before on, or from the beginning; None in format 1.
+    """
 
     output: int
     journal: int
     rejects: int
+    check: int | None = None
 
 
 class Call(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
@@ -157,6 +166,10 @@ def decode_entry(line: bytes) -> Entry:
 
 def _is_amount(cost: Decimal) -> bool:
     return cost.is_finite() and abs(cost.adjusted()) <= MAX_COST_DIGITS
+
+
+def checksum(data: bytes) -> int:
+    return zlib.crc32(data)
 
 
 class UsageFields(TypedDict):
@@ -311,26 +324,30 @@ def read_journal(path: Path) -> Journal:
 
 
 def _fold(path: Path, file: BinaryIO) -> Journal:
+    """A mark is written when all before it has been synced: where a whole one does not fit, no crash is to blame."""
     ledger, mark = Ledger(), None
     behind: list[Entry] = []
     tail: list[bytes] = []
     damage: tuple[int, int] | None = None
-    offset = trusted = num = 0
+    begin = (1, 0)  # line number and offset of the tail
+    offset = trusted = num = version = 0
     for number, line in enumerate(file, 1):
         if not line.endswith(b"\n"):
             break  # torn, or still being written: what is read next would be the rest of this line
         entry = _entry_or_none(line, num)
-        if isinstance(entry, Mark) and entry.journal == offset:
+        if isinstance(entry, Mark):
             refuse_damage(path, damage)
+            if not _fits(entry, offset, version, tail):
+                refuse_damage(path, begin, last=number)
             ledger.add_all(behind)
-            mark, behind, tail, trusted = entry, [], [line], len(ledger)
-        elif entry is None or isinstance(entry, Mark):
+            mark, behind, tail, trusted, begin = entry, [], [line], len(ledger), (number, offset)
+        elif entry is None:
             _refuse_newer(path, line)
             damage = damage or (number, offset)
         else:
             if isinstance(entry, Header):
                 _refuse_newer(path, line)
-                num = max(num, entry.num)
+                num, version = max(num, entry.num), max(version, entry.version)
             behind.append(entry)
             tail.append(line)
         offset += len(line)
@@ -338,12 +355,23 @@ def _fold(path: Path, file: BinaryIO) -> Journal:
     return Journal(ledger, mark, b"".join(tail), trusted, damage)
 
 
-def refuse_damage(path: Path, damage: tuple[int, int] | None) -> None:
-    if damage is not None:
-        raise ConfigError(
-            f"{path}: line {damage[0]} (byte {damage[1]}) is damaged; restore the file from a backup, "
-            "or start anew with --overwrite, which keeps all files under another name"
-        )
+def _fits(mark: Mark, offset: int, version: int, before: Sequence[bytes]) -> bool:
+    """Whether a mark stands where it was written, behind what it was written behind."""
+    has_check = mark.check is not None or version > 1
+    return mark.journal == offset and (not has_check or mark.check == checksum(b"".join(before)))
+
+
+def refuse_damage(path: Path, damage: tuple[int, int] | None, *, last: int | None = None) -> None:
+    """`last`: the line up to which the damage may lie, where that is not known more closely."""
+    if damage is None:
+        return
+    where = f"line {damage[0]} (byte {damage[1]})"
+    if last is not None:
+        where = f"{where}, or one behind it up to line {last},"
+    raise ConfigError(
+        f"{path}: {where} is damaged; restore the file from a backup, "
+        "or start anew with --overwrite, which keeps all files under another name"
+    )
 
 
 def _entry_or_none(line: bytes, num: int) -> Entry | None:

@@ -1,8 +1,11 @@
 """When a request may leave: a place in flight, an open gate, the rates of a contract, and a probe in an outage.
 
 A place is held around one HTTP attempt only, never while an index waits, so a backing-off index costs nobody a place.
+What an attempt has brought counts beside the attempts under way until it is on disk, so that a slow disk holds back the
+calls whose answers would have to wait for it.
 How it ended is reported here too, by the error that leaves the block: what one call learns holds for all. Retries are
-served before first attempts: an index that has already waited should not queue again behind the whole run.
+served before first attempts, because an index that has already waited should not queue again behind the whole run; in an
+outage after them, because what an endpoint can do shows better on an index that has not failed yet.
 """
 
 import asyncio
@@ -34,7 +37,8 @@ class Limiter:
     """Hands out places one by one, as soon as everything that has a say agrees.
 
     `tokens_per_call` is the first estimate of what a call takes; calls that have ended correct it. `on_answer` is
-    called after each attempt, when limit, pause and outage are up to date.
+    called after each attempt, when limit, pause and outage are up to date. `capacity`: calls in flight and answers that
+    are not on disk yet, together, at most.
     """
 
     def __init__(
@@ -46,12 +50,15 @@ class Limiter:
         rates: Rates = UNLIMITED,
         tokens_per_call: float = 0.0,
         on_answer: Callable[[], None] = lambda: None,
+        capacity: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.concurrency = concurrency
         self.gate = gate
         self.outage = outage
         self.in_flight = 0
+        self._capacity = capacity
+        self._unwritten = 0
         self._requests = Pacer(rates.requests)
         self._tokens = Pacer(rates.tokens)
         self._is_paced = rates != UNLIMITED
@@ -83,12 +90,21 @@ class Limiter:
                 self.release()
             raise
 
-    def release(self) -> None:
+    def release(self, *, is_answered: bool = False) -> None:
+        """`is_answered`: the attempt has brought something that will be written; see `written`."""
+        self._unwritten += is_answered
         self.in_flight -= 1
         self._hand_out()
 
+    def written(self, answers: int) -> None:
+        """So many answers are on disk now."""
+        self._unwritten -= answers
+        self._hand_out()
+
     def _hand_out(self) -> None:
-        while queue := self._again or self._first:
+        while queue := self._next_in_line():
+            if self.in_flight + self._unwritten >= self._capacity:
+                return
             if self.in_flight >= self.concurrency.limit and not self.concurrency.is_growing:
                 return
             now = self._clock()
@@ -99,6 +115,11 @@ class Limiter:
             if not waiter.cancelled():
                 self._take(now)
                 waiter.set_result(None)
+
+    def _next_in_line(self) -> "deque[asyncio.Future[None]]":
+        if self.outage.is_down:
+            return self._first or self._again
+        return self._again or self._first
 
     def _delay(self, now: float) -> float:
         delay = 0.0
@@ -196,4 +217,9 @@ class Place:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._limiter.report(self._ticket, self._sent, error)
-        self._limiter.release()
+        self._limiter.release(is_answered=error is None or has_reply(error))
+
+
+def has_reply(error: BaseException) -> bool:
+    """Whether an attempt that has failed has brought a reply all the same, to be kept."""
+    return isinstance(error, TransientError | BadReplyError | RejectedError) and error.reply is not None

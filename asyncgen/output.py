@@ -1,8 +1,8 @@
 """The files on disk, and the one coroutine that writes them.
 
-A batch is what has arrived within 50 ms. Its journal entries are written and synced first, then its lines and rejected
-replies; only then does it count. So every whole line is known to the journal, and an entry without its line is work
-still to do. A batch is one hop to a thread: a hop costs more than the write.
+A batch is what has arrived within 10 ms, or during the write before. Its journal entries are written and synced first,
+then its lines and rejected replies; only then does it count. So every whole line is known to the journal, and an entry
+without its line is work still to do. A batch is one hop to a thread: a hop costs more than the write.
 """
 
 import asyncio
@@ -11,24 +11,29 @@ import errno
 import fcntl
 import os
 import socket
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import aiofiles.os
 import msgspec
 
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Done, Mark, encode_entry
+from asyncgen.journal import Done, Mark, checksum, encode_entry
 
-GATHER = 0.05  # seconds
+GATHER = 0.01  # seconds; what waits here keeps a call from being sent
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What a folder that is to be synced says on CIFS, FUSE and old WSL, and one that must not be read.
 NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO, errno.EACCES, errno.EPERM})
 NO_SPACE_PATIENCE = 30  # tries, a second apart
 OWNER_ONLY = 0o600
+
+APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+COPIED_AT_ONCE = 2**20  # bytes
+SIDE_SUFFIXES = frozenset({".journal", ".rejects", ".lock", ".torn", ".mended"})
+NEWEST_MARK = b'{"type":"mark",'
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -69,6 +74,42 @@ class OutputPaths:
     def data(self) -> tuple[Path, Path, Path]:
         return self.output, self.journal, self.rejects
 
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """All files but the lock, which holds nothing, with those that mending may have left."""
+        return *self.data, *(name(path) for path in self.data for name in (torn_path, mended_path))
+
+    def owns(self, path: Path) -> bool:
+        """Whether that is one of these files, under whatever name."""
+        return any(is_same_path(path, own) for own in (*self.all, self.lock))
+
+
+def is_same_path(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, or would if it were there."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def belongs_to_output(path: Path) -> bool:
+    """Whether a file is an output with a journal, or beside one: nothing else may be written there."""
+    path = Path(os.path.realpath(path))
+    while not OutputPaths(path).journal.is_file():
+        if path.suffix not in SIDE_SUFFIXES:
+            return False
+        path = path.with_suffix("")
+    return True
+
+
+def torn_path(path: Path) -> Path:
+    """Where what is cut off is kept."""
+    return path.with_name(path.name + ".torn")
+
+
+def mended_path(path: Path) -> Path:
+    """The copy of a file until it takes the file's place."""
+    return path.with_name(path.name + ".mended")
+
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """What one call adds to the files: encoded journal entries, and a line or a rejected reply where there is one."""
@@ -97,13 +138,18 @@ class _ChangedError(OutputError):
     """Someone has deleted, replaced or edited a file that is being written."""
 
 
+class SideFileLostError(OutputError):
+    """Journal or rejects were moved or deleted in mid-run. What was to be written is written; the run should end."""
+
+
 class AppendFile:
     """A file that only grows. `size` is what has been written by us, `synced` what is known to be on disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+        self._descriptor = os.open(path, APPENDING, OWNER_ONLY)
         self._opened = os.fstat(self._descriptor)
+        self._is_broken = False
         self.size = self.synced = self._opened.st_size
 
     def append(self, data: bytes) -> None:
@@ -127,27 +173,93 @@ class AppendFile:
         try:
             _sync(self._descriptor)
         except OSError as error:
+            self._is_broken = True
             raise OutputError(f"{self.path}: the disk did not confirm the last write ({error.strerror})") from error
         self.synced = self.size
 
     def _check_unchanged(self) -> None:
+        if self._is_broken:
+            raise OutputError(f"{self.path}: nothing is written behind what the disk did not confirm")
         try:
-            there = self.path.stat()
+            there = self.path.stat(follow_symlinks=False)
+        except FileNotFoundError as error:
+            self._miss(error)
         except OSError as error:
-            raise _ChangedError(f"{self.path}: gone while it was being written ({error.strerror})") from error
-        if not os.path.samestat(there, self._opened) or there.st_size != self.size:
-            raise _ChangedError(f"{self.path}: changed by someone else while it was being written")
+            raise _gone(self.path, error) from error
+        else:
+            if not os.path.samestat(there, self._opened) or there.st_size != self.size:
+                raise _ChangedError(f"{self.path}: changed by someone else while it was being written")
+
+    def _miss(self, error: OSError) -> None:
+        """What to do when no file has our name any more."""
+        raise _gone(self.path, error) from error
 
     def cut(self) -> None:
         """Take back what is not synced. Raises OutputError: what cannot be taken back must not be followed by more."""
         try:
             os.ftruncate(self._descriptor, self.synced)
         except OSError as error:
+            self._is_broken = True
             raise OutputError(f"{self.path}: a torn line cannot be taken back ({error.strerror})") from error
         self.size = self.synced
 
+    def read_behind(self, newest: bytes) -> bytes:
+        """The end of the file from the last line on that begins so; all of it where none does."""
+        tail, begin = b"", self.size
+        while begin and b"\n" + newest not in tail:
+            begin, end = max(0, begin - COPIED_AT_ONCE), begin
+            tail = os.pread(self._descriptor, end - begin, begin) + tail
+        return tail[tail.rfind(b"\n" + newest) + 1 :]
+
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _gone(path: Path, error: OSError) -> _ChangedError:
+    return _ChangedError(f"{path}: gone while it was being written ({error.strerror})")
+
+
+class _SideFile(AppendFile):
+    """A file that the output is of no use without: moved away it is written on, deleted it is put back.
+
+    `loss`: what became of it, until somebody takes note.
+    """
+
+    loss: SideFileLostError | None = None
+    _was_lost = False
+
+    def _miss(self, error: OSError) -> None:
+        status = os.fstat(self._descriptor)
+        if status.st_size != self.size:
+            raise _gone(self.path, error) from error
+        if status.st_nlink:
+            what = "moved away, and written on where it is: put it back"
+        else:
+            self._put_back()
+            what = "deleted, and put back as it was"
+        if not self._was_lost:
+            self._was_lost = True
+            self.loss = SideFileLostError(f"{self.path}: gone while it was being written: {what}")
+
+    def _put_back(self) -> None:
+        """Under another name first: half a journal must not be taken for one. Raises OSError for want of space."""
+        try:
+            copy = os.open(mended_path(self.path), APPENDING | os.O_TRUNC, OWNER_ONLY)
+            try:
+                copied = 0
+                while data := os.pread(self._descriptor, COPIED_AT_ONCE, copied):
+                    copied += os.write(copy, data)
+                os.fsync(copy)
+                mended_path(self.path).rename(self.path)
+                copy, self._descriptor = self._descriptor, copy
+                self._opened = os.fstat(self._descriptor)
+            finally:
+                os.close(copy)
+            sync_directory(self.path.parent)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise
+            raise _gone(self.path, error) from error
 
 
 class Files:
@@ -155,52 +267,107 @@ class Files:
 
     def __init__(self, paths: OutputPaths) -> None:
         with contextlib.ExitStack() as stack:
-            self.journal = stack.enter_context(contextlib.closing(AppendFile(paths.journal)))
+            self.journal = stack.enter_context(contextlib.closing(_SideFile(paths.journal)))
             self.output = stack.enter_context(contextlib.closing(AppendFile(paths.output)))
-            self.rejects = stack.enter_context(contextlib.closing(AppendFile(paths.rejects)))
+            self.rejects = stack.enter_context(contextlib.closing(_SideFile(paths.rejects)))
             self._stack = stack.pop_all()
+        self._check = checksum(self.journal.read_behind(NEWEST_MARK))
         self._journalled: Sequence[Record] | None = None
+        self._is_left_to_others = False
 
     def append_batch(self, records: Sequence[Record]) -> None:
         """Mark and entries, synced, then lines and rejects, synced.
 
         After an OSError, call it again with the same records. Entries that are on disk by then stay and are not
         written twice: a line without its entry would be a stranger, and what a call cost is known even if there is
-        never room for its line. Lines for which the output is not there any more are kept as rejects.
+        never room for its line. Raises OutputError when somebody has changed a file: what was to go there, or has no
+        entry, is kept in another.
         """
         if records is not self._journalled:
-            with _all_or_nothing(self.journal):
-                self.journal.append(self._mark() + b"".join(record.entries for record in records))
-            self.journal.sync()
+            try:
+                self._append_entries(records)
+            except _ChangedError as error:
+                self._keep_elsewhere(records, error, without=(self.output, self.rejects))
             self._journalled = records
-        try:
-            with _all_or_nothing(self.output, self.rejects):
-                self.rejects.append(b"".join(record.reject for record in records))
-                self.output.append(b"".join(record.line for record in records))
-            self.rejects.sync()
-            self.output.sync()
-        except _ChangedError as error:
-            self._keep_as_rejects([record for record in records if record.line])
-            raise OutputError(f"{error}; what had just arrived is in {self.rejects.path.name}") from error
+        changed: dict[AppendFile, _ChangedError] = {}
+        with _all_or_nothing(self.output, self.rejects):
+            for file, parts in (
+                (self.rejects, [record.reject for record in records]),
+                (self.output, [record.line for record in records]),
+            ):
+                try:
+                    file.append(b"".join(parts))
+                except _ChangedError as error:
+                    changed[file] = error
+        for file in (self.rejects, self.output):
+            try:
+                file.sync()
+            except _ChangedError as error:
+                changed[file] = error
+        if changed:
+            self._keep_elsewhere(records, next(iter(changed.values())), without=changed)
+        self._tell_losses()
 
-    def _keep_as_rejects(self, records: Sequence[Record]) -> None:
-        with _all_or_nothing(self.rejects):
-            self.rejects.append(b"".join(map(_line_as_reject, records)))
-        self.rejects.sync()
+    def has_journalled(self, records: Sequence[Record]) -> bool:
+        """Whether the entries of the latest batch are on disk, whatever became of its lines."""
+        return records is self._journalled
+
+    def append_rest(self, untold: Sequence[Record], queued: Sequence[Record]) -> None:
+        """After a fault: the entries of a batch that has failed before they were written, and of what came behind it.
+
+        Raises OSError and OutputError when the journal cannot be written either.
+        """
+        if self._is_left_to_others:
+            self._keep(queued, without=(self.output, self.rejects))
+        if untold or queued:
+            self._append_entries([*untold, *queued])
+
+    def _append_entries(self, records: Sequence[Record]) -> None:
+        batch = self._mark() + b"".join(record.entries for record in records)
+        with _all_or_nothing(self.journal):
+            self.journal.append(batch)
+        self.journal.sync()
+        self._check = checksum(batch)
+
+    def _keep_elsewhere(
+        self, records: Sequence[Record], error: _ChangedError, *, without: Collection[AppendFile]
+    ) -> NoReturn:
+        self._is_left_to_others = True
+        try:
+            where = self._keep(records, without=without)
+        except OSError as problem:
+            raise OutputError(f"{error}; what had just arrived could not be kept ({problem.strerror})") from error
+        raise OutputError(f"{error}; what had just arrived is in {where.name}") from error
+
+    def _keep(self, records: Sequence[Record], *, without: Collection[AppendFile]) -> Path:
+        """Append to the rejects, or else to what was torn off them, what has no place in its own file."""
+        kept = b"".join(record.reject for record in records) if self.rejects in without else b""
+        if self.output in without:
+            kept += b"".join(_line_as_reject(record) for record in records if record.line)
+        try:
+            return _append_whole(self.rejects, kept)
+        except _ChangedError:
+            with contextlib.closing(AppendFile(torn_path(self.rejects.path))) as torn:
+                return _append_whole(torn, kept)
+
+    def _tell_losses(self) -> None:
+        for file in (self.journal, self.rejects):
+            if file.loss is not None:
+                loss, file.loss = file.loss, None
+                raise loss
 
     def append_mark(self) -> None:
         """Declare all that is written trusted, so that the next start has nothing to recover. Raises OutputError."""
         try:
-            with _all_or_nothing(self.journal):
-                self.journal.append(self._mark())
+            self._append_entries([])
         except OSError as error:
             if error.errno in NO_SPACE:
                 return  # all is saved; the next start will look at the last batch again
             raise OutputError(f"{self.journal.path}: {error.strerror}") from error
-        self.journal.sync()
+        self._tell_losses()
 
     def _mark(self) -> bytes:
-        return encode_entry(Mark(self.output.synced, self.journal.synced, self.rejects.synced))
+        return encode_entry(Mark(self.output.synced, self.journal.synced, self.rejects.synced, self._check))
 
     def close(self) -> None:
         """Raises OutputError: on some file systems a full disk is only reported here."""
@@ -208,6 +375,13 @@ class Files:
             self._stack.close()
         except OSError as error:
             raise OutputError(f"the output could not be closed: {error.strerror}") from error
+
+
+def _append_whole(file: AppendFile, data: bytes) -> Path:
+    with _all_or_nothing(file):
+        file.append(data)
+    file.sync()
+    return file.path
 
 
 def _line_as_reject(record: Record) -> bytes:
@@ -228,7 +402,9 @@ def _all_or_nothing(*files: AppendFile) -> Iterator[None]:
 class Writer:
     """Takes records from any number of tasks and writes them in batches; `run` is its only consumer.
 
-    At most `capacity` records wait for the disk. `on_written` is called with each batch after its sync.
+    A record is handed over without waiting, so that no cancellation can come between: how many wait for the disk is
+    bounded where calls are sent, by the limiter. Half of `capacity` is written without waiting for more. `on_written`
+    is called with each batch after its sync, `on_full` after each try, `on_loss` when a side file has gone.
     """
 
     def __init__(
@@ -238,49 +414,36 @@ class Writer:
         capacity: int,
         on_written: Callable[[Sequence[Record]], None],
         on_full: Callable[[bool], None],
+        on_loss: Callable[[OutputError], None] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._files = files
-        self._free = capacity
-        self._waiting: deque[asyncio.Future[None]] = deque()
         self._half = max(1, capacity // 2)
         self._on_written = on_written
         self._on_full = on_full
+        self._on_loss = on_loss
         self._sleep = sleep
-        self._pending: list[tuple[Record, asyncio.Future[None] | None, bool]] = []
+        self._pending: list[tuple[Record, asyncio.Future[None] | None]] = []
+        self._untold: Sequence[Record] = ()
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._closing = False
         self._error: OutputError | None = None
         self._thread = ThreadPoolExecutor(1, "writer")
 
-    async def put(self, record: Record) -> None:
-        """Queue a record; waits while the queue is full. Cancelled meanwhile, it queues the record all the same."""
-        if self._free:
-            self._free -= 1
-            self._add(record, None, holds_room=True)
-            return
-        room = asyncio.get_running_loop().create_future()
-        self._waiting.append(room)
-        try:
-            await room
-        finally:
-            self._add(record, None, holds_room=room.done() and not room.cancelled())
-
     def put_nowait(self, record: Record) -> None:
-        """Queue a record past the bound: for one whose task is being cancelled, or which nobody waits for."""
-        self._add(record, None, holds_room=False)
+        self._add(record, None)
 
     async def put_synced(self, record: Record) -> None:
-        """Queue a record and wait until it is on disk. Raises OutputError when it will never be."""
+        """Hand over a record and wait until it is on disk. Raises OutputError when it will never be."""
         if self._error is not None:
             raise self._error
         synced = asyncio.get_running_loop().create_future()
-        self._add(record, synced, holds_room=False)
+        self._add(record, synced)
         await synced
 
-    def _add(self, record: Record, synced: asyncio.Future[None] | None, *, holds_room: bool) -> None:
-        self._pending.append((record, synced, holds_room))
+    def _add(self, record: Record, synced: asyncio.Future[None] | None) -> None:
+        self._pending.append((record, synced))
         self._arrived.set()
         if len(self._pending) >= self._half:
             self._enough.set()
@@ -292,18 +455,27 @@ class Writer:
         self._enough.set()
 
     async def run(self) -> None:
-        """Write until closed. Raises OutputError when the disk fails; what was queued then is lost to it."""
+        """Write until closed. Raises OutputError when the disk fails: then there is `save_rest`."""
+        while True:
+            await self._arrived.wait()
+            if not self._closing:
+                await self._gather()
+            if not self._pending:  # only `close` wakes this up without a record
+                break
+            await self._write()
+        await self._hop(self._files.append_mark)
+        self._thread.shutdown()
+
+    async def save_rest(self) -> int:
+        """After `run` has failed: journal what calls have cost or may have. Of how many records that was impossible."""
+        queued, self._pending = [record for record, _ in self._pending], []
         try:
-            while True:
-                await self._arrived.wait()
-                if not self._closing:
-                    await self._gather()
-                if not self._pending:  # only `close` wakes this up without a record
-                    break
-                await self._write()
-            await self._hop(self._files.append_mark)
+            await self._hop(lambda: self._files.append_rest(self._untold, queued))
+        except (OSError, OutputError):
+            return len(self._untold) + len(queued)
         finally:
-            self._thread.shutdown(wait=True)
+            self._thread.shutdown()
+        return 0
 
     async def _gather(self) -> None:
         try:
@@ -317,30 +489,21 @@ class Writer:
         if not self._closing:
             self._arrived.clear()
             self._enough.clear()
-        records = [record for record, _, _ in taken]
+        records = [record for record, _ in taken]
         try:
             await self._append(records)
         except OutputError as error:
             self._error = error
-            for _, synced, _ in (*taken, *self._pending):
+            self._untold = () if self._files.has_journalled(records) else records
+            for _, synced in (*taken, *self._pending):
                 if synced is not None and not synced.done():
                     synced.set_exception(error)
                     synced.exception()  # its task may be gone; then nobody else would look at it
             raise
-        for _, synced, _ in taken:
+        for _, synced in taken:
             if synced is not None and not synced.done():
                 synced.set_result(None)
-        self._return_room(sum(holds_room for _, _, holds_room in taken))
         self._on_written(records)
-
-    def _return_room(self, places: int) -> None:
-        """Not a Semaphore: that looks at all it has woken already for each place returned, and a batch returns many."""
-        self._free += places
-        while self._free and self._waiting:
-            room = self._waiting.popleft()
-            if not room.done():
-                self._free -= 1
-                room.set_result(None)
 
     async def _append(self, records: Sequence[Record]) -> None:
         for tries_left in reversed(range(NO_SPACE_PATIENCE + 1)):
@@ -348,7 +511,7 @@ class Writer:
                 await self._hop(lambda: self._files.append_batch(records))
             except OSError as error:
                 if error.errno not in NO_SPACE or not tries_left:
-                    lines = sum(bool(record.line) for record in (*records, *(record for record, _, _ in self._pending)))
+                    lines = sum(bool(record.line) for record in (*records, *(record for record, _ in self._pending)))
                     raise OutputError(
                         f"{self._files.output.path.parent}: {error.strerror}; "
                         f"conversations that could not be saved: {lines}"
@@ -360,7 +523,10 @@ class Writer:
                 return
 
     async def _hop(self, work: Callable[[], None]) -> None:
-        await aiofiles.os.wrap(work)(executor=self._thread)
+        try:
+            await aiofiles.os.wrap(work)(executor=self._thread)
+        except SideFileLostError as loss:  # what there was to do is done
+            self._on_loss(loss)
 
 
 def sync_directory(directory: Path) -> None:

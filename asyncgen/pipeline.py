@@ -22,7 +22,7 @@ class RecordWriter(Protocol):
     """What the pipeline needs of `output.Writer`."""
 
     async def run(self) -> None: ...
-    async def put(self, record: Record) -> None: ...
+    async def save_rest(self) -> int: ...
     def put_nowait(self, record: Record) -> None: ...
     def close(self) -> None: ...
 
@@ -54,8 +54,9 @@ class Pipeline:
         one call, and what is right warms its prompt cache for all others. Should it only fail, another one is asked
         beside it, and so on: it may be the index's own fault.
 
-        After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, what has
-        arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the disk fails.
+        After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, however often,
+        what has arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the
+        disk fails.
         """
         free = asyncio.Semaphore(slots)
         async with asyncio.TaskGroup() as group:
@@ -73,11 +74,16 @@ class Pipeline:
                             await _first_of(task, answered, self._verdict.doubt)
                             self._verdict.doubt.clear()
                     self._verdict.everything_is_begun = True
-                self._fail(self._verdict.release())  # nothing more will come: too few alike to be about all
             finally:
-                if not drained.done():  # a writer that has failed would never be drained
-                    self._writer.close()
-                    await asyncio.wait({drained})
+                self._fail(self._verdict.release())  # nothing more will come: too few alike to be about all
+                self._writer.close()
+                await _outlast(asyncio.create_task(self._save(drained), name="saving"))
+
+    async def _save(self, drained: asyncio.Task[None]) -> None:
+        """Let the writer end; if it has failed, what the calls have cost is worth another try."""
+        await asyncio.wait({drained})
+        if not drained.cancelled() and drained.exception() is not None:
+            self._counts.unrecorded = await self._writer.save_rest()
 
     async def _produce(self, index: int) -> None:
         self._verdict.begin(index)
@@ -101,7 +107,7 @@ class Pipeline:
             self._reject(index, error)
         else:
             self._fail(self._verdict.made(index))
-            await self._writer.put(record)
+            self._writer.put_nowait(record)  # an await would let a cancellation come between
 
     def _reject(self, index: int, error: RejectedError) -> None:
         """Record failures, but none as long as all are alike: then they are about the run, and stay to be made."""
@@ -126,6 +132,19 @@ async def _first_of(task: asyncio.Task[None], *events: asyncio.Event) -> None:
     finally:
         for each in waiting:
             each.cancel()
+
+
+async def _outlast(task: asyncio.Task[None]) -> None:
+    """Wait for a task to end, however often this is cancelled meanwhile; the cancellation goes on then."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
 
 
 @asynccontextmanager

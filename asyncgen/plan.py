@@ -27,7 +27,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.forecast import seconds_in_all
 from asyncgen.journal import Header, Ledger, read_journal
 from asyncgen.money import FREE, Allowance, Price, format_cost, read_allowance, read_price
-from asyncgen.output import OWNER_ONLY, OutputPaths
+from asyncgen.output import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.printable import printable
 from asyncgen.progress import format_duration
 from asyncgen.prompt import build_messages
@@ -96,6 +96,8 @@ def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> N
 
 
 def _holds_something_else(path: Path) -> bool:
+    if belongs_to_output(path):
+        return True
     if not path.is_file():
         return False
     with path.open("rb") as file:

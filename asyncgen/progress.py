@@ -436,6 +436,8 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     if counts.lost:
         billed = "" if counts.account.is_free else ", which may have been billed"
         yield "lost", f"{counts.lost:,} calls without an answer{billed}"
+    if counts.unrecorded:
+        yield "unknown", f"{counts.unrecorded:,} calls that the journal could not be told of: no later sum has them"
     yield "tokens", GAP.join(_token_parts(counts))
     if total := counts.account.describe_spent():
         costs = [] if counts.cost is None else [f"{format_cost(counts.cost)} in this run"]

@@ -113,7 +113,8 @@ class Header:
 class Recipe:
     """A recipe and its knowledge base, whole and checked.
 
-    `source` is what a person would call it: the built-in's name or the resolved path of its file.
+    `source` is what a person would call it: the built-in's name or the resolved path of its file. `files`: what it was
+    read from.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Recipe:
     dimensions: tuple[Dimension, ...]
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
+    files: tuple[Path, ...] = field(default=(), compare=False)
 
     def digests(self) -> dict[str, str]:
         """Digest of each part that shapes the data, by the name under which a difference is reported."""
@@ -256,12 +258,14 @@ def _build(path: Path, source: str, knowledge: Path | None) -> Recipe:
     table: _RecipeTable = _convert(_read_toml(path), _RecipeTable, "")
     folder = path.parent
     prompt = table.prompt
+    knowledge = knowledge or folder / table.knowledge
+    prompts = [folder / name for name in (prompt.system, prompt.user) if name is not None]
     return Recipe(
         name=table.name,
         description=table.description,
         source=source if source in BUILT_IN else str(path.resolve()),
         sampling=table.sampling,
-        knowledge=read_knowledge(knowledge or folder / table.knowledge),
+        knowledge=read_knowledge(knowledge),
         system=None if prompt.system is None else _read_text(folder / prompt.system, "prompt.system"),
         user=_read_text(folder / prompt.user, "prompt.user"),
         request=_request(table.request),
@@ -269,6 +273,7 @@ def _build(path: Path, source: str, knowledge: Path | None) -> Recipe:
         dimensions=tuple(_dimension(position, each) for position, each in enumerate(table.dimension)),
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=_audit(table.audit),
+        files=(path, knowledge, *prompts),
     )
 
 

@@ -22,7 +22,7 @@ from asyncgen.conversation import Conversation, NotAConversationError, decode_li
 from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Header, Journal, Ledger, Mark, encode_entry, read_journal, refuse_damage
-from asyncgen.output import OWNER_ONLY, OutputPaths, Reject, sync_directory
+from asyncgen.output import APPENDING, OWNER_ONLY, OutputPaths, Reject, mended_path, sync_directory, torn_path
 
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
 
@@ -281,16 +281,6 @@ def discard(path: Path) -> Patch | None:
     return Patch(path, 0, b"", found) if found else None
 
 
-def torn_path(path: Path) -> Path:
-    """Where what is cut off is kept."""
-    return path.with_name(path.name + ".torn")
-
-
-def mended_path(path: Path) -> Path:
-    """The copy in which lines have moved, until it takes the file's place."""
-    return path.with_name(path.name + ".mended")
-
-
 def mend(patches: Iterable[Patch]) -> None:
     """Apply patches, each synced. What is cut off is first copied to `….torn`. Raises OutputError."""
     for patch in patches:
@@ -309,7 +299,7 @@ def mend(patches: Iterable[Patch]) -> None:
 
 
 def _save(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+    descriptor = os.open(path, APPENDING, OWNER_ONLY)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()

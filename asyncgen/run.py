@@ -95,7 +95,11 @@ def generate(config: GenerateConfig) -> int:
         run.check_price()
         if not run.counts.account.has_room():
             return run.report_budget_spent()
-        with _seldom_collected(), asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
+        with (
+            run.interrupts.received(),
+            _seldom_collected(),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner,
+        ):
             return runner.run(run.execute())
 
 
@@ -182,7 +186,7 @@ class Run:
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(self.counts, quiet=config.quiet or config.show)
         self._show = Show(self._stop) if config.show else None
-        self._interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
+        self.interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
         self._ladder = self._make_ladder()
         self._random = Random()  # noqa: S311  # jitter is no secret
         self._verdict = self._make_verdict()
@@ -217,7 +221,7 @@ class Run:
 
     async def execute(self) -> int:
         """Run to an end of any kind; the exit status."""
-        with self._interrupts.handled():
+        with self.interrupts.handled():
             try:
                 error = await self._execute()
             except BaseException:
@@ -242,7 +246,7 @@ class Run:
         except FatalError as fatal:
             error = fatal
         except asyncio.CancelledError:
-            if not self._interrupts.count:
+            if not self.interrupts.count:
                 raise
         finally:
             self._display.restore()
@@ -263,7 +267,11 @@ class Run:
                 account.price = read_price(await client.get("/models") or b"", request.model)
             await stack.enter_async_context(self._display)
             writer = Writer(
-                files, capacity=request.concurrency, on_written=self._on_written, on_full=self._on_disk_full
+                files,
+                capacity=request.concurrency,
+                on_written=self._on_written,
+                on_full=self._on_disk_full,
+                on_loss=self._stop.request,
             )
             generator = self._make_generator(client, writer)
             make: Callable[[int], Awaitable[Record]] = generator.generate_conversation
@@ -329,6 +337,7 @@ class Run:
             rates=config.rates,
             tokens_per_call=estimate_tokens(request),
             on_answer=self._on_answer,
+            capacity=request.concurrency,
         )
 
     def _on_answer(self) -> None:
@@ -412,6 +421,7 @@ class Run:
     def _on_written(self, records: Sequence[Record]) -> None:
         lines = [record.line for record in records if record.line]
         self.counts.written += len(lines)
+        self._limiter.written(sum(bool(record.line or record.reject) for record in records))
         if self._show is not None:
             self._show.show(lines)
 
@@ -466,7 +476,7 @@ class Run:
     def _outcome(self, error: FatalError | None) -> tuple[int, str]:
         if error is not None:
             return error.exit_status, f"Stopped: {error}"
-        if self._interrupts.count:
+        if self.interrupts.count:
             return 130, "Interrupted"
         if self._last_rejection is None:
             return 0, "Finished"

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import ARRAYS, OBJECTS, Header, Kept, Totals, encode_entry
 from asyncgen.money import format_cost
-from asyncgen.output import AppendFile, Files, OutputPaths, Record, sync_directory
+from asyncgen.output import AppendFile, Files, OutputPaths, Record, sync_directory, torn_path
 from asyncgen.resume import (
     START_ANEW,
     Earlier,
@@ -24,10 +25,8 @@ from asyncgen.resume import (
     differences,
     discard,
     mend,
-    mended_path,
     patch_rejects,
     read_earlier,
-    torn_path,
 )
 
 BYTES_EXPECTED = 6000  # of output and journal, for a conversation
@@ -119,7 +118,7 @@ def prepare(
     try:
         _check_ordinary(paths)
         if overwrite:
-            return Start(paths, header, set_aside=[path for path in _all_files(paths) if path.exists()])
+            return Start(paths, header, set_aside=[path for path in reversed(paths.all) if path.exists()])
         if (earlier := read_earlier(paths, adopt=append)) is None:
             return _prepare_first(paths, header, append=append)
     except OSError as error:
@@ -157,9 +156,14 @@ def _check_format(output: Path, header: Header) -> None:
 def _check_ordinary(paths: OutputPaths) -> None:
     if paths.output.is_dir():
         raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
-    for path in paths.data:
+    for path in paths.all:
+        if path.is_symlink():  # the output's own name is resolved
+            raise ConfigError(f"{path} is a link, not a file of its own: remove it, or choose another --output")
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path} is no ordinary file; choose another --output")
+    for one, other in combinations(filter(Path.exists, paths.all), 2):
+        if one.samefile(other):
+            raise ConfigError(f"{one} and {other} are one file; remove one of the names, or choose another --output")
 
 
 def _check_unchanged(paths: OutputPaths, old: Header, new: Header, *, allow_changed: bool) -> None:
@@ -171,13 +175,8 @@ def _check_unchanged(paths: OutputPaths, old: Header, new: Header, *, allow_chan
         )
 
 
-def _all_files(paths: OutputPaths) -> list[Path]:
-    """All files but the lock, the output last: as long as it is there, a run either goes on with it or is refused."""
-    leftovers = (name(path) for path in paths.data for name in (torn_path, mended_path))
-    return [*leftovers, paths.rejects, paths.journal, paths.output]
-
-
 def _rename(files: Sequence[Path]) -> None:
+    """The output last: as long as it is there, a run either goes on with it or is refused."""
     time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     for path in files:
         path.rename(path.with_name(f"{path.name}.bak-{time}"))

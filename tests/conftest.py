@@ -31,8 +31,9 @@ def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 @pytest.fixture
 def _handlers_restored() -> Iterator[None]:
-    """Signals have their handlers back when the test is over."""
+    """Signals have their handlers back when the test is over, and reach this thread again."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     for number, handler in before.items():
         signal.signal(number, handler)

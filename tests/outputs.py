@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.conversation import Conversation, Message, decode_line, digest_conversation, encode_line
-from asyncgen.journal import Done, Entry, Failed, Header, Lost, Rejected, decode_entry, encode_entry
+from asyncgen.journal import VERSION, Done, Entry, Failed, Header, Lost, Rejected, decode_entry, encode_entry
 from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject
 from asyncgen.start import prepare
 
 HEADER = Header(
-    version=1,
+    version=VERSION,
     asyncgen="1.0",
     started="2026-01-01T00:00:00Z",
     num=6,
@@ -118,5 +118,5 @@ class Snapshot:
     def of(cls, folder: Path) -> "Snapshot":
         paths = sorted(folder.iterdir())
         return cls(
-            tuple((path.name, path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns) for path in paths)
+            tuple((path.name, path.read_bytes() if path.is_file() else b"", path.lstat().st_mtime_ns) for path in paths)
         )

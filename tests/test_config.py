@@ -339,3 +339,51 @@ def test_documents_that_the_prompts_are_not_about_are_noticed(workspace: Path) -
 def test_planning_needs_no_key() -> None:
     flags = build_parser().parse_args(["plan", "--provider", "openrouter"])
     assert read_request_config(flags, {}).endpoint.provider.name == "openrouter"
+
+
+# ---- what is written is nothing else that the run reads or writes
+
+OFFLINE_OUTPUT = "data/nanochat.offline.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("output", "log"),
+    [
+        (None, OFFLINE_OUTPUT),
+        (None, f"{OFFLINE_OUTPUT}.journal"),
+        (None, f"data/../{OFFLINE_OUTPUT}.rejects.torn"),
+        (None, "link"),
+        ("x.jsonl", "x.jsonl"),
+        ("x.jsonl", "x.jsonl.lock"),
+        ("x.jsonl", "other.jsonl"),
+        ("x.jsonl", "other.jsonl.rejects"),
+    ],
+)
+def test_a_log_in_a_file_of_an_output_is_refused(workspace: Path, output: str | None, log: str) -> None:
+    (workspace / "link").symlink_to(OFFLINE_OUTPUT)
+    (workspace / "other.jsonl.journal").touch()
+    flags = [] if output is None else ["-o", output]
+    with pytest.raises(ConfigError, match=f"--log: {log} belongs to an output"):
+        configure(*flags, "--log", log)
+
+
+def test_a_log_that_is_another_name_of_the_output_is_refused(workspace: Path) -> None:
+    (workspace / "x.jsonl").touch()
+    os.link(workspace / "x.jsonl", workspace / "run.log")
+    with pytest.raises(ConfigError, match=r"--log: run\.log belongs to an output"):
+        configure("-o", "x.jsonl", "--log", "run.log")
+
+
+def test_a_log_beside_the_output_is_fine(workspace: Path) -> None:
+    assert configure("-o", "x.jsonl", "--log", "x.jsonl.log").log == Path("x.jsonl.log")
+    assert configure("--log", "/dev/stderr").log == Path("/dev/stderr")
+
+
+@pytest.mark.parametrize("name", ["facts.md", "./facts.md", "link.md"])
+def test_what_a_recipe_is_read_from_is_not_written(workspace: Path, name: str) -> None:
+    (workspace / "facts.md").write_text("Bread is baked.")
+    (workspace / "link.md").symlink_to("facts.md")
+    with pytest.raises(ConfigError, match=r"--log: .* is what the recipe is read from"):
+        configure("--knowledge", "facts.md", "--log", name)
+    with pytest.raises(ConfigError, match=r"--output: .* would be written over facts\.md"):
+        configure("--knowledge", "facts.md", "-o", name, "--overwrite")

@@ -27,8 +27,7 @@ from sweep import sweep_on
 from asyncgen import output
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.journal import Call, Done, Failed, Header, Lost, Mark, Rejected, encode_entry
-from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject, locked
-from asyncgen.resume import torn_path
+from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject, locked, torn_path
 from asyncgen.start import Start, prepare
 
 RUN = msgspec.structs.replace(HEADER, num=4)
@@ -180,6 +179,8 @@ class Disk:
             real(path, target)
             self._renamed.append((path, target, self._durable.get(target)))
             self._durable[target] = self._durable.pop(path, b"")
+            for descriptor in [each for each, name in self._open.items() if name == path]:
+                self._open[descriptor] = target
 
         return rename
 
@@ -190,7 +191,8 @@ class Disk:
             self._created.clear()
             self._renamed.clear()
         else:
-            with io.FileIO(path) as file:  # which is no call of the run's
+            # No call of the run's; by its descriptor where somebody has taken the name away.
+            with io.FileIO(path if path.exists() else f"/proc/self/fd/{descriptor}") as file:
                 self._durable[path] = file.readall()
 
     def lose_power(self, seed: int) -> None:

@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import re
 import tempfile
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,6 +57,7 @@ values = {[f"s{number}" for number in range(MOST)]}
 charset = "ascii"
 """
 SAME = "always the same"
+rename = os.rename
 NEVER = Fault("nothing")
 
 
@@ -178,7 +181,18 @@ class Answer:
 
 
 class Disk(test_fault_injection.Disk):
-    """Remembers over runs what a crash has left in the cache: a later loss of power may take it all the same."""
+    """Remembers over runs what a crash has left in the cache: a later loss of power may take it all the same.
+
+    `hang`: what happens before the next sync is over.
+    """
+
+    hang: Callable[[], None] | None = None
+
+    def _sync(self, descriptor: int) -> None:
+        if self.hang is not None:
+            hang, self.hang = self.hang, None
+            hang()
+        super()._sync(descriptor)
 
     def remember(self, before: "Disk") -> None:
         self._durable, self._created, self._renamed = before._durable, before._created, before._renamed
@@ -202,12 +216,21 @@ class RemoteInterrupts(interrupt.Interrupts):
     """Ctrl-C pressed by the endpoint, in the middle of a call."""
 
     press: ClassVar[Callable[[], object]]
+    loop: ClassVar[asyncio.AbstractEventLoop]
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        RemoteInterrupts.press = lambda: loop.call_soon_threadsafe(self._climb, task)
-        yield
+        with super().handled():
+            RemoteInterrupts.press, RemoteInterrupts.loop = self._receive, asyncio.get_running_loop()
+            yield
+
+    @classmethod
+    def let_the_run_go_on(cls) -> None:
+        """From another thread: return when whatever could go on in the loop has."""
+        for _ in range(20):
+            turn = threading.Event()
+            cls.loop.call_soon_threadsafe(turn.set)
+            assert turn.wait(10)
 
 
 class MovedClock(datetime):
@@ -223,14 +246,20 @@ class MovedClock(datetime):
 class Weather:
     """What happens in a run. `plan`: for some indices, what their first calls meet; all other calls meet `usual`.
 
-    `stop_at`: the call at which Ctrl-C is pressed, twice if it `cancels`. `crash`: what the files meet from call
-    `crash_at` on. `has_rival`: a second run is tried meanwhile.
+    `stop_at`: the call at which Ctrl-C is pressed, twice if it `cancels`; if the disk `is_slow`, when it hangs next,
+    and the second time when every call has been answered. `crash`: what the files meet from call `crash_at` on.
+    `has_rival`: a second run is tried meanwhile. `vanishing`: which side file is taken away at call `vanish_at`, moved
+    or else deleted.
     """
 
     plan: Mapping[int, Sequence[str]] = field(default_factory=dict)
     usual: str = "good"
     stop_at: int = 0
     cancels: bool = False
+    is_slow: bool = False
+    vanishing: Literal["", "journal", "rejects"] = ""
+    vanish_at: int = 0
+    moves: bool = True
     crash_at: int = 0
     crash: Fault = NEVER
     has_rival: bool = False
@@ -253,6 +282,7 @@ class Run:
     is_over: bool = False
     was_stopped: bool = False
     was_cancelled: bool = False
+    was_cancelled_when_all_had_arrived: bool = False
 
     @property
     def key(self) -> str:
@@ -292,7 +322,9 @@ class Run:
         last = {call.index: call for call in self.calls}
         stepping = {index for index, call in last.items() if call.kind is KINDS["400"] and call.number < settled}
         failed = {index for index, state in self.outcomes().items() if state == "failed"}
-        if self.was_refused_by_all:
+        if (
+            self.was_refused_by_all or self.was_cancelled_when_all_had_arrived
+        ):  # a reply that is kept is kept; that is all
             return failed
         return failed if self.was_cancelled else failed & stepping if self.was_stopped else set()
 
@@ -464,6 +496,7 @@ class Histories(RuleBasedStateMachine):
         self.folder = home / "data"
         self.folder.mkdir()
         self.paths = OutputPaths.of(self.folder / "x.jsonl")
+        self.away = home / "away"
         recipe = load_recipe(str(self.recipe), knowledge=None)
         scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)
         self.indices = {scenarios.draw(index)["subject"]: index for index in range(MOST)}
@@ -520,7 +553,7 @@ class Histories(RuleBasedStateMachine):
         if run.budget is not None and not kind.has_usage:
             kind = KINDS["good"]
         is_stop = len(run.calls) + 1 == self.weather.stop_at
-        if is_stop and self.weather.cancels:
+        if is_stop and self.weather.cancels and not self.weather.is_slow:
             kind = HELD
         text = SAME if kind is KINDS["the same"] else text_of(call.number, index)
         run.calls.append(Answer(call.number, run.number, index, kind, text))
@@ -529,7 +562,11 @@ class Histories(RuleBasedStateMachine):
             self.check_a_rival_is_refused()
         if len(run.calls) == self.weather.crash_at:
             self.disk.arm(self.weather.crash)
-        if is_stop:
+        if len(run.calls) == self.weather.vanish_at:
+            self.take_away()
+        if is_stop and self.weather.is_slow:
+            self.disk.hang = lambda: self.press_slowly(run)
+        elif is_stop:
             self.press(run)
         return kind.reply(call.number, index)
 
@@ -539,6 +576,29 @@ class Histories(RuleBasedStateMachine):
         if self.weather.cancels:
             run.was_cancelled = True
             RemoteInterrupts.press()
+
+    def press_slowly(self, run: Run) -> None:
+        """While the disk hangs: nothing is in flight when the calls are cancelled, so nothing may be lost."""
+        run.was_stopped = True
+        RemoteInterrupts.press()
+        RemoteInterrupts.let_the_run_go_on()
+        assert run.counts is not None
+        while run.counts.in_flight:
+            RemoteInterrupts.let_the_run_go_on()
+        if self.weather.cancels:
+            run.was_cancelled_when_all_had_arrived = True
+            RemoteInterrupts.press()
+            RemoteInterrupts.let_the_run_go_on()
+
+    def take_away(self) -> None:
+        path = getattr(self.paths, self.weather.vanishing)
+        rename(path, self.away)  # no call of the run's, so that its disk does not see it
+        if not self.weather.moves:
+            self.away.unlink()
+
+    def bring_back(self) -> None:
+        if self.away.exists():
+            self.away.rename(getattr(self.paths, self.weather.vanishing))
 
     def note_counted(self, records: Sequence[Record], counts: Counts) -> None:
         """What is counted now must be on disk now."""
@@ -772,7 +832,9 @@ class Histories(RuleBasedStateMachine):
             assert all(call.kind is not KINDS["402"] for call in run.calls)
 
     def check_why_it_stopped(self, run: Run) -> None:
-        if "the budget of" in run.shown:
+        if "gone while it was being written" in run.shown:
+            assert self.weather.vanish_at
+        elif "the budget of" in run.shown:
             assert run.budget is not None
             assert (self.era.booked + 1) * COST > run.budget
         elif run.was_refused_by_all:
@@ -850,6 +912,7 @@ class Histories(RuleBasedStateMachine):
     def make(self, num: int, concurrency: int, *flags: str, weather: Weather) -> Run:
         self.done_before = self.era.surely_done()
         run = self.go(num, concurrency, *flags, weather=weather)
+        self.bring_back()
         self.finish(run)
         return run
 
@@ -902,6 +965,50 @@ class Histories(RuleBasedStateMachine):
     ) -> None:
         self.delete_lines(deleted)
         self.make(num, concurrency, weather=Weather(plan, stop_at=stop_at, cancels=cancels))
+
+    @rule(
+        num=NUMS,
+        concurrency=CONCURRENCIES,
+        plan=PLANS,
+        stop_at=st.integers(1, 5),
+        cancels=st.booleans(),
+        deleted=DELETED,
+    )
+    def is_stopped_while_the_disk_hangs(
+        self,
+        *,
+        num: int,
+        concurrency: int,
+        plan: Mapping[int, Sequence[str]],
+        stop_at: int,
+        cancels: bool,
+        deleted: int,
+    ) -> None:
+        self.delete_lines(deleted)
+        self.make(num, concurrency, weather=Weather(plan, stop_at=stop_at, cancels=cancels, is_slow=True))
+
+    @rule(
+        num=NUMS,
+        concurrency=CONCURRENCIES,
+        plan=PLANS,
+        vanishing=st.sampled_from([("journal", True), ("journal", False), ("rejects", True)]),
+        vanish_at=st.integers(1, 5),
+        deleted=DELETED,
+    )
+    def loses_a_side_file(
+        self,
+        *,
+        num: int,
+        concurrency: int,
+        plan: Mapping[int, Sequence[str]],
+        vanishing: tuple[Literal["journal", "rejects"], bool],
+        vanish_at: int,
+        deleted: int,
+    ) -> None:
+        """What was deleted is put back by the run, what was moved by hand."""
+        self.delete_lines(deleted)
+        name, moves = vanishing
+        self.make(num, concurrency, weather=Weather(plan, vanishing=name, vanish_at=vanish_at, moves=moves))
 
     @rule(
         num=NUMS,

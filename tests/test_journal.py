@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from outputs import HEADER, digest
+from sweep import sweep
 
 from asyncgen.errors import ConfigError, Usage
 from asyncgen.journal import (
+    VERSION,
     Done,
     Entry,
     Failed,
@@ -22,6 +24,7 @@ from asyncgen.journal import (
     Rejected,
     Stepped,
     Totals,
+    checksum,
     decode_entry,
     encode_entry,
     read_journal,
@@ -69,7 +72,7 @@ usage = {
 entries = st.one_of(
     st.builds(
         Header,
-        version=st.just(1),
+        version=st.integers(1, VERSION),
         asyncgen=texts,
         started=texts,
         num=counts,
@@ -83,7 +86,7 @@ entries = st.one_of(
         line_format=texts,
         digests=st.dictionaries(texts, texts, max_size=3),
     ),
-    st.builds(Mark, counts, counts, counts),
+    st.builds(Mark, counts, counts, counts, some_counts),
     st.builds(
         Done,
         index=indices,
@@ -172,11 +175,16 @@ def test_what_is_no_plausible_entry_is_a_value_error(line: bytes) -> None:
         decode_entry(line)
 
 
-def write(path: Path, *parts: Entry | bytes) -> bytes:
-    """A journal; each mark gets the offset at which it stands."""
-    content = b""
+def write(path: Path, *parts: Entry | bytes, version: int = VERSION) -> bytes:
+    """A journal; each mark gets the offset at which it stands and, but in format 1, its checksum."""
+    content, begin = b"", 0
     for part in parts:
-        entry = msgspec.structs.replace(part, journal=len(content)) if isinstance(part, Mark) else part
+        entry = part
+        if isinstance(part, Mark):
+            check = None if version == 1 else checksum(content[begin:])
+            entry, begin = msgspec.structs.replace(part, journal=len(content), check=check), len(content)
+        elif isinstance(part, Header):
+            entry = msgspec.structs.replace(part, version=version)
         content += entry if isinstance(entry, bytes) else encode_entry(entry)
     path.write_bytes(content)
     return content
@@ -189,7 +197,6 @@ DAMAGE = [
     b"\n",
     b"{}\n",
     encode_entry(DONE)[:40] + b"\n",
-    encode_entry(Mark(0, 999, 0)),
     encode_entry(Lost(index=HEADER.num, reason="of an index that no run had")),
 ]
 
@@ -241,11 +248,75 @@ def test_a_line_that_grows_while_it_is_read_is_not_taken_for_damage(
     assert journal.tail == lines[1]
 
 
+@pytest.mark.parametrize("version", [1, VERSION])
+@pytest.mark.parametrize("behind", [(), (DONE,), (DONE, MARK)])
+def test_a_mark_that_does_not_stand_where_it_was_written_is_refused(
+    tmp_path: Path, version: int, behind: tuple[Entry, ...]
+) -> None:
+    """A byte before it is missing, or there is one too many: no crash does that."""
+    path = tmp_path / "x.jsonl.journal"
+    whole = write(path, HEADER, MARK, DONE, MARK, DONE, *behind, version=version)
+    before, entry, after = whole.partition(encode_entry(DONE))
+    path.write_bytes(before + entry[1:] + after)
+    with pytest.raises(ConfigError, match=rf"line 3 \(byte {len(before)}\) is damaged"):
+        read_journal(path)
+    offset = len(encode_entry(HEADER))
+    path.write_bytes(before + entry.replace(b",", b", ", 1) + after)  # in which no line is damaged
+    with pytest.raises(ConfigError, match=rf"line 2 \(byte {offset}\), or one behind it up to line 4, is damaged"):
+        read_journal(path)
+
+
+def test_no_byte_before_the_newest_mark_can_be_changed_unseen(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    priced = msgspec.structs.replace(DONE, cost=Decimal("0.001"), prompt_tokens=100)
+    whole = write(path, HEADER, MARK, priced, priced, MARK, Lost(index=1, reason="x"), HEADER, MARK, priced, MARK)
+    last = whole.rindex(b'{"type":"mark"')
+    for place in sweep(last):
+        for other in (b"1", b"2") if whole[place : place + 1] != b"1" else (b"2", b"7"):
+            path.write_bytes(whole[:place] + other + whole[place + 1 :])
+            if path.read_bytes() != whole:
+                with pytest.raises(ConfigError, match=r"line \d+ \(byte \d+\).* (is damaged|a newer one)"):
+                    read_journal(path)
+
+
+def test_a_changed_digit_of_a_cost_is_refused_with_the_batch_it_is_in(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl.journal"
+    priced = msgspec.structs.replace(DONE, cost=Decimal("0.001"))
+    whole = write(path, HEADER, MARK, DONE, MARK, DONE, priced, MARK, DONE)
+    path.write_bytes(whole.replace(b"0.001", b"0.007"))
+    offset = whole[: whole.index(b"0.001")].rindex(b'{"type":"mark"')
+    with pytest.raises(
+        ConfigError,
+        match=rf"x\.jsonl\.journal: line 4 \(byte {offset}\), or one behind it up to line 7, is damaged",
+    ):
+        read_journal(path)
+
+
+def test_a_mark_without_a_checksum_is_refused_in_format_2(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    content = write(path, HEADER, MARK, DONE)
+    path.write_bytes(content + encode_entry(Mark(0, len(content), 0)))
+    with pytest.raises(ConfigError, match="is damaged"):
+        read_journal(path)
+
+
+def test_format_1_is_read_and_continued_in_format_2(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    old = write(path, HEADER, MARK, DONE, MARK, DONE, version=1)
+    assert read_journal(path).mark == Mark(0, old.rindex(b'{"type":"mark"'), 0)
+    mark = Mark(0, len(old), 0, checksum(old[old.rindex(b'{"type":"mark"') :]))
+    new = old + encode_entry(mark) + encode_entry(HEADER)
+    path.write_bytes(new)
+    journal = read_journal(path)
+    assert [header.version for header in journal.ledger.headers] == [1, VERSION]
+    assert journal.mark == mark
+
+
 @pytest.mark.parametrize(
     "header",
     [
-        encode_entry(msgspec.structs.replace(HEADER, version=2, asyncgen="9.9")),
-        b'{"type":"run","version":2,"asyncgen":"9.9","all":"else differs","num":"many"}\n',
+        encode_entry(msgspec.structs.replace(HEADER, version=VERSION + 1, asyncgen="9.9")),
+        b'{"type":"run","version":3,"asyncgen":"9.9","all":"else differs","num":"many"}\n',
     ],
 )
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path, header: bytes) -> None:

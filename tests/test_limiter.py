@@ -11,10 +11,13 @@ from asyncgen.adaptive import Concurrency
 from asyncgen.errors import (
     BadReplyError,
     ConnectionFailedError,
+    ContentFilteredError,
     NoAnswerError,
     RateLimitedError,
+    RequestRejectedError,
     ServerError,
     TransientError,
+    UnusedReply,
 )
 from asyncgen.gate import Gate
 from asyncgen.limiter import Limiter
@@ -80,6 +83,41 @@ async def settle() -> None:
     """Let every task run until all of them wait."""
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (None, True),
+        (BadReplyError("roles", "no", reply=UnusedReply("?")), True),
+        (NoAnswerError("no", reply=UnusedReply("?")), True),
+        (ContentFilteredError("no", reply=UnusedReply("?")), True),
+        (ServerError("no", maybe_billed=True), False),
+        (RequestRejectedError("no", status=400), False),
+    ],
+)
+def test_an_answer_counts_beside_the_calls_in_flight_until_it_is_on_disk(
+    error: Exception | None,
+    waits: bool,  # noqa: FBT001
+) -> None:
+    async def attempt(limiter: Limiter) -> None:
+        async with limiter.place(again=False):
+            if error is not None:
+                raise error
+
+    async def scenario() -> None:
+        limiter = make_limiter(3, capacity=3)
+        calls = [asyncio.create_task(attempt(limiter)) for _ in range(5)]
+        await settle()
+        assert [call.done() for call in calls].count(True) == (3 if waits else 5)
+        limiter.written(waits)
+        await settle()
+        assert [call.done() for call in calls].count(True) == (4 if waits else 5)
+        limiter.written(3 * waits)
+        await asyncio.wait(calls)
+        assert [call.exception() for call in calls] == [error] * 5
+
+    asyncio.run(scenario())
 
 
 def test_places_beyond_the_limit_wait_their_turn() -> None:
@@ -287,6 +325,26 @@ def test_in_an_outage_of_any_kind_calls_leave_as_single_probes(error: Exception,
         callers.call(again=again)
         await settle()
         assert len(callers.holding) == 1
+        await callers.end_waiting()
+
+    asyncio.run(scenario())
+
+
+def test_an_index_that_has_not_failed_yet_is_the_better_probe() -> None:
+    async def scenario() -> None:
+        now = 100.0
+        limiter = make_limiter(10, clock=lambda: now)
+        for _ in range(int(CERTAIN)):
+            await attempt(limiter, NoAnswerError("blank"))
+        callers = Callers(10)
+        callers.limiter = limiter
+        callers.call(again=True)
+        fresh = callers.call()
+        await settle()
+        now += FIRST_INTERVAL
+        callers.call(again=True)
+        await settle()
+        assert callers.holding == [fresh]
         await callers.end_waiting()
 
     asyncio.run(scenario())

@@ -9,22 +9,37 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from outputs import conversation, conversations, done, entries, failed, file_size_limit, line, lost, rejected, rejects
+from outputs import (
+    HEADER,
+    conversation,
+    conversations,
+    done,
+    entries,
+    failed,
+    file_size_limit,
+    line,
+    lost,
+    rejected,
+    rejects,
+)
 from sweep import sweep
 
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Done, Mark
+from asyncgen.journal import Done, Mark, checksum, encode_entry
 from asyncgen.output import (
     NO_SPACE_PATIENCE,
     Files,
     OutputPaths,
     Record,
     Reject,
+    SideFileLostError,
     Writer,
     encode_reject,
     locked,
     sync_directory,
+    torn_path,
 )
+from asyncgen.start import prepare
 
 
 @pytest.fixture
@@ -85,11 +100,17 @@ class Run:
         self.written: list[Sequence[Record]] = []
         self.full: list[bool] = []
         self.slept: list[float] = []
+        self.losses: list[OutputError] = []
         self.on_written: Callable[[], None] = lambda: None
         self.on_sleep: Callable[[int], None] = lambda times: None
         self.on_first_sleep: Callable[[], None] = lambda: None
         self.writer = Writer(
-            files, capacity=capacity, on_written=self._count, on_full=self.full.append, sleep=self._sleep
+            files,
+            capacity=capacity,
+            on_written=self._count,
+            on_full=self.full.append,
+            on_loss=self.losses.append,
+            sleep=self._sleep,
         )
 
     def _count(self, records: Sequence[Record]) -> None:
@@ -133,12 +154,6 @@ def run_writer(paths: OutputPaths, use: Callable[[Run], Awaitable[None]], *, cap
     return run
 
 
-async def settle() -> None:
-    """Let all tasks that can go on do so."""
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
 def written_indices(paths: OutputPaths) -> list[int]:
     return [entry.index for entry in entries(paths.journal) if isinstance(entry, Done)]
 
@@ -165,7 +180,9 @@ def test_a_batch_begins_with_the_sizes_that_were_synced_before_it(paths: OutputP
     sizes = [path.stat().st_size for path in paths.data]
     files.append_batch([done(1)])
     marks = [entry for entry in entries(paths.journal) if isinstance(entry, Mark)]
-    assert marks == [Mark(0, 0, 0), Mark(*sizes)]
+    output, journal, rejected_bytes = sizes
+    check = checksum(paths.journal.read_bytes()[:journal])
+    assert marks == [Mark(0, 0, 0, checksum(b"")), Mark(output, journal, rejected_bytes, check)]
 
 
 def test_a_file_that_a_batch_does_not_touch_is_not_synced(paths: OutputPaths, disk: Disk) -> None:
@@ -190,7 +207,7 @@ def test_a_reject_is_one_line_whatever_the_model_wrote() -> None:
 def test_records_are_gathered_into_batches(paths: OutputPaths) -> None:
     async def use(run: Run) -> None:
         for index in range(40):
-            await run.writer.put(done(index))
+            run.writer.put_nowait(done(index))
 
     run = run_writer(paths, use)
     assert len(run.written) == 1
@@ -200,57 +217,11 @@ def test_records_are_gathered_into_batches(paths: OutputPaths) -> None:
 def test_half_a_queue_is_written_without_waiting_for_more(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     async def use(run: Run) -> None:
         for index in range(3):
-            await run.writer.put(done(index))
+            run.writer.put_nowait(done(index))
         await run.writer.put_synced(done(3))  # or the test would end by its timeout
 
     monkeypatch.setattr("asyncgen.output.GATHER", 3600)
     run_writer(paths, use, capacity=8)
-
-
-def test_put_waits_while_the_queue_is_full(paths: OutputPaths) -> None:
-    async def use(run: Run) -> None:
-        puts = [asyncio.create_task(run.writer.put(done(index))) for index in range(5)]
-        await settle()
-        assert [put.done() for put in puts].count(False) >= 3
-        await asyncio.wait(puts)
-
-    run_writer(paths, use, capacity=2)
-    assert written_indices(paths) == [0, 1, 2, 3, 4]
-
-
-def test_a_put_that_is_cancelled_while_it_waits_keeps_its_record(paths: OutputPaths) -> None:
-    async def use(run: Run) -> None:
-        await run.writer.put(done(0))
-        waiting = asyncio.create_task(run.writer.put(done(1)))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.wait({waiting})
-        assert waiting.cancelled()
-
-    run_writer(paths, use, capacity=1)
-    assert written_indices(paths) == [0, 1]
-
-
-def test_room_lost_to_a_cancelled_put_is_none(paths: OutputPaths) -> None:
-    async def use(run: Run) -> None:
-        for index in range(0, 20, 2):
-            await run.writer.put(done(index))
-            waiting = asyncio.create_task(run.writer.put(done(index + 1)))
-            await asyncio.sleep(0)
-            waiting.cancel()
-            await asyncio.wait({waiting})
-
-    run_writer(paths, use, capacity=1)
-    assert written_indices(paths) == list(range(20))
-
-
-def test_put_nowait_goes_past_the_bound(paths: OutputPaths) -> None:
-    async def use(run: Run) -> None:
-        for index in range(5):
-            run.writer.put_nowait(done(index))
-
-    run_writer(paths, use, capacity=1)
-    assert written_indices(paths) == [0, 1, 2, 3, 4]
 
 
 def test_put_synced_returns_when_the_reply_is_on_disk(paths: OutputPaths, disk: Disk) -> None:
@@ -266,7 +237,7 @@ def test_records_count_as_written_after_their_sync(paths: OutputPaths, disk: Dis
     calls_before: list[tuple[str, str]] = []
 
     async def use(run: Run) -> None:
-        await run.writer.put(done(0))
+        run.writer.put_nowait(done(0))
 
     with open_run(paths) as run:
         run.on_written = lambda: calls_before.append(disk.calls[-1])
@@ -281,7 +252,9 @@ def test_close_writes_what_is_queued_and_a_mark_behind_it(paths: OutputPaths) ->
     run_writer(paths, use)
     *_, entry, mark = entries(paths.journal)
     assert isinstance(entry, Done)
-    assert mark == Mark(paths.output.stat().st_size, paths.journal.read_bytes().rindex(b'{"type":"mark"'), 0)
+    assert isinstance(mark, Mark)
+    offset = paths.journal.read_bytes().rindex(b'{"type":"mark"')
+    assert (mark.output, mark.journal, mark.rejects) == (paths.output.stat().st_size, offset, 0)
 
 
 def test_a_writer_that_fails_releases_whoever_waits_for_it(paths: OutputPaths, disk: Disk) -> None:
@@ -347,7 +320,7 @@ def test_the_writer_waits_for_space_and_says_so(paths: OutputPaths, disk: Disk) 
             disk.room = 1_000_000
 
     async def use(run: Run) -> None:
-        await run.writer.put(done(0))
+        run.writer.put_nowait(done(0))
 
     disk.room = 150
     with open_run(paths) as run:
@@ -463,6 +436,150 @@ def test_a_file_changed_by_someone_else_stops_the_run(
     meddle(getattr(paths, name))
     with pytest.raises(OutputError, match=r"changed by someone else|gone while it was being written"):
         files.append_batch([done(2), rejected(3)])
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_suffix(".away"))
+
+
+def put_back(path: Path) -> None:
+    if path.with_suffix(".away").exists():
+        assert not path.exists()
+        path.with_suffix(".away").rename(path)
+
+
+@pytest.mark.parametrize("name", ["journal", "rejects"])
+@pytest.mark.parametrize("meddle", [move, Path.unlink])
+@pytest.mark.parametrize("sync", [0, 1, 2, 3], ids=["before", "journal", "rejects", "output"])
+def test_a_side_file_that_goes_away_takes_nothing_with_it(
+    paths: OutputPaths, monkeypatch: pytest.MonkeyPatch, meddle: Callable[[Path], None], name: str, sync: int
+) -> None:
+    """Whenever it goes: all of the batch is written, the run is told once, and the next one finds nothing to mend."""
+    path, syncs, told = getattr(paths, name), count(1), list[str]()
+    files = prepare(paths, HEADER).open()
+    monkeypatch.setattr("asyncgen.output._sync", lambda _: meddle(path) if next(syncs) == sync else None)
+    if sync == 0:
+        meddle(path)
+    for index in range(4):
+        try:
+            files.append_batch([rejected(index), done(index)])
+        except SideFileLostError as loss:
+            told.append(str(loss))
+    files.append_mark()
+    files.close()
+    fate = "moved away" if meddle is move else "deleted, and put back as it was"
+    assert [f"{path}: gone while it was being written: {fate}" in sentence for sentence in told] == [True]
+    put_back(path)
+    start = prepare(paths, HEADER)
+    assert start.patches == ()
+    assert list(start.pending()) == [4, 5]
+    assert conversations(paths.output) == [conversation(index) for index in range(4)]
+    assert [reject.index for reject in rejects(paths.rejects)] == list(range(4))
+
+
+def test_a_run_whose_side_file_goes_away_is_told_and_writes_what_is_under_way(paths: OutputPaths) -> None:
+    async def use(run: Run) -> None:
+        await run.writer.put_synced(rejected(0))
+        paths.rejects.unlink()
+        await run.writer.put_synced(rejected(1))
+        await run.writer.put_synced(done(1))
+
+    run = run_writer(paths, use)
+    (loss,) = run.losses
+    assert "x.jsonl.rejects: gone while it was being written: deleted" in str(loss)
+    assert sum(map(len, run.written)) == 3
+    assert [reject.index for reject in rejects(paths.rejects)] == [0, 1]
+
+
+@pytest.mark.parametrize("meddle", [replace, truncate, extend])
+def test_what_has_no_entry_any_more_is_kept_as_a_reject(paths: OutputPaths, meddle: Callable[[Path], None]) -> None:
+    """A line that no journal knows would be a stranger to the next run."""
+    files = Files(paths)
+    files.append_batch([done(0)])
+    before = paths.output.read_bytes()
+    meddle(paths.journal)
+    with pytest.raises(OutputError, match=r"changed by someone else .*; what had just arrived is in x\.jsonl\.rejects"):
+        files.append_batch([rejected(1), done(2)])
+    assert paths.output.read_bytes() == before
+    assert [(reject.index, reject.reason) for reject in rejects(paths.rejects)] == [(1, "not-json"), (2, "no-output")]
+
+
+@pytest.mark.parametrize("meddle", [replace, truncate, extend])
+def test_rejects_that_someone_changes_do_not_keep_lines_from_the_output(
+    paths: OutputPaths, meddle: Callable[[Path], None]
+) -> None:
+    files = Files(paths)
+    files.append_batch([rejected(0), done(0)])
+    meddle(paths.rejects)
+    theirs = paths.rejects.read_bytes()
+    with pytest.raises(OutputError, match=r"what had just arrived is in x\.jsonl\.rejects\.torn"):
+        files.append_batch([rejected(1), done(1)])
+    assert conversations(paths.output) == [conversation(0), conversation(1)]
+    assert paths.rejects.read_bytes() == theirs
+    assert [reject.index for reject in rejects(torn_path(paths.rejects))] == [1]
+
+
+# ---- what is still journalled after a fault
+
+
+async def fail(run: Run) -> None:
+    with pytest.raises(OutputError):
+        await run.writer.run()
+
+
+@pytest.mark.parametrize("name", ["rejects", "output"])
+def test_calls_that_a_fault_of_the_disk_cancels_are_journalled_where_the_journal_can_be(
+    paths: OutputPaths, disk: Disk, name: str
+) -> None:
+    disk.failures["write", name] = errno.EIO
+    with open_run(paths) as run:
+
+        async def main() -> int:
+            for record in (rejected(0), done(1)):
+                run.writer.put_nowait(record)
+            await fail(run)
+            for record in (lost(2), done(3)):
+                run.writer.put_nowait(record)
+            return await run.writer.save_rest()
+
+        assert asyncio.run(main()) == 0
+    told = [entry for entry in entries(paths.journal) if not isinstance(entry, Mark)]
+    assert [encode_entry(entry) for entry in told] == [
+        record.entries for record in (rejected(0), done(1), lost(2), done(3))
+    ]
+    assert conversations(paths.output) == []
+
+
+@pytest.mark.parametrize("call", ["write", "sync"])
+def test_calls_of_which_the_journal_cannot_be_told_are_counted(paths: OutputPaths, disk: Disk, call: str) -> None:
+    """After a sync that failed, nothing is written behind what may not be there."""
+    disk.failures[call, "journal"] = errno.EIO
+    with open_run(paths) as run:
+
+        async def main() -> int:
+            run.writer.put_nowait(done(1))
+            await fail(run)
+            run.writer.put_nowait(lost(2))
+            disk.failures["write", "journal"] = errno.EIO
+            return await run.writer.save_rest()
+
+        assert asyncio.run(main()) == 2
+    assert conversations(paths.output) == []
+
+
+def test_what_arrives_behind_a_batch_for_which_there_is_no_output_is_kept_with_it(paths: OutputPaths) -> None:
+    with open_run(paths) as run:
+
+        async def main() -> int:
+            paths.output.unlink()
+            run.writer.put_nowait(done(1))
+            await fail(run)
+            run.writer.put_nowait(done(2))
+            return await run.writer.save_rest()
+
+        assert asyncio.run(main()) == 0
+    assert written_indices(paths) == [1, 2]
+    assert [reject.index for reject in rejects(paths.rejects)] == [1, 2]
 
 
 @pytest.mark.parametrize("sync", [1, 2], ids=["of the journal", "of the rejects"])

@@ -25,28 +25,26 @@ from asyncgen.verdict import SAME_REJECTIONS, Verdict
 
 @dataclass
 class MemoryWriter:
-    """The writer's interface over a list; `fails` makes its task end like a broken disk's."""
+    """The writer's interface over a list. `fails`: its task ends like a broken disk's; `hangs`: not before this."""
 
     records: list[Record] = field(default_factory=list)
-    room: int = 1000
+    rest: list[Record] = field(default_factory=list)
     fails: bool = False
+    hangs: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
         self._closed = asyncio.Event()
-        self._free = asyncio.Semaphore(self.room)
 
     async def run(self) -> None:
         if self.fails:
             raise OutputError("the disk broke")
         await self._closed.wait()
+        if self.hangs is not None:
+            await self.hangs.wait()
 
-    async def put(self, record: Record) -> None:
-        try:
-            await self._free.acquire()
-        except asyncio.CancelledError:
-            self.put_nowait(record)
-            raise
-        self.records.append(record)
+    async def save_rest(self) -> int:
+        self.rest = [*self.records]
+        return len(self.rest)
 
     def put_nowait(self, record: Record) -> None:
         self.records.append(record)
@@ -143,25 +141,51 @@ def test_the_producer_takes_an_index_only_when_a_slot_is_free() -> None:
     assert len(taken) <= 5 + 3 + 1
 
 
-def test_a_full_writer_holds_the_producer_back() -> None:
-    started = []
+@pytest.mark.parametrize("cancels", [1, 3])
+def test_no_cancellation_reaches_the_writer(cancels: int) -> None:
+    """All answers are in, and the disk is slow."""
 
     async def main() -> None:
-        stop, writer = Stop(), MemoryWriter(room=2)
+        stop, writer = Stop(), MemoryWriter(hangs=asyncio.Event())
+        counts, verdict = Counts(num=10), Verdict(600)
+        pipeline = Pipeline(lambda index: good(index, stop), note_failure, writer, stop, counts, verdict=verdict)
+        task = asyncio.create_task(pipeline.run(range(10), slots=4, grace=30, answered=is_set()))
+        await settle()
+        for _ in range(cancels):
+            task.cancel()
+            await settle()
+        assert not task.done(), "it does not leave the writer behind"
+        assert writer.hangs is not None
+        writer.hangs.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(writer.records) == 10
+
+    asyncio.run(main())
+
+
+async def settle() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+def test_an_answer_is_handed_over_before_a_cancellation_can_come_between() -> None:
+    async def main() -> None:
+        stop, writer, arrived = Stop(), MemoryWriter(), asyncio.get_running_loop().create_future()
 
         async def generate(index: int) -> Record:
-            started.append(index)
+            await arrived
             return line(index)
 
-        pipeline = Pipeline(generate, note_failure, writer, stop, Counts(num=100), verdict=Verdict(600))
-        task = asyncio.create_task(pipeline.run(range(100), slots=4, grace=0, answered=is_set()))
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert len(started) == 2 + 4
+        pipeline = Pipeline(generate, note_failure, writer, stop, Counts(num=1), verdict=Verdict(600))
+        task = asyncio.create_task(pipeline.run(range(1), slots=1, grace=30, answered=is_set()))
+        await settle()
+        arrived.set_result(None)
+        await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert len(writer.records) == len(started), "a finished record was lost to the cancellation"
+        assert len(writer.records) == 1
 
     asyncio.run(main())
 
@@ -260,21 +284,26 @@ def test_a_bug_shows_itself_and_cancels_the_rest() -> None:
     assert caught.group_contains(TypeError, match="a bug")
 
 
-def test_a_failing_disk_ends_the_run_without_waiting_for_room() -> None:
-    async def main() -> None:
-        writer = MemoryWriter(fails=True)
+def test_a_failing_disk_ends_the_run_and_the_calls_it_cancels_are_still_journalled_or_counted() -> None:
+    writer, counts = MemoryWriter(fails=True), Counts(num=10)
 
-        async def generate(index: int) -> Record:
+    async def generate(index: int) -> Record:
+        try:
             await asyncio.Event().wait()
-            return line(index)
+        except asyncio.CancelledError:
+            writer.put_nowait(line(index))
+            raise
+        return line(index)
 
-        await Pipeline(generate, note_failure, writer, Stop(), Counts(num=10), verdict=Verdict(600)).run(
-            range(10), slots=2, grace=30, answered=is_set()
-        )
+    async def main() -> None:
+        pipeline = Pipeline(generate, note_failure, writer, Stop(), counts, verdict=Verdict(600))
+        await pipeline.run(range(10), slots=2, grace=30, answered=is_set())
 
     with pytest.raises(BaseExceptionGroup) as caught:
         asyncio.run(main())
     assert caught.group_contains(OutputError)
+    assert {int(record.line) for record in writer.rest} == {0, 1}
+    assert counts.unrecorded == 2
 
 
 OUTCOMES = ("good", "rejected", "abandoned", "fatal")

@@ -196,6 +196,17 @@ def test_requests_replace_nothing_but_requests(name: str, tmp_path: Path, capsys
     assert main(["plan", "--requests", name, "-n", "2"]) == 2
     assert "holds something else" in capsys.readouterr().err
     assert (tmp_path / name).read_text() == "paid for"
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.rejects", "x.jsonl.lock"])
+def test_requests_do_not_go_into_a_file_of_an_output_that_is_still_empty(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for each in ("x.jsonl.journal", name):
+        (tmp_path / each).touch()
+    assert main(["plan", "--requests", name, "-n", "2"]) == 2
+    assert "holds something else" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == b""
     assert main(["plan", "--requests", "new.jsonl", "-n", "2"]) == 0
     assert main(["plan", "--requests", "new.jsonl", "-n", "1"]) == 0
     assert len((tmp_path / "new.jsonl").read_text().splitlines()) == 1

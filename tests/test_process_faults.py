@@ -14,12 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_provider import Call, FakeProvider, Reply, always_good, conversation
+from fake_provider import Call, FakeProvider, Reply, always_good, completion, conversation
 from test_process import JOURNAL, OUTPUT, TIMEOUT, finish, held, indices, lines, run, start, wait_for_text
 
 pytestmark = pytest.mark.slow
@@ -217,7 +217,133 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_first_call(is_there
     assert not folder.exists() or list(folder.iterdir()) == []
 
 
+# A disk, or a name look-up, that hangs
+
+HOLD = Path("hold")
+SLOW_DISK = """
+import os, time
+from asyncgen import cli, output
+sync = output._sync
+def wait_and_sync(descriptor):
+    while os.path.exists("hold"):
+        time.sleep(0.001)
+    sync(descriptor)
+output._sync = wait_and_sync
+cli.script()
+"""
+HANGING_LOOKUP = """
+import asyncio, os
+from aiohttp.resolver import ThreadedResolver
+from asyncgen import cli
+async def resolve(*_, **__):
+    os.write(2, b"looks up\\n")
+    await asyncio.get_running_loop().run_in_executor(None, os.read, os.pipe()[0], 1)
+ThreadedResolver.resolve = resolve
+cli.script()
+"""
+
+
+def start_program(program: str, *flags: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", program, "generate", *flags]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def hanging_disk(*flags: str) -> Iterator[tuple[FakeProvider, subprocess.Popen[str]]]:
+    """A run whose disk hangs, with all answers in that may wait for it."""
+
+    def script(call: Call) -> Reply:
+        if call.number == 20:
+            HOLD.touch()
+        return always_good(call)
+
+    with FakeProvider(script) as provider:
+        process = start_program(SLOW_DISK, *flags, "--base-url", provider.base_url)
+        provider.wait_for_calls(21)
+        wait_until(lambda: len(provider.calls) == len(lines()) + 8)
+        try:
+            yield provider, process
+        finally:
+            HOLD.unlink(missing_ok=True)
+
+
+def test_the_second_ctrl_c_loses_nothing_that_waits_for_a_slow_disk() -> None:
+    flags = ("-n", "100", "-c", "8", "--no-adaptive")
+    with hanging_disk(*flags) as (provider, process):
+        for said in ("Stopping", "Cancelling"):
+            process.send_signal(signal.SIGINT)
+            wait_for_text(process, said)
+        assert len(provider.calls) <= len(lines()) + 8, "no more than --concurrency wait for the disk"
+        HOLD.unlink()
+        status, shown = finish(process)
+        assert status == 130
+        assert "Interrupted" in shown
+        assert len(lines()) + len(indices("lost")) == len(provider.calls)
+        made = len(lines())
+        assert run(*flags, "--base-url", provider.base_url).returncode == 0
+        assert len(provider.calls) == 100 + len(indices("lost"))
+        assert made >= 20
+    assert_complete(100)
+
+
+def test_the_third_ctrl_c_ends_a_run_whose_disk_hangs() -> None:
+    flags = ("-n", "100", "-c", "8", "--no-adaptive")
+    with hanging_disk(*flags) as (provider, process):
+        for said in ("Stopping", "Cancelling", "Ended at once"):
+            process.send_signal(signal.SIGINT)
+            wait_for_text(process, said)
+        status, _ = finish(process)
+        assert status == 130
+        HOLD.unlink()
+        assert run(*flags, "--base-url", provider.base_url).returncode == 0
+    assert_complete(100)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_no_signal_is_ignored_while_a_name_look_up_hangs(number: signal.Signals) -> None:
+    """The second one cancels the call; the loop cannot be closed then, for it waits for its threads."""
+    process = start_program(HANGING_LOOKUP, "-n", "5", "--base-url", "https://there.example/v1", "--model", "m")
+    wait_for_text(process, "looks up")
+    for said in ("Stopping", "Interrupted"):
+        process.send_signal(number)
+        wait_for_text(process, said)
+    while process.poll() is None:
+        process.send_signal(number)
+        time.sleep(0.01)
+    assert finish(process)[0] == 130
+
+
 # Someone meddles with the files of a run
+
+
+@pytest.mark.parametrize("name", [JOURNAL, REJECTS], ids=lambda path: path.suffix)
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_side_file_that_goes_away_in_mid_run_costs_nothing(name: Path, moves: bool) -> None:  # noqa: FBT001
+    away = Path("away")
+
+    def script(call: Call) -> Reply:
+        reply = held_from(20)(call)
+        return reply if call.number % 7 else replace(completion("I would rather not"), hold=reply.hold)
+
+    with FakeProvider(script) as provider:
+        flags = ("-n", "60", "-c", "4", "--base-url", provider.base_url)
+        process = start(*flags)
+        provider.wait_for_calls(24)
+        wait_until(lambda: name.exists() and len(lines()) >= 16)
+        name.rename(away)
+        if not moves:
+            away.unlink()
+        provider.release()
+        status, shown = finish(process)
+        assert status == 1
+        assert_one_sentence(shown, f"{name.name}: gone while it was being written: ")
+        if moves:
+            away.rename(name)
+        assert run(*flags).returncode == 0
+        assert len(provider.calls) == len(indices("done")) + len(indices("rejected")), "nothing is paid for twice"
+        assert len(REJECTS.read_bytes().splitlines()) == len(indices("rejected"))
+    assert_complete(60)
+    assert len(indices("done")) == 60
 
 
 def delete() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,9 +35,9 @@ from outputs import (
 from sweep import sweep, sweep_on
 
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Done, Kept, Ledger
-from asyncgen.output import OutputPaths, Record
-from asyncgen.resume import Lines, match_lines, mended_path, read_earlier, read_status, torn_path
+from asyncgen.journal import VERSION, Done, Kept, Ledger
+from asyncgen.output import OutputPaths, Record, mended_path, torn_path
+from asyncgen.resume import Lines, match_lines, read_earlier, read_status
 from asyncgen.start import Start, prepare
 
 BATCHES: Sequence[Sequence[Record]] = (
@@ -731,3 +732,31 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+
+
+# ---- format 1
+
+
+def test_a_run_of_format_1_is_read_continued_and_finished(tmp_path: Path) -> None:
+    """Files of the release before checksums, as it left them: four conversations, a reject, and an index given up."""
+    shutil.copytree(Path(__file__).parent / "format_1", tmp_path, dirs_exist_ok=True)
+    paths = OutputPaths.of(tmp_path / "x.jsonl")
+    old, lines = paths.journal.read_bytes(), paths.output.read_bytes()
+    earlier = read_earlier(paths)
+    assert earlier is not None
+    assert (earlier.ledger.totals.calls, str(earlier.ledger.totals.cost)) == (6, "0.006")
+    assert earlier.patches == ()
+    start = prepare(paths, msgspec.structs.replace(earlier.header, version=VERSION, num=6))
+    assert list(start.pending()) == [3, 5]
+    files = start.open()
+    files.append_batch([done(index) for index in start.pending()])
+    files.append_mark()
+    files.close()
+    assert paths.output.read_bytes() == lines + line(3) + line(5)
+    assert paths.journal.read_bytes().startswith(old)
+    end = prepare(paths, start.header)
+    assert list(end.pending()) == []
+    assert end.patches == ()
+    paths.journal.write_bytes(paths.journal.read_bytes().replace(b"0.002", b"0.02"))
+    with pytest.raises(ConfigError, match=r"line 5 \(byte 1423\), or one behind it up to line 8, is damaged"):
+        prepare(paths, start.header)

@@ -22,9 +22,9 @@ from sweep import sweep
 
 from asyncgen.endpoint import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Header, Kept, Mark, encode_entry
-from asyncgen.output import OutputPaths
-from asyncgen.resume import mended_path, read_earlier, torn_path
+from asyncgen.journal import Header, Kept, Mark, checksum, encode_entry
+from asyncgen.output import OutputPaths, mended_path, torn_path
+from asyncgen.resume import read_earlier
 from asyncgen.start import Start, prepare
 
 BATCHES = ((done(0), rejected(1)), (done(1), failed(2)))
@@ -65,7 +65,7 @@ def test_a_first_run_leaves_a_header_and_empty_files(paths: OutputPaths) -> None
     open_and_close(start)
     header, mark = entries(paths.journal)
     assert header == HEADER
-    assert mark == Mark(0, len(encode_entry(HEADER)), 0)
+    assert mark == Mark(0, len(encode_entry(HEADER)), 0, checksum(encode_entry(HEADER)))
     assert paths.output.read_bytes() == paths.rejects.read_bytes() == b""
 
 
@@ -113,6 +113,56 @@ def test_old_rejects_with_a_torn_end_are_not_joined_by_new_ones(paths: OutputPat
     paths.rejects.write_bytes(b'{"index":')
     open_and_close(prepare(paths, HEADER))
     assert paths.rejects.read_bytes() == b'{"index":\n'
+
+
+# ---- files that are not what they should be
+
+
+@pytest.mark.parametrize("leads_to", ["there", "nowhere", "the output"])
+@pytest.mark.parametrize(
+    "name", ["x.jsonl.journal", "x.jsonl.rejects", "x.jsonl.torn", "x.jsonl.journal.torn", "x.jsonl.rejects.mended"]
+)
+@pytest.mark.parametrize("flags", [{}, {"append": True}, {"overwrite": True}])
+def test_a_link_in_the_place_of_a_side_file_is_refused_and_not_followed(
+    paths: OutputPaths, name: str, leads_to: str, flags: dict[str, bool]
+) -> None:
+    make_run(paths, BATCHES)
+    link, target = paths.output.with_name(name), paths.output.with_name("precious")
+    link.unlink(missing_ok=True)
+    if leads_to == "there":
+        target.write_text("not yours")
+    link.symlink_to(paths.output if leads_to == "the output" else target)
+    before = Snapshot.of(paths.output.parent)
+    with pytest.raises(ConfigError, match=rf"{name} is a link"):
+        prepare(paths, HEADER, **flags)
+    assert Snapshot.of(paths.output.parent) == before
+
+
+def test_a_link_that_is_put_there_meanwhile_is_not_followed_either(paths: OutputPaths) -> None:
+    make_run(paths, BATCHES)
+    with paths.output.open("ab") as file:
+        file.write(b"[torn")
+    target = paths.output.with_name("precious")
+    target.write_text("not yours")
+    start = prepare(paths, HEADER)
+    torn_path(paths.output).symlink_to(target)
+    with pytest.raises(OutputError, match="symbolic link"):
+        start.open()
+    assert target.read_text() == "not yours"
+
+
+@pytest.mark.parametrize("name", ["x.jsonl.journal", "x.jsonl.rejects.torn"])
+def test_what_is_no_file_or_another_name_of_one_is_refused(paths: OutputPaths, name: str) -> None:
+    make_run(paths, BATCHES)
+    path = paths.output.with_name(name)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match=rf"{name} is no ordinary file"):
+        prepare(paths, HEADER)
+    path.unlink()
+    os.link(paths.output, path)
+    with pytest.raises(ConfigError, match=r"x\.jsonl and .* are one file"):
+        prepare(paths, HEADER)
 
 
 # ---- going on

@@ -1,5 +1,7 @@
 """`asyncgen generate` killed with SIGKILL at random moments, again and again, until its output is complete.
 
+Every third run has a disk that takes its time, so that answers wait for it when the kill comes.
+
 What must be true afterwards is held against the ledger of an endpoint in another process and the bytes on disk, never
 against a count of our own. Each conversation's scenario holds a number that no other index has, and each answer a
 text that no other answer has; so lines can be told apart without asking the journal.
@@ -27,8 +29,9 @@ from rich.table import Table
 
 CONVERSATIONS = 400  # an output; when it is complete, the next one is begun
 CONCURRENCY = 16
-# Indices alive at once, and records waiting for the disk: what a kill can take of the answers that were sent.
-MOST_AT_A_KILL = 4 * CONCURRENCY + CONCURRENCY
+# Calls in flight and answers waiting for the disk are as many together. What comes behind one that a kill has taken may
+# be as many again: the answers to the calls that were sent meanwhile.
+MOST_AT_A_KILL = 2 * CONCURRENCY
 KILLED_WHILE_STARTING = 0.4  # share of the kills
 STARTING = 0.025  # seconds from the lock to the first call, about
 PATIENCE = 60.0  # seconds without the event that is waited for
@@ -45,6 +48,18 @@ user = "user.md"
 [[dimension]]
 name = "number"
 values = {numbers}
+"""
+
+
+SLOW_DISK = """
+import random, time
+from asyncgen import cli, output
+sync = output._sync
+def wait_and_sync(descriptor):
+    time.sleep(random.uniform(0, 0.1))
+    sync(descriptor)
+output._sync = wait_and_sync
+cli.script()
 """
 
 
@@ -214,8 +229,9 @@ class Torture:
         flags = ("--num", str(self._num), "--concurrency", str(CONCURRENCY), "--reasks", "50", "--quiet")
         where = ("--recipe", str(self._folder), "--output", str(path))
         endpoint = ("--base-url", f"http://127.0.0.1:{port}/{self._run}/v1")
+        program = ("-m", "asyncgen") if self._run % 3 else ("-c", SLOW_DISK)
         return subprocess.Popen(
-            [sys.executable, "-m", "asyncgen", "generate", *flags, *where, *endpoint],
+            [sys.executable, *program, "generate", *flags, *where, *endpoint],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=self._folder,
