@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from asyncgen.answer import Completion
+from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import (
     AccessDeniedError,
     AsyncgenError,

@@ -9,9 +9,10 @@ import msgspec
 from outputs import HEADER
 
 from asyncgen.conversation import Conversation, Message, digest_conversation, encode_line
-from asyncgen.journal import Done, Header, encode_entry
-from asyncgen.output import Files, OutputPaths, Record
-from asyncgen.recipe import Dimension, Group
+from asyncgen.output.files import Files, Record
+from asyncgen.output.journal import Done, Header, encode_entry
+from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.load import Dimension, Group
 
 WORDS = [hashlib.blake2b(str(number).encode(), digest_size=4).hexdigest() for number in range(8000)]
 DIMENSIONS = (

@@ -11,9 +11,11 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.conversation import Conversation, Message, decode_line, digest_conversation, encode_line
-from asyncgen.journal import VERSION, Done, Entry, Failed, Header, Lost, Rejected, decode_entry, encode_entry
-from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject
-from asyncgen.start import prepare
+from asyncgen.output.begin import prepare
+from asyncgen.output.files import Files, Record, Reject, encode_reject
+from asyncgen.output.journal import VERSION, Done, Entry, Failed, Header, Lost, Rejected, decode_entry, encode_entry
+from asyncgen.output.paths import OutputPaths
+from asyncgen.output.writer import Writer
 
 HEADER = Header(
     version=VERSION,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asyncgen.conversation import Conversation, Message
-from asyncgen.recipe import Charset, load_recipe
-from asyncgen.scenario import Drawn
+from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.load import Charset, load_recipe
 
 RECIPE = load_recipe("nanochat")
 

@@ -7,12 +7,13 @@ import msgspec
 from outputs import HEADER, make_run
 
 from asyncgen.audit.audit import audit_dataset
-from asyncgen.audit.dataset import Dataset
-from asyncgen.audit.report import write_report
 from asyncgen.conversation import Conversation, Message, digest_conversation, encode_line
-from asyncgen.journal import Done, encode_entry
-from asyncgen.output import OutputPaths, Record
-from asyncgen.recipe import Dimension, Group
+from asyncgen.data.dataset import Dataset
+from asyncgen.output.files import Record
+from asyncgen.output.journal import Done, encode_entry
+from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.load import Dimension, Group
+from asyncgen.report.report import write_report
 
 BITE = "document.title = 'bitten'"
 BITES = (

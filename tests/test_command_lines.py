@@ -12,10 +12,10 @@ from audited import conversation, write_output
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import asyncgen.audit.view
 import asyncgen.offline.process
-import asyncgen.run
-from asyncgen.cli import build_parser, main
+import asyncgen.run.run
+import asyncgen.viewer.server
+from asyncgen.command.main import build_parser, main
 
 COMMANDS = ("generate", "plan", "status", "audit", "filter", "show", "report", "view", "serve", "help")
 FLAGS = sorted(
@@ -52,13 +52,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "recipe" / "recipe.toml").write_text('name = "a"\nknowledge = "a\\u0000b"\n')
     os.mkfifo(folder / "pipe")
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
-        patch.setattr(asyncgen.run, "generate", lambda _: 0)
-        patch.setattr(asyncgen.audit.view, "_serve", _serve_nothing)
+        patch.setattr(asyncgen.run.run, "generate", lambda _: 0)
+        patch.setattr(asyncgen.viewer.server, "_serve", _serve_nothing)
         patch.setattr(asyncgen.offline.process, "run_server", lambda *_, **__: None)
         yield folder
 
 
-async def _serve_nothing(viewer: asyncgen.audit.view.Viewer, _: int) -> None:
+async def _serve_nothing(viewer: asyncgen.viewer.server.Viewer, _: int) -> None:
     viewer._catalogue.close()
 
 

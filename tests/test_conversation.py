@@ -6,7 +6,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asyncgen import reply as reply_module
 from asyncgen.conversation import (
     Conversation,
     Message,
@@ -14,11 +13,12 @@ from asyncgen.conversation import (
     decode_line,
     digest_conversation,
     encode_line,
-    fold_to_ascii,
-    parse_conversation,
 )
 from asyncgen.errors import BadReplyError
-from asyncgen.recipe import Rules
+from asyncgen.recipe import reply as reply_module
+from asyncgen.recipe.accept import parse_conversation
+from asyncgen.recipe.fold import fold_to_ascii
+from asyncgen.recipe.load import Rules
 
 ANY = Rules()
 ASCII = Rules(charset="ascii")
@@ -338,7 +338,7 @@ def test_two_megabytes_of_anything_are_read_in_few_attempts(text: str, monkeypat
             attempts += 1
             return super().raw_decode(s, idx)
 
-    monkeypatch.setattr("asyncgen.reply.TOLERANT", Counting(strict=False, parse_int=float))
+    monkeypatch.setattr("asyncgen.recipe.reply.TOLERANT", Counting(strict=False, parse_int=float))
     with pytest.raises(BadReplyError):
         parse_conversation(text, ANY)
     assert attempts <= reply_module.MAX_MARKS

@@ -24,11 +24,14 @@ import pytest
 from outputs import COST, HEADER, conversations, digest, entries, line
 from sweep import sweep_on
 
-from asyncgen import output
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.journal import Call, Done, Failed, Header, Lost, Mark, Rejected, encode_entry
-from asyncgen.output import Files, OutputPaths, Record, Reject, Writer, encode_reject, locked, torn_path
-from asyncgen.start import Start, prepare
+from asyncgen.output import files
+from asyncgen.output.begin import Start, prepare
+from asyncgen.output.files import Files, Record, Reject, encode_reject
+from asyncgen.output.journal import Call, Done, Failed, Header, Lost, Mark, Rejected, encode_entry
+from asyncgen.output.lock import locked
+from asyncgen.output.paths import OutputPaths, torn_path
+from asyncgen.output.writer import Writer
 
 RUN = msgspec.structs.replace(HEADER, num=4)
 PAGE = 512
@@ -81,11 +84,11 @@ class Disk:
             patch.setattr(os, "ftruncate", self._wrap_truncate(os.ftruncate))
             patch.setattr(os, "replace", self._wrap_rename(os.replace))
             patch.setattr(os, "rename", self._wrap_rename(os.rename))
-            patch.setattr(os, "fdopen", lambda descriptor, mode: io.BufferedWriter(RawFile(descriptor)))
+            patch.setattr(os, "fdopen", self._wrap_fdopen(os.fdopen))
             patch.setattr(Path, "open", self._wrap_path_open(Path.open))
             patch.setattr(shutil, "copy", copy)
             patch.setattr(os, "fsync", self._sync)
-            patch.setattr(output, "_sync", self._sync)
+            patch.setattr(files, "_sync", self._sync)
             yield
         for descriptor in self._open:  # as the end of the process does
             os.close(descriptor)
@@ -128,6 +131,12 @@ class Disk:
             return descriptor
 
         return open_
+
+    def _wrap_fdopen(self, real: Callable[..., IO[bytes]]) -> Callable[..., IO[bytes]]:
+        def fdopen(descriptor: int, mode: str) -> IO[bytes]:
+            return io.BufferedWriter(RawFile(descriptor)) if descriptor in self._open else real(descriptor, mode)
+
+        return fdopen
 
     def _wrap_path_open(self, real: Callable[..., IO[bytes]]) -> Callable[..., IO[bytes]]:
         def open_(path: Path, mode: str, **options: Any) -> IO[bytes]:
@@ -434,7 +443,7 @@ def paths(tmp_path: Path) -> OutputPaths:
 @pytest.fixture(autouse=True)
 def no_syncs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the disk loses is decided here."""
-    monkeypatch.setattr(output, "_sync", lambda descriptor: None)
+    monkeypatch.setattr(files, "_sync", lambda descriptor: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TABLE = (FOLDER / "faults.md").read_text()
 ROW = re.compile(r"^\| ([A-Z]\d+) \| [^|]+ \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
-NAME = re.compile(r"`(\w+\.py)::(\w+)`")
+NAME = re.compile(r"`([\w/]+\.py)::(\w+)`")
 FAULTS = {"D": 28, "N": 20, "H": 34, "S": 8, "C": 8}
 
 

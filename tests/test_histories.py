@@ -30,13 +30,14 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from test_fault_injection import Crash, Fault
 
-from asyncgen import interrupt
-from asyncgen import run as run_module
-from asyncgen.cli import build_parser, main
-from asyncgen.counts import Counts
-from asyncgen.output import OutputPaths, Record
-from asyncgen.recipe import load_recipe
-from asyncgen.scenario import Scenarios
+from asyncgen.command.main import build_parser, main
+from asyncgen.output.files import Record
+from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.run import interrupt
+from asyncgen.run import run as run_module
+from asyncgen.run.counts import Counts
 
 MOST = 8  # indices
 REASKS = 1
@@ -521,17 +522,19 @@ class Histories(RuleBasedStateMachine):
                 super()._on_written(records)
                 machine.note_counted(records, self.counts)
 
-        self.patch.setattr("asyncgen.run.Run", SpiedRun)
-        self.patch.setattr("asyncgen.run.Interrupts", RemoteInterrupts)
-        self.patch.setattr("asyncgen.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
-        self.patch.setattr("asyncgen.output.GATHER", 0.002)
-        waits = ("retry.BASE_WAIT", "retry.HINT_SPREAD", "gate.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL")
+        self.patch.setattr("asyncgen.run.run.Run", SpiedRun)
+        self.patch.setattr("asyncgen.run.run.Interrupts", RemoteInterrupts)
+        self.patch.setattr("asyncgen.run.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
+        self.patch.setattr("asyncgen.output.writer.GATHER", 0.002)
+        waits = ("retry.BASE_WAIT", "retry.HINT_SPREAD", "pause.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL")
         for name in waits:
-            self.patch.setattr(f"asyncgen.{name}", 0.0)
-        self.patch.setattr("asyncgen.gate.HURRY", 1e9)
-        for module in ("run", "generate", "start"):
+            self.patch.setattr(f"asyncgen.pacing.{name}", 0.0)
+        self.patch.setattr("asyncgen.pacing.pause.HURRY", 1e9)
+        for module in ("run.run", "run.generate", "output.begin"):
             self.patch.setattr(f"asyncgen.{module}.datetime", MovedClock)
-        self.patch.setattr("asyncgen.cli.build_parser", cache(build_parser))  # which takes longer than a short run
+        self.patch.setattr(
+            "asyncgen.command.main.build_parser", cache(build_parser)
+        )  # which takes longer than a short run
 
     def teardown(self) -> None:
         self.server.__exit__(None, None, None)

@@ -30,7 +30,7 @@ from raw_server import (
     trickle,
 )
 
-from asyncgen.cli import main
+from asyncgen.command.main import main
 
 pytestmark = pytest.mark.slow
 
@@ -47,9 +47,9 @@ CAP = 2**20  # bytes, instead of the 32 MiB an answer may have
 
 @pytest.fixture(autouse=True)
 def _short_waits_and_a_low_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.retry.BASE_WAIT", 0.01)
-    monkeypatch.setattr("asyncgen.retry.MAX_WAIT", 0.05)
-    monkeypatch.setattr("asyncgen.provider.MAX_BODY", CAP)
+    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.retry.MAX_WAIT", 0.05)
+    monkeypatch.setattr("asyncgen.endpoint.client.MAX_BODY", CAP)
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def test_an_empty_answer_counts_as_lost() -> None:
 # The peak of the process itself: what wait4 tells begins with the size of the process that forked it.
 TELL_PEAK = """
 import sys
-from asyncgen.cli import main
+from asyncgen.command.main import main
 status = main(sys.argv[1:])
 with open("/proc/self/status") as file:
     print(*(line.split()[1] for line in file if line.startswith("VmHWM")))

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from asyncgen.recipe import load_recipe
+from asyncgen.recipe.load import load_recipe
 
 KNOWLEDGE = Path(__file__).parent.parent / "knowledge" / "self_knowledge.md"
 FIGURES = Path(__file__).parent / "knowledge_figures.toml"

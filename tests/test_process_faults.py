@@ -222,19 +222,20 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_first_call(is_there
 HOLD = Path("hold")
 SLOW_DISK = """
 import os, time
-from asyncgen import cli, output
-sync = output._sync
+from asyncgen.command import main as cli
+from asyncgen.output import files
+sync = files._sync
 def wait_and_sync(descriptor):
     while os.path.exists("hold"):
         time.sleep(0.001)
     sync(descriptor)
-output._sync = wait_and_sync
+files._sync = wait_and_sync
 cli.script()
 """
 HANGING_LOOKUP = """
 import asyncio, os
 from aiohttp.resolver import ThreadedResolver
-from asyncgen import cli
+from asyncgen.command import main as cli
 async def resolve(*_, **__):
     os.write(2, b"looks up\\n")
     await asyncio.get_running_loop().run_in_executor(None, os.read, os.pipe()[0], 1)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, conversation, error, page
 
-from asyncgen import endpoint
-from asyncgen.cli import main
+from asyncgen.command.main import main
+from asyncgen.endpoint import presets as endpoint
 
 OUTPUT = Path("data/nanochat.jsonl")
 JOURNAL = Path("data/nanochat.jsonl.journal")
@@ -69,7 +69,7 @@ class Ledger:
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.retry.BASE_WAIT", 0.001)
+    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.001)
 
 
 # ---- the budget

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, conversation, error, page
 
-from asyncgen.cli import main
+from asyncgen.command.main import main
 
 pytestmark = pytest.mark.slow
 
@@ -55,10 +55,10 @@ def _recipe_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     write_recipe(Path("recipe"))
     monkeypatch.setenv("ASYNCGEN_API_KEY", KEY)
     monkeypatch.setenv("MARKER_TOKEN", f"Token {TOKEN}")
-    monkeypatch.setattr("asyncgen.retry.BASE_WAIT", 0.01)
-    monkeypatch.setattr("asyncgen.retry.MAX_WAIT", 0.05)
-    monkeypatch.setattr("asyncgen.retry.HINT_SPREAD", 0.01)
-    monkeypatch.setattr("asyncgen.gate.SPREAD", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.retry.MAX_WAIT", 0.05)
+    monkeypatch.setattr("asyncgen.pacing.retry.HINT_SPREAD", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.pause.SPREAD", 0.01)
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -171,7 +171,7 @@ def test_a_server_that_quotes_the_secrets_brings_them_into_nothing(
     assert Path("run.log").stat().st_size
 
 
-def start(*argv: str, program: str = "from asyncgen.cli import script; script()") -> subprocess.Popen[bytes]:
+def start(*argv: str, program: str = "from asyncgen.command.main import script; script()") -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", program, *argv]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -191,14 +191,14 @@ def test_a_run_that_is_interrupted_shows_no_secret_to_other_users_either() -> No
 
 
 CRASH = """
-import asyncgen.answer
-from asyncgen.cli import script
+import asyncgen.endpoint.answer
+from asyncgen.command.main import script
 
 
 def crash(fault):
     raise KeyError(f"a bug {fault.text}") from RuntimeError(fault.text)
 
-asyncgen.answer.leaf_of = crash
+asyncgen.endpoint.answer.leaf_of = crash
 script()
 """
 
@@ -295,8 +295,8 @@ SAYING = {
 def test_nothing_a_server_says_reaches_the_terminal_as_code(
     answer: Reply, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncgen.progress.LIVE_INTERVAL", 0.01)
-    monkeypatch.setattr("asyncgen.progress.PLAIN_TICKS", 1)
+    monkeypatch.setattr("asyncgen.screen.display.LIVE_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.screen.frame.PLAIN_TICKS", 1)
     for more in (("--debug", "--log", "run.log"), ("--show",)):
         with FakeProvider(lambda call: always_good(call) if call.number == 1 else answer) as provider:
             main(flags(provider, "-n", "3", "--give-up", "0.05", "--reasks", "0", "--overwrite", *more))

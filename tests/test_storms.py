@@ -10,7 +10,7 @@ import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, conversation, error
 from raw_server import RawServer, response, send
 
-from asyncgen.cli import main
+from asyncgen.command.main import main
 
 OUTPUT = Path("data/nanochat.jsonl")
 JOURNAL = Path("data/nanochat.jsonl.journal")
@@ -18,12 +18,12 @@ JOURNAL = Path("data/nanochat.jsonl.journal")
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.retry.BASE_WAIT", 0.01)
-    monkeypatch.setattr("asyncgen.retry.MAX_WAIT", 0.05)
-    monkeypatch.setattr("asyncgen.retry.HINT_SPREAD", 0.01)
-    monkeypatch.setattr("asyncgen.gate.SPREAD", 0.01)
-    monkeypatch.setattr("asyncgen.outage.FIRST_INTERVAL", 0.01)
-    monkeypatch.setattr("asyncgen.outage.MAX_INTERVAL", 0.05)
+    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.retry.MAX_WAIT", 0.05)
+    monkeypatch.setattr("asyncgen.pacing.retry.HINT_SPREAD", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.pause.SPREAD", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.outage.FIRST_INTERVAL", 0.01)
+    monkeypatch.setattr("asyncgen.pacing.outage.MAX_INTERVAL", 0.05)
 
 
 def generate(provider: FakeProvider, number: int, *flags: str) -> int:

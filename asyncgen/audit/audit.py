@@ -14,24 +14,24 @@ from itertools import chain
 import msgspec
 
 from asyncgen import __version__
-from asyncgen.audit.bar import Advance, unseen
 from asyncgen.audit.coverage import Coverage, CoverageResult
-from asyncgen.audit.dataset import Dataset, Record
 from asyncgen.audit.diversity import Diversity, DiversityResult
 from asyncgen.audit.grounding import Grounding, GroundingResult
 from asyncgen.audit.leaks import leak_checks
 from asyncgen.audit.near_duplicates import Duplicates, NearDuplicates, find_repeats, summarise
 from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
 from asyncgen.audit.shape import Shape, ShapeResult, shape_checks
-from asyncgen.audit.target import audit_path
-from asyncgen.audit.text import answers_text, whole_text
 from asyncgen.audit.timeline import Moment, Timeline
-from asyncgen.audit.whole_file import whole_file
 from asyncgen.audit.words import WordNumbers, split_sentences
 from asyncgen.conversation import Conversation
+from asyncgen.data.dataset import Dataset, Record
+from asyncgen.data.state import Report, RunReport, make_report
+from asyncgen.data.target import audit_path
+from asyncgen.data.text import answers_text, whole_text
+from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError
-from asyncgen.printable import ascii_json, one_line
-from asyncgen.status import Report, RunReport, make_report
+from asyncgen.screen.bar import Advance, unseen
+from asyncgen.text import ascii_json, one_line
 
 VERSION = 1
 REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules

@@ -11,20 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from asyncgen.audit.bar import Advance, unseen
-from asyncgen.audit.dataset import Dataset
-from asyncgen.audit.dropped import read_dropped
 from asyncgen.audit.near_duplicates import NearDuplicates
-from asyncgen.audit.target import check_target
-from asyncgen.audit.text import whole_text
-from asyncgen.audit.whole_file import whole_files
 from asyncgen.conversation import digest_conversation
-from asyncgen.output import OutputPaths
-from asyncgen.printable import one_line
+from asyncgen.data.dataset import Dataset
+from asyncgen.data.dropped import read_dropped
+from asyncgen.data.target import check_target
+from asyncgen.data.text import whole_text
+from asyncgen.data.whole_file import whole_files
+from asyncgen.output.paths import OutputPaths
+from asyncgen.screen.bar import Advance, unseen
 
 SPLIT_THRESHOLD = 0.8  # Jaccard similarity from which two lines stay on one side of a split
 MARKED = "marked as dropped"
@@ -84,9 +79,6 @@ def filter_output(dataset: Dataset, plan: Plan, *, progress: Advance = unseen) -
     chosen = ((line, offsets[line], sides[line]) for line in (kept if plan.keep_order else shuffled))
     written = _write(dataset, paths, chosen, progress, of=len(kept))
     return Result(len(dataset), dict(zip(paths, written, strict=True)), verdicts.count())
-
-
-# ---- which lines stay
 
 
 class _Verdicts:
@@ -149,9 +141,6 @@ def _clusters(near: NearDuplicates | None, dataset: Dataset) -> list[list[int]]:
     return [] if near is None else near.clusters(lambda offset: whole_text(dataset.read(offset)))
 
 
-# ---- which side, and the writing
-
-
 def _split(shuffled: Sequence[int], clusters: Sequence[Sequence[int]], share: float) -> bytearray:
     """By line number: 0 for train, 1 for validation, which takes clusters as they come until no more fit."""
     cluster_of = {line: cluster for cluster in clusters for line in cluster}
@@ -188,22 +177,3 @@ def _write(
             if not done % STEP:
                 progress("writing", done, of)
     return written
-
-
-# ---- what is told
-
-
-def print_result(dataset: Dataset, result: Result) -> None:
-    """What went where and why."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("input", f"{result.lines:,}", one_line(str(dataset.paths.output)))
-    for reason, count in result.dropped.items():
-        table.add_row("dropped", f"{count:,}", reason)
-    for path, count in result.kept.items():
-        table.add_row("written", f"{count:,}", one_line(str(path)))
-    console.print(table)
-    console.print(Text(f"{sum(result.kept.values()):,} of {result.lines:,} lines kept", style="bold"))

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from asyncgen.audit.dataset import Record
+from asyncgen.data.dataset import Record
+from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
-from asyncgen.flag_values import did_you_mean
-from asyncgen.recipe import Charset, Recipe
-from asyncgen.scenario import Drawn
+from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.load import Charset, Recipe
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 

@@ -12,13 +12,13 @@ from math import inf
 
 import msgspec
 
-from asyncgen.audit.dataset import Dataset
 from asyncgen.audit.openers import OpenerCheck
 from asyncgen.audit.rules import Check, Finding, Subject, excerpt
 from asyncgen.conversation import Conversation
-from asyncgen.journal import Done, Entry, Rejected
-from asyncgen.recipe import Dimension
-from asyncgen.scenario import Drawn
+from asyncgen.data.dataset import Dataset
+from asyncgen.output.journal import Done, Entry, Rejected
+from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.load import Dimension
 
 BINS = 40  # of a histogram, at most
 ROLES = ("system", "user", "assistant")

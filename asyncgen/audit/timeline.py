@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from asyncgen.journal import Done, Entry, Failed, Lost, Rejected
+from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected
 
 MOST_BUCKETS = 200
 STEPS = 20  # of the latency scale for a factor of e: a median is right to 2.5 %

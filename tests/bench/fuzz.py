@@ -12,12 +12,14 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["asyncgen"]):
-    from asyncgen.answer import classify_response
-    from asyncgen.conversation import NotAConversationError, decode_line, parse_conversation
+    from asyncgen.conversation import NotAConversationError, decode_line
+    from asyncgen.endpoint.answer import classify_response
     from asyncgen.errors import AsyncgenError, BadReplyError, ConfigError
-    from asyncgen.journal import decode_entry, read_journal
-    from asyncgen.money import read_price
-    from asyncgen.recipe import Rules, load_recipe
+    from asyncgen.money.price import read_price
+    from asyncgen.output.journal import decode_entry
+    from asyncgen.output.ledger import read_journal
+    from asyncgen.recipe.accept import parse_conversation
+    from asyncgen.recipe.load import Rules, load_recipe
 
 FOLDER = Path(tempfile.mkdtemp(prefix="asyncgen-fuzz-"))
 

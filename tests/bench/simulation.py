@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
-from asyncgen.adaptive import Concurrency
 from asyncgen.errors import (
     ConnectionFailedError,
     GaveUpError,
@@ -24,12 +23,13 @@ from asyncgen.errors import (
     ServerError,
     TransientError,
 )
-from asyncgen.gate import Gate
-from asyncgen.limiter import Limiter
-from asyncgen.outage import Outage
-from asyncgen.retry import RetryPolicy, call_with_retries
+from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.limiter import Limiter
+from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.pause import Gate
+from asyncgen.pacing.retry import RetryPolicy, call_with_retries
+from asyncgen.run.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
-from asyncgen.verdict import Verdict
 
 LIVE_PER_PLACE = 4
 TRIP = 0.02  # seconds to the endpoint and back

@@ -23,10 +23,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from asyncgen.prompt import PayloadEncoder
-from asyncgen.recipe import load_recipe
-from asyncgen.scenario import Scenarios
-from asyncgen.settings import RESPONSE_FORMAT
+from asyncgen.endpoint.settings import RESPONSE_FORMAT
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.prompt import PayloadEncoder
+from asyncgen.recipe.scenario import Scenarios
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "pictures" / "speed.svg"

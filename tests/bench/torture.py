@@ -53,12 +53,13 @@ values = {numbers}
 
 SLOW_DISK = """
 import random, time
-from asyncgen import cli, output
-sync = output._sync
+from asyncgen.command import main as cli
+from asyncgen.output import files
+sync = files._sync
 def wait_and_sync(descriptor):
     time.sleep(random.uniform(0, 0.1))
     sync(descriptor)
-output._sync = wait_and_sync
+files._sync = wait_and_sync
 cli.script()
 """
 

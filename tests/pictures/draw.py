@@ -17,13 +17,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from asyncgen.cli import build_parser
-from asyncgen.config import read_generate_config
-from asyncgen.forecast import Pace
-from asyncgen.output import OutputPaths
-from asyncgen.progress import frame
-from asyncgen.run import Run, make_header
-from asyncgen.start import prepare
+from asyncgen.command.config import read_generate_config
+from asyncgen.command.main import build_parser
+from asyncgen.output.begin import prepare
+from asyncgen.output.paths import OutputPaths
+from asyncgen.run.forecast import Pace
+from asyncgen.run.run import Run, make_header
+from asyncgen.screen.frame import frame
 
 PICTURE = Path(__file__).with_name("run.svg")
 WIDTH = 100

@@ -1,0 +1,1 @@
+"""From argv to an exit status: one file a command, the flags, the configuration."""

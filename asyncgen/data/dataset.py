@@ -1,0 +1,338 @@
+"""An output as a data set: its lines one by one, each with its index and the scenario it was written for.
+
+Lines carry no index, so they are paired with the journal by digest, once, when the data set is opened. What is read is
+what stood there at that moment: a run may go on writing meanwhile. Nothing is kept of a line but where it belongs and
+a hash, so a million of them take some tens of megabytes. Whoever comes back to a line by its number is told when it is
+another one: numbers and offsets mean nothing in a file that was replaced.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from asyncgen.conversation import Conversation, digest_conversation
+from asyncgen.errors import ConfigError
+from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Rejected, decode_entry
+from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
+from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
+from asyncgen.recipe.load import (
+    KNOWLEDGE,
+    Charset,
+    Dimension,
+    Recipe,
+    Sampling,
+    digest_part,
+    load_recipe,
+    read_knowledge,
+)
+from asyncgen.recipe.scenario import Scenarios
+
+NO_JOURNAL = "no journal beside it: no line has an index, and scenarios, calls and coverage are unknown"
+
+_TWO_BYTES = 2**16
+_SAMPLINGS: Mapping[str, Sampling] = {version: sampling for sampling, version in SAMPLING_VERSIONS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A line. `number`: counted from 1. `offset`: the byte where it begins. `index`: None when no run made the line."""
+
+    number: int
+    offset: int
+    conversation: Conversation
+    index: int | None
+
+
+class Dataset:
+    """An output opened for reading; `open` makes one.
+
+    `ledger` and `lines`: what journal and output hold, as `status` has it. `header`: the newest run's, None without a
+    journal. `recipe` and `knowledge`: None when they are not at hand as they were; `notes` say why. `size`: bytes
+    looked at.
+    """
+
+    def __init__(self, paths: OutputPaths, size: int, ledger: Ledger, sources: "Sources") -> None:
+        self.paths = paths
+        self.size = size
+        self.ledger = ledger
+        self.header: Header | None = ledger.headers[-1] if ledger.headers else None
+        self.recipe = sources.recipe
+        self.knowledge = sources.knowledge
+        self._draws = _Draws(paths.journal, ledger.headers)
+        self._indices = array("i")  # by line; -1: none
+        self._hashes = array("q")  # by line, of its bytes
+        self._damaged: list[int] = []
+        self.lines = self._match_lines()
+        self.notes = (*sources.notes, *self._describe_lines())
+
+    @classmethod
+    def open(cls, output: Path, *, recipe: str | None = None, knowledge: Path | None = None) -> "Dataset":
+        """`recipe` and `knowledge` replace what the journal names. Raises ConfigError for what cannot be read."""
+        paths = OutputPaths.of(output)
+        try:
+            # The size before the journal: lines are journalled before they are written, so none of these is unknown.
+            size = paths.output.stat().st_size
+            if not paths.output.is_file():
+                raise ConfigError(f"{paths.output} is no ordinary file")
+            ledger = read_journal(paths.journal).ledger if paths.journal.is_file() else Ledger()
+            sources = _find_sources(ledger.headers, recipe, knowledge)
+            return cls(paths, size, ledger, sources)
+        except OSError as error:
+            raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
+
+    @property
+    def charset(self) -> Charset:
+        return "any" if self.recipe is None else self.recipe.rules.charset
+
+    def __len__(self) -> int:
+        """How many whole lines there are, those that are no conversation included."""
+        return len(self._indices)
+
+    def records(self) -> Iterator[Record]:
+        """The lines in their order, without what is no conversation: a blank line, or a last one being written."""
+        lines = iter(self._numbered_lines())
+        for index in self._indices:
+            number, offset, line = next(lines, (len(self), self.size, b""))
+            self.check_line(number, line)
+            if (conversation := read_line(line)) is not None:
+                yield Record(number, offset, conversation, None if index < 0 else index)
+
+    def read(self, offset: int) -> Conversation:
+        """The conversation of the line that begins there. Raises ConfigError when the file has changed."""
+        with self.open_lines() as file:
+            if (conversation := read_line(self.read_line(file, offset))) is None:
+                raise self._changed(f"byte {offset}")
+        return conversation
+
+    def open_lines(self) -> BinaryIO:
+        """The file, for `read_line`. Raises ConfigError when it is gone."""
+        try:
+            return self.paths.output.open("rb")
+        except OSError as error:
+            raise ConfigError(f"{self.paths.output}: {error.strerror}") from error
+
+    def read_line(self, file: BinaryIO, offset: int) -> bytes:
+        """The bytes of the line that begins there, as far as they had been written when the data set was opened."""
+        file.seek(offset)
+        return file.readline(self.size - offset)
+
+    def check_line(self, number: int, line: bytes) -> None:
+        """Raises ConfigError when these bytes are not those that the line had when the data set was opened."""
+        if hash(line) != self._hashes[number - 1]:
+            raise self._changed(f"line {number:,}")
+
+    def _changed(self, where: str) -> ConfigError:
+        return ConfigError(
+            f"{self.paths.output}: changed while it was read ({where}); nothing is believed, begin again"
+        )
+
+    def scenario(self, index: int) -> dict[str, Drawn]:
+        """By the settings of the run that made the index, or else of the newest one."""
+        return self._draws.draw(index)
+
+    def calls(self) -> Iterator[Entry]:
+        """Headers and calls (done, rejected, failed, lost) in the journal's order, read anew from the file."""
+        for entry in _read_entries(self.paths.journal):
+            if isinstance(entry, Header | Done | Rejected | Failed | Lost):
+                yield entry
+
+    def _numbered_lines(self) -> Iterator[tuple[int, int, bytes]]:
+        """(number, offset, line) of what stood there when the data set was opened."""
+        offset = 0
+        with self.open_lines() as file:
+            for number, line in enumerate(file, 1):
+                if offset == self.size:
+                    break
+                yield number, offset, line[: self.size - offset]
+                offset = min(offset + len(line), self.size)
+
+    def _match_lines(self) -> Lines:
+        digests = self._digests()
+        if self.header is not None:
+            return fold_pairs(self._note_indices(pair_lines(self.ledger, digests)))
+        for _ in digests:  # only to be counted: held as unknown they would take hundreds of bytes each
+            pass
+        return Lines()
+
+    def _digests(self) -> Iterator[tuple[int, bytes]]:
+        for number, _, line in self._numbered_lines():
+            conversation = read_line(line)
+            if conversation is None and not line.endswith(b"\n"):
+                return  # being written, or torn
+            self._indices.append(-1)
+            self._hashes.append(hash(line))
+            if conversation is not None:
+                yield number, digest_conversation(conversation)
+            elif line.strip():
+                self._damaged.append(number)
+
+    def _note_indices(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        for entry, line in pairs:
+            if entry is not None and line is not None and entry[0] is not None:
+                self._indices[line[0] - 1] = entry[0]
+            yield entry, line
+
+    def _describe_lines(self) -> Iterator[str]:
+        if damaged := self._damaged:
+            yield f"lines that are no conversation and are left out: {len(damaged):,}, the first is line {damaged[0]}"
+        if unknown := self.lines.unknown:
+            yield f"lines that the journal does not know: {len(unknown):,}, the first is line {unknown[0][0]}"
+
+
+def _read_entries(journal: Path) -> Iterator[Entry]:
+    """The whole entries of a journal that may be growing; none of one that is not there."""
+    if not journal.is_file():
+        return
+    with journal.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return  # still being written: what is read next would be the rest of this line
+            with suppress(ValueError):  # behind the newest mark a line may be torn
+                yield decode_entry(line)
+
+
+# ---- recipe and knowledge base
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the data was made from, as far as it is at hand; `notes` say what is not, and why."""
+
+    recipe: Recipe | None = None
+    knowledge: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _find_sources(headers: Sequence[Header], source: str | None, knowledge: Path | None) -> Sources:
+    """What the user names is taken as it is, what the journal names only while its digests are the journal's."""
+    if not headers:
+        recipe = None if source is None else load_recipe(source, knowledge=knowledge)
+        return Sources(recipe, _choose_knowledge(recipe, knowledge), (NO_JOURNAL,))
+    header = headers[-1]
+    recipe, note = _load(source or header.recipe, knowledge, is_given=source is not None)
+    text = _choose_knowledge(recipe, knowledge)
+    notes = [note] if note else []
+    if recipe is not None and (changed := _changed_parts(recipe, header)):
+        notes.append(f"recipe {recipe.source}: {', '.join(changed)} differ from the newest run's")
+        if source is None:
+            recipe = None
+            notes[-1] += ", so it is not used; --recipe names another, or insists on it"
+    if text is not None and digest_part(text) != header.digests.get(KNOWLEDGE):
+        notes.append("the knowledge base differs from the newest run's")
+        if source is None and knowledge is None:
+            text = None
+            notes[-1] += ", so it is not used; --knowledge names another, or insists on it"
+    if any(each.digests != header.digests for each in headers):
+        notes.append("earlier runs had another recipe or knowledge base; all lines are held against the newest run's")
+    return Sources(recipe, text, tuple(notes))
+
+
+def _load(source: str, knowledge: Path | None, *, is_given: bool) -> tuple[Recipe | None, str]:
+    """The recipe, or why there is none; one that the user has given has to be there."""
+    try:
+        return load_recipe(source, knowledge=knowledge), ""
+    except ConfigError as error:
+        if is_given:
+            raise
+        return None, f"the recipe is not at hand ({error}); --recipe names it"
+
+
+def _choose_knowledge(recipe: Recipe | None, knowledge: Path | None) -> str | None:
+    if recipe is not None:
+        return recipe.knowledge
+    return None if knowledge is None else read_knowledge(knowledge)
+
+
+def _changed_parts(recipe: Recipe, header: Header) -> list[str]:
+    """The parts that differ, without the knowledge base: it may be known where the recipe is not."""
+    now, then = recipe.digests(), header.digests
+    return [name for name in {**then, **now} if name != KNOWLEDGE and now.get(name) != then.get(name)]
+
+
+# ---- scenarios
+
+
+class _Draws:
+    """Scenarios of all runs. Runs with the same dimensions, sampling and seed share a plan."""
+
+    def __init__(self, journal: Path, headers: Sequence[Header]) -> None:
+        plans: dict[tuple[tuple[Dimension, ...], str, int | None], int] = {}
+        by_run = [plans.setdefault((each.dimensions, each.sampling, each.seed), len(plans)) for each in headers]
+        self._plans = [_Plan(journal, *settings) for settings in plans]
+        self._newest = by_run[-1] if by_run else -1
+        self._by_index = _number_plans(journal, headers, by_run) if len(plans) > 1 else array("i")
+
+    def draw(self, index: int) -> dict[str, Drawn]:
+        number = self._by_index[index] if index < len(self._by_index) else -1
+        return self._plans[self._newest if number < 0 else number].draw(index)
+
+
+def _number_plans(journal: Path, headers: Sequence[Header], by_run: Sequence[int]) -> "array[int]":
+    """For each index the plan of the run that made it last, -1 for none."""
+    numbers = array("i")
+    most = max(each.num for each in headers)  # an entry beyond it is damage, and must not size the array at will
+    run = -1
+    for entry in _read_entries(journal):
+        if isinstance(entry, Header):
+            run += 1
+        if run == len(by_run):
+            break  # a run that began after the journal was folded
+        if isinstance(entry, Done) and entry.index < most:
+            numbers.extend([-1] * (entry.index + 1 - len(numbers)))
+            numbers[entry.index] = by_run[run]
+    return numbers
+
+
+class _Plan:
+    """Draws each block of indices once, in whatever order they are asked for.
+
+    A shuffled output would otherwise have a block of 2,048 drawn anew for nearly every line. Kept are the numbers of
+    the values, two bytes each: 12 MB for a million indices of the built-in recipe.
+    """
+
+    def __init__(self, journal: Path, dimensions: tuple[Dimension, ...], sampling: str, seed: int | None) -> None:
+        if sampling not in _SAMPLINGS:
+            raise ConfigError(f"{journal}: its scenarios are {sampling}, which is not known here; update asyncgen")
+        self._scenarios = Scenarios(dimensions, sampling=_SAMPLINGS[sampling], seed=seed)
+        self._columns = [_Column(each) for each in dimensions]
+        self._blocks: dict[int, list[array[int]]] = {}
+
+    def draw(self, index: int) -> dict[str, Drawn]:
+        number, position = divmod(index, BLOCK_SIZE)
+        if number not in self._blocks:
+            self._blocks[number] = self._make_block(number * BLOCK_SIZE)
+        columns = zip(self._columns, self._blocks[number], strict=True)
+        return {column.name: column.look_up(numbers, position) for column, numbers in columns}
+
+    def _make_block(self, start: int) -> list["array[int]"]:
+        if not self._columns:
+            return []
+        block = [array(column.typecode) for column in self._columns]
+        for index in range(start, start + BLOCK_SIZE):
+            drawn = self._scenarios.draw_values(index).values()
+            for column, numbers, values in zip(self._columns, block, drawn, strict=True):
+                numbers.extend([column.numbers[value] for value in values])
+        return block
+
+
+class _Column:
+    """A dimension's values as numbers, a fixed count of them for each index."""
+
+    def __init__(self, dimension: Dimension) -> None:
+        self.name = dimension.name
+        self._values = [(group.name, value) for group in dimension.groups for value in group.values]
+        self._singles: list[Drawn] = [(value,) for value in self._values]
+        self._width = 1 if dimension.pick is None else min(dimension.pick, len(dimension.groups))
+        self.numbers = {value: number for number, value in enumerate(self._values)}
+        self.typecode: Literal["H", "I"] = "H" if len(self._values) <= _TWO_BYTES else "I"
+
+    def look_up(self, numbers: "array[int]", position: int) -> Drawn:
+        if self._width == 1:
+            return self._singles[numbers[position]]
+        first = position * self._width
+        return tuple([self._values[number] for number in numbers[first : first + self._width]])

@@ -1,0 +1,92 @@
+"""The side file in which `view` marks conversations as dropped and `filter` looks for them.
+
+It names conversations by their digests, not by their lines, so that marks survive a run that goes on and a file that
+was sorted. It only grows: of two marks of one conversation the newer one counts.
+"""
+
+import contextlib
+import errno
+import os
+from io import RawIOBase
+from pathlib import Path
+
+import msgspec
+
+from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.files import sync_directory
+from asyncgen.output.journal import DIGEST_SIZE
+from asyncgen.output.paths import OWNER_ONLY, OutputPaths
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A line of the file. `digest`: as in the journal, in hexadecimal digits."""
+
+    digest: str
+    dropped: bool
+
+
+_decoder = msgspec.json.Decoder(Mark)
+
+
+def dropped_path(paths: OutputPaths) -> Path:
+    return paths.output.with_name(paths.output.name + ".dropped")
+
+
+def read_dropped(paths: OutputPaths) -> set[bytes]:
+    """The digests that are marked now. The last line may be unfinished; any other that is no mark is a ConfigError."""
+    path = dropped_path(paths)
+    digests: set[bytes] = set()
+    if not path.exists():
+        return digests
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                digest, dropped = _read_mark(path, number, line)
+                (digests.add if dropped else digests.discard)(digest)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return digests
+
+
+def append_mark(paths: OutputPaths, digest: bytes, *, is_dropped: bool) -> None:
+    """Mark a conversation; the mark is on disk when this returns. Raises OutputError."""
+    path = dropped_path(paths)
+    line = msgspec.json.encode(Mark(digest.hex(), is_dropped)) + b"\n"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            _write_whole(file, line, _cut_torn_end(file))
+        sync_directory(path.parent)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _write_whole(file: RawIOBase, line: bytes, size: int) -> None:
+    """Append and sync; a line that is not whole is taken back to the size there was before."""
+    try:
+        written = file.write(line)
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
+    if written != len(line):
+        file.truncate(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _cut_torn_end(file: RawIOBase) -> int:
+    """Cut what stands behind the last newline, a mark never confirmed that would spoil the next; the size then."""
+    whole = (file.read() or b"").rfind(b"\n") + 1
+    file.truncate(whole)
+    return whole
+
+
+def _read_mark(path: Path, number: int, line: bytes) -> tuple[bytes, bool]:
+    with contextlib.suppress(ValueError, RecursionError):
+        mark = _decoder.decode(line)
+        digest = bytes.fromhex(mark.digest)
+        if len(digest) == DIGEST_SIZE:
+            return digest, mark.dropped
+    raise ConfigError(f"{path}: line {number} marks no conversation; delete it")

@@ -1,0 +1,77 @@
+"""How far an output has come, according to its journal: done, failed by reason, pending, what it has used."""
+
+from collections import Counter
+from decimal import Decimal
+
+import msgspec
+
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.output.journal import Header
+from asyncgen.output.ledger import Ledger
+from asyncgen.output.match import Lines
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    started: str
+    num: int
+    provider: str
+    base_url: str
+    model: str | None
+    seed: int | None
+    recipe: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `--json` prints, in this order. `cost_usd`: the digits of an exact decimal; None while no cost is known."""
+
+    num: int
+    done: int
+    failed: int
+    failed_by_reason: dict[str, int]
+    pending: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: msgspec.Raw | None
+    runs: list[RunReport]
+
+
+def make_report(ledger: Ledger, lines: Lines) -> Report:
+    """Done, failed and pending are about the indices below the newest run's `num`; the sums are over all runs."""
+    num = ledger.headers[-1].num if ledger.headers else 0
+    done = lines.count_done(num)
+    failed = Counter(reason for index, reason in ledger.failed.items() if index < num and not lines.is_done(index))
+    totals = ledger.totals
+    return Report(
+        num=num,
+        done=done,
+        failed=failed.total(),
+        failed_by_reason=dict(failed.most_common()),
+        pending=num - done - failed.total(),
+        calls=totals.calls,
+        prompt_tokens=totals.prompt_tokens,
+        cached_tokens=totals.cached_tokens,
+        completion_tokens=totals.completion_tokens,
+        cost_usd=None if totals.cost is None else msgspec.Raw(digits_of(totals.cost).encode()),
+        runs=[_report_run(header) for header in ledger.headers],
+    )
+
+
+def _report_run(header: Header) -> RunReport:
+    # Offline, the model of the recipe has written nothing.
+    model = OFFLINE if header.provider == OFFLINE else header.request.get("model")
+    return RunReport(
+        started=header.started,
+        num=header.num,
+        provider=header.provider,
+        base_url=header.base_url,
+        model=model if isinstance(model, str) else None,
+        seed=header.seed,
+        recipe=header.recipe,
+    )
+
+
+def digits_of(cost: Decimal) -> str:
+    """The exact amount without an exponent, which not every JSON reader takes for a decimal."""
+    return format(cost, "f")

@@ -1,0 +1,38 @@
+"""Where a file may be written: nowhere that the input, a run, or anything that matters stands."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from asyncgen.data.dataset import Dataset
+from asyncgen.data.dropped import dropped_path
+from asyncgen.errors import ConfigError
+from asyncgen.output.paths import OutputPaths
+
+
+def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
+    """Raises ConfigError. `refusal`: why a file that is there stays there, None if it may be replaced."""
+    if any(_is_same(path, each) for each in _files_of(dataset.paths)):
+        raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another file")
+    if OutputPaths(path).journal.exists():
+        raise ConfigError(f"--output: {path} is the output of a run, with a journal beside it; choose another file")
+    if path.is_dir():
+        raise ConfigError(f"--output: {path} is a folder; name a file in it")
+    if path.exists() and refusal is not None:
+        raise ConfigError(f"--output: {path} {refusal}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--output: there is no folder {path.parent}")
+
+
+def audit_path(paths: OutputPaths) -> Path:
+    return paths.output.with_name(paths.output.name + ".audit.json")
+
+
+def _files_of(paths: OutputPaths) -> Iterator[Path]:
+    yield from paths.data
+    yield paths.lock
+    yield dropped_path(paths)
+    yield audit_path(paths)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one == other or (one.exists() and other.exists() and one.samefile(other))

@@ -1,0 +1,1 @@
+"""Who is asked, what is asked for, and what comes back."""

@@ -1,0 +1,365 @@
+"""One POST to a chat-completions endpoint, and a GET of what it tells about itself: the only place that knows aiohttp.
+
+Every exception of aiohttp becomes one of ours here, without the object it came from: their reprs contain the request's
+headers, and with them the key. Whether an answer is a completion is decided in `answer`, which has no socket. Whether a
+call may be billed is not guessed from how it ended: it is noted where its bytes leave, in `_Body`.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self, TypeAlias
+from weakref import WeakKeyDictionary
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.http import StreamWriter
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from asyncgen import __version__
+from asyncgen.endpoint.address import is_local_name
+from asyncgen.endpoint.answer import Completion, classify_response
+from asyncgen.endpoint.presets import Endpoint
+from asyncgen.endpoint.proxy import find_proxy
+from asyncgen.errors import (
+    NOT_SENT,
+    AsyncgenError,
+    ConfigError,
+    ConnectionFailedError,
+    FatalError,
+    TimedOutError,
+)
+
+MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
+MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
+CONNECT_TIMEOUT = 30.0
+REST_EVERY = 4  # connections that are to be used again; one of them is passed over once
+GET_TIMEOUT = 5.0  # seconds; what is asked for by GET can be done without
+KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
+
+
+class Client:
+    """A session with one endpoint; use as an async context manager.
+
+    `connections` must not be below the number of requests in flight: a request that waits for a connection does so
+    inside its own deadline. `timeout`: seconds from sending a request to the end of its answer.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, connections: int, timeout: float) -> None:
+        self._endpoint = endpoint
+        self._where = endpoint.where
+        self._url = URL(endpoint.url("/chat/completions"))  # parsed once, not with each request
+        self._connections = connections
+        self._timeout = timeout
+        self._proxy = find_proxy(endpoint.base_url)
+        self._redactor = endpoint.redactor()
+        self._key_advice = endpoint.key_advice
+        self._has_answered = False
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(connections=self._connections, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver()),
+            # Connecting ends well before the deadline, so that whatever swallows connections is told soon.
+            timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout / 2)),
+            headers={
+                "content-type": "application/json",
+                "user-agent": f"asyncgen/{__version__}",
+                **self._endpoint.sent_headers(),
+            },
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def complete(self, payload: Sequence[bytes]) -> Completion:
+        """Send one request, its body given in parts, and classify its answer.
+
+        Raises one of our own errors for everything but a completion. A CancelledError or MemoryError that comes before
+        the request has left carries NOT_SENT.
+        """
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        sending = _Body(payload)
+        failure: BaseException
+        try:
+            async with self._session.post(
+                self._url, data=sending, proxy=self._proxy, allow_redirects=False
+            ) as response:
+                if not sending.has_left:
+                    response.close()
+                    raise ConnectionFailedError(f"{self._where}: an answer that came before its request was sent")
+                body = await _read(response, self._where)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = translate(
+                error, self._where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
+            )
+        except (asyncio.CancelledError, MemoryError) as error:
+            if sending.has_left:
+                raise
+            failure = type(error)(NOT_SENT)
+        else:
+            self._has_answered = True
+            return self._classify(response.status, response.headers, body)
+        raise failure  # out here, because inside the handler theirs would be its context, key and all
+
+    def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> Completion:
+        """What a model wrote stays as it came; of all else that is said or kept, a run's own secrets are taken out."""
+        classify = partial(classify_response, host=self._where, now=time.time(), key_advice=self._key_advice)
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            with contextlib.suppress(AsyncgenError):  # which would quote the answer: it is read once more below
+                return self._without_secrets(classify(status, headers, body))
+        return classify(status, self._redactor.redact_headers(headers), self._redactor.redact(body))
+
+    def _without_secrets(self, answer: Completion) -> Completion:
+        """Its labels are the server's words, and journalled."""
+        redact = self._redactor.redact_text
+        labels = f"{answer.finish_reason} {answer.model} {answer.request_id}"
+        if redact(labels) == labels:  # as nearly always, and then it is quicker than to make it anew
+            return answer
+        return msgspec.structs.replace(
+            answer,
+            finish_reason=answer.finish_reason and redact(answer.finish_reason),
+            model=answer.model and redact(answer.model),
+            request_id=answer.request_id and redact(answer.request_id),
+        )
+
+    async def get(self, path: str) -> bytes | None:
+        """The body of a good answer to GET; None for everything else, which is no reason to stop a run."""
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        try:
+            async with self._session.get(
+                self._endpoint.url(path),
+                proxy=self._proxy,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=GET_TIMEOUT),
+            ) as response:
+                body = await _read(response, self._where)
+                return body if response.status == HTTPStatus.OK else None
+        except (aiohttp.ClientError, OSError, ValueError, ConnectionFailedError):
+            return None
+
+
+class _Body(aiohttp.Payload):
+    """A body whose parts are joined only while it is written; `has_left`: whether that has begun.
+
+    Joined before, each request in flight would hold a copy of the prompt until its answer comes: 60 of 190 MB with
+    2,000 in flight and the built-in recipe. The headers wait for the body, so nothing of a request leaves before.
+    """
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        super().__init__(parts, content_type="application/json")
+        self._parts = parts
+        self.has_left = False
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self._parts))
+
+    @property
+    def autoclose(self) -> bool:
+        return True
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return b"".join(self._parts).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        protocol = writer.protocol if isinstance(writer, StreamWriter) else None
+        if isinstance(protocol, ResponseHandler) and protocol.should_close:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "something had arrived unasked")
+        data = b"".join(self._parts)
+        self.has_left = True
+        await writer.write(data)
+
+
+_Poll: TypeAlias = Callable[[float], Sequence[object]]
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Uses no connection again on which something has arrived unasked.
+
+    A gateway's late second answer would be taken for the next request's, and every later one for that of the request
+    after it. aiohttp looks only when it puts a connection back: what comes while it lies idle is kept for whoever is
+    next. What comes once the next request has left cannot be told from its answer: so there is one connection more
+    than requests, and each lies idle for a turn, where it shows; and an endpoint that was caught gets a new one for
+    each request. An end of a connection that nobody has read yet is found here, too.
+    """
+
+    def __init__(self, *, connections: int, keepalive_timeout: float, resolver: AbstractResolver) -> None:
+        super().__init__(limit=connections + 1, keepalive_timeout=keepalive_timeout, resolver=resolver)
+        self._polls: WeakKeyDictionary[ResponseHandler, _Poll] = WeakKeyDictionary()  # of those in use
+        self._reuses = 0
+        self._is_passing_over = False
+        self._is_caught = False
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None:
+                return connection
+            if protocol not in self._polls:  # over a new one, TLS has things of its own to say
+                self._polls[protocol] = _poll_of(connection)
+                return connection
+            self._is_caught = self._is_caught or protocol.should_close
+            if not (self._is_caught or self._polls[protocol](0)):
+                break
+            connection.close()
+        self._reuses += 1
+        if self._reuses % REST_EVERY or self._is_passing_over:
+            return connection
+        return await self._pass_over(connection, req, traces, timeout)
+
+    async def _pass_over(
+        self,
+        connection: Connection,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Connection:
+        """Another one; one at a time, so that there is one connection more than requests and not many."""
+        self._is_passing_over = True
+        try:
+            other = await self.connect(req, traces, timeout)
+        except (aiohttp.ClientError, OSError):  # a server that takes no more is served by what there is
+            return connection
+        except BaseException:
+            connection.release()
+            raise
+        finally:
+            self._is_passing_over = False
+        connection.release()
+        return other
+
+
+def _poll_of(connection: Connection) -> _Poll:
+    """What tells whether something has arrived that the event loop has not come to yet."""
+    poll = select.poll()  # not select(), which knows no descriptor above 1,023
+    there = None if connection.transport is None else connection.transport.get_extra_info("socket")
+    if there is not None:
+        poll.register(there.fileno(), select.POLLIN)
+    return poll.poll
+
+
+class _Resolver(aiohttp.ThreadedResolver):
+    """Never asks a name server for what means this machine."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return await super().resolve("localhost" if is_local_name(host) else host, port, family)
+
+
+async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
+    parts, size = [], 0
+    while part := await response.content.readany():
+        size += len(part)
+        if size > MAX_BODY:
+            raise ConnectionFailedError(f"{host}: an answer of more than {MAX_BODY:,} bytes", maybe_billed=True)
+        parts.append(part)
+    return b"".join(parts)
+
+
+# The verifier's codes for a chain whose end is not known here, as opposed to a certificate that is wrong itself.
+_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+_CA_ADVICE = "; if a company vouches for it, set SSL_CERT_FILE to a file that holds the company's CA certificate"
+
+# The first row that fits decides: aiohttp's classes overlap, so the special ones stand first.
+_TRANSLATIONS: tuple[tuple[type[Exception], type[AsyncgenError], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, FatalError, "its certificate is not trusted ({reason}){ca_advice}"),
+    (aiohttp.ClientConnectorSSLError, FatalError, "no TLS connection ({reason}); is the address http or https?"),
+    (aiohttp.ClientProxyConnectionError, ConnectionFailedError, "the proxy cannot be reached ({reason})"),
+    (aiohttp.ClientHttpProxyError, FatalError, "the proxy refused to connect ({reason}); check HTTPS_PROXY"),
+    (aiohttp.ClientConnectorDNSError, ConnectionFailedError, "name not found"),
+    (aiohttp.ClientConnectorError, ConnectionFailedError, "no connection ({reason})"),
+    (aiohttp.InvalidURL, ConfigError, "not an address a request can be sent to"),
+    (TimeoutError, TimedOutError, "no answer within {timeout:g} s"),
+    (aiohttp.ClientPayloadError, ConnectionFailedError, "the answer broke off"),
+    (aiohttp.ClientResponseError, ConnectionFailedError, "the answer is not HTTP as it should be"),
+    (aiohttp.ServerDisconnectedError, ConnectionFailedError, "closed the connection without an answer"),
+    (aiohttp.ClientError, ConnectionFailedError, "the connection broke ({reason})"),
+    (OSError, ConnectionFailedError, "the connection broke ({reason})"),
+    (Exception, ConfigError, "the request cannot be sent ({reason})"),
+)
+
+
+def translate(
+    error: Exception, where: str, timeout: float, *, has_left: bool, has_answered: bool = False
+) -> AsyncgenError:
+    """Ours for theirs. A call may have been billed once its request `has_left`.
+
+    `has_answered`: this address has answered before, so what speaks of a wrong setup otherwise is one bad connection.
+    """
+    if isinstance(error, TimeoutError) and not has_left:
+        return ConnectionFailedError(f"{where}: no connection in time")
+    _, ours, text = next(row for row in _TRANSLATIONS if isinstance(error, row[0]))
+    if ours is FatalError and (has_answered or _may_pass(error)):
+        ours, text = ConnectionFailedError, "no connection ({reason})"
+    message = f"{where}: {text.format(reason=_reason(error), timeout=timeout, ca_advice=_ca_advice(error))}"
+    return ours(message, maybe_billed=has_left) if issubclass(ours, ConnectionFailedError) else ours(message)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether a refused connection comes from a proxy or an edge that has a bad hour."""
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            return error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason="TLSV1_ALERT_INTERNAL_ERROR")):
+            return True
+        case _:
+            return False
+
+
+def _ca_advice(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError(
+            certificate_error=ssl.SSLCertVerificationError(verify_code=int() as code)
+        ) if code in _UNKNOWN_ISSUER:
+            return _CA_ADVICE
+        case _:
+            return ""
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError(
+            certificate_error=ssl.SSLCertVerificationError(verify_message=str() as reason)
+        ):
+            return reason
+        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason=str() as reason)):
+            return reason.replace("_", " ").lower()
+        case aiohttp.ClientResponseError():
+            return f"status {error.status}"
+        case OSError(errno=int() as number) if number > 0 and not isinstance(error, ssl.SSLError):
+            return os.strerror(number)
+        case aiohttp.ClientConnectorError():
+            return type(error.os_error).__name__
+        case _:
+            return type(error).__name__

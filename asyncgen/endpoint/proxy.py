@@ -1,0 +1,83 @@
+"""Which proxy leads to an address: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl and Go read them.
+
+Read here, because aiohttp's own way (`trust_env`) would also send credentials found in ~/.netrc, and because the
+standard library's knows neither ranges nor ALL_PROXY. An empty variable counts as unset; lower case goes first.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from asyncgen.endpoint.address import DEFAULT_PORTS, is_loopback
+from asyncgen.errors import ConfigError
+
+
+def find_proxy(base_url: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The proxy for this address, never one for this machine. Raises ConfigError for a kind that cannot be used."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    variable = _first_set(environment, f"{parts.scheme.upper()}_PROXY", "ALL_PROXY")
+    if variable is None or is_loopback(host) or _is_direct(parts, environment):
+        return None
+    proxy = environment[variable].strip()
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not _is_usable(proxy):
+        raise ConfigError(f"{variable}: expected http://HOST:PORT, other kinds of proxy cannot be used")
+    return proxy
+
+
+def _first_set(environment: Mapping[str, str], *names: str) -> str | None:
+    spellings = (spelling for name in names for spelling in (name.lower(), name))
+    return next((each for each in spellings if environment.get(each, "").strip()), None)
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        _ = parts.port  # raises for what cannot be one
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _is_direct(address: SplitResult, environment: Mapping[str, str]) -> bool:
+    variable = _first_set(environment, "NO_PROXY")
+    if variable is None:
+        return False
+    host = (address.hostname or "").rstrip(".")
+    port = str(address.port or DEFAULT_PORTS[address.scheme])
+    entries = environment[variable].lower().replace(",", " ").split()
+    return any(_covers(entry, host, port) for entry in entries)
+
+
+def _covers(entry: str, host: str, port: str) -> bool:
+    """Whether an entry of NO_PROXY means this host.
+
+    It is `*`, an address, a range of addresses, or a name, which stands for itself and all below it, with or without a
+    `.` or `*.` before it. A port behind it means that port alone.
+    """
+    name, its_port = _split_port(entry)
+    if its_port not in ("", port):
+        return False
+    if name == "*":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        name = name.removeprefix("*").strip(".")
+        return bool(name) and f".{host}".endswith(f".{name}")
+    try:
+        return address in ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        return False
+
+
+def _split_port(entry: str) -> tuple[str, str]:
+    if entry.startswith("["):
+        name, _, rest = entry[1:].partition("]")
+        return name + rest.partition(":")[0], rest.partition(":")[2]
+    if entry.count(":") == 1:
+        name, _, port = entry.partition(":")
+        return name, port
+    return entry, ""  # more than one: an IPv6 address

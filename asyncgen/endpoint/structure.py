@@ -1,0 +1,388 @@
+"""What an endpoint is asked for, and how a run asks for less, or in other words, when the endpoint refuses it.
+
+Servers differ: some enforce a JSON schema, some know only "a JSON object", some refuse a setting, and a few answer 500
+to what they do not know. The first call of a run finds out, before a thousand others do. A step is believed when an
+answer has proved it: one has come at the lower step, and the higher was refused in words that are about it, or has been
+refused once more since. So a server that was only starting keeps its schema. Replies are checked here in any case, so a
+lower step costs re-asks, not quality.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+
+from asyncgen.endpoint.refusal import is_routed_away
+from asyncgen.endpoint.settings import RESPONSE_FORMAT
+from asyncgen.errors import (
+    AsyncgenError,
+    NoAnswerError,
+    NotFoundError,
+    Refusal,
+    SameRejectionError,
+    ServerError,
+    TooLongError,
+)
+from asyncgen.recipe.load import JsonValue, Recipe
+from asyncgen.recipe.prompt import Payload, PayloadEncoder
+from asyncgen.recipe.scenario import Scenario
+
+JSON_SCHEMA = "json_schema"
+JSON_OBJECT = "json_object"
+PROMPT_ONLY = "prompt only"
+STEPS = (JSON_SCHEMA, JSON_OBJECT, PROMPT_ONLY)
+INSTRUCTION = (
+    '\n\nAnswer with one JSON object of the form {"messages": [{"role": "user", "content": "..."}, '
+    '{"role": "assistant", "content": "..."}]} and with nothing else.'
+)
+GUESSING_STATUSES = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED})
+SERVER_ERRORS = 3  # in a row and without a reason, until they are taken for a refusal: a server may be starting
+REQUIRE_PARAMETERS = "provider.require_parameters"
+# The two names of the limit of an answer; who refuses the one as unknown is asked with the other.
+OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+UNLEAVABLE = frozenset({"model", "messages", "stream"})
+
+_FORMAT_WORDS = re.compile(
+    r"response[_ ]?format|json[_ ]?schema|json[_ ]?object|json[_ ](?:mode|output)|schema|grammar|structured|"
+    r"output[_ ]format|guided|constrained dec"
+)
+# A setting is refused as such, and not for its value; in the languages that are met.
+_UNSUPPORTED_WORDS = re.compile(
+    r"unsupported|(?:not|n't|no longer|only) support|"
+    r"not (?:permitted|allowed|available|implemented|enabled|recogni[sz]ed)|"
+    r"unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|extra_forbidden|additional propert|unavailable|"
+    r"deprecated|only the default|cannot (?:find|be (?:used|set|specified)|both)|may not be|is disabled|"
+    r"not a valid (?:param|field)|invalid (?:param|field|argument)|"
+    r"不支持|不支援|未知|nicht unterstützt|non (?:pris|supporté)|no soporta"
+)
+# From here on an endpoint tells what it does take.
+_INSTEAD = re.compile(
+    r"(?<![a-z])(?<!not )(?:supported|allowed|valid|available|permitted|known|accepted) "
+    r"(?:\w+ )?(?:param|field|argument|value|key|propert|option|setting)|"
+    r"\buse '|\binstead\b|must be one of|expected one of"
+)
+# What is refused is in the messages, or nothing is: the server is not ready.
+_OTHER_WORDS = re.compile(
+    r"\bmessages?\b ?(?:\[|\.[0-9]|:|must|is required)|['\"`]messages?['\"`]|\broles?\b|"
+    r"connection|time[d ]?out|overload|loading|starting|unavailable|temporar|try again|retry"
+)
+_LIMIT_WORDS = re.compile(
+    r"max_(?:completion_)?tokens|max_new_tokens|in the completion|completion tokens|output tokens"
+)
+_CONTEXT = re.compile(r"(?:context (?:length|size|window)|max_model_len|at most|limit)\D{0,24}?([0-9][0-9,]{2,11})")
+_PROMPT_TOKENS = re.compile(r"([0-9]{1,9}) (?:in the messages|input tokens|tokens (?:from|in) the (?:input|prompt))")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What requests ask for: a step of structure, and all settings but those `without` which it goes.
+
+    `depth`: how many steps it is below what was asked for at first. `is_in_words`: the prompt says it, too.
+    """
+
+    step: str
+    without: frozenset[str]
+    settings: Mapping[str, JsonValue] = field(repr=False)
+    depth: int
+    is_in_words: bool
+    _encoder: PayloadEncoder = field(repr=False)
+
+    def encode(self, scenario: Scenario, *, repeat: int = 0) -> Payload:
+        return self._encoder.encode(scenario, repeat=repeat)
+
+
+class Ladder:
+    """Which form the next request has, by what has become of those before it.
+
+    `settled` is set once an answer shows which form works; until then requests should go one by one. `optional`:
+    settings that asyncgen has added, which nobody misses. `on_step` is told of every form that is believed.
+    `marks_cache`: see `PayloadEncoder`.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        settings: Mapping[str, JsonValue],
+        *,
+        optional: frozenset[str] = frozenset(),
+        marks_cache: bool = False,
+        on_step: Callable[[Form], None] = lambda _: None,
+    ) -> None:
+        self._recipe = recipe
+        self._settings = settings
+        self._optional = optional
+        self._asks_in_words = False
+        self._marks_cache = marks_cache
+        self.on_step = on_step
+        self.settled = asyncio.Event()
+        self._whole = self._form = self._believed = self._make(_step(settings), frozenset())
+        self._doubted: Form | None = None  # a higher form whose refusal is no proof yet
+        self._trial: Form | None = None  # the same once more, for the one call whose answer decides
+        self._is_due = False  # the next call is that one
+        self._is_lower_answered = False
+        self._may_guess = True  # wordless refusals are taken for one of the format, until that has led nowhere
+        self._server_errors = 0
+        self._refused_prompts = 0
+
+    @property
+    def form(self) -> Form:
+        """What all requests ask for now, but for one that tries a higher form again."""
+        return self._form
+
+    def take(self) -> Form:
+        """The form of a request that leaves now; whoever takes it says what has become of it."""
+        if self._is_due and self._doubted is not None:
+            self._is_due = False
+            self._trial = replace(self._doubted)
+            return self._trial
+        return self._form
+
+    def begin_at(self, step: str, without: frozenset[str]) -> None:
+        """Begin where an earlier run over the same endpoint has ended, but for one call that asks for everything."""
+        form = self._make(step, without)
+        if form.depth:
+            self._form = self._believed = form
+            self._doubted, self._is_due, self._is_lower_answered = self._whole, True, True
+
+    def ask_in_words(self) -> bool:
+        """Say in the prompt, too, what the response format says; False where nothing is left to be said."""
+        form = self._form
+        if self._asks_in_words or form.is_in_words or form.step == PROMPT_ONLY:
+            return False
+        self._asks_in_words = True
+        self._form = self._make(form.step, form.without)
+        if self._believed is form:
+            self._believed = self._form
+        return True
+
+    def answered(self, form: Form) -> None:
+        if form is self._trial and self._doubted is not None:
+            form = self._doubted
+        if form is not self._form and form.depth >= self._form.depth:
+            return
+        self._form = form
+        if self._doubted is None or form.depth <= self._doubted.depth:
+            self._believe(form)
+        elif not self._is_lower_answered:
+            self._is_lower_answered = self._is_due = True
+
+    def failed(self, form: Form, error: AsyncgenError) -> None:
+        """It was not answered. Some servers answer 500, or an error inside a 200, to what they do not know."""
+        may_refuse = isinstance(error, ServerError | NoAnswerError) and error.refusal is not None
+        if may_refuse and (self._is_worded(form, error) or self._fails_often(form, error)):
+            self.refused(form, error)
+        else:
+            self._is_due = self._is_due or form is self._trial
+
+    def refused(self, form: Form, error: AsyncgenError) -> bool:
+        """Whether to ask again, in the form that is taken next. Raises SameRejectionError when no form will do."""
+        refusal = error.refusal
+        if refusal is None or (isinstance(error, NotFoundError) and not is_routed_away(refusal)):
+            return False
+        if form is self._trial:
+            self._doubted = self._trial = None
+            if self._believed is not self._form:
+                self._believe(self._form)
+        if form is not self._form:
+            return True
+        if self.settled.is_set():
+            return False
+        if isinstance(error, TooLongError):
+            self._stop_when_named(form, error, refusal)
+            return False
+        return self._step_down(form, error, refusal)
+
+    def is_about_format(self, form: Form, error: AsyncgenError) -> bool:
+        """Whether an endpoint's words are about the structure that this form asks for."""
+        refusal = error.refusal
+        if refusal is None or "response_format" not in form.settings:
+            return False
+        return refusal.param.startswith("response_format") or _FORMAT_WORDS.search(refusal.text) is not None
+
+    def _is_worded(self, form: Form, error: AsyncgenError) -> bool:
+        """Whether a refusal says what it is about, so that there is no use in asking the same once more."""
+        refusal = error.refusal
+        if refusal is None:
+            return False
+        return bool(self._refused_settings(form, refusal)) or self.is_about_format(form, error)
+
+    def _fails_often(self, form: Form, error: AsyncgenError) -> bool:
+        if error.refusal is None or error.refusal.status not in GUESSING_STATUSES:
+            return False
+        self._server_errors += form is self._form
+        if form is not self._trial and self._server_errors < SERVER_ERRORS:
+            return False
+        self._server_errors = 0
+        return True
+
+    def _step_down(self, form: Form, error: AsyncgenError, refusal: Refusal) -> bool:
+        lower: Form | None
+        if named := self._refused_settings(form, refusal):
+            lower = self._make(form.step, form.without | named)
+        elif is_routed_away(refusal):
+            lower = self._ask_less_of_router(form)
+        elif self.is_about_format(form, error):
+            lower = self._lower_format(form)
+        else:
+            self._stop_when_named(form, error, refusal)
+            lower = self._guess(form, refusal)
+        if lower is None:  # it was something else
+            self._form, self._doubted = self._whole, None
+            return False
+        self._form = lower
+        return True
+
+    def _guess(self, form: Form, refusal: Refusal) -> Form | None:
+        """Less structure, because an endpoint that gives no reason is most often one that does not know the field."""
+        if not self._may_guess or _OTHER_WORDS.search(refusal.text):
+            return None
+        lower = self._lower_format(form)
+        self._doubted = self._doubted or form
+        self._may_guess = lower is not None or refusal.status not in (400, 422)
+        return lower
+
+    def _believe(self, form: Form) -> None:
+        self.settled.set()
+        if form is self._believed and form is self._form:
+            return
+        self._form, self._doubted, self._trial = form, None, None
+        if form is not self._believed:
+            self._believed = form
+            self.on_step(form)
+
+    def _make(self, step: str, without: frozenset[str]) -> Form:
+        settings = dict(_leave_out(self._settings, without))
+        if step == JSON_OBJECT and _step(self._settings) == JSON_SCHEMA:
+            settings["response_format"] = {"type": JSON_OBJECT}
+        elif step == PROMPT_ONLY:
+            settings.pop("response_format", None)
+        is_sure = step == _step(self._settings) and REQUIRE_PARAMETERS not in without
+        is_in_words = self._asks_in_words or not is_sure
+        encoder = PayloadEncoder(
+            self._recipe, settings, instruction=INSTRUCTION if is_in_words else "", marks_cache=self._marks_cache
+        )
+        depth = len(without) + STEPS.index(step) - STEPS.index(_step(self._settings)) if step in STEPS else len(without)
+        return Form(step, without, settings, depth, is_in_words, encoder)
+
+    def _lower_format(self, form: Form) -> Form | None:
+        given = form.settings.get("response_format")
+        if given is None:
+            return None
+        return self._make(JSON_OBJECT if given == RESPONSE_FORMAT else PROMPT_ONLY, form.without)
+
+    def _ask_less_of_router(self, form: Form) -> Form | None:
+        routing = form.settings.get("provider")
+        if isinstance(routing, dict) and routing.get("require_parameters"):
+            return self._make(form.step, form.without | {REQUIRE_PARAMETERS})
+        return self._lower_format(form)
+
+    def _refused_settings(self, form: Form, refusal: Refusal) -> frozenset[str]:
+        """The settings that a refusal says it does not take at all, so that leaving them out is what cures."""
+        named = frozenset(_named(form.settings, refusal))
+        ours = named & self._optional
+        if not _UNSUPPORTED_WORDS.search(refusal.text):
+            return ours
+        limits = {key for key in named & OTHER_NAME.keys() if OTHER_NAME[key] not in form.without}
+        return ours | (named - OTHER_NAME.keys()) | limits
+
+    def _stop_when_named(self, form: Form, error: AsyncgenError, refusal: Refusal) -> None:
+        """Raises SameRejectionError, with the flag that cures, for what every request would be refused for."""
+        told = str(error).rstrip(". ")
+        if advice := _advice_on_limit(form.settings, refusal):
+            raise SameRejectionError(f"{told}. {advice}") from error
+        named = sorted(_named(form.settings, refusal))
+        if named or refusal.param.startswith("model"):
+            raise SameRejectionError(f"{told}. {_advice_on(named[0] if named else 'model', form.settings)}") from error
+        if refusal.param.startswith("messages") or re.search(r"\bmessages\b", refusal.text):
+            self._refused_prompts += 1
+            if self._refused_prompts > 1:
+                raise SameRejectionError(
+                    f"{told}. Two prompts were refused alike: look at one with asyncgen plan --index 0"
+                ) from error
+
+
+def explain(form: Form, whole: Mapping[str, JsonValue], host: str) -> str:
+    """What a run goes on with, for people."""
+    parts = [f"{host} {_without(key, form.settings)}" for key in sorted(form.without)]
+    if form.step != _step(whole):
+        parts.append(f"{host} refused what was asked for; going on with {form.step}")
+    return "; ".join(parts) or f"{host} takes all that is asked for; going on with {form.step}"
+
+
+def _without(key: str, settings: Mapping[str, JsonValue]) -> str:
+    other = OTHER_NAME.get(key)
+    if other in settings:
+        return f"takes no {key}; going on with {other}"
+    if key == REQUIRE_PARAMETERS:
+        return "has nobody who takes all settings; going on without require_parameters"
+    return f"takes no {key}; going on without it"
+
+
+def _leave_out(settings: Mapping[str, JsonValue], without: frozenset[str]) -> Iterator[tuple[str, JsonValue]]:
+    for key, value in settings.items():
+        if key in without:
+            other = OTHER_NAME.get(key)
+            if other is not None and other not in settings and other not in without:
+                yield other, value
+        elif key == "provider" and REQUIRE_PARAMETERS in without and isinstance(value, dict):
+            if routing := {name: each for name, each in value.items() if name != "require_parameters"}:
+                yield key, routing
+        else:
+            yield key, value
+
+
+def _named(settings: Mapping[str, JsonValue], refusal: Refusal) -> Iterator[str]:
+    """The settings that a refusal names: in its own field for that, else in its words; structure is not among them."""
+    param = re.split(r"[.\[]", refusal.param.removeprefix("body."))[0]
+    keys = settings.keys() - UNLEAVABLE - {"response_format"}
+    if param:
+        yield from (key for key in keys if key == param or OTHER_NAME.get(key) == param)
+        if param in settings:
+            return
+    text = _INSTEAD.split(refusal.text)[0] or refusal.text
+    yield from (key for key in keys if _names(key).search(text))
+
+
+def _names(key: str) -> re.Pattern[str]:
+    """A setting in somebody's words, also in camel case; a word of everyday language must be marked as a name."""
+    word = re.escape(key.lower()).replace("_", "[_ ]?")
+    if "_" in key or key == "temperature":
+        return re.compile(rf"(?<![a-z0-9_]){word}(?![a-z0-9_])")
+    label = r"(?:param\w*|arguments?|fields?|propert\w+|names?|keys?|settings?|inputs?|supplied|permitted)(?:\(s\))?"
+    return re.compile(
+        rf"['\"`“‘]{word}['\"`”’]|{label}\W{{1,4}}(?:[\w.]+, ?)*{word}\b|"
+        rf"(?:^|[.:] ?){word}\b ?(?::|is not|not|does)|: {word}\W*$"
+    )
+
+
+def _advice_on_limit(settings: Mapping[str, JsonValue], refusal: Refusal) -> str:
+    """What to do about an answer's limit that does not fit; "" when the refusal is about something else."""
+    key = next((key for key in OTHER_NAME if key in settings), None)
+    is_named = refusal.param in OTHER_NAME or _LIMIT_WORDS.search(refusal.text) is not None
+    if key is None or not is_named:
+        return ""
+    context = _CONTEXT.search(refusal.text)
+    prompt = _PROMPT_TOKENS.search(refusal.text)
+    size = int(context[1].replace(",", "")) if context else None
+    if size is not None and prompt is not None and int(prompt[1]) >= size:
+        return ""
+    limit = f", the endpoint's limit is {size:,}" if size is not None else ""
+    share = f", of which the prompt takes {int(prompt[1]):,}" if limit and prompt is not None else ""
+    return f"{key} is {settings[key]}{limit}{share}: lower it with --param {key}=N --allow-changed"
+
+
+def _advice_on(key: str, settings: Mapping[str, JsonValue]) -> str:
+    if key == "model":
+        return "Check --model"
+    flag = "--temperature T" if key == "temperature" else f"--param {key}=VALUE"
+    return (
+        f"{key} is {settings[key]}: change it with {flag}, or leave it out with --param {key}=null "
+        "(either with --allow-changed)"
+    )
+
+
+def _step(settings: Mapping[str, JsonValue]) -> str:
+    given = settings.get("response_format")
+    kind = given.get("type") if isinstance(given, dict) else None
+    return kind if isinstance(kind, str) else PROMPT_ONLY

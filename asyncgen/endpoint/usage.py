@@ -1,0 +1,231 @@
+"""What an answer says of its tokens and of money, wherever it stands: places, spellings and units as tables.
+
+What is not said is unknown and never 0, and neither is a 0 that cannot be true: a text that was written out of nothing,
+or for nothing, is one whose usage nobody counted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
+from asyncgen.endpoint.body import JsonObject, Path, at, lowered, object_of
+from asyncgen.errors import Usage
+
+MAX_NUMBER = 64  # characters of a cost; more is none
+MAX_TOKENS = 2**53  # a larger count is damage
+# Outside these two a cost is damage, and may be a million digits long.
+SMALLEST_COST = Decimal("1e-18")
+LARGEST_COST = Decimal("1e9")
+FEWEST_DOLLARS, MOST_DOLLARS = 1e-4, 1e9  # between these a float is written without an exponent
+ZERO, DOLLAR, TICK = Decimal(0), Decimal(1), Decimal("1e-10")
+SAME = Decimal("1e-6")  # two sums that differ by less, as a share of them, are one that was rounded
+
+# Where the counts stand, and what they are called there.
+HOMES = (("usage",), ("usageMetadata",), ("usage_metadata",), ("usage", "tokens"), ("meta", "tokens"), ())
+PROMPT = (
+    *("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount", "inputTokenCount"),
+    "prompt_eval_count",
+)
+COMPLETION = (
+    *("completion_tokens", "output_tokens", "completionTokens", "outputTokens", "candidatesTokenCount"),
+    *("outputTokenCount", "eval_count"),
+)
+TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
+CACHED = (
+    ("prompt_tokens_details", "cached_tokens"),
+    ("input_tokens_details", "cached_tokens"),
+    ("prompt_cache_hit_tokens",),
+    ("cache_read_input_tokens",),
+    ("cacheReadInputTokens",),
+    ("cachedContentTokenCount",),
+    ("cached_tokens",),
+)
+CACHE_WRITTEN = (("cache_creation_input_tokens",), ("cacheWriteInputTokens",))
+# Whoever uses these names counts cached tokens beside the prompt's, the others among them.
+CACHE_BESIDE = frozenset(
+    {"cache_read_input_tokens", "cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens"}
+)
+THINKING = (
+    ("completion_tokens_details", "reasoning_tokens"),
+    ("output_tokens_details", "reasoning_tokens"),
+    ("reasoning_tokens",),
+    ("thoughtsTokenCount",),
+)
+
+# Where gateways put what a call has cost, and in which unit.
+COSTS: tuple[tuple[Path, Decimal], ...] = (
+    (("usage", "cost"), DOLLAR),
+    (("usage", "total_cost"), DOLLAR),
+    (("usage", "cost_usd"), DOLLAR),
+    (("usage", "total_cost_usd"), DOLLAR),
+    (("usage", "cost_usd_total"), DOLLAR),
+    (("usage", "estimated_cost"), DOLLAR),
+    (("usage", "cost_details", "total_cost"), DOLLAR),
+    (("usage", "cost_in_usd_ticks"), TICK),
+    (("cost",), DOLLAR),
+    (("cost_usd",), DOLLAR),
+    (("total_cost",), DOLLAR),
+    (("_hidden_params", "response_cost"), DOLLAR),
+    (("meta", "usage", "usd_spent"), DOLLAR),
+    (("provider_metadata", "gateway", "cost"), DOLLAR),
+    (("choices", 0, "message", "provider_metadata", "gateway", "cost"), DOLLAR),
+    (("x_nanogpt_pricing", "costUsd"), DOLLAR),
+    (("x_nanogpt_pricing", "cost"), DOLLAR),
+    (("x_nanogpt_pricing", "amount"), DOLLAR),
+)
+COST_HEADER = "x-litellm-response-cost"
+SUMS = ("total_cost", "total", "total_cost_usd", "usd")  # of a cost that is an object
+CURRENCIES = ("currency", "cost_currency")
+UPSTREAM = "upstream_inference_cost"
+UPSTREAM_PARTS = (
+    ("upstream_inference_prompt_cost", "upstream_inference_completions_cost"),
+    ("upstream_inference_input_cost", "upstream_inference_output_cost"),
+)
+CACHE_STATUS_HEADER = "x-openrouter-cache-status"
+
+
+def read_usage(document: JsonObject, headers: Mapping[str, str], *, has_text: bool) -> Usage:
+    """What a body, or its headers, say that the call took; `has_text`: something was written for it."""
+    counts = next(filter(_holds_counts, (object_of(at(document, home)) for home in HOMES)), {})
+    prompt, completion = _first(counts, PROMPT), _first(counts, COMPLETION)
+    cached = _first_at(counts, CACHED)
+    prompt, completion = _with_the_rest(counts, prompt, completion, cached)
+    cost = _read_cost(document, headers)
+    if has_text and not (prompt and completion) and not _is_from_a_cache(headers):
+        if prompt == 0 or completion == 0:
+            cost = cost or None
+        prompt, completion = prompt or None, completion or None
+    return Usage(prompt, cached, completion, None if cost is None else _write(cost))
+
+
+def write_cost(value: object) -> str | None:
+    """The exact decimal text of a cost in dollars, never with an exponent; None for what is none."""
+    if type(value) is float and FEWEST_DOLLARS <= value <= MOST_DOLLARS:
+        return str(value)
+    amount = _amount(value)
+    return None if amount is None else _write(amount)
+
+
+# ---- tokens
+
+
+def _count(value: object) -> int | None:
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
+
+
+def _holds_counts(counts: JsonObject) -> bool:
+    return any(key in counts for key in (*PROMPT, *COMPLETION))
+
+
+def _first(counts: JsonObject, keys: Sequence[str]) -> int | None:
+    return next((number for key in keys if (number := _count(counts.get(key))) is not None), None)
+
+
+def _first_at(counts: JsonObject, paths: Sequence[Path]) -> int | None:
+    return next((number for path in paths if (number := _count(at(counts, path))) is not None), None)
+
+
+def _with_the_rest(
+    counts: JsonObject, prompt: int | None, completion: int | None, cached: int | None
+) -> tuple[int | None, int | None]:
+    """Prompt and completion with what some vendors count beside them: cached tokens, and thinking."""
+    if prompt is None or completion is None:
+        return prompt, completion
+    total = _first(counts, TOTAL)
+    read, written = cached or 0, _first_at(counts, CACHE_WRITTEN) or 0
+    is_named_beside = "prompt_tokens" not in counts and not CACHE_BESIDE.isdisjoint(counts)
+    has_place_beside = total is None or total >= prompt + read + written + completion
+    if read > prompt or (is_named_beside and has_place_beside):
+        prompt += read + written
+    thinking = _first_at(counts, THINKING) or 0
+    if total is not None:
+        completion = max(completion, total - prompt)
+    elif thinking > completion or "thoughtsTokenCount" in counts:
+        completion += thinking
+    return prompt, completion
+
+
+def _is_from_a_cache(headers: Mapping[str, str]) -> bool:
+    """Whether a stored answer was sent again, for which zeros are true."""
+    return lowered(headers).get(CACHE_STATUS_HEADER, "").lower() == "hit"
+
+
+# ---- money
+
+
+def _read_cost(document: JsonObject, headers: Mapping[str, str]) -> Decimal | None:
+    """A zero is believed where no other place says more."""
+    costs = [cost for cost in _costs(document, headers) if cost is not None]
+    charged = next(filter(None, costs), costs[0] if costs else None)
+    return _with_upstream(object_of(document.get("usage")), charged)
+
+
+def _costs(document: JsonObject, headers: Mapping[str, str]) -> Iterator[Decimal | None]:
+    for path, unit in COSTS:
+        home = object_of(at(document, path[:-1]))
+        value = at(home, path[-1:])
+        if isinstance(value, dict):
+            home, value = value, next((value[key] for key in SUMS if key in value), None)
+        amount = _amount(value)
+        if amount is not None and _is_in_dollars(home):
+            yield amount if unit is DOLLAR else amount * unit
+    yield _amount(lowered(headers).get(COST_HEADER))
+
+
+def _is_in_dollars(home: JsonObject) -> bool:
+    named = [currency for key in CURRENCIES if isinstance(currency := home.get(key), str)]
+    return all(currency.upper() == "USD" for currency in named)
+
+
+def _with_upstream(usage: JsonObject, charged: Decimal | None) -> Decimal | None:
+    """What was charged, and beside it what the provider behind a gateway bills to the user's own key.
+
+    The same sum in both places is one cost told twice. Who pays the provider is not always said; then it is the larger.
+    """
+    upstream = _read_upstream(object_of(usage.get("cost_details")))
+    is_byok = usage.get("is_byok")
+    if is_byok is True:
+        if upstream is None:  # what is charged is only the gateway's fee
+            return None
+        return upstream if charged is None or _is_same(charged, upstream) else charged + upstream
+    if upstream is None or (is_byok is False and charged is not None):
+        return charged
+    return upstream if charged is None else max(charged, upstream)
+
+
+def _read_upstream(details: JsonObject) -> Decimal | None:
+    whole = _amount(details.get(UPSTREAM))
+    if whole is not None:
+        return whole
+    for keys in UPSTREAM_PARTS:
+        parts = [part for key in keys if (part := _amount(details.get(key))) is not None]
+        if parts:
+            return sum(parts, ZERO)
+    return None
+
+
+def _is_same(one: Decimal, other: Decimal) -> bool:
+    return abs(one - other) <= SAME * max(one, other)
+
+
+def _amount(value: object) -> Decimal | None:
+    """An amount as it was written, between zero and what is damage; exact."""
+    if type(value) not in {int, float, str}:
+        return None
+    text = str(value)
+    if len(text) > MAX_NUMBER:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return None
+    if amount.is_nan() or amount.is_signed():
+        return None
+    return amount if not amount or SMALLEST_COST <= amount <= LARGEST_COST / TICK else None
+
+
+def _write(amount: Decimal) -> str | None:
+    if not amount:
+        return "0"
+    return format(amount, "f") if SMALLEST_COST <= amount <= LARGEST_COST else None

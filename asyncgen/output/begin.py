@@ -1,0 +1,184 @@
+"""How a run begins on its output: start anew, go on, keep what is there, set it aside, or refuse.
+
+All decisions are taken before the first byte is written, so that a refusal leaves everything as it was. The header
+is on disk before the output exists, and both before the first call.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+
+from asyncgen.errors import ConfigError, OutputError
+from asyncgen.money.price import format_cost
+from asyncgen.output.changes import START_ANEW, check_same_kind, differences
+from asyncgen.output.files import AppendFile, Files, Record, sync_directory
+from asyncgen.output.journal import ARRAYS, OBJECTS, Header, Kept, encode_entry
+from asyncgen.output.ledger import Totals
+from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
+from asyncgen.output.mend import Patch, discard, mend, patch_rejects
+from asyncgen.output.paths import OutputPaths, torn_path
+
+BYTES_EXPECTED = 6000  # of output and journal, for a conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run that may begin. `kept`: digests of lines to be journalled as kept; `set_aside`: files to be renamed."""
+
+    paths: OutputPaths
+    header: Header
+    earlier: Earlier | None = None
+    kept: Sequence[bytes] = ()
+    patches: Sequence[Patch] = ()
+    set_aside: Sequence[Path] = ()
+
+    @property
+    def lines(self) -> Lines:
+        return Lines() if self.earlier is None else self.earlier.lines
+
+    @property
+    def totals(self) -> Totals:
+        return Totals() if self.earlier is None else self.earlier.ledger.totals
+
+    def pending(self) -> Iterator[int]:
+        """The indices still to be made, in order."""
+        lines = self.lines
+        return (index for index in range(self.header.num) if not lines.is_done(index))
+
+    def notes(self) -> list[str]:
+        """What the user should know about the output before anything is spent."""
+        output, num, done = self.paths.output, self.header.num, self.lines.count_done(self.header.num)
+        notes = [
+            f"{patch.path}: its end from byte {patch.offset} on was not whole; what was cut off is in "
+            f"{torn_path(patch.path).name}"
+            for patch in self.patches
+            if patch.cuts
+        ]
+        if self.set_aside:
+            notes.append(f"what was at {output} is kept, renamed to .bak-TIME")
+        if (free := shutil.disk_usage(output.parent).free) < (num - done) * BYTES_EXPECTED:
+            notes.append(f"{output.parent} has only {free / 1e6:,.0f} MB free, which may not be enough")
+        if 0 < done < num:
+            notes.append(f"{output}: {done:,} of {num:,} are there, {num - done:,} to make")
+        if missing := self.lines.missing:
+            cost = self._cost_of(missing)
+            notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
+        if self.kept:
+            notes.append(f"lines not made here that are kept: {len(self.kept):,}")
+        if self.earlier is not None and self.earlier.header.base_url != self.header.base_url:
+            notes.append(f"earlier runs asked {self.earlier.header.base_url or 'another address'}")
+        return notes
+
+    def _cost_of(self, number: int) -> str:
+        made = self.lines.count_done() + number
+        return "" if self.totals.cost is None else f" (about {format_cost(self.totals.cost / made * number)})"
+
+    def open(self) -> Files:
+        """Set aside, mend, write the header, and open the files. Raises OutputError."""
+        try:
+            return self._open()
+        except OSError as error:
+            raise OutputError(f"{error.filename or self.paths.output}: {error.strerror}") from error
+
+    def _open(self) -> Files:
+        _rename(self.set_aside)
+        mend(self.patches)
+        entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
+        if self.earlier is None:
+            _create(self.paths.journal, self.header)
+        else:
+            entries = encode_entry(self.header) + entries
+        files = Files(self.paths)
+        try:
+            sync_directory(self.paths.output.parent)
+            if entries:
+                files.append_batch([Record(entries)])
+            files.append_mark()
+        except BaseException:
+            files.close()
+            raise
+        return files
+
+
+def prepare(
+    paths: OutputPaths, header: Header, *, append: bool = False, overwrite: bool = False, allow_changed: bool = False
+) -> Start:
+    """Look at what is there and decide. Writes nothing; raises ConfigError for every refusal."""
+    try:
+        _check_ordinary(paths)
+        if overwrite:
+            return Start(paths, header, set_aside=[path for path in reversed(paths.all) if path.exists()])
+        if (earlier := read_earlier(paths, adopt=append)) is None:
+            return _prepare_first(paths, header, append=append)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
+    if earlier.lines.known:
+        _check_unchanged(paths, earlier.header, header, allow_changed=allow_changed)
+    kept = [digest for _, digest in earlier.lines.unknown]
+    return Start(paths, header, earlier, kept, earlier.patches)
+
+
+def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start:
+    """A run on an output without a journal, or with one that is only the beginning of a header."""
+    kept: Sequence[bytes] = ()
+    patches = [discard(paths.journal), patch_rejects(paths.rejects, None)]
+    if paths.output.exists() and paths.output.stat().st_size:
+        if not append:
+            raise ConfigError(
+                f"{paths.output} exists and has no journal ({paths.journal.name}): choose another --output, or "
+                f"--append to keep its lines and add to them; {START_ANEW}"
+            )
+        kept, patch = adopt_lines(paths.output)
+        _check_format(paths.output, header)
+        patches.append(patch)
+    return Start(paths, header, kept=kept, patches=[patch for patch in patches if patch])
+
+
+def _check_format(output: Path, header: Header) -> None:
+    """The first line tells: nobody mixes formats and trains on the result."""
+    with output.open("rb") as file:
+        found = OBJECTS if file.readline().lstrip().startswith(b"{") else ARRAYS
+    if found != header.line_format:
+        raise ConfigError(f"{output} holds {found}, this run would write {header.line_format} (see --save-metadata)")
+
+
+def _check_ordinary(paths: OutputPaths) -> None:
+    if paths.output.is_dir():
+        raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
+    for path in paths.all:
+        if path.is_symlink():  # the output's own name is resolved
+            raise ConfigError(f"{path} is a link, not a file of its own: remove it, or choose another --output")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is no ordinary file; choose another --output")
+    for one, other in combinations(filter(Path.exists, paths.all), 2):
+        if one.samefile(other):
+            raise ConfigError(f"{one} and {other} are one file; remove one of the names, or choose another --output")
+
+
+def _check_unchanged(paths: OutputPaths, old: Header, new: Header, *, allow_changed: bool) -> None:
+    check_same_kind(paths, old, new)
+    if (changed := differences(old, new)) and not allow_changed:
+        raise ConfigError(
+            f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, choose another "
+            "--output, or mix both with --allow-changed"
+        )
+
+
+def _rename(files: Sequence[Path]) -> None:
+    """The output last: as long as it is there, a run either goes on with it or is refused."""
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    for path in files:
+        path.rename(path.with_name(f"{path.name}.bak-{time}"))
+        sync_directory(path.parent)  # or the power may take back any of them, and old rejects stand beside a new run
+
+
+def _create(journal: Path, header: Header) -> None:
+    file = AppendFile(journal)
+    try:
+        file.append(encode_entry(header))
+        file.sync()
+    finally:
+        file.close()

@@ -1,0 +1,50 @@
+"""What a run asks for that differs from what an output was made with, in words."""
+
+from typing import TypeVar
+
+import msgspec
+
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.errors import ConfigError
+from asyncgen.output.journal import Header
+from asyncgen.output.paths import OutputPaths
+
+START_ANEW = "--overwrite starts anew and keeps the files under another name"
+T = TypeVar("T")
+
+
+def differences(old: Header, new: Header) -> list[str]:
+    """What has changed between two runs and shapes the data, each as a phrase; empty when a run can go on."""
+    changed = [f"{part} has changed" for part in _different(old.digests, new.digests)]
+    if old.sampling != new.sampling:
+        changed.append(f"sampling: {old.sampling} -> {new.sampling}")
+    if old.seed != new.seed:
+        changed.append(f"seed: {old.seed} -> {new.seed}")
+    changed += [
+        f"{key}: {_json(old.request.get(key))} -> {_json(new.request.get(key))}"
+        for key in _different(old.request, new.request)
+    ]
+    return changed
+
+
+def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
+    """Raises ConfigError for what no flag allows: quotations among a model's writing, and two line formats."""
+    if (old.provider == OFFLINE) != (new.provider == OFFLINE):
+        raise ConfigError(
+            f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "
+            "a model never share an output; choose another --output"
+        )
+    if old.line_format != new.line_format:
+        raise ConfigError(
+            f"{paths.output} holds lines of {old.line_format}, this run would write {new.line_format} "
+            "(--save-metadata): the format of a file cannot change; choose another --output"
+        )
+
+
+def _different(old: dict[str, T], new: dict[str, T]) -> list[str]:
+    return [key for key in {**old, **new} if old.get(key) != new.get(key)]
+
+
+def _json(value: object) -> str:
+    text = "none" if value is None else msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004

@@ -1,0 +1,185 @@
+"""The journal: what is known of every call and every line, one JSON object a line, oldest first.
+
+The output itself carries no index, so that any trainer can read it; the journal says which line is whose, by the
+digest of the conversation. It only grows. A batch begins with a mark: the sizes that all files had when they were
+last synced, and a checksum of the journal since the mark before. What lies before the newest mark is trusted, and
+damage there is refused; what lies behind it may be torn.
+
+Format 1 had no checksums. A journal that was begun in it is read as it is and continued in format 2, under a new
+header.
+"""
+
+import zlib
+from decimal import Decimal
+from typing import TypeAlias, TypedDict
+
+import msgspec
+
+from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
+from asyncgen.recipe.load import Dimension
+
+VERSION = 2
+ARRAYS = "arrays of messages"
+OBJECTS = "objects with metadata"
+DIGEST_SIZE = 16
+# Of a call whose reply was kept although it is no answer: as good as lost when its cost is not told.
+UNANSWERED = frozenset(leaf.reason for leaf in (ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError))
+MAX_INDEX = 2**31 - 1  # what four bytes hold
+MAX_COST_DIGITS = 30  # before or behind the point; more is damage, and sums of it may overflow
+
+
+class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, frozen=True, kw_only=True):
+    """One per run, on disk before its first call. Holds all that is needed to compute its scenarios again."""
+
+    version: int
+    asyncgen: str
+    started: str
+    num: int
+    provider: str
+    base_url: str
+    recipe: str
+    dimensions: tuple[Dimension, ...]
+    sampling: str
+    seed: int | None
+    request: dict[str, object]
+    line_format: str
+    digests: dict[str, str]
+
+
+class Mark(msgspec.Struct, tag_field="type", tag="mark", omit_defaults=True, frozen=True):
+    """Bytes of output, journal and rejects that were synced when the batch behind it was begun.
+
+    `check`: of the journal's bytes from the mark before on, or from the beginning; None in format 1.
+    """
+
+    output: int
+    journal: int
+    rejects: int
+    check: int | None = None
+
+
+class Call(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
+    """An answered call: what it used, as the provider reported it.
+
+    `cost` in US dollars; `priced`: computed from tokens and prices, because the provider reported none.
+    """
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: Decimal | None = None
+    priced: bool = False
+    request_id: str | None = None
+    time: str = ""
+
+
+class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
+    """The call whose conversation is a line. `seconds`: sent to received; `in_flight`: calls then under way."""
+
+    index: int
+    digest: str
+    asks: int = 1
+    finish_reason: str | None = None
+    model: str | None = None
+    seconds: float = 0.0
+    in_flight: int = 0
+
+
+class Rejected(Call, tag_field="type", tag="rejected", frozen=True, kw_only=True):
+    """A call whose reply could not be used; the reply is in the rejects file."""
+
+    index: int
+    reason: str
+    ask: int = 1
+
+
+class Failed(msgspec.Struct, tag_field="type", tag="failed", omit_defaults=True, frozen=True, kw_only=True):
+    """An index given up. `status`: the HTTP status of the answer that refused it, if one answer did."""
+
+    index: int
+    reason: str
+    message: str = ""
+    status: int | None = None
+    asks: int = 1
+    time: str = ""
+
+
+class Lost(msgspec.Struct, tag_field="type", tag="lost", omit_defaults=True, frozen=True, kw_only=True):
+    """A call that was sent and never answered: it may have been billed."""
+
+    index: int
+    reason: str
+    time: str = ""
+
+
+class Stepped(msgspec.Struct, tag_field="type", tag="stepped", frozen=True, kw_only=True):
+    """The endpoint refused what was asked for, and has answered a request for less, or for everything again.
+
+    `step`, and the settings that requests go `without`: see `ladder`.
+    """
+
+    step: str
+    base_url: str
+    model: str
+    without: tuple[str, ...] = ()
+
+
+class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=True):
+    """A line that asyncgen did not make and was told to keep."""
+
+    digest: str
+
+
+Entry: TypeAlias = Header | Mark | Done | Rejected | Failed | Lost | Kept | Stepped
+_decoder = msgspec.json.Decoder(Entry)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode_entry(entry: Entry) -> bytes:
+    return _encoder.encode(entry) + b"\n"
+
+
+def decode_entry(line: bytes) -> Entry:
+    """Raises ValueError for anything that is not a whole, plausible entry."""
+    try:
+        entry: Entry = _decoder.decode(line)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if isinstance(entry, Done | Kept) and len(bytes.fromhex(entry.digest)) != DIGEST_SIZE:
+        raise ValueError("not a digest")
+    if isinstance(entry, Done | Rejected | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
+        raise ValueError("not an index")
+    if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
+        raise ValueError("a dimension is there twice")
+    if isinstance(entry, Call) and entry.cost is not None and not _is_amount(entry.cost):
+        raise ValueError("not an amount of money")
+    if isinstance(entry, Mark) and min(entry.output, entry.journal, entry.rejects) < 0:
+        raise ValueError("not a size")
+    return entry
+
+
+def _is_amount(cost: Decimal) -> bool:
+    return cost.is_finite() and abs(cost.adjusted()) <= MAX_COST_DIGITS
+
+
+def checksum(data: bytes) -> int:
+    return zlib.crc32(data)
+
+
+class UsageFields(TypedDict):
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    cost: Decimal | None
+    priced: bool
+
+
+def usage_fields(usage: Usage) -> UsageFields:
+    """The fields of `Call` that a usage fills."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost": None if usage.cost is None else Decimal(usage.cost),
+        "priced": usage.priced,
+    }

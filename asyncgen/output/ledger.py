@@ -1,0 +1,241 @@
+"""What a journal says, folded entry by entry: every index and every total, in forty bytes an index."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from asyncgen.errors import ConfigError
+from asyncgen.output.journal import (
+    DIGEST_SIZE,
+    UNANSWERED,
+    VERSION,
+    Call,
+    Done,
+    Entry,
+    Failed,
+    Header,
+    Kept,
+    Lost,
+    Mark,
+    Rejected,
+    Stepped,
+    checksum,
+    decode_entry,
+)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the entries of all runs.
+
+    `cost` is None as long as that of no call is known, `unpriced` counts the answered calls whose cost is unknown, and
+    `dearest` is the highest cost of a call.
+    """
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Decimal | None = None
+    unpriced: int = 0
+    dearest: Decimal | None = None
+    rejected: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+
+    def add(self, entry: Entry) -> None:
+        if isinstance(entry, Call):
+            self.calls += 1
+            self.prompt_tokens += entry.prompt_tokens or 0
+            self.cached_tokens += entry.cached_tokens or 0
+            self.completion_tokens += entry.completion_tokens or 0
+            if entry.cost is None and isinstance(entry, Rejected) and entry.reason in UNANSWERED:
+                self.lost += 1
+            else:
+                self._add_cost(entry.cost)
+        if isinstance(entry, Rejected):
+            self.rejected[entry.reason] += 1
+        elif isinstance(entry, Failed):
+            self.calls += entry.status is not None
+        elif isinstance(entry, Lost):
+            self.lost += 1
+
+    def _add_cost(self, cost: Decimal | None) -> None:
+        if cost is None:
+            self.unpriced += 1
+            return
+        self.cost = (self.cost or Decimal(0)) + cost
+        self.dearest = cost if self.dearest is None else max(self.dearest, cost)
+
+
+class Ledger:
+    """The fold of a journal: its runs, its totals, and per index what its newest entry says.
+
+    Twenty-four bytes an index, because a million of them must fit beside everything else: digests and indices in the
+    order of the journal, and for each index the position of its newest digest.
+    """
+
+    def __init__(self) -> None:
+        self.headers: list[Header] = []
+        self.totals = Totals()
+        self.failed: dict[int, str] = {}
+        self.steps: dict[tuple[str, str], Stepped] = {}
+        self._indices = array("i")
+        self._digests = bytearray()
+        self._newest = array("i")
+
+    def add(self, entry: Entry) -> None:
+        self.totals.add(entry)
+        match entry:
+            case Done():
+                self.failed.pop(entry.index, None)
+                self._add_digest(entry.index, entry.digest)
+                self._set_newest(entry.index)
+            case Header():
+                self.headers.append(entry)
+            case Kept():
+                self._add_digest(-1, entry.digest)
+            case Failed():
+                self.failed[entry.index] = entry.reason
+            case Stepped():
+                self.steps[entry.base_url, entry.model] = entry
+            case _:
+                pass
+
+    def add_all(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.add(entry)
+
+    def _add_digest(self, index: int, digest: str) -> None:
+        self._indices.append(index)
+        self._digests += bytes.fromhex(digest)
+
+    def _set_newest(self, index: int) -> None:
+        missing = index + 1 - len(self._newest)
+        if missing > 0:
+            self._newest.extend([-1] * missing)
+        self._newest[index] = len(self._indices) - 1
+
+    def conversations(self) -> Iterator[tuple[int | None, bytes]]:
+        """(index, digest) of every line the output should hold, in journal order; index None for kept lines."""
+        for position, index in enumerate(self._indices):
+            if index < 0 or self._newest[index] == position:
+                digest = bytes(self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE])
+                yield (None if index < 0 else index), digest
+
+    def __len__(self) -> int:
+        """How many conversations the entries account for, superseded ones included."""
+        return len(self._indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A journal as read: the ledger of all whole entries, and the newest mark (None before the first batch).
+
+    `tail`: the whole lines from the mark's own on, at `tail_offset`; none of them, the mark included, is known to be on
+    disk. `trusted_conversations`: how many conversations the entries before the mark account for. `damage`: line number
+    and offset of the first line of the tail that is no entry.
+    """
+
+    ledger: Ledger
+    mark: Mark | None
+    tail: bytes
+    trusted_conversations: int
+    damage: tuple[int, int] | None
+
+    @property
+    def tail_offset(self) -> int:
+        return 0 if self.mark is None else self.mark.journal
+
+
+def read_journal(path: Path) -> Journal:
+    """Read and fold a journal, which may be growing meanwhile.
+
+    Raises ConfigError for damage before the newest mark, and for a journal of a newer asyncgen.
+    """
+    with path.open("rb") as file:
+        return _fold(path, file)
+
+
+def _fold(path: Path, file: BinaryIO) -> Journal:
+    """A mark is written when all before it has been synced: where a whole one does not fit, no crash is to blame."""
+    ledger, mark = Ledger(), None
+    behind: list[Entry] = []
+    tail: list[bytes] = []
+    damage: tuple[int, int] | None = None
+    begin = (1, 0)  # line number and offset of the tail
+    offset = trusted = num = version = 0
+    for number, line in enumerate(file, 1):
+        if not line.endswith(b"\n"):
+            break  # torn, or still being written: what is read next would be the rest of this line
+        entry = _entry_or_none(line, num)
+        if isinstance(entry, Mark):
+            refuse_damage(path, damage)
+            if not _fits(entry, offset, version, tail):
+                refuse_damage(path, begin, last=number)
+            ledger.add_all(behind)
+            mark, behind, tail, trusted, begin = entry, [], [line], len(ledger), (number, offset)
+        elif entry is None:
+            _refuse_newer(path, line)
+            damage = damage or (number, offset)
+        else:
+            if isinstance(entry, Header):
+                _refuse_newer(path, line)
+                num, version = max(num, entry.num), max(version, entry.version)
+            behind.append(entry)
+            tail.append(line)
+        offset += len(line)
+    ledger.add_all(behind)
+    return Journal(ledger, mark, b"".join(tail), trusted, damage)
+
+
+def _fits(mark: Mark, offset: int, version: int, before: Sequence[bytes]) -> bool:
+    """Whether a mark stands where it was written, behind what it was written behind."""
+    has_check = mark.check is not None or version > 1
+    return mark.journal == offset and (not has_check or mark.check == checksum(b"".join(before)))
+
+
+def refuse_damage(path: Path, damage: tuple[int, int] | None, *, last: int | None = None) -> None:
+    """`last`: the line up to which the damage may lie, where that is not known more closely."""
+    if damage is None:
+        return
+    where = f"line {damage[0]} (byte {damage[1]})"
+    if last is not None:
+        where = f"{where}, or one behind it up to line {last},"
+    raise ConfigError(
+        f"{path}: {where} is damaged; restore the file from a backup, "
+        "or start anew with --overwrite, which keeps all files under another name"
+    )
+
+
+def _entry_or_none(line: bytes, num: int) -> Entry | None:
+    """The entry, when its index is one that a run so far (of `num` at most) could have had."""
+    try:
+        entry = decode_entry(line)
+    except ValueError:
+        return None
+    return None if isinstance(entry, Done | Rejected | Failed | Lost) and entry.index >= num else entry
+
+
+class _Version(msgspec.Struct, tag_field="type", tag="run"):
+    """All that can be expected of a header of any version."""
+
+    version: int
+    asyncgen: str = "of another version"
+
+
+_version_decoder = msgspec.json.Decoder(_Version)
+
+
+def _refuse_newer(path: Path, line: bytes) -> None:
+    try:
+        header = _version_decoder.decode(line)
+    except (ValueError, RecursionError):
+        return
+    if header.version > VERSION:
+        raise ConfigError(f"{path}: written by asyncgen {header.asyncgen}, a newer one than this; update asyncgen")

@@ -1,0 +1,77 @@
+"""One run at a time on an output: a lock on its resolved path, held for the life of the run."""
+
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from asyncgen.errors import ConfigError
+from asyncgen.output.paths import OWNER_ONLY, OutputPaths
+
+
+@contextlib.contextmanager
+def locked(paths: OutputPaths) -> Iterator[None]:
+    """Hold the output's lock. Raises ConfigError that names the holder when another run has it.
+
+    A run that is refused leaves no lock file behind that was not there before.
+    """
+    created = not os.path.lexists(paths.lock)
+    descriptor = _open_lock(paths)
+    try:
+        yield
+    except ConfigError:
+        if created:
+            paths.lock.unlink(missing_ok=True)
+        raise
+    finally:
+        _release(descriptor)
+
+
+def _open_lock(paths: OutputPaths) -> int:
+    while True:
+        try:
+            descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)
+        except OSError as error:
+            raise ConfigError(f"{paths.lock}: cannot be created: {error.strerror}") from error
+        try:
+            _lock(paths, descriptor)
+        except ConfigError:
+            _release(descriptor)
+            raise
+        if _is_same_file(descriptor, paths.lock):
+            _sign(descriptor)
+            return descriptor
+        _release(descriptor)  # unlinked between open and lock: this lock would guard nothing
+
+
+def _release(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # where a full disk is only reported here, it is the holder's name that is lost
+        os.close(descriptor)
+
+
+def _lock(paths: OutputPaths, descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another run"
+        raise ConfigError(
+            f"{paths.output} is being written by {holder}; wait for it, or choose another --output"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{paths.lock}: this file system has no locks ({error.strerror})") from error
+
+
+def _sign(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed, and is the holder all the same
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        there = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(descriptor))

@@ -1,0 +1,268 @@
+"""What an earlier run left: which indices are done, what must be refused, and how a torn end is mended.
+
+Everything is decided before anything is changed. Behind the newest mark nothing is trusted, not even what looks whole:
+a disk that failed a sync may show it and not have it. So whatever is whole there is written again and synced, and what
+is not whole is cut off after it has been copied beside the file. Lines that stay where they are are written in place,
+and lines that must move, into a copy that then takes the file's name: so there is no moment at which a whole line is
+missing, and mending may be killed at any point and repeated.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import TypeAlias
+
+from asyncgen.conversation import Conversation, NotAConversationError, decode_line, digest_conversation
+from asyncgen.errors import ConfigError
+from asyncgen.output.changes import START_ANEW, T
+from asyncgen.output.journal import Header, Mark
+from asyncgen.output.ledger import Ledger, read_journal, refuse_damage
+from asyncgen.output.mend import Patch, is_line_start, patch_journal, patch_rejects, read_from, size_of
+from asyncgen.output.paths import OutputPaths
+
+JournalledLine: TypeAlias = tuple[int | None, bytes]  # index and digest
+NumberedLine: TypeAlias = tuple[int, bytes]  # line number and digest
+Pair: TypeAlias = tuple[JournalledLine | None, NumberedLine | None]
+
+
+@dataclass(slots=True)
+class Lines:
+    """The output's lines against the journal's entries.
+
+    `done`: one byte an index, 1 where its newest conversation is a line. `missing`: how many indices once had a line
+    and have none now. `unknown`: line number and digest of whole lines that no entry accounts for.
+    """
+
+    done: bytearray = field(default_factory=bytearray)
+    kept: int = 0
+    missing: int = 0
+    unknown: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def is_done(self, index: int) -> bool:
+        return index < len(self.done) and self.done[index] == 1
+
+    @property
+    def known(self) -> int:
+        """How many lines the journal accounts for."""
+        return self.kept + self.count_done()
+
+    def count_done(self, num: int | None = None) -> int:
+        """How many indices are done; below `num`, if given."""
+        return self.done.count(1, 0, num)
+
+    def claim(self, index: int | None) -> None:
+        if index is None:
+            self.kept += 1
+            return
+        if index >= len(self.done):
+            self.done.extend(bytes(index + 1 - len(self.done)))
+        self.done[index] = 1
+
+
+def match_lines(ledger: Ledger, digests: Iterable[tuple[int, bytes]]) -> Lines:
+    return fold_pairs(pair_lines(ledger, digests))
+
+
+def fold_pairs(pairs: Iterable[Pair]) -> Lines:
+    lines = Lines()
+    for entry, line in pairs:
+        if entry is None:
+            lines.unknown += [] if line is None else [line]
+        elif line is None:
+            lines.missing += entry[0] is not None
+        else:
+            lines.claim(entry[0])
+    lines.unknown.sort()
+    return lines
+
+
+def pair_lines(ledger: Ledger, digests: Iterable[tuple[int, bytes]]) -> Iterator[Pair]:
+    """Pair entries and lines, each counted, so that two equal conversations serve two indices.
+
+    Both come in the same order unless someone has edited the output, so they are read side by side and only what has
+    no partner yet is held. What has none in the end comes last, beside None.
+    """
+    entries_left: dict[bytes, list[JournalledLine]] = {}
+    lines_left: dict[bytes, list[NumberedLine]] = {}
+    for entry, line in zip_longest(ledger.conversations(), digests):
+        if entry is not None and line is not None and entry[1] == line[1]:
+            yield entry, line
+            continue
+        if line is not None:
+            if line[1] in entries_left:
+                yield _take(entries_left, line[1]), line
+            else:
+                lines_left.setdefault(line[1], []).append(line)
+        if entry is not None:
+            if entry[1] in lines_left:
+                yield entry, _take(lines_left, entry[1])
+            else:
+                entries_left.setdefault(entry[1], []).append(entry)
+    for entries in entries_left.values():
+        yield from ((entry, None) for entry in entries)
+    for unknown in lines_left.values():
+        yield from ((None, line) for line in unknown)
+
+
+def _take(waiting: dict[bytes, list[T]], digest: bytes) -> T:
+    taken = waiting[digest].pop()
+    if not waiting[digest]:
+        del waiting[digest]
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run left in one output. Nothing has been changed yet; `patches` would make it whole."""
+
+    header: Header
+    ledger: Ledger
+    lines: Lines
+    patches: tuple[Patch, ...]
+
+
+def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
+    """What an earlier run left, or None when no run has begun on this output.
+
+    `adopt`: whole lines that nobody knows are kept instead of refused. Raises ConfigError, having changed nothing, for
+    a journal without its output, unknown lines, and damage before the newest mark.
+    """
+    if not paths.journal.is_file():
+        return None
+    journal = read_journal(paths.journal)
+    if not journal.ledger.headers:
+        if size_of(paths.output):  # this is no run that was killed inside its first header
+            refuse_damage(paths.journal, journal.damage)
+        return None
+    scan = _Scan(paths.output, journal.mark)
+    lines = match_lines(journal.ledger, scan.digests())
+    # An output that was empty when it was last marked may be empty now, whatever was about to be written.
+    had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
+    if had_lines and not lines.known:
+        raise ConfigError(
+            f"{paths.output}: no conversation that {paths.journal.name} knows is there any more: put the file back, or "
+            f"choose another --output; {START_ANEW}"
+        )
+    if lines.unknown and not adopt:
+        raise ConfigError(
+            f"{paths.output}: {_numbers([number for number, _ in lines.unknown])} not made here, or edited by hand: "
+            "delete what should go, or keep it all with --append"
+        )
+    patches = (
+        patch_journal(paths.journal, journal),
+        scan.patch(),
+        patch_rejects(paths.rejects, journal.mark),
+    )
+    return Earlier(journal.ledger.headers[-1], journal.ledger, lines, tuple(filter(None, patches)))
+
+
+def read_status(paths: OutputPaths) -> tuple[Ledger, Lines]:
+    """Ledger and lines for a report, tolerant of whatever a run in progress is writing.
+
+    Raises ConfigError only when the journal cannot be read.
+    """
+    try:
+        journal = read_journal(paths.journal)
+    except OSError as error:
+        raise ConfigError(f"{paths.journal}: {error.strerror}; status reads the journal beside an output") from error
+    scan = _Scan(paths.output, journal.mark, tolerant=True)
+    return journal.ledger, match_lines(journal.ledger, scan.digests())
+
+
+def adopt_lines(path: Path) -> tuple[list[bytes], Patch | None]:
+    """The digests of all lines of an output that has no journal, and what makes its end whole.
+
+    Raises ConfigError when a line is no conversation.
+    """
+    scan = _Scan(path, None)
+    digests = [digest for _, digest in scan.digests()]
+    if scan.unfinished is not None:
+        raise ConfigError(f"{path}: the last line (byte {scan.unfinished}) is unfinished; complete it or delete it")
+    return digests, scan.patch()
+
+
+class _Scan:
+    """One pass over the output. `mark`: the newest one, None when there is no journal or nothing has been written.
+
+    When the user has edited the file the mark no longer falls on the start of a line. Then every line is taken as it
+    is, and only a last one without its newline is treated as torn.
+    """
+
+    def __init__(self, path: Path, mark: Mark | None, *, tolerant: bool = False) -> None:
+        self._path = path
+        self._mark = mark.output if mark is not None and is_line_start(path, mark.output) else None
+        self._tolerant = tolerant
+        self._behind: list[tuple[bytes, bool]] = []
+        self._newline_lacks_at: int | None = None
+        self.unfinished: int | None = None
+
+    def digests(self) -> Iterator[tuple[int, bytes]]:
+        """(line number, digest) of each conversation. Raises ConfigError for a damaged line before the mark."""
+        for number, offset, line in _lines(self._path):
+            digest = _digest(line)
+            if self._mark is not None and offset >= self._mark:
+                self._behind.append((line, digest is not None))
+            elif digest is None and line.strip():
+                self._note_damage(number, offset, line)
+            elif not line.endswith(b"\n"):
+                self._newline_lacks_at = offset + len(line.rstrip(b"\0"))
+            if digest is not None:
+                yield number, digest
+
+    def _note_damage(self, number: int, offset: int, line: bytes) -> None:
+        if not line.endswith(b"\n"):
+            self.unfinished = offset
+        elif not self._tolerant:
+            raise ConfigError(
+                f"{self._path}: line {number} (byte {offset}) is not a conversation: mend or delete it; {START_ANEW}"
+            )
+
+    def patch(self) -> Patch | None:
+        """What makes the end whole; call it after `digests` has run out."""
+        if self.unfinished is not None:
+            return Patch(self._path, self.unfinished, b"", read_from(self._path, self.unfinished))
+        if self._newline_lacks_at is not None:
+            return Patch(self._path, self._newline_lacks_at, b"\n", read_from(self._path, self._newline_lacks_at))
+        if self._mark is None or not self._behind:
+            return None
+        whole = b"".join(line.rstrip(b"\0\n") + b"\n" for line, is_whole in self._behind if is_whole)
+        return Patch(self._path, self._mark, whole, b"".join(line for line, _ in self._behind))
+
+
+def _numbers(numbers: list[int]) -> str:
+    """A phrase such as `lines 7, 9 and 4 more were`."""
+    if len(numbers) == 1:
+        return f"line {numbers[0]} was"
+    shown = numbers[:5]
+    rest = len(numbers) - len(shown)
+    return f"lines {', '.join(map(str, shown))}{f' and {rest} more' if rest else ''} were"
+
+
+def _digest(line: bytes) -> bytes | None:
+    conversation = read_line(line)
+    return None if conversation is None else digest_conversation(conversation)
+
+
+def read_line(line: bytes) -> Conversation | None:
+    """The conversation of a line, None when it is not whole."""
+    # A page that never reached the disk reads as zeros. In a line they may join two into a plausible one; at the end of
+    # the file it is only the newline that is not there.
+    line = line.rstrip(b"\0")
+    if b"\0" in line:
+        return None
+    try:
+        return decode_line(line)
+    except NotAConversationError:
+        return None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """(number, offset, line) of each line, the last perhaps without its newline; none for a file that is not there."""
+    if not path.is_file():
+        return
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            yield number, offset, line
+            offset += len(line)

@@ -1,0 +1,225 @@
+"""When a request may leave: a place in flight, an open gate, the rates of a contract, and a probe in an outage.
+
+A place is held around one HTTP attempt only, never while an index waits, so a backing-off index costs nobody a place.
+What an attempt has brought counts beside the attempts under way until it is on disk, so that a slow disk holds back the
+calls whose answers would have to wait for it.
+How it ended is reported here too, by the error that leaves the block: what one call learns holds for all. Retries are
+served before first attempts, because an index that has waited should not queue again behind the whole run; in an outage
+after them, because what an endpoint can do shows better on an index that has not failed yet.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from asyncgen.errors import (
+    BadReplyError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+    Usage,
+)
+from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.pause import Gate
+from asyncgen.pacing.rates import Pacer, Rates
+from asyncgen.stop import StopRequestedError
+
+UNLIMITED = Rates()
+TOKENS_SMOOTHING = 0.1  # how fast the estimate of a call's tokens follows what calls take
+
+
+class Limiter:
+    """Hands out places one by one, as soon as everything that has a say agrees.
+
+    `tokens_per_call` is the first estimate of what a call takes; calls that have ended correct it. `on_answer` is
+    called after each attempt, when limit, pause and outage are up to date. `capacity`: calls in flight and answers that
+    are not on disk yet, together, at most.
+    """
+
+    def __init__(
+        self,
+        concurrency: Concurrency,
+        gate: Gate,
+        outage: Outage,
+        *,
+        rates: Rates = UNLIMITED,
+        tokens_per_call: float = 0.0,
+        on_answer: Callable[[], None] = lambda: None,
+        capacity: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.concurrency = concurrency
+        self.gate = gate
+        self.outage = outage
+        self.in_flight = 0
+        self._capacity = capacity
+        self._unwritten = 0
+        self._requests = Pacer(rates.requests)
+        self._tokens = Pacer(rates.tokens)
+        self._is_paced = rates != UNLIMITED
+        self._tokens_per_call = tokens_per_call
+        self._on_answer = on_answer
+        self._clock = clock
+        self._first: deque[asyncio.Future[None]] = deque()
+        self._again: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    def place(self, *, again: bool) -> "Place":
+        """An async context manager that holds one place; `again` says that this is a retry."""
+        return Place(self, again=again)
+
+    async def acquire(self, *, again: bool) -> None:
+        """Wait for a place. Raises StopRequestedError once the limiter is closed."""
+        if self._is_closed:
+            raise StopRequestedError
+        waiter = asyncio.get_running_loop().create_future()
+        (self._again if again else self._first).append(waiter)
+        self._hand_out()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if (
+                waiter.done() and not waiter.cancelled() and waiter.exception() is None
+            ):  # cancelled after the place was given, before this task could run
+                self.release()
+            raise
+
+    def release(self, *, is_answered: bool = False) -> None:
+        """`is_answered`: the attempt has brought something that will be written; see `written`."""
+        self._unwritten += is_answered
+        self.in_flight -= 1
+        self._hand_out()
+
+    def written(self, answers: int) -> None:
+        """So many answers are on disk now."""
+        self._unwritten -= answers
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while queue := self._next_in_line():
+            if self.in_flight + self._unwritten >= self._capacity:
+                return
+            if self.in_flight >= self.concurrency.limit and not self.concurrency.is_growing:
+                return
+            now = self._clock()
+            if (delay := self._delay(now)) > 0:
+                self._come_back(delay)
+                return
+            waiter = queue.popleft()
+            if not waiter.cancelled():
+                self._take(now)
+                waiter.set_result(None)
+
+    def _next_in_line(self) -> "deque[asyncio.Future[None]]":
+        if self.outage.is_down:
+            return self._first or self._again
+        return self._again or self._first
+
+    def _delay(self, now: float) -> float:
+        delay = 0.0
+        if self.gate.is_pacing:
+            delay = self.gate.wait(now)
+        if self.outage.is_down:
+            delay = max(delay, self.outage.wait(now))
+        if self.in_flight >= self.concurrency.limit:
+            delay = max(delay, self.concurrency.grow(now, self.in_flight))
+        if self._is_paced:
+            delay = max(delay, self._requests.wait(now), self._tokens.wait(now))
+        return delay
+
+    def _come_back(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if delay == math.inf:  # an answer will come first
+            return
+        self._timer = asyncio.get_running_loop().call_later(delay, self._hand_out)
+
+    def _take(self, now: float) -> None:
+        self.in_flight += 1
+        if self.outage.is_down:
+            self.outage.enter(now)
+        if self.gate.is_pacing:
+            self.gate.enter(now, self.concurrency.goal, self.concurrency.latency)
+        if self._is_paced:
+            self._requests.take(now)
+            self._tokens.take(now, self._tokens_per_call)
+
+    def begin(self) -> tuple[int, float]:
+        """The ticket and the time of an attempt that is sent now."""
+        return self.concurrency.start(), self._clock()
+
+    def settle(self, usage: Usage) -> None:
+        """Count what a call really took, where the provider says so, instead of what was reserved for it."""
+        if not self._is_paced or usage.prompt_tokens is None or usage.completion_tokens is None:
+            return
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        self._tokens.take(self._clock(), tokens - self._tokens_per_call)
+        self._tokens_per_call += (tokens - self._tokens_per_call) * TOKENS_SMOOTHING
+
+    def _report_refusal(self, now: float, ticket: int, error: RateLimitedError) -> None:
+        seconds = error.retry_after
+        if ticket > self.concurrency.latest_cut:  # else it is one more of those that were too many
+            self.outage.failed(now, ticket)
+        is_for_all = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
+        if seconds and is_for_all:  # otherwise it is this call's bad luck, and this call's wait
+            self.gate.pause(now, seconds)
+            error.pauses_run = True
+
+    def close(self) -> None:
+        """Send everybody who waits away with StopRequestedError, now and from now on."""
+        self._is_closed = True
+        for queue in (self._again, self._first):
+            for waiter in queue:
+                if not waiter.done():
+                    waiter.set_exception(StopRequestedError())
+            queue.clear()
+
+    def report(self, ticket: int, sent: float, error: BaseException | None) -> None:
+        """What an attempt that has just ended says about the endpoint."""
+        now = self._clock()
+        match error:
+            case None | BadReplyError() | RejectedError():
+                if self.outage.succeeded(ticket):
+                    self.concurrency.resume(now)
+                saturated = bool(self._first or self._again)
+                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
+            case RateLimitedError():
+                self._report_refusal(now, ticket, error)
+            case TransientError():
+                if not error.is_own:
+                    self.outage.failed(now, ticket)
+            case _:
+                return
+        self._on_answer()
+
+
+class Place:
+    """One attempt's place. Leaving the block says how the attempt went, by the error that leaves with it, if any."""
+
+    __slots__ = ("_again", "_limiter", "_sent", "_ticket")
+
+    def __init__(self, limiter: Limiter, *, again: bool) -> None:
+        self._limiter = limiter
+        self._again = again
+
+    async def __aenter__(self) -> Self:
+        await self._limiter.acquire(again=self._again)
+        self._ticket, self._sent = self._limiter.begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._limiter.report(self._ticket, self._sent, error)
+        self._limiter.release(is_answered=error is None or has_reply(error))
+
+
+def has_reply(error: BaseException) -> bool:
+    """Whether an attempt that has failed has brought a reply all the same, to be kept."""
+    return isinstance(error, TransientError | BadReplyError | RejectedError) and error.reply is not None

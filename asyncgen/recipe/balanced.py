@@ -1,0 +1,281 @@
+"""Balanced draws, frozen as balanced/1: in blocks, so that every value is used equally often and pairs meet early."""
+
+import hashlib
+import heapq
+import struct
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import chain
+from math import gcd, lcm
+from operator import add
+from typing import Literal, TypeAlias
+
+from asyncgen.recipe.load import Dimension, Group
+
+Drawn: TypeAlias = tuple[tuple[str, str], ...]
+SAMPLING_VERSIONS: Mapping[Literal["balanced", "random"], str] = {
+    "balanced": "balanced/1",
+    "random": "random/1",
+}
+BLOCK_SIZE = 2048  # indices arranged together; part of what balanced/1 means
+_FIRST_MEETING = 100  # a pair not yet met in the block outweighs any small difference between pairs that have
+_CHOICES = 64  # values compared for one place: keeps a block's time in bounds when a dimension has thousands
+_TOLERANCE = 2  # how far a weighted value may be from its share, in uses
+
+
+class Balanced:
+    """Deals all dimensions block by block: single values arranged to meet each other, then the picks."""
+
+    def __init__(self, dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> None:
+        self._names = [each.name for each in dimensions]
+        self._block_size = block_size
+        self._singles: list[_Single] = []
+        self._picks: list[_Pick] = []
+        for each in dimensions:
+            key = f"{SAMPLING_VERSIONS['balanced']}:{seed}:{each.name}"
+            if each.pick is None:
+                self._singles.append(_Single(each, key))
+            else:
+                self._picks.append(_Pick(each, each.pick, key))
+        self._singles.sort(key=lambda single: -len(single.drawn))
+        self._block = lru_cache(maxsize=2)(self._make_block)
+
+    def draw(self, index: int) -> tuple[Drawn, ...]:
+        number, position = divmod(index, self._block_size)
+        return self._block(number)[position]
+
+    def _make_block(self, number: int) -> list[tuple[Drawn, ...]]:
+        start = number * self._block_size
+        stop = start + self._block_size
+        columns: dict[str, list[Drawn]] = {}
+        arranged: list[list[int]] = []
+        for single in self._singles:
+            values = _arrange(single.supply.segments(start, stop), arranged)
+            arranged.append(values)
+            columns[single.name] = [single.drawn[value] for value in values]
+        for pick in self._picks:
+            columns[pick.name] = pick.draw(start, stop)
+        return list(zip(*[columns[name] for name in self._names], strict=True))
+
+
+class _Single:
+    """A dimension that gives one value; its groups are balanced as if they were one list."""
+
+    def __init__(self, dimension: Dimension, key: str) -> None:
+        self.name = dimension.name
+        self.drawn: list[Drawn] = [((group.name, value),) for group in dimension.groups for value in group.values]
+        self.supply = _supply([weight for group in dimension.groups for weight in _weights(group)], key)
+
+
+class _Pick:
+    """A dimension that gives one value each of several groups.
+
+    After every `_round` indices all groups have been used equally often, so a round is dealt without those before.
+    """
+
+    def __init__(self, dimension: Dimension, pick: int, key: str) -> None:
+        self.name = dimension.name
+        self._key = key
+        self._count = len(dimension.groups)
+        self._pick = min(pick, self._count)
+        self._round = lcm(self._pick, self._count) // self._pick
+        self._pairs = [[(group.name, value) for value in group.values] for group in dimension.groups]
+        self._supplies = [_supply(_weights(group), f"{key}:{number}") for number, group in enumerate(dimension.groups)]
+
+    def draw(self, start: int, stop: int) -> list[Drawn]:
+        rounds, begun = divmod(start, self._round)
+        chosen = list(self._choose(start - begun, stop))
+        before = Counter(chain.from_iterable(chosen[:begun]))
+        uses = Counter(chain.from_iterable(chosen[begun:]))
+        values = []
+        for group, supply in enumerate(self._supplies):
+            first = rounds * self._round * self._pick // self._count + before[group]
+            order = chain.from_iterable(supply.segments(first, first + uses[group]))
+            values.append(map(self._pairs[group].__getitem__, order))
+        return [tuple([next(values[group]) for group in groups]) for groups in chosen[begun:]]
+
+    def _choose(self, start: int, stop: int) -> Iterator[list[int]]:
+        """The groups of each index from `start`, where a round begins.
+
+        Each cycle uses every group once. An index that takes the last groups of one cycle and the first of the
+        next skips in the next those it already has.
+        """
+        cycle = start * self._pick // self._count
+        left: list[int] = []
+        for _ in range(start, stop):
+            chosen = left[-self._pick :]
+            del left[-self._pick :]
+            if len(chosen) < self._pick:
+                order = _shuffle(self._count, f"{self._key}:groups:{cycle}")
+                cycle += 1
+                last = set(chosen)
+                chosen += [group for group in order if group not in last][: self._pick - len(chosen)]
+                taken = set(chosen) - last
+                left = [group for group in order if group not in taken]
+            yield chosen
+
+
+def _weights(group: Group) -> Sequence[float]:
+    return group.weights or [1.0] * len(group.values)
+
+
+def _supply(weights: Sequence[float], key: str) -> "_Cycles | _Quotas":
+    return _Cycles(len(weights), key) if len(set(weights)) == 1 else _Quotas(weights, key)
+
+
+class _Cycles:
+    """Values 0 … size - 1 without end, each once in every cycle."""
+
+    def __init__(self, size: int, key: str) -> None:
+        self._size = size
+        self._key = key
+
+    def segments(self, start: int, stop: int) -> Iterator[list[int]]:
+        """The values of these places; inside a segment any order keeps the balance."""
+        for cycle in range(start // self._size, -(-stop // self._size)):
+            first = cycle * self._size
+            yield _shuffle(self._size, f"{self._key}:{cycle}")[max(start - first, 0) : stop - first]
+
+
+class _Quotas:
+    """Values without end in proportion to their weights, none ever more than 2 uses away from its share.
+
+    A Huffman tree divides any number of places in closed form: at each fork the left side gets its share, rounded.
+    An error of up to 1/2 at a fork reaches a leaf scaled by the leaf's part of that side. Going up a Huffman tree
+    the weights grow at least like the Fibonacci numbers, so a leaf's errors add up to less than 1.68.
+    """
+
+    def __init__(self, weights: Sequence[float], key: str) -> None:
+        self._key = key
+        self._weights = _to_integers(weights)
+        self._total = sum(self._weights)
+        self._tree = _build_tree(self._weights, _shuffle(len(weights), f"{key}:ranks"))
+
+    def segments(self, start: int, stop: int) -> Iterator[list[int]]:
+        """The values of these places; inside a segment any order keeps the balance."""
+        uses = self._count_uses(start)
+        while start < stop:
+            run = self._find_free_run(start, stop, uses)
+            yield [run[position] for position in _shuffle(len(run), f"{self._key}:{start}")]
+            for value in run:
+                uses[value] += 1
+            start += len(run)
+
+    def _find_free_run(self, start: int, stop: int, uses: Sequence[int]) -> list[int]:
+        """The longest run from `start` that may be put in any order.
+
+        A value gets furthest ahead of its share when all its places in the run come first, furthest behind when
+        they come last. All is counted in units of 1 / total; `longest` is the run at which a value coming last
+        would just not be too far behind.
+        """
+        bound = _TOLERANCE * self._total
+        run: list[int] = []
+        added: dict[int, int] = {}
+        longest: dict[int, int] = {}
+        for place in range(start, stop):
+            value = self._find_value(place)
+            weight = self._weights[value]
+            ahead = uses[value] * self._total - start * weight
+            added[value] = added.get(value, 0) + 1
+            longest[value] = added[value] + (bound + ahead) // weight
+            if ahead + added[value] * (self._total - weight) > bound or len(run) >= min(longest.values()):
+                break
+            run.append(value)
+        return run
+
+    def _count_uses(self, places: int) -> list[int]:
+        """How often each value is used in the first `places` places."""
+        uses = [0] * len(self._weights)
+        pending = [(self._tree, places)]
+        while pending:
+            node, count = pending.pop()
+            if isinstance(node, int):
+                uses[node] = count
+            else:
+                left = node.count_left(count)
+                pending += [(node.left, left), (node.right, count - left)]
+        return uses
+
+    def _find_value(self, place: int) -> int:
+        node = self._tree
+        while isinstance(node, _Fork):
+            left = node.count_left(place)
+            if node.count_left(place + 1) > left:
+                node, place = node.left, left
+            else:
+                node, place = node.right, place - left
+        return node
+
+
+@dataclass(frozen=True, slots=True)
+class _Fork:
+    left: "_Tree"
+    right: "_Tree"
+    left_weight: int
+    weight: int
+
+    def count_left(self, places: int) -> int:
+        """The left side's share of the first `places` places, rounded."""
+        return (2 * places * self.left_weight + self.weight) // (2 * self.weight)
+
+
+_Tree: TypeAlias = _Fork | int
+
+
+def _build_tree(weights: Sequence[int], ranks: Sequence[int]) -> _Tree:
+    """The Huffman tree of these weights; among equal ones the lower rank is joined first."""
+    heap: list[tuple[int, int, _Tree]] = [(weight, ranks[value], value) for value, weight in enumerate(weights)]
+    heapq.heapify(heap)
+    for rank in range(len(weights), 2 * len(weights) - 1):
+        left_weight, _, left = heapq.heappop(heap)
+        right_weight, _, right = heapq.heappop(heap)
+        weight = left_weight + right_weight
+        heapq.heappush(heap, (weight, rank, _Fork(left, right, left_weight, weight)))
+    return heap[0][2]
+
+
+def _to_integers(weights: Sequence[float]) -> list[int]:
+    """Whole numbers in exactly the proportion of these weights."""
+    fractions = [Fraction(weight) for weight in weights]
+    scale = lcm(*[fraction.denominator for fraction in fractions])
+    scaled = [int(fraction * scale) for fraction in fractions]
+    return [each // gcd(*scaled) for each in scaled]
+
+
+def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]]) -> list[int]:
+    """The segments in order, and inside each at every place the value that has met the earlier ones least.
+
+    `earlier` holds the values other dimensions give to the same places.
+    """
+    if not earlier:
+        return list(chain.from_iterable(segments))
+    met = zip(*[_follow(values) for values in earlier], strict=True)
+    arranged: list[int] = []
+    for segment in segments:
+        left = segment
+        while left:
+            counters = next(met)
+            choices = left[:_CHOICES]
+            costs = list(map(counters[0].__getitem__, choices))
+            for counter in counters[1:]:
+                costs = list(map(add, costs, map(counter.__getitem__, choices)))
+            value = left.pop(costs.index(min(costs)))
+            for counter in counters:
+                counter[value] += 1 if counter[value] else _FIRST_MEETING
+            arranged.append(value)
+    return arranged
+
+
+def _follow(values: Iterable[int]) -> list[defaultdict[int, int]]:
+    """For each place the counter that belongs to its value."""
+    counters: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+    return [counters[value] for value in values]
+
+
+def _shuffle(size: int, key: str) -> list[int]:
+    """0 … size - 1 in the order that belongs to `key`."""
+    ranks = struct.unpack(f"<{size}Q", hashlib.shake_128(key.encode()).digest(8 * size))
+    return sorted(range(size), key=ranks.__getitem__)

@@ -1,0 +1,25 @@
+"""What a filter has kept and dropped, in a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asyncgen.audit.filter import Result
+from asyncgen.data.dataset import Dataset
+from asyncgen.text import one_line
+
+
+def print_result(dataset: Dataset, result: Result) -> None:
+    """What went where and why."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("input", f"{result.lines:,}", one_line(str(dataset.paths.output)))
+    for reason, count in result.dropped.items():
+        table.add_row("dropped", f"{count:,}", reason)
+    for path, count in result.kept.items():
+        table.add_row("written", f"{count:,}", one_line(str(path)))
+    console.print(table)
+    console.print(Text(f"{sum(result.kept.values()):,} of {result.lines:,} lines kept", style="bold"))

@@ -1,0 +1,236 @@
+"""How an audit looks in a terminal: what was measured, then what was found, then where to go on and the verdict.
+
+So the screen ends with what matters most. What models wrote is cut to a line and made printable.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from shlex import quote
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asyncgen.audit.audit import Audit, RuleResult
+from asyncgen.audit.coverage import CoverageResult, ValueCoverage
+from asyncgen.audit.diversity import DiversityResult
+from asyncgen.audit.grounding import GroundingResult
+from asyncgen.audit.near_duplicates import Duplicates
+from asyncgen.audit.shape import Distribution, ShapeResult
+from asyncgen.money.price import format_cost
+from asyncgen.report.verdict import judge
+from asyncgen.screen.figures import format_count
+from asyncgen.text import one_line
+
+SEVERITIES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
+MOST_CHARACTERS = 60  # of a value or a phrase
+MOST_PHRASES = 3
+MOST_VALUES = 6  # of a breakdown
+
+
+def print_summary(audit: Audit, path: Path) -> None:
+    """`path`: where the audit has been written."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.print(Text(one_line(audit.output), style="bold"), soft_wrap=True)
+    console.print(_grid(_overview(audit)))
+    console.print()
+    console.print(_grid(_measures(audit)))
+    console.print()
+    clean = [rule for rule, result in audit.rules.items() if not result.count]
+    if clean:
+        console.print(_grid({"found in no line": ", ".join(clean)}))
+    if broken := _sort_rules(audit.rules):
+        console.print(_findings(broken))
+    console.print()
+    _print_whole(console, "written", str(path))
+    if broken:
+        _print_whole(console, "look", f"asyncgen show {quote(audit.output)} --finding {broken[0][0]}")
+    console.print(Text(one_line(judge(audit).lead.replace("\u00a0", " ")), style="bold"))
+
+
+def _print_whole(console: Console, label: str, value: str) -> None:
+    """A row to be copied: no line break of ours may enter it."""
+    console.print(Text(f"{label:9}", style="dim").append(one_line(value), style="not dim"), soft_wrap=True)
+
+
+def print_above(passed: Sequence[str]) -> None:
+    """A sentence for each threshold that was passed; on stderr, where it disturbs no JSON."""
+    sys.stdout.flush()  # it is the last word, wherever both go
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    for each in passed:
+        console.print(Text(one_line(f"--fail-on: {each}"), style="bold red"), soft_wrap=True)
+
+
+def describe_passed(audit: Audit, limits: Iterable[tuple[str, float]]) -> Iterator[str]:
+    """What is above its limit; a file without a conversation is above any, because nothing can be said for it."""
+    for rule, limit in limits:
+        rate = audit.rules[rule].rate
+        if not audit.conversations:
+            yield f"{rule} cannot be told: there is no conversation in {audit.output}"
+        elif rate > limit:
+            yield f"{rule} {_percent(rate)} is above {_percent(limit)}"
+
+
+def _grid(rows: Mapping[str, str] | Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows.items() if isinstance(rows, Mapping) else rows:
+        table.add_row(label, Text(one_line(value)))
+    return table
+
+
+def _overview(audit: Audit) -> Iterator[tuple[str, str]]:
+    totals = audit.totals
+    yield "lines", f"{audit.lines:,}, {format_count(audit.bytes)} bytes"
+    if audit.runs:
+        newest = audit.runs[-1]
+        yield "made by", f"{newest.model or 'unknown'} ({newest.provider}), {_count(len(audit.runs), 'run')}"
+        yield "done", f"{totals.done:,} of {totals.num:,}"
+    if totals.failed:
+        yield "failed", _breakdown(totals.failed_by_reason)
+    if totals.cost_usd is not None:
+        yield "cost", format_cost(totals.cost_usd)
+    for note in audit.notes:
+        yield "note", note
+
+
+# ---- findings
+
+
+def _sort_rules(rules: Mapping[str, RuleResult]) -> list[tuple[str, RuleResult]]:
+    """Those that are broken, the gravest and most frequent first."""
+    broken = [(rule, result) for rule, result in rules.items() if result.count]
+    return sorted(broken, key=lambda each: (list(SEVERITIES).index(each[1].severity), -each[1].count))
+
+
+def _findings(rules: Sequence[tuple[str, RuleResult]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("rule", no_wrap=True)
+    table.add_column("lines", justify="right")
+    table.add_column("rate", justify="right", no_wrap=True)
+    table.add_column("such as", overflow="fold")
+    for rule, result in rules:
+        style = SEVERITIES[result.severity]
+        cells = [f"{result.count:,}", _percent(result.rate)]
+        table.add_row(Text(result.severity, style=style), Text(rule, style=style), *map(Text, cells), _example(result))
+    return table
+
+
+def _example(result: RuleResult) -> Text:
+    if not result.examples:
+        return Text(result.description)
+    first = result.examples[0]
+    return Text(f"line {first.line:,}: {one_line(first.evidence)}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
+
+
+# ---- measures
+
+
+def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
+    if audit.coverage is not None:
+        yield from _coverage(audit.coverage)
+    yield from _shape(audit.shape)
+    yield from _diversity(audit.diversity)
+    if audit.grounding is not None:
+        yield "grounding", _grounding(audit.grounding)
+    yield "near-duplicates", _duplicates(audit.duplicates.conversation)
+    yield "  answers alone", _duplicates(audit.duplicates.assistant)
+
+
+def _coverage(coverage: CoverageResult) -> Iterator[tuple[str, str]]:
+    for name, values in coverage.dimensions.items():
+        yield name, _uses(values)
+    for pair in coverage.pairs:
+        met = f"{pair.met:,} of {pair.planned_met:,} planned pairs, {pair.pairs:,} possible"
+        yield f"{pair.first} x {pair.second}", met
+
+
+def _uses(values: Sequence[ValueCoverage]) -> str:
+    planned = [each for each in values if each.planned]
+    used = sum(each.found > 0 for each in planned)
+    counts = [each.found for each in planned] or [0]
+    text = f"{used:,} of {len(planned):,} planned values, {_range(min(counts), max(counts))} times each"
+    least = min(planned, key=lambda each: each.found / each.planned, default=None)
+    if least is not None and least.found < least.planned / 2:
+        text += f"; least of its plan: {_cut(least.value)} ({least.found:,} of {least.planned:,})"
+    return text
+
+
+def _shape(shape: ShapeResult) -> Iterator[tuple[str, str]]:
+    yield "messages", ", ".join(f"{number}: {count:,}" for number, count in shape.messages.items())
+    for role, words in shape.words.items():
+        yield f"words, {role}", _words(words)
+    if shape.finish_reasons:
+        yield "finish reasons", _breakdown(shape.finish_reasons)
+    if shape.rejected:
+        yield "rejected replies", _breakdown(shape.rejected)
+
+
+def _words(words: Distribution) -> str:
+    return f"{words.mean:,.0f} a message, {words.p5:,} to {words.p95:,} nine times of ten, {words.highest:,} at most"
+
+
+def _diversity(diversity: DiversityResult) -> Iterator[tuple[str, str]]:
+    openers = diversity.openers
+    if openers.top:
+        most = openers.top[0]
+        about = "" if openers.is_exact else "about "
+        often = f"the most frequent in {_percent(most.share)}: {_cut(most.text)}"
+        yield "openers", f"{about}{openers.different:,} different, {often}"
+    for role, side in diversity.roles.items():
+        figures = [f"distinct-{each.words} {each.ratio:.3f}" for each in side.distinct if each.total]
+        if side.compression is not None:
+            figures.append(f"compression {side.compression:.1f}")
+        if figures:
+            yield f"variety, {role}", ", ".join(figures)
+        if side.phrases:
+            phrases = [f"{_cut(each.text)} ({_percent(each.share)})" for each in side.phrases[:MOST_PHRASES]]
+            yield f"phrases, {role}", "; ".join(phrases)
+
+
+def _grounding(grounding: GroundingResult) -> str:
+    return (
+        f"{grounding.checked:,} facts looked at, {grounding.ungrounded:,} not in the knowledge base, "
+        f"{grounding.derived:,} derived from it"
+    )
+
+
+def _duplicates(duplicates: Duplicates) -> str:
+    if not duplicates.clusters:
+        return f"none, from a similarity of {duplicates.threshold:g} on"
+    largest = max(cluster.size for cluster in duplicates.largest)
+    return (
+        f"{duplicates.lines:,} lines repeat another, in {_count(duplicates.clusters, 'cluster')} of up to {largest:,} "
+        f"(similarity {duplicates.threshold:g})"
+    )
+
+
+# ---- figures
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _range(low: int, high: int) -> str:
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _breakdown(numbers: Mapping[str, int]) -> str:
+    reasons = sorted(numbers.items(), key=lambda each: -each[1])
+    shown = ", ".join(f"{number:,} {reason}" for reason, number in reasons[:MOST_VALUES])
+    rest = sum(number for _, number in reasons[MOST_VALUES:])
+    return f"{shown}, {rest:,} others" if rest else shown
+
+
+def _percent(share: float) -> str:
+    """Nothing that is there rounds to nothing."""
+    percent = share * 100
+    return "<0.01 %" if 0 < percent < 0.01 else f"{percent:.2f} %"  # noqa: PLR2004

@@ -1,0 +1,1 @@
+"""One run: its resources, its tasks, and what it has done so far."""

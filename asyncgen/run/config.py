@@ -1,0 +1,65 @@
+"""What a run was asked to do, in frozen values."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from asyncgen.endpoint.presets import Endpoint
+from asyncgen.money.price import Price
+from asyncgen.pacing.rates import Rates
+from asyncgen.recipe.load import JsonValue, Recipe
+
+_BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestConfig:
+    """What is sent, about what, and for how much: shared by the commands that draw scenarios.
+
+    `budget` in US dollars; `price`: the one given by flags.
+    """
+
+    recipe: Recipe
+    endpoint: Endpoint
+    settings: Mapping[str, JsonValue]
+    seed: int | None
+    num: int
+    concurrency: int
+    budget: Decimal | None = None
+    price: Price | None = None
+
+    @property
+    def model(self) -> str:
+        return str(self.settings["model"])
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateConfig:
+    """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop."""
+
+    request: RequestConfig
+    output: Path
+    timeout: float
+    retries: int
+    reasks: int
+    grace: float
+    give_up: float
+    adaptive: bool
+    rates: Rates
+    save_metadata: bool
+    append: bool
+    overwrite: bool
+    allow_changed: bool
+    show: bool
+    log: Path | None
+    quiet: bool
+    debug: bool
+    continue_command: str
+    notices: Sequence[str]
+
+
+def raise_budget(command: str, limit: Decimal) -> str:
+    """The command that goes on with another budget."""
+    return _BUDGET.sub(rf"\g<1>{limit}", command)

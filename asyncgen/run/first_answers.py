@@ -1,0 +1,52 @@
+"""What the first answers of a run show and no refusal says: a prompt that was cut, a response format that is ignored.
+
+Both would otherwise go on to the last conversation: the one without the knowledge, the other paid for and thrown away.
+"""
+
+from dataclasses import dataclass
+
+from asyncgen.errors import Usage
+from asyncgen.recipe.prompt import Payload
+
+SIZES = 3  # answers whose prompt must have been cut: one may be counted oddly, as what a cache has saved
+MOST_CHARACTERS = 8.0  # a token stands for, in the mean: prose has four or five of them in English, fewer elsewhere
+LONG = 8_000  # characters of a request; below it, what the endpoint adds or leaves out may weigh too much
+CUT = (
+    "the model was given only {tokens:,} tokens of a prompt of {characters:,} characters, so a part of it is cut "
+    "off: raise the server's context (Ollama: num_ctx or OLLAMA_CONTEXT_LENGTH, llama.cpp: --ctx-size, vLLM: "
+    "--max-model-len), or shorten the knowledge"
+)
+
+UNSHAPED = frozenset({"not-json", "wrong-shape"})
+IGNORED = 5  # replies in no form that was asked for, before the first one that is
+IGNORES_FORMAT = "the first replies are not in the form that response_format asks for; asking for it in words too"
+
+
+@dataclass(slots=True)
+class FirstAnswers:
+    """Told of each answer until it has seen enough; says each thing once."""
+
+    _sizes_left: int = SIZES
+    _unshaped_left: int = IGNORED
+
+    def cut_prompt(self, payload: Payload, usage: Usage) -> str | None:
+        """A warning, once each of the first answers has counted fewer tokens than the prompt can have."""
+        if not self._sizes_left or not usage.prompt_tokens:
+            return None
+        tokens = max(usage.prompt_tokens, usage.cached_tokens or 0)  # some count what was cached apart
+        characters = len(b"".join(payload).decode())
+        if characters < LONG or tokens * MOST_CHARACTERS >= characters:
+            self._sizes_left = 0
+            return None
+        self._sizes_left -= 1
+        return None if self._sizes_left else CUT.format(tokens=tokens, characters=characters)
+
+    def ignores_format(self, reason: str | None) -> bool:
+        """Whether it is time to ask in words. `reason`: what was wrong with a reply, None for a good one."""
+        if not self._unshaped_left:
+            return False
+        if reason not in UNSHAPED:
+            self._unshaped_left = 0
+            return False
+        self._unshaped_left -= 1
+        return not self._unshaped_left

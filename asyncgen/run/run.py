@@ -1,0 +1,547 @@
+"""One run of `generate`: resources opened in order, the pipeline over them, closed in reverse, and what came of it.
+
+Looking at the output, and every refusal, happens before the event loop starts; from then on only a fault of the run, a
+person or the last index ends it.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import resource
+import shlex
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from random import Random
+
+import uvloop
+
+from asyncgen import __version__
+from asyncgen.endpoint.client import Client
+from asyncgen.endpoint.presets import Endpoint
+from asyncgen.endpoint.proxy import find_proxy
+from asyncgen.endpoint.structure import Form, Ladder, explain
+from asyncgen.errors import (
+    BudgetSpentError,
+    ConfigError,
+    EndpointDownError,
+    FatalError,
+    RejectedError,
+    TimedOutError,
+    TransientError,
+)
+from asyncgen.money.account import Account
+from asyncgen.money.budget import NO_PRICE, BilledClient
+from asyncgen.money.price import read_price
+from asyncgen.output.begin import Start, prepare
+from asyncgen.output.files import Record
+from asyncgen.output.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry
+from asyncgen.output.lock import locked
+from asyncgen.output.paths import OutputPaths
+from asyncgen.output.writer import Writer
+from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.limiter import Limiter
+from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.pause import Gate
+from asyncgen.pacing.retry import RetryPolicy
+from asyncgen.program import program
+from asyncgen.recipe.balanced import SAMPLING_VERSIONS
+from asyncgen.recipe.load import JsonValue
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.run.config import GenerateConfig, RequestConfig, raise_budget
+from asyncgen.run.counts import Counts
+from asyncgen.run.engine import offline_engine
+from asyncgen.run.first_answers import FirstAnswers
+from asyncgen.run.generate import METADATA_KEYS, Generator, failed_record
+from asyncgen.run.interrupt import Interrupts
+from asyncgen.run.pipeline import Pipeline
+from asyncgen.run.verdict import Verdict, with_advice
+from asyncgen.screen.chat import Show
+from asyncgen.screen.display import Display
+from asyncgen.screen.summary import Summary
+from asyncgen.stop import Stop
+
+ANSWER_TOKENS = 1000
+TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
+TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
+OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
+FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
+FINISHED = (0, 3)  # exit statuses of a run that has tried every index
+LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
+LAST_WORDS = 1.0  # seconds that a terminal gets to take them when a run ends at once
+DISK_FULL = "the disk is full: free some space, the run goes on by itself"
+
+log = logging.getLogger("asyncgen")
+
+
+def generate(config: GenerateConfig) -> int:
+    """Make what is missing of `num` conversations; the exit status. Raises ConfigError and FatalError."""
+    paths = OutputPaths.of(config.output)
+    _check_metadata_keys(config)
+    find_proxy(config.request.endpoint.base_url)  # an unusable one is refused before anything is written
+    try:
+        paths.output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
+    with locked(paths):
+        start = prepare(
+            paths,
+            make_header(config),
+            append=config.append,
+            overwrite=config.overwrite,
+            allow_changed=config.allow_changed,
+        )
+        run = Run(_fit_to_open_files(config), start)
+        if not run.counts.pending:
+            return run.report_nothing_to_do()
+        run.check_price()
+        if not run.counts.account.has_room():
+            return run.report_budget_spent()
+        with (
+            run.interrupts.received(),
+            _seldom_collected(),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner,
+        ):
+            return runner.run(run.execute())
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """What lives before a run lives through it, and the run itself makes few cycles.
+
+    A collection every 700 objects looks at every task in flight: a tenth of all CPU time with 64 of them.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
+def make_header(config: GenerateConfig) -> Header:
+    request = config.request
+    return Header(
+        version=VERSION,
+        asyncgen=__version__,
+        started=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        num=request.num,
+        provider=request.endpoint.provider.name,
+        base_url=request.endpoint.base_url,
+        recipe=request.recipe.source,
+        dimensions=request.recipe.dimensions,
+        sampling=SAMPLING_VERSIONS[request.recipe.sampling],
+        seed=request.seed,
+        request=dict(request.settings),
+        line_format=OBJECTS if config.save_metadata else ARRAYS,
+        digests=request.recipe.digests(),
+    )
+
+
+def _fit_to_open_files(config: GenerateConfig) -> GenerateConfig:
+    """No more connections than this process may have files open: the rest would fail, with nothing wrong outside."""
+    wanted = config.request.concurrency
+    possible = max(1, _allow_open_files(wanted + OTHER_FILES) - OTHER_FILES)
+    if possible >= wanted:
+        return config
+    notice = f"--concurrency {wanted:,}: only {possible:,} fit into the limit of open files (ulimit -n)"
+    return replace(config, request=replace(config.request, concurrency=possible), notices=(*config.notices, notice))
+
+
+def _allow_open_files(number: int) -> int:
+    """Raise the limit of open files to that number, as far as is allowed; what the limit then is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= number:
+        return number
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):  # macOS has a limit of its own below the one that it tells
+        return soft
+    return wanted
+
+
+def _check_metadata_keys(config: GenerateConfig) -> None:
+    names = {dimension.name for dimension in config.request.recipe.dimensions}
+    if config.save_metadata and (taken := names & METADATA_KEYS):
+        raise ConfigError(
+            f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
+        )
+
+
+class Run:
+    """A run that may begin on its output."""
+
+    def __init__(self, config: GenerateConfig, start: Start) -> None:
+        self._config = config
+        self._start = start
+        self._stop = Stop()
+        num = config.request.num
+        self.counts = Counts(
+            num=num,
+            already=start.lines.count_done(num),
+            maker=_describe_maker(config.request),
+            account=self._open_account(),
+        )
+        # --show prints to the terminal on which a live display would draw.
+        self._display = Display(self.counts, quiet=config.quiet or config.show)
+        self._show = Show(self._stop) if config.show else None
+        self.interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
+        self._ladder = self._make_ladder()
+        self._random = Random()  # noqa: S311  # jitter is no secret
+        self._verdict = self._make_verdict()
+        self._limiter = self._make_limiter()
+        self._stop.when_requested(self._limiter.close)
+        self._stop.when_requested(self._count_down)
+        self._last_rejection: RejectedError | None = None
+        self._is_trouble_said = False
+        self._end_of_patience: asyncio.TimerHandle | None = None
+        self._began = time.monotonic()
+
+    def report_nothing_to_do(self) -> int:
+        if self._start.kept or self._start.patches:
+            self._start.open().close()
+        for note in self._start.notes():
+            self._say(note)
+        self._say(f"{self._start.paths.output}: all {self.counts.num:,} conversations are there; nothing to do")
+        self._display.drain()
+        return 0
+
+    def check_price(self) -> None:
+        """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""
+        account, provider = self.counts.account, self._config.request.endpoint.provider
+        if account.price is None and account.has_unknown_price() and not provider.lists_prices:
+            raise ConfigError(NO_PRICE)
+
+    def report_budget_spent(self) -> int:
+        """Earlier runs have spent it: nothing is sent, and nothing written."""
+        status = self._report(BudgetSpentError(self.counts.account.explain_no_room()))
+        self._display.drain()
+        return status
+
+    async def execute(self) -> int:
+        """Run to an end of any kind; the exit status."""
+        with self.interrupts.handled():
+            try:
+                error = await self._execute()
+            except BaseException:
+                self._display.drain(LAST_WORDS)
+                raise
+            with contextlib.suppress(asyncio.CancelledError):  # by a second Ctrl-C: nobody waits for readers any more
+                await self._end_show()
+            status = self._report(error)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._display.drained()
+            return status
+
+    async def _execute(self) -> FatalError | None:
+        """What has ended the run, if it was a fault."""
+        error = None
+        try:
+            await self._generate()
+        except BaseExceptionGroup as group:
+            error = _fatal(group)
+            if error is None:
+                raise
+        except FatalError as fatal:
+            error = fatal
+        except asyncio.CancelledError:
+            if not self.interrupts.count:
+                raise
+        finally:
+            self._display.restore()
+        return error or self._stop.error
+
+    async def _generate(self) -> None:
+        config, request = self._config, self._config.request
+        async with AsyncExitStack() as stack:
+            endpoint = await stack.enter_async_context(_reachable(request.endpoint, self._stop))
+            files = stack.enter_context(closing(self._start.open()))
+            client = await stack.enter_async_context(
+                Client(endpoint, connections=request.concurrency, timeout=config.timeout)
+            )
+            for note in (*config.notices, *self._start.notes()):
+                self._say(note)
+            account = self.counts.account
+            if account.price is None and endpoint.provider.lists_prices:
+                account.price = read_price(await client.get("/models") or b"", request.model)
+            await stack.enter_async_context(self._display)
+            writer = Writer(
+                files,
+                capacity=request.concurrency,
+                on_written=self._on_written,
+                on_full=self._on_disk_full,
+                on_loss=self._stop.request,
+            )
+            generator = self._make_generator(client, writer)
+            make: Callable[[int], Awaitable[Record]] = generator.generate_conversation
+            if self._show is not None:
+                make = self._show.paced(make)
+            pipeline = Pipeline(make, self._record_failure, writer, self._stop, self.counts, verdict=self._verdict)
+            await pipeline.run(
+                self._start.pending(),
+                slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
+                grace=config.grace,
+                answered=self._ladder.settled,
+            )
+
+    def _make_generator(self, client: Client, writer: Writer) -> Generator:
+        config, request = self._config, self._config.request
+        self._ladder.on_step = lambda form: self._on_step(writer, form)
+        return Generator(
+            scenarios=Scenarios(request.recipe.dimensions, sampling=request.recipe.sampling, seed=request.seed),
+            ladder=self._ladder,
+            rules=request.recipe.rules,
+            client=BilledClient(client, self.counts.account, self._stop),
+            limiter=self._limiter,
+            retries=RetryPolicy(config.retries, self._stop, self._random, self._wait, self._on_retry),
+            verdict=self._verdict,
+            writer=writer,
+            counts=self.counts,
+            model=request.model,
+            reasks=config.reasks,
+            save_metadata=config.save_metadata,
+            say=self._say,
+            first_answers=FirstAnswers(),
+        )
+
+    def _open_account(self) -> Account:
+        """With what earlier runs have cost."""
+        totals, request = self._start.totals, self._config.request
+        is_free = request.endpoint.is_offline and request.price is None
+        return Account(
+            limit=request.budget,
+            price=request.price,
+            spent=totals.cost,
+            unpriced=0 if is_free else totals.unpriced,
+            lost=totals.lost,
+            dearest=totals.dearest,
+            most_tokens=most_tokens(request),
+            is_free=is_free,
+        )
+
+    def _make_verdict(self) -> Verdict:
+        """With what earlier runs at the same address have met."""
+        give_up, earlier = self._config.give_up, self._start.earlier
+        if earlier is None or earlier.header.base_url != self._config.request.endpoint.base_url:
+            return Verdict(give_up)
+        ledger = earlier.ledger
+        return Verdict(give_up, has_worked=ledger.totals.calls > 0, failed_before=ledger.failed)
+
+    def _make_limiter(self) -> Limiter:
+        config, request = self._config, self._config.request
+        return Limiter(
+            Concurrency(request.concurrency, adaptive=config.adaptive),
+            Gate(self._random),
+            Outage(),
+            rates=config.rates,
+            tokens_per_call=estimate_tokens(request),
+            on_answer=self._on_answer,
+            capacity=request.concurrency,
+        )
+
+    def _on_answer(self) -> None:
+        counts, limiter = self.counts, self._limiter
+        counts.limit = limiter.concurrency.limit
+        if self._ladder.settled.is_set():
+            counts.latency = limiter.concurrency.latency
+        counts.paused_until = limiter.gate.open_at
+        self._bear_with_trouble()
+
+    def _bear_with_trouble(self) -> None:
+        """Say what is wrong while calls only fail, and end the run when that has gone on for too long."""
+        counts, patience = self.counts, self._verdict.patience
+        if self._end_of_patience is not None:
+            self._end_of_patience.cancel()
+            self._end_of_patience = None
+        if patience.trouble is None:
+            counts.trouble = None
+            return
+        counts.trouble = with_advice(patience.trouble)
+        left = patience.left(time.monotonic())
+        if left <= 0:
+            self._lose_patience()
+            return
+        self._end_of_patience = asyncio.get_running_loop().call_later(left, self._lose_patience_if_idle)
+        if patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
+            self._is_trouble_said = True
+            self._say(f"no answer yet: {counts.trouble}")
+
+    def _lose_patience_if_idle(self) -> None:
+        if not self.counts.in_flight:  # otherwise it is for that call to tell
+            self._lose_patience()
+
+    def _lose_patience(self) -> None:
+        patience = self._verdict.patience
+        why = "it has never answered" if patience.is_new_here else "--give-up"
+        told = f"calls have only failed for {patience.seconds:g} s ({why}). The last time: {self.counts.trouble}"
+        self._stop.request(EndpointDownError(told))
+
+    def _make_ladder(self) -> Ladder:
+        """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
+        request = self._config.request
+        settings = _with_session(request)
+        optional = frozenset({*request.endpoint.provider.fields, "session_id"})
+        marks_cache = request.endpoint.provider.marks_cache_of(request.model)
+        ladder = Ladder(request.recipe, settings, optional=optional, marks_cache=marks_cache)
+        if self._start.earlier is not None:
+            known = self._start.earlier.ledger.steps.get((request.endpoint.base_url, request.model))
+            if known is not None:
+                ladder.begin_at(known.step, frozenset(known.without))
+        return ladder
+
+    def _on_step(self, writer: Writer, form: Form) -> None:
+        request = self._config.request
+        self._say(explain(form, request.settings, request.endpoint.where))
+        entry = Stepped(
+            step=form.step,
+            base_url=request.endpoint.base_url,
+            model=request.model,
+            without=tuple(sorted(form.without)),
+        )
+        writer.put_nowait(Record(encode_entry(entry)))
+
+    async def _wait(self, seconds: float) -> None:
+        self.counts.waiting += 1
+        try:
+            await self._stop.sleep(seconds)
+        finally:
+            self.counts.waiting -= 1
+
+    def _on_retry(self, error: TransientError, seconds: float) -> None:
+        self.counts.retries[error.reason] += 1
+        if isinstance(error, TimedOutError) and self.counts.retries[error.reason] == TIMEOUTS_SAID_AT:
+            self._say(f"{TIMEOUTS_SAID_AT} calls, which may be billed: {with_advice(error)}")
+        log.info("retry in %.1f s: %s", seconds, error)
+
+    def _record_failure(self, index: int, error: RejectedError) -> Record:
+        self._last_rejection = error
+        return failed_record(index, error)
+
+    def _on_written(self, records: Sequence[Record]) -> None:
+        lines = [record.line for record in records if record.line]
+        self.counts.written += len(lines)
+        self._limiter.written(sum(bool(record.line or record.reject) for record in records))
+        if self._show is not None:
+            self._show.show(lines)
+
+    async def _end_show(self) -> None:
+        if self._show is not None:
+            await self._show.close()
+            if missed := self._show.missed:
+                self._say(f"{missed:,} conversations were not shown, because nobody read on; they are in the output")
+
+    def _count_down(self) -> None:
+        self.counts.grace_until = time.monotonic() + self._config.grace
+
+    def _end_at_once(self) -> None:
+        self._display.restore()
+        self._display.say(f"Ended at once; what was on disk is whole. To go on: {self._config.continue_command}")
+        self._display.drain(LAST_WORDS)
+
+    def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
+        if is_full and self.counts.notice is None:
+            self._say(DISK_FULL)
+        self.counts.notice = DISK_FULL if is_full else None
+
+    def _say(self, text: str) -> None:
+        log.info("%s", text)
+        self._display.say(text)
+
+    def _report(self, error: FatalError | None) -> int:
+        status, headline = self._outcome(error)
+        counts, command = self.counts, self._config.continue_command
+        if isinstance(error, BudgetSpentError):
+            command = raise_budget(command, counts.account.higher_limit(counts.pending))
+        summary = Summary(
+            headline=headline,
+            output=self._start.paths.output,
+            counts=counts,
+            next_commands=[*([command] if status else []), *self._looking_commands(status)],
+            seconds=time.monotonic() - self._began,
+            pending=counts.pending,
+            time_left=self._display.time_left(),
+        )
+        log.info("%s", headline)
+        self._display.conclude(summary, quiet=self._config.quiet)
+        return status
+
+    def _looking_commands(self, status: int) -> list[str]:
+        """What one does with a finished output."""
+        if self._config.quiet or status not in FINISHED:
+            return []
+        output = shlex.quote(str(self._config.output))
+        return [f"{program()} {command} {output}" for command in ("view", "audit")]
+
+    def _outcome(self, error: FatalError | None) -> tuple[int, str]:
+        if error is not None:
+            return error.exit_status, f"Stopped: {error}"
+        if self.interrupts.count:
+            return 130, "Interrupted"
+        if self._last_rejection is None:
+            return 0, "Finished"
+        why = with_advice(self._last_rejection)
+        return 3, f"Finished, but {self.counts.failed.total():,} failed. The last one: {why}"
+
+
+def _describe_maker(request: RequestConfig) -> str:
+    if request.endpoint.is_offline:
+        return "the offline engine: quotations, no model"
+    return f"{request.model} at {request.endpoint.host}"
+
+
+def estimate_tokens(request: RequestConfig) -> float:
+    """What a call may take, prompt and answer, before any call has told: four bytes a token, a long answer."""
+    return _prompt_bytes(request) / 4 + ANSWER_TOKENS
+
+
+def most_tokens(request: RequestConfig) -> tuple[int, int] | None:
+    """What a prompt and a reply take at most, two bytes a token; None where the reply has no limit."""
+    limits = (request.settings.get(key) for key in ("max_tokens", "max_completion_tokens"))
+    limit = next((each for each in limits if type(each) is int and each > 0), None)
+    return None if limit is None else (_prompt_bytes(request) // 2, limit)
+
+
+def _prompt_bytes(request: RequestConfig) -> int:
+    recipe = request.recipe
+    return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
+
+
+def _with_session(request: RequestConfig) -> Mapping[str, JsonValue]:
+    """The settings, with a `session_id` where the provider uses one to send calls to the same prompt cache.
+
+    It names the constant part of the prompt, so it is the same in every run over it.
+    """
+    settings = dict(request.settings)
+    if request.endpoint.provider.session and "session_id" not in settings:
+        prompt = f"{request.recipe.system}\0{request.recipe.user}\0{request.recipe.knowledge}"
+        settings["session_id"] = f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"
+    return settings
+
+
+@asynccontextmanager
+async def _reachable(endpoint: Endpoint, stop: Stop) -> AsyncIterator[Endpoint]:
+    """The endpoint with an address: the offline engine gets its own by being started."""
+    if not endpoint.is_offline:
+        yield endpoint
+        return
+
+    def on_death() -> None:
+        stop.request(FatalError("the offline engine has ended"))
+
+    async with offline_engine(on_death) as base_url:
+        yield replace(endpoint, base_url=base_url)
+
+
+def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:
+    """The fatal error in a group that holds nothing else; anything else is a bug and keeps its trace."""
+    inner = group.exceptions[0]
+    if isinstance(inner, BaseExceptionGroup):
+        return _fatal(inner)
+    return inner if isinstance(inner, FatalError) and len(group.exceptions) == 1 else None

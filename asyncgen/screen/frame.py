@@ -1,0 +1,220 @@
+"""The counts of a run as rows of a live display, or as one plain line."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from textwrap import wrap
+from typing import TypeAlias
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from asyncgen.endpoint.body import clean
+from asyncgen.money.price import ZERO, format_cost
+from asyncgen.run.counts import Counts
+from asyncgen.run.forecast import Pace
+from asyncgen.screen.figures import format_count, format_duration, format_rate
+
+PLAIN_TICKS = 20  # of these intervals between two lines off a terminal
+MARGIN = 3  # columns left free: the echo of Ctrl-C must not start a new line under the region
+LABEL_WIDTH = 9  # columns
+TWO_COLUMNS = 130  # columns from which on the rows stand side by side
+MIN_BAR = 10  # columns; a shorter bar says nothing
+GAP = "   "
+MAX_SAID = 2000  # characters of a message; ours bring their advice at the end
+MAX_NOTICE = 3  # rows
+MAX_EXAMPLES = 5  # reasons of failures that are quoted
+NOTICE_STYLE = "bold reverse"  # readable on any theme and without colours
+
+
+def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
+    """The rows of the live region, none wider than `width` less the margin."""
+    width = max(1, width - MARGIN)
+    rows = [_bar_row(counts, width), *_notice_rows(counts, pace, width)]
+    work = [
+        _row("speed", _speed_parts(counts, pace)),
+        _row("calls", _call_parts(counts)),
+        _row("tokens", token_parts(counts)),
+    ]
+    trouble = [
+        _breakdown_row("retries", counts.retries),
+        _breakdown_row("re-asks", counts.reasked),
+        _breakdown_row("failed", counts.failed, style="red"),
+    ]
+    if width < TWO_COLUMNS:
+        rows += [row(width) for row in work + trouble]
+    else:
+        half = (width - len(GAP)) // 2
+        rows += [_side_by_side(left(half), right(half), half) for left, right in zip(work, trouble, strict=True)]
+    if money := _money_parts(counts):
+        rows.append(_row("cost", money)(width))
+    if counts.maker:
+        rows.append(_row("made by", [clean(counts.maker)])(width))
+    rows.append(_cut(labelled("latest", Text(_describe(counts.scenario))), width))
+    return rows
+
+
+def plain_line(counts: Counts, pace: Pace) -> str:
+    """The same in one line without a width, for logs and pipes."""
+    parts = [
+        f"[{format_duration(pace.elapsed)}] {counts.done:,} / {counts.num:,} {_percent(counts)}",
+        f"{format_rate(pace.rate)}/s",
+        *_time_left(counts, pace),
+        *_call_parts(counts),
+        *(f"{label} {breakdown(counter)}" for label, counter in trouble(counts)),
+        f"tokens {GAP.join(token_parts(counts))}",
+        *(f"cost {GAP.join(money)}" for money in [_money_parts(counts)] if money),
+        *(f"! {notice}" for notice in [_notice(counts, pace)] if notice),
+    ]
+    return GAP.join(parts)
+
+
+def _notice_rows(counts: Counts, pace: Pace, width: int) -> list[Text]:
+    notice = _notice(counts, pace)
+    if not notice:
+        return []
+    lines = wrap(f"! {notice}", width, subsequent_indent="  ", break_on_hyphens=False) if width > MIN_BAR else [notice]
+    shown = [*lines[: MAX_NOTICE - 1], " ".join(lines[MAX_NOTICE - 1 :])] if len(lines) > MAX_NOTICE else lines
+    return [_cut(Text(line, style=NOTICE_STYLE), width) for line in shown]
+
+
+def _notice(counts: Counts, pace: Pace) -> str:
+    if counts.notice:
+        return clean(counts.notice)
+    if counts.grace_until is not None:
+        return _countdown(counts, counts.grace_until - pace.now)
+    if counts.trouble and pace.has_lasting_trouble:
+        return clean(counts.trouble)
+    if counts.paused_until > pace.now:
+        return f"paused {format_duration(counts.paused_until - pace.now)}: rate limited"
+    return ""
+
+
+def _countdown(counts: Counts, seconds: float) -> str:
+    if counts.in_flight and seconds > 0:
+        calls = "call" if counts.in_flight == 1 else "calls"
+        return f"stopping: {format_duration(seconds)} left for {counts.in_flight:,} {calls} under way"
+    return "stopping: what has arrived is being saved"
+
+
+def _bar_row(counts: Counts, width: int) -> Text:
+    asked = f"{counts.num:,}"
+    figures = _fit([f"{f'{counts.done:,}':>{len(asked)}} / {asked}", f"{_percent(counts):>6}"], width)
+    room = width - len(figures) - len(GAP)
+    if room < MIN_BAR:
+        return _cut(Text(figures, style="bold"), width)
+    return Text.assemble(_bar(counts, room), GAP, (figures, "bold"))
+
+
+def _bar(counts: Counts, width: int) -> Text:
+    """Heavy for what is written, red for what failed, light for the rest: it can be read without colours too."""
+    done = _share(counts.done, counts.num, width)
+    failed = min(_share(counts.failed.total(), counts.num, width), width - done)
+    return Text.assemble(("━" * done, "green"), ("━" * failed, "red"), ("─" * (width - done - failed), "dim"))
+
+
+def _share(part: int, whole: int, width: int) -> int:
+    return min(width, part * width // whole) if whole > 0 else width
+
+
+def _percent(counts: Counts) -> str:
+    """Rounded down: 100 % is all of them."""
+    return f"{_share(counts.done, counts.num, 1000) / 10:.1f}%"
+
+
+def _speed_parts(counts: Counts, pace: Pace) -> list[str]:
+    return [f"{format_rate(pace.rate)}/s", *_time_left(counts, pace), f"{format_duration(pace.elapsed)} so far"]
+
+
+def _time_left(counts: Counts, pace: Pace) -> list[str]:
+    if counts.grace_until is not None:
+        return []
+    if (start := pace.start) is None:
+        return [f"{format_duration(pace.time_left(counts))} left"]
+    return [f"starting: {', '.join(f'{limit:,}' for limit in start)}, …" if start else "starting: one call"]
+
+
+def _call_parts(counts: Counts) -> list[str]:
+    limit = "" if counts.limit is None else f" of {counts.limit:,}"
+    parts = [f"{counts.in_flight:,}{limit} in flight", f"{counts.waiting:,} waiting"]
+    return [*parts, f"{counts.lost:,} lost"] if counts.lost else parts
+
+
+def token_parts(counts: Counts) -> list[str]:
+    return [
+        f"{format_count(counts.prompt_tokens)} in ({int(counts.cached_share * 1000) / 10:.1f}% cached)",
+        f"{format_count(counts.completion_tokens)} out",
+    ]
+
+
+def trouble(counts: Counts) -> list[tuple[str, Counter[str]]]:
+    """What went wrong, for where there is no need to say that nothing did."""
+    rows = [("failed", counts.failed), ("retries", counts.retries), ("re-asks", counts.reasked)]
+    return [(label, counter) for label, counter in rows if counter.total()]
+
+
+def _money_parts(counts: Counts) -> list[str]:
+    """What all runs have cost, what they will, and what that leaves; empty where nothing is paid for."""
+    account = counts.account
+    parts = [spent] if (spent := account.describe_spent()) else []
+    if estimate := account.forecast.expect(account.spent or ZERO, max(0, counts.pending)):
+        parts.append(f"{format_cost(estimate.total)} ± {format_cost(estimate.margin)} in the end")
+    return parts + budget_parts(counts) + saved_parts(counts)
+
+
+def budget_parts(counts: Counts) -> list[str]:
+    account = counts.account
+    if account.limit is None or account.left is None:
+        return []
+    return [f"{format_cost(account.left)} left of {format_cost(account.limit)}"]
+
+
+def saved_parts(counts: Counts) -> list[str]:
+    return [f"{format_cost(counts.saved)} saved by caching"] if counts.saved else []
+
+
+Row: TypeAlias = Callable[[int], Text]
+
+
+def _row(label: str, parts: Sequence[str]) -> Row:
+    return lambda width: _cut(labelled(label, Text(_fit(parts, width - LABEL_WIDTH))), width)
+
+
+def _breakdown_row(label: str, counter: Counter[str], style: str = "") -> Row:
+    style = style if counter.total() else "dim"
+    return lambda width: _cut(labelled(label, Text(breakdown(counter, width - LABEL_WIDTH), style=style)), width)
+
+
+def _fit(parts: Sequence[str], width: int) -> str:
+    """As many of the parts as fit, and the first in any case."""
+    shown = list(parts)
+    while len(shown) > 1 and len(GAP.join(shown)) > width:
+        shown.pop()
+    return GAP.join(shown)
+
+
+def breakdown(counter: Counter[str], width: int | None = None) -> str:
+    """The total and the reasons, the most frequent first, as many as fit."""
+    reasons = [f"{number:,} {clean(reason)}" for reason, number in counter.most_common() if number]
+    total, everything = f"{counter.total():,}", ", ".join(reasons)
+    choices = [f"{total}: {everything}"] if len(reasons) > 1 else []
+    choices += [everything] if reasons else []
+    choices += [f"{total}: {', '.join(reasons[:shown])}, …" for shown in range(len(reasons) - 1, 0, -1)]
+    return next((each for each in choices if width is None or cell_len(each) <= width), total)
+
+
+def _describe(scenario: Mapping[str, str]) -> str:
+    return " · ".join(clean(value) for value in scenario.values()) or "--"
+
+
+def labelled(label: str, value: Text) -> Text:
+    return Text.assemble((f"{label:<{LABEL_WIDTH}}", "dim"), value)
+
+
+def _side_by_side(left: Text, right: Text, width: int) -> Text:
+    left.pad_right(width - left.cell_len)
+    return Text.assemble(left, GAP, right)
+
+
+def _cut(row: Text, width: int) -> Text:
+    row.truncate(width, overflow="ellipsis")
+    return row

@@ -1,0 +1,1 @@
+"""Looking at an output in a browser or a terminal, conversation by conversation."""

@@ -1,0 +1,187 @@
+"""Conversations as chat in a terminal: chosen by line, index, scenario or finding, a few or a random few.
+
+What was asked for goes to stdout, so it can be piped; colours only where it is a terminal. Everything a model wrote
+passes `printable` first.
+"""
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+
+from rich.console import Console
+from rich.text import Text
+
+from asyncgen.audit.audit import Audit, find_in_line
+from asyncgen.audit.rules import Finding
+from asyncgen.data.dataset import Dataset, Record
+from asyncgen.errors import ConfigError
+from asyncgen.recipe.balanced import Drawn
+from asyncgen.text import one_line, printable
+
+ROLE_STYLES = {"user": "bold cyan", "assistant": "bold green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which conversations to show: those that satisfy all of it, an empty part being satisfied by any.
+
+    `where`: dimension and text that its value, or the value's group, must contain in any case. `finding`: the rule it
+    must break.
+    """
+
+    lines: frozenset[int] = frozenset()
+    indices: frozenset[int] = frozenset()
+    where: tuple[tuple[str, str], ...] = ()
+    finding: str | None = None
+
+
+def show(
+    dataset: Dataset, choice: Choice, audit: Audit | None, *, limit: int | None, sample: int | None, seed: int
+) -> int:
+    """Print them; the exit status, 1 when there is none. Raises ConfigError for a dimension there is not.
+
+    `audit`: what tells the findings, None where nobody has looked for any.
+    """
+    _check_dimensions(dataset, choice)
+    findings = _Findings(dataset, audit)
+    console = Console(markup=False, emoji=False, highlight=False)
+    chosen = _chosen(dataset, choice, findings)
+    if sample is not None:
+        chosen = iter(_draw(chosen, sample, seed))
+    elif limit is not None:
+        chosen = islice(chosen, limit)
+    shown = 0
+    for shown, record in enumerate(chosen, 1):
+        if shown > 1:
+            console.print()
+        _print(console, dataset, record, findings.of(record))
+    if beyond := sorted(line for line in choice.lines if line > len(dataset)):
+        _complain(dataset, f"there is no line {', '.join(map(str, beyond))}; {_describe_lines(len(dataset))}")
+    elif not shown:
+        _complain(dataset, "no conversation fits")
+    return 0 if shown else 1
+
+
+def _complain(dataset: Dataset, what: str) -> None:
+    print(f"asyncgen: {one_line(str(dataset.paths.output))}: {what}", file=sys.stderr)  # noqa: T201
+
+
+def _describe_lines(lines: int) -> str:
+    return f"its lines are 1 to {lines:,}" if lines > 1 else "it has one line" if lines else "it has none"
+
+
+def _check_dimensions(dataset: Dataset, choice: Choice) -> None:
+    names = [] if dataset.header is None else [each.name for each in dataset.header.dimensions]
+    for name, _ in choice.where:
+        if name not in names:
+            raise ConfigError(f"--where: there is no dimension {name!r}; there are {', '.join(names) or 'none'}")
+
+
+class _Findings:
+    """What is wrong with a line, and why: found in it again, or as the audit has it where that takes all lines."""
+
+    def __init__(self, dataset: Dataset, audit: Audit | None) -> None:
+        self._dataset = dataset
+        rules = {} if audit is None else audit.rules
+        self._lines = {rule: frozenset(result.lines) for rule, result in rules.items()}
+        self._like = {
+            rule: dict(zip(result.lines, result.like, strict=False)) for rule, result in rules.items() if result.like
+        }
+        self._examples = {(rule, each.line): each for rule, result in rules.items() for each in result.examples}
+        self._descriptions = {rule: result.description for rule, result in rules.items()}
+
+    @cached_property
+    def _find(self) -> Callable[[Record], Iterator[Finding]]:
+        return find_in_line(self._dataset)
+
+    def has(self, rule: str, line: int) -> bool:
+        return line in self._lines.get(rule, ())
+
+    def of(self, record: Record) -> dict[str, list[Finding]]:
+        """By rule."""
+        line = record.number
+        broken: dict[str, list[Finding]] = {rule: [] for rule, lines in self._lines.items() if line in lines}
+        for finding in self._find(record) if broken else ():
+            if finding.rule in broken:
+                broken[finding.rule].append(finding)
+        for rule, found in broken.items():
+            if not found:
+                found.append(self._kept(rule, line))
+        return broken
+
+    def _kept(self, rule: str, line: int) -> Finding:
+        if like := self._like.get(rule, {}).get(line):
+            return Finding(rule, line, None, f"like line {like}")
+        example = self._examples.get((rule, line))
+        if example is None:
+            return Finding(rule, line, None, self._descriptions[rule])
+        return Finding(rule, line, example.message, example.evidence)
+
+
+def _chosen(dataset: Dataset, choice: Choice, findings: _Findings) -> Iterator[Record]:
+    left = len(choice.lines)
+    for record in dataset.records():
+        if choice.lines and record.number not in choice.lines:
+            continue
+        left -= 1
+        if _fits(dataset, choice, record) and (choice.finding is None or findings.has(choice.finding, record.number)):
+            yield record
+        if choice.lines and not left:
+            return
+
+
+def _fits(dataset: Dataset, choice: Choice, record: Record) -> bool:
+    if choice.indices and record.index not in choice.indices:
+        return False
+    if not choice.where:
+        return True
+    if record.index is None:
+        return False
+    scenario = dataset.scenario(record.index)
+    return all(_holds(scenario.get(name, ()), text.casefold()) for name, text in choice.where)
+
+
+def _holds(drawn: Drawn, text: str) -> bool:
+    return any(text in group.casefold() or text in value.casefold() for group, value in drawn)
+
+
+def _draw(records: Iterator[Record], number: int, seed: int) -> list[Record]:
+    """So many of them, each as likely as any other, in the order of the file."""
+    rng = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    drawn: list[Record] = []
+    for seen, record in enumerate(records, 1):
+        if len(drawn) < number:
+            drawn.append(record)
+        elif (place := rng.randrange(seen)) < number:
+            drawn[place] = record
+    return sorted(drawn, key=lambda record: record.number)
+
+
+def _print(console: Console, dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Finding]]) -> None:
+    console.print(_heading(dataset, record, broken), soft_wrap=not console.is_terminal)
+    for message in record.conversation:
+        text = Text(f"{one_line(message.role)}: ", style=ROLE_STYLES.get(message.role, "bold"))
+        text.append(printable(message.content), style="not bold default")
+        console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Finding]]) -> Text:
+    """Where it stands, what it was to be about, what is wrong with it."""
+    made = "not made here" if record.index is None else f"index {record.index:,}"
+    heading = Text(f"--- line {record.number:,}, {made}", style="bold")
+    if record.index is not None:
+        for name, drawn in dataset.scenario(record.index).items():
+            heading.append(f"\n{one_line(name)}: {one_line(_describe(drawn))}", style="not bold dim")
+    if broken:
+        heading.append(f"\nfindings: {', '.join(broken)}", style="bold yellow")
+    for finding in chain.from_iterable(broken.values()):
+        where = "" if finding.message is None else f", message {finding.message + 1}"
+        heading.append(f"\n  {finding.rule}{where}: {one_line(finding.evidence)}", style="not bold yellow")
+    return heading
+
+
+def _describe(drawn: Drawn) -> str:
+    return "; ".join(f"{value} ({group})" if group else value for group, value in drawn)

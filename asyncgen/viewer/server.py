@@ -1,0 +1,431 @@
+"""`view`: a whole output in a browser, served on loopback to nobody else.
+
+What is shown was written by models, and a browser runs what any site sends it. So the address holds a secret, without
+which other users of the machine find nothing; a Host that is not this server's own is refused, because a foreign name
+may be made to lead here; what changes something needs the token of the page; and the page may use nothing but its own
+files. Output and journal are only read; marks go to a file of their own.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TypeVar
+
+import msgspec
+import uvloop
+from aiohttp import web
+
+from asyncgen import __version__
+from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.paths import OutputPaths
+from asyncgen.report.markup import text
+from asyncgen.run.interrupt import SIGNALS
+from asyncgen.text import one_line
+from asyncgen.viewer.catalogue import Catalogue
+from asyncgen.viewer.search import Search, split_words
+from asyncgen.viewer.selection import Choice, Selections
+from asyncgen.viewer.shown import (
+    Found,
+    Page,
+    ShownConversation,
+    State,
+    audit_command,
+    show_all,
+    show_conversation,
+    show_options,
+    show_state,
+)
+
+HOST = "127.0.0.1"
+PAGE_SIZE = 10
+POLL = 1.0  # seconds between two looks at the files, and between two figures sent
+HEARTBEAT = 15.0  # seconds of silence after which a stream says that it is there
+PATIENCE = 1.0  # seconds until a search answers with what it has, and until the address is told
+_SPAN = 30.0  # seconds over which the rate is taken
+_SHUTDOWN = 1.0  # seconds for answers that are being sent
+_MOST_BODY = 4096  # bytes
+_LONGEST_WORDS = 1000  # characters
+_TOKEN = "X-Token"  # noqa: S105 - a name
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_ASSETS = {"style.css": "text/css", "conversation.js": "text/javascript", "view.js": "text/javascript"}
+
+T = TypeVar("T")
+
+
+def serve_view(output: Path, *, port: int) -> int:
+    """Serve until told to end; the address is one line on stdout. Raises ConfigError when it cannot begin."""
+    paths = OutputPaths.of(output)
+    try:
+        if not paths.output.is_file():
+            paths.output.stat()
+            raise ConfigError(f"{paths.output} is no ordinary file")
+        with paths.output.open("rb"):
+            catalogue = Catalogue(paths)
+            _read_first_page(catalogue)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
+    uvloop.run(_serve(Viewer(catalogue, audit_command(output)), port))
+    return 0
+
+
+def _read_first_page(catalogue: Catalogue) -> None:
+    """So that whoever opens the address sees something; a second at most."""
+    until = time.monotonic() + PATIENCE
+    while catalogue.advance() and len(catalogue) < PAGE_SIZE and time.monotonic() < until:
+        pass
+
+
+class _Mark(msgspec.Struct, forbid_unknown_fields=True):
+    """What the page asks for. `generation`: of the file whose line it shows."""
+
+    line: int
+    generation: int
+    dropped: bool
+
+
+class Viewer:
+    """Answers what a page asks, and follows the files meanwhile. The catalogue is only touched in the one thread."""
+
+    def __init__(self, catalogue: Catalogue, command: str, *, poll: float = POLL, heartbeat: float = HEARTBEAT) -> None:
+        self.key = secrets.token_urlsafe(16)
+        self.token = secrets.token_urlsafe(32)
+        self._catalogue = catalogue
+        self._selections = Selections(catalogue)
+        self._command = command
+        self._poll = poll
+        self._heartbeat = heartbeat
+        self._thread = ThreadPoolExecutor(1, "catalogue")
+        self._rate = _Rate()
+        self._trouble = ""
+        self._options = (0, show_options(catalogue, command))
+        self._state = show_state(catalogue, 0, None)
+        self.stop = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._tasks: set[asyncio.Task[object] | None] = set()
+
+    def create_app(self) -> web.Application:
+        app = web.Application(client_max_size=_MOST_BODY, middlewares=[self._guard])
+        root = f"/{self.key}"
+        app.router.add_get(f"{root}/", self._page)
+        app.router.add_get(f"{root}/lines", self._lines)
+        app.router.add_get(f"{root}/search", self._search)
+        app.router.add_get(f"{root}/options", self._show_options)
+        app.router.add_get(f"{root}/events", self._events)
+        app.router.add_post(f"{root}/marks", self._mark)
+        for name, kind in _ASSETS.items():
+            app.router.add_get(f"{root}/{name}", _asset(name, kind))
+        app.on_response_prepare.append(_add_headers)
+        app.cleanup_ctx.append(self._following)
+        app.on_shutdown.append(self._end_streams)
+        return app
+
+    # ---- following the files
+
+    async def _following(self, _: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._follow(), name="follow")
+        task.add_done_callback(lambda _: self.stop.set())  # who does not follow any more should not seem to
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        self._thread.shutdown(wait=True)
+        self._catalogue.close()
+
+    async def _follow(self) -> None:
+        told = -self._poll
+        while True:
+            is_more = await self._work(self._advance)
+            now = time.monotonic()
+            if not is_more or now - told >= self._poll:
+                await self._work(self._refresh)
+                async with self._news:
+                    self._news.notify_all()
+                told = now
+            await asyncio.sleep(0 if is_more else self._poll)
+
+    def _advance(self) -> bool:
+        """What a file's owner can mend is told on the page until it is mended."""
+        try:
+            is_more = self._catalogue.advance()
+        except OSError as error:
+            self._trouble = f"{error.filename or self._catalogue.paths.output}: {error.strerror}"
+            return False
+        except ConfigError as error:
+            self._trouble = str(error)
+            return False
+        self._trouble = ""
+        return is_more
+
+    def _refresh(self) -> None:
+        number, options = self._options
+        current = show_options(self._catalogue, self._command)
+        if self._trouble:
+            current = msgspec.structs.replace(current, notes=[self._trouble, *current.notes])
+        if current != options:
+            number += 1
+        self._options = number, current
+        rate = self._rate.after(time.monotonic(), self._catalogue)
+        self._state = show_state(self._catalogue, number, rate)
+
+    async def _work(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    # ---- answers
+
+    @web.middleware
+    async def _guard(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.host not in _own_names(request):
+            return _refuse(403, "This address is not the viewer's own.")
+        if request.method not in {"GET", "HEAD"} and not self._is_ours(request):
+            return _refuse(403, "Only the viewer's own page may change anything.")
+        return await handler(request)
+
+    def _is_ours(self, request: web.Request) -> bool:
+        origins = {f"http://{name}" for name in _own_names(request)}
+        given = request.headers.get(_TOKEN, "").encode(errors="surrogateescape")
+        return request.headers.get("Origin") in {None, *origins} and secrets.compare_digest(given, self.token.encode())
+
+    async def _page(self, _: web.Request) -> web.Response:
+        page = Template(_page_file("view.html")).substitute(
+            title=text(self._catalogue.paths.output.name), token=self.token, version=text(__version__)
+        )
+        return web.Response(text=page, content_type="text/html")
+
+    async def _show_options(self, _: web.Request) -> web.Response:
+        return _json(self._options[1])
+
+    async def _lines(self, request: web.Request) -> web.Response:
+        """A page by the position of its first line among those that fit, or the page of a line among all."""
+        choice = _read_choice(request)
+        line = _read_number(request, "line")
+        start = _read_number(request, "start") or 0
+        if line is not None:
+            choice, start = Choice(), max(line - 1, 0) // PAGE_SIZE * PAGE_SIZE
+        return _json(await self._work(lambda: self._make_page(choice, start)))
+
+    def _make_page(self, choice: Choice, start: int) -> Page:
+        positions = self._selections.select(choice)
+        return Page(
+            generation=self._catalogue.generation,
+            start=start,
+            total=len(positions),
+            conversations=show_all(self._catalogue, positions[start : start + PAGE_SIZE]),
+        )
+
+    async def _search(self, request: web.Request) -> web.Response:
+        """As many lines that hold all words as there is room for on a page, or what was found of them in a second."""
+        choice, words = _read_choice(request), split_words(request.query.get("words", "")[:_LONGEST_WORDS])
+        if not words:
+            raise _bad("words: there are none")
+        generation, position = _read_cursor(request, self._catalogue.generation)
+        if generation != self._catalogue.generation:
+            return _refuse(410, "The file has changed; search again from its beginning.")
+        room = _read_number(request, "room")
+        search = Search(words, position, PAGE_SIZE if room is None else max(1, min(room, PAGE_SIZE)))
+        until = time.monotonic() + PATIENCE
+        while not search.is_over and len(search.found) < search.most and time.monotonic() < until:
+            await self._work(lambda: search.go_on(self._catalogue, self._selections.select(choice)))
+        return _json(await self._work(lambda: self._show_found(search, generation)))
+
+    def _show_found(self, search: Search, generation: int) -> Found:
+        is_same = generation == self._catalogue.generation
+        return Found(
+            generation=generation,
+            cursor=None if search.is_over else f"{generation:x}-{search.position:x}",
+            searched=len(self._catalogue) if search.is_over else search.position,
+            lines=len(self._catalogue),
+            conversations=show_all(self._catalogue, search.found) if is_same else [],
+        )
+
+    async def _mark(self, request: web.Request) -> web.Response:
+        try:
+            mark = msgspec.json.decode(await request.read(), type=_Mark)
+        except ValueError as error:
+            raise _bad(str(error)) from None
+        try:
+            shown = await self._work(lambda: self._make_mark(mark))
+        except (OutputError, ConfigError) as error:
+            return _refuse(500, str(error))
+        return _refuse(409, "The file has changed; load the page again.") if shown is None else _json(shown)
+
+    def _make_mark(self, mark: _Mark) -> ShownConversation | None:
+        if mark.generation != self._catalogue.generation or not 0 < mark.line <= len(self._catalogue):
+            return None
+        self._catalogue.mark(mark.line - 1, is_dropped=mark.dropped)
+        return show_conversation(self._catalogue, mark.line - 1)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        """A state at once and whenever there is another; ends with its client or the server."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        try:
+            await response.prepare(request)
+            sent: State | None = None
+            while True:
+                state = self._state
+                if state == sent:
+                    await response.write(b": still here\n\n")
+                else:
+                    await response.write(b"data: " + msgspec.json.encode(state) + b"\n\n")
+                sent = state
+                await self._wait_for_news(state)
+        except ConnectionResetError:
+            return response
+        finally:
+            self._tasks.discard(task)
+
+    async def _wait_for_news(self, state: State) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._heartbeat), self._news:
+                await self._news.wait_for(lambda: self._state != state)
+
+    async def _end_streams(self, _: web.Application) -> None:
+        for task in self._tasks:
+            if task is not None:
+                task.cancel()
+
+
+class _Rate:
+    """Conversations a minute over the last half minute of a file that has been read to its end."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+        self._generation = 0
+
+    def after(self, now: float, catalogue: Catalogue) -> float | None:
+        if not catalogue.is_whole or catalogue.generation != self._generation:
+            self._seen.clear()
+            self._generation = catalogue.generation
+            return None
+        self._seen.append((now, len(catalogue)))
+        while now - self._seen[0][0] > _SPAN:
+            self._seen.popleft()
+        (first, before), seconds = self._seen[0], now - self._seen[0][0]
+        return round(60 * (len(catalogue) - before) / seconds, 1) if seconds and first else None
+
+
+# ---- what is read of a request
+
+
+def _read_choice(request: web.Request) -> Choice:
+    try:
+        return _choice_decoder.decode(request.query.get("choice", "{}"))
+    except ValueError as error:
+        raise _bad(f"choice: {error}") from None
+
+
+def _read_number(request: web.Request, name: str) -> int | None:
+    given = request.query.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= len(str(sys.maxsize)) - 1):
+        raise _bad(f"{name}: expected a whole number")
+    return int(given)
+
+
+def _read_cursor(request: web.Request, generation: int) -> tuple[int, int]:
+    given = request.query.get("cursor")
+    if given is None:
+        return generation, 0
+    try:
+        first, second = given.split("-")
+        return int(first, 16), min(int(second, 16), sys.maxsize)
+    except ValueError:
+        raise _bad("cursor: not one of this viewer's") from None
+
+
+_choice_decoder = msgspec.json.Decoder(Choice)
+
+
+def _own_names(request: web.Request) -> set[str]:
+    """The Host headers of requests that mean this server."""
+    address = None if request.transport is None else request.transport.get_extra_info("sockname")
+    port = address[1] if address else 0
+    names = {f"{HOST}:{port}", f"localhost:{port}"}
+    return names | {HOST, "localhost"} if port == 80 else names  # noqa: PLR2004 - browsers leave it out
+
+
+# ---- what is sent
+
+
+def _json(value: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _refuse(status: int, reason: str) -> web.Response:
+    return web.Response(
+        status=status, body=msgspec.json.encode({"error": one_line(reason)}), content_type="application/json"
+    )
+
+
+def _bad(reason: str) -> web.HTTPBadRequest:
+    body = msgspec.json.encode({"error": one_line(reason)}).decode()
+    return web.HTTPBadRequest(text=body, content_type="application/json")
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+
+
+def _asset(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    content = _page_file(name)
+
+    async def send(_: web.Request) -> web.Response:
+        return web.Response(text=content, content_type=kind)
+
+    return send
+
+
+def _page_file(name: str) -> str:
+    return files("asyncgen.report").joinpath("page", name).read_text(encoding="utf-8")
+
+
+# ---- the process
+
+
+async def _serve(viewer: Viewer, port: int) -> None:
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, viewer.stop.set)
+    runner = web.AppRunner(viewer.create_app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN)
+    await runner.setup()
+    try:
+        await _listen(runner, port)
+        print(f"http://{HOST}:{runner.addresses[0][1]}/{viewer.key}/", flush=True)  # noqa: T201 - what was asked for
+        await viewer.stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error

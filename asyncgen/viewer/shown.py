@@ -1,0 +1,198 @@
+"""What the page of `view` is told, as JSON: conversations, what can be chosen, and how a run gets on.
+
+All text is sent as it is and becomes text there, never markup. A conversation has an allowance of characters, so that
+a page of ten stays one that a browser shows at once.
+"""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from asyncgen.conversation import Conversation
+from asyncgen.money.price import format_cost
+from asyncgen.report.sample import LONGEST_ROLE, SampledMessage
+from asyncgen.text import one_line
+from asyncgen.viewer.catalogue import DROPPED, Catalogue
+from asyncgen.viewer.findings import FoundRule
+
+ALLOWANCE = 200_000  # characters of a conversation
+
+
+class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """`evidence`: what the audit quotes of this line, for few lines anything."""
+
+    rule: str
+    severity: str
+    evidence: list[str]
+
+
+class ShownConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """`scenario`: by dimension its values, each behind its group. `omitted`: messages left out at the end."""
+
+    line: int
+    index: int | None
+    is_conversation: bool
+    dropped: bool
+    scenario: dict[str, list[tuple[str, str]]]
+    model: str | None
+    finish_reason: str | None
+    asks: int | None
+    findings: list[ShownFinding]
+    messages: list[SampledMessage]
+    omitted: int
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that fit. `start`: how many fit before them, `total`: in all."""
+
+    generation: int
+    start: int
+    total: int
+    conversations: list[ShownConversation]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search has found. `cursor`: where it goes on, None at the end; `searched` of `lines` are behind it."""
+
+    generation: int
+    cursor: str | None
+    searched: int
+    lines: int
+    conversations: list[ShownConversation]
+
+
+class ShownGroup(msgspec.Struct, frozen=True):
+    name: str
+    values: list[str]
+
+
+class ShownDimension(msgspec.Struct, frozen=True):
+    name: str
+    groups: list[ShownGroup]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be chosen. `audit`: which findings are known, and which command finds more."""
+
+    dimensions: list[ShownDimension]
+    models: list[str]
+    rules: list[FoundRule]
+    audit: str
+    notes: list[str]
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """How far everything is. `options`: changes with them. `rate`: conversations a minute, None while nobody knows.
+
+    `num`: conversations asked for, 0 without a journal. `cost`: in US dollars, None while none is known;
+    `unpriced`: calls whose cost is not in it.
+    """
+
+    generation: int
+    options: int
+    lines: int
+    read: int
+    size: int
+    is_whole: bool
+    num: int
+    done: int
+    failed: int
+    pending: int
+    calls: int
+    cost: str | None
+    unpriced: int
+    dropped: int
+    rate: float | None
+
+
+def show_conversation(catalogue: Catalogue, position: int) -> ShownConversation:
+    columns = catalogue.columns
+    conversation = catalogue.read(position)
+    index = columns.indices[position]
+    call = catalogue.calls[columns.calls[position]]
+    messages = cut(conversation or ())
+    return ShownConversation(
+        line=position + 1,
+        index=None if index < 0 else index,
+        is_conversation=conversation is not None,
+        dropped=columns.flags[position] == DROPPED,
+        scenario=catalogue.scenario(position),
+        model=call.model,
+        finish_reason=call.finish_reason,
+        asks=None if index < 0 else call.asks,
+        findings=[_show_finding(catalogue, rule, position) for rule in catalogue.findings.of(position)],
+        messages=messages,
+        omitted=len(conversation or ()) - len(messages),
+    )
+
+
+def _show_finding(catalogue: Catalogue, rule: FoundRule, position: int) -> ShownFinding:
+    evidence = [example.evidence for name, example in catalogue.findings.evidence(position) if name == rule.name]
+    return ShownFinding(rule=rule.name, severity=rule.severity, evidence=evidence)
+
+
+def cut(conversation: Conversation) -> list[SampledMessage]:
+    messages, allowance = [], ALLOWANCE
+    for message in conversation:
+        if allowance <= 0:
+            break
+        content = message.content[:allowance]
+        messages.append(SampledMessage(message.role[:LONGEST_ROLE], content, len(message.content) - len(content)))
+        allowance -= len(content) + LONGEST_ROLE
+    return messages
+
+
+def show_options(catalogue: Catalogue, command: str) -> Options:
+    dimensions = []
+    for values in catalogue.scenes.dimensions.values():
+        groups: dict[str, list[str]] = {}
+        for group, value in values.listed:
+            groups.setdefault(group, []).append(value)
+        dimensions.append(ShownDimension(values.name, [ShownGroup(*each) for each in groups.items()]))
+    return Options(
+        dimensions=dimensions,
+        models=sorted({call.model for call in catalogue.calls if call.model is not None}),
+        rules=[rule for rule in catalogue.findings.rules if rule.count],
+        audit=_describe_audit(catalogue, command),
+        notes=catalogue.describe(),
+    )
+
+
+def _describe_audit(catalogue: Catalogue, command: str) -> str:
+    audited = catalogue.findings.lines
+    if audited is None:
+        return f"Findings are not known: there is no audit of this file as it is now. This makes one: {command}"
+    if catalogue.is_whole and audited < len(catalogue):
+        return f"Findings are known of the first {audited:,} lines. This looks at all of them: {command}"
+    return ""
+
+
+def audit_command(output: Path) -> str:
+    return one_line(shlex.join(["asyncgen", "audit", str(output)]))
+
+
+def show_state(catalogue: Catalogue, options: int, rate: float | None) -> State:
+    report, totals = catalogue.report()
+    return State(
+        generation=catalogue.generation,
+        options=options,
+        lines=len(catalogue),
+        read=catalogue.begin_of(len(catalogue)),
+        size=catalogue.size,
+        is_whole=catalogue.is_whole,
+        num=report.num,
+        done=report.done,
+        failed=report.failed,
+        pending=report.pending,
+        calls=report.calls,
+        cost=None if totals.cost is None else format_cost(totals.cost),
+        unpriced=totals.unpriced,
+        dropped=catalogue.columns.flags.count(DROPPED),
+        rate=rate,
+    )
+
+
+def show_all(catalogue: Catalogue, positions: Sequence[int]) -> list[ShownConversation]:
+    return [show_conversation(catalogue, position) for position in positions]

@@ -1,0 +1,177 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncgen.audit.grounding import NO_SCENARIO, Grounding
+from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Subject
+from asyncgen.conversation import Message
+from asyncgen.data.dataset import Record
+from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.load import load_recipe
+
+KNOWLEDGE = load_recipe("nanochat").knowledge
+SHARED = Grounding(KNOWLEDGE)
+
+
+def subject(*contents: str, scenario: dict[str, Drawn] | None = None) -> Subject:
+    messages = tuple(Message(("user", "assistant")[place % 2], each) for place, each in enumerate(contents))
+    return Subject(Record(3, 0, messages, None), scenario, "ascii")
+
+
+def find(answer: str, question: str = "hi", grounding: Grounding = SHARED) -> list[Finding]:
+    return list(grounding.check(subject(question, answer)))
+
+
+def ungrounded(answer: str, question: str = "hi") -> list[str]:
+    """The facts, each as it is written at the head of its evidence."""
+    return [each.evidence.split(" | ")[0] for each in find(answer, question) if each.rule == "ungrounded"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "A d24 has 1,384,124,976 parameters, that is 1.38B or 1.4 billion.",
+        "Training took 3.04 hours, so about 3 hours, on 8 x H100 or an 8XH100 node for around $75.",
+        "I came out on Oct 13, 2025, on 2025-10-13, in October 2025.",
+        "The code is at github.com/karpathy/nanochat. Karpathy's README thanks Sofie Van Landeghem.",
+        "The first d20 took just under 4 hours and about a hundred dollars, with 561M parameters.",
+        "Over 500 million parameters in a d16, and more than 1 billion in a d24.",
+        "It scored 22.19% on CORE, or 0.222.",
+        "The first record took 3.04, the second 2.91. A d12 has 286, a d16 has 537 million.",
+        "My d6 learns in 30 minutes, and 182 minutes make a d24.",
+        "A record of January 2026, and MuonEq of July. Less than $100!",
+        "Imagine 50,000 shelves with 37 books each. That is attention.",
+        "For example:\n\n- Cheap Lunch Boxes: one each.\n- Cost.",
+        "People need a pause, a minute is 60 seconds, and two days pass 100% of the time.",
+        "```\nx = 777\n```\nThat works.",
+        "The 1990s, the 21st try, 10:30 and 3/4 of it.",
+        "In English, on Monday, in France, with a GPU and an API.",
+    ],
+)
+def test_what_the_knowledge_base_says_in_any_spelling_is_grounded(answer: str) -> None:
+    assert not find(answer)
+
+
+def test_an_answer_that_comes_again_is_held_against_what_its_own_user_said() -> None:
+    answer = "It has 77 layers."
+    assert ungrounded(answer) == ["77"]
+    assert ungrounded(answer, "Why 77 layers?") == []
+    assert ungrounded(answer) == ["77"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "facts"),
+    [
+        ("I saw 15 trillion tokens with 7 billion parameters.", ["15 trillion", "7 billion"]),
+        ("It cost $500 and 12 hours.", ["$500", "12 hours"]),
+        ("My context holds 4,096 tokens.", ["4,096"]),
+        ("I was released on March 3, 2025.", ["March 3, 2025"]),
+        ("I was released in January 2024.", ["January 2024"]),
+        ("I reach 67% on MMLU.", ["67%"]),
+        ("My vocabulary has 70,000 tokens.", ["70,000"]),
+        ("It took twenty-five hours.", ["twenty-five hours"]),
+        ("I was made by Elon Musk.", ["Elon Musk"]),
+        ("I use GELU and LoRA.", ["LoRA"]),
+        ("GPT-5 and Claude 3 are larger.", ["GPT-5", "Claude 3"]),
+        ("A d48 is larger.", ["d48"]),
+        ("See https://nanochat.org/docs.", ["https://nanochat.org/docs"]),
+        ("Read github.com/karpathy/nanochat/wiki first.", ["github.com/karpathy/nanochat/wiki"]),
+        ("Run scripts/train_all.py with --turbo.", ["scripts/train_all.py", "--turbo"]),
+        ("Once it was about $9,000 on 8 GPUs.", ["$9,000"]),
+    ],
+)
+def test_what_it_does_not_say_is_ungrounded(answer: str, facts: list[str]) -> None:
+    assert sorted(ungrounded(answer)) == sorted(facts)
+
+
+@pytest.mark.parametrize("hedge", ["about ", "around ", "roughly ", "nearly ", "~"])
+def test_a_hedge_widens_what_rounds_to_a_figure(hedge: str) -> None:
+    assert ungrounded("In 2019 it cost $40,000.") == ["$40,000"]
+    assert not ungrounded(f"In 2019 it cost {hedge}$40,000.")
+
+
+def test_what_the_user_says_is_grounded() -> None:
+    question = "I am Petra, I have an RTX 4090 and $345. Is it like Mistral at https://mistral.ai?"
+
+    assert not find("Hello Petra. An RTX 4090 for $345, and Mistral at mistral.ai: fine.", question)
+
+
+def test_values_of_the_scenario_are_grounded() -> None:
+    scenario: dict[str, Drawn] = {"topic": (("", "the Zeppelin of 1937"),)}
+
+    assert not list(SHARED.check(subject("hi", "The great Zeppelin burned in 1937.", scenario=scenario)))
+
+
+def test_allowed_texts_are_grounded() -> None:
+    grounding = Grounding(KNOWLEDGE, ["the Zeppelin flew at 135 km/h"])
+
+    assert not find("A Zeppelin does 135.", grounding=grounding)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("what is 17*23?", "17 times 20 is 340, and 17 times 3 is 51, together 391."),
+        ("what is 17*23?", "17 * 23 = 17 * 20 + 17 * 3 = 340 + 51 = 391"),
+        ("Tom has 48 apples at $3 each and sells 13. How many are left?", "48 minus 13 leaves 35, worth $105."),
+        ("calculate 15% of 240", "15% of 240 is 36."),
+    ],
+)
+def test_sums_on_the_numbers_of_the_user_pass(question: str, answer: str) -> None:
+    assert not find(answer, question)
+
+
+def test_names_and_counts_of_a_story_that_was_asked_for_pass() -> None:
+    story = "Once, in Willowbrook, a fox named Bramble walked 45 miles with Tilly."
+
+    assert not find(story, "please write me a short story about a fox")
+    assert ungrounded(story, "what is the story of your release?") == ["Willowbrook", "Bramble", "45", "Tilly"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "From $43,000 to $73: that is 99.8% less.",
+        "From $43,000 to $73: that is 589 times cheaper.",
+        "47% and 49% make 96% together.",
+        "At $24 an hour, 2.91 hours are $69.84.",
+    ],
+)
+def test_a_figure_that_follows_from_two_others_is_a_note(answer: str) -> None:
+    assert [each.rule for each in find(answer)] == ["derived-number"]
+
+
+def test_a_fact_is_found_once_in_a_message_and_its_evidence_shows_where() -> None:
+    [finding] = find("I cost $500. Yes, $500, and again $500.")
+
+    assert (finding.line, finding.message) == (3, 1)
+    assert finding.evidence.startswith("$500 | I cost $500.")
+
+
+def test_counts_are_kept_by_topic() -> None:
+    grounding = Grounding(KNOWLEDGE)
+    scenario: dict[str, Drawn] = {"topic": (("history", "records"),), "persona": (("", "a skeptic"),)}
+    list(grounding.check(subject("hi", "It cost $500, not $73.", scenario=scenario)))
+    list(grounding.check(subject("hi", "It cost $43,000, then $73, so 99.8% less.")))
+
+    result = grounding.result()
+
+    assert (result.checked, result.ungrounded, result.derived) == (5, 1, 1)
+    assert {topic: (each.lines, each.ungrounded, each.derived) for topic, each in result.by_topic.items()} == {
+        "records": (1, 1, 0),
+        NO_SCENARIO: (0, 0, 1),
+    }
+
+
+@pytest.mark.parametrize("paragraph", [each for each in KNOWLEDGE.split("\n\n") if each.strip()])
+def test_the_knowledge_base_is_grounded_in_itself(paragraph: str) -> None:
+    assert not find(paragraph.lstrip("#- "))
+
+
+@given(st.text(alphabet=string.printable, max_size=300), st.text(alphabet=string.printable, max_size=300))
+def test_any_text_is_looked_at_and_evidence_stays_short(question: str, answer: str) -> None:
+    for finding in find(answer, question):
+        assert finding.rule in {"ungrounded", "derived-number"}
+        assert len(finding.evidence) <= MAX_EVIDENCE

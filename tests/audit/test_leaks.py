@@ -1,0 +1,365 @@
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planted import PER_LINE
+
+from asyncgen.audit.form import find_markdown, find_truncation
+from asyncgen.audit.leak_phrases import DISCLAIMERS, PROMPT_LEAKS, Patterns, collect_words
+from asyncgen.audit.leaks import find_control_token, find_email, find_secret, leak_checks
+from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject
+from asyncgen.conversation import Message
+from asyncgen.data.dataset import Record
+from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.load import Charset, load_recipe
+
+RECIPE = load_recipe("nanochat")
+CHECKS = leak_checks(RECIPE.system, {})
+SCENARIO: dict[str, Drawn] = {
+    "topic": (("identity", "where the name nanochat comes from and how it relates to nanoGPT"),),
+    "persona": (("", "a skeptic who doubts that something this small and cheap can be any good"),),
+    "first_message_examples": (("a", "What should I know about you before we start?"), ("b", "Hello hello")),
+}
+
+
+def find(*contents: str, charset: Charset = "ascii", scenario: dict[str, Drawn] | None = None) -> list[Finding]:
+    """What all checks say about a conversation that a user begins."""
+    messages = tuple(Message(("user", "assistant")[place % 2], each) for place, each in enumerate(contents))
+    subject = Subject(Record(7, 0, messages, None), scenario, charset)
+    return [finding for check in CHECKS for finding in check(subject)]
+
+
+def rules_in_answer(answer: str, question: str = "hi") -> set[str]:
+    return {each.rule for each in find(question, answer) if each.message == 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "According to the knowledge base, I have 24 layers.",
+        "Based on the provided context, I cost about $73.",
+        "As described in my prompt, I am small.",
+        "In this scenario, I would say yes.",
+        "My instructions say that I keep it brief.",
+        "The information provided to me does not say that.",
+        "Persona: a skeptic.",
+        "It speaks of itself in the first person, as nanochat, and as an AI model.",
+    ],
+)
+def test_talk_of_the_prompt_is_a_prompt_leak(answer: str) -> None:
+    assert "prompt-leak" in rules_in_answer(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I have no knowledge base to search, and no internet.",
+        "The engine prefills the prompt once; tokens in the prompt are read together.",
+        "The context given to attention is 2,048 tokens.",
+        "Even in a worst-case scenario it runs on one GPU.",
+        "The documents in FineWeb-EDU are educational web pages.",
+    ],
+)
+def test_prompts_and_contexts_of_a_model_are_no_leak(answer: str) -> None:
+    assert not rules_in_answer(answer)
+
+
+def test_a_piece_of_the_prompt_is_found_in_whatever_message_repeats_it() -> None:
+    found = find("hi", "Hello!", "When the user believes something false, it corrects that gently, in passing.", "Yes.")
+
+    assert [(each.rule, each.message) for each in found] == [("prompt-leak", 2)]
+
+
+def test_a_run_across_two_messages_is_no_piece_of_the_prompt() -> None:
+    assert not find("all facts about nanochat are", "between the two marked rows below.")
+
+
+def test_a_persona_in_the_words_of_the_recipe_is_a_prompt_leak() -> None:
+    found = find("I am a skeptic who doubts that something this small can work.", "Fair enough.", scenario=SCENARIO)
+
+    assert [(each.rule, each.message) for each in found] == [("prompt-leak", 0)]
+
+
+def test_topic_and_examples_may_be_said_in_the_words_of_the_recipe() -> None:
+    topic = "Tell me where the name nanochat comes from and how it relates to nanoGPT."
+
+    assert not find(topic, "Sure.", "What should I know about you before we start?", "Not much.", scenario=SCENARIO)
+
+
+@pytest.mark.parametrize("table", [PROMPT_LEAKS, DISCLAIMERS], ids=["prompt-leak", "ai-disclaimer"])
+def test_a_gate_lets_through_whatever_its_pattern_matches(table: Patterns) -> None:
+    sets = (each for planted in PER_LINE.values() for each in (*planted.positives, *planted.near_misses))
+    for text in {message.content.lower() for case in sets for message in case.conversation}:
+        matching = {pattern for pattern in table.patterns if pattern.search(text)}
+        assert matching <= set(table.select(collect_words(text))), text
+
+
+@pytest.mark.parametrize("table", [PROMPT_LEAKS, DISCLAIMERS], ids=["prompt-leak", "ai-disclaimer"])
+def test_gates_and_patterns_are_in_lower_case_because_texts_are(table: Patterns) -> None:
+    words = {
+        *table.words,
+        *(word for gates in table.gates.values() for parts, _ in gates for part in parts for word in part),
+    }
+    assert {word for word in words if collect_words(word.decode()) != {word}} == set()
+    assert [each.pattern for each in table.patterns if re.search(r"(?<!\\)[A-Z]", each.pattern)] == []
+
+
+def test_curly_apostrophes_are_apostrophes() -> None:
+    assert rules_in_answer("I\u2019m just an AI and can\u2019t do that.") >= {"ai-disclaimer"}
+
+
+def test_a_text_that_the_user_handed_over_may_be_spoken_of() -> None:
+    assert "prompt-leak" not in rules_in_answer("The passage mentions a cat.", "Sum up this passage: the cat sat.")
+    assert "prompt-leak" in rules_in_answer("The passage mentions a cat.", "What sat on the mat?")
+
+
+@pytest.mark.parametrize("rule", PHRASE_RULES)
+def test_a_recipe_adds_phrases(rule: str) -> None:
+    checks = leak_checks(None, {rule: ("secret sauce",)})
+    subject = Subject(
+        Record(1, 0, (Message("user", "hi"), Message("assistant", "A Secret\nsauce.")), None), None, "ascii"
+    )
+
+    assert [each.rule for check in checks for each in check(subject)] == [rule]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "As an AI language model, I cannot have feelings.",
+        "My knowledge cutoff is September 2021.",
+        "I'm just an AI and cannot do that.",
+        "As a large language model, I try my best.",
+        "I am a large language model trained by Google.",
+        "I don't have personal opinions.",
+    ],
+)
+def test_stock_disclaimers_are_found(answer: str) -> None:
+    assert rules_in_answer(answer) == {"ai-disclaimer"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I am an AI model called nanochat.",
+        "As an AI model called nanochat, I am small.",
+        "I am only a small language model, so check what I say.",
+        "nanochat, as a small language model, makes mistakes.",
+        "My knowledge cutoff is not known.",
+    ],
+)
+def test_saying_what_it_is_is_no_disclaimer(answer: str) -> None:
+    assert not rules_in_answer(answer)
+
+
+def test_a_cutoff_that_was_asked_for_is_no_disclaimer() -> None:
+    assert not rules_in_answer("My knowledge cutoff? Nobody wrote it down.", "What is your knowledge cut-off?")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sure thing.<|im_end|>",
+        "<|assistant_start|>Hello there!",
+        "Hi.</s>",
+        "<s> Hello",
+        "[INST] hi [/INST] ok.",
+        "Hello. <|endoftext|>",
+        "Fine.<end_of_turn>\n<start_of_turn>model\nYes.",
+        "Nine special tokens mark turns.<|im_end|>\n<|im_start|>assistant",
+        "<think>\nhm\n</think>\nYes.",
+        "### Response:\nYes.",
+    ],
+)
+def test_leaked_control_tokens_are_found(text: str) -> None:
+    assert find_control_token(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My special tokens include <|bos|> and <|user_start|>, and <|assistant_end|>.",
+        'The token that begins a document is "<|bos|>".',
+        "<|bos|> marks where a document begins; it is a special token.",
+        "What does the tag </s> mean?",
+        "a < b | c > d",
+        "See [1] and [INSTALL].",
+    ],
+)
+def test_discussed_control_tokens_are_not(text: str) -> None:
+    assert find_control_token(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Write to jane.doe+x@mail.example.com.", "jane.doe+x@mail.example.com"),
+        ("Follow @karpathy", None),
+        ("git@github.com:karpathy/nanochat.git", None),
+        ("3 @ 4.50", None),
+    ],
+)
+def test_email_addresses(text: str, found: str | None) -> None:
+    span = find_email(text)
+
+    assert (text[slice(*span)] if span else None) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-proj-abcd1234efgh5678ijkl",
+        "ghp_" + "a1B2c3D4e5F6" * 3,
+        "AKIA1234567890ABCDEF",
+        "Authorization: Bearer abcdef1234567890abcdef12",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        'API_KEY = "k3j4h5g6f7d8s9a0"',
+    ],
+)
+def test_keys_are_found_and_not_repeated(text: str) -> None:
+    [finding] = find("hi", f"It is {text}.")
+
+    assert finding.rule == "secret"
+    assert text not in finding.evidence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Commit 3a5e0bc9415931f0f00788aa42f40d13a1b2c3d4.",
+        "sk-your-key-goes-here-please",
+        "Set OPENROUTER_API_KEY=...",
+        "a risk-averse token",
+    ],
+)
+def test_hashes_and_placeholders_are_no_keys(text: str) -> None:
+    assert find_secret(text) is None
+
+
+def test_non_ascii_counts_only_where_ascii_is_asked() -> None:
+    [finding] = find("hi", "A caf\u00e9.")
+
+    assert (finding.rule, finding.message) == ("non-ascii", 1)
+    assert "U+00E9" in finding.evidence
+    assert not find("hi", "A caf\u00e9.", charset="any")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "## Title\nText.",
+        "# Title\n\nText.",
+        "It is **bold** here.",
+        "| a | b |\n|---|---|\n| 1 | 2 |",
+        "That is *really* small.",
+        "A ~~hundred~~ few.",
+        "See [docs](https://x.y).",
+    ],
+)
+def test_markdown_is_found(text: str) -> None:
+    assert find_markdown(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- one\n- two",
+        "1. one\n2. two",
+        "2**10 and 2**3",
+        "# a comment\nx = 3",
+        "__init__ and __main__",
+        "a | b",
+        "#nanochat",
+        "f(**kwargs)",
+        "x[0](y)",
+        "```\n# a comment\n```",
+        "2 * 3 * 4",
+        "resid_lambda and x0_lambda",
+    ],
+)
+def test_lists_and_code_are_no_markdown(text: str) -> None:
+    assert find_markdown(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The model is trained on",
+        "I think (and this never ends.",
+        'He said "this is it.',
+        "```python\ncode",
+        "It has three parts:",
+        "and the last one is training,",
+    ],
+)
+def test_broken_off_answers_are_found(text: str) -> None:
+    assert find_truncation(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Done.",
+        'She said "hi" (really)',
+        "- one\n- two",
+        "Try:\n\ndef f(x):\n    return x + 1",
+        "It is at https://github.com/karpathy/nanochat",
+        "Sure :)",
+        "See you",
+        "The answer is B",
+        "17 * 23 = 391",
+        "Roses are red\nViolets are blue\nI am a model\nAnd tiny too",
+        "A string with .count( for letters is allowed.",
+        'A 24" monitor.',
+        "```\ncode\n```",
+    ],
+)
+def test_answers_that_end_without_a_full_stop_for_a_reason_are_whole(text: str) -> None:
+    assert find_truncation(text) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I am small.\nUser: How small?\nAssistant: Very.",
+        "Human: what is this?",
+        "Hi nanochat, nice to meet you.",
+        "Good afternoon nanochat.",
+        "Thanks, nanochat! Who made you?",
+        "I am a complete beginner, so keep it simple.",
+        "nanochat: Hello there.",
+    ],
+)
+def test_an_assistant_that_speaks_as_the_user_is_found(answer: str) -> None:
+    assert rules_in_answer(answer) == {"role-confusion"}
+
+
+@pytest.mark.parametrize("question", ["I am nanochat, a small model.", "How can I help you today?", "Assistant: hello"])
+def test_a_user_that_speaks_as_the_assistant_is_found(question: str) -> None:
+    assert [(each.rule, each.message) for each in find(question, "Hello.")] == [("role-confusion", 0)]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("So you are nanochat?", "Yes, I am nanochat."),
+        ("I am nanochat's biggest fan", "Thank you."),
+        ("how can I help with nanochat?", "Read the code."),
+        ("I'm a beginner", "You are a beginner, so I keep it simple."),
+        ("hi", 'If you ask "who made you?", I say Karpathy.'),
+        ("Write a dialogue between a user and a model", "User: Hi.\nAssistant: Hello."),
+        ("hi", "Note: it works."),
+    ],
+)
+def test_sides_that_keep_their_parts_are_not(question: str, answer: str) -> None:
+    assert not find(question, answer)
+
+
+@given(st.lists(st.text(alphabet=string.printable + "\u00e9\u2028", max_size=300), min_size=1, max_size=5))
+def test_any_text_is_looked_at_and_evidence_stays_short(contents: list[str]) -> None:
+    for finding in find(*contents, scenario=SCENARIO):
+        assert finding.rule in RULES
+        assert finding.line == 7
+        assert len(finding.evidence) <= MAX_EVIDENCE

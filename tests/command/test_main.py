@@ -1,0 +1,204 @@
+import argparse
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asyncgen import __version__
+from asyncgen.command.main import build_parser, main
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("no commands")
+
+
+def flags(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """What is said to a command line that exits with 2: one line, and nothing is written."""
+    before = set(Path().rglob("*"))
+    try:
+        status = main(argv)
+    except SystemExit as stop:
+        status = int(str(stop.code))
+    said = capsys.readouterr()
+    assert status == 2
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert set(Path().rglob("*")) == before
+    return said.err
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_flag_shows_its_default_in_help(name: str) -> None:
+    for action in commands()[name]._actions:
+        if action.option_strings and action.dest != "help":
+            assert action.help is not None
+            assert "default" in action.help, action.option_strings
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_the_readme_lists_exactly_the_flags_of_help(name: str) -> None:
+    section = re.search(rf"^### `asyncgen {name}.*?$(.*?)(?=^#|\Z)", README, re.MULTILINE | re.DOTALL)
+    assert section, f"no section on {name}"
+    rows = re.findall(r"^\| (`-.*?) \|", section[1], re.MULTILINE)
+    assert {flag for row in rows for flag in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row)} == flags(commands()[name])
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([flag])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"asyncgen {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["generat"], "there is no command 'generat'; did you mean generate?"),
+        (["help", "generat"], "there is no command 'generat'; did you mean generate?"),
+        (["help", "--verison"], "there is no flag --verison before a command; did you mean --version?"),
+        (["xyz"], "there is no command 'xyz' (see asyncgen --help)"),
+        (["--num", "5", "generate"], "it follows one: asyncgen COMMAND --num"),
+        (["generate", "--nun", "3"], "there is no flag --nun; did you mean --num?"),
+        (["generate", "--price_in=3"], "there is no flag --price_in; did you mean --price-in?"),
+        (["generate", "-num", "3"], "there is no flag -num; did you mean --num?"),
+        (["generate", "-output", "x.jsonl"], "there is no flag -output; did you mean --output?"),
+        (["generate", "N=20k"], "N=20k is no flag; did you mean -n 20k?"),
+        (["generate", "out=x.jsonl"], "did you mean --output x.jsonl?"),
+        (["generate", "20000"], "'20000' belongs to no flag"),
+        (["show", "x.jsonl", "--lines", "3"], "there is no flag --lines; did you mean --line?"),
+        (["generate", "--provider", "opneai"], "got 'opneai'; did you mean openai?"),
+        (["generate", "-n", "20.000"], "a whole number of 1 or more, got '20.000'"),
+        (["generate", "--rpm", "9" * 400], "a whole number of 1 or more"),
+        (["generate", "--seed", "9" * 30], "--seed: expected a whole number"),
+        (["generate", "--param", "a=" + "[" * 3000 + "]" * 3000], "--param a: expected a JSON value"),
+        (["generate", "--param", ".".join("a" * 3000) + "=1"], "--param: expected KEY=VALUE"),
+        (["generate", "--provider", "ollama", "--model", "m\udcff"], "--model: expected the model's name, in UTF-8"),
+        (["generate", "--recipe=--"], "--recipe=--: -- is no value"),
+        (["generate", "-o--"], "-o--: -- is no value"),
+        (["generate", "--recipe", "a\0b"], "no argument can hold a NUL"),
+        (["generate", "-n", "0"], "a whole number of 1 or more, got '0'"),
+        (["generate", "-n", "many"], "got 'many'"),
+        (["generate", "-c", "-4"], "got '-4'"),
+        (["generate", "--timeout", "nan"], "seconds above 0"),
+        (["generate", "--temperature", "hot"], "got 'hot'"),
+        (["generate", "--budget", "0"], "US dollars above 0, got '0'"),
+        (["generate", "--budget", "nan"], "got 'nan'"),
+        (["generate", "--budget", "1" * 30], "US dollars above 0"),
+        (["generate", "--price-in", "-1"], "US dollars, 0 or more, got '-1'"),
+        (["generate", "--price-out", "three"], "got 'three'"),
+        (["generate", "--budget", "25"], "OPENROUTER_API_KEY"),
+        (["generate", "--provider", "ollama", "--budget", "25"], "--price-in"),
+        (["generate", "--provider", "acme"], "acme"),
+        (["generate", "--param", "max_tokens"], "KEY=VALUE"),
+        (["generate", "--param", "messages=[]"], "messages"),
+        (["generate", "--append", "--overwrite"], "--overwrite"),
+        (["generate", "--recipe", "nowhere"], "nowhere"),
+        (["generate", "--knowledge", "nowhere.md"], "nowhere.md"),
+        (["generate", "--base-url", "ftp://x"], "--base-url: expected"),
+        (["generate", "--model", "some/model"], "OPENROUTER_API_KEY"),
+        (["generate", "--provider", "openai"], "OPENAI_API_KEY"),
+        (["generate", "--output", "."], "folder"),
+        (["status", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_sentence_and_exit_status_2(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refused(capsys, *argv)
+
+
+def test_without_a_command_the_help_is_shown_and_nothing_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert all(name in said.err for name in ("generate", "audit", "view", "asyncgen help COMMAND"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "usage"), [(["help"], "usage: asyncgen "), (["help", "plan"], "usage: asyncgen plan")]
+)
+def test_help_is_a_command_too(argv: list[str], usage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(usage)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What make would do, as far as it says so."""
+    line = ["make", "--dry-run", "--directory", str(Path(__file__).parents[2]), *arguments]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("variable", ["n=5", "NUM=5", "concurrency=3", "out=x", "model=m", "arg=--quiet"])
+def test_make_generate_refuses_a_variable_it_would_not_read(variable: str) -> None:
+    done = make("generate", "N=3", variable)
+    assert done.returncode == 2
+    assert f"make generate does not know {variable.partition('=')[0]}=: it takes N= CONCURRENCY=" in done.stderr
+
+
+def test_make_generate_hands_its_variables_over() -> None:
+    done = make("generate", "N=20k", "OUT=x.jsonl", "ARGS=--quiet")
+    assert done.returncode == 0
+    assert "generate --num 20k  --output x.jsonl     --quiet" in done.stdout
+
+
+def test_a_message_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "\u001b" not in refused(capsys, "generate", "--recipe", "no\u001b[2Jwhere")
+
+
+def test_a_message_stays_readable_however_long_an_argument_is(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "generate", "--param", "a=" + "[" * 100_000)
+    assert len(said) < 2500
+    assert said.endswith("['\n")
+
+
+def test_a_log_on_a_full_disk_is_said_once_and_given_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "-n", "2", "--provider", "offline", "--log", "/dev/full", "--debug", "--quiet"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("--log: /dev/full cannot be written: No space left on device; the run goes on without it") == 1
+    assert "Traceback" not in said
+
+
+def test_help_waits_for_no_http_client() -> None:
+    program = (
+        "import sys\nfrom asyncgen.command.main import build_parser\nbuild_parser().format_help()\n"
+        "print(*sorted({'aiohttp', 'rich', 'tenacity', 'uvloop', 'sqlite3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+class _Interrupted:
+    """A module whose import meets Ctrl-C."""
+
+    def __getattr__(self, _: str) -> None:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_during_the_imports_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncgen.command.main", _Interrupted())
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("asyncgen.__main__")
+    assert end.value.code == 130
+
+
+def test_the_readme_names_every_room() -> None:
+    tree = README.split("## The code, room by room")[1].split("```")[1]
+    rooms = [path.parent.name for path in (Path(__file__).parents[2] / "asyncgen").glob("*/__init__.py")]
+    assert rooms
+    assert [room for room in rooms if f"  {room}/ " not in tree] == []

@@ -1,0 +1,410 @@
+import contextlib
+import tracemalloc
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from outputs import HEADER, digest
+from sweep import sweep
+
+from asyncgen.errors import ConfigError, Usage
+from asyncgen.output.journal import (
+    VERSION,
+    Done,
+    Entry,
+    Failed,
+    Header,
+    Kept,
+    Lost,
+    Mark,
+    Rejected,
+    Stepped,
+    checksum,
+    decode_entry,
+    encode_entry,
+    usage_fields,
+)
+from asyncgen.output.ledger import Ledger, Totals, read_journal
+from asyncgen.recipe.load import Dimension, Group
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+some_texts = st.none() | texts
+counts = st.integers(0, 2**53)
+some_counts = st.none() | counts
+indices = st.integers(0, 2**31 - 1)
+costs = st.none() | st.decimals(0, 10**9, allow_nan=False, allow_infinity=False, places=18)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+digests = st.binary(min_size=16, max_size=16).map(bytes.hex)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | finite | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def groups(draw: st.DrawFn) -> Group:
+    values = draw(st.lists(texts, min_size=1, unique=True))
+    weights = st.none() | st.tuples(*[st.floats(0.001, 1e9)] * len(values))
+    return Group(draw(texts), tuple(values), draw(weights))
+
+
+@st.composite
+def dimensions(draw: st.DrawFn) -> Dimension:
+    grouped = draw(st.booleans())
+    drawn = draw(st.lists(groups(), min_size=1, max_size=2 if grouped else 1, unique_by=lambda group: group.name))
+    return Dimension(draw(texts), tuple(drawn), grouped, draw(st.integers(1, 5) | st.none()) if grouped else None)
+
+
+usage = {
+    "prompt_tokens": some_counts,
+    "cached_tokens": some_counts,
+    "completion_tokens": some_counts,
+    "cost": costs,
+    "request_id": some_texts,
+    "time": texts,
+}
+entries = st.one_of(
+    st.builds(
+        Header,
+        version=st.integers(1, VERSION),
+        asyncgen=texts,
+        started=texts,
+        num=counts,
+        provider=texts,
+        base_url=texts,
+        recipe=texts,
+        dimensions=st.lists(dimensions(), max_size=2, unique_by=lambda each: each.name).map(tuple),
+        sampling=texts,
+        seed=st.none() | st.integers(-(2**63), 2**63),
+        request=st.dictionaries(texts, json_values, max_size=3),
+        line_format=texts,
+        digests=st.dictionaries(texts, texts, max_size=3),
+    ),
+    st.builds(Mark, counts, counts, counts, some_counts),
+    st.builds(
+        Done,
+        index=indices,
+        digest=digests,
+        asks=counts,
+        finish_reason=some_texts,
+        model=some_texts,
+        seconds=finite,
+        in_flight=counts,
+        **usage,
+    ),
+    st.builds(Rejected, index=indices, reason=texts, ask=counts, **usage),
+    st.builds(Failed, index=indices, reason=texts, message=texts, status=some_counts, asks=counts, time=texts),
+    st.builds(Lost, index=indices, reason=texts, time=texts),
+    st.builds(Kept, digest=digests),
+)
+
+
+@given(entries)
+def test_an_entry_is_one_line_and_comes_back_equal(entry: Entry) -> None:
+    encoded = encode_entry(entry)
+    assert encoded.index(b"\n") == len(encoded) - 1
+    assert decode_entry(encoded) == entry
+
+
+def test_a_step_of_an_older_version_goes_without_nothing() -> None:
+    entry = decode_entry(b'{"type":"stepped","step":"json_object","base_url":"http://x/v1","model":"m"}\n')
+    assert entry == Stepped(step="json_object", base_url="http://x/v1", model="m", without=())
+
+
+@pytest.mark.parametrize("cost", ["0", "0.1", "0.30", "0.000000000000000001", "123456789.000000001", "1E+3"])
+def test_a_cost_keeps_every_digit(cost: str) -> None:
+    entry = Rejected(index=1, reason="not-json", **usage_fields(Usage(cost=cost)))
+    encoded = encode_entry(entry)
+    assert b'"cost":"' not in encoded  # a number, for whoever else reads the journal
+    decoded = decode_entry(encoded)
+    assert isinstance(decoded, Rejected)
+    assert decoded.cost is not None
+    assert decoded.cost.as_tuple() == Decimal(cost).as_tuple()
+
+
+@given(st.binary())
+def test_any_bytes_are_an_entry_or_a_value_error(line: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        decode_entry(line)
+
+
+@given(entries, st.floats(0, 1), st.binary(max_size=3))
+def test_a_garbled_entry_is_an_entry_or_a_value_error(entry: Entry, place: float, garbage: bytes) -> None:
+    encoded = encode_entry(entry)
+    position = int(place * len(encoded))
+    with contextlib.suppress(ValueError):
+        decode_entry(encoded[:position] + garbage + encoded[position + 1 :])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\0" * 4096,
+        b"null",
+        b"[]",
+        b'{"type":"lost"}',
+        b'{"type":"nonsense","index":1}',
+        b'{"type":"lost","index":1,"reason":"\xff"}',
+        b'{"type":"lost","index":1,"reason":"a\0b"}',
+        b'{"type":"lost","index":1,"reason":"x"}{',
+        b'{"type":"lost","index":-1,"reason":"x"}',
+        b'{"type":"lost","index":2147483648,"reason":"x"}',
+        b'{"type":"lost","index":1e99,"reason":"x"}',
+        b'{"type":"lost","index":1,"reason":"x","more":' + b"[" * 100_000,
+        b'{"type":"rejected","index":1,"reason":"x","prompt_tokens":' + b"9" * 10_000 + b"}",
+        b'{"type":"rejected","index":1,"reason":"x","cost":' + b"9" * 10_000 + b"}",
+        b'{"type":"rejected","index":1,"reason":"x","cost":1e999999999}',
+        b'{"type":"rejected","index":1,"reason":"x","cost":1e-999999999}',
+        b'{"type":"rejected","index":1,"reason":"x","cost":"NaN"}',
+        b'{"type":"rejected","index":1,"reason":"x","cost":"Infinity"}',
+        b'{"type":"done","index":1,"digest":""}',
+        b'{"type":"done","index":1,"digest":"' + b"0" * 30 + b'"}',
+        b'{"type":"kept","digest":"' + b"x" * 32 + b'"}',
+        b'{"type":"mark","output":-1,"journal":0,"rejects":0}',
+    ],
+)
+def test_what_is_no_plausible_entry_is_a_value_error(line: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        decode_entry(line)
+
+
+def write(path: Path, *parts: Entry | bytes, version: int = VERSION) -> bytes:
+    """A journal; each mark gets the offset at which it stands and, but in format 1, its checksum."""
+    content, begin = b"", 0
+    for part in parts:
+        entry = part
+        if isinstance(part, Mark):
+            check = None if version == 1 else checksum(content[begin:])
+            entry, begin = msgspec.structs.replace(part, journal=len(content), check=check), len(content)
+        elif isinstance(part, Header):
+            entry = msgspec.structs.replace(part, version=version)
+        content += entry if isinstance(entry, bytes) else encode_entry(entry)
+    path.write_bytes(content)
+    return content
+
+
+MARK = Mark(0, 0, 0)
+DONE = Done(index=0, digest=digest(0))
+DAMAGE = [
+    b"\0" * 100 + b"\n",
+    b"\n",
+    b"{}\n",
+    encode_entry(DONE)[:40] + b"\n",
+    encode_entry(Lost(index=HEADER.num, reason="of an index that no run had")),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_before_the_newest_mark_is_refused_with_line_and_byte(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "x.jsonl.journal"
+    offset = len(encode_entry(HEADER) + encode_entry(DONE))
+    write(path, HEADER, DONE, damage, DONE, MARK)
+    with pytest.raises(ConfigError, match=rf"x\.jsonl\.journal: line 3 \(byte {offset}\) is damaged"):
+        read_journal(path)
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, b"\0" * 10_000, encode_entry(DONE)[:-1], b'{"type":'])
+def test_damage_behind_the_newest_mark_is_left_out(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "journal"
+    before = write(path, HEADER, DONE)
+    whole = write(path, HEADER, DONE, MARK, Lost(index=1, reason="x"))
+    path.write_bytes(whole + damage)
+    journal = read_journal(path)
+    assert (journal.tail_offset, journal.tail) == (len(before), whole[len(before) :])
+    assert (len(journal.ledger), journal.trusted_conversations, journal.ledger.totals.lost) == (1, 1, 1)
+
+
+def test_whole_entries_behind_damage_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    write(path, HEADER, MARK, b"\0\0\n", DONE)
+    journal = read_journal(path)
+    assert len(journal.ledger) == 1
+    assert journal.trusted_conversations == 0
+    assert journal.tail.endswith(encode_entry(DONE))
+    assert b"\0" not in journal.tail
+
+
+def test_a_journal_without_a_mark_is_a_tail_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    content = write(path, HEADER)
+    journal = read_journal(path)
+    assert (journal.mark, journal.tail_offset, journal.tail) == (None, 0, content)
+
+
+def test_a_line_that_grows_while_it_is_read_is_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = write(tmp_path / "journal", HEADER, MARK, DONE, MARK).splitlines(keepends=True)
+    read = [*lines[:2], lines[2][:20], lines[2][20:], lines[3]]
+    monkeypatch.setattr(Path, "open", lambda path, mode: contextlib.nullcontext(iter(read)))
+    journal = read_journal(tmp_path / "journal")
+    assert journal.tail == lines[1]
+
+
+@pytest.mark.parametrize("version", [1, VERSION])
+@pytest.mark.parametrize("behind", [(), (DONE,), (DONE, MARK)])
+def test_a_mark_that_does_not_stand_where_it_was_written_is_refused(
+    tmp_path: Path, version: int, behind: tuple[Entry, ...]
+) -> None:
+    """A byte before it is missing, or there is one too many: no crash does that."""
+    path = tmp_path / "x.jsonl.journal"
+    whole = write(path, HEADER, MARK, DONE, MARK, DONE, *behind, version=version)
+    before, entry, after = whole.partition(encode_entry(DONE))
+    path.write_bytes(before + entry[1:] + after)
+    with pytest.raises(ConfigError, match=rf"line 3 \(byte {len(before)}\) is damaged"):
+        read_journal(path)
+    offset = len(encode_entry(HEADER))
+    path.write_bytes(before + entry.replace(b",", b", ", 1) + after)  # in which no line is damaged
+    with pytest.raises(ConfigError, match=rf"line 2 \(byte {offset}\), or one behind it up to line 4, is damaged"):
+        read_journal(path)
+
+
+def test_no_byte_before_the_newest_mark_can_be_changed_unseen(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    priced = msgspec.structs.replace(DONE, cost=Decimal("0.001"), prompt_tokens=100)
+    whole = write(path, HEADER, MARK, priced, priced, MARK, Lost(index=1, reason="x"), HEADER, MARK, priced, MARK)
+    last = whole.rindex(b'{"type":"mark"')
+    for place in sweep(last):
+        for other in (b"1", b"2") if whole[place : place + 1] != b"1" else (b"2", b"7"):
+            path.write_bytes(whole[:place] + other + whole[place + 1 :])
+            if path.read_bytes() != whole:
+                with pytest.raises(ConfigError, match=r"line \d+ \(byte \d+\).* (is damaged|a newer one)"):
+                    read_journal(path)
+
+
+def test_a_changed_digit_of_a_cost_is_refused_with_the_batch_it_is_in(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl.journal"
+    priced = msgspec.structs.replace(DONE, cost=Decimal("0.001"))
+    whole = write(path, HEADER, MARK, DONE, MARK, DONE, priced, MARK, DONE)
+    path.write_bytes(whole.replace(b"0.001", b"0.007"))
+    offset = whole[: whole.index(b"0.001")].rindex(b'{"type":"mark"')
+    with pytest.raises(
+        ConfigError,
+        match=rf"x\.jsonl\.journal: line 4 \(byte {offset}\), or one behind it up to line 7, is damaged",
+    ):
+        read_journal(path)
+
+
+def test_a_mark_without_a_checksum_is_refused_in_format_2(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    content = write(path, HEADER, MARK, DONE)
+    path.write_bytes(content + encode_entry(Mark(0, len(content), 0)))
+    with pytest.raises(ConfigError, match="is damaged"):
+        read_journal(path)
+
+
+def test_format_1_is_read_and_continued_in_format_2(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    old = write(path, HEADER, MARK, DONE, MARK, DONE, version=1)
+    assert read_journal(path).mark == Mark(0, old.rindex(b'{"type":"mark"'), 0)
+    mark = Mark(0, len(old), 0, checksum(old[old.rindex(b'{"type":"mark"') :]))
+    new = old + encode_entry(mark) + encode_entry(HEADER)
+    path.write_bytes(new)
+    journal = read_journal(path)
+    assert [header.version for header in journal.ledger.headers] == [1, VERSION]
+    assert journal.mark == mark
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        encode_entry(msgspec.structs.replace(HEADER, version=VERSION + 1, asyncgen="9.9")),
+        b'{"type":"run","version":3,"asyncgen":"9.9","all":"else differs","num":"many"}\n',
+    ],
+)
+def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "journal"
+    write(path, HEADER, MARK, DONE, header)
+    with pytest.raises(ConfigError, match=r"written by asyncgen 9\.9, a newer one than this"):
+        read_journal(path)
+
+
+def test_an_index_is_plausible_below_the_largest_num_of_the_runs_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    write(path, HEADER, msgspec.structs.replace(HEADER, num=10), HEADER, MARK, Lost(index=9, reason="x"), MARK)
+    assert read_journal(path).ledger.totals.lost == 1
+
+
+def conversations_of(*parts: Entry) -> list[tuple[int | None, str]]:
+    ledger = Ledger()
+    ledger.add_all(parts)
+    return [(index, each.hex()) for index, each in ledger.conversations()]
+
+
+def test_a_newer_conversation_of_an_index_takes_the_place_of_an_older_one() -> None:
+    first, second, other = (Done(index=index, digest=digest(text)) for index, text in ((3, "a"), (3, "b"), (1, "a")))
+    assert conversations_of(first, other, second) == [(1, digest("a")), (3, digest("b"))]
+
+
+def test_kept_lines_stand_beside_the_indices() -> None:
+    kept = Kept(digest=digest("a"))
+    assert conversations_of(kept, DONE, kept) == [(None, digest("a")), (0, digest(0)), (None, digest("a"))]
+
+
+def test_an_index_that_is_done_in_the_end_has_not_failed() -> None:
+    ledger = Ledger()
+    ledger.add_all([Failed(index=0, reason="roles"), Failed(index=1, reason="roles"), DONE])
+    assert ledger.failed == {1: "roles"}
+
+
+def test_a_ledger_takes_at_most_forty_bytes_an_index() -> None:
+    number, some_digest = 20_000, digest(0)
+    tracemalloc.start()
+    try:
+        ledger = Ledger()
+        ledger.add_all(Done(index=index, digest=some_digest) for index in range(number))
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(ledger) == number
+    assert size < 40 * number
+
+
+def test_totals_are_sums_over_all_calls() -> None:
+    totals = Totals()
+    for entry in (
+        Done(index=0, digest=digest(0), prompt_tokens=10, cached_tokens=5, completion_tokens=3, cost=Decimal("0.1")),
+        Rejected(index=1, reason="roles", prompt_tokens=1, completion_tokens=1, cost=Decimal("0.2")),
+        Rejected(index=1, reason="roles"),
+        Failed(index=1, reason="request-rejected", status=400),
+        Failed(index=2, reason="connection"),
+        Lost(index=3, reason="connection"),
+        Kept(digest=digest("k")),
+        HEADER,
+        MARK,
+    ):
+        totals.add(entry)
+    assert (totals.calls, totals.prompt_tokens, totals.cached_tokens, totals.completion_tokens) == (4, 11, 5, 4)
+    assert str(totals.cost) == "0.3"
+    assert totals.rejected == {"roles": 2}
+    assert totals.lost == 1
+
+
+def test_a_cost_that_nobody_reported_is_unknown_and_not_zero() -> None:
+    totals = Totals()
+    totals.add(DONE)
+    assert totals.cost is None
+    totals.add(msgspec.structs.replace(DONE, cost=Decimal(0)))
+    assert totals.cost == 0
+
+
+def test_totals_know_the_dearest_call_and_how_many_have_no_cost() -> None:
+    totals = Totals()
+    for cost in ("0.2", None, "0.3", "0.1", None):
+        totals.add(Rejected(index=1, reason="not-json", cost=None if cost is None else Decimal(cost)))
+    totals.add(Lost(index=1, reason="connection"))
+    totals.add(Failed(index=1, reason="request-rejected", status=400))
+    assert (totals.cost, totals.dearest, totals.unpriced, totals.lost) == (Decimal("0.6"), Decimal("0.3"), 2, 1)
+
+
+@pytest.mark.parametrize("priced", [True, False])
+def test_a_computed_cost_is_told_from_a_reported_one(*, priced: bool) -> None:
+    entry = Rejected(index=1, reason="not-json", **usage_fields(Usage(1, 0, 1, "0.25", priced=priced)))
+    line = encode_entry(entry)
+    assert (b'"priced":true' in line) is priced
+    assert decode_entry(line) == entry

@@ -1,0 +1,86 @@
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+
+import aiohttp
+import pytest
+import uvloop
+
+from asyncgen.errors import FatalError
+from asyncgen.run import engine
+from asyncgen.run.engine import offline_engine
+
+
+def run(scenario: Coroutine[object, object, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario)
+
+
+def test_the_engine_lives_as_long_as_the_block_whatever_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('imported from the working directory')")
+    monkeypatch.chdir(tmp_path)
+    processes: list[asyncio.subprocess.Process] = []
+    end = engine._end
+
+    async def note_end(process: asyncio.subprocess.Process) -> None:
+        assert os.getsid(process.pid) == process.pid != os.getsid(0)
+        await end(process)
+        processes.append(process)
+
+    monkeypatch.setattr(engine, "_end", note_end)
+
+    async def scenario() -> None:
+        async with (
+            offline_engine(lambda: None) as base_url,
+            aiohttp.request("POST", f"{base_url}/chat/completions", data=b"no request") as response,
+        ):
+            assert response.status == 400
+        assert [process.returncode for process in processes] == [0]
+
+    run(scenario())
+
+
+def test_an_engine_that_says_nothing_is_a_fault_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = tmp_path / "python"
+    silent.write_text("#!/bin/sh\nexit 3\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(silent))
+
+    async def scenario() -> None:
+        with pytest.raises(FatalError, match="the offline engine did not start"):
+            async with offline_engine(lambda: None):
+                pytest.fail("it has no address")
+
+    run(scenario())
+
+
+def test_an_engine_that_does_not_end_with_its_pipe_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = tmp_path / "python"
+    deaf.write_text("#!/bin/sh\necho http://127.0.0.1:1/v1\nexec sleep 600\n")
+    deaf.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(deaf))
+    monkeypatch.setattr(engine, "END_TIMEOUT", 0.05)
+
+    async def scenario() -> None:
+        async with offline_engine(lambda: None) as base_url:
+            assert base_url == "http://127.0.0.1:1/v1"
+
+    run(scenario())
+
+
+def test_an_engine_that_ends_by_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        died = asyncio.Event()
+        async with offline_engine(died.set) as base_url, aiohttp.ClientSession() as session:
+            async with session.get(f"{base_url}/models") as response:
+                assert response.status == 200
+            for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():  # noqa: ASYNC240
+                os.kill(int(child), signal.SIGKILL)
+            await asyncio.wait_for(died.wait(), 30)
+
+    run(scenario())

@@ -1,0 +1,341 @@
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from asyncgen.conversation import decode_line, digest_conversation
+from asyncgen.endpoint.answer import Completion
+from asyncgen.endpoint.structure import Ladder
+from asyncgen.errors import (
+    NOT_SENT,
+    AccessDeniedError,
+    AsyncgenError,
+    BadReplyError,
+    ConnectionFailedError,
+    ContentFilteredError,
+    GaveUpError,
+    NoAnswerError,
+    RateLimitedError,
+    UnusedReply,
+    Usage,
+)
+from asyncgen.money.budget import ReservationLapsedError
+from asyncgen.output.files import Record
+from asyncgen.output.journal import Done, Entry, Lost, Rejected, decode_entry
+from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.limiter import Limiter
+from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.pause import Gate
+from asyncgen.pacing.retry import RetryPolicy
+from asyncgen.recipe.load import Dimension, Group, Recipe, Rules
+from asyncgen.recipe.prompt import Payload
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.run.counts import Counts
+from asyncgen.run.first_answers import FirstAnswers
+from asyncgen.run.generate import Generator
+from asyncgen.run.verdict import Verdict
+from asyncgen.stop import Stop, StopRequestedError
+
+RECIPE = Recipe(
+    name="test",
+    description="",
+    source="test",
+    sampling="balanced",
+    knowledge="What is known.",
+    system="Know {knowledge}",
+    user="About {topic}",
+    request={"model": "m"},
+    headers=(),
+    dimensions=(Dimension("topic", (Group("", ("apples", "pears")),)),),
+    rules=Rules(),
+)
+GOOD = json.dumps({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]})
+
+
+class MemoryWriter:
+    """Keeps records, and says whether each was known to be on disk when the next request left."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def put(self, record: Record) -> None:
+        self.records.append(record)
+
+    async def put_synced(self, record: Record) -> None:
+        await asyncio.sleep(0)
+        self.records.append(record)
+
+    def put_nowait(self, record: Record) -> None:
+        self.records.append(record)
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [decode_entry(record.entries) for record in self.records]
+
+    @property
+    def rejects(self) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(record.reject) for record in self.records if record.reject]
+
+
+class ScriptedCompleter:
+    """Answers each request with the next item of a script."""
+
+    def __init__(self, script: Sequence[str | BaseException], writer: MemoryWriter) -> None:
+        self._script = list(script)
+        self._writer = writer
+        self.payloads: list[dict[str, Any]] = []
+        self.kept_before: list[int] = []
+
+    def reserved(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    def check(self) -> None:
+        pass
+
+    async def complete(self, payload: Payload) -> Completion:
+        self.payloads.append(json.loads(b"".join(payload)))
+        self.kept_before.append(len(self._writer.rejects))
+        await asyncio.sleep(0)
+        answer = self._script.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return Completion(answer, "stop", "m-2026", "gen-7", Usage(100, 80, 20, "0.0015"))
+
+
+class Bench:
+    """A generator over scripted answers."""
+
+    def __init__(self, *script: str | BaseException, reasks: int = 3, seed: int | None = None) -> None:
+        self.stop, self.counts, self.writer = Stop(), Counts(num=10), MemoryWriter()
+        self.completer = ScriptedCompleter(script, self.writer)
+        self.verdict = Verdict(600, has_worked=True)
+        self.verdict.everything_is_begun = True
+        self.slept: list[float] = []
+        self.said: list[str] = []
+        self.generator = Generator(
+            scenarios=Scenarios(RECIPE.dimensions, sampling="balanced", seed=None),
+            ladder=Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed}),
+            rules=RECIPE.rules,
+            client=self.completer,
+            limiter=Limiter(Concurrency(1, adaptive=False), Gate(Random(0)), Outage()),
+            retries=RetryPolicy(
+                2,
+                self.stop,
+                Random(0),
+                self._sleep,
+                lambda _error, _seconds: None,
+            ),
+            verdict=self.verdict,
+            writer=self.writer,
+            counts=self.counts,
+            model="m",
+            reasks=reasks,
+            save_metadata=False,
+            say=self.said.append,
+            first_answers=FirstAnswers(),
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    def generate(self, index: int = 0) -> Record:
+        self.verdict.begin(index)
+        return asyncio.run(self.generator.generate_conversation(index))
+
+
+def done(record: Record) -> Done:
+    entry = decode_entry(record.entries)
+    assert isinstance(entry, Done)
+    return entry
+
+
+def test_a_good_answer_becomes_an_entry_and_its_line() -> None:
+    record = Bench(GOOD).generate(5)
+    entry = done(record)
+    assert json.loads(record.line) == json.loads(GOOD)["messages"]
+    assert (entry.index, entry.asks, entry.finish_reason, entry.request_id) == (5, 1, "stop", "gen-7")
+    assert entry.digest == digest_conversation(decode_line(record.line)).hex()
+    assert (entry.prompt_tokens, entry.cached_tokens, entry.completion_tokens, str(entry.cost)) == (
+        100,
+        80,
+        20,
+        "0.0015",
+    )
+    assert entry.model == "m-2026", "another model than the one asked for is named"
+
+
+def test_a_bad_reply_is_kept_before_its_index_is_asked_again() -> None:
+    bench = Bench("no JSON", '{"messages": []}', GOOD)
+    assert done(bench.generate()).asks == 3
+    assert bench.completer.kept_before == [0, 1, 2]
+    assert [(each["ask"], each["reason"], each["text"]) for each in bench.writer.rejects] == [
+        (1, "not-json", "no JSON"),
+        (2, "too-few-messages", '{"messages": []}'),
+    ]
+    assert bench.counts.reasked == {"not-json": 1, "too-few-messages": 1}
+
+
+def test_what_a_bad_reply_cost_is_journalled_with_it() -> None:
+    bench = Bench("no JSON", GOOD)
+    bench.generate()
+    (entry,) = bench.writer.entries
+    assert isinstance(entry, Rejected)
+    assert (entry.prompt_tokens, str(entry.cost), entry.reason) == (100, "0.0015", "not-json")
+    assert str(bench.counts.cost) == "0.0030"
+
+
+def test_an_index_fails_with_its_last_reason_when_reasks_are_used_up() -> None:
+    bench = Bench("a", "b", "[]", reasks=2)
+    with pytest.raises(GaveUpError, match="asked 3 times") as caught:
+        bench.generate()
+    assert caught.value.reason == "too-few-messages"
+    assert len(bench.writer.rejects) == 3
+
+
+def test_transport_retries_are_counted_for_each_ask_anew() -> None:
+    down = ConnectionFailedError("down")
+    bench = Bench(down, down, "bad", down, down, GOOD)
+    assert done(bench.generate()).asks == 2
+    assert len(bench.slept) == 4
+
+
+def test_a_request_with_a_seed_is_never_repeated_byte_for_byte() -> None:
+    bench = Bench("bad", ConnectionFailedError("down"), GOOD, seed=7)
+    bench.generate()
+    assert [payload["seed"] for payload in bench.completer.payloads] == [7, 8, 9]
+
+
+def test_the_messages_of_a_repeated_request_stay_the_same() -> None:
+    bench = Bench("bad", RateLimitedError("slow down", retry_after=1), GOOD)
+    bench.generate()
+    assert len({json.dumps(payload["messages"]) for payload in bench.completer.payloads}) == 1
+
+
+def test_a_call_that_may_have_been_billed_is_noted_as_lost() -> None:
+    bench = Bench(ConnectionFailedError("reset", maybe_billed=True), GOOD)
+    bench.generate(3)
+    (entry,) = bench.writer.entries
+    assert isinstance(entry, Lost)
+    assert (entry.index, entry.reason) == (3, "connection")
+
+
+@pytest.mark.parametrize(("error", "reason"), [(asyncio.CancelledError(), "cancelled"), (MemoryError(), "no-memory")])
+def test_a_call_that_breaks_off_under_way_is_noted_as_lost(error: BaseException, reason: str) -> None:
+    bench = Bench(error)
+    with pytest.raises(type(error)):
+        bench.generate(4)
+    (entry,) = bench.writer.entries
+    assert isinstance(entry, Lost)
+    assert entry.reason == reason
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(NOT_SENT), MemoryError(NOT_SENT)])
+def test_a_call_that_breaks_off_before_it_left_is_not_lost(error: BaseException) -> None:
+    bench = Bench(error)
+    with pytest.raises(type(error)):
+        bench.generate(4)
+    assert bench.writer.entries == []
+    assert bench.counts.lost == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoAnswerError("error in a 200", reply=UnusedReply("half a", Usage(10, None, 5, "0.01"), "gen-8")),
+        ContentFilteredError("refused", reply=UnusedReply("I can't", Usage(10, None, 5, "0.01"), "gen-8")),
+    ],
+    ids=["transient", "rejected"],
+)
+def test_an_answer_without_a_conversation_is_kept_with_its_cost(error: AsyncgenError) -> None:
+    bench = Bench(error, GOOD)
+    with suppress(ContentFilteredError):
+        bench.generate()
+    entry = bench.writer.entries[0]
+    assert isinstance(entry, Rejected)
+    assert (str(entry.cost), entry.request_id, entry.reason) == ("0.01", "gen-8", error.reason)
+    assert bench.writer.rejects[0]["text"] in {"half a", "I can't"}
+
+
+def test_a_fatal_answer_passes_through_untried() -> None:
+    bench = Bench(AccessDeniedError("401"), GOOD)
+    with pytest.raises(AccessDeniedError):
+        bench.generate()
+    assert len(bench.completer.payloads) == 1
+
+
+def test_after_a_stop_nothing_is_sent_and_nothing_asked_again() -> None:
+    bench = Bench("bad", GOOD)
+    bench.generator = replace(bench.generator)
+    bench.stop.request()
+    with pytest.raises(StopRequestedError):
+        bench.generate()
+    assert bench.completer.payloads == []
+
+
+def test_a_bad_reply_that_arrives_during_a_stop_is_kept_and_its_index_abandoned() -> None:
+    bench = Bench("bad", GOOD)
+    complete = bench.completer.complete
+
+    async def stopping(payload: Payload) -> Completion:
+        bench.stop.request()
+        return await complete(payload)
+
+    bench.completer.complete = stopping  # type: ignore[method-assign]
+    with pytest.raises(StopRequestedError):
+        bench.generate()
+    assert [each["text"] for each in bench.writer.rejects] == ["bad"]
+
+
+def test_metadata_holds_index_scenario_and_model() -> None:
+    bench = Bench(GOOD)
+    bench.generator = replace(bench.generator, save_metadata=True)
+    line = json.loads(bench.generate(1).line)
+    assert line["messages"] == json.loads(GOOD)["messages"]
+    assert line["metadata"] == {
+        "index": 1,
+        "topic": Scenarios(RECIPE.dimensions, sampling="balanced", seed=None).draw(1)["topic"],
+        "model": "m-2026",
+        "finish_reason": "stop",
+        "asks": 1,
+        "request_id": "gen-7",
+    }
+
+
+def test_an_index_whose_reservation_lapsed_reserves_again_and_sends_once() -> None:
+    bench = Bench(GOOD)
+    checks = iter([ReservationLapsedError(), ReservationLapsedError(), None])
+
+    def check() -> None:
+        if error := next(checks):
+            raise error
+
+    bench.completer.check = check  # type: ignore[method-assign]
+    assert done(bench.generate()).asks == 1
+    assert len(bench.completer.payloads) == 1
+
+
+@pytest.mark.parametrize("script", [("no JSON", "bad", GOOD), ("no JSON", "bad", "[]")], ids=["made", "failed"])
+def test_the_forecast_learns_what_all_calls_of_an_index_cost(script: tuple[str, ...]) -> None:
+    bench = Bench(*script, reasks=2)
+    with suppress(GaveUpError):
+        bench.generate()
+    forecast = bench.counts.account.forecast
+    assert (forecast.number, forecast.total) == (1, Decimal("0.0045"))
+
+
+@pytest.mark.parametrize("reason", ["cut-off", "only-thinking"])
+def test_a_second_cut_off_in_a_row_is_not_asked_a_third_time(reason: str) -> None:
+    reply = UnusedReply("", Usage(10, None, 5, "0.01"))
+    cut_off = BadReplyError(reason, "max_tokens was used up", reply=reply)
+    bench = Bench("no JSON", cut_off, ConnectionFailedError("down"), cut_off, GOOD, reasks=9)
+    with pytest.raises(GaveUpError, match=r"cut off twice in a row.*--param max_tokens=N") as caught:
+        bench.generate()
+    assert caught.value.reason == reason
+    assert len(bench.completer.payloads) == 4

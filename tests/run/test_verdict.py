@@ -1,0 +1,491 @@
+"""The rule of blame, on its own and in runs that are only computed: events in virtual time, no loop and no socket."""
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+
+from asyncgen.errors import (
+    AsyncgenError,
+    ConnectionFailedError,
+    ContentFilteredError,
+    GaveUpError,
+    NoAnswerError,
+    RateLimitedError,
+    RejectedError,
+    RequestRejectedError,
+    ServerError,
+    TimedOutError,
+    TransientError,
+    UnusedReply,
+)
+from asyncgen.pacing.retry import wait_seconds
+from asyncgen.run.run import FEWEST_LIVE, LIVE_PER_PLACE
+from asyncgen.run.verdict import (
+    CROWD,
+    DAY,
+    FRUITLESS,
+    SAME_REJECTIONS,
+    Patience,
+    Verdict,
+    may_be_own,
+    with_advice,
+)
+
+GIVE_UP = 600.0
+RETRIES = 8
+BLOCKED = RequestRejectedError("403: a page", status=403)
+MODERATED = ContentFilteredError("no", status=400)
+
+
+def failing(status: int = 500) -> TransientError:
+    return ServerError("broken", status=status)
+
+
+def refused() -> TransientError:
+    return ConnectionFailedError("no connection")
+
+
+# ---- a run that is only computed
+
+
+@dataclass(frozen=True)
+class Asked:
+    index: int
+    attempt: int
+    now: float
+
+
+Fault = Callable[[], AsyncgenError]
+Script = Callable[[Asked], AsyncgenError | None]  # None: a good answer
+
+
+@dataclass
+class Simulation:
+    """Indices, places in flight and waits as a run has them. Good answers take `seconds`, all others `quick`."""
+
+    script: Script
+    num: int
+    concurrency: int = 8
+    seconds: float = 5.0
+    quick: float = 0.05
+    has_worked: bool = False
+    failed_before: Mapping[int, str] = field(default_factory=dict)
+    give_up: float = GIVE_UP
+    made: set[int] = field(default_factory=set)
+    failed: dict[int, str] = field(default_factory=dict)
+    calls: Counter[int] = field(default_factory=Counter)
+    spent: Counter[int] = field(default_factory=Counter)
+    stopped: str = ""
+    now: float = 0.0
+
+    def run(self) -> "Simulation":
+        self._verdict = Verdict(self.give_up, has_worked=self.has_worked, failed_before=self.failed_before)
+        self._random = Random(5)
+        self._events: list[tuple[float, int, str, int]] = []
+        self._waiting: deque[int] = deque()
+        self._next, self._alive, self._in_flight = 0, 0, 0
+        self._begin()
+        while self._events and not self.stopped:
+            self.now, _, what, index = heapq.heappop(self._events)
+            if what == "again":
+                self._waiting.appendleft(index)
+            else:
+                self._in_flight -= 1
+                self._end(index, self.script(Asked(index, self.calls[index], self.now)))
+            self._begin()
+        if not self.stopped:
+            self._fail(self._verdict.release())
+        return self
+
+    def _begin(self) -> None:
+        while self._next < self.num and self._alive < max(FEWEST_LIVE, LIVE_PER_PLACE * self.concurrency):
+            self._verdict.begin(self._next)
+            self._waiting.append(self._next)
+            self._next += 1
+            self._alive += 1
+        self._verdict.everything_is_begun = self._next == self.num
+        while self._waiting and self._in_flight < self.concurrency:
+            index = self._waiting.popleft()
+            self._in_flight += 1
+            self._verdict.sent(index)
+            self.calls[index] += 1
+            is_good = self.script(Asked(index, self.calls[index], self.now)) is None
+            self._at(self.seconds if is_good else self.quick, "answer", index)
+
+    def _at(self, seconds: float, what: str, index: int) -> None:
+        heapq.heappush(self._events, (self.now + seconds, len(self._events) + self.calls.total(), what, index))
+
+    def _end(self, index: int, error: AsyncgenError | None) -> None:
+        match error:
+            case None:
+                self._verdict.answered(index)
+                self._fail(self._verdict.made(index))
+                self.made.add(index)
+                self._leave(index)
+            case RejectedError():
+                self._verdict.refused(index)
+                self._reject(index, error)
+            case TransientError():
+                self._verdict.failed(index, error, self.now)
+                self.spent[index] += error.is_own
+                if self._verdict.patience.trouble and self._verdict.patience.left(self.now) <= 0:
+                    self.stopped = "endpoint down"
+                elif self.spent[index] > RETRIES:
+                    self._reject(index, GaveUpError(error.reason, "given up"))
+                else:
+                    self._at(wait_seconds(error.retry_after, self.calls[index], self._random), "again", index)
+            case _:
+                raise TypeError(error)
+
+    def _reject(self, index: int, error: RejectedError) -> None:
+        self._fail(self._verdict.rejected(index, error))
+        if fatal := self._verdict.same_rejection():
+            self.stopped = str(fatal)
+        self._leave(index)
+
+    def _fail(self, rejections: object) -> None:
+        for each in rejections:  # type: ignore[attr-defined]
+            self.failed[each.index] = each.error.reason
+
+    def _leave(self, index: int) -> None:
+        self._verdict.end(index)
+        self._alive -= 1
+
+
+def simulate(script: Script, num: int, **settings: object) -> Simulation:
+    return Simulation(script, num, **settings).run()  # type: ignore[arg-type]
+
+
+def bad_luck(*bad: int, error: Fault = failing) -> Script:
+    return lambda asked: error() if asked.index in bad else None
+
+
+# ---- one index's bad luck
+
+OWN: dict[str, Fault] = {
+    "500": failing,
+    "blank": lambda: NoAnswerError("blank"),
+    "reset": lambda: ConnectionFailedError("cut", maybe_billed=True),
+    "late": lambda: TimedOutError("late", maybe_billed=True),
+}
+
+
+@pytest.mark.parametrize("error", OWN.values(), ids=OWN)
+@pytest.mark.parametrize("concurrency", [1, 8, 256])
+@pytest.mark.parametrize("bad", [(3,), (9,), (0,), (0, 1), (7, 8, 9), (0, 4, 9)], ids=str)
+def test_an_index_that_always_fails_is_failed_and_all_others_made(
+    bad: tuple[int, ...], concurrency: int, error: Fault
+) -> None:
+    run = simulate(bad_luck(*bad, error=error), 10, concurrency=concurrency)
+    assert not run.stopped
+    assert set(run.failed) == set(bad)
+    assert run.made == set(range(10)) - set(bad)
+    assert run.now < GIVE_UP
+    assert max(run.calls.values()) <= RETRIES + 8
+
+
+@pytest.mark.parametrize("number", [1, 3, 9, 40])
+def test_the_next_run_fails_them_again_and_is_not_kept_by_them(number: int) -> None:
+    bad = range(number)
+    run = simulate(bad_luck(*bad), number, has_worked=True, failed_before=dict.fromkeys(bad, "server-error"))
+    assert not run.stopped
+    assert set(run.failed) == set(bad)
+    assert max(run.calls.values()) <= RETRIES + 4
+
+
+def test_some_always_fail_in_a_short_run_of_many() -> None:
+    bad = Random(1).sample(range(1000), 20)
+    run = simulate(bad_luck(*bad), 1000, concurrency=256)
+    assert not run.stopped
+    assert set(run.failed) == set(bad)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_in_the_middle_of_a_run_what_others_have_met_decides_whatever_the_failure(status: int) -> None:
+    run = simulate(bad_luck(5, error=lambda: failing(status)), 400)
+    assert set(run.failed) == {5}
+
+
+# ---- the endpoint's bad hour
+
+
+@pytest.mark.parametrize("error", [failing, refused, lambda: failing(503), lambda: NoAnswerError("blank")])
+@pytest.mark.parametrize("concurrency", [1, 8, 32])
+@pytest.mark.parametrize("seconds", [20, 500])
+def test_an_outage_for_all_fails_nobody(seconds: float, concurrency: int, error: Fault) -> None:
+    begin = 30.0
+    num = concurrency * 20
+    run = simulate(
+        lambda asked: error() if begin <= asked.now < begin + seconds else None, num, concurrency=concurrency
+    )
+    assert not run.stopped
+    assert not run.failed
+    assert len(run.made) == num
+
+
+@pytest.mark.parametrize("left", [1, 3, 9, 30])
+@pytest.mark.parametrize("error", [refused, lambda: failing(502), lambda: RateLimitedError("no", status=429)])
+def test_at_the_end_of_a_run_a_closed_door_is_nobodys_fault(left: int, error: Fault) -> None:
+    run = simulate(lambda asked: error() if asked.index >= 50 and asked.now < 400 else None, 50 + left)
+    assert not run.failed
+    assert len(run.made) == 50 + left
+
+
+@pytest.mark.parametrize("left", [1, 5, 9, 10, 30])
+def test_at_the_end_of_a_run_half_a_minute_of_500_fails_nobody(left: int) -> None:
+    run = simulate(lambda asked: failing() if asked.index >= 50 and asked.now < 65 else None, 50 + left)
+    assert not run.failed
+    assert len(run.made) == 50 + left
+
+
+def test_ten_that_fail_for_the_first_time_at_the_end_are_an_outage() -> None:
+    run = simulate(lambda asked: failing() if asked.index >= 50 else None, 50 + CROWD)
+    assert run.stopped == "endpoint down"
+    assert not run.failed
+    assert GIVE_UP <= run.now < GIVE_UP + 120
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_any_weather_those_that_always_fail_are_failed_and_no_others(seed: int) -> None:
+    """A share of all calls fails by chance, some indices always do, and for a while nobody is served."""
+    chance = Random(seed)
+    doors: list[Fault] = [refused, lambda: failing(502), lambda: RateLimitedError("no", status=429)]
+    share, end = chance.choice([0, 0.03, 0.1, 0.2]), chance.choice([0, 60, 400])
+    num = chance.choice([5, 20, 100, 400])
+    bad = {index for index in range(num) if chance.random() < 0.02}
+    closed, own = chance.choice(doors), chance.choice([*OWN.values()])
+
+    def script(asked: Asked) -> AsyncgenError | None:
+        if asked.index in bad:
+            return own()
+        if 30 <= asked.now < end:
+            return closed()
+        luck = Random(f"{seed} {asked.index} {asked.attempt}")
+        return luck.choice([*doors, *OWN.values()])() if luck.random() < share else None
+
+    run = simulate(script, num, concurrency=chance.choice([1, 4, 16, 64]), seconds=chance.choice([1.0, 20.0]))
+    assert not run.stopped
+    assert set(run.failed) == bad
+    assert run.made == set(range(num)) - bad
+
+
+# ---- what all are asked with
+
+
+def block(begin: float, error: AsyncgenError = BLOCKED) -> Script:
+    return lambda asked: error if asked.now >= begin else None
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, 64, 256])
+def test_a_block_in_mid_run_stops_it_and_marks_nobody(concurrency: int) -> None:
+    run = simulate(block(23.0), 20_000, concurrency=concurrency)
+    assert "all the same rejection" in run.stopped
+    assert not run.failed
+    assert run.calls.total() - len(run.made) <= 4 * max(concurrency, SAME_REJECTIONS)
+
+
+@pytest.mark.parametrize("share", [0.03, 0.1, 0.3])
+@pytest.mark.parametrize("concurrency", [8, 256])
+def test_refusals_of_single_indices_never_stop_a_run(concurrency: int, share: float) -> None:
+    chance = Random(3)
+    bad = {index for index in range(2000) if chance.random() < share}
+    run = simulate(bad_luck(*bad, error=lambda: MODERATED), 2000, concurrency=concurrency, has_worked=True)
+    assert not run.stopped
+    assert set(run.failed) == bad
+
+
+def test_a_block_in_a_run_with_many_refusals_stops_it_too() -> None:
+    def script(asked: Asked) -> AsyncgenError | None:
+        if asked.now > 200:
+            return BLOCKED
+        return MODERATED if asked.index % 4 == 0 else None
+
+    run = simulate(script, 5000)
+    assert "all the same rejection" in run.stopped
+    assert set(run.failed.values()) == {"content-filtered"}
+
+
+def test_what_an_earlier_run_has_found_refused_is_no_news() -> None:
+    bad = range(30)
+    run = simulate(
+        bad_luck(*bad, error=lambda: MODERATED), 30, failed_before=dict.fromkeys(bad, MODERATED.reason), has_worked=True
+    )
+    assert set(run.failed) == set(bad)
+    assert not run.stopped
+
+
+# ---- the rule, call by call
+
+
+@pytest.mark.parametrize(
+    ("error", "is_own"),
+    [
+        (refused(), False),
+        (RateLimitedError("no", status=429), False),
+        (failing(502), False),
+        (failing(503), False),
+        (failing(500), True),
+        (failing(504), True),
+        (NoAnswerError("blank"), True),
+        (ConnectionFailedError("cut", maybe_billed=True), True),
+        (TimedOutError("late", maybe_billed=True), True),
+    ],
+    ids=lambda each: str(getattr(each, "status", None) or each),
+)
+def test_what_may_be_an_index_s_own(error: TransientError, is_own: bool) -> None:  # noqa: FBT001
+    assert may_be_own(error) is is_own
+
+
+def begun(*indices: int) -> Verdict:
+    verdict = Verdict(GIVE_UP)
+    for index in indices:
+        verdict.begin(index)
+        verdict.sent(index)
+    return verdict
+
+
+def test_an_answer_to_a_call_from_before_a_failure_proves_nothing() -> None:
+    verdict = begun(1, 2)
+    error = failing()
+    verdict.failed(2, error, 0.0)
+    verdict.answered(1)
+    assert not error.is_own
+    verdict.sent(2)
+    error = failing()
+    verdict.failed(2, error, 5.0)
+    assert not error.is_own
+
+
+def test_a_wait_that_the_provider_named_uses_up_no_attempt() -> None:
+    verdict = begun(1, 2)
+    verdict.answered(2)
+    error = RateLimitedError("no", retry_after=5.0)
+    verdict.failed(1, error, 0.0)
+    assert not error.is_own
+
+
+def test_a_server_error_with_a_time_is_a_server_error() -> None:
+    verdict = begun(1, 2)
+    verdict.answered(2)
+    error = ServerError("broken", status=500, retry_after=1.0)
+    verdict.failed(1, error, 0.0)
+    assert error.is_own
+
+
+def test_a_key_that_has_been_good_is_looked_at_twice() -> None:
+    verdict = begun(1, 2, 3, 4)
+    verdict.answered(1)
+    assert not verdict.denied(2)
+    assert not verdict.denied(3), "it was under way when the first was refused"
+    verdict.sent(2)
+    verdict.answered(2)
+    assert not verdict.denied(4), "it is older than the answer"
+    verdict.sent(3)
+    assert verdict.denied(3)
+
+
+def test_a_key_that_was_never_good_is_looked_at_once() -> None:
+    assert begun(1).denied(1)
+
+
+def test_an_index_that_goes_first_and_only_fails_brings_another_into_play() -> None:
+    verdict = begun(0)
+    for _ in range(2):
+        assert not verdict.doubt.is_set()
+        verdict.sent(0)
+        verdict.failed(0, NoAnswerError("blank"), 0.0)
+    assert verdict.doubt.is_set()
+
+
+# ---- for how long
+
+
+def worn(*failures: tuple[float, TransientError], has_worked: bool = True, give_up: float = GIVE_UP) -> Patience:
+    patience = Patience(give_up, has_worked=has_worked)
+    for now, error in failures:
+        patience.wear(error, now)
+    return patience
+
+
+def is_over(*failures: tuple[float, TransientError], has_worked: bool = True) -> bool:
+    return worn(*failures, has_worked=has_worked).left(failures[-1][0]) <= 0
+
+
+@pytest.mark.parametrize("error", [failing(), refused(), NoAnswerError("blank"), TimedOutError("late")])
+def test_an_endpoint_that_has_never_answered_is_given_half_a_minute(error: TransientError) -> None:
+    assert not is_over((0, error), (FRUITLESS - 1, error), has_worked=False)
+    assert is_over((0, error), (FRUITLESS, error), has_worked=False)
+    assert not is_over((0, error), (FRUITLESS, error))
+    assert is_over((0, error), (GIVE_UP, error))
+
+
+def test_one_that_says_not_now_is_there() -> None:
+    loading = RateLimitedError("loading the model", status=503)
+    assert not is_over((0, loading), (FRUITLESS * 2, loading), has_worked=False)
+    assert is_over((0, loading), (GIVE_UP, loading), has_worked=False)
+
+
+def test_a_server_that_hangs_is_given_up_after_the_time_and_not_after_so_many_calls() -> None:
+    late = TimedOutError("late", maybe_billed=True)
+    assert is_over((300, late), (600, late), (900, late))
+
+
+def test_the_first_call_may_take_as_long_as_it_likes() -> None:
+    assert worn((GIVE_UP * 2, failing())).failing_seconds == 0
+
+
+def test_an_answer_begins_the_time_anew() -> None:
+    patience = worn((0, failing()), (599, failing()))
+    patience.restore()
+    patience.wear(failing(), 601)
+    assert patience.left(601) == GIVE_UP
+    assert patience.failing_seconds == 0
+
+
+def test_a_long_wait_that_was_named_is_no_failing() -> None:
+    hour = RateLimitedError("later", retry_after=3600.0)
+    assert worn((0, failing()), (1, hour), (3602, failing())).failing_seconds == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "least", "most"),
+    [(1.0, GIVE_UP, GIVE_UP + 60), (60.0, GIVE_UP, GIVE_UP + 120), (3600.0, DAY, DAY + GIVE_UP + 2 * 3600)],
+)
+def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_for_a_day(
+    seconds: float, least: float, most: float
+) -> None:
+    patience, now = Patience(GIVE_UP, has_worked=True), 0.0
+    while patience.trouble is None or patience.left(now) > 0:
+        patience.wear(RateLimitedError("later", retry_after=seconds), now)
+        patience.wear(RateLimitedError("later", retry_after=seconds), now + 0.5)
+        now += seconds + 1.0
+    assert least <= now <= most
+
+
+# ---- what is said
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (refused(), "is the server running"),
+        (TimedOutError("late", maybe_billed=True), "--timeout"),
+        (NoAnswerError("no answer"), "/v1"),
+        (NoAnswerError("blank", reply=UnusedReply("?")), ""),
+        (BLOCKED, "kept out"),
+        (RequestRejectedError("no such model", status=400), "--model"),
+        (MODERATED, "prompts"),
+        (GaveUpError("not-json", "asked 4 times"), ""),
+    ],
+)
+def test_a_failure_is_told_with_what_to_do(error: AsyncgenError, advice: str) -> None:
+    assert with_advice(error).startswith(str(error))
+    assert advice in with_advice(error)
+
+
+def test_a_message_that_names_a_flag_gets_no_second_advice() -> None:
+    assert with_advice(RequestRejectedError("use --param x=1", status=400)) == "use --param x=1"

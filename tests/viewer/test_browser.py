@@ -1,0 +1,290 @@
+"""The view in a real browser: it opens, filters, turns pages, searches, drops and undoes, and follows a run."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from browser import Browser, opened_browser
+from outputs import HEADER
+from reports import BITES, DIMENSIONS, biting, make_output, plain, talk
+
+from asyncgen.audit.audit import audit_dataset, write_audit
+from asyncgen.conversation import Conversation, digest_conversation, encode_line
+from asyncgen.data.dataset import Dataset
+from asyncgen.data.dropped import dropped_path, read_dropped
+from asyncgen.output.files import Files, Record
+from asyncgen.output.journal import Done, encode_entry
+from asyncgen.output.paths import OutputPaths
+
+pytestmark = pytest.mark.slow
+
+LINES = 40
+LONG = "a long answer, " * 2_000
+
+
+def until_lines(view: Browser, expected: list[int]) -> None:
+    """Until exactly these are shown."""
+    view.wait_for(
+        "[...document.querySelectorAll('.conversation')].map((each) => each.id.slice(5)).join() === arguments[0]",
+        ",".join(map(str, expected)),
+    )
+
+
+def until_count(view: Browser, text: str) -> None:
+    view.wait_for("document.getElementById('count').textContent.includes(arguments[0])", text)
+
+
+def until_fact(view: Browser, name: str, value: str) -> None:
+    """Until a key figure is this."""
+    view.wait_for(
+        "[...document.querySelectorAll('#facts dt')].find((each) => each.innerText === arguments[0])"
+        "?.nextElementSibling.firstChild.textContent === arguments[1]",
+        name,
+        value,
+    )
+
+
+def search(view: Browser, text: str) -> None:
+    view.click("#free")
+    view.keys(text)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with opened_browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Line 1 to 8 bite, line 9 is long, line 10 holds an address, the others are plain; a run of 50 is under way."""
+    special = [*biting(), talk("Say much.", LONG), talk("Whose is it?", "Write to jane.doe@bakery-of-jane.com now.")]
+    conversations = special + [plain(number) for number in range(len(special) + 1, LINES + 1)]
+    output = make_output(tmp_path / "out.jsonl", conversations)
+    with OutputPaths.of(output).journal.open("ab") as journal:
+        journal.write(encode_entry(msgspec.structs.replace(HEADER, num=50, dimensions=DIMENSIONS)))
+    dataset = Dataset.open(output)
+    write_audit(dataset, audit_dataset(dataset))
+    return output
+
+
+@pytest.fixture
+def address(output: Path) -> Iterator[str]:
+    """Of a viewer that shows the output."""
+    command = [sys.executable, "-m", "asyncgen", "view", str(output)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def view(browser: Browser, address: str) -> Iterator[Browser]:
+    """The browser with the view just opened, in light and wide; nothing may be left to complain about."""
+    browser.look()
+    browser.open(address)
+    until_lines(browser, list(range(1, 11)))
+    browser.wait_for("document.querySelectorAll('select').length === 6")
+    yield browser
+    assert browser.complaints() == []
+    browser.open("about:blank")
+
+
+def append(output: Path, *conversations: Conversation) -> None:
+    """As a run in progress does it."""
+    first = len(output.read_bytes().splitlines())
+    with closing(Files(OutputPaths.of(output))) as files:
+        files.append_batch(
+            [
+                Record(
+                    encode_entry(Done(index=first + number, digest=digest_conversation(each).hex())), encode_line(each)
+                )
+                for number, each in enumerate(conversations)
+            ]
+        )
+
+
+def test_it_opens_with_pages_and_figures(view: Browser, address: str) -> None:
+    assert view.text("h1") == "out.jsonl"
+    assert view.text("#count") == f"{LINES} lines"
+    assert view.text("#position") == "1 to 10"
+    until_fact(view, "done", "40")
+    until_fact(view, "failed", "0")
+    until_fact(view, "pending", "10")
+    origins = view.run("return [...new Set(performance.getEntriesByType('resource').map((each) => each.name))]")
+    assert isinstance(origins, list)
+    assert all(each.startswith(address) for each in origins)
+
+
+def test_pages_turn_and_end_at_both_ends(view: Browser) -> None:
+    assert view.run("return document.getElementById('previous').disabled") is True
+    for first in (11, 21, 31):
+        view.click("#next")
+        until_lines(view, list(range(first, first + 10)))
+    assert view.run("return document.getElementById('next').disabled") is True
+    view.click("#previous")
+    until_lines(view, list(range(21, 31)))
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "tag"),
+    [
+        ("topic", "rye", "rye"),
+        ("topic", "<b>sponge</b>", "<b>sponge</b>"),
+        ("persona", "a child", "a child"),
+        ("finding", "email (1)", "email"),
+    ],
+)
+def test_a_filter_keeps_the_conversations_that_fit(view: Browser, name: str, label: str, tag: str) -> None:
+    view.choose(f"select[name='{name}']", label)
+    until_count(view, "conversation")
+    tags = view.run("return [...document.querySelectorAll('.tags')].map((each) => each.innerText)")
+    assert isinstance(tags, list)
+    assert tags
+    assert all(tag in each for each in tags)
+    view.click("#clear")
+    until_count(view, f"{LINES} lines")
+
+
+def test_a_group_is_chosen_as_a_whole(view: Browser, output: Path) -> None:
+    view.choose("select[name='topic']", "any of cake")
+    until_count(view, "conversation")
+    dataset = Dataset.open(output)
+    cakes = [number for number in range(1, LINES + 1) if dataset.scenario(number - 1)["topic"][0][0] == "cake"]
+    until_lines(view, cakes[:10])
+
+
+def test_a_search_marks_the_words_turns_pages_and_is_left_by_escape(view: Browser) -> None:
+    search(view, "LOAF")
+    until_count(view, "10 conversations on this page")
+    until_lines(view, list(range(11, 21)))
+    assert view.text("mark").lower() == "loaf"
+    view.click("#next")
+    until_lines(view, list(range(21, 31)))
+    view.click("#previous")
+    until_lines(view, list(range(11, 21)))
+    view.click("#free")
+    view.keys(" 37")
+    until_lines(view, [37])
+    view.keys("zz")
+    until_count(view, "No conversation is like that; searched all 40 lines")
+    view.keys("\ue00c")
+    until_count(view, f"{LINES} lines")
+
+
+def test_keys_walk_over_pages_and_the_address_names_the_line(view: Browser) -> None:
+    for _ in range(10):
+        view.keys("j")
+    assert view.run("return location.hash") == "#line-10"
+    view.keys("j")
+    view.wait_for("document.activeElement.id === 'line-11'")
+    view.keys("jk")
+    assert view.run("return document.activeElement.id") == "line-11"
+    view.keys("k")
+    view.wait_for("document.activeElement.id === 'line-10'")
+    view.keys("n")
+    until_lines(view, list(range(11, 21)))
+    view.keys("/jnpd")
+    assert view.run("return document.getElementById('free').value") == "jnpd"
+
+
+def test_a_link_leads_to_its_line_whatever_is_chosen(view: Browser, address: str) -> None:
+    view.open("about:blank")
+    view.open(f"{address}#line-37")
+    until_lines(view, list(range(31, 41)))
+    view.wait_for("document.activeElement.id === 'line-37'")
+    view.choose("select[name='finding']", "email (1)")
+    until_lines(view, [10])
+    view.click("#line")
+    view.keys("25\n")
+    until_lines(view, list(range(21, 31)))
+    view.wait_for("document.activeElement.id === 'line-25'")
+    view.run("location.hash = '#line-4000'")
+    view.wait_for("document.getElementById('alert').textContent.startsWith('There is no line 4,000')")
+
+
+def test_nothing_in_a_conversation_runs_or_becomes_markup(view: Browser) -> None:
+    assert view.run("return document.title") == "out.jsonl"
+    assert view.count("#list script, #list img, #list iframe, #list b, #list svg, #list style") == 0
+    assert view.count("option *:not(span)") == 0
+    shown = view.run("return [...document.querySelectorAll('.is-user .bubble')].map((each) => each.textContent)")
+    assert isinstance(shown, list)
+    for bite, content in zip(BITES, shown, strict=False):
+        visible = re.sub(r"[\u0085\u200b\u2028-\u202e\u2066]", lambda found: f"U+{ord(found[0]):04X}", bite)
+        assert content == f"What is this? {visible}"
+    view.run(
+        "document.body.append(Object.assign(document.createElement('script'), {text: \"document.title = 'bitten'\"}))"
+    )
+    assert view.run("return document.title") == "out.jsonl"
+    assert any("Content Security Policy" in each for each in view.complaints())
+
+
+def test_a_long_message_unfolds_and_no_page_grows_wider(view: Browser) -> None:
+    bubble = "#line-9 .is-assistant .bubble"
+    assert len(view.text(bubble)) < 2_200
+    view.click(f"{bubble} .more")
+    assert len(view.text(bubble)) > len(LONG) - 200
+    view.look(width=390)
+    assert view.run("return document.documentElement.scrollWidth") == 390
+
+
+def test_a_conversation_is_dropped_and_kept_again(view: Browser, output: Path) -> None:
+    paths = OutputPaths.of(output)
+    view.click("#line-2 button.mark")
+    view.wait_for("document.querySelector('#line-2.is-dropped')")
+    assert read_dropped(paths) == {digest_conversation(biting()[1])}
+    view.choose("select[name='mark']", "dropped")
+    until_lines(view, [2])
+    view.keys("j")
+    view.keys("d")
+    view.wait_for("document.querySelector('#line-2:not(.is-dropped)')")
+    assert read_dropped(paths) == set()
+    assert view.run("return document.activeElement.id") == "line-2"
+    view.choose("select[name='mark']", "not dropped")
+    until_count(view, f"{LINES} conversations")
+    assert len(dropped_path(paths).read_bytes().splitlines()) == 2
+
+
+def test_a_run_in_progress_is_seen(view: Browser, output: Path, address: str) -> None:
+    view.open("about:blank")
+    view.open(f"{address}#line-40")
+    until_lines(view, list(range(31, 41)))
+    append(output, plain(41), plain(42))
+    until_fact(view, "lines", "42")
+    until_fact(view, "pending", "8")
+    until_count(view, "42 lines")
+    view.click("#next")
+    until_lines(view, [41, 42])
+    append(output, plain(43))
+    until_lines(view, [41, 42, 43])
+    assert "index 42" in view.text("#line-43 h3")
+
+
+def test_a_viewer_that_has_ended_is_told(view: Browser) -> None:
+    view.run("window.fetch = () => Promise.reject(new TypeError('refused'))")
+    view.click("#next")
+    view.wait_for("document.getElementById('alert').textContent.includes('does not answer any more')")
+
+
+def test_every_control_has_a_name_and_ids_are_unique(view: Browser) -> None:
+    names = view.run(
+        "return [...document.querySelectorAll('input, select, button, a')]"
+        ".map((each) => each.ariaLabel ?? (each.labels?.[0] ?? each).innerText)"
+    )
+    assert isinstance(names, list)
+    assert all(names)
+    ids = view.ids()
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_follows_light_and_dark(view: Browser, scheme: str) -> None:
+    view.look(scheme=scheme)
+    assert (view.ground_brightness() > 128) == (scheme == "light")

@@ -1,0 +1,1041 @@
+"""`view` over real loopback connections: what it answers, what it refuses, how it follows files that grow."""
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp.test_utils import TestServer
+from audited import write_output
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from outputs import HEADER, Snapshot, failed, file_size_limit
+from reports import DIMENSIONS, biting, make_output, plain, talk
+
+from asyncgen.audit.audit import audit_dataset, write_audit
+from asyncgen.command.main import main
+from asyncgen.conversation import Conversation, digest_conversation, encode_line
+from asyncgen.data.dataset import Dataset
+from asyncgen.data.dropped import append_mark, dropped_path, read_dropped
+from asyncgen.data.state import make_report
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.files import Files, Record
+from asyncgen.output.journal import Done, encode_entry
+from asyncgen.output.match import read_status
+from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.load import Dimension, Group, load_recipe
+from asyncgen.viewer.catalogue import Catalogue
+from asyncgen.viewer.search import Search, split_words
+from asyncgen.viewer.server import PAGE_SIZE, Viewer
+from asyncgen.viewer.shown import ALLOWANCE, Found, Options, Page, ShownConversation, State, audit_command
+
+pytestmark = pytest.mark.slow  # a server, and sometimes a process, for each
+
+LINES = 35
+PICKS = Dimension("hints", (Group("sweet", ("honey", "jam")), Group("salty", ("cheese", "ham"))), grouped=True, pick=2)
+
+
+class Visit:
+    """A page's view of the server."""
+
+    def __init__(self, viewer: Viewer, server: TestServer, session: aiohttp.ClientSession) -> None:
+        self.viewer = viewer
+        self.root = server.make_url(f"/{viewer.key}/")
+        self.session = session
+
+    async def get(self, path: str, **parameters: str | int) -> tuple[int, bytes]:
+        async with self.session.get(self.root / path, params=parameters) as response:
+            return response.status, await response.read()
+
+    async def page(self, choice: object = None, **parameters: str | int) -> Page:
+        status, body = await self.get("lines", choice=msgspec.json.encode(choice or {}).decode(), **parameters)
+        assert status == 200, body
+        return msgspec.json.decode(body, type=Page)
+
+    async def numbers(self, choice: object = None) -> list[int]:
+        """All lines that fit, page by page."""
+        found: list[int] = []
+        while True:
+            page = await self.page(choice, start=len(found))
+            found += [each.line for each in page.conversations]
+            if not page.conversations:
+                assert page.total == len(found)
+                return found
+
+    async def search(self, words: str, choice: object = None) -> list[Found]:
+        """All pages of a search."""
+        parameters = {"words": words, "choice": msgspec.json.encode(choice or {}).decode()}
+        pages: list[Found] = []
+        while not pages or pages[-1].cursor is not None:
+            if pages:
+                parameters["cursor"] = str(pages[-1].cursor)
+            status, body = await self.get("search", **parameters)
+            assert status == 200, body
+            pages.append(msgspec.json.decode(body, type=Found))
+        return pages
+
+    async def options(self) -> Options:
+        return msgspec.json.decode((await self.get("options"))[1], type=Options)
+
+    async def mark(
+        self, line: int, *, dropped: bool, generation: int = 0, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        body = msgspec.json.encode({"line": line, "generation": generation, "dropped": dropped})
+        given = {"X-Token": self.viewer.token, **(headers or {})}
+        async with self.session.post(self.root / "marks", data=body, headers=given) as response:
+            return response.status, await response.read()
+
+    @asynccontextmanager
+    async def states(self) -> AsyncIterator[AsyncIterator[State]]:
+        async with self.session.get(self.root / "events") as response:
+            assert response.content_type == "text/event-stream"
+            yield _read_states(response)
+
+    async def until(self, is_so: Callable[[State], bool]) -> State:
+        """The first state that is so."""
+        async with self.states() as states:
+            async for state in states:
+                if is_so(state):
+                    return state
+        raise AssertionError("the stream ended")
+
+
+async def _read_states(response: aiohttp.ClientResponse) -> AsyncIterator[State]:
+    async for line in response.content:
+        if line.startswith(b"data: "):
+            yield msgspec.json.decode(line.removeprefix(b"data: "), type=State)
+
+
+def visit(output: Path, story: Callable[[Visit], Awaitable[None]], *, is_read: bool = True) -> None:
+    """Tells the story of a visitor, once the whole file has been read unless told otherwise."""
+
+    async def tell() -> None:
+        viewer = Viewer(Catalogue(OutputPaths.of(output)), "asyncgen audit it", poll=0.01, heartbeat=0.02)
+        server = TestServer(viewer.create_app(), host="127.0.0.1")
+        await server.start_server()
+        async with aiohttp.ClientSession() as session:
+            try:
+                there = Visit(viewer, server, session)
+                if is_read:
+                    await there.until(lambda state: state.is_whole)
+                await story(there)
+            finally:
+                await server.close()
+
+    asyncio.run(tell())
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Plain lines; the fifth holds an e-mail address."""
+    conversations = [plain(number) for number in range(1, LINES + 1)]
+    conversations[4] = talk("Whose is it?", "Write to jane.doe@bakery-of-jane.com about it.")
+    return make_output(tmp_path / "out.jsonl", conversations, dimensions=(*DIMENSIONS, PICKS))
+
+
+def append(output: Path, *conversations: Conversation, model: str | None = None, known: bool = True) -> None:
+    """As a run in progress does it."""
+    first = len(output.read_bytes().splitlines())
+    records = [
+        Record(
+            encode_entry(Done(index=first + number, digest=digest_conversation(each).hex(), model=model)) * known,
+            encode_line(each),
+        )
+        for number, each in enumerate(conversations)
+    ]
+    with closing(Files(OutputPaths.of(output))) as files:
+        files.append_batch(records)
+
+
+def ask_for(output: Path, num: int) -> None:
+    """Begin another run that goes on to so many."""
+    header = msgspec.structs.replace(HEADER, num=num, dimensions=(*DIMENSIONS, PICKS))
+    with OutputPaths.of(output).journal.open("ab") as journal:
+        journal.write(encode_entry(header))
+
+
+def rewrite(output: Path, content: bytes) -> None:
+    """As an editor does it that keeps the file."""
+    output.write_bytes(content)
+
+
+def rename(path: Path, name: Path) -> None:
+    path.rename(name)
+
+
+def audit(output: Path) -> None:
+    dataset = Dataset.open(output)
+    write_audit(dataset, audit_dataset(dataset))
+
+
+# ---- who may ask
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        for path in ("", "view.js", "conversation.js", "style.css", "lines", "options", "nothing"):
+            async with there.session.get(there.root / path) as response:
+                headers = response.headers
+                assert response.status == (404 if path == "nothing" else 200)
+            policy = dict(each.split(maxsplit=1) for each in headers["Content-Security-Policy"].split("; "))
+            assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+            assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Cache-Control"] == "no-store"
+            assert "Access-Control-Allow-Origin" not in headers
+
+    visit(output, story)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1:1", "127.0.0.1", "127.0.0.1.evil.example:{port}"]
+)
+def test_a_host_that_is_not_its_own_is_refused(output: Path, host: str) -> None:
+    async def story(there: Visit) -> None:
+        for path in ("", "lines", "view.js", "events"):
+            headers = {"Host": host.format(port=there.root.port)}
+            async with there.session.get(there.root / path, headers=headers) as response:
+                assert response.status == 403
+                assert b"loaf" not in await response.read()
+
+    visit(output, story)
+
+
+def test_localhost_is_its_own_name_too(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        async with there.session.get(there.root, headers={"Host": f"localhost:{there.root.port}"}) as response:
+            assert response.status == 200
+
+    visit(output, story)
+
+
+@pytest.mark.parametrize("path", ["/", "/lines", "/options", "/view.js", "/wrong/lines"])
+def test_without_the_secret_of_the_address_there_is_nothing(output: Path, path: str) -> None:
+    async def story(there: Visit) -> None:
+        async with there.session.get(there.root.with_path(path)) as response:
+            assert response.status == 404
+
+    visit(output, story)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Token": ""},
+        {"X-Token": "wrong"},
+        {"X-Token": "é"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_mark_that_does_not_come_from_its_own_page_is_refused(output: Path, headers: dict[str, str]) -> None:
+    async def story(there: Visit) -> None:
+        status, _ = await there.mark(1, dropped=True, headers=headers)
+        assert status == 403
+        assert not dropped_path(OutputPaths.of(output)).exists()
+
+    visit(output, story)
+
+
+def test_the_token_is_in_the_page_and_another_each_time(output: Path) -> None:
+    tokens = []
+
+    async def story(there: Visit) -> None:
+        page = (await there.get(""))[1].decode()
+        assert f'content="{there.viewer.token}"' in page
+        assert f'content="{there.viewer.key}"' not in page
+        tokens.append((there.viewer.token, there.viewer.key))
+
+    visit(output, story)
+    visit(output, story)
+    assert tokens[0][0] != tokens[1][0]
+    assert tokens[0][1] != tokens[1][1]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("lines", {"start": "-1"}),
+        ("lines", {"start": "one"}),
+        ("lines", {"line": "9" * 40}),
+        ("lines", {"choice": "{"}),
+        ("lines", {"choice": '{"what": 1}'}),
+        ("lines", {"choice": '{"mark": "eaten"}'}),
+        ("search", {}),
+        ("search", {"words": " "}),
+        ("search", {"words": "loaf", "cursor": "1"}),
+        ("search", {"words": "loaf", "cursor": "x-y"}),
+        ("search", {"words": "loaf", "room": "many"}),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_told_so(output: Path, path: str, parameters: dict[str, str]) -> None:
+    async def story(there: Visit) -> None:
+        status, body = await there.get(path, **parameters)
+        assert status == 400
+        assert msgspec.json.decode(body)["error"]
+
+    visit(output, story)
+
+
+# ---- pages
+
+
+def test_pages_go_through_the_whole_file(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        assert await there.numbers() == list(range(1, LINES + 1))
+        page = await there.page(start=10)
+        assert (page.start, page.total, len(page.conversations)) == (10, LINES, PAGE_SIZE)
+        assert (await there.page(start=10**15)).conversations == []
+
+    visit(output, story)
+
+
+def test_a_line_is_found_on_its_page_among_all(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        page = await there.page({"mark": "dropped"}, line=25)
+        assert (page.start, page.total) == (20, LINES)
+        assert (await there.page(line=10**12)).conversations == []
+
+    visit(output, story)
+
+
+def test_a_conversation_has_all_that_is_known_of_it(output: Path) -> None:
+    audit(output)
+
+    async def story(there: Visit) -> None:
+        shown = (await there.page()).conversations[4]
+        assert (shown.line, shown.index, shown.model, shown.finish_reason, shown.asks) == (5, 4, "some/model", None, 1)
+        drawn = Dataset.open(output).scenario(4)
+        assert shown.scenario == {name: list(values) for name, values in drawn.items()}
+        assert [(each.role, each.content) for each in shown.messages] == [
+            ("user", "Whose is it?"),
+            ("assistant", "Write to jane.doe@bakery-of-jane.com about it."),
+        ]
+        email = next(each for each in shown.findings if each.rule == "email")
+        assert email.severity == "warning"
+        assert any("jane.doe@bakery-of-jane.com" in each for each in email.evidence)
+
+    visit(output, story)
+
+
+def test_a_conversation_that_bites_arrives_as_it_is_and_only_as_data(tmp_path: Path) -> None:
+    output = make_output(tmp_path / "out.jsonl", biting())
+
+    async def story(there: Visit) -> None:
+        async with there.session.get(there.root / "lines") as response:
+            assert response.content_type == "application/json"
+            page = msgspec.json.decode(await response.read(), type=Page)
+        for shown, bitten in zip(page.conversations, biting(), strict=True):
+            assert [each.content for each in shown.messages] == [each.content for each in bitten]
+        assert b"bitten" not in (await there.get(""))[1]
+
+    visit(output, story)
+
+
+def test_a_name_that_bites_is_escaped(tmp_path: Path) -> None:
+    output = make_output(tmp_path / '<img src=x onerror="1">\u202e.jsonl', [plain(1)])
+
+    async def story(there: Visit) -> None:
+        page = (await there.get(""))[1].decode()
+        assert "<img" not in page
+        assert "&lt;img src=x onerror=&quot;1&quot;&gt;[U+202E].jsonl" in page
+
+    visit(output, story)
+
+
+def test_a_conversation_too_long_to_show_is_cut_and_says_so(tmp_path: Path) -> None:
+    long = talk("a" * (ALLOWANCE - 10), "b" * 1000, "c", "d")
+    output = make_output(tmp_path / "out.jsonl", [long])
+
+    async def story(there: Visit) -> None:
+        shown = (await there.page()).conversations[0]
+        assert sum(len(each.content) for each in shown.messages) <= ALLOWANCE
+        assert sum(len(each.content) + each.cut for each in shown.messages) + shown.omitted >= len(
+            "".join(each.content for each in long[: len(shown.messages)])
+        )
+        assert len(shown.messages) + shown.omitted == 4
+
+    visit(output, story)
+
+
+# ---- filters
+
+
+def test_lines_are_chosen_by_group_value_and_picked_value(output: Path) -> None:
+    dataset = Dataset.open(output)
+    scenarios = {number: dataset.scenario(number - 1) for number in range(1, LINES + 1)}
+
+    def having(name: str, group: str, value: str | None = None) -> list[int]:
+        return [
+            number
+            for number, scenario in scenarios.items()
+            if any(each[0] == group and value in {None, each[1]} for each in scenario[name])
+        ]
+
+    async def story(there: Visit) -> None:
+        for name, path in (
+            ("topic", ["bread"]),
+            ("topic", ["cake", "\u202efruit"]),
+            ("persona", ["", "a child"]),
+            ("hints", ["salty"]),
+            ("hints", ["salty", "ham"]),
+        ):
+            expected = having(name, *path)
+            assert expected
+            assert await there.numbers({"where": {name: path}}) == expected
+        both = {"where": {"topic": ["bread"], "persona": ["", "a child"]}}
+        assert await there.numbers(both) == sorted({*having("topic", "bread")} & {*having("persona", "", "a child")})
+        for nothing in ({"topic": ["stone"]}, {"topic": ["bread", "jam"]}, {"shape": ["round"]}):
+            assert await there.numbers({"where": nothing}) == []
+
+    visit(output, story)
+
+
+def test_what_can_be_chosen_is_told(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        options = await there.options()
+        assert [each.name for each in options.dimensions] == ["topic", "persona", "dynamic", "hints"]
+        assert [(each.name, each.values) for each in options.dimensions[0].groups] == [
+            ("bread", ["rye", "wheat"]),
+            ("cake", ["<b>sponge</b>", "\u202efruit"]),
+        ]
+        assert options.models == ["some/model"]
+        assert options.notes == []
+
+    visit(output, story)
+
+
+def test_lines_are_chosen_by_model(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        append(output, plain(100), plain(101), model="another/model")
+        await there.until(lambda state: state.lines == LINES + 2)
+        assert await there.numbers({"model": "another/model"}) == [LINES + 1, LINES + 2]
+        assert await there.numbers({"model": "some/model"}) == list(range(1, LINES + 1))
+        assert await there.numbers({"model": "no/model"}) == []
+        assert (await there.options()).models == ["another/model", "some/model"]
+
+    ask_for(output, LINES + 2)
+    visit(output, story)
+
+
+def test_quotations_of_the_offline_engine_have_no_model_to_their_name(tmp_path: Path) -> None:
+    paths = write_output(tmp_path / "out.jsonl", [])
+    paths.journal.write_bytes(encode_entry(msgspec.structs.replace(HEADER, provider=OFFLINE)))
+    append(paths.output, plain(0))
+
+    async def story(there: Visit) -> None:
+        assert (await there.page()).conversations[0].model == OFFLINE
+
+    visit(paths.output, story)
+
+
+def test_findings_come_with_an_audit_made_meanwhile_and_know_what_it_has_not_seen(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        options = await there.options()
+        assert options.rules == []
+        assert "asyncgen audit it" in options.audit
+        assert await there.numbers({"finding": "any"}) == []
+        before = (await there.until(lambda state: True)).options
+        audit(output)
+        await there.until(lambda state: state.options > before)
+        options = await there.options()
+        assert options.audit == ""
+        assert {each.name: each.count for each in options.rules}["email"] == 1
+        assert await there.numbers({"finding": "email"}) == [5]
+        assert 5 in await there.numbers({"finding": "any"})
+        without = await there.numbers({"finding": "none"})
+        assert sorted([*await there.numbers({"finding": "any"}), *without]) == list(range(1, LINES + 1))
+        assert await there.numbers({"finding": "secret"}) == []
+        append(output, talk("Whose?", "Ask bert@bakery-of-jane.com."))
+        await there.until(lambda state: state.lines == LINES + 1)
+        assert await there.numbers({"finding": "none"}) == without
+        await there.until(lambda state: state.options > before + 1)
+        assert f"the first {LINES} lines" in (await there.options()).audit
+
+    visit(output, story)
+
+
+def test_an_audit_of_another_content_is_not_believed(output: Path) -> None:
+    audit(output)
+    append(output, plain(100))
+
+    async def story(there: Visit) -> None:
+        options = await there.options()
+        assert options.rules == []
+        assert "no audit" in options.audit
+
+    visit(output, story)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"version": 1}'])
+def test_an_audit_that_is_none_is_left_alone(output: Path, content: bytes) -> None:
+    output.with_name("out.jsonl.audit.json").write_bytes(content)
+
+    async def story(there: Visit) -> None:
+        assert "no audit" in (await there.options()).audit
+
+    visit(output, story)
+
+
+def test_the_command_for_an_audit_can_be_pasted() -> None:
+    assert audit_command(Path("my data.jsonl")) == "asyncgen audit 'my data.jsonl'"
+
+
+# ---- search
+
+
+def test_a_search_goes_through_the_file_by_its_cursor(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        pages = await there.search("LOAF bakes")
+        lines = [each.line for page in pages for each in page.conversations]
+        assert lines == [number for number in range(1, LINES + 1) if number != 5]
+        assert all(len(page.conversations) <= PAGE_SIZE for page in pages)
+        assert pages[0].searched < pages[-1].searched == pages[-1].lines == LINES
+
+    visit(output, story)
+
+
+def test_a_search_keeps_to_what_is_chosen(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        choice = {"where": {"topic": ["bread"]}}
+        found = [each.line for page in await there.search("loaf", choice) for each in page.conversations]
+        assert found == [each for each in await there.numbers(choice) if each != 5]
+
+    visit(output, story)
+
+
+def test_a_search_finds_no_names_of_json(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        for words in ("role", "assistant", '"content"', "loaf zeppelin"):
+            assert [each.conversations for each in await there.search(words)] == [[]]
+
+    visit(output, story)
+
+
+def test_a_cursor_of_another_file_is_gone(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        status, body = await there.get("search", words="loaf", cursor="7-1")
+        assert status == 410
+        assert b"search again" in body
+
+    visit(output, story)
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=8), min_size=1, max_size=3), min_size=1, max_size=6),
+    st.lists(st.text('aAbk"\\/é\u212a\u0130\n\u2028u0', min_size=1, max_size=2), min_size=1, max_size=2),
+    st.integers(1, 3),
+)
+def test_a_search_finds_exactly_what_holds_the_words(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[list[str]], words: list[str], most: int
+) -> None:
+    output = tmp_path_factory.mktemp("search") / "out.jsonl"
+    endings = ["", "".join(words)]
+    spelled = [talk(*[text + endings[number % 2] for text in each]) for number, each in enumerate(texts)]
+    output.write_bytes(b"".join(map(encode_line, spelled)))
+    sought = split_words(" ".join(words))
+    found: list[int] = []
+    search = Search(sought, 0, most)
+    with read(output) as catalogue:
+        while not search.is_over:
+            search.go_on(catalogue, range(len(catalogue)))
+            found += search.found
+            search = Search(sought, search.position, most, is_over=search.is_over)
+    contents = ["\n".join(each.content for each in conversation).lower() for conversation in spelled]
+    assert found == [number for number, content in enumerate(contents) if all(word in content for word in sought)]
+
+
+def test_a_search_finds_what_another_program_escaped(tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    output.write_bytes(b'[{"role": "user", "content": "caf\\u00e9 \\u0061nd more"}]\n')
+
+    async def story(there: Visit) -> None:
+        for words in ("café", "and", "CAF\u00c9 more"):
+            assert len((await there.search(words))[0].conversations) == 1
+
+    visit(output, story)
+
+
+# ---- files that grow or change
+
+
+def test_lines_of_a_run_appear_with_index_scenario_and_figures(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        async with there.states() as states:
+            assert (await anext(states)).lines == LINES
+            append(output, plain(100))
+            async for state in states:
+                if state.lines == LINES + 1:
+                    break
+            append(output, plain(101), plain(102))
+            async for state in states:
+                if state.lines == LINES + 3:
+                    break
+        shown = (await there.page(start=LINES)).conversations
+        assert [each.index for each in shown] == [LINES, LINES + 1, LINES + 2]
+        assert shown[2].scenario["topic"] == list(Dataset.open(output).scenario(LINES + 2)["topic"])
+
+    ask_for(output, LINES + 3)
+    visit(output, story)
+
+
+def test_figures_are_those_of_status(tmp_path: Path) -> None:
+    output = make_output(
+        tmp_path / "out.jsonl", [plain(number) for number in range(12)], others=[failed(12), failed(13)]
+    )
+    report = make_report(*read_status(OutputPaths.of(output)))
+
+    async def story(there: Visit) -> None:
+        state = await there.until(lambda state: state.is_whole)
+        assert (state.num, state.done, state.failed, state.pending, state.calls) == (
+            *(report.num, report.done, report.failed, report.pending),
+            report.calls,
+        )
+        assert state.read == state.size == output.stat().st_size
+
+    visit(output, story)
+
+
+def test_a_stream_has_a_heartbeat_and_ends_with_the_server(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        response = await there.session.get(there.root / "events")
+        lines = [await response.content.readline() for _ in range(6)]
+        assert lines[0].startswith(b"data: ")
+        assert b": still here\n" in lines
+        streams.append(response)
+
+    streams: list[aiohttp.ClientResponse] = []
+    visit(output, story)
+    assert streams
+
+
+def test_half_a_line_is_not_shown_before_its_end_has_come(output: Path) -> None:
+    line = encode_line(plain(100))
+
+    async def story(there: Visit) -> None:
+        with output.open("ab", buffering=0) as file:
+            file.write(line[:-20])
+            await there.until(lambda state: state.size == output.stat().st_size)
+            assert (await there.page()).total == LINES
+            file.write(line[-20:-1])  # all but its newline
+            await there.until(lambda state: state.lines == LINES + 1)
+            file.write(b"\n" + encode_line(plain(101)))
+            await there.until(lambda state: state.lines == LINES + 2)
+        shown = (await there.page(start=LINES)).conversations
+        assert [each.messages[0].content for each in shown] == [plain(100)[0].content, plain(101)[0].content]
+
+    visit(output, story)
+
+
+@pytest.mark.parametrize("how", ["shorter", "another file", "edited in place"])
+def test_a_file_that_was_changed_is_read_anew(output: Path, how: str) -> None:
+    lines = output.read_bytes().splitlines(keepends=True)
+
+    async def story(there: Visit) -> None:
+        if how == "shorter":
+            os.truncate(output, len(lines[0]))
+        elif how == "another file":
+            output.with_name("new").write_bytes(lines[0])
+            output.with_name("new").replace(output)
+        else:
+            rewrite(output, lines[0] + b" " * (len(b"".join(lines)) + 10))
+        state = await there.until(lambda state: state.generation > 0 and state.is_whole and state.lines == 1)
+        assert [each.line for each in (await there.page()).conversations] == [1]
+        assert (await there.mark(1, dropped=True))[0] == 409
+        assert (await there.mark(1, dropped=True, generation=state.generation))[0] == 200
+
+    visit(output, story)
+
+
+def test_a_line_that_is_another_one_now_is_not_shown_as_the_old_one(output: Path) -> None:
+    content = output.read_bytes()
+
+    async def story(there: Visit) -> None:
+        rewrite(output, content.replace(b"number 1 bake", b"number X bake"))
+        assert not (await there.page()).conversations[0].is_conversation
+        await there.until(lambda state: state.generation == 1 and state.is_whole)
+        assert "number X" in (await there.page()).conversations[0].messages[0].content
+
+    visit(output, story)
+
+
+def test_an_output_that_goes_is_told_and_one_that_comes_back_is_read(output: Path) -> None:
+    away = output.with_name("away")
+
+    async def story(there: Visit) -> None:
+        before = (await there.until(lambda state: True)).options
+        rename(output, away)
+        await there.until(lambda state: state.options > before)
+        assert any("No such file" in note for note in (await there.options()).notes)
+        rename(away, output)
+        await there.until(lambda state: state.options > before + 1)
+        assert (await there.options()).notes == []
+
+    visit(output, story)
+
+
+def test_without_a_journal_there_are_lines_and_a_note_until_one_comes(output: Path) -> None:
+    journal = OutputPaths.of(output).journal
+    journal.rename(journal.with_name("away"))
+
+    async def story(there: Visit) -> None:
+        shown = (await there.page()).conversations[0]
+        assert (shown.index, shown.scenario, shown.model, shown.asks) == (None, {}, None, None)
+        assert any("no journal" in note for note in (await there.options()).notes)
+        assert len((await there.search("loaf"))[0].conversations) == PAGE_SIZE
+        assert (await there.mark(1, dropped=True))[0] == 200
+        journal.with_name("away").rename(journal)
+        await there.until(lambda state: state.done == LINES)
+        assert (await there.page()).conversations[0].index == 0
+
+    visit(output, story)
+
+
+def test_lines_that_are_none_keep_their_number_and_fit_no_choice(output: Path) -> None:
+    lines = output.read_bytes().splitlines(keepends=True)
+    output.write_bytes(b"".join([*lines[:2], b"\n", b"{torn\n", *lines[2:], encode_line(plain(500))]))
+
+    async def story(there: Visit) -> None:
+        shown = (await there.page()).conversations
+        assert [each.is_conversation for each in shown[:5]] == [True, True, False, False, True]
+        assert shown[4].index == 2
+        assert 3 not in await there.numbers({"mark": "kept"})
+        notes = " ".join((await there.options()).notes)
+        assert "no conversation: 2" in notes
+        assert "does not know: 1" in notes
+        assert (await there.mark(3, dropped=True))[0] == 200
+        assert not dropped_path(OutputPaths.of(output)).exists()
+
+    visit(output, story)
+
+
+@settings(max_examples=15)  # each draws blocks of scenarios
+@given(st.permutations(range(12)), st.integers(0, 12), st.sampled_from([1, 2]))
+def test_indices_are_those_of_the_data_set_however_the_lines_are_ordered(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], lost: int, alike: int
+) -> None:
+    conversations = [plain(number // alike) for number in range(12)]
+    output = make_output(tmp_path_factory.mktemp("order") / "out.jsonl", conversations)
+    lines = output.read_bytes().splitlines(keepends=True)
+    output.write_bytes(b"".join([lines[number] for number in order if number != lost]))
+    dataset = Dataset.open(output)
+    with read(output) as catalogue:
+        records = list(dataset.records())
+        assert len(records) == len(catalogue)
+        for position, record in enumerate(records):
+            assert catalogue.begin_of(position) == record.offset
+            assert catalogue.read(position) == record.conversation
+            index = catalogue.columns.indices[position]
+            if alike > 1:  # any of those alike will do
+                assert conversations[index] == record.conversation
+            else:
+                assert index == record.index
+            assert catalogue.scenario(position) == {
+                name: list(drawn) for name, drawn in dataset.scenario(index).items()
+            }
+        assert catalogue.report()[0].done == dataset.lines.count_done()
+
+
+def test_runs_with_other_dimensions_are_shown_with_their_own(output: Path) -> None:
+    other = (
+        Dimension("mood", (Group("", ("merry", "sad")),)),
+        Dimension("persona", (Group("", ("a monk", "a child")),)),
+    )
+    header = msgspec.structs.replace(HEADER, num=LINES + 8, dimensions=other, seed=3)
+    with OutputPaths.of(output).journal.open("ab") as journal:
+        journal.write(encode_entry(header))
+    append(output, *[plain(number) for number in range(200, 208)])
+
+    async def story(there: Visit) -> None:
+        monks = await there.numbers({"where": {"persona": ["", "a monk"]}})
+        assert monks
+        assert min(monks) > LINES
+        children = await there.numbers({"where": {"persona": ["", "a child"]}})
+        assert min(children) <= LINES < max(children)
+        assert sorted(await there.numbers({"where": {"mood": [""]}})) == list(range(LINES + 1, LINES + 9))
+        last = (await there.page(line=LINES + 8)).conversations[-1]
+        assert set(last.scenario) == {"mood", "persona"}
+
+    visit(output, story)
+
+
+def test_scenarios_of_an_unknown_kind_leave_the_rest_to_be_seen(output: Path) -> None:
+    journal = OutputPaths.of(output).journal
+    journal.write_bytes(journal.read_bytes().replace(b'"balanced/1"', b'"balanced/9"'))
+
+    async def story(there: Visit) -> None:
+        shown = (await there.page()).conversations[0]
+        assert (shown.index, shown.scenario) == (0, {})
+        assert any("balanced/9" in note for note in (await there.options()).notes)
+
+    visit(output, story)
+
+
+# ---- marks
+
+
+def test_a_mark_is_kept_beside_the_output_and_filter_honours_it(
+    output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    append(output, plain(1))  # the same conversation as line 1
+    paths = OutputPaths.of(output)
+    before = {path: path.read_bytes() for path in output.parent.iterdir()}
+
+    async def drop(there: Visit) -> None:
+        status, body = await there.mark(1, dropped=True)
+        assert status == 200
+        assert msgspec.json.decode(body, type=ShownConversation).dropped
+        await there.mark(3, dropped=True)
+        await there.mark(3, dropped=False)
+        assert await there.numbers({"mark": "dropped"}) == [1, LINES + 1]
+        assert (await there.until(lambda state: state.dropped == 2)).dropped == 2
+        assert len(await there.numbers({"mark": "kept"})) == LINES - 1
+
+    visit(output, drop)
+    visit(output, lambda there: _dropped_are(there, [1, LINES + 1]))
+    assert stat.S_IMODE(dropped_path(paths).stat().st_mode) == 0o600
+    assert len(dropped_path(paths).read_bytes().splitlines()) == 3
+    assert {path: path.read_bytes() for path in before} == before
+
+    clean = output.with_name("clean.jsonl")
+    assert main(["filter", str(output), "-o", str(clean), "--keep-order"]) == 0
+    assert clean.read_bytes().splitlines() == output.read_bytes().splitlines()[1:-1]
+    assert "marked as dropped" in capsys.readouterr().out
+
+
+async def _dropped_are(there: Visit, lines: list[int]) -> None:
+    assert await there.numbers({"mark": "dropped"}) == lines
+
+
+def test_marks_made_elsewhere_are_seen(output: Path) -> None:
+    paths = OutputPaths.of(output)
+
+    async def story(there: Visit) -> None:
+        append_mark(paths, digest_conversation(plain(7)), is_dropped=True)
+        await there.until(lambda state: state.dropped == 1)
+        assert await there.numbers({"mark": "dropped"}) == [7]
+        dropped_path(paths).unlink()
+        await there.until(lambda state: state.dropped == 0)
+
+    visit(output, story)
+
+
+def test_marks_that_cannot_be_read_are_told_and_left_alone(output: Path) -> None:
+    path = dropped_path(OutputPaths.of(output))
+
+    async def story(there: Visit) -> None:
+        before = (await there.until(lambda state: True)).options
+        path.write_bytes(b"what is this\n")
+        await there.until(lambda state: state.options > before)
+        assert any("line 1 marks no conversation" in note for note in (await there.options()).notes)
+
+    visit(output, story)
+    assert path.read_bytes() == b"what is this\n"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"line": "1", "generation": 0, "dropped": true}', b"[" * 3000])
+def test_a_mark_that_makes_no_sense_is_refused(output: Path, body: bytes) -> None:
+    async def story(there: Visit) -> None:
+        headers = {"X-Token": there.viewer.token}
+        async with there.session.post(there.root / "marks", data=body, headers=headers) as response:
+            assert response.status == 400
+
+    visit(output, story)
+
+
+@pytest.mark.parametrize("line", [0, -1, LINES + 1])
+def test_a_mark_of_no_line_is_refused(output: Path, line: int) -> None:
+    async def story(there: Visit) -> None:
+        assert (await there.mark(line, dropped=True))[0] == 409
+
+    visit(output, story)
+
+
+def test_a_mark_that_cannot_be_written_is_told(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        dropped_path(OutputPaths.of(output)).mkdir()
+        status, body = await there.mark(1, dropped=True)
+        assert status == 500
+        assert b"out.jsonl.dropped" in body
+
+    visit(output, story)
+
+
+def test_a_torn_mark_is_cut_before_the_next_one(output: Path) -> None:
+    paths = OutputPaths.of(output)
+    first, second = digest_conversation(plain(1)), digest_conversation(plain(2))
+    append_mark(paths, first, is_dropped=True)
+    whole = dropped_path(paths).read_bytes()
+    dropped_path(paths).write_bytes(whole + whole[:20])
+    append_mark(paths, second, is_dropped=True)
+    assert read_dropped(paths) == {first, second}
+
+
+def test_a_mark_for_which_there_is_no_room_leaves_nothing_behind(output: Path) -> None:
+    paths = OutputPaths.of(output)
+    append_mark(paths, digest_conversation(plain(1)), is_dropped=True)
+    whole = dropped_path(paths).read_bytes()
+    with file_size_limit(len(whole) + 20), pytest.raises(OutputError, match="cannot be written"):
+        append_mark(paths, digest_conversation(plain(2)), is_dropped=True)
+    assert dropped_path(paths).read_bytes() == whole
+
+
+# ---- size
+
+
+@contextmanager
+def read(output: Path) -> Iterator[Catalogue]:
+    with closing(Catalogue(OutputPaths.of(output))) as catalogue:
+        while catalogue.advance():
+            pass
+        yield catalogue
+
+
+def test_a_line_of_the_built_in_recipe_takes_at_most_forty_bytes(tmp_path: Path) -> None:
+    output = make_output(tmp_path / "out.jsonl", [plain(1)], dimensions=load_recipe("nanochat").dimensions)
+    with read(output) as catalogue:
+        columns = catalogue.columns
+    arrays = [columns.ends, columns.indices, columns.calls, columns.digests, *columns.scenes]
+    findings = 4
+    assert sum(each.itemsize for each in arrays) + 1 + findings <= 40
+
+
+def test_a_slice_ends_with_its_time_and_the_next_goes_on(tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    output.write_bytes(encode_line(plain(1)) * 2000)
+    ticks = iter(range(10**6))
+    read_so_far = []
+    with closing(Catalogue(OutputPaths.of(output), clock=lambda: float(next(ticks)))) as catalogue:
+        while catalogue.advance():
+            read_so_far.append(len(catalogue))
+        assert len(catalogue) == 2000
+    assert read_so_far == sorted(set(read_so_far))
+    assert 0 < read_so_far[0] < 1000
+
+
+# ---- the process
+
+
+@contextmanager
+def started(output: Path, *flags: str) -> Iterator[SimpleNamespace]:
+    command = [sys.executable, "-m", "asyncgen", "view", str(output), *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield SimpleNamespace(process=process, address=process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_well_also_with_a_page_open(output: Path, number: signal.Signals) -> None:
+    before = Snapshot.of(output.parent)
+    with started(output) as viewer:
+        assert viewer.address.startswith("http://127.0.0.1:")
+        with urlopen(f"{viewer.address}events") as stream:
+            assert stream.readline().startswith(b"data: ")
+            viewer.process.send_signal(number)
+            assert viewer.process.wait(20) == 0
+        assert viewer.process.stderr.read() == ""
+    assert Snapshot.of(output.parent) == before
+
+
+def test_only_loopback_is_listened_to(output: Path) -> None:
+    with started(output) as viewer:
+        port = int(viewer.address.split(":")[2].split("/")[0])
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"http://127.0.0.1:{port}/")
+        with pytest.raises(OSError, match=r"refused|timed out|assign"):
+            socket.create_connection(("127.0.0.2", port), timeout=2)
+
+
+def test_a_port_in_use_is_one_sentence(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["view", str(output), "--port", str(port)]) == 2
+    assert f"--port: cannot listen on 127.0.0.1:{port}: address already in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_an_output_that_is_none_is_one_sentence(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "nothing.jsonl"
+    if kind == "folder":
+        output.mkdir()
+    assert main(["view", str(output)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_marks_that_cannot_be_read_refuse_to_begin(output: Path) -> None:
+    dropped_path(OutputPaths.of(output)).write_bytes(b"what is this\n")
+    catalogue = Catalogue(OutputPaths.of(output))
+    with closing(catalogue), pytest.raises(ConfigError, match="line 1 marks no conversation"):
+        catalogue.advance()
+
+
+# ---- whatever is asked
+
+_PIECES = ("", "lines", "search", "options", "marks", "view.js", "%00", "%ff", "..", "a" * 3000, "\xe9", "/", "%zz")
+_QUERIES = ("line", "start", "choice", "words", "cursor", "room", "x")
+_GIVEN = (
+    *(
+        "",
+        "0",
+        "1",
+        "-1",
+        "9" * 18,
+        "9" * 400,
+        "%00",
+        "%ff",
+        "%ed%a0%80",
+        "1-1",
+        "-",
+        "f" * 400 + "-0",
+        "0-" + "f" * 400,
+    ),
+    *('{"where":{"topic":[]}}', '{"where":{"topic":["a","b","c"]}}', '{"where":{"no":["x"]}}', '{"finding":"no"}'),
+    *("[" * 3000, '{"mark":"x"}', '{"model":"\\ud800"}', "word", "%20", "a" * 2000, "null", "NaN"),
+)
+_QUERY = st.lists(st.tuples(st.sampled_from(_QUERIES), st.sampled_from(_GIVEN)), max_size=4)
+_REQUESTS = st.tuples(
+    st.sampled_from(["GET", "POST", "HEAD", "PUT", "X"]),
+    st.sampled_from(_PIECES),
+    _QUERY,
+    st.sampled_from([None, b"", b"\xff\xfe", "\u00e9".encode(), b"a" * 3000]),
+    st.one_of(st.binary(max_size=40), st.sampled_from([b'{"line":1,"generation":0,"dropped":1}', b"[" * 3000])),
+)
+
+
+@given(st.lists(_REQUESTS, min_size=1, max_size=20))
+def test_no_request_makes_the_server_fail(
+    tmp_path_factory: pytest.TempPathFactory,
+    requests: list[tuple[str, str, list[tuple[str, str]], bytes | None, bytes]],
+) -> None:
+    output = make_output(tmp_path_factory.mktemp("asked") / "x.jsonl", [plain(number) for number in range(3)])
+
+    async def story(there: Visit) -> None:
+        for method, piece, query, token, body in requests:
+            path = f"{there.root.path}{piece}?{'&'.join(f'{name}={given}' for name, given in query)}".replace(" ", "+")
+            lines = [f"{method} {path} HTTP/1.1".encode("latin-1"), f"Host: {there.root.authority}".encode()]
+            lines.append(b"X-Token: " + (there.viewer.token.encode() if token is None else token))
+            lines += [b"Connection: close", b"Content-Length: %d" % len(body), b"", body]
+            reader, writer = await asyncio.open_connection(there.root.host, there.root.port)
+            writer.write(b"\r\n".join(lines))
+            answer = await reader.read()
+            writer.close()
+            assert not answer.startswith(b"HTTP/1.1 5"), (method, path, token, body)
+        assert (await there.get("options"))[0] == 200
+
+    visit(output, story)
