@@ -1,10 +1,7 @@
-r"""Reply to conversation, conversation to line and back, and the digest that recognises one.
+"""A conversation, the line that holds it, and the digest that recognises it.
 
-Whatever a model may write passes here, and nothing but BadReplyError leaves `parse_conversation`. Ordinary
-JSON takes one typed decode. What that refuses is read again by the standard library's tolerant decoder: it
-takes raw control characters, lone surrogates and NaN, so that a reply is judged by what it holds and gets the
-true reason. Contents stay as written, outer blanks too, but for "\r\n", which becomes "\n", and for what the
-charset `ascii` folds (see `fold_to_ascii`).
+Ordinary JSON takes one typed decode. What that refuses is read again by the standard library's tolerant decoder, which
+takes raw control characters, lone surrogates and NaN: what is read is judged by what it holds.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Where requests go: provider presets, addresses, and which key may be sent to which host.
+"""Providers and endpoints: who is asked, and which key may be sent to which host.
 
 Pure and without a socket, so that every refusal about keys and addresses is a table in a test. A preset's key belongs
 to the preset's host and is sent to no other, whatever flags and recipe say. ASYNCGEN_API_KEY belongs to the address

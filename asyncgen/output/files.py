@@ -1,8 +1,7 @@
-"""The files on disk, and the one coroutine that writes them.
+"""Output, journal and rejects while a run appends to them: what is written in which order, and what has been lost.
 
-A batch is what has arrived within 10 ms, or during the write before. Its journal entries are written and synced first,
-then its lines and rejected replies; only then does it count. So every whole line is known to the journal, and an entry
-without its line is work still to do. A batch is one hop to a thread: a hop costs more than the write.
+Of a batch, journal entries are written and synced first, then lines and rejected replies; only then does it count. So
+every whole line is known to the journal, and an entry without its line is work still to do.
 """
 
 import contextlib

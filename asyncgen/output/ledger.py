@@ -1,4 +1,7 @@
-"""What a journal says, folded entry by entry: every index and every total, in forty bytes an index."""
+"""A journal folded entry by entry: every index, every total, in at most forty bytes an index.
+
+What lies before the newest mark is trusted, and damage there is refused with file, line and byte.
+"""
 
 from array import array
 from collections import Counter

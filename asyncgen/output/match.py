@@ -1,10 +1,7 @@
-"""What an earlier run left: which indices are done, what must be refused, and how a torn end is mended.
+"""What an earlier run left: which indices are done, which lines nobody knows, and what must be refused.
 
 Everything is decided before anything is changed. Behind the newest mark nothing is trusted, not even what looks whole:
-a disk that failed a sync may show it and not have it. So whatever is whole there is written again and synced, and what
-is not whole is cut off after it has been copied beside the file. Lines that stay where they are are written in place,
-and lines that must move, into a copy that then takes the file's name: so there is no moment at which a whole line is
-missing, and mending may be killed at any point and repeated.
+a disk that failed a sync may show it and not have it.
 """
 
 from collections.abc import Iterable, Iterator

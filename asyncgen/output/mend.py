@@ -1,6 +1,7 @@
-"""A torn end: what is cut off is kept beside the file, synced before the file is touched.
+"""A torn end is mended: whole lines are written again and synced, the rest is cut off after it has been copied aside.
 
-Mending may be killed and repeated at any step.
+Lines that stay where they are are written in place, and lines that must move, into a copy that then takes the file's
+name: so there is no moment at which a whole line is missing, and mending may be killed at any point and repeated.
 """
 
 import io

@@ -1,4 +1,8 @@
-"""One coroutine writes: it takes all that is queued, and writes and syncs it at once, in a thread."""
+"""The one coroutine that writes: it takes all that has arrived, and writes and syncs it as one batch.
+
+A batch is what has arrived within 10 ms, or during the write before. It is one hop to a thread: a hop costs more than
+the write.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

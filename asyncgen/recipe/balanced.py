@@ -1,4 +1,10 @@
-"""Balanced draws, frozen as balanced/1: in blocks, so that every value is used equally often and pairs meet early."""
+"""Draws that use every value equally often over any number of indices, and let the values of dimensions meet early.
+
+Which values a run of indices receives follows in closed form from where it starts and ends, so a block is made without
+those before it, and only the order inside a segment is free. It is spent on letting values of different dimensions
+meet. Frozen as balanced/1: the order comes from a hash, not from a library's random numbers, and quotas are counted in
+integers.
+"""
 
 import hashlib
 import heapq

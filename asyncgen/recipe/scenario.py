@@ -1,10 +1,7 @@
 """What each conversation is about: a pure function of (dimensions, sampling, seed, index).
 
-`random` draws every index by itself. `balanced` uses values equally often over any number of indices: which ones a
-run of indices receives follows in closed form from where it starts and ends, so a block is made without those
-before it, and only the order inside a segment is free. It is spent on letting values of different dimensions meet.
-Both are frozen, because an output goes on with the scenarios it was begun with: under `balanced` the order comes
-from a hash, not from a library's random numbers, and quotas are counted in integers.
+`random` draws every index by itself; `balanced`, which has a module of its own, uses values equally often over any
+number of indices. Both are frozen, because an output goes on with the scenarios it was begun with.
 """
 
 import random

@@ -22,10 +22,10 @@ from asyncgen.endpoint.body import clean
 from asyncgen.run.counts import Counts
 from asyncgen.run.forecast import Pace
 from asyncgen.screen.frame import MAX_SAID, PLAIN_TICKS, frame, plain_line
-from asyncgen.screen.printer import Printer
+from asyncgen.screen.printer import Printer, make_console
 from asyncgen.screen.summary import Summary, print_summary
-from asyncgen.screen.terminal import MAX_UNSAID, make_console
 
+MAX_UNSAID = 100  # messages kept while the terminal takes none
 LIVE_INTERVAL = 0.25  # seconds between two frames; a frame costs about a millisecond of CPU
 
 

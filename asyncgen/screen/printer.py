@@ -11,7 +11,9 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TextIO, TypeVar
+from typing import TextIO, TypeVar, cast
+
+from rich.console import Console
 
 PLAIN_CHARACTERS = str.maketrans({"━": "#", "─": "-", "…": "~", "·": "-", "±": "+-"})
 CHUNK = 4096  # bytes; what a reader takes of a long text is seen by these
@@ -168,3 +170,8 @@ def _flushed_descriptor(stream: TextIO) -> int | None:
 def _end(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)
+
+
+def make_console(output: Printer, width: int | None = None) -> Console:
+    """A console that prints text as it is, through a printer."""
+    return Console(file=cast("TextIO", output), width=width, markup=False, emoji=False, highlight=False)

@@ -23,8 +23,7 @@ from asyncgen.screen.frame import (
     token_parts,
     trouble,
 )
-from asyncgen.screen.printer import Printer
-from asyncgen.screen.terminal import make_console
+from asyncgen.screen.printer import Printer, make_console
 from asyncgen.text import one_line
 
 COPIED = {"output", "next"}  # rows of the summary that no line break of ours may enter
