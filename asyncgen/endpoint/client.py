@@ -129,7 +129,9 @@ class Client:
         classify = partial(classify_response, host=self._where, now=time.time(), key_advice=self._key_advice)
         if status < HTTPStatus.MULTIPLE_CHOICES:
             with contextlib.suppress(AsyncgenError):  # which would quote the answer: it is read once more below
-                return self._without_secrets(classify(status, headers, body))
+                answer = self._without_secrets(classify(status, headers, body))
+                self._key_advice = ""  # who has answered wants none
+                return answer
         return classify(status, self._redactor.redact_headers(headers), self._redactor.redact(body))
 
     def _without_secrets(self, answer: Completion) -> Completion:

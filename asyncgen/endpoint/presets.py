@@ -17,6 +17,7 @@ from asyncgen.recipe.load import Header, JsonValue
 
 OFFLINE = "offline"
 CUSTOM = "custom"
+NO_KEY = "No key was sent"
 # Hosts, by the end of their names, that look for the key in a header `api-key`.
 API_KEY_HOSTS = (".azure.com", ".azure.us", ".azure.cn", ".azure-api.net")
 
@@ -110,7 +111,7 @@ class Endpoint:
         """What to do where a key is wanted and none was sent; empty when one was."""
         if self.key is not None or any(not secret.is_public for secret in self.headers.values()):
             return ""
-        advice = f"No key was sent: put it into {_key_variable(self.provider, self.base_url)}"
+        advice = f"{NO_KEY}: put it into {_key_variable(self.provider, self.base_url)}"
         if self.unsent_key is None:
             return advice
         return f"{advice} ({self.unsent_key} is set, but belongs to {_owner(self.unsent_key)})"

@@ -41,6 +41,7 @@ SERVER_ERRORS = 3  # in a row and without a reason, until they are taken for a r
 REQUIRE_PARAMETERS = "provider.require_parameters"
 # The two names of the limit of an answer; who refuses the one as unknown is asked with the other.
 OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+SHORTEN = "raise the server's context, or shorten the knowledge"
 UNLEAVABLE = frozenset({"model", "messages", "stream"})
 
 _FORMAT_WORDS = re.compile(
@@ -297,9 +298,8 @@ class Ladder:
         if refusal.param.startswith("messages") or re.search(r"\bmessages\b", refusal.text):
             self._refused_prompts += 1
             if self._refused_prompts > 1:
-                raise SameRejectionError(
-                    f"{told}. Two prompts were refused alike: look at one with asyncgen plan --index 0"
-                ) from error
+                advice = SHORTEN if isinstance(error, TooLongError) else "look at one with asyncgen plan --index 0"
+                raise SameRejectionError(f"{told}. Two prompts were refused alike: {advice}") from error
 
 
 def explain(form: Form, whole: Mapping[str, JsonValue], host: str) -> str:

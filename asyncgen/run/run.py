@@ -201,6 +201,7 @@ class Run:
         self._stop.when_requested(self._count_down)
         self._last_rejection: RejectedError | None = None
         self._is_trouble_said = False
+        self._said_of_trouble = ""
         self._end_of_patience: asyncio.TimerHandle | None = None
         self._began = time.monotonic()
 
@@ -210,6 +211,8 @@ class Run:
         for note in self._start.notes():
             self._say(note)
         self._say(f"{self._start.paths.output}: all {self.counts.num:,} conversations are there; nothing to do")
+        for command in self._looking_commands(0):
+            self._say(f"next     {command}")
         self._display.drain()
         return 0
 
@@ -371,7 +374,7 @@ class Run:
         self._end_of_patience = asyncio.get_running_loop().call_later(left, self._lose_patience_if_idle)
         if patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
             self._is_trouble_said = True
-            self._say(f"no answer yet: {counts.trouble}")
+            self._say_trouble("no answer yet", counts.trouble, is_in_frame=True)
 
     def _lose_patience_if_idle(self) -> None:
         if not self.counts.in_flight:  # otherwise it is for that call to tell
@@ -417,7 +420,7 @@ class Run:
     def _on_retry(self, error: TransientError, seconds: float) -> None:
         self.counts.retries[error.reason] += 1
         if isinstance(error, TimedOutError) and self.counts.retries[error.reason] == TIMEOUTS_SAID_AT:
-            self._say(f"{TIMEOUTS_SAID_AT} calls, which may be billed: {with_advice(error)}")
+            self._say_trouble(f"{TIMEOUTS_SAID_AT} calls, which may be billed", with_advice(error))
         log.info("retry in %.1f s: %s", seconds, error)
 
     def _record_failure(self, index: int, error: RejectedError) -> Record:
@@ -450,9 +453,14 @@ class Run:
             self._say(DISK_FULL)
         self.counts.notice = DISK_FULL if is_full else None
 
-    def _say(self, text: str) -> None:
+    def _say_trouble(self, what: str, trouble: str, *, is_in_frame: bool = False) -> None:
+        if trouble != self._said_of_trouble:
+            self._said_of_trouble = trouble
+            self._say(f"{what}: {trouble}", is_in_frame=is_in_frame)
+
+    def _say(self, text: str, *, is_in_frame: bool = False) -> None:
         log.info("%s", text)
-        self._display.say(text)
+        self._display.say(text, is_in_frame=is_in_frame)
 
     def _report(self, error: FatalError | None) -> int:
         status, headline = self._outcome(error)
@@ -463,7 +471,10 @@ class Run:
             headline=headline,
             output=self._start.paths.output,
             counts=counts,
-            next_commands=[*([command] if status else []), *self._looking_commands(status)],
+            next_commands=[
+                *([command] if status and not isinstance(error, ConfigError) else []),
+                *self._looking_commands(status),
+            ],
             seconds=time.monotonic() - self._began,
             pending=counts.pending,
             time_left=self._display.time_left(),
@@ -474,7 +485,7 @@ class Run:
 
     def _looking_commands(self, status: int) -> list[str]:
         """What one does with a finished output."""
-        if self._config.quiet or status not in FINISHED:
+        if self._config.quiet or status not in FINISHED or not self.counts.done:
             return []
         output = shlex.quote(str(self._config.output))
         return [f"{program()} {command} {output}" for command in ("view", "audit")]

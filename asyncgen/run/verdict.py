@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from asyncgen.endpoint.presets import NO_KEY
 from asyncgen.errors import (
     AsyncgenError,
     ConnectionFailedError,
@@ -294,7 +295,11 @@ _ADVICE: tuple[tuple[type[AsyncgenError], frozenset[int | None], str], ...] = (
     (ServerError, frozenset(), "the server's own log may say why"),
     (ContentFilteredError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
     (RefusedError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
-    (TooLongError, frozenset(), "shorten the knowledge, or allow a shorter answer with --param max_tokens=N"),
+    (
+        TooLongError,
+        frozenset(),
+        "shorten the knowledge, or allow a shorter answer with --param max_tokens=N --allow-changed",
+    ),
     (
         RequestRejectedError,
         frozenset({HTTPStatus.FORBIDDEN}),
@@ -308,10 +313,10 @@ _BROKEN = "the server's own log may say why"
 
 
 def with_advice(error: AsyncgenError) -> str:
-    """What an endpoint said, and what to do; nothing is added to a message that names a flag itself."""
+    """What an endpoint said, and what to do; nothing is added to a message that names a flag or a key's variable."""
     told = str(error)
     cause = error.__cause__ if isinstance(error, GaveUpError) else None
-    advice = None if "--" in told else _advice_on(cause or error)
+    advice = None if "--" in told or NO_KEY in told else _advice_on(cause or error)
     return f"{told.rstrip('.')}; {advice}" if advice else told
 
 
@@ -323,7 +328,9 @@ def _advice_on(error: BaseException) -> str | None:
     match error:
         case ConnectionFailedError():
             return _BROKEN if error.maybe_billed else _UNREACHABLE
-        case NoAnswerError(reply=None):
+        case NoAnswerError(maybe_billed=True):
+            return _BROKEN
+        case NoAnswerError(reply=reply) if reply is None or reply.text.lstrip().startswith("<"):  # a page for people
             return _NO_MODEL
         case _:
             return None

@@ -102,8 +102,13 @@ class Display:
         else:
             self._console.print(Text(plain_line(self._counts, self._pace)), soft_wrap=True)
 
-    def say(self, text: str) -> None:
-        """A line above the live region; parts of it may be untrusted. Shown once the terminal takes it."""
+    def say(self, text: str, *, is_in_frame: bool = False) -> None:
+        """A line above the live region; parts of it may be untrusted. Shown once the terminal takes it.
+
+        `is_in_frame`: a live region says it itself.
+        """
+        if is_in_frame and self._is_live and self._is_open:
+            return
         self._unsaid.append(Text(clean(text, MAX_SAID)))
         if self._task is None or not self._output.backlog:
             self._draw()

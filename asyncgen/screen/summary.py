@@ -88,7 +88,7 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
         costs = [] if counts.cost is None else [f"{format_cost(counts.cost)} in this run"]
         costs.append(total if total == FREE else f"{total} in all")
         yield "cost", GAP.join([*costs, *saved_parts(counts), *budget_parts(counts)])
-    if CUT_OFF_REASONS & counts.failed.keys():
+    if CUT_OFF_REASONS & counts.failed.keys() and CUT_OFF_ADVICE not in summary.headline:
         yield "advice", f"replies were cut off by the token limit: {CUT_OFF_ADVICE}"
     yield from (("next", one_line(command)) for command in summary.next_commands)
 

@@ -670,6 +670,18 @@ def test_where_a_key_is_wanted_and_none_was_sent_its_variable_is_named(status: s
     run(scenario())
 
 
+def test_who_has_answered_without_a_key_is_not_said_to_want_one() -> None:
+    async def scenario() -> None:
+        acts = [send(response()), send(response(b"who?", "403 Forbidden"))]
+        async with serving(*acts) as server, client_of(server.url, key=None) as client:
+            await client.complete(PAYLOAD)
+            with pytest.raises(AsyncgenError, match="who") as caught:
+                await client.complete(PAYLOAD)
+        assert "No key was sent" not in str(caught.value)
+
+    run(scenario())
+
+
 def test_what_a_model_wrote_is_data_and_what_a_server_says_is_not() -> None:
     async def scenario() -> None:
         choice = {"message": {"content": f"It is {KEY}."}, "finish_reason": "stop"}

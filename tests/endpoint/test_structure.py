@@ -256,6 +256,8 @@ def test_a_prompt_that_is_too_long_by_itself_is_no_matter_of_the_answers_limit()
     words = "maximum context length is 2048 tokens. You requested 6062 (6012 in the messages, 50 in the completion)"
     ladder = Ladder(RECIPE, WISHES)
     assert not ladder.refused(ladder.take(), no(words, kind=TooLongError))
+    with pytest.raises(SameRejectionError, match="raise the server's context, or shorten the knowledge"):
+        ladder.refused(ladder.take(), no(words, kind=TooLongError))
 
 
 def test_two_refusals_of_the_messages_are_not_taken_for_one_of_the_schema() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ def test_a_second_run_has_nothing_to_do_and_writes_nothing(capsys: pytest.Captur
     assert {path: path.read_bytes() for path in OUTPUT.parent.iterdir() if path.suffix != ".lock"} == {
         path: data for path, data in before.items() if path.suffix != ".lock"
     }
-    assert "nothing to do" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "nothing to do" in shown
+    assert re.search(rf"next +\S+ view {OUTPUT}\nnext +\S+ audit {OUTPUT}\n", shown)
 
 
 def test_a_larger_num_adds_and_changes_no_line() -> None:
@@ -479,7 +482,7 @@ def test_a_single_401_of_a_key_that_has_been_good_is_only_looked_at_again() -> N
     ("reply", "said"),
     [
         (error(500, "CUDA error"), "CUDA error"),
-        (Reply(200, b"<title>A page for people</title>"), "/v1"),
+        (Reply(200, b"<title>A page for people</title>"), "Most end in /v1"),
         (Reply(abort=True), "log"),
     ],
     ids=["500", "page", "reset"],
@@ -528,9 +531,14 @@ def test_answers_slower_than_the_deadline_name_the_flag(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("asyncgen.run.verdict.FRUITLESS", 0.5)
+    monkeypatch.setattr("asyncgen.run.run.TROUBLE_SAID_AFTER", 0.0)
     with FakeProvider(lambda _: Reply(hold=True)) as provider:
         assert generate(provider, "-n", "4", "--timeout", "0.2", "--quiet") == 1
-    assert "no answer within 0.2 s; if answers take longer than that, raise --timeout" in capsys.readouterr().err
+    said, end = capsys.readouterr().err.split("Stopped: ")
+    assert all(
+        each.count("no answer within 0.2 s; if answers take longer than that, raise --timeout") == 1
+        for each in (said, end)
+    )
 
 
 def test_a_few_answers_slower_than_the_deadline_are_told_while_the_run_goes_on(

@@ -475,6 +475,8 @@ def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_f
         (refused(), "is the server running"),
         (TimedOutError("late", maybe_billed=True), "--timeout"),
         (NoAnswerError("no answer"), "/v1"),
+        (NoAnswerError("page", reply=UnusedReply("\n<!doctype html><p>Welcome")), "/v1"),
+        (NoAnswerError("cut off", reply=UnusedReply("data: {"), maybe_billed=True), "log"),
         (NoAnswerError("blank", reply=UnusedReply("?")), ""),
         (BLOCKED, "kept out"),
         (RequestRejectedError("no such model", status=400), "--model"),
@@ -489,3 +491,8 @@ def test_a_failure_is_told_with_what_to_do(error: AsyncgenError, advice: str) ->
 
 def test_a_message_that_names_a_flag_gets_no_second_advice() -> None:
     assert with_advice(RequestRejectedError("use --param x=1", status=400)) == "use --param x=1"
+
+
+def test_where_no_key_was_sent_nothing_is_said_of_what_the_key_may_do() -> None:
+    told = "Forbidden. No key was sent: put it into ASYNCGEN_API_KEY"
+    assert with_advice(RequestRejectedError(told, status=403)) == told

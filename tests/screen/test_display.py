@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.errors import CUT_OFF_ADVICE
 from asyncgen.money.account import Account
 from asyncgen.money.forecast import Forecast
 from asyncgen.money.price import Price
@@ -314,6 +315,18 @@ def test_why_nothing_is_answered_stands_under_the_bar_after_the_first_seconds() 
     assert rows_of(counts, 200, observed(counts, 0.5, 1.5))[1].startswith("speed")
     assert rows_of(counts, 200, observed(counts, 0.5, 2.5))[1] == f"! {TROUBLE}"
     assert plain_line(counts, observed(counts, 5.0)).endswith(f"   ! {TROUBLE}")
+
+
+def test_what_the_live_region_tells_itself_is_said_only_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def said(*, quiet: bool) -> list[str]:
+        terminal = Terminal(monkeypatch, 200)
+        async with Display(Counts(num=10, trouble=TROUBLE), stream=terminal, quiet=quiet) as display:
+            await asyncio.sleep(0)
+            display.say(TROUBLE, is_in_frame=True)
+        return terminal.shown()
+
+    assert asyncio.run(said(quiet=False)) == []
+    assert asyncio.run(said(quiet=True)) == [TROUBLE]
 
 
 def test_a_call_that_fails_while_others_are_answered_is_no_trouble() -> None:
@@ -801,6 +814,12 @@ def test_a_summary_tells_what_helps_against_replies_that_are_cut_off(reason: str
     text = summary_text(summary_of(Counts(num=5, failed=Counter({reason: 1}))))
     assert "--param max_tokens=N" in text
     assert "advice" not in summary_text(summary_of(mid_run()))
+
+
+def test_a_summary_does_not_repeat_what_its_headline_advises() -> None:
+    counts = Counts(num=5, failed=Counter({"cut-off": 1}))
+    text = summary_text(summary_of(counts, f"Finished, but 1 failed. The last one: cut off; {CUT_OFF_ADVICE}"))
+    assert text.count("--param max_tokens=N") == 1
 
 
 def test_a_summary_quotes_what_was_said_the_last_time_for_each_reason() -> None:
