@@ -20,9 +20,10 @@ NO_SPACE_PATIENCE = 30  # tries, a second apart
 class Writer:
     """Takes records from any number of tasks and writes them in batches; `run` is its only consumer.
 
-    A record is handed over without waiting, so that no cancellation can come between: how many wait for the disk is
-    bounded where calls are sent, by the limiter. Half of `capacity` is written without waiting for more. `on_written`
-    is called with each batch after its sync, `on_full` after each try, `on_loss` when a side file has gone.
+    A record is handed over without waiting, so that no cancellation can come between: how many wait for their turn is
+    bounded where calls are sent, by the limiter. Half of `capacity` is written without waiting for more. `on_taken` is
+    called with each batch before it is written and `on_written` after its sync, `on_full` after each try, `on_loss`
+    when a side file has gone.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Writer:
         *,
         capacity: int,
         on_written: Callable[[Sequence[Record]], None],
+        on_taken: Callable[[Sequence[Record]], None] = lambda _: None,
         on_full: Callable[[bool], None],
         on_loss: Callable[[OutputError], None] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -38,11 +40,13 @@ class Writer:
         self._files = files
         self._half = max(1, capacity // 2)
         self._on_written = on_written
+        self._on_taken = on_taken
         self._on_full = on_full
         self._on_loss = on_loss
         self._sleep = sleep
         self._pending: list[tuple[Record, asyncio.Future[None] | None]] = []
         self._untold: Sequence[Record] = ()
+        self._due = 0.0  # when what waits has gathered for long enough, on the loop's clock
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._closing = False
@@ -61,6 +65,8 @@ class Writer:
         await synced
 
     def _add(self, record: Record, synced: asyncio.Future[None] | None) -> None:
+        if not self._pending:
+            self._due = asyncio.get_running_loop().time() + GATHER
         self._pending.append((record, synced))
         self._arrived.set()
         if len(self._pending) >= self._half:
@@ -97,7 +103,7 @@ class Writer:
 
     async def _gather(self) -> None:
         try:
-            async with asyncio.timeout(GATHER):
+            async with asyncio.timeout_at(self._due):
                 await self._enough.wait()
         except TimeoutError:
             return
@@ -108,6 +114,7 @@ class Writer:
             self._arrived.clear()
             self._enough.clear()
         records = [record for record, _ in taken]
+        self._on_taken(records)
         try:
             await self._append(records)
         except OutputError as error:

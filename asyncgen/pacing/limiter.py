@@ -1,8 +1,9 @@
 """When a request may leave: a place in flight, an open gate, the rates of a contract, and a probe in an outage.
 
 A place is held around one HTTP attempt only, never while an index waits, so a backing-off index costs nobody a place.
-What an attempt has brought counts beside the attempts under way until it is on disk, so that a slow disk holds back the
-calls whose answers would have to wait for it.
+What an attempt has brought counts beside the attempts under way until the disk takes it, so that a slow disk holds back
+the calls whose answers would have to wait for it. The batch that is being written is not counted: a disk that keeps up
+would cost throughput otherwise.
 How it ended is reported here too, by the error that leaves the block: what one call learns holds for all. Retries are
 served before first attempts, because an index that has waited should not queue again behind the whole run; in an outage
 after them, because what an endpoint can do shows better on an index that has not failed yet.
@@ -38,7 +39,7 @@ class Limiter:
 
     `tokens_per_call` is the first estimate of what a call takes; calls that have ended correct it. `on_answer` is
     called after each attempt, when limit, pause and outage are up to date. `capacity`: calls in flight and answers that
-    are not on disk yet, together, at most.
+    wait for their turn to be written, together, at most.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Limiter:
         self.outage = outage
         self.in_flight = 0
         self._capacity = capacity
-        self._unwritten = 0
+        self._waiting = 0
         self._requests = Pacer(rates.requests)
         self._tokens = Pacer(rates.tokens)
         self._is_paced = rates != UNLIMITED
@@ -91,19 +92,19 @@ class Limiter:
             raise
 
     def release(self, *, is_answered: bool = False) -> None:
-        """`is_answered`: the attempt has brought something that will be written; see `written`."""
-        self._unwritten += is_answered
+        """`is_answered`: the attempt has brought something that will be written; see `taken`."""
+        self._waiting += is_answered
         self.in_flight -= 1
         self._hand_out()
 
-    def written(self, answers: int) -> None:
-        """So many answers are on disk now."""
-        self._unwritten -= answers
+    def taken(self, answers: int) -> None:
+        """So many answers are being written now."""
+        self._waiting -= answers
         self._hand_out()
 
     def _hand_out(self) -> None:
         while queue := self._next_in_line():
-            if self.in_flight + self._unwritten >= self._capacity:
+            if self.in_flight + self._waiting >= self._capacity:
                 return
             if self.in_flight >= self.concurrency.limit and not self.concurrency.is_growing:
                 return

@@ -279,6 +279,7 @@ class Run:
                 files,
                 capacity=request.concurrency,
                 on_written=self._on_written,
+                on_taken=self._on_taken,
                 on_full=self._on_disk_full,
                 on_loss=self._stop.request,
             )
@@ -427,10 +428,12 @@ class Run:
         self._last_rejection = error
         return failed_record(index, error)
 
+    def _on_taken(self, records: Sequence[Record]) -> None:
+        self._limiter.taken(sum(bool(record.line or record.reject) for record in records))
+
     def _on_written(self, records: Sequence[Record]) -> None:
         lines = [record.line for record in records if record.line]
         self.counts.written += len(lines)
-        self._limiter.written(sum(bool(record.line or record.reject) for record in records))
         if self._show is not None:
             self._show.show(lines)
 

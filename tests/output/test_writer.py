@@ -93,12 +93,14 @@ class Run:
         self.slept: list[float] = []
         self.losses: list[OutputError] = []
         self.on_written: Callable[[], None] = lambda: None
+        self.on_taken: Callable[[], None] = lambda: None
         self.on_sleep: Callable[[int], None] = lambda times: None
         self.on_first_sleep: Callable[[], None] = lambda: None
         self.writer = Writer(
             files,
             capacity=capacity,
             on_written=self._count,
+            on_taken=lambda _: self.on_taken(),
             on_full=self.full.append,
             on_loss=self.losses.append,
             sleep=self._sleep,
@@ -234,6 +236,16 @@ def test_records_count_as_written_after_their_sync(paths: OutputPaths, disk: Dis
         run.on_written = lambda: calls_before.append(disk.calls[-1])
         drive(run, use)
     assert calls_before == [("sync", "output")]
+
+
+def test_records_are_told_of_as_taken_before_they_are_written(paths: OutputPaths, disk: Disk) -> None:
+    async def use(run: Run) -> None:
+        run.writer.put_nowait(done(0))
+
+    with open_run(paths) as run:
+        run.on_taken = lambda: disk.calls.append(("taken", ""))
+        drive(run, use)
+    assert disk.calls[:2] == [("taken", ""), ("write", "journal")]
 
 
 def test_close_writes_what_is_queued_and_a_mark_behind_it(paths: OutputPaths) -> None:

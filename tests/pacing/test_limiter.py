@@ -96,7 +96,7 @@ async def settle() -> None:
         (RequestRejectedError("no", status=400), False),
     ],
 )
-def test_an_answer_counts_beside_the_calls_in_flight_until_it_is_on_disk(
+def test_an_answer_counts_beside_the_calls_in_flight_until_the_disk_takes_it(
     error: Exception | None,
     waits: bool,  # noqa: FBT001
 ) -> None:
@@ -110,10 +110,10 @@ def test_an_answer_counts_beside_the_calls_in_flight_until_it_is_on_disk(
         calls = [asyncio.create_task(attempt(limiter)) for _ in range(5)]
         await settle()
         assert [call.done() for call in calls].count(True) == (3 if waits else 5)
-        limiter.written(waits)
+        limiter.taken(waits)
         await settle()
         assert [call.done() for call in calls].count(True) == (4 if waits else 5)
-        limiter.written(3 * waits)
+        limiter.taken(3 * waits)
         await asyncio.wait(calls)
         assert [call.exception() for call in calls] == [error] * 5
 
