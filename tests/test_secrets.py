@@ -308,7 +308,7 @@ def test_names_and_recipes_reach_the_terminal_as_text(capsys: pytest.CaptureFixt
     recipe = write_recipe(Path(NAME), f"danger {HOSTILE}")
     output = f"{NAME}.jsonl"
     with FakeProvider(lambda _: conversation("bread")) as provider:
-        to_it = ("--base-url", provider.base_url, "--recipe", str(recipe), "--model", HOSTILE)
+        to_it = ("--base-url", provider.base_url, "--recipe", str(recipe), "--model", HOSTILE.replace("\0", ""))
         assert main(["generate", *to_it, "-n", "3", "--output", output, "--show", "--log", "run.log"]) == 0
         assert "[red]x" in check_plain(capsys), "markup is text"
         assert main(["generate", *to_it, "-n", "3", "--output", output]) == 0

@@ -16,7 +16,7 @@ from asyncgen.recipe.balanced import Drawn
 
 PRINT_RESULT = """
 import msgspec
-from test_audit_diversity import add_all
+from test_diversity import add_all
 answers = [f"the same words again and again {number % 7} and a bit more" for number in range(50)]
 print(msgspec.json.encode(add_all(["hi", answer] for answer in answers).result()))
 """
@@ -262,7 +262,7 @@ def test_any_texts_have_a_result_with_shares_from_0_to_1(conversations: list[lis
 @pytest.mark.slow
 def test_the_result_is_the_same_in_every_process() -> None:
     def measure(seed: str) -> bytes:
-        env = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[1])}
+        env = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parent)}
         return subprocess.check_output([sys.executable, "-c", PRINT_RESULT], env=env)
 
     assert measure("1") == measure("2")
