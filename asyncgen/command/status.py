@@ -86,7 +86,7 @@ def _cost(totals: Totals, *, is_free: bool) -> str:
 def _lost(number: int, *, is_free: bool) -> str:
     if not number:
         return ""
-    return f"{number:,}, calls never answered" + ("" if is_free else " and perhaps billed")
+    return f"{number:,}, calls without an answer" + ("" if is_free else ", perhaps billed")
 
 
 def _breakdown(numbers: dict[str, int]) -> str:

@@ -141,6 +141,8 @@ NO_MODEL_NAMES = frozenset(
         "model_not_exist",
         "model_not_found",
         "model_not_supported",
+        "model_permission_blocked_org",  # Groq
+        "model_permission_blocked_project",
         "modelnotfound",
         "modelnotopen",
         "unknown_model",
@@ -189,7 +191,7 @@ SHUT_OUT_WORDS = _any(
     r"(?:currently |temporarily |permanently )?"
     r"(?:suspended|disabled|deactivated|blocked|banned|restricted|terminated|locked|not active)",
     r"(?:country|region|territory|location)\b[^.;]{0,40} (?:is |are )?not (?:supported|available|allowed)",
-    r"not (?:available|supported) in your (?:country|region|location|area)",
+    r"(?:not (?:available|supported)|unavailable)\b[^.;]{0,40} in your (?:country|region|location|area)",
     r"\bip(?: address)?\b[^.;]{0,60} (?:is |was |has been )?"
     r"(?:not (?:allowed|authori[sz]ed|whitelisted)|blocked|banned|denied)",
     r"(?:账号|账户|帐号|帐户|用户|组织)(?:[^,，。]{0,10})(?:封禁|被封|停用|冻结|禁用)",

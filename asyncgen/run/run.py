@@ -367,7 +367,7 @@ class Run:
         if patience.trouble is None:
             counts.trouble = None
             return
-        counts.trouble = with_advice(patience.trouble)
+        counts.trouble = with_advice(patience.trouble, has_worked=not patience.is_new_here)
         left = patience.left(time.monotonic())
         if left <= 0:
             self._lose_patience()

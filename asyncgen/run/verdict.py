@@ -29,6 +29,7 @@ from http import HTTPStatus
 from asyncgen.endpoint.presets import NO_KEY
 from asyncgen.errors import (
     AsyncgenError,
+    BadReplyError,
     ConnectionFailedError,
     ContentFilteredError,
     GaveUpError,
@@ -42,6 +43,7 @@ from asyncgen.errors import (
     TimedOutError,
     TooLongError,
     TransientError,
+    UnusedReply,
 )
 
 SAME_REJECTIONS = 10
@@ -291,6 +293,11 @@ class Patience:
 # ---- what to do about it; the first row that fits
 
 _ADVICE: tuple[tuple[type[AsyncgenError], frozenset[int | None], str], ...] = (
+    (
+        BadReplyError,
+        frozenset(),
+        "look at its replies in the .rejects file, and try another --model or change the prompts",
+    ),
     (TimedOutError, frozenset(), "if answers take longer than that, raise --timeout"),
     (ServerError, frozenset(), "the server's own log may say why"),
     (ContentFilteredError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
@@ -312,15 +319,22 @@ _NO_MODEL = "is --base-url the whole address? Most end in /v1"
 _BROKEN = "the server's own log may say why"
 
 
-def with_advice(error: AsyncgenError) -> str:
-    """What an endpoint said, and what to do; nothing is added to a message that names a flag or a key's variable."""
+def with_advice(error: AsyncgenError, *, has_worked: bool = False) -> str:
+    """What an endpoint said, and what to do; nothing is added to a message that names a flag or a key's variable.
+
+    `has_worked`: it has answered at this address, as it must have where an index is given up.
+    """
     told = str(error)
     cause = error.__cause__ if isinstance(error, GaveUpError) else None
-    advice = None if "--" in told or NO_KEY in told else _advice_on(cause or error)
+    advice = (
+        None
+        if "--" in told or NO_KEY in told
+        else _advice_on(cause or error, has_worked=has_worked or cause is not None)
+    )
     return f"{told.rstrip('.')}; {advice}" if advice else told
 
 
-def _advice_on(error: BaseException) -> str | None:
+def _advice_on(error: BaseException, *, has_worked: bool) -> str | None:
     status = getattr(error, "status", None)
     for kind, statuses, advice in _ADVICE:
         if isinstance(error, kind) and (not statuses or status in statuses):
@@ -330,7 +344,9 @@ def _advice_on(error: BaseException) -> str | None:
             return _BROKEN if error.maybe_billed else _UNREACHABLE
         case NoAnswerError(maybe_billed=True):
             return _BROKEN
-        case NoAnswerError(reply=reply) if reply is None or reply.text.lstrip().startswith("<"):  # a page for people
+        case NoAnswerError(reply=None) if not has_worked:
+            return _NO_MODEL
+        case NoAnswerError(reply=UnusedReply(text=text)) if not has_worked and text.lstrip().startswith("<"):  # a page
             return _NO_MODEL
         case _:
             return None

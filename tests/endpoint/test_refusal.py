@@ -90,6 +90,7 @@ DENIED = [
     (400, told("Organization has been restricted. Please reach out to support.", code="blocked_api_access")),
     (400, told("User location is not supported for the API use.", status="FAILED_PRECONDITION")),
     (403, told("Country, region, or territory not supported", code="unsupported_country_region_territory")),
+    (451, told("Unavailable for legal reasons in your country")),
     (403, told("Your account has been suspended")),
     (403, told("该账户已被封禁")),
     (429, told("Your account is deactivated")),
@@ -98,6 +99,7 @@ DENIED = [
 GONE = [
     (400, told("The model `llama-2` has been decommissioned and is no longer supported.", code="model_decommissioned")),
     (400, told("Model Not Exist", type="invalid_request_error")),
+    (403, told("The model `m` is blocked at the organization level.", code="model_permission_blocked_org")),
     (400, told("openrouter/x is not a valid model ID")),
     (403, told("Project `p` does not have access to model `gpt-9`", code="model_not_found")),
     (404, told("models/gemini-1 is not found for API version v1beta, or is not supported for generateContent.")),

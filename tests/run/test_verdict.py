@@ -10,6 +10,7 @@ import pytest
 
 from asyncgen.errors import (
     AsyncgenError,
+    BadReplyError,
     ConnectionFailedError,
     ContentFilteredError,
     GaveUpError,
@@ -487,6 +488,20 @@ def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_f
 def test_a_failure_is_told_with_what_to_do(error: AsyncgenError, advice: str) -> None:
     assert with_advice(error).startswith(str(error))
     assert advice in with_advice(error)
+
+
+def test_whose_replies_were_of_no_use_is_sent_to_look_at_them() -> None:
+    error = GaveUpError("not-json", "asked 4 times")
+    error.__cause__ = BadReplyError("not-json", "the reply is not JSON")
+    assert ".rejects" in with_advice(error)
+
+
+def test_a_page_at_an_address_that_has_answered_is_no_matter_of_the_address() -> None:
+    page = NoAnswerError("a page", reply=UnusedReply("<html>"))
+    assert with_advice(page, has_worked=True) == "a page"
+    given_up = GaveUpError("no-answer", "given up after 9 attempts: a page")
+    given_up.__cause__ = page
+    assert with_advice(given_up) == str(given_up)
 
 
 def test_a_message_that_names_a_flag_gets_no_second_advice() -> None:
