@@ -514,6 +514,21 @@ def test_a_server_that_is_not_running_is_named_with_what_to_look_at(
     )
 
 
+def test_settings_may_be_mended_from_run_to_run_until_something_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    def script(call: Call) -> Reply:
+        if call.body["max_tokens"] > 100:
+            return error(400, "max_tokens is too large")
+        return always_good(call) if call.body["model"] == "right" else error(404, "no such model")
+
+    with FakeProvider(script) as provider:
+        assert generate(provider, "-n", "3", "--model", "wrong") == 1
+        assert generate(provider, "-n", "3", "--model", "wrong", "--param", "max_tokens=100") == 1
+        assert generate(provider, "-n", "3", "--model", "right", "--param", "max_tokens=100") == 0
+        assert generate(provider, "-n", "4", "--model", "wrong") == 2
+    assert [entry["request"]["model"] for entry in entries("run")] == ["wrong", "wrong", "right"]
+    assert "--allow-changed" in capsys.readouterr().err.rsplit("Finished", 1)[1]
+
+
 @pytest.mark.usefixtures("short_waits")
 def test_an_endpoint_that_has_worked_for_this_output_is_waited_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
