@@ -55,6 +55,8 @@ NO_MONEY_WORDS = _any(
     r"(?:balance|funds|credits?)(?: \w+){0,2} (?:is|are) (?:insufficient|not enough|not sufficient|exhausted|depleted)",
     r"(?:not enough|not sufficient|no sufficient|ran out of|run out of|out of) (?:balance|funds|credits?)\b",
     r"(?:does not|doesn't|do not|don't|did not) have (?:enough|sufficient|any) (?:balance|funds|credits?)\b",
+    r"\bno (?:more )?(?:\w+ )?(?:credits?|balance) (?:left|remaining|available)",
+    r"\btrial (?:has |is )?(?:ended|over|expired)",
     r"used (?:up )?all (?:\w+ )?(?:available )?credits",
     r"(?:reached|exceeded|exhausted) (?:\w+ ){1,3}(?:spending|spend|monthly spending) (?:limit|cap)",
     r"exceeded your monthly included credits",
@@ -121,7 +123,7 @@ KEY_WORDS = _any(
     r"(?:invalid|expired|revoked|incorrect) (?:access|auth\w*|bearer|api|iam|virtual) (?:token|key|credentials?)",
     r"(?:access|api|auth\w*|bearer|security) token\b[^.,;]{0,60}? "
     r"(?:is |was |has been |has )(?:invalid|expired|revoked)",
-    r"\bkey (?:has been|was|is) (?:revoked|disabled|deleted|deactivated|expired|blocked)|\bkey revoked",
+    r"\bkey (?:has been|was|is|has) (?:revoked|disabled|deleted|deactivated|expired|blocked)|\bkey revoked",
     r"authentication (?:failed|fails|required)|invalid authentication|missing authentication|no auth credentials",
     r"无效的令牌|令牌(?:无效|已过期|已失效|状态不可用)|(?:api ?key|密钥|apikey) ?(?:无效|错误|已失效|已过期|不存在)",
     r"无效的 ?(?:api ?key|密钥)|未提供(?:令牌|密钥)|身份验证失败|鉴权失败|認証に失敗|인증에? ?실패",

@@ -70,6 +70,8 @@ NO_MONEY = [
     (403, told("Key limit exceeded (total limit). Manage it using https://openrouter.ai/settings/keys")),
     (429, told("Your account is not active, please check your billing details on our website.")),
     (429, told("Monthly quota exceeded")),
+    (429, told("No credits left")),
+    (403, told("Your free trial has ended")),
     (400, {"error": {"error": {"message": "Insufficient credits"}}}),
     (403, {"Response": {"Error": {"Code": "FailedOperation.ServiceStopArrears", "Message": "x"}}}),
 ]
@@ -79,6 +81,7 @@ DENIED = [
     (400, told("x", details=[{"reason": "API_KEY_INVALID"}])),
     (403, told("Your API key was reported as leaked. Please use another API key.")),
     (403, told("This API key has been revoked")),
+    (403, told("Key has expired")),
     (403, told("The security token included in the request is invalid")),
     (429, told("无效的令牌")),
     (500, told("Incorrect API key provided: [redacted]")),
