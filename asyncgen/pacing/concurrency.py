@@ -57,6 +57,7 @@ class Concurrency:
         self._ceiling = ceiling
         self._adaptive = adaptive
         self._last_ticket = 0
+        self._latest_answer = 0.0
 
         # The latest cut.
         self._keep = KEEP
@@ -113,6 +114,7 @@ class Concurrency:
     def succeeded(self, now: float, ticket: int, *, sent: float, is_saturated: bool) -> None:
         """It was answered. `is_saturated`: another request waits for the place, so growing is of use."""
         self.latency += (now - sent - self.latency) / min(ticket, self.limit + 1)
+        self._latest_answer = now
         if ticket <= self.latest_cut:
             return
         if self.limit < HALF * self._trusted:  # cut so far without one answer in between: it was an outage
@@ -138,6 +140,14 @@ class Concurrency:
         self._grows_at = now + TICK
         self._refusals.clear()
         self._set(min(START, self._served))
+
+    def explains(self, now: float, ticket: int) -> bool:
+        """Whether a refusal is one more of those that were too many.
+
+        A limit that is fixed stays too high after it, so there it takes an answer now and then to tell them from an
+        outage.
+        """
+        return ticket <= self.latest_cut and (self._adaptive or now - self._latest_answer <= self.latency)
 
     def overloaded(self, ticket: int, *, in_flight: int, is_hinted: bool) -> bool:
         """It was refused. Whether a hint of when to return is for all: at a level that was being served it is."""

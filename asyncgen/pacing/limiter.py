@@ -165,7 +165,7 @@ class Limiter:
 
     def _report_refusal(self, now: float, ticket: int, error: RateLimitedError) -> None:
         seconds = error.retry_after
-        if ticket > self.concurrency.latest_cut:  # else it is one more of those that were too many
+        if not self.concurrency.explains(now, ticket):
             self.outage.failed(now, ticket)
         is_for_all = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
         if seconds and is_for_all:  # otherwise it is this call's bad luck, and this call's wait

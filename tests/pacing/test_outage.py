@@ -142,10 +142,17 @@ KINDS = {
 
 
 def run_through(
-    down: Down, *, in_flight: int, latency: Latency = constant, seconds: float = 45.0, seed: int = 0
+    down: Down,
+    *,
+    in_flight: int,
+    latency: Latency = constant,
+    seconds: float = 45.0,
+    seed: int = 0,
+    adaptive: bool = True,
 ) -> Run:
     endpoint = Slots(100_000, random=Random(seed))
-    return Run(endpoint, ceiling=in_flight, latency=latency, down=[down], seed=seed).go(down.end + seconds)
+    run = Run(endpoint, ceiling=in_flight, latency=latency, down=[down], seed=seed, adaptive=adaptive)
+    return run.go(down.end + seconds)
 
 
 @pytest.mark.parametrize("faults", KINDS.values(), ids=KINDS)
@@ -154,6 +161,17 @@ def test_an_outage_of_any_kind_sees_what_was_in_flight_and_a_trickle(faults: Seq
     assert run.calls(10, 30) <= 2 * 256
     assert run.calls(15, 30) <= 30
     assert run.given_up == 0
+
+
+@pytest.mark.parametrize("faults", KINDS.values(), ids=KINDS)
+def test_with_a_fixed_limit_an_outage_of_any_kind_is_met_with_single_probes_too(faults: Sequence[Fault]) -> None:
+    run = run_through(Down(10, 30, faults), in_flight=32, seconds=0, adaptive=False)
+    assert run.calls(15, 30) <= 30
+
+
+def test_a_fixed_limit_that_is_too_high_is_no_outage() -> None:
+    run = Run(Slots(20), ceiling=64, latency=constant, adaptive=False).go(20)
+    assert run.share_used(5) >= 0.95
 
 
 def test_fifteen_seconds_of_resets_cost_little_more_than_what_was_in_flight() -> None:
