@@ -28,7 +28,7 @@ class Reach:
         self.limit = math.inf
         self._timeout = timeout
         self._places = places
-        self._most = 2 * ceiling  # answers that are remembered: with as many in one timeout, the ceiling is in reach
+        self._memory = 2 * ceiling  # answers that are remembered: with as many in one timeout, the ceiling is in reach
         self._answers: list[float] = []
         self._alone = 0.0
         self._known = 0
@@ -38,8 +38,8 @@ class Reach:
             self._known += 1
             self._alone += (now - sent - self._alone) / self._known
         self._answers.append(now)
-        if len(self._answers) > 2 * self._most:
-            del self._answers[: -self._most]
+        if len(self._answers) > 2 * self._memory:
+            del self._answers[: -self._memory]
         if self._known == 1:
             self._take_for_granted()
         else:
