@@ -29,7 +29,7 @@ class Provider:
     `key_variable`: the environment variable of its key, None where ASYNCGEN_API_KEY serves. `fields`: optional request
     fields it understands, merged under the recipe's. `session`: whether `session_id` keeps calls on one cache.
     `reports_cost`: whether its answers may say what they cost. `lists_prices`: whether GET /models tells prices, and
-    GET /key what the key has left.
+    GET /key what the key has left. `places`: calls it is taken to serve at once, until its answers tell.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Provider:
     session: bool = False
     reports_cost: bool = False
     lists_prices: bool = False
+    places: int = 4
 
     def marks_cache_of(self, model: str) -> bool:
         """Whether the beginning of a prompt is cached for this model only where a mark says so."""
@@ -59,9 +60,9 @@ PROVIDERS = {
             lists_prices=True,
         ),
         Provider("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
-        Provider("ollama", "http://127.0.0.1:11434/v1"),
+        Provider("ollama", "http://127.0.0.1:11434/v1", places=1),
         Provider("vllm", "http://127.0.0.1:8000/v1"),
-        Provider("llamacpp", "http://127.0.0.1:8080/v1"),
+        Provider("llamacpp", "http://127.0.0.1:8080/v1", places=1),
         Provider(OFFLINE, ""),
     )
 }

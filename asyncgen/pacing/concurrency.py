@@ -6,7 +6,8 @@ third of the capacity unused. Latency is no signal, because it follows the lengt
 
 A search need not wait for answers, which take seconds: refusals come back in milliseconds, so time in which all places
 are taken and nobody is refused is evidence too. Refusals end a search where they lie densely; a few of them are chance.
-After an outage the search goes from a few places to what was served before it, and no further.
+After an outage the search goes from a few places to what was served before it, and no further. And never are more in
+flight than can be answered before their deadline: an endpoint that lets calls queue refuses nobody. See `reach`.
 
 Refusals that go on at a level that was served mean one of two things. Either there is less capacity, and the limit is
 cut deeper; or they have nothing to do with load: then cuts do not help, so they are given back, and the share of such
@@ -15,6 +16,8 @@ refusals is borne until it jumps.
 
 import math
 from collections import deque
+
+from asyncgen.pacing.reach import Reach
 
 START = 8
 TICK = 0.05  # seconds; in a search the limit grows once in each
@@ -47,10 +50,10 @@ class Concurrency:
 
     Every request takes a ticket from `start` and reports once how it ended. `in_flight` counts the others under way.
     `goal`: what the limit is on its way to in a search, else the limit. `latest_cut`: refusals of tickets up to it
-    belong to the event that caused it.
+    belong to the event that caused it. `timeout`, `places`: see Reach.
     """
 
-    def __init__(self, ceiling: int, *, adaptive: bool = True) -> None:
+    def __init__(self, ceiling: int, *, adaptive: bool = True, timeout: float = math.inf, places: int = 4) -> None:
         self.limit = min(START, ceiling) if adaptive else ceiling
         self.latency = 1.0  # mean seconds to an answer; a guess until there is one
         self.latest_cut = 0
@@ -58,6 +61,11 @@ class Concurrency:
         self._adaptive = adaptive
         self._last_ticket = 0
         self._latest_answer = 0.0
+
+        # `limit` is what refusals allow, `_allowed`, as far as it is in reach: `_most`.
+        self._reach = Reach(timeout, ceiling, places)
+        self._allowed = self.limit
+        self._most = ceiling
 
         # The latest cut.
         self._keep = KEEP
@@ -96,12 +104,12 @@ class Concurrency:
 
     @property
     def goal(self) -> int:
-        return self._served if self.is_growing else self.limit
+        return min(self._served, self._most) if self.is_growing else self.limit
 
     @property
     def is_growing(self) -> bool:
         """Whether time alone lets the limit grow."""
-        return self._is_searching and self.limit < self._served and self._adaptive
+        return self._is_searching and self._allowed < min(self._served, self._most) and self._adaptive
 
     def grow(self, now: float, in_flight: int) -> float:
         """To be called while time lets the limit grow and all places are taken: seconds until there may be room."""
@@ -115,6 +123,8 @@ class Concurrency:
         """It was answered. `is_saturated`: another request waits for the place, so growing is of use."""
         self.latency += (now - sent - self.latency) / min(ticket, self.limit + 1)
         self._latest_answer = now
+        self._reach.answered(now, sent)
+        self._keep_in_reach()
         if ticket <= self.latest_cut:
             return
         if self.limit < HALF * self._trusted:  # cut so far without one answer in between: it was an outage
@@ -132,6 +142,11 @@ class Concurrency:
         elif ticket > self._raised:
             self._step_on()
 
+    def timed_out(self, now: float, *, sent: float) -> None:
+        """It was not answered before its deadline, though the endpoint is not down."""
+        self._reach.timed_out(now, sent)
+        self._keep_in_reach()
+
     def resume(self, now: float) -> None:
         """An outage is over: search from the start for what was served before it."""
         self._served = max(self._trusted, self.goal)
@@ -139,6 +154,8 @@ class Concurrency:
         self._is_searching = self._adaptive
         self._grows_at = now + TICK
         self._refusals.clear()
+        self._reach.resume()
+        self._keep_in_reach()
         self._set(min(START, self._served))
 
     def explains(self, now: float, ticket: int) -> bool:
@@ -194,13 +211,19 @@ class Concurrency:
             return False
         return True
 
+    def _keep_in_reach(self) -> None:
+        if self._adaptive:
+            self._most = max(1, int(min(self._ceiling, self._reach.limit)))
+            self.limit = min(self._allowed, self._most)
+
     def _set(self, limit: int) -> None:
         if self._adaptive:
-            self.limit = max(1, min(self._ceiling, limit))
+            self._allowed = max(1, min(self._ceiling, limit))
+            self.limit = min(self._allowed, self._most)
 
     def _search_on(self, limit: int) -> None:
         if not self.is_growing:
-            self._set(limit)
+            self._set(max(self._allowed, limit))
             return
         self._set(min(limit, self._served))
         if self.limit == self._served < self._ceiling:  # where it was before an outage
@@ -234,7 +257,7 @@ class Concurrency:
         self._step *= 2
 
     def _raise(self, limit: int) -> None:
-        self._set(max(self.limit, limit))
+        self._set(max(self._allowed, limit))
         self._raised = self._last_ticket
 
     def _turn_back(self, in_flight: int, *, is_probe: bool) -> None:

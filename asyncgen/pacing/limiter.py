@@ -21,6 +21,7 @@ from asyncgen.errors import (
     BadReplyError,
     RateLimitedError,
     RejectedError,
+    TimedOutError,
     TransientError,
     Usage,
 )
@@ -193,6 +194,8 @@ class Limiter:
             case RateLimitedError():
                 self._report_refusal(now, ticket, error)
             case TransientError():
+                if isinstance(error, TimedOutError) and not self.outage.is_down:
+                    self.concurrency.timed_out(now, sent=sent)
                 if not error.is_own:
                     self.outage.failed(now, ticket)
             case _:

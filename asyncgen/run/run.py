@@ -341,7 +341,12 @@ class Run:
     def _make_limiter(self) -> Limiter:
         config, request = self._config, self._config.request
         return Limiter(
-            Concurrency(request.concurrency, adaptive=config.adaptive),
+            Concurrency(
+                request.concurrency,
+                adaptive=config.adaptive,
+                timeout=config.timeout,
+                places=request.endpoint.provider.places,
+            ),
             Gate(self._random),
             Outage(),
             rates=config.rates,

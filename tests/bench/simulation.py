@@ -12,6 +12,7 @@ import selectors
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from random import Random
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from asyncgen.errors import (
     NoAnswerError,
     RateLimitedError,
     ServerError,
+    TimedOutError,
     TransientError,
 )
 from asyncgen.pacing.concurrency import Concurrency
@@ -80,7 +82,7 @@ BAD_GATEWAY = Fault(lambda: ServerError("bad gateway", status=502))
 BLANK = Fault(lambda: NoAnswerError("blank"), after=0.2)
 RESET = Fault(lambda: ConnectionFailedError("reset", maybe_billed=True))
 NO_CONNECTION = Fault(lambda: ConnectionFailedError("refused"))
-HANG = Fault(lambda: ConnectionFailedError("no answer in time", maybe_billed=True), after=TIMEOUT)
+HANG = Fault(lambda: TimedOutError("no answer in time", maybe_billed=True), after=TIMEOUT)
 
 
 class Endpoint(Protocol):
@@ -90,9 +92,13 @@ class Endpoint(Protocol):
     def release(self, now: float) -> None: ...
     def share_used(self, start: float, end: float) -> float: ...
 
+    def wait(self, now: float, seconds: float, patience: float) -> float:
+        """How long a call that takes so many seconds waits for its turn, when it goes away after its patience."""
+        return 0.0
+
 
 @dataclass(slots=True)
-class Slots:
+class Slots(Endpoint):
     """Serves `capacity` at once; `changes` are later capacities with their times.
 
     `moody`: the share it refuses for no reason. `lag`: seconds until a place that has answered is free again.
@@ -142,7 +148,7 @@ class Slots:
 
 
 @dataclass(slots=True)
-class Bucket:
+class Bucket(Endpoint):
     """Serves `per_second`, of which `burst` may come at once. Says in whole seconds when there is a token again."""
 
     per_second: float
@@ -168,7 +174,7 @@ class Bucket:
 
 
 @dataclass(slots=True)
-class Window:
+class Window(Endpoint):
     """Serves `number` in every `seconds`, and says how long the rest of the window is."""
 
     number: int
@@ -187,6 +193,35 @@ class Window:
 
     def share_used(self, start: float, end: float) -> float:
         return _count_between(self._admitted, start, end) / (end - start) / self.number * self.seconds
+
+
+@dataclass(slots=True)
+class Queue(Endpoint):
+    """Refuses nobody, serves `places` at once, and the others in their turn. `wastes`: also who has gone away."""
+
+    places: int
+    wastes: bool = False
+    _free_at: list[float] = field(default_factory=list)  # a heap
+    _spans: list[tuple[float, float]] = field(default_factory=list)
+
+    def admit(self, now: float) -> Fault | None:
+        return None
+
+    def release(self, now: float) -> None:
+        pass
+
+    def wait(self, now: float, seconds: float, patience: float) -> float:
+        start = now if len(self._free_at) < self.places else max(now, heappop(self._free_at))
+        leaves = math.inf if self.wastes else now + patience
+        end = max(start, min(start + seconds, leaves))
+        heappush(self._free_at, end if start < leaves else start)
+        if end <= now + patience:
+            self._spans.append((start, end))
+        return start - now
+
+    def share_used(self, start: float, end: float) -> float:
+        used = sum(max(0.0, min(end, b) - max(start, a)) for a, b in self._spans)
+        return used / (end - start) / self.places
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +285,11 @@ class Run:
         down: Sequence[Down] = (),
         number: int | None = None,
         give_up: float = 600.0,
+        timeout: float = TIMEOUT,
+        places: int = 4,
     ) -> None:
         self.endpoint = endpoint
-        self.concurrency = Concurrency(ceiling, adaptive=adaptive)
+        self.concurrency = Concurrency(ceiling, adaptive=adaptive, timeout=timeout, places=places)
         self.verdict = Verdict(give_up)
         self.now = 0.0
         self.left: list[float] = []
@@ -266,6 +303,7 @@ class Run:
         self._most_live = LIVE_PER_PLACE * ceiling
         self._down = down
         self._number = number
+        self._timeout = timeout
         self._loop = VirtualLoop()
 
     def go(self, until: float = math.inf) -> "Run":
@@ -359,6 +397,10 @@ class Run:
         ends = now() + seconds
         cut = min((each.start for each in self._down if each.cuts and now() < each.start < ends), default=None)
         fault = self._fault_now() or self.endpoint.admit(now())
+        if fault is None:
+            seconds += self.endpoint.wait(now(), seconds, self._timeout - TRIP)
+            if seconds > self._timeout - TRIP:
+                fault = Fault(HANG.error, after=self._timeout - TRIP)
         if fault is None:
             self._loop.call_later(min(seconds, cut - now()) if cut else seconds, self._release)
             if cut is None:

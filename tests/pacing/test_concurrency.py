@@ -15,6 +15,7 @@ from simulation import (  # the benchmark's, which is a script's neighbour and n
     Bucket,
     Endpoint,
     Latency,
+    Queue,
     Run,
     Slots,
     Window,
@@ -173,6 +174,29 @@ def test_a_refused_probe_pauses_nobody_else(latency: Latency) -> None:
 def test_a_gateway_with_two_places_serves_at_nearly_its_speed(retry_after: float) -> None:
     run = Run(Slots(2, retry_after), ceiling=256, latency=lambda _: 2.0, number=30).go()
     assert run.now <= 1.3 * 32
+
+
+# ---- a queue, in simulation
+
+
+@pytest.mark.parametrize("timeout", [60.0, 300.0])
+@pytest.mark.parametrize("seconds", [1.0, 5.0, 30.0])
+@pytest.mark.parametrize("slots", [1, 2, 4, 8])
+def test_a_queue_is_never_longer_than_its_deadline(slots: int, seconds: float, timeout: float) -> None:
+    run = Run(Queue(slots), ceiling=256, latency=lambda _: seconds, timeout=timeout).go(900)
+    assert run.share_used(60) >= 0.95
+    if timeout > 2 * seconds:  # else who waits at all is late
+        assert [ended for ended in run.failed if ended - timeout > 60] == []
+    if timeout > 2 * seconds and slots >= 4:  # as many as are taken for granted
+        assert run.failed == []
+
+
+@pytest.mark.parametrize("wastes", [False, True], ids=["forgets", "serves"])
+@pytest.mark.parametrize("slots", [1, 2, 4])
+def test_a_server_known_to_have_one_place_loses_no_call(slots: int, *, wastes: bool) -> None:
+    run = Run(Queue(slots, wastes=wastes), ceiling=256, latency=five, timeout=60.0, places=1).go(600)
+    assert run.failed == []
+    assert run.share_used(10) >= 0.95
 
 
 # ---- how it decides
