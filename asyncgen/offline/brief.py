@@ -6,7 +6,7 @@ no label names the subject, it is for the knowledge base to say which part of th
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _BEGIN, _END = "<knowledge>\n", "\n</knowledge>"  # found as text: a pattern takes longer than all the rest
@@ -16,7 +16,6 @@ _LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
 _LENGTH = re.compile(
     r"\b(\d{1,3})(?:[ ]?(?:-|to|or)[ ]?(\d{1,3}))?(?:[ -](?:turns?|messages?|nachrichten)\b)", re.IGNORECASE
 )
-
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
 _SUBJECTS = ("topic", "subject", "theme", "about")  # labels
 _MOST_CANDIDATES = 24
@@ -52,25 +51,20 @@ def read_brief(messages: Sequence[Message]) -> Brief:
     knowledge, text = _find_knowledge(messages, task)
     text = _CONTROL.sub(" ", text)
     labels = [(label.casefold(), value.strip()) for label, value in _LABEL.findall(text)]
-    dynamic = _value(labels, "dynamic") or next((value for _, value in labels if _LENGTH.search(value)), "")
+    named = dict(reversed(labels))  # of two equal labels the first one counts
+    dynamic = named.get("dynamic") or next((value for _, value in labels if _LENGTH.search(value)), "")
     subject = next((value for label, value in labels if label in _SUBJECTS), "")
+    prose = _SENTENCE_END.split(_LIST_ITEM.sub("", _LABEL.sub("", text)))
+    candidates = [*(value for _, value in labels if value != dynamic), *(each.strip()[:_ABOUT] for each in prose)]
     return Brief(
         knowledge=knowledge,
         about=subject or (labels[0][1] if labels else text.strip()[:_ABOUT]),
-        persona=_value(labels, "persona") or " ".join(value for _, value in labels[1:] if value != dynamic),
+        persona=named.get("persona") or " ".join(value for _, value in labels[1:] if value != dynamic),
         dynamic=dynamic,
         lengths=_read_lengths(dynamic),
         openers=tuple(item.strip().strip('"') for item in _LIST_ITEM.findall(text)),
-        candidates=() if subject else _find_candidates(text, labels, dynamic),
+        candidates=() if subject else tuple(filter(None, candidates))[:_MOST_CANDIDATES],
     )
-
-
-def _find_candidates(text: str, labels: Sequence[tuple[str, str]], dynamic: str) -> tuple[str, ...]:
-    """What labels say, and the sentences outside of labels and lists."""
-    said = [value for _, value in labels if value != dynamic]
-    prose = _LIST_ITEM.sub("", _LABEL.sub("", text))
-    sentences = (each.strip()[:_ABOUT] for each in _SENTENCE_END.split(prose))
-    return tuple([*said, *filter(None, sentences)][:_MOST_CANDIDATES])
 
 
 def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, str]:
@@ -86,10 +80,6 @@ def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, st
     system = next((each for each in messages if each.role == "system"), None)
     source = system or max(messages, key=lambda each: len(each.content))
     return source.content, task.content
-
-
-def _value(labels: Iterable[tuple[str, str]], name: str) -> str:
-    return next((value for label, value in labels if label == name), "")
 
 
 def _read_lengths(dynamic: str) -> tuple[int, ...]:

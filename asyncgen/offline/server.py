@@ -12,6 +12,7 @@ from collections import OrderedDict
 
 from aiohttp import web
 
+from asyncgen.offline.author import Author, digest_request
 from asyncgen.offline.brief import Message
 from asyncgen.offline.capacity import Capacity, Refusal
 from asyncgen.offline.knobs import Fate, Fates, Fault, Knobs
@@ -32,7 +33,6 @@ from asyncgen.offline.protocol import (
 )
 from asyncgen.offline.refusal import name_wait, tell
 from asyncgen.offline.turns import Turns
-from asyncgen.offline.writer import Writer, digest_request
 
 _MAX_BODY = 64 * 1024 * 1024  # bytes; a knowledge base may be far larger than aiohttp's default of 1 MiB
 _PREFIXES_KEPT = 64
@@ -85,7 +85,7 @@ class _Service:
         self._fates = Fates(knobs)
         self._capacity = Capacity(knobs, self.ledger)
         self._turns = Turns(self._capacity)
-        self._writer = Writer()
+        self._author = Author()
         self._prefixes: OrderedDict[str, None] = OrderedDict()
         self._canned = self._encode(_CANNED_REQUEST, "canned", _CANNED_CONTENT, cached_tokens=0)
         self._tasks: set[asyncio.Task[object] | None] = set()
@@ -112,7 +112,7 @@ class _Service:
                 task.cancel()
 
     async def close(self, _: web.Application) -> None:
-        self._writer.close()
+        self._author.close()
 
     async def _answer(self, request: web.Request, sequence: int) -> web.StreamResponse:
         body = await request.read()
@@ -178,7 +178,7 @@ class _Service:
         if self._knobs.canned:
             return self._canned
         digest = digest_request(chat.messages, chat.seed)
-        content = encode_conversation(self._writer.write(chat.messages, digest))
+        content = encode_conversation(self._author.write(chat.messages, digest))
         if fault is Fault.MALFORMED:
             content = f"Here is the conversation:\n{content[: len(content) * 2 // 3]}"
         elif fault is Fault.WRONG_SCHEMA:

@@ -20,8 +20,8 @@ from asyncgen.audit.words import split_sentences
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.data.text import answers_text, whole_text
+from asyncgen.offline.author import Author, digest_request
 from asyncgen.offline.brief import Message
-from asyncgen.offline.writer import Writer, digest_request
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.scenario import Scenarios
 
@@ -164,16 +164,16 @@ HONEST_RATES = {
 @pytest.fixture(scope="module")
 def honest() -> list[Case]:
     scenarios = Scenarios(RECIPE.dimensions, sampling=RECIPE.sampling, seed=None)
-    with closing(Writer()) as writer:
+    with closing(Author()) as author:
         return [
-            Case(_write(writer, scenarios.draw(index)), scenarios.draw_values(index), RECIPE.rules.charset)
+            Case(_write(author, scenarios.draw(index)), scenarios.draw_values(index), RECIPE.rules.charset)
             for index in range(HONEST)
         ]
 
 
-def _write(writer: Writer, scenario: dict[str, str]) -> Conversation:
+def _write(author: Author, scenario: dict[str, str]) -> Conversation:
     request = [Message(each["role"], each["content"]) for each in build_messages(RECIPE, scenario)]
-    return talk(*(each.content for each in writer.write(request, digest_request(request, None))))
+    return talk(*(each.content for each in author.write(request, digest_request(request, None))))
 
 
 def test_every_rule_about_single_lines_is_held_to_a_rate_on_honest_ones() -> None:

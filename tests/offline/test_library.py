@@ -1,13 +1,11 @@
-"""Knowledge bases as passages, their ranking, and what a question can name in them."""
+"""Knowledge bases as passages, and their ranking."""
 
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from asyncgen.offline.aspects import Angles, Kind, find_angles
 from asyncgen.offline.library import Library
-from asyncgen.offline.openers import Manner, read_opener
 from asyncgen.recipe.load import load_recipe
 
 GUIDE = """# acme: a router
@@ -61,10 +59,6 @@ def built_in() -> Iterator[Library]:
         yield opened
 
 
-def angles(library: Library, beginning: str) -> Angles:
-    return find_angles(next(each for each in library.passages if each.text.startswith(beginning)), library)
-
-
 def test_passages_are_plain_text_without_markdown(library: Library) -> None:
     texts = [each.text for each in library.passages]
     assert texts[0] == "acme is a router with four ports."
@@ -109,52 +103,6 @@ def test_english_is_recognized(library: Library) -> None:
         assert not german.is_english
 
 
-def test_what_is_denied_can_be_assumed(library: Library) -> None:
-    assert angles(library, "acme is not a copy").mistake == "you are a copy of Bolt"
-    assert angles(library, "acme cannot learn").mistake == "you can learn from mistakes"
-    assert angles(library, "acme has no WiFi").mistake == "you have WiFi between rooms"
-    assert angles(library, "acme was made").mistake is None
-
-
-def test_headings_fit_into_questions(library: Library) -> None:
-    costs = angles(library, "acme costs $30").heading
-    bolt = angles(library, "acme is not a copy").heading
-    resetting = angles(library, "The reset button").heading
-    assert costs is not None
-    assert bolt is not None
-    assert resetting is not None
-    assert (costs.kind, costs.addressed) == (Kind.CLAUSE, "what you cost")
-    assert (bolt.kind, bolt.plain) == (Kind.COMPARED, "compared with Bolt")
-    assert (resetting.kind, resetting.addressed, resetting.own) == (Kind.NOUN, "your resetting", "my resetting")
-
-
-@pytest.mark.parametrize(
-    ("opener", "manner", "heading"),
-    [
-        ("hi", Manner.GREETING, None),
-        ("Hello, nanochat!", Manner.GREETING, None),
-        ("THIS IS SO COOL", Manner.REMARK, None),
-        ("Who created nanochat?", Manner.QUESTION, "Creator"),
-        ("who amde you?", Manner.QUESTION, "Creator"),
-        ("How long is your context window?", Manner.QUESTION, "Context length"),
-        ("do you rember me form yesterday", Manner.QUESTION, "No memory, no learning from a chat"),
-        ("What are you, exactly?", Manner.QUESTION, "What nanochat is"),
-    ],
-)
-def test_openers_are_understood(built_in: Library, opener: str, manner: Manner, heading: str | None) -> None:
-    read = read_opener(opener, built_in)
-    assert read.manner is manner
-    assert (read.answers[0].heading if read.answers else None) == heading
-
-
-@pytest.mark.parametrize(
-    ("opener", "hello"),
-    [
-        ("hola, que eres?", "Hola"),
-        ("Hallo, wer bist du?", "Hallo"),
-        ("xin chao, ban la ai?", "Xin chao"),
-        ("hey", None),
-    ],
-)
-def test_other_languages_are_recognized(built_in: Library, opener: str, hello: str | None) -> None:
-    assert read_opener(opener, built_in).hello == hello
+def test_of_several_texts_the_one_with_most_known_words_is_found(library: Library) -> None:
+    assert library.most_known(["write a chat", "the reset button", "someone in a hurry"]) == "the reset button"
+    assert library.most_known(["xyzzy"]) == library.most_known([]) == ""

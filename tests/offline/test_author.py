@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.offline.author import Author, digest_request
 from asyncgen.offline.brief import Message
-from asyncgen.offline.writer import Writer, digest_request
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.scenario import Scenarios
@@ -23,8 +23,8 @@ def request(scenario: Mapping[str, str]) -> list[Message]:
     return [Message(each["role"], each["content"]) for each in build_messages(RECIPE, scenario)]
 
 
-def write(writer: Writer, messages: Sequence[Message], seed: int | None = None) -> list[Message]:
-    return writer.write(messages, digest_request(messages, seed))
+def write(author: Author, messages: Sequence[Message], seed: int | None = None) -> list[Message]:
+    return author.write(messages, digest_request(messages, seed))
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def scenarios() -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def conversations(scenarios: list[dict[str, str]]) -> Iterator[list[list[Message]]]:
-    with closing(Writer()) as writer:
-        yield [write(writer, request(each)) for each in scenarios]
+    with closing(Author()) as author:
+        yield [write(author, request(each)) for each in scenarios]
 
 
 def test_no_two_conversations_are_equal(conversations: list[list[Message]]) -> None:
@@ -99,29 +99,29 @@ def test_follow_ups_are_worded_in_many_ways(conversations: list[list[Message]]) 
 
 
 def test_the_same_request_gets_the_same_conversation(scenarios: list[dict[str, str]]) -> None:
-    with closing(Writer()) as one, closing(Writer()) as other:
+    with closing(Author()) as one, closing(Author()) as other:
         write(other, request(scenarios[1]))
         assert write(one, request(scenarios[0])) == write(other, request(scenarios[0]))
 
 
 def test_another_seed_gets_another_conversation(scenarios: list[dict[str, str]]) -> None:
-    with closing(Writer()) as writer:
-        assert len({tuple(write(writer, request(scenarios[0]), seed)) for seed in range(20)}) == 20
+    with closing(Author()) as author:
+        assert len({tuple(write(author, request(scenarios[0]), seed)) for seed in range(20)}) == 20
 
 
 def test_more_knowledge_bases_than_are_kept_make_no_difference() -> None:
     requests = [[Message("system", f"The answer is {number}, and it stays so for ever.")] for number in range(9)]
-    with closing(Writer()) as writer:
-        first = [write(writer, each) for each in requests]
-        assert [write(writer, each) for each in requests] == first
+    with closing(Author()) as author:
+        first = [write(author, each) for each in requests]
+        assert [write(author, each) for each in requests] == first
 
 
 def test_what_is_exhausted_is_admitted_in_ever_new_words() -> None:
     task = [
         Message("user", "<knowledge>\nOnly this is known about the cheese.\n</knowledge>\nTopic: x\nForm: 40 messages")
     ]
-    with closing(Writer()) as writer:
-        answers = [each.content for each in write(writer, task)[1::2]]
+    with closing(Author()) as author:
+        answers = [each.content for each in write(author, task)[1::2]]
     assert len(set(answers)) == 20
     assert any("Only this is known about the cheese." in answer for answer in answers)
 
@@ -134,8 +134,8 @@ def test_knowledge_in_another_language_is_quoted_without_english_words() -> None
         Message("system", f"<knowledge>\n{knowledge}\n</knowledge>"),
         Message("user", "Thema: Ausweis\nForm: 4 Nachrichten\n- Guten Tag!"),
     ]
-    with closing(Writer()) as writer:
-        written = write(writer, task)
+    with closing(Author()) as author:
+        written = write(author, task)
     assert [each.content for each in written] == [
         *("Guten Tag! Ausweis?", "Der Ausweis kostet gar nichts."),
         *("Zeiten?", "Die Tür öffnet um neun Uhr und schließt um sechs."),
@@ -145,8 +145,8 @@ def test_knowledge_in_another_language_is_quoted_without_english_words() -> None
 @pytest.mark.parametrize("opener", ["who are you?", "what can you do", "hola", "tell me about yourself", "hi"])
 def test_without_knowledge_every_opener_still_gets_a_conversation(opener: str) -> None:
     task = [Message("user", f"<knowledge>\n\n</knowledge>\nTopic: x\nDynamic: 2-turn\n- {opener}")]
-    with closing(Writer()) as writer:
-        written = write(writer, task)
+    with closing(Author()) as author:
+        written = write(author, task)
     assert written[0].content.startswith(opener)
     assert len(written) == 2
 
@@ -171,8 +171,8 @@ _messages = st.builds(
 
 @given(messages=st.lists(_messages, min_size=1, max_size=3))
 def test_any_request_gets_a_conversation(messages: list[Message]) -> None:
-    with closing(Writer()) as writer:
-        written = write(writer, messages)
+    with closing(Author()) as author:
+        written = write(author, messages)
     assert [each.role for each in written] == ["user", "assistant"] * (len(written) // 2)
     assert all(each.content.strip() for each in written)
     assert not any(re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", each.content) for each in written)
@@ -200,7 +200,7 @@ A glaze of ash turns green in the fire.
     [("clay and its rest", "dug in spring"), ("how a kiln is fired", "beech wood"), ("a glaze of ash", "turns green")],
 )
 def test_the_subject_is_found_wherever_a_recipe_puts_it(task: str, subject: str, fact: str) -> None:
-    with closing(Writer()) as writer:
+    with closing(Author()) as author:
         request = [Message("system", f"<knowledge>\n{KNOWLEDGE}\n</knowledge>"), Message("user", task.format(subject))]
-        answers = " ".join(each.content for each in writer.write(request, b"seed")[1::2])
+        answers = " ".join(each.content for each in author.write(request, b"seed")[1::2])
     assert fact in answers

@@ -1,0 +1,147 @@
+"""What a user can say: about a passage of the knowledge base, and with one of the recipe's example openers.
+
+All of it is read off the surface of English text ("X is not Y, ..." lets a user assume that X is Y); where the surface
+is not plain enough nothing is offered, because a clumsy question is worse than one less.
+"""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+
+from asyncgen.offline.library import STOP_WORDS, WORD, Library, Passage, keywords, split_sentences
+
+_MAX_STATEMENT = 85  # characters: nobody asks for confirmation of a longer one
+_MIN_ADDED = 60  # characters: an answer that only repeats the statement is none
+_CLAUSE = re.compile(r"(?:what|who|how|where|when|why|which|whether)\b", re.IGNORECASE)
+_NO_NOUN = re.compile(r"(?:not|no|from|is|are|can|does|do|overview|introduction|summary|notes)\b", re.IGNORECASE)
+_NOT_YOURS = re.compile(r"(?:the|an?|other|open|changes|more)\b|.*(?:\b(?:of|from|since|people)\b|\d|[A-Z])")
+_STATEMENT = re.compile(r"[\w' +.-]{2,60}? (?:is|are|was|were|has|have|can|does|will|must)\b(?! (?:no|not)\b)[^;:]+")
+_WEAK_STARTS = STOP_WORDS - {"a", "an", "the"}
+_DENIALS = (
+    re.compile(r"(.{2,60}? (?:is|are|was|were|does|do|did|has|have|could|will)) not ((?!only\b).+)"),
+    re.compile(r"(.{2,60}? can)not (.+)"),
+    re.compile(r"([\w -]{2,40}? (?:has|have|had)) no ((?!longer\b|single\b)[\w -]+)"),
+)
+_CLAUSE_END = re.compile(r"[,;:.](?:\s|$)| and | because | although | but | or | apart ")
+
+_FOREIGN_HELLO = re.compile(
+    r"\W*(?:ahoj|annyeong|bonjour|buen[ao]s|buongiorno|ciao|czesc|guten|habari|hallo|hej|hoi|hola|konnichiwa|merhaba|moin|"
+    r"namaste|ni ?hao|ola|privet|salam|salut|servus|shalom|xin chao)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"(?:(?:dude|hello|hey|hi|k|lol|ok|please|so|wow|yo) )*"
+    r"(?:who|what|when|where|why|how|which|are|is|do|does|can|could|tell)\b"
+)
+_ABOUT_YOU = re.compile(r"\b(?:who|what|tell|explain|facts|version)\b.*\b(?:you|u|yourself|your|this)\b")
+_OTHER_WORDS = {  # what users say where a text says something else, or means nothing by it
+    **dict.fromkeys(("bucks", "dollars", "price", "much"), "cost"),
+    **dict.fromkeys(("build", "learned", "trained", "training"), "training stages"),
+    **dict.fromkeys(("small", "big", "parameters"), "parameters million"),
+    **dict.fromkeys(("laptop", "machine", "copy"), "hardware CPU"),
+    **dict.fromkeys(("built", "busy", "day", "minute", "morning", "name", "ready", "started", "talk", "work"), ""),
+    "made": "creator created", "behind": "creator", "remember": "memory", "browse": "internet", "speak": "languages",
+    "long": "length", "compare": "compared", "difference": "compared", "source": "license source",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Angles:
+    """What gets one passage for an answer; empty where the passage does not lend itself to it.
+
+    `phrase` goes on after "tell me": "about the oven", "how the oven works"; where the words of `phrases` do not fit
+    the language of the text, it is a question of its own. `claim` is what the passage says, `mistake`
+    the opposite of what it denies, both as they stand in the middle of a sentence.
+    """
+
+    phrase: str = ""
+    claim: str = ""
+    mistake: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """`answer`: the passage that answers it, where it is a question that the knowledge base can answer."""
+
+    text: str = ""
+    answer: Passage | None = None
+    is_foreign: bool = False
+
+
+class Questions:
+    """What can be said about one library. Each opener is read once."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        sentences = [sentence for each in library.passages for sentence in split_sentences(each.text)]
+        self._names = {word for each in sentences for word in WORD.findall(each)[1:] if word[:1].isupper()}
+        self._known = sorted(STOP_WORDS | _OTHER_WORDS.keys() | library.words.keys())
+        self.angles = tuple(map(self._find_angles, library.passages))
+        self.read_opener = lru_cache(1024)(self._read_opener)
+
+    def _find_angles(self, passage: Passage) -> Angles:
+        sentence, clause = split_sentences(passage.text)[0], _CLAUSE_END.split(passage.text, maxsplit=1)[0]
+        if not self.library.is_english:
+            begins = not passage.number or self.library.passages[passage.number - 1].heading != passage.heading
+            title = passage.heading if begins else ""
+            return Angles(phrase=f"{title.rstrip('?') or clause}?")
+        claim = sentence.rstrip(".")
+        is_claim = _STATEMENT.fullmatch(claim) and len(passage.text) >= len(sentence) + _MIN_ADDED
+        denied = next((" ".join(found.groups()) for denial in _DENIALS if (found := denial.fullmatch(clause))), "")
+        claim, mistake = (
+            ""
+            if len(each) > _MAX_STATEMENT or each.partition(" ")[0].casefold() in _WEAK_STARTS
+            else self._uncapitalize(each)
+            for each in (claim if is_claim else "", denied)
+        )
+        return Angles(self._name(passage), claim, mistake)
+
+    def _name(self, passage: Passage) -> str:
+        name, chapter = self.library.name, passage.chapter
+        title = chapter if _NO_NOUN.match(passage.heading) else passage.heading
+        title = self._uncapitalize(title.rstrip("?.!:").rpartition(": ")[2])
+        if not title or _CLAUSE.match(title):
+            return title
+        if name and chapter.startswith("Compar"):
+            return f"how {name} compares with {title}"
+        return f"about {title}" if not name or _NOT_YOURS.match(title) else f"about your {title}"
+
+    def _uncapitalize(self, text: str) -> str:
+        """The text as it stands in the middle of a sentence: names and abbreviations keep their capitals."""
+        first = WORD.match(text)
+        if first is None or first[0] in self._names or not (first[0][1:].islower() or len(first[0]) == 1):
+            return text
+        return text[:1].lower() + text[1:]
+
+    def _read_opener(self, text: str) -> Opener:
+        if not self.library.is_english or _FOREIGN_HELLO.match(text):
+            return Opener(text, is_foreign=self.library.is_english)
+        said = " ".join(self._repair(word.casefold()) for word in WORD.findall(text))
+        is_question = "?" in text or _ASKS.match(said) or _ABOUT_YOU.search(said)
+        return Opener(text, self._find_answer(said) if is_question else None)
+
+    def _repair(self, word: str) -> str:
+        """The known word with the same letters, for the commonest slip, or with nearly the same; else the word."""
+        if word in self._known:
+            return word
+        swapped = (each for each in self._known if len(each) == len(word) and sorted(each) == sorted(word))
+        return next(swapped, "") or next(iter(get_close_matches(word, self._known, n=1, cutoff=0.8)), word)
+
+    def _find_answer(self, said: str) -> Passage | None:
+        """By a word of its heading, as what it is all about, or by two words of the text."""
+        name, passages = self.library.name.casefold(), self.library.passages
+        query = " ".join(_OTHER_WORDS.get(word, word) for word in said.split() if word != name)
+        ranked, stems = self.library.rank(query), _stems(query)
+        section = max(ranked, key=lambda each: len(stems & _stems(each.heading)), default=None)
+        if section and stems & _stems(section.heading):
+            return next(each for each in passages if each.heading == section.heading)
+        if _ABOUT_YOU.search(said.replace(name, "you") if name else said):
+            starts = f"{self.library.name} is a"
+            return next((each for each in passages if each.text.startswith(starts)), next(iter(passages), None))
+        return next((each for each in ranked if len(stems & _stems(each.text)) >= min(2, len(stems))), None)
+
+
+def _stems(text: str) -> set[str]:
+    """Beginnings of its words: passages are compared here that the index found by whole stems."""
+    return {word[:4] for word in keywords(text)}
