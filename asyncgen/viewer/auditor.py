@@ -5,7 +5,6 @@ a run; what a run has written is audited by a run's pauses, not by its every sec
 """
 
 import asyncio
-import os
 import signal
 import sys
 from pathlib import Path
@@ -58,9 +57,10 @@ class Auditor:
             await process.wait()
             raise
         if process.returncode:
-            last = complaint.decode(errors="replace").strip().rpartition("\n")[2] or os.strerror(0)
-            self.said = one_line(f"The audit of this file failed: {last.removeprefix('asyncgen: ')}")
-            _say(f"{name}: the audit failed: {one_line(last.removeprefix('asyncgen: '))}")
+            last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+            why = one_line(last.removeprefix("asyncgen: ")) or f"it ended with status {process.returncode}"
+            self.said = f"The audit of this file failed: {why}"
+            _say(f"{name}: the audit failed: {why}")
         else:
             self.said = ""
             _say(f"{name}: audited; `asyncgen audit` prints the summary")

@@ -258,7 +258,13 @@ def test_a_shared_link_keeps_its_filter_and_its_line(view: Browser, address: str
     assert view.run("return location.href") == address
 
 
-@pytest.mark.parametrize("query", ["?choice=%7B", "?choice=[]&start=-3", "?choice=null&start=x", "?start=99999"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("?choice=%7B", "?choice=[]&start=-3", "?choice=null&start=x", "?start=99999", '?choice={"lines":5}'),
+        *('?choice={"where":null}', '?choice={"where":{"topic":[]}}', '?choice={"where":{"topic":"rye"}}'),
+    ],
+)
 def test_an_address_that_makes_no_sense_shows_everything(view: Browser, address: str, query: str) -> None:
     view.open("about:blank")
     view.open(f"{address}{query}")

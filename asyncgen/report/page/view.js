@@ -78,11 +78,23 @@ function readAddress() {
   const read = { choice: {}, words: query.get("words") ?? "", start: Number.isSafeInteger(start) && start > 0 ? start : 0 };
   try {
     const choice = JSON.parse(query.get("choice") ?? "{}");
-    if (choice && typeof choice === "object" && !Array.isArray(choice)) read.choice = choice;
+    if (isChoice(choice)) read.choice = { ...choice };
   } catch {
     // an address that was cut shows everything
   }
   return read;
+}
+
+/** Whether it has the shape of a choice; whether there is such a thing to choose is the server's to say. */
+function isChoice(given) {
+  const isText = (each) => typeof each === "string";
+  const { where = {}, lines = [], ...others } = given ?? {};
+  const paths = Object.values(where ?? { no: "path" });
+  return (
+    Array.isArray(lines) &&
+    paths.every((path) => Array.isArray(path) && path.length > 0 && path.every(isText)) &&
+    Object.values(others).every(isText)
+  );
 }
 
 function lineOfAddress() {
@@ -128,22 +140,21 @@ function reflect() {
   clear.hidden = !isNarrowed();
 }
 
+const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([each]) => each !== name));
+const withWhere = (choice, where) => (Object.keys(where).length ? { ...choice, where } : without(choice, "where"));
+
 /** What is chosen, as [text, the choice without it]. */
-function describeChoice({ where = {}, ...others }) {
-  const without = (name) => Object.fromEntries(Object.entries({ where, ...others }).filter(([each]) => each !== name));
-  const parts = Object.entries(where).map(([name, path]) => {
-    const { [name]: _, ...rest } = where;
+function describeChoice(choice) {
+  const { where = {}, ...others } = choice;
+  const ofDimension = ([name, path]) => {
     const value = path.length > 1 || !path[0] ? path.at(-1) : `any of ${path[0]}`;
-    return [`${name}: ${value}`, { ...others, ...(Object.keys(rest).length && { where: rest }) }];
-  });
-  for (const [name, value] of Object.entries(others)) {
-    const { where: kept, ...rest } = without(name);
-    parts.push([
-      name === "lines" ? `lines ${value.join(" and ")}` : `${name}: ${value === "kept" ? "not dropped" : value}`,
-      { ...rest, ...(Object.keys(kept).length && { where: kept }) },
-    ]);
-  }
-  return parts;
+    return [`${name}: ${value}`, withWhere(choice, without(where, name))];
+  };
+  const ofProperty = ([name, value]) => {
+    const said = value === "kept" ? "not dropped" : value;
+    return [name === "lines" ? `lines ${value.join(" and ")}` : `${name}: ${said}`, without(choice, name)];
+  };
+  return [...Object.entries(where).map(ofDimension), ...Object.entries(others).map(ofProperty)];
 }
 
 function chosenElement([text, rest]) {
@@ -186,7 +197,7 @@ function offerProperty(name, options) {
     name,
     options,
     (choice) => choice[name] ?? "",
-    ({ [name]: _, ...others }, value) => (value ? { ...others, [name]: value } : others),
+    (choice, value) => (value ? { ...choice, [name]: value } : without(choice, name)),
   );
 }
 
@@ -203,10 +214,9 @@ function offerDimension({ name, groups }) {
     name,
     options,
     ({ where = {} }) => (where[name] ? value(...where[name]) : ""),
-    ({ where = {}, ...others }, path) => {
-      const { [name]: _, ...rest } = where;
-      const now = path ? { ...rest, [name]: JSON.parse(path) } : rest;
-      return Object.keys(now).length ? { ...others, where: now } : others;
+    (choice, path) => {
+      const { where = {} } = choice;
+      return withWhere(choice, path ? { ...where, [name]: JSON.parse(path) } : without(where, name));
     },
   );
 }
