@@ -50,28 +50,28 @@ def read_dropped(paths: OutputPaths) -> set[bytes]:
     return digests
 
 
-def append_mark(paths: OutputPaths, digest: bytes, *, is_dropped: bool) -> None:
-    """Mark a conversation; the mark is on disk when this returns. Raises OutputError."""
+def append_mark(paths: OutputPaths, *digests: bytes, is_dropped: bool) -> None:
+    """Mark conversations, all or none; the marks are on disk when this returns. Raises OutputError."""
     path = dropped_path(paths)
-    line = msgspec.json.encode(Mark(digest.hex(), is_dropped)) + b"\n"
+    lines = b"".join(msgspec.json.encode(Mark(each.hex(), is_dropped)) + b"\n" for each in digests)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            _write_whole(file, line, _cut_torn_end(file))
+            _write_whole(file, lines, _cut_torn_end(file))
         sync_directory(path.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _write_whole(file: RawIOBase, line: bytes, size: int) -> None:
-    """Append and sync; a line that is not whole is taken back to the size there was before."""
+def _write_whole(file: RawIOBase, lines: bytes, size: int) -> None:
+    """Append and sync; what is not whole is taken back to the size there was before."""
     try:
-        written = file.write(line)
+        written = file.write(lines)
         os.fsync(file.fileno())
     except OSError:
         file.truncate(size)
         raise
-    if written != len(line):
+    if written != len(lines):
         file.truncate(size)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -7,7 +7,7 @@ is locked.
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -277,12 +277,21 @@ class Catalogue:
                 if digest in digests:
                     yield position, digest
 
-    def mark(self, position: int, *, is_dropped: bool) -> None:
-        """Mark the conversation there, and with it all that are equal. Raises OutputError and ConfigError."""
-        conversation = self.read(position)
-        if conversation is not None:
-            append_mark(self.paths, digest_conversation(conversation), is_dropped=is_dropped)
+    def mark(self, positions: Iterable[int], *, is_dropped: bool) -> list[int]:
+        """Mark the conversations there, and with them all that are equal; those whose mark was another one.
+
+        Raises OutputError and ConfigError.
+        """
+        self._take_marks()
+        changed: dict[int, bytes] = {}
+        for position in positions:
+            has_other_mark = self.columns.flags[position] == (0 if is_dropped else DROPPED)
+            if has_other_mark and (conversation := self.read(position)) is not None:
+                changed[position] = digest_conversation(conversation)
+        if changed:
+            append_mark(self.paths, *dict.fromkeys(changed.values()), is_dropped=is_dropped)
             self._take_marks()
+        return list(changed)
 
     # ---- asking
 

@@ -5,7 +5,10 @@ if it was made after the reading of the file began, because whoever reads it kno
 """
 
 from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -15,14 +18,16 @@ from asyncgen.data.target import audit_path
 from asyncgen.output.paths import OutputPaths
 
 _BITS = 32
+_Line: TypeAlias = Annotated[int, msgspec.Meta(gt=0, lt=2**32)]
 
 
 class _Rule(msgspec.Struct):
     severity: Severity
     description: str
     count: int
-    lines: list[int]
+    lines: list[_Line]
     examples: list[Example]
+    like: list[_Line] = []
 
 
 class _Audit(msgspec.Struct):
@@ -51,6 +56,7 @@ class Findings:
         self.rules: list[FoundRule] = []
         self.masks = array("I")
         self._examples: dict[int, list[tuple[str, Example]]] = {}
+        self._like: dict[str, tuple[Sequence[int], Sequence[int]]] = {}  # by rule: lines, what each is like
 
     def look(self) -> bool:
         """Take over an audit that is new or has come to fit; whether there was one."""
@@ -80,9 +86,10 @@ class Findings:
         self.rules = [FoundRule(name, each.severity, each.description, each.count) for name, each in rules]
         self.masks = array("I", bytes(4 * audit.lines))
         self._examples = {}
+        self._like = {name: (array("I", each.lines), array("I", each.like)) for name, each in rules if each.like}
         for bit, (name, rule) in enumerate(rules):
             for line in rule.lines:
-                if 0 < line <= audit.lines:
+                if line <= audit.lines:
                     self.masks[line - 1] |= 1 << bit
             for example in rule.examples:
                 self._examples.setdefault(example.line, []).append((name, example))
@@ -94,6 +101,13 @@ class Findings:
     def evidence(self, position: int) -> list[tuple[str, Example]]:
         """Rule and example, for the few lines that an audit quotes."""
         return self._examples.get(position + 1, [])
+
+    def like(self, rule: str, position: int) -> int | None:
+        """The earlier line that this one repeats by the rule."""
+        lines, like = self._like.get(rule, ((), ()))
+        place = bisect_left(lines, position + 1)
+        is_there = place < len(like) and lines[place] == position + 1
+        return like[place] if is_there else None
 
 
 _decoder = msgspec.json.Decoder(_Audit)

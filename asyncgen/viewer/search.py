@@ -4,6 +4,8 @@ Blocks of the file are looked through as bytes; only lines that hold all words t
 word stands in a line as it is read: in ASCII without escapes. Any other line is decoded, whatever its bytes.
 """
 
+import sys
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +24,9 @@ class Search:
     """`words`: all of them, in lower case, must occur. `position`: the line to look at next. `found`: up to `most`."""
 
     words: Sequence[str]
-    position: int
-    most: int
-    found: list[int] = field(default_factory=list)
+    position: int = 0
+    most: int = sys.maxsize
+    found: "array[int]" = field(default_factory=lambda: array("I"))
     is_over: bool = False
 
     def go_on(self, catalogue: Catalogue, positions: Sequence[int], clock: Callable[[], float] = monotonic) -> None:

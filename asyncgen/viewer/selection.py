@@ -1,7 +1,8 @@
-"""Which lines fit what was chosen by scenario, model, finding or mark.
+"""Which lines fit what was chosen by scenario, model, finding or mark, by their numbers, or by words.
 
 A choice is tried on the columns of the catalogue, some hundredths of a second for a million lines; the positions that
-fit are kept for the next page, and only lines that came since are tried again.
+fit are kept for the next page, and only lines that came since are tried again. Words are looked for in the lines that
+fit otherwise, slice by slice: what is found is known before the total is.
 """
 
 from array import array
@@ -13,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from asyncgen.viewer.catalogue import DROPPED, STRANGE, Catalogue
+from asyncgen.viewer.search import Search
 
 KEPT = 3  # choices; each may take four bytes a line
 _AT_ONCE = 65536  # lines tried together: lists of numbers take ten times what the columns do
@@ -21,13 +23,14 @@ _AT_ONCE = 65536  # lines tried together: lists of numbers take ten times what t
 class Choice(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a line must fulfil, all of it.
 
-    `where`: by dimension [group] or [group, value]. `finding`: "any", "none", or a rule.
+    `where`: by dimension [group] or [group, value]. `finding`: "any", "none", or a rule. `lines`: one of these numbers.
     """
 
     where: dict[str, list[str]] = {}
     model: str | None = None
     finding: str | None = None
     mark: Literal["dropped", "kept"] | None = None
+    lines: list[int] = []
 
 
 @dataclass(slots=True)
@@ -39,10 +42,33 @@ class _Selected:
     positions: "array[int]" = field(default_factory=lambda: array("I"))
 
 
+@dataclass(slots=True)
+class _Searched:
+    """`version`: of the lines the search goes through; marks and findings do not matter where all are."""
+
+    version: int
+    search: Search
+
+
 class Selections:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._kept: OrderedDict[bytes, _Selected] = OrderedDict()
+        self._searched: OrderedDict[bytes, _Searched] = OrderedDict()
+
+    def search(self, choice: Choice, words: Sequence[str]) -> Search:
+        """The search for all of these words among what fits, a slice further than before."""
+        catalogue, key = self._catalogue, msgspec.json.encode((choice, words), order="deterministic")
+        version = catalogue.generation if choice == Choice() else catalogue.version
+        searched = self._searched.pop(key, None)
+        if searched is None or searched.version != version:
+            searched = _Searched(version, Search(words))
+        self._searched[key] = searched
+        if len(self._searched) > KEPT:
+            self._searched.popitem(last=False)
+        searched.search.is_over = False  # lines may have come
+        searched.search.go_on(catalogue, self.select(choice))
+        return searched.search
 
     def select(self, choice: Choice) -> Sequence[int]:
         """The positions of all lines that fit, ascending."""
@@ -66,6 +92,9 @@ class Selections:
 def _try(catalogue: Catalogue, choice: Choice, positions: Iterable[int]) -> Iterable[int]:
     """The findings come first, because few lines have one."""
     columns = catalogue.columns
+    if choice.lines:
+        wanted_lines = set(choice.lines)
+        positions = [position for position in positions if position + 1 in wanted_lines]
     if choice.finding is not None:
         positions = _with_finding(catalogue, choice.finding, positions)
     for name, wanted in choice.where.items():

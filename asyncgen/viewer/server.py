@@ -3,7 +3,7 @@
 What is shown was written by models, and a browser runs what any site sends it. So the address holds a secret, without
 which other users of the machine find nothing; a Host that is not this server's own is refused, because a foreign name
 may be made to lead here; what changes something needs the token of the page; and the page may use nothing but its own
-files. Output and journal are only read; marks go to a file of their own.
+files. Output and journal are only read; marks and the audit go to files of their own.
 """
 
 import asyncio
@@ -13,9 +13,11 @@ import secrets
 import signal
 import sys
 import time
+from array import array
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -31,11 +33,12 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.report.markup import text
 from asyncgen.run.interrupt import SIGNALS
 from asyncgen.text import one_line
+from asyncgen.viewer.auditor import Auditor
 from asyncgen.viewer.catalogue import Catalogue
-from asyncgen.viewer.search import Search, split_words
+from asyncgen.viewer.search import split_words
 from asyncgen.viewer.selection import Choice, Selections
 from asyncgen.viewer.shown import (
-    Found,
+    Marked,
     Page,
     ShownConversation,
     State,
@@ -53,7 +56,8 @@ HEARTBEAT = 15.0  # seconds of silence after which a stream says that it is ther
 PATIENCE = 1.0  # seconds until a search answers with what it has, and until the address is told
 _SPAN = 30.0  # seconds over which the rate is taken
 _SHUTDOWN = 1.0  # seconds for answers that are being sent
-_MOST_BODY = 4096  # bytes
+_MOST_BODY = 64 * 1024  # bytes
+_MARKED_AT_ONCE = 1024  # lines between two pages
 _LONGEST_WORDS = 1000  # characters
 _TOKEN = "X-Token"  # noqa: S105 - a name
 
@@ -87,7 +91,7 @@ def serve_view(output: Path, *, port: int) -> int:
             _read_first_page(catalogue)
     except OSError as error:
         raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
-    uvloop.run(_serve(Viewer(catalogue, audit_command(output)), port))
+    uvloop.run(_serve(Viewer(catalogue, audit_command(output), Auditor(output)), port))
     return 0
 
 
@@ -106,15 +110,48 @@ class _Mark(msgspec.Struct, forbid_unknown_fields=True):
     dropped: bool
 
 
+class _MarkAll(msgspec.Struct, forbid_unknown_fields=True):
+    """The first `total` lines that fit, which is what the page has counted."""
+
+    choice: Choice
+    words: str
+    total: int
+    generation: int
+    dropped: bool
+
+
+class _Undo(msgspec.Struct, forbid_unknown_fields=True):
+    undo: str
+
+
+class _Change(msgspec.Struct, frozen=True):
+    """The last one of many marks at once, and what it has changed."""
+
+    name: str
+    generation: int
+    dropped: bool
+    positions: "array[int]"
+
+
 class Viewer:
     """Answers what a page asks, and follows the files meanwhile. The catalogue is only touched in the one thread."""
 
-    def __init__(self, catalogue: Catalogue, command: str, *, poll: float = POLL, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        command: str,
+        auditor: Auditor | None = None,
+        *,
+        poll: float = POLL,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
         self.key = secrets.token_urlsafe(16)
         self.token = secrets.token_urlsafe(32)
         self._catalogue = catalogue
         self._selections = Selections(catalogue)
         self._command = command
+        self._auditor = auditor
+        self._change: _Change | None = None
         self._poll = poll
         self._heartbeat = heartbeat
         self._thread = ThreadPoolExecutor(1, "catalogue")
@@ -131,10 +168,11 @@ class Viewer:
         root = f"/{self.key}"
         app.router.add_get(f"{root}/", self._page)
         app.router.add_get(f"{root}/lines", self._lines)
-        app.router.add_get(f"{root}/search", self._search)
         app.router.add_get(f"{root}/options", self._show_options)
         app.router.add_get(f"{root}/events", self._events)
         app.router.add_post(f"{root}/marks", self._mark)
+        app.router.add_post(f"{root}/marks/all", self._mark_all)
+        app.router.add_post(f"{root}/marks/undo", self._undo)
         for name, kind in _ASSETS.items():
             app.router.add_get(f"{root}/{name}", _asset(name, kind))
         app.on_response_prepare.append(_add_headers)
@@ -151,6 +189,8 @@ class Viewer:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        if self._auditor is not None:
+            await self._auditor.close()
         self._thread.shutdown(wait=True)
         self._catalogue.close()
 
@@ -160,6 +200,8 @@ class Viewer:
             is_more = await self._work(self._advance)
             now = time.monotonic()
             if not is_more or now - told >= self._poll:
+                if self._auditor is not None:
+                    self._auditor.follow(self._catalogue, now)
                 await self._work(self._refresh)
                 async with self._news:
                     self._news.notify_all()
@@ -181,7 +223,8 @@ class Viewer:
 
     def _refresh(self) -> None:
         number, options = self._options
-        current = show_options(self._catalogue, self._command)
+        auditing = "" if self._auditor is None else self._auditor.said
+        current = show_options(self._catalogue, self._command, auditing)
         if self._trouble:
             current = msgspec.structs.replace(current, notes=[self._trouble, *current.notes])
         if current != options:
@@ -203,7 +246,10 @@ class Viewer:
             return _refuse(403, "This address is not the viewer's own.")
         if request.method not in {"GET", "HEAD"} and not self._is_ours(request):
             return _refuse(403, "Only the viewer's own page may change anything.")
-        return await handler(request)
+        try:
+            return await handler(request)
+        except (OutputError, ConfigError) as error:  # marks that cannot be written, or read
+            return _refuse(500, str(error))
 
     def _is_ours(self, request: web.Request) -> bool:
         origins = {f"http://{name}" for name in _own_names(request)}
@@ -220,64 +266,81 @@ class Viewer:
         return _json(self._options[1])
 
     async def _lines(self, request: web.Request) -> web.Response:
-        """A page by the position of its first line among those that fit, or the page of a line among all."""
-        choice = _read_choice(request)
+        """A page by the position of its first line among those that fit, or the page of a line among all.
+
+        With words it may be less than there is: what was found within a second, and more if it is asked for again.
+        """
+        choice, words = _read_choice(request), _split_words(request.query.get("words", ""))
         line = _read_number(request, "line")
         start = _read_number(request, "start") or 0
         if line is not None:
-            choice, start = Choice(), max(line - 1, 0) // PAGE_SIZE * PAGE_SIZE
-        return _json(await self._work(lambda: self._make_page(choice, start)))
+            choice, words, start = Choice(), [], max(line - 1, 0) // PAGE_SIZE * PAGE_SIZE
+        is_counted = "total" in request.query  # a full page is not enough
+        until = time.monotonic() + PATIENCE
+        while True:
+            page = await self._work(lambda: self._make_page(choice, words, start))
+            is_full = len(page.conversations) == PAGE_SIZE and not is_counted
+            if is_full or page.searched == page.lines or time.monotonic() >= until:
+                return _json(page)
 
-    def _make_page(self, choice: Choice, start: int) -> Page:
-        positions = self._selections.select(choice)
+    def _make_page(self, choice: Choice, words: Sequence[str], start: int) -> Page:
+        positions, searched = self._fitting(choice, words)
         return Page(
             generation=self._catalogue.generation,
             start=start,
             total=len(positions),
+            searched=searched,
+            lines=len(self._catalogue),
             conversations=show_all(self._catalogue, positions[start : start + PAGE_SIZE]),
         )
 
-    async def _search(self, request: web.Request) -> web.Response:
-        """As many lines that hold all words as there is room for on a page, or what was found of them in a second."""
-        choice, words = _read_choice(request), split_words(request.query.get("words", "")[:_LONGEST_WORDS])
+    def _fitting(self, choice: Choice, words: Sequence[str]) -> tuple[Sequence[int], int]:
+        """What is known to fit, and of how many lines."""
         if not words:
-            raise _bad("words: there are none")
-        generation, position = _read_cursor(request, self._catalogue.generation)
-        if generation != self._catalogue.generation:
-            return _refuse(410, "The file has changed; search again from its beginning.")
-        room = _read_number(request, "room")
-        search = Search(words, position, PAGE_SIZE if room is None else max(1, min(room, PAGE_SIZE)))
-        until = time.monotonic() + PATIENCE
-        while not search.is_over and len(search.found) < search.most and time.monotonic() < until:
-            await self._work(lambda: search.go_on(self._catalogue, self._selections.select(choice)))
-        return _json(await self._work(lambda: self._show_found(search, generation)))
-
-    def _show_found(self, search: Search, generation: int) -> Found:
-        is_same = generation == self._catalogue.generation
-        return Found(
-            generation=generation,
-            cursor=None if search.is_over else f"{generation:x}-{search.position:x}",
-            searched=len(self._catalogue) if search.is_over else search.position,
-            lines=len(self._catalogue),
-            conversations=show_all(self._catalogue, search.found) if is_same else [],
-        )
+            return self._selections.select(choice), len(self._catalogue)
+        search = self._selections.search(choice, words)
+        return search.found, len(self._catalogue) if search.is_over else search.position
 
     async def _mark(self, request: web.Request) -> web.Response:
-        try:
-            mark = msgspec.json.decode(await request.read(), type=_Mark)
-        except ValueError as error:
-            raise _bad(str(error)) from None
-        try:
-            shown = await self._work(lambda: self._make_mark(mark))
-        except (OutputError, ConfigError) as error:
-            return _refuse(500, str(error))
-        return _refuse(409, "The file has changed; load the page again.") if shown is None else _json(shown)
+        mark = await _read_body(request, _Mark)
+        shown = await self._work(lambda: self._make_mark(mark))
+        return _refuse_changed() if shown is None else _json(shown)
 
     def _make_mark(self, mark: _Mark) -> ShownConversation | None:
         if mark.generation != self._catalogue.generation or not 0 < mark.line <= len(self._catalogue):
             return None
-        self._catalogue.mark(mark.line - 1, is_dropped=mark.dropped)
+        self._catalogue.mark([mark.line - 1], is_dropped=mark.dropped)
         return show_conversation(self._catalogue, mark.line - 1)
+
+    async def _mark_all(self, request: web.Request) -> web.Response:
+        asked = await _read_body(request, _MarkAll)
+        words, total = _split_words(asked.words), max(asked.total, 0)
+        while True:
+            fitting, searched = await self._work(lambda: self._fitting(asked.choice, words))
+            if len(fitting) >= total or searched == len(self._catalogue):
+                break
+        return await self._change_marks(asked.generation, array("I", fitting[:total]), dropped=asked.dropped)
+
+    async def _undo(self, request: web.Request) -> web.Response:
+        asked, change = await _read_body(request, _Undo), self._change
+        if change is None or change.name != asked.undo:
+            return _refuse(409, "That cannot be undone any more; choose mark: dropped to see what is dropped.")
+        return await self._change_marks(change.generation, change.positions, dropped=not change.dropped)
+
+    async def _change_marks(self, generation: int, positions: "array[int]", *, dropped: bool) -> web.Response:
+        """Slice by slice, so that pages are answered meanwhile; what was marked can be undone also after a failure."""
+        change = self._change = _Change(secrets.token_urlsafe(8), generation, dropped, array("I"))
+        for start in range(0, len(positions), _MARKED_AT_ONCE):
+            part = positions[start : start + _MARKED_AT_ONCE]
+            if not await self._work(partial(self._mark_part, change, part)):
+                return _refuse_changed()
+        return _json(Marked(changed=len(change.positions), undo=change.name))
+
+    def _mark_part(self, change: _Change, positions: "array[int]") -> bool:
+        """False when the file is not the one any more that was asked about."""
+        if change.generation == self._catalogue.generation:
+            change.positions.extend(self._catalogue.mark(positions, is_dropped=change.dropped))
+        return change.generation == self._catalogue.generation
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """A state at once and whenever there is another; ends with its client or the server."""
@@ -349,15 +412,15 @@ def _read_number(request: web.Request, name: str) -> int | None:
     return int(given)
 
 
-def _read_cursor(request: web.Request, generation: int) -> tuple[int, int]:
-    given = request.query.get("cursor")
-    if given is None:
-        return generation, 0
+def _split_words(given: str) -> list[str]:
+    return split_words(given[:_LONGEST_WORDS])
+
+
+async def _read_body(request: web.Request, kind: type[T]) -> T:
     try:
-        first, second = given.split("-")
-        return int(first, 16), min(int(second, 16), sys.maxsize)
-    except ValueError:
-        raise _bad("cursor: not one of this viewer's") from None
+        return msgspec.json.decode(await request.read(), type=kind)
+    except (ValueError, RecursionError) as error:
+        raise _bad(str(error)) from None
 
 
 _choice_decoder = msgspec.json.Decoder(Choice)
@@ -382,6 +445,10 @@ def _refuse(status: int, reason: str) -> web.Response:
     return web.Response(
         status=status, body=msgspec.json.encode({"error": one_line(reason)}), content_type="application/json"
     )
+
+
+def _refuse_changed() -> web.Response:
+    return _refuse(409, "The file has changed; load the page again.")
 
 
 def _bad(reason: str) -> web.HTTPBadRequest:

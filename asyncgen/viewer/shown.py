@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.conversation import Conversation
-from asyncgen.money.price import format_cost
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.money.price import FREE, format_cost
+from asyncgen.output.ledger import Totals
 from asyncgen.report.sample import LONGEST_ROLE, SampledMessage
 from asyncgen.text import one_line
 from asyncgen.viewer.catalogue import DROPPED, Catalogue
@@ -21,11 +23,12 @@ ALLOWANCE = 200_000  # characters of a conversation
 
 
 class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """`evidence`: what the audit quotes of this line, for few lines anything."""
+    """`evidence`: what the audit quotes of this line, for few lines anything. `like`: the line that it repeats."""
 
     rule: str
     severity: str
     evidence: list[str]
+    like: int | None
 
 
 class ShownConversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,22 +48,21 @@ class ShownConversation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines that fit. `start`: how many fit before them, `total`: in all."""
+    """Lines that fit. `start`: how many fit before them, `total`: in all that have been `searched`, of `lines`."""
 
     generation: int
     start: int
     total: int
-    conversations: list[ShownConversation]
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search has found. `cursor`: where it goes on, None at the end; `searched` of `lines` are behind it."""
-
-    generation: int
-    cursor: str | None
     searched: int
     lines: int
     conversations: list[ShownConversation]
+
+
+class Marked(msgspec.Struct, frozen=True, kw_only=True):
+    """`changed`: conversations whose mark is another one. `undo`: by which that can be asked for again."""
+
+    changed: int
+    undo: str
 
 
 class ShownGroup(msgspec.Struct, frozen=True):
@@ -129,8 +131,10 @@ def show_conversation(catalogue: Catalogue, position: int) -> ShownConversation:
 
 
 def _show_finding(catalogue: Catalogue, rule: FoundRule, position: int) -> ShownFinding:
-    evidence = [example.evidence for name, example in catalogue.findings.evidence(position) if name == rule.name]
-    return ShownFinding(rule=rule.name, severity=rule.severity, evidence=evidence)
+    findings = catalogue.findings
+    like = findings.like(rule.name, position)
+    evidence = [example.evidence for name, example in findings.evidence(position) if name == rule.name]
+    return ShownFinding(rule=rule.name, severity=rule.severity, evidence=evidence if like is None else [], like=like)
 
 
 def cut(conversation: Conversation) -> list[SampledMessage]:
@@ -144,7 +148,7 @@ def cut(conversation: Conversation) -> list[SampledMessage]:
     return messages
 
 
-def show_options(catalogue: Catalogue, command: str) -> Options:
+def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Options:
     dimensions = []
     for values in catalogue.scenes.dimensions.values():
         groups: dict[str, list[str]] = {}
@@ -155,7 +159,7 @@ def show_options(catalogue: Catalogue, command: str) -> Options:
         dimensions=dimensions,
         models=sorted({call.model for call in catalogue.calls if call.model is not None}),
         rules=[rule for rule in catalogue.findings.rules if rule.count],
-        audit=_describe_audit(catalogue, command),
+        audit=auditing or _describe_audit(catalogue, command),
         notes=catalogue.describe(),
     )
 
@@ -175,6 +179,7 @@ def audit_command(output: Path) -> str:
 
 def show_state(catalogue: Catalogue, options: int, rate: float | None) -> State:
     report, totals = catalogue.report()
+    cost = _describe_cost(catalogue, totals)
     return State(
         generation=catalogue.generation,
         options=options,
@@ -187,11 +192,17 @@ def show_state(catalogue: Catalogue, options: int, rate: float | None) -> State:
         failed=report.failed,
         pending=report.pending,
         calls=report.calls,
-        cost=None if totals.cost is None else format_cost(totals.cost),
-        unpriced=totals.unpriced,
+        cost=cost,
+        unpriced=0 if cost == FREE else totals.unpriced,
         dropped=catalogue.columns.flags.count(DROPPED),
         rate=rate,
     )
+
+
+def _describe_cost(catalogue: Catalogue, totals: Totals) -> str | None:
+    if totals.cost is not None:
+        return format_cost(totals.cost)
+    return FREE if {call.model for call in catalogue.calls[1:]} == {OFFLINE} else None
 
 
 def show_all(catalogue: Catalogue, positions: Sequence[int]) -> list[ShownConversation]:

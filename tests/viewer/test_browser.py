@@ -1,4 +1,7 @@
-"""The view in a real browser: it opens, filters, turns pages, searches, drops and undoes, and follows a run."""
+"""The view in a real browser: it opens, filters, turns pages, searches, drops and undoes, and follows a run.
+
+What is shown stands in the address, so that a reload, the way back and a link lead to it again.
+"""
 
 import re
 import subprocess
@@ -36,7 +39,12 @@ def until_lines(view: Browser, expected: list[int]) -> None:
 
 
 def until_count(view: Browser, text: str) -> None:
-    view.wait_for("document.getElementById('count').textContent.includes(arguments[0])", text)
+    view.wait_for("document.getElementById('count').textContent === arguments[0]", text)
+
+
+def until_narrowed(view: Browser) -> None:
+    """Until it is known how many of the lines fit."""
+    view.wait_for("document.getElementById('count').textContent.includes(arguments[0])", f" of {LINES} lines")
 
 
 def until_fact(view: Browser, name: str, value: str) -> None:
@@ -62,9 +70,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """Line 1 to 8 bite, line 9 is long, line 10 holds an address, the others are plain; a run of 50 is under way."""
+    """Line 1 to 8 bite, line 9 is long, line 10 holds an address, the others are plain, and the last repeats line 20.
+
+    A run of 50 is under way.
+    """
     special = [*biting(), talk("Say much.", LONG), talk("Whose is it?", "Write to jane.doe@bakery-of-jane.com now.")]
-    conversations = special + [plain(number) for number in range(len(special) + 1, LINES + 1)]
+    conversations = special + [plain(number) for number in range(len(special) + 1, LINES)] + [plain(20)]
     output = make_output(tmp_path / "out.jsonl", conversations)
     with OutputPaths.of(output).journal.open("ab") as journal:
         journal.write(encode_entry(msgspec.structs.replace(HEADER, num=50, dimensions=DIMENSIONS)))
@@ -144,7 +155,7 @@ def test_pages_turn_and_end_at_both_ends(view: Browser) -> None:
 )
 def test_a_filter_keeps_the_conversations_that_fit(view: Browser, name: str, label: str, tag: str) -> None:
     view.choose(f"select[name='{name}']", label)
-    until_count(view, "conversation")
+    until_narrowed(view)
     tags = view.run("return [...document.querySelectorAll('.tags')].map((each) => each.innerText)")
     assert isinstance(tags, list)
     assert tags
@@ -155,7 +166,7 @@ def test_a_filter_keeps_the_conversations_that_fit(view: Browser, name: str, lab
 
 def test_a_group_is_chosen_as_a_whole(view: Browser, output: Path) -> None:
     view.choose("select[name='topic']", "any of cake")
-    until_count(view, "conversation")
+    until_narrowed(view)
     dataset = Dataset.open(output)
     cakes = [number for number in range(1, LINES + 1) if dataset.scenario(number - 1)["topic"][0][0] == "cake"]
     until_lines(view, cakes[:10])
@@ -163,7 +174,7 @@ def test_a_group_is_chosen_as_a_whole(view: Browser, output: Path) -> None:
 
 def test_a_search_marks_the_words_turns_pages_and_is_left_by_escape(view: Browser) -> None:
     search(view, "LOAF")
-    until_count(view, "10 conversations on this page")
+    until_count(view, "30 of 40 lines")
     until_lines(view, list(range(11, 21)))
     assert view.text("mark").lower() == "loaf"
     view.click("#next")
@@ -174,9 +185,124 @@ def test_a_search_marks_the_words_turns_pages_and_is_left_by_escape(view: Browse
     view.keys(" 37")
     until_lines(view, [37])
     view.keys("zz")
-    until_count(view, "No conversation is like that; searched all 40 lines")
+    until_count(view, "No conversation is like that")
     view.keys("\ue00c")
     until_count(view, f"{LINES} lines")
+
+
+def until_position(view: Browser, text: str) -> None:
+    view.wait_for("document.getElementById('position').textContent === arguments[0]", text)
+
+
+def test_a_conversation_is_on_the_first_screen_and_the_bar_stays_there(view: Browser) -> None:
+    for width, height in ((1280, 800), (390, 800)):
+        view.look(width=width, height=height)
+        top = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
+        first = view.run(top, "#line-1")
+        assert isinstance(first, float | int)
+        assert first < height / 2
+        view.run("scrollTo(0, 1500)")
+        assert view.run(top, "#filters") == 0
+        view.run("scrollTo(0, 0)")
+
+
+def test_filters_fold_and_unfold_by_button_and_key(view: Browser) -> None:
+    is_seen = "document.querySelector(\"select[name='topic']\").getClientRects().length > 0"
+    assert view.run(f"return {is_seen}") is False
+    view.click("#fold")
+    assert view.run(f"return {is_seen}") is True
+    assert view.run("return document.getElementById('fold').getAttribute('aria-expanded')") == "true"
+    assert view.run("return document.activeElement.name") == "topic"
+    view.run("document.activeElement.blur()")
+    view.keys("f")
+    assert view.run(f"return {is_seen}") is False
+
+
+def test_what_is_shown_survives_a_reload_and_the_way_back(view: Browser) -> None:
+    view.choose("select[name='mark']", "not dropped")
+    until_count(view, f"{LINES} of {LINES} lines")
+    search(view, "loaf")
+    until_count(view, "30 of 40 lines")
+    view.click("#next")
+    until_position(view, "11 to 20")
+    view.run("location.reload()")
+    until_position(view, "11 to 20")
+    until_count(view, "30 of 40 lines")
+    assert view.run("return document.getElementById('free').value") == "loaf"
+    view.wait_for("document.querySelector(\"select[name='mark']\")?.value === 'kept'")
+    view.run("history.back()")
+    until_position(view, "1 to 10")
+    view.run("history.back()")
+    until_count(view, f"{LINES} of {LINES} lines")
+    assert view.run("return document.getElementById('free').value") == ""
+    view.run("history.back()")
+    until_count(view, f"{LINES} lines")
+    assert view.run("return document.querySelector(\"select[name='mark']\").value") == ""
+    view.run("history.forward()")
+    until_count(view, f"{LINES} of {LINES} lines")
+
+
+def test_a_shared_link_keeps_its_filter_and_its_line(view: Browser, address: str) -> None:
+    view.choose("select[name='finding']", "near-duplicate (1)")
+    until_lines(view, [LINES])
+    view.keys("j")
+    link = str(view.run("return location.href"))
+    assert link.endswith(f"#line-{LINES}")
+    view.open("about:blank")
+    view.open(link)
+    until_lines(view, [LINES])
+    view.wait_for(f"document.activeElement.id === 'line-{LINES}'")
+    assert "finding: near-duplicate" in view.text("#chosen")
+    view.click("#chosen button")
+    until_count(view, f"{LINES} lines")
+    assert view.run("return location.href") == address
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("?choice=%7B", "?choice=[]&start=-3", "?choice=null&start=x", "?start=99999", '?choice={"lines":5}'),
+        *('?choice={"where":null}', '?choice={"where":{"topic":[]}}', '?choice={"where":{"topic":"rye"}}'),
+    ],
+)
+def test_an_address_that_makes_no_sense_shows_everything(view: Browser, address: str, query: str) -> None:
+    view.open("about:blank")
+    view.open(f"{address}{query}")
+    until_count(view, f"{LINES} lines")
+    until_position(view, "1 to 10")
+
+
+def test_the_line_that_is_repeated_is_a_link_to_both(view: Browser) -> None:
+    view.choose("select[name='finding']", "near-duplicate (1)")
+    until_lines(view, [LINES])
+    assert view.text("a.within") == "like line 20"
+    view.click("a.within")
+    until_lines(view, [20, LINES])
+    is_beside = (
+        "const [one, other] = [...document.querySelectorAll('article')].map((each) => each.getBoundingClientRect());"
+    )
+    assert view.run(f"{is_beside} return one.right <= other.left && one.top === other.top") is True
+    view.run("location.reload()")
+    until_lines(view, [20, LINES])
+    view.run("history.back()")
+    until_lines(view, [LINES])
+
+
+def test_all_that_fit_are_dropped_with_one_undo(view: Browser, output: Path) -> None:
+    assert view.run("return document.getElementById('mark-all').hidden") is True
+    search(view, "loaf 3")
+    until_narrowed(view)
+    number = int(view.text("#count").split()[0])
+    assert view.text("#mark-all") == f"Drop all {number}"
+    view.click("#mark-all")
+    view.wait_for("!document.getElementById('told').hidden")
+    assert view.text("#told").startswith(f"{number} conversations dropped.")
+    until_fact(view, "lines", f"{LINES}")
+    assert len(read_dropped(OutputPaths.of(output))) == number
+    assert view.count(".is-dropped") == min(number, 10)
+    view.keys("\ue007")  # Enter, on the undo that has the focus
+    view.wait_for("!document.querySelector('.is-dropped')")
+    assert read_dropped(OutputPaths.of(output)) == set()
 
 
 def test_keys_walk_over_pages_and_the_address_names_the_line(view: Browser) -> None:
@@ -248,7 +374,7 @@ def test_a_conversation_is_dropped_and_kept_again(view: Browser, output: Path) -
     assert read_dropped(paths) == set()
     assert view.run("return document.activeElement.id") == "line-2"
     view.choose("select[name='mark']", "not dropped")
-    until_count(view, f"{LINES} conversations")
+    until_count(view, f"{LINES} of {LINES} lines")
     assert len(dropped_path(paths).read_bytes().splitlines()) == 2
 
 

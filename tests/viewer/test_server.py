@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import stat
@@ -37,10 +38,11 @@ from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import Dimension, Group, load_recipe
+from asyncgen.viewer.auditor import Auditor
 from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.search import Search, split_words
 from asyncgen.viewer.server import PAGE_SIZE, Viewer
-from asyncgen.viewer.shown import ALLOWANCE, Found, Options, Page, ShownConversation, State, audit_command
+from asyncgen.viewer.shown import ALLOWANCE, Marked, Options, Page, ShownConversation, State, audit_command
 
 pytestmark = pytest.mark.slow  # a server, and sometimes a process, for each
 
@@ -75,16 +77,12 @@ class Visit:
                 assert page.total == len(found)
                 return found
 
-    async def search(self, words: str, choice: object = None) -> list[Found]:
+    async def search(self, words: str, choice: object = None) -> list[Page]:
         """All pages of a search."""
-        parameters = {"words": words, "choice": msgspec.json.encode(choice or {}).decode()}
-        pages: list[Found] = []
-        while not pages or pages[-1].cursor is not None:
-            if pages:
-                parameters["cursor"] = str(pages[-1].cursor)
-            status, body = await self.get("search", **parameters)
-            assert status == 200, body
-            pages.append(msgspec.json.decode(body, type=Found))
+        pages: list[Page] = []
+        while not pages or pages[-1].start + PAGE_SIZE < pages[-1].total:
+            pages.append(await self.page(choice, words=words, start=PAGE_SIZE * len(pages), total=1))
+            assert pages[-1].searched == pages[-1].lines
         return pages
 
     async def options(self) -> Options:
@@ -97,6 +95,17 @@ class Visit:
         given = {"X-Token": self.viewer.token, **(headers or {})}
         async with self.session.post(self.root / "marks", data=body, headers=given) as response:
             return response.status, await response.read()
+
+    async def post(self, path: str, **body: object) -> tuple[int, bytes]:
+        headers = {"X-Token": self.viewer.token}
+        async with self.session.post(self.root / path, data=msgspec.json.encode(body), headers=headers) as response:
+            return response.status, await response.read()
+
+    async def mark_all(self, choice: object, total: int, *, words: str = "", dropped: bool = True) -> Marked:
+        body = {"choice": choice, "words": words, "total": total, "generation": 0, "dropped": dropped}
+        status, answer = await self.post("marks/all", **body)
+        assert status == 200, answer
+        return msgspec.json.decode(answer, type=Marked)
 
     @asynccontextmanager
     async def states(self) -> AsyncIterator[AsyncIterator[State]]:
@@ -119,11 +128,17 @@ async def _read_states(response: aiohttp.ClientResponse) -> AsyncIterator[State]
             yield msgspec.json.decode(line.removeprefix(b"data: "), type=State)
 
 
-def visit(output: Path, story: Callable[[Visit], Awaitable[None]], *, is_read: bool = True) -> None:
+def visit(
+    output: Path,
+    story: Callable[[Visit], Awaitable[None]],
+    *,
+    is_read: bool = True,
+    auditor: Auditor | None = None,
+) -> None:
     """Tells the story of a visitor, once the whole file has been read unless told otherwise."""
 
     async def tell() -> None:
-        viewer = Viewer(Catalogue(OutputPaths.of(output)), "asyncgen audit it", poll=0.01, heartbeat=0.02)
+        viewer = Viewer(Catalogue(OutputPaths.of(output)), "asyncgen audit it", auditor, poll=0.01, heartbeat=0.02)
         server = TestServer(viewer.create_app(), host="127.0.0.1")
         await server.start_server()
         async with aiohttp.ClientSession() as session:
@@ -274,11 +289,8 @@ def test_the_token_is_in_the_page_and_another_each_time(output: Path) -> None:
         ("lines", {"choice": "{"}),
         ("lines", {"choice": '{"what": 1}'}),
         ("lines", {"choice": '{"mark": "eaten"}'}),
-        ("search", {}),
-        ("search", {"words": " "}),
-        ("search", {"words": "loaf", "cursor": "1"}),
-        ("search", {"words": "loaf", "cursor": "x-y"}),
-        ("search", {"words": "loaf", "room": "many"}),
+        ("lines", {"choice": '{"lines": ["1"]}'}),
+        ("lines", {"words": "loaf", "start": "x-y"}),
     ],
 )
 def test_a_request_that_makes_no_sense_is_told_so(output: Path, path: str, parameters: dict[str, str]) -> None:
@@ -497,13 +509,13 @@ def test_the_command_for_an_audit_can_be_pasted() -> None:
 # ---- search
 
 
-def test_a_search_goes_through_the_file_by_its_cursor(output: Path) -> None:
+def test_a_search_has_pages_and_a_total(output: Path) -> None:
     async def story(there: Visit) -> None:
         pages = await there.search("LOAF bakes")
         lines = [each.line for page in pages for each in page.conversations]
         assert lines == [number for number in range(1, LINES + 1) if number != 5]
         assert all(len(page.conversations) <= PAGE_SIZE for page in pages)
-        assert pages[0].searched < pages[-1].searched == pages[-1].lines == LINES
+        assert {page.total for page in pages} == {LINES - 1}
 
     visit(output, story)
 
@@ -525,11 +537,25 @@ def test_a_search_finds_no_names_of_json(output: Path) -> None:
     visit(output, story)
 
 
-def test_a_cursor_of_another_file_is_gone(output: Path) -> None:
+def test_the_total_of_a_search_grows_with_the_file_and_follows_marks(output: Path) -> None:
     async def story(there: Visit) -> None:
-        status, body = await there.get("search", words="loaf", cursor="7-1")
-        assert status == 410
-        assert b"search again" in body
+        assert (await there.page(words="loaf", total=1)).total == LINES - 1
+        append(output, plain(100))
+        await there.until(lambda state: state.lines == LINES + 1)
+        assert (await there.page(words="loaf", total=1)).total == LINES
+        assert (await there.page({"mark": "kept"}, words="loaf", total=1)).total == LINES
+        await there.mark(1, dropped=True)
+        assert (await there.page({"mark": "kept"}, words="loaf", total=1)).total == LINES - 1
+
+    visit(output, story)
+
+
+def test_a_search_in_a_file_that_was_changed_begins_anew(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        assert (await there.page(words="loaf", total=1)).total == LINES - 1
+        os.truncate(output, len(encode_line(plain(1))))
+        await there.until(lambda state: state.generation > 0 and state.is_whole)
+        assert (await there.page(words="loaf", total=1)).total == 1
 
     visit(output, story)
 
@@ -567,6 +593,119 @@ def test_a_search_finds_what_another_program_escaped(tmp_path: Path) -> None:
             assert len((await there.search(words))[0].conversations) == 1
 
     visit(output, story)
+
+
+# ---- lines that are like others
+
+
+def test_a_line_that_repeats_another_names_it_and_both_are_shown_together(output: Path) -> None:
+    append(output, plain(7))
+    audit(output)
+
+    async def story(there: Visit) -> None:
+        shown = (await there.page(line=LINES + 1)).conversations[-1]
+        like = {each.rule: each.like for each in shown.findings}
+        assert like["near-duplicate"] == 7
+        both = await there.page({"lines": [7, shown.line]})
+        assert (both.total, [each.line for each in both.conversations]) == (2, [7, LINES + 1])
+        assert await there.numbers({"lines": [LINES + 1, 7, 7, -3, 10**12]}) == [7, LINES + 1]
+        assert (await there.page(line=5)).conversations[4].findings[0].like is None
+
+    visit(output, story)
+
+
+@pytest.mark.parametrize("like", ["[]", "[7]", "[-1]", '["x"]', "[99999999999999]"])
+def test_an_audit_whose_likes_do_not_fit_is_survived(output: Path, like: str) -> None:
+    append(output, plain(7))
+    audit(output)
+    path = output.with_name("out.jsonl.audit.json")
+    path.write_text(re.sub(r'"like": ?\[[0-9, ]+\]', f'"like":{like}', path.read_text()))
+
+    async def story(there: Visit) -> None:
+        assert (await there.page(line=LINES + 1)).conversations[-1].line == LINES + 1
+
+    visit(output, story)
+
+
+# ---- an audit of its own
+
+
+def test_without_an_audit_it_makes_one_and_says_so(output: Path) -> None:
+    found = output.with_name("out.jsonl.audit.json")
+    with started(output) as viewer:
+        assert "there is no audit of this file as it is; making one" in viewer.process.stderr.readline()
+        assert "out.jsonl: audited" in viewer.process.stderr.readline()
+        assert found.exists()
+        viewer.process.send_signal(signal.SIGINT)
+        assert viewer.process.wait(20) == 0
+
+
+def test_what_its_audit_finds_comes_to_the_page_which_says_what_it_waits_for(
+    output: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = await_audit(output)
+    assert "Findings are being looked for" in said[0]
+    assert said[-1] == ""
+    assert capfd.readouterr().err.count("\n") == 2
+
+
+def test_an_audit_of_its_own_that_fails_is_told_once(output: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = output.with_name("out.jsonl.audit.json")
+    found.mkdir()
+    (found / "in the way").touch()
+    said = await_audit(output)
+    assert "The audit of this file failed: " in said[-1]
+    assert "out.jsonl.audit.json" in said[-1]
+    assert capfd.readouterr().err.count("\n") == 2
+
+
+def await_audit(output: Path) -> list[str]:
+    """What the page was told of an audit, one after the other, until there is one or it has failed."""
+    told: list[str] = []
+
+    async def story(there: Visit) -> None:
+        async with there.states() as states:
+            async for _ in states:
+                told.append((await there.options()).audit)
+                if told[-1] == "" or "failed" in told[-1]:
+                    return
+
+    visit(output, story, auditor=Auditor(output))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "audits"), [(29.0, 1), (31.0, 2)], ids=["while a run is writing", "when nothing has come for a while"]
+)
+def test_lines_that_came_since_an_audit_get_one_when_the_file_stands_still(
+    output: Path, seconds: float, audits: int
+) -> None:
+    async def story() -> None:
+        auditor = Counted(output)
+        with read(output) as catalogue:
+            auditor.follow(catalogue, 0.0)
+            await asyncio.sleep(0)
+            audit(output)
+            while catalogue.advance() or catalogue.findings.lines is None:
+                pass
+            append(output, plain(100))
+            while catalogue.advance() or len(catalogue) == LINES:
+                pass
+            for now in (1.0, 1.0 + seconds, 1.0 + seconds):
+                auditor.follow(catalogue, now)
+                await asyncio.sleep(0)
+        await auditor.close()
+        assert auditor.audits == audits
+
+    asyncio.run(story())
+
+
+class Counted(Auditor):
+    audits = 0
+
+    async def audit(self, *, is_first: bool) -> None:
+        assert is_first == (self.audits == 0)
+        self.audits += 1
 
 
 # ---- files that grow or change
@@ -820,6 +959,64 @@ async def _dropped_are(there: Visit, lines: list[int]) -> None:
     assert await there.numbers({"mark": "dropped"}) == lines
 
 
+def test_all_that_fit_are_dropped_at_once_and_one_undo_restores_what_was(output: Path) -> None:
+    paths = OutputPaths.of(output)
+
+    async def story(there: Visit) -> None:
+        bread = await there.numbers({"where": {"topic": ["bread"]}})
+        await there.mark(bread[0], dropped=True)
+        marked = await there.mark_all({"where": {"topic": ["bread"]}}, len(bread))
+        assert marked.changed == len(bread) - 1
+        assert await there.numbers({"mark": "dropped"}) == bread
+        assert (await there.post("marks/undo", undo=marked.undo))[0] == 200
+        assert await there.numbers({"mark": "dropped"}) == bread[:1]
+        status, body = await there.post("marks/undo", undo=marked.undo)
+        assert status == 409
+        assert b"cannot be undone" in body
+        everything = await there.mark_all({"mark": "dropped"}, 1, dropped=False)
+        assert everything.changed == 1
+        assert read_dropped(paths) == set()
+
+    visit(output, story)
+
+
+def test_no_more_are_dropped_than_the_page_has_counted(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        assert (await there.mark_all({}, 3, words="LOAF bakes")).changed == 3
+        assert await there.numbers({"mark": "dropped"}) == [1, 2, 3]
+        assert (await there.mark_all({"lines": [9, 30]}, 10**9)).changed == 2
+        assert (await there.mark_all({"mark": "kept"}, -1)).changed == 0
+
+    visit(output, story)
+
+
+def test_many_are_dropped_and_kept_again(tmp_path: Path) -> None:
+    lines = 3000
+    output = tmp_path / "out.jsonl"
+    output.write_bytes(b"".join(encode_line(plain(number)) for number in range(lines)))
+
+    async def story(there: Visit) -> None:
+        marked = await there.mark_all({}, lines, words="loaf")
+        assert marked.changed == lines
+        assert (await there.until(lambda state: state.dropped == lines)).lines == lines
+        await there.post("marks/undo", undo=marked.undo)
+        await there.until(lambda state: state.dropped == 0)
+
+    visit(output, story)
+
+
+def test_all_are_not_dropped_of_a_file_that_has_changed_or_without_the_token(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        body = {"choice": {}, "words": "", "total": 5, "generation": 7, "dropped": True}
+        assert (await there.post("marks/all", **body))[0] == 409
+        for path in ("marks/all", "marks/undo"):
+            async with there.session.post(there.root / path, data=msgspec.json.encode(body)) as response:
+                assert response.status == 403
+        assert not dropped_path(OutputPaths.of(output)).exists()
+
+    visit(output, story)
+
+
 def test_marks_made_elsewhere_are_seen(output: Path) -> None:
     paths = OutputPaths.of(output)
 
@@ -942,6 +1139,7 @@ def started(output: Path, *flags: str) -> Iterator[SimpleNamespace]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_well_also_with_a_page_open(output: Path, number: signal.Signals) -> None:
+    audit(output)
     before = Snapshot.of(output.parent)
     with started(output) as viewer:
         assert viewer.address.startswith("http://127.0.0.1:")
@@ -987,8 +1185,23 @@ def test_marks_that_cannot_be_read_refuse_to_begin(output: Path) -> None:
 
 # ---- whatever is asked
 
-_PIECES = ("", "lines", "search", "options", "marks", "view.js", "%00", "%ff", "..", "a" * 3000, "\xe9", "/", "%zz")
-_QUERIES = ("line", "start", "choice", "words", "cursor", "room", "x")
+_PIECES = (
+    "",
+    "lines",
+    "marks/all",
+    "marks/undo",
+    "options",
+    "marks",
+    "view.js",
+    "%00",
+    "%ff",
+    "..",
+    "a" * 3000,
+    "\xe9",
+    "/",
+    "%zz",
+)
+_QUERIES = ("line", "start", "choice", "words", "total", "x")
 _GIVEN = (
     *(
         "",
@@ -1006,7 +1219,18 @@ _GIVEN = (
         "0-" + "f" * 400,
     ),
     *('{"where":{"topic":[]}}', '{"where":{"topic":["a","b","c"]}}', '{"where":{"no":["x"]}}', '{"finding":"no"}'),
-    *("[" * 3000, '{"mark":"x"}', '{"model":"\\ud800"}', "word", "%20", "a" * 2000, "null", "NaN"),
+    *(
+        '{"lines":[1,-1,99999999999999999999]}',
+        '{"lines":[2]}',
+        "[" * 3000,
+        '{"mark":"x"}',
+        '{"model":"\\ud800"}',
+        "word",
+        "%20",
+        "a" * 2000,
+        "null",
+        "NaN",
+    ),
 )
 _QUERY = st.lists(st.tuples(st.sampled_from(_QUERIES), st.sampled_from(_GIVEN)), max_size=4)
 _REQUESTS = st.tuples(
@@ -1014,7 +1238,18 @@ _REQUESTS = st.tuples(
     st.sampled_from(_PIECES),
     _QUERY,
     st.sampled_from([None, b"", b"\xff\xfe", "\u00e9".encode(), b"a" * 3000]),
-    st.one_of(st.binary(max_size=40), st.sampled_from([b'{"line":1,"generation":0,"dropped":1}', b"[" * 3000])),
+    st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from(
+            [
+                b'{"line":1,"generation":0,"dropped":1}',
+                b'{"choice":{"lines":[1]},"words":"","total":9,"generation":0,"dropped":true}',
+                b'{"choice":{},"words":"loaf","total":-1,"generation":0,"dropped":false}',
+                b'{"undo":""}',
+                b"[" * 3000,
+            ]
+        ),
+    ),
 )
 
 

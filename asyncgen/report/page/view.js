@@ -1,20 +1,25 @@
 "use strict";
 
-// The whole file, page by page: filters, search, keys, marks, and the figures of a run. What is shown at any time is
-// `view`; a page that arrives after another was asked for is dropped.
+// The whole file, page by page: filters, search, keys, marks, and the figures of a run. What is wanted stands in the
+// address, so that a reload, the way back and a link to others lead to the same; a page that arrives after another was
+// asked for is dropped.
 
 const PAGE_SIZE = 10;
 const SEARCH_DELAY = 250; // milliseconds of silence before what was typed is searched for
 
+const byId = (id) => document.getElementById(id);
 const token = document.querySelector("meta[name=token]").content;
-const [facts, progress, notes, form, free, line, lineLabel, clear, count, alertBox, list, position, previous, next] = [
-  ..."facts progress notes filters free line line-label clear count alert list position previous next".split(" "),
-].map((id) => document.getElementById(id));
+const [facts, progress, notes, form, free, fold, line, unfolded, selects, chosen, count, markAll, clear] =
+  "facts progress notes filters free fold line unfolded choices chosen count mark-all clear".split(" ").map(byId);
+const [previous, position, next, told, alertBox, list] = "previous position next told alert list".split(" ").map(byId);
 
-const choices = new Map(); // by name the select element, and what its value adds to a choice
-let view = { start: 0, total: 0, generation: 0, cursors: [null], place: 0, cursor: null, words: [] };
+const choices = new Map(); // by name the select element, and how its value is read from a choice and written to one
+let wanted = { choice: {}, words: "", start: 0 };
+let view = { start: 0, total: Infinity, generation: 0, isCounted: false };
+let showAgain = showWanted; // what is being shown, or was last
 let state = null;
 let optionsShown = -1;
+let rulesShown = "[]";
 let asking = new AbortController();
 let timer = 0;
 
@@ -52,14 +57,117 @@ function complain(text) {
   alertBox.textContent = text;
 }
 
-// ---- what is chosen
+// ---- what is wanted, and its address
 
-function choice() {
-  const chosen = { where: {} };
-  for (const { select, add } of choices.values()) if (select.value !== "") add(chosen, select.value);
-  if (!Object.keys(chosen.where).length) delete chosen.where;
-  return chosen;
+function parametersOf({ choice, words, start }) {
+  return {
+    ...(Object.keys(choice).length && { choice: JSON.stringify(choice) }),
+    ...(words && { words }),
+    ...(start && { start }),
+  };
 }
+
+function addressOf(what) {
+  const query = new URLSearchParams(parametersOf(what)).toString();
+  return location.pathname + (query && `?${query}`);
+}
+
+function readAddress() {
+  const query = new URLSearchParams(location.search);
+  const start = Number(query.get("start"));
+  const read = { choice: {}, words: query.get("words") ?? "", start: Number.isSafeInteger(start) && start > 0 ? start : 0 };
+  try {
+    const choice = JSON.parse(query.get("choice") ?? "{}");
+    if (isChoice(choice)) read.choice = { ...choice };
+  } catch {
+    // an address that was cut shows everything
+  }
+  return read;
+}
+
+/** Whether it has the shape of a choice; whether there is such a thing to choose is the server's to say. */
+function isChoice(given) {
+  const isText = (each) => typeof each === "string";
+  const { where = {}, lines = [], ...others } = given ?? {};
+  const paths = Object.values(where ?? { no: "path" });
+  return (
+    Array.isArray(lines) &&
+    paths.every((path) => Array.isArray(path) && path.length > 0 && path.every(isText)) &&
+    Object.values(others).every(isText)
+  );
+}
+
+function lineOfAddress() {
+  return Number(/^#line-(\d{1,15})$/.exec(location.hash)?.[1] ?? 0);
+}
+
+const isNarrowed = () => Object.keys(wanted.choice).length > 0 || wanted.words !== "";
+const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** Shows what is wanted from now on; `replace`: the way back does not lead to what was wanted before. */
+function go(change, { replace = false } = {}) {
+  clearTimeout(timer);
+  wanted = { ...wanted, start: 0, ...change };
+  history[replace ? "replaceState" : "pushState"](null, "", addressOf(wanted));
+  return showWanted();
+}
+
+/** After a reload, on the way back, and where a link names a line. */
+async function followAddress(isFirst = false) {
+  const asked = readAddress();
+  const number = lineOfAddress();
+  const isShown = !isFirst && addressOf(asked) === addressOf(wanted);
+  wanted = asked;
+  if (number && !location.search && !byId(`line-${number}`)) return showLine(number);
+  if (!isShown) await showWanted();
+  if (!number) return undefined;
+  const article = byId(`line-${number}`);
+  if (!article) return showLine(number);
+  article.focus({ preventScroll: true });
+  article.scrollIntoView();
+  return undefined;
+}
+
+/** The controls say what is wanted. */
+function reflect() {
+  if (document.activeElement !== free || wordsOf(free.value).join(" ") !== wanted.words) free.value = wanted.words;
+  for (const { select, read } of choices.values()) {
+    const value = read(wanted.choice);
+    select.value = [...select.options].some((each) => each.value === value) ? value : "";
+  }
+  chosen.replaceChildren(...describeChoice(wanted.choice).map(chosenElement));
+  fold.textContent = chosen.children.length ? `Filters (${chosen.children.length})` : "Filters";
+  clear.hidden = !isNarrowed();
+}
+
+const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([each]) => each !== name));
+const withWhere = (choice, where) => (Object.keys(where).length ? { ...choice, where } : without(choice, "where"));
+
+/** What is chosen, as [text, the choice without it]. */
+function describeChoice(choice) {
+  const { where = {}, ...others } = choice;
+  const ofDimension = ([name, path]) => {
+    const value = path.length > 1 || !path[0] ? path.at(-1) : `any of ${path[0]}`;
+    return [`${name}: ${value}`, withWhere(choice, without(where, name))];
+  };
+  const ofProperty = ([name, value]) => {
+    const said = value === "kept" ? "not dropped" : value;
+    return [name === "lines" ? `lines ${value.join(" and ")}` : `${name}: ${said}`, without(choice, name)];
+  };
+  return [...Object.entries(where).map(ofDimension), ...Object.entries(others).map(ofProperty)];
+}
+
+function chosenElement([text, rest]) {
+  const button = element("button", "chosen");
+  appendText(button, text);
+  button.append(" ×");
+  button.type = "button";
+  button.setAttribute("aria-label", `Leave out the filter ${text}`);
+  button.addEventListener("click", () => go({ choice: rest }));
+  return element("li", "", button);
+}
+
+// ---- what can be chosen
 
 function option(label, value) {
   const made = element("option", "");
@@ -68,22 +176,29 @@ function option(label, value) {
   return made;
 }
 
-/** Puts a select in place, or new options into the one that is there, which keeps what was chosen. */
-function offer(name, options, add) {
+/** Puts a select in place, or new options into the one that is there. */
+function offer(name, options, read, write) {
   if (!choices.has(name)) {
     const select = element("select", "");
     select.name = name;
-    select.addEventListener("change", () => showFrom(0));
+    select.addEventListener("change", () => go({ choice: write(wanted.choice, select.value) }));
     const label = element("span", "");
     appendText(label, name);
-    lineLabel.before(element("label", "", label, select));
-    choices.set(name, { select, add });
+    selects.append(element("label", "", label, select));
+    choices.set(name, { select, read });
   }
   const { select } = choices.get(name);
-  const chosen = select.value;
   select.replaceChildren(option("all", ""), ...options);
-  if ([...select.options].some((each) => each.value === chosen)) select.value = chosen;
   select.closest("label").hidden = !options.length;
+}
+
+function offerProperty(name, options) {
+  offer(
+    name,
+    options,
+    (choice) => choice[name] ?? "",
+    (choice, value) => (value ? { ...choice, [name]: value } : without(choice, name)),
+  );
 }
 
 function offerDimension({ name, groups }) {
@@ -95,25 +210,36 @@ function offerDimension({ name, groups }) {
     made.label = group.name;
     return [made];
   });
-  offer(name, options, (chosen, path) => (chosen.where[name] = JSON.parse(path)));
+  offer(
+    name,
+    options,
+    ({ where = {} }) => (where[name] ? value(...where[name]) : ""),
+    (choice, path) => {
+      const { where = {} } = choice;
+      return withWhere(choice, path ? { ...where, [name]: JSON.parse(path) } : without(where, name));
+    },
+  );
 }
 
 function offerAll({ dimensions, models, rules }) {
   dimensions.forEach(offerDimension);
-  offer(
+  offerProperty(
     "model",
     models.map((each) => option(each, each)),
-    (chosen, model) => (chosen.model = model),
   );
   const found = rules.map(({ name, count }) => option(`${name} (${formatted(count)})`, name));
   const any = rules.length ? [option("any finding", "any"), option("no finding", "none")] : [];
-  offer("finding", [...any, ...found], (chosen, finding) => (chosen.finding = finding));
-  offer("mark", [option("dropped", "dropped"), option("not dropped", "kept")], (chosen, mark) => (chosen.mark = mark));
+  offerProperty("finding", [...any, ...found]);
+  offerProperty("mark", [option("dropped", "dropped"), option("not dropped", "kept")]);
+  reflect();
 }
 
 async function showOptions() {
   const options = await ask("options");
   offerAll(options);
+  const rules = JSON.stringify(options.rules);
+  if (rules !== rulesShown && list.children.length) refresh();
+  rulesShown = rules;
   const said = [options.audit, ...options.notes].filter(Boolean);
   notes.replaceChildren(
     ...said.map((each) => {
@@ -126,60 +252,53 @@ async function showOptions() {
 
 // ---- pages
 
-function showFrom(start) {
-  clearTimeout(timer);
-  const words = free.value.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length) return search(words, [null]);
+/** The page that is wanted, then, of a search, how many there are in all. */
+function showWanted() {
+  showAgain = showWanted;
+  reflect();
   return load(async (signal) => {
-    const page = await ask("lines", { choice: JSON.stringify(choice()), start }, { signal });
-    if (page.start && !page.conversations.length) return showFrom(0);
-    return showPage(page);
+    for (let shown = -1, page = null; !page || page.searched < page.lines; ) {
+      const isFull = page?.conversations.length === PAGE_SIZE;
+      page = await ask("lines", { ...parametersOf(wanted), ...(isFull && { total: 1 }) }, { signal });
+      const isCounted = page.searched === page.lines;
+      if (page.start && !page.conversations.length && isCounted) return go({}, { replace: true });
+      view = { start: page.start, total: page.total, generation: page.generation, isCounted };
+      if (page.conversations.length !== shown) fill(page.conversations);
+      shown = page.conversations.length;
+      if (shown === PAGE_SIZE) list.removeAttribute("aria-busy");
+      describePage(page);
+    }
+    return undefined;
   });
 }
 
-function showPage({ start, total, generation, conversations }) {
-  view = { start, total, generation, cursors: null, words: [] };
-  fill(conversations);
-  const chosen = Object.keys(choice()).length > 0;
-  count.textContent = total || !chosen ? plural(total, chosen ? "conversation" : "line") : "No conversation is like that";
-  position.textContent = conversations.length ? `${formatted(start + 1)} to ${formatted(start + conversations.length)}` : "";
+/** The same page again, with what is known now; the focus stays. */
+async function refresh() {
+  const focused = document.activeElement?.closest("article")?.id;
+  await showAgain();
+  if (focused) byId(focused)?.focus({ preventScroll: true });
+}
+
+function describePage({ start, total, searched, lines, conversations }) {
+  count.textContent = describeCount(total, searched, lines);
+  position.textContent = conversations.length
+    ? `${formatted(start + 1)} to ${formatted(start + conversations.length)}`
+    : "";
   previous.disabled = start === 0;
   next.disabled = start + PAGE_SIZE >= total;
+  const keeps = wanted.choice.mark === "dropped";
+  markAll.hidden = !isNarrowed() || !total || !view.isCounted;
+  markAll.textContent = `${keeps ? "Keep" : "Drop"} all ${formatted(total)}`;
 }
 
-/** The page of a search that begins at the last of the cursors: asks on until it is full or the file is through. */
-function search(words, cursors) {
-  return load(async (signal) => {
-    const shown = [];
-    let cursor = cursors.at(-1);
-    let more = true;
-    fill([]);
-    position.textContent = "";
-    next.disabled = previous.disabled = true;
-    while (more && shown.length < PAGE_SIZE) {
-      const room = PAGE_SIZE - shown.length;
-      const parameters = { choice: JSON.stringify(choice()), words: words.join(" "), room, ...(cursor && { cursor }) };
-      const found = await ask("search", parameters, { signal });
-      shown.push(...found.conversations);
-      cursor = found.cursor;
-      more = cursor !== null;
-      view = { generation: found.generation, cursors, cursor, words };
-      if (found.conversations.length) fill(shown);
-      count.textContent = describeSearch(shown.length, found, more, cursors.length - 1);
-    }
-    previous.disabled = cursors.length === 1;
-    next.disabled = !more;
-    if (shown.length) position.textContent = `page ${cursors.length}`;
-  });
-}
-
-function describeSearch(shown, { searched, lines }, more, pagesBefore) {
-  const part = more ? `searched ${formatted(searched)} of ${plural(lines, "line")}` : `searched all ${plural(lines, "line")}`;
-  if (!shown && !more && !pagesBefore) return `No conversation is like that; ${part}`;
-  return `${plural(shown, "conversation")} on this page; ${part}`;
+function describeCount(total, searched, lines) {
+  if (!isNarrowed()) return plural(total, "line");
+  if (searched < lines) return `${formatted(total)} so far; searched ${formatted(searched)} of ${plural(lines, "line")}`;
+  return total ? `${formatted(total)} of ${plural(lines, "line")}` : "No conversation is like that";
 }
 
 function fill(conversations) {
+  list.classList.toggle("is-pair", wanted.choice.lines?.length === 2);
   list.replaceChildren(...conversations.map((each) => element("li", "", conversationOf(each))));
 }
 
@@ -191,12 +310,15 @@ function conversationOf(each) {
     ...findings.map(({ rule, severity }) => ({ text: rule, tone: severity })),
     ...Object.values(scenario).flatMap((values) => values.map(([, value]) => ({ text: value }))),
   ];
-  const article = conversationElement({ heading: shown, tags, messages }, view.words);
+  const article = conversationElement({ heading: shown, tags, messages }, wordsOf(wanted.words));
   article.id = `line-${each.line}`;
   article.classList.toggle("is-dropped", dropped);
   if (!each.is_conversation) article.append(element("p", "small", "This line is no conversation."));
   if (omitted) article.append(element("p", "small", `and ${plural(omitted, "more message")} in the file`));
-  const quoted = findings.flatMap(({ rule, evidence }) => evidence.map((text) => quotation(rule, text)));
+  const quoted = findings.flatMap(({ rule, evidence, like }) => [
+    ...evidence.map((text) => quotation(rule, text)),
+    ...(like ? [likeElement(rule, like, each.line)] : []),
+  ]);
   if (quoted.length) article.append(element("ul", "evidence-list", ...quoted));
   const origin = [model, each.finish_reason && `finish reason ${each.finish_reason}`, asks && plural(asks, "ask")];
   const foot = element("footer", "conversation-foot", originElement(origin.filter(Boolean)), link(each.line));
@@ -215,6 +337,13 @@ function quotation(rule, text) {
   const evidence = element("span", "evidence");
   appendText(evidence, text);
   return element("li", "", element("span", "small", rule), evidence);
+}
+
+/** Leads to both conversations, side by side. */
+function likeElement(rule, like, number) {
+  const made = element("a", "within", `like line ${formatted(like)}`);
+  made.href = addressOf({ choice: { lines: [like, number] }, words: "", start: 0 });
+  return element("li", "", element("span", "small", rule), element("span", "", made));
 }
 
 function link(number) {
@@ -238,7 +367,7 @@ async function mark(number, dropped) {
   try {
     const body = JSON.stringify({ line: number, generation: view.generation, dropped });
     const shown = await ask("marks", {}, { method: "POST", headers: { "X-Token": token }, body });
-    const before = document.getElementById(`line-${number}`);
+    const before = byId(`line-${number}`);
     if (!before) return;
     const hadFocus = before.contains(document.activeElement);
     const onButton = document.activeElement?.matches("button.mark");
@@ -251,12 +380,43 @@ async function mark(number, dropped) {
   }
 }
 
+/** Marks all that fit, in one step that one step undoes. */
+async function markAllWanted() {
+  const dropped = wanted.choice.mark !== "dropped";
+  const { choice, words } = wanted;
+  const body = { choice, words, total: view.total, generation: view.generation, dropped };
+  markAll.disabled = true;
+  await change("marks/all", body, dropped ? "dropped" : "kept");
+  markAll.disabled = false;
+}
+
+async function change(path, body, done) {
+  try {
+    const settings = { method: "POST", headers: { "X-Token": token }, body: JSON.stringify(body) };
+    const { changed, undo } = await ask(path, {}, settings);
+    await refresh();
+    tell(`${plural(changed, "conversation")} ${done}.`, changed && path !== "marks/undo" ? undo : null);
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+function tell(text, undo) {
+  told.replaceChildren(text);
+  told.hidden = false;
+  if (!undo) return;
+  const button = element("button", "", "Undo");
+  button.type = "button";
+  button.addEventListener("click", () => change("marks/undo", { undo }, "as before"));
+  told.append(" ", button);
+  button.focus({ preventScroll: true });
+}
+
 // ---- moving
 
 function turn(step) {
   if ((step > 0 ? next : previous).disabled) return false;
-  if (!view.cursors) return showFrom(view.start + step * PAGE_SIZE);
-  return search(view.words, step > 0 ? [...view.cursors, view.cursor] : view.cursors.slice(0, -1));
+  return go({ start: Math.max(0, view.start + step * PAGE_SIZE) });
 }
 
 async function turnAndFocus(step) {
@@ -268,7 +428,7 @@ async function turnAndFocus(step) {
 
 async function turnByButton(step) {
   await turn(step);
-  count.scrollIntoView();
+  list.scrollIntoView();
 }
 
 function focusArticle(number) {
@@ -289,43 +449,44 @@ function markFocused() {
   document.activeElement?.closest("article")?.querySelector("button.mark")?.click();
 }
 
-/** The line that the address names, among all lines. */
+/** The line, among all lines. */
 function showLine(number) {
-  resetFilters();
+  clearTimeout(timer);
+  wanted = { choice: {}, words: "", start: 0 };
+  showAgain = () => showLine(number);
   return load(async (signal) => {
     const page = await ask("lines", { line: number }, { signal });
-    showPage(page);
-    const article = document.getElementById(`line-${number}`);
+    wanted.start = page.conversations.length ? page.start : 0;
+    reflect();
+    view = { start: page.start, total: page.total, generation: page.generation, isCounted: true };
+    fill(page.conversations);
+    describePage(page);
+    const article = byId(`line-${number}`);
     if (!article) throw new Error(`There is no line ${formatted(number)} yet: ${plural(page.total, "line")} are known.`);
+    showAgain = showWanted;
+    history.replaceState(null, "", `${addressOf(wanted)}#${article.id}`);
     article.focus({ preventScroll: true });
     article.scrollIntoView();
   });
 }
 
-function followHash() {
-  const number = Number(/^#line-(\d{1,15})$/.exec(location.hash)?.[1]);
-  if (number) showLine(number);
-  return Boolean(number);
-}
-
 function goToLine() {
   const number = Number(line.value.replace(/[\s,.]/g, ""));
   if (Number.isSafeInteger(number) && number > 0) {
-    if (location.hash === `#line-${number}`) followHash();
-    else location.hash = `#line-${number}`;
+    history.pushState(null, "", `${location.pathname}#line-${number}`);
+    line.value = "";
+    showLine(number);
   } else if (line.value) {
     complain("A line is a whole number from 1.");
   }
 }
 
-function resetFilters() {
-  clearTimeout(timer);
-  form.reset();
-}
+const clearFilters = () => go({ choice: {}, words: "" });
 
-function clearFilters() {
-  resetFilters();
-  return showFrom(0);
+function foldOrUnfold() {
+  unfolded.hidden = !unfolded.hidden;
+  fold.setAttribute("aria-expanded", String(!unfolded.hidden));
+  if (!unfolded.hidden) selects.querySelector("select")?.focus();
 }
 
 // ---- figures
@@ -352,13 +513,13 @@ function showState() {
   progress.textContent = state.is_whole ? "" : `Reading the file: ${share} %. What has been read can be looked at.`;
 }
 
-/** A first page that was not full is filled as lines come; any other stays as it is read. */
+/** A page of all lines that was not full is filled as lines come; any other stays as it is read. */
 function followGrowth(before) {
   if (before && before.generation !== state.generation) {
     complain("");
-    showFrom(0);
-  } else if (view.cursors === null && !Object.keys(choice()).length && state.lines !== view.total) {
-    if (list.children.length < PAGE_SIZE) showFrom(view.start);
+    go({}, { replace: true });
+  } else if (!isNarrowed() && state.generation === view.generation && state.lines > view.total) {
+    if (list.children.length < PAGE_SIZE) refresh();
     else {
       view.total = state.lines;
       count.textContent = plural(view.total, "line");
@@ -391,6 +552,7 @@ const KEYS = {
   n: () => turnAndFocus(1),
   p: () => turnAndFocus(-1),
   d: markFocused,
+  f: foldOrUnfold,
   "/": () => free.focus(),
 };
 
@@ -398,17 +560,35 @@ listenToKeys(KEYS, free, clearFilters);
 
 previous.addEventListener("click", () => turnByButton(-1));
 next.addEventListener("click", () => turnByButton(1));
+fold.addEventListener("click", foldOrUnfold);
+markAll.addEventListener("click", markAllWanted);
 free.addEventListener("input", () => {
   clearTimeout(timer);
-  timer = setTimeout(() => showFrom(0), SEARCH_DELAY);
+  timer = setTimeout(searchTyped, SEARCH_DELAY);
 });
+
+/** While words are being typed, the way back leads to what was shown before the first. */
+function searchTyped() {
+  const words = wordsOf(free.value).join(" ");
+  if (words !== wanted.words) go({ words }, { replace: wanted.words !== "" });
+}
+
 line.addEventListener("change", goToLine);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (document.activeElement === free) showFrom(0);
+  if (document.activeElement === free) searchTyped();
 });
 clear.addEventListener("click", clearFilters);
-window.addEventListener("hashchange", followHash);
+list.addEventListener("click", (event) => {
+  const within = event.target.closest("a.within");
+  if (!within || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  history.pushState(null, "", within.href);
+  followAddress();
+  scrollTo(0, 0);
+});
+window.addEventListener("popstate", () => followAddress());
+new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${form.offsetHeight}px`)).observe(form);
 
 listen();
-if (!followHash()) showFrom(0);
+followAddress(true);
