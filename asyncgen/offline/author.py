@@ -18,7 +18,7 @@ from asyncgen.offline.questions import Angles, Opener, Questions
 
 _KNOWLEDGE_KEPT = 4
 _DIGEST_SIZE = 12  # bytes; it is also the visible part of an answer's id
-_TOP = 5  # passages of a ranking from which the first answer is drawn
+_TOP = 6  # passages of a ranking from which the first answer is drawn
 _PARAGRAPHS = 320  # characters: a longer answer of two passages is set in paragraphs
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.!?:] ))[A-Z](?=[a-z' ])")
 
@@ -64,9 +64,7 @@ class _Draft:
         self._library = questions.library
         self._rng = rng
         self._about = self._library.most_known(brief.candidates) or brief.about
-        scenario = f"{brief.dynamic} {brief.persona}"
-        self._doubts = 0.6 if phrases.DOUBTFUL.search(scenario) else 0.2
-        self._reactions = _choose_reactions(scenario)
+        self._doubts, self._reactions = _read_mood(f"{brief.dynamic} {brief.persona}")
         self._taken: set[int] = set()
         self._said: set[str] = set()
 
@@ -74,7 +72,7 @@ class _Draft:
         count = self._rng.choice(self._brief.lengths) // 2
         opener = self._choose_opener(count)
         may_greet = bool(opener.text) and self._library.is_english and not opener.text.endswith("?")
-        stands_alone = count > 1 and (bool(opener.answer) or (may_greet and self._happens(0.5)))
+        stands_alone = count > 1 and (bool(opener.answer) or (may_greet and self._happens(0.35)))
         ranked = self._library.rank(self._about)[: max(_TOP, 2 * count + 3) + len(self._taken)]
         leads = [self._draw(ranked if position else ranked[:_TOP]) for position in range(count - stands_alone)]
         if not stands_alone:
@@ -112,15 +110,15 @@ class _Draft:
 
     def _draw(self, ranked: Sequence[Passage]) -> Passage | None:
         """One of the ranked that are free, the first ones likelier; without these one of those near the subject."""
-        pool = self._free(ranked) or self._free(self._library.near(self._about))[:_TOP]
+        pool = [each for each in ranked if each.number not in self._taken]
+        if not pool:
+            near = self._library.near(self._about)
+            pool = [each for each in near if each.number not in self._taken][:_TOP]
         if not pool:
             return None
-        lead = self._rng.choices(pool, [1 / rank**1.5 for rank in range(1, len(pool) + 1)])[0]
+        lead = self._rng.choices(pool, [1 / rank for rank in range(1, len(pool) + 1)])[0]
         self._taken.add(lead.number)
         return lead
-
-    def _free(self, passages: Iterable[Passage]) -> list[Passage]:
-        return [each for each in passages if each.number not in self._taken]
 
     def _ask(self, lead: Passage | None) -> tuple[str, Sequence[str]]:
         """A question for the passage, and the words that its answer may begin with."""
@@ -144,11 +142,11 @@ class _Draft:
             return self._new(phrases.NOTHING_LEFT)
         texts = [lead.text]
         more = self._library.after(lead)
-        if more and more.number not in self._taken and self._happens(0.35):
+        if more and more.number not in self._taken and self._happens(0.4):
             self._taken.add(more.number)
             texts.append(more.text)
         body = ("\n\n" if sum(map(len, texts)) > _PARAGRAPHS else " ").join(texts)
-        is_introduced = intros and self._happens(0.4 if intros is phrases.INTROS else 1)
+        is_introduced = intros and self._happens(0.5 if intros is phrases.INTROS else 1)
         return f"{self._new(intros)} {body}" if is_introduced else body
 
     def _happens(self, share: float) -> bool:
@@ -162,8 +160,10 @@ class _Draft:
 
 
 @lru_cache(maxsize=1024)
-def _choose_reactions(scenario: str) -> tuple[str, ...]:
-    return tuple(phrase for pattern, each in phrases.REACTIONS if pattern.search(scenario) for phrase in each)
+def _read_mood(scenario: str) -> tuple[float, tuple[str, ...]]:
+    """How often its user puts a statement into a question, and how they react."""
+    reactions = tuple(phrase for pattern, each in phrases.REACTIONS if pattern.search(scenario) for phrase in each)
+    return (0.6 if phrases.DOUBTFUL.search(scenario) else 0.2), reactions
 
 
 def _finish(opener: str) -> str:

@@ -13,9 +13,7 @@ _BEGIN, _END = "<knowledge>\n", "\n</knowledge>"  # found as text: a pattern tak
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
 _LABEL = re.compile(r"^([^\W\d_][\w /-]{0,39}):[ \t]+(\S.*)$", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
-_LENGTH = re.compile(
-    r"\b(\d{1,3})(?:[ ]?(?:-|to|or)[ ]?(\d{1,3}))?(?:[ -](?:turns?|messages?|nachrichten)\b)", re.IGNORECASE
-)
+_LENGTH = re.compile(r"\b(\d{1,3})(?: ?(?:-|to|or) ?(\d{1,3}))?[ -](?:turns?|messages?|nachrichten)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
 _SUBJECTS = ("topic", "subject", "theme", "about")  # labels
 _MOST_CANDIDATES = 24
