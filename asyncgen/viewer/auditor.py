@@ -5,7 +5,7 @@ a run; what a run has written is audited by a run's pauses, not by its every sec
 """
 
 import asyncio
-import signal
+import contextlib
 import sys
 from pathlib import Path
 
@@ -43,17 +43,22 @@ class Auditor:
         what = "there is no audit of this file as it is" if is_first else "lines have come since the last audit"
         self.said = f"Findings are being looked for: {what}, so one is being made."
         _say(f"{name}: {what}; making one, written beside it")
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "asyncgen", "audit", str(self._output.absolute())),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C is for the viewer, which ends it
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "asyncgen", "audit", str(self._output.absolute())),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,  # a Ctrl-C is for the viewer, which ends it
+            )
         )
         try:
+            process = await asyncio.shield(starting)  # one that was half started would outlive the viewer
             _, complaint = await process.communicate()
         except asyncio.CancelledError:
-            process.send_signal(signal.SIGTERM)
+            process = await starting
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
             await process.wait()
             raise
         if process.returncode:
