@@ -72,9 +72,6 @@ class TransientError(AsyncgenError):
     keep it once more. `is_own`: it is the index's and not the endpoint's, so it uses up an attempt.
     """
 
-    pauses_run = False
-    is_own = False
-
     def __init__(
         self,
         message: str,

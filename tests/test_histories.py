@@ -530,7 +530,7 @@ class Histories(RuleBasedStateMachine):
         for name in waits:
             self.patch.setattr(f"asyncgen.pacing.{name}", 0.0)
         self.patch.setattr("asyncgen.pacing.pause.HURRY", 1e9)
-        for module in ("run.run", "run.generate", "output.begin"):
+        for module in ("run.run", "run.desk", "output.begin"):
             self.patch.setattr(f"asyncgen.{module}.datetime", MovedClock)
         self.patch.setattr(
             "asyncgen.command.main.build_parser", cache(build_parser)

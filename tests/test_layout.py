@@ -11,7 +11,7 @@ GROUND = "ground"  # the modules at the top of the package, on which all rooms s
 # From the top down. A room may import from itself and from what stands below it.
 ROOMS = (
     *("command", "viewer", "report", "audit", "data", "screen"),
-    *("run", "output", "pacing", "money", "endpoint", "recipe", GROUND),
+    *("run", "jobs", "output", "pacing", "money", "endpoint", "recipe", GROUND),
 )
 # An endpoint in a process of its own: it stands on the ground, and only the command that serves it knows it.
 OFFLINE = "offline"

@@ -56,13 +56,13 @@ class Writer:
     def put_nowait(self, record: Record) -> None:
         self._add(record, None)
 
-    async def put_synced(self, record: Record) -> None:
-        """Hand over a record and wait until it is on disk. Raises OutputError when it will never be."""
+    def put_synced(self, record: Record) -> asyncio.Future[None]:
+        """Hand over a record; what is returned is done when it is on disk. OutputError tells that it will never be."""
         if self._error is not None:
             raise self._error
         synced = asyncio.get_running_loop().create_future()
         self._add(record, synced)
-        await synced
+        return synced
 
     def _add(self, record: Record, synced: asyncio.Future[None] | None) -> None:
         if not self._pending:

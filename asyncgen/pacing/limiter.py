@@ -3,10 +3,9 @@
 A place is held around one HTTP attempt only, never while an index waits, so a backing-off index costs nobody a place.
 What an attempt has brought counts beside the attempts under way until the disk takes it, so that a slow disk holds back
 the calls whose answers would have to wait for it. The batch that is being written is not counted: a disk that keeps up
-would cost throughput otherwise.
-How it ended is reported here too, by the error that leaves the block: what one call learns holds for all. Retries are
-served before first attempts, because an index that has waited should not queue again behind the whole run; in an outage
-after them, because what an endpoint can do shows better on an index that has not failed yet.
+would cost throughput otherwise. How an attempt has ended is reported here too: what one call learns holds for all.
+Retries are served before first attempts, because an index that has waited should not queue again behind the whole run;
+in an outage after them, because what an endpoint can do shows better on an index that has not failed yet.
 """
 
 import asyncio
@@ -14,8 +13,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from asyncgen.errors import (
     BadReplyError,
@@ -27,6 +24,7 @@ from asyncgen.errors import (
 )
 from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.rates import Pacer, Rates
 from asyncgen.stop import StopRequestedError
@@ -71,10 +69,6 @@ class Limiter:
         self._again: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
-
-    def place(self, *, again: bool) -> "Place":
-        """An async context manager that holds one place; `again` says that this is a retry."""
-        return Place(self, again=again)
 
     async def acquire(self, *, again: bool) -> None:
         """Wait for a place. Raises StopRequestedError once the limiter is closed."""
@@ -164,14 +158,15 @@ class Limiter:
         self._tokens.take(self._clock(), tokens - self._tokens_per_call)
         self._tokens_per_call += (tokens - self._tokens_per_call) * TOKENS_SMOOTHING
 
-    def _report_refusal(self, now: float, ticket: int, error: RateLimitedError) -> None:
+    def _report_refusal(self, now: float, ticket: int, error: RateLimitedError) -> bool:
         seconds = error.retry_after
         if not self.concurrency.explains(now, ticket):
             self.outage.failed(now, ticket)
         is_for_all = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
-        if seconds and is_for_all:  # otherwise it is this call's bad luck, and this call's wait
-            self.gate.pause(now, seconds)
-            error.pauses_run = True
+        if not (seconds and is_for_all):  # it is this call's bad luck, and this call's wait
+            return False
+        self.gate.pause(now, seconds)
+        return True
 
     def close(self) -> None:
         """Send everybody who waits away with StopRequestedError, now and from now on."""
@@ -182,48 +177,24 @@ class Limiter:
                     waiter.set_exception(StopRequestedError())
             queue.clear()
 
-    def report(self, ticket: int, sent: float, error: BaseException | None) -> None:
-        """What an attempt that has just ended says about the endpoint."""
+    def report(self, ticket: int, sent: float, outcome: Outcome) -> bool:
+        """What an attempt that has just ended says about the endpoint, and whether all keep the wait it has named."""
         now = self._clock()
-        match error:
+        is_for_all = False
+        match outcome.error:
             case None | BadReplyError() | RejectedError():
                 if self.outage.succeeded(ticket):
                     self.concurrency.resume(now)
                 saturated = bool(self._first or self._again)
                 self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
-            case RateLimitedError():
-                self._report_refusal(now, ticket, error)
-            case TransientError():
+            case RateLimitedError() as error:
+                is_for_all = self._report_refusal(now, ticket, error)
+            case TransientError() as error:
                 if isinstance(error, TimedOutError) and not self.outage.is_down:
                     self.concurrency.timed_out(now, sent=sent)
-                if not error.is_own:
+                if not outcome.is_own:
                     self.outage.failed(now, ticket)
             case _:
-                return
+                return False
         self._on_answer()
-
-
-class Place:
-    """One attempt's place. Leaving the block says how the attempt went, by the error that leaves with it, if any."""
-
-    __slots__ = ("_again", "_limiter", "_sent", "_ticket")
-
-    def __init__(self, limiter: Limiter, *, again: bool) -> None:
-        self._limiter = limiter
-        self._again = again
-
-    async def __aenter__(self) -> Self:
-        await self._limiter.acquire(again=self._again)
-        self._ticket, self._sent = self._limiter.begin()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._limiter.report(self._ticket, self._sent, error)
-        self._limiter.release(is_answered=error is None or has_reply(error))
-
-
-def has_reply(error: BaseException) -> bool:
-    """Whether an attempt that has failed has brought a reply all the same, to be kept."""
-    return isinstance(error, TransientError | BadReplyError | RejectedError) and error.reply is not None
+        return is_for_all

@@ -1,26 +1,24 @@
 """What is tried again, after how long, and when that ends.
 
-Only a TransientError is tried again: negative forms ("anything but fatal") also match CancelledError and would send a
-cancelled request a second time. Every call gets a retry object of its own, because tenacity keeps its state on it.
-Only a failure that is the index's own uses up an attempt; whose it is, `verdict` has noted on the error.
+Only an outcome with a TransientError is tried again; what is raised never is, a cancellation least of all. Every call
+gets a retry object of its own, because tenacity keeps its state on it. Only a failure of the index's own uses up an
+attempt; whose it is, the outcome says.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from asyncgen.errors import GaveUpError, TransientError
+from asyncgen.pacing.outcome import Outcome
 from asyncgen.stop import Stop, StopRequestedError
 
 BASE_WAIT = 1.0
 MAX_WAIT = 60.0
 MAX_HINTED_WAIT = 3600.0
 HINT_SPREAD = 1.0  # seconds over which calls that were told the same time come back
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +32,30 @@ class RetryPolicy:
     on_retry: Callable[[TransientError, float], None]
 
 
-async def call_with_retries(attempt: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
-    """The result of the first attempt that succeeds.
+async def call_with_retries(attempt: Callable[[], Awaitable[Outcome]], policy: RetryPolicy) -> Outcome:
+    """The outcome of the first attempt that does not end with a TransientError.
 
     Raises GaveUpError, from the last error, when the attempts are used up, and StopRequestedError instead of waiting
-    when a stop is requested; every other error passes through at once.
+    when a stop is requested; whatever an attempt raises passes through at once.
     """
-    try:
-        return await attempt()
-    except TransientError as error:
-        first: list[TransientError] = [error]
+    outcome = await attempt()
+    if not _is_passing(outcome):
+        return outcome
+    first = [outcome]
 
-    async def again() -> T:
+    async def again() -> Outcome:
         if first:
-            raise first.pop()
+            return first.pop()
         if policy.stop.is_set():
             raise StopRequestedError
         return await attempt()
 
     # Entered only now: building and stepping a retry object costs more than all the rest of a good call.
     return await _Retrying(policy).policy_object()(again)
+
+
+def _is_passing(outcome: Outcome) -> bool:
+    return isinstance(outcome.error, TransientError)
 
 
 class _Retrying:
@@ -67,7 +69,7 @@ class _Retrying:
 
     def policy_object(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception_type(TransientError),
+            retry=retry_if_result(_is_passing),
             after=self._count,
             wait=self._wait,
             stop=self._is_over,
@@ -77,12 +79,12 @@ class _Retrying:
         )
 
     def _count(self, state: RetryCallState) -> None:
-        self._failures += _error(state).is_own
+        self._failures += _outcome(state).is_own
 
     def _wait(self, state: RetryCallState) -> float:
-        error = _error(state)
-        if error.pauses_run:
+        if _outcome(state).is_for_all:
             return 0.0
+        error = _error(state)
         return wait_seconds(error.retry_after, self._failures, self._policy.random)
 
     def _is_over(self, _: RetryCallState) -> bool:
@@ -109,8 +111,15 @@ def wait_seconds(retry_after: float | None, failures: int, random: Random) -> fl
     return max(jitter, min(retry_after, MAX_HINTED_WAIT) + random.uniform(0, HINT_SPREAD))
 
 
+def _outcome(state: RetryCallState) -> Outcome:
+    outcome = None if state.outcome is None else state.outcome.result()
+    if not isinstance(outcome, Outcome):
+        raise TypeError(f"tried again: {outcome!r}")
+    return outcome
+
+
 def _error(state: RetryCallState) -> TransientError:
-    error = state.outcome.exception() if state.outcome is not None else None
+    error = _outcome(state).error
     if not isinstance(error, TransientError):
         raise TypeError(f"retried something else: {error!r}")
     return error

@@ -7,14 +7,13 @@ the writer outlives them all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError, SameRejectionError
-from asyncgen.output.files import Record
-from asyncgen.run.counts import Counts
-from asyncgen.run.verdict import Rejection, Verdict
+from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError
+from asyncgen.run.desk import Desk, Unit
+from asyncgen.run.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
 
@@ -23,7 +22,6 @@ class RecordWriter(Protocol):
 
     async def run(self) -> None: ...
     async def save_rest(self) -> int: ...
-    def put_nowait(self, record: Record) -> None: ...
     def close(self) -> None: ...
 
 
@@ -32,19 +30,17 @@ class Pipeline:
 
     def __init__(
         self,
-        generate: Callable[[int], Awaitable[Record]],
-        record_failure: Callable[[int, RejectedError], Record],
+        make: Callable[[Unit], Awaitable[None]],
+        desk: Desk,
         writer: RecordWriter,
         stop: Stop,
-        counts: Counts,
         *,
         verdict: Verdict,
     ) -> None:
-        self._generate = generate
-        self._record_failure = record_failure
+        self._make = make
+        self._desk = desk
         self._writer = writer
         self._stop = stop
-        self._counts = counts
         self._verdict = verdict
 
     async def run(self, indices: Iterable[int], *, slots: int, grace: float, answered: asyncio.Event) -> None:
@@ -75,7 +71,7 @@ class Pipeline:
                             self._verdict.doubt.clear()
                     self._verdict.everything_is_begun = True
             finally:
-                self._fail(self._verdict.release())  # nothing more will come: too few alike to be about all
+                self._desk.settle()
                 self._writer.close()
                 await _outlast(asyncio.create_task(self._save(drained), name="saving"))
 
@@ -83,46 +79,22 @@ class Pipeline:
         """Let the writer end; if it has failed, what the calls have cost is worth another try."""
         await asyncio.wait({drained})
         if not drained.cancelled() and drained.exception() is not None:
-            self._counts.unrecorded = await self._writer.save_rest()
+            self._desk.counts.unrecorded = await self._writer.save_rest()
 
     async def _produce(self, index: int) -> None:
-        self._verdict.begin(index)
+        unit = self._desk.open(index)
         try:
-            await self._make(index)
-        finally:
-            self._verdict.end(index)
-
-    async def _make(self, index: int) -> None:
-        try:
-            record = await self._generate(index)
+            await self._make(unit)
         except StopRequestedError:
-            self._counts.abandoned += 1
+            self._desk.abandon()
         except FatalError as error:
-            self._counts.abandoned += 1
-            self._stop.request(error)
+            self._desk.abandon(error)
         except MemoryError:  # of one large answer; what is left is enough to end in order
-            self._counts.abandoned += 1
-            self._stop.request(OutOfMemoryError("an answer did not fit into memory; lower --concurrency"))
+            self._desk.abandon(OutOfMemoryError("an answer did not fit into memory; lower --concurrency"))
         except RejectedError as error:
-            self._reject(index, error)
-        else:
-            self._fail(self._verdict.made(index))
-            self._writer.put_nowait(record)  # an await would let a cancellation come between
-
-    def _reject(self, index: int, error: RejectedError) -> None:
-        """Record failures, but none as long as all are alike: then they are about the run, and stay to be made."""
-        self._fail(self._verdict.rejected(index, error))
-        if fatal := self._verdict.same_rejection():
-            self._stop.request(fatal)
-
-    def _fail(self, rejections: Sequence[Rejection]) -> None:
-        if isinstance(self._stop.error, SameRejectionError):
-            self._counts.abandoned += len(rejections)
-            return
-        for each in rejections:
-            self._counts.failed[each.error.reason] += 1
-            self._counts.failure_examples[each.error.reason] = str(each.error)
-            self._writer.put_nowait(self._record_failure(each.index, each.error))
+            self._desk.fail(unit, error)
+        finally:
+            self._desk.close(unit)
 
 
 async def _first_of(task: asyncio.Task[None], *events: asyncio.Event) -> None:

@@ -30,12 +30,12 @@ from asyncgen.errors import (
     ConfigError,
     EndpointDownError,
     FatalError,
-    RejectedError,
     TimedOutError,
     TransientError,
 )
+from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
 from asyncgen.money.account import Account
-from asyncgen.money.budget import NO_PRICE, BilledClient
+from asyncgen.money.budget import NO_PRICE, Budget
 from asyncgen.money.price import read_price
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
@@ -43,6 +43,7 @@ from asyncgen.output.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, e
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.writer import Writer
+from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outage import Outage
@@ -54,10 +55,11 @@ from asyncgen.recipe.load import JsonValue
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import GenerateConfig, RequestConfig, raise_budget
 from asyncgen.run.counts import Counts
+from asyncgen.run.desk import Desk, Unit
 from asyncgen.run.engine import offline_engine
 from asyncgen.run.first_answers import FirstAnswers
-from asyncgen.run.generate import METADATA_KEYS, Generator, failed_record
 from asyncgen.run.interrupt import Interrupts
+from asyncgen.run.live import Live, Seat
 from asyncgen.run.pipeline import Pipeline
 from asyncgen.run.verdict import Verdict, with_advice
 from asyncgen.screen.chat import Show
@@ -189,6 +191,7 @@ class Run:
             maker=_describe_maker(config.request),
             account=self._open_account(),
         )
+        self._budget = Budget(self.counts.account, self._stop)
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(self.counts, quiet=config.quiet or config.show)
         self._show = Show(self._stop) if config.show else None
@@ -199,7 +202,7 @@ class Run:
         self._limiter = self._make_limiter()
         self._stop.when_requested(self._limiter.close)
         self._stop.when_requested(self._count_down)
-        self._last_rejection: RejectedError | None = None
+        self._desk: Desk | None = None
         self._is_trouble_said = False
         self._said_of_trouble = ""
         self._end_of_patience: asyncio.TimerHandle | None = None
@@ -283,11 +286,11 @@ class Run:
                 on_full=self._on_disk_full,
                 on_loss=self._stop.request,
             )
-            generator = self._make_generator(client, writer)
-            make: Callable[[int], Awaitable[Record]] = generator.generate_conversation
+            desk = self._desk = self._open_desk(writer)
+            make: Callable[[Unit], Awaitable[None]] = self._make_live(client, writer, desk).make
             if self._show is not None:
                 make = self._show.paced(make)
-            pipeline = Pipeline(make, self._record_failure, writer, self._stop, self.counts, verdict=self._verdict)
+            pipeline = Pipeline(make, desk, writer, self._stop, verdict=self._verdict)
             await pipeline.run(
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
@@ -295,25 +298,36 @@ class Run:
                 answered=self._ladder.settled,
             )
 
-    def _make_generator(self, client: Client, writer: Writer) -> Generator:
+    def _open_desk(self, writer: Writer) -> Desk:
         config, request = self._config, self._config.request
-        self._ladder.on_step = lambda form: self._on_step(writer, form)
-        return Generator(
+        job = Conversations(
             scenarios=Scenarios(request.recipe.dimensions, sampling=request.recipe.sampling, seed=request.seed),
-            ladder=self._ladder,
             rules=request.recipe.rules,
-            client=BilledClient(client, self.counts.account, self._stop),
-            limiter=self._limiter,
-            retries=RetryPolicy(config.retries, self._stop, self._random, self._wait, self._on_retry),
-            verdict=self._verdict,
-            writer=writer,
-            counts=self.counts,
             model=request.model,
-            reasks=config.reasks,
             save_metadata=config.save_metadata,
-            say=self._say,
-            first_answers=FirstAnswers(),
         )
+        return Desk(
+            job,
+            writer,
+            self._budget,
+            self._verdict,
+            self.counts,
+            self._stop,
+            reasks=config.reasks,
+            model=request.model,
+        )
+
+    def _make_live(self, client: Client, writer: Writer, desk: Desk) -> Live:
+        self._ladder.on_step = lambda form: self._on_step(writer, form)
+        seat = Seat(
+            client,
+            self._ladder,
+            self._limiter,
+            Admission(self._budget, self._limiter, self._stop),
+            FirstAnswers(),
+        )
+        retries = RetryPolicy(self._config.retries, self._stop, self._random, self._wait, self._on_retry)
+        return Live(desk, {"": seat}, retries, self._verdict, self.counts, self._say)
 
     def _open_account(self) -> Account:
         """With what earlier runs have cost."""
@@ -429,10 +443,6 @@ class Run:
             self._say_trouble(f"{TIMEOUTS_SAID_AT} calls, which may be billed", with_advice(error))
         log.info("retry in %.1f s: %s", seconds, error)
 
-    def _record_failure(self, index: int, error: RejectedError) -> Record:
-        self._last_rejection = error
-        return failed_record(index, error)
-
     def _on_taken(self, records: Sequence[Record]) -> None:
         self._limiter.taken(sum(bool(record.line or record.reject) for record in records))
 
@@ -503,9 +513,9 @@ class Run:
             return error.exit_status, f"Stopped: {error}"
         if self.interrupts.count:
             return 130, "Interrupted"
-        if self._last_rejection is None:
+        if self._desk is None or self._desk.last_rejection is None:
             return 0, "Finished"
-        why = with_advice(self._last_rejection)
+        why = with_advice(self._desk.last_rejection)
         return 3, f"Finished, but {self.counts.failed.total():,} failed. The last one: {why}"
 
 

@@ -140,20 +140,21 @@ class Verdict:
         self._returned(index).failed = None
         self.patience.restore()
 
-    def failed(self, index: int, error: TransientError, now: float) -> None:
-        """Say in `error.is_own` who is to blame."""
+    def failed(self, index: int, error: TransientError, now: float) -> bool:
+        """Whether the index is to blame, and not the endpoint."""
         state = self._returned(index)
         before = state.ticket if state.failed is None else state.failed
         state.failed = state.ticket
         state.failures += 1
         is_put_off = bool(error.retry_after) and not may_be_own(error)
-        error.is_own = not is_put_off and self._is_own(state, before, error)
-        if error.is_own:
+        is_own = not is_put_off and self._is_own(state, before, error)
+        if is_own:
             self.patience.restore()
         else:
             self.patience.wear(error, now)
         if state.failures >= DOUBTS and may_be_own(error) and len(self._live) < MOST_DOUBTED:
             self.doubt.set()
+        return is_own
 
     def _is_own(self, state: _Index, before: int, error: TransientError) -> bool:
         if self._answered > before:

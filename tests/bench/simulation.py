@@ -25,9 +25,13 @@ from asyncgen.errors import (
     TimedOutError,
     TransientError,
 )
+from asyncgen.money.account import Account
+from asyncgen.money.budget import Budget
+from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.retry import RetryPolicy, call_with_retries
 from asyncgen.run.verdict import Verdict
@@ -346,6 +350,7 @@ class Run:
             self.concurrency, Gate(self._random), Outage(), on_answer=self._on_answer, clock=self._loop.time
         )
         self._stop.when_requested(self._limiter.close)
+        self._admission = Admission(Budget(Account(), self._stop), self._limiter, self._stop)
         self._retries = RetryPolicy(8, self._stop, self._random, asyncio.sleep, lambda _, __: None)
         making = asyncio.create_task(self._make_all())
         stopped = asyncio.create_task(self._stop.wait())
@@ -367,21 +372,20 @@ class Run:
     async def _make(self, index: int) -> None:
         sent = False
 
-        async def attempt() -> None:
+        async def call() -> Outcome:
             nonlocal sent
-            async with self._limiter.place(again=sent):
-                sent = True
-                self.verdict.sent(index)
-                try:
-                    await self._call()
-                except TransientError as error:
-                    self.verdict.failed(index, error, self._loop.time())
-                    raise
-                self.verdict.answered(index)
+            sent = True
+            self.verdict.sent(index)
+            try:
+                await self._call()
+            except TransientError as error:
+                return Outcome(error, is_own=self.verdict.failed(index, error, self._loop.time()))
+            self.verdict.answered(index)
+            return Outcome()
 
         self.verdict.begin(index)
         try:
-            await call_with_retries(attempt, self._retries)
+            await call_with_retries(lambda: self._admission.send(call, again=sent), self._retries)
         except GaveUpError:
             self.given_up += 1
         except StopRequestedError:

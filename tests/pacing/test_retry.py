@@ -21,6 +21,7 @@ from asyncgen.errors import (
     ServerError,
     TransientError,
 )
+from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.retry import HINT_SPREAD, MAX_HINTED_WAIT, MAX_WAIT, RetryPolicy, call_with_retries, wait_seconds
 from asyncgen.stop import Stop, StopRequestedError
 
@@ -29,7 +30,7 @@ HINTED = RateLimitedError("not now", retry_after=7.0)
 
 @dataclass
 class Bench:
-    """Attempts with a script: an exception is raised, anything else is the result. A sleep only calls `on_sleep`."""
+    """Attempts with a script: errors of ours are outcomes, other exceptions are raised, all else is an answer."""
 
     script: list[object]
     retries: int = 3
@@ -37,17 +38,25 @@ class Bench:
     on_sleep: Callable[[], Awaitable[None] | None] = lambda: None
     attempts: int = 0
     waits: list[float] = field(default_factory=list)
+    answer: object = None
     reported: list[tuple[TransientError, float]] = field(default_factory=list)
     is_own: bool = True  # whether failures without a named wait are put down to the index
 
-    async def _attempt(self) -> object:
+    async def _attempt(self) -> Outcome:
         self.attempts += 1
         step = self.script.pop(0)
+        if isinstance(step, Outcome):
+            return step
         if isinstance(step, TransientError):
-            step.is_own = self.is_own and not step.retry_after
+            return Outcome(step, is_own=self.is_own and not step.retry_after)
+        if isinstance(step, AsyncgenError):
+            return Outcome(step)
         if isinstance(step, BaseException):
             raise step
-        return await step if isinstance(step, Awaitable) else step
+        if isinstance(step, Awaitable):
+            await step
+        self.answer = step
+        return Outcome()
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -60,7 +69,10 @@ class Bench:
 
     async def call(self) -> object:
         policy = RetryPolicy(self.retries, self.stop, Random(1), self._sleep, self._report)
-        return await call_with_retries(self._attempt, policy)
+        outcome = await call_with_retries(self._attempt, policy)
+        if outcome.error is not None:
+            raise outcome.error
+        return self.answer
 
     def run(self) -> object:
         return asyncio.run(self.call())
@@ -134,8 +146,7 @@ def test_only_failures_of_its_own_make_an_index_wait_longer() -> None:
 
 def test_a_wait_that_the_whole_run_keeps_is_not_kept_twice() -> None:
     held = RateLimitedError("not now", retry_after=7.0)
-    held.pauses_run = True
-    bench = Bench([held, "answer"])
+    bench = Bench([Outcome(held, is_for_all=True), "answer"])
     bench.run()
     assert bench.waits == [0.0]
 

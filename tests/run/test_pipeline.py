@@ -2,11 +2,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import (
     AccessDeniedError,
     FatalError,
@@ -16,8 +18,12 @@ from asyncgen.errors import (
     RequestRejectedError,
     SameRejectionError,
 )
+from asyncgen.jobs.work import Product, Request
+from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
+from asyncgen.output.journal import Failed, decode_entry
 from asyncgen.run.counts import Counts
+from asyncgen.run.desk import Desk, Unit
 from asyncgen.run.pipeline import Pipeline
 from asyncgen.run.verdict import SAME_REJECTIONS, Verdict
 from asyncgen.stop import Stop, StopRequestedError
@@ -46,6 +52,9 @@ class MemoryWriter:
         self.rest = [*self.records]
         return len(self.rest)
 
+    async def put_synced(self, record: Record) -> None:
+        self.records.append(record)
+
     def put_nowait(self, record: Record) -> None:
         self.records.append(record)
 
@@ -57,14 +66,40 @@ def line(index: int) -> Record:
     return Record(b"", line=b"%d\n" % index)
 
 
-def note_failure(index: int, error: RejectedError) -> Record:
-    return Record(b"%d %s\n" % (index, error.reason.encode()))
+class Nothing:
+    """A job and a work of which nothing is asked."""
+
+    request = Request({})
+
+    def open(self, index: int) -> Self:
+        return self
+
+    def take(self, reply: Completion, *, ask: int) -> Product:
+        raise NotImplementedError
+
+
+def pipeline_of(
+    generate: Callable[[int], Awaitable[Record]], writer: MemoryWriter, stop: Stop, counts: Counts
+) -> Pipeline:
+    verdict = Verdict(600)
+    desk = Desk(Nothing(), writer, Budget(counts.account, stop), verdict, counts, stop, reasks=0, model="m")
+
+    async def make(unit: Unit) -> None:
+        desk.finish(unit, await generate(unit.index))
+
+    return Pipeline(make, desk, writer, stop, verdict=verdict)
 
 
 def is_set() -> asyncio.Event:
     event = asyncio.Event()
     event.set()
     return event
+
+
+def failed_index(record: Record) -> int:
+    entry = decode_entry(record.entries)
+    assert isinstance(entry, Failed)
+    return entry.index
 
 
 @dataclass
@@ -85,12 +120,12 @@ def run(
 ) -> Outcome:
     async def main() -> Outcome:
         stop, counts, kept = Stop(), Counts(num=1000), writer or MemoryWriter()
-        pipeline = Pipeline(lambda index: generate(index, stop), note_failure, kept, stop, counts, verdict=Verdict(600))
+        pipeline = pipeline_of(lambda index: generate(index, stop), kept, stop, counts)
         answered = is_set()
         await pipeline.run(indices, slots=slots, grace=grace, answered=answered)
         return Outcome(
             [int(record.line) for record in kept.records if record.line],
-            [int(record.entries.split()[0]) for record in kept.records if record.entries],
+            [failed_index(record) for record in kept.records if record.entries],
             counts,
             stop,
         )
@@ -147,8 +182,8 @@ def test_no_cancellation_reaches_the_writer(cancels: int) -> None:
 
     async def main() -> None:
         stop, writer = Stop(), MemoryWriter(hangs=asyncio.Event())
-        counts, verdict = Counts(num=10), Verdict(600)
-        pipeline = Pipeline(lambda index: good(index, stop), note_failure, writer, stop, counts, verdict=verdict)
+        counts = Counts(num=10)
+        pipeline = pipeline_of(lambda index: good(index, stop), writer, stop, counts)
         task = asyncio.create_task(pipeline.run(range(10), slots=4, grace=30, answered=is_set()))
         await settle()
         for _ in range(cancels):
@@ -177,7 +212,7 @@ def test_an_answer_is_handed_over_before_a_cancellation_can_come_between() -> No
             await arrived
             return line(index)
 
-        pipeline = Pipeline(generate, note_failure, writer, stop, Counts(num=1), verdict=Verdict(600))
+        pipeline = pipeline_of(generate, writer, stop, Counts(num=1))
         task = asyncio.create_task(pipeline.run(range(1), slots=1, grace=30, answered=is_set()))
         await settle()
         arrived.set_result(None)
@@ -296,7 +331,7 @@ def test_a_failing_disk_ends_the_run_and_the_calls_it_cancels_are_still_journall
         return line(index)
 
     async def main() -> None:
-        pipeline = Pipeline(generate, note_failure, writer, Stop(), counts, verdict=Verdict(600))
+        pipeline = pipeline_of(generate, writer, Stop(), counts)
         await pipeline.run(range(10), slots=2, grace=30, answered=is_set())
 
     with pytest.raises(BaseExceptionGroup) as caught:
@@ -350,7 +385,7 @@ def test_indices_go_one_at_a_time_until_the_endpoint_has_answered() -> None:
                 await asyncio.Event().wait()
             return line(index)
 
-        pipeline = Pipeline(generate, note_failure, MemoryWriter(), Stop(), Counts(num=10), verdict=Verdict(600))
+        pipeline = pipeline_of(generate, MemoryWriter(), Stop(), Counts(num=10))
         running = asyncio.create_task(pipeline.run(range(10), slots=4, grace=0, answered=answered))
         for _ in range(50):
             await asyncio.sleep(0)

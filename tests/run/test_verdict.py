@@ -131,8 +131,7 @@ class Simulation:
                 self._verdict.refused(index)
                 self._reject(index, error)
             case TransientError():
-                self._verdict.failed(index, error, self.now)
-                self.spent[index] += error.is_own
+                self.spent[index] += self._verdict.failed(index, error, self.now)
                 if self._verdict.patience.trouble and self._verdict.patience.left(self.now) <= 0:
                     self.stopped = "endpoint down"
                 elif self.spent[index] > RETRIES:
@@ -351,30 +350,22 @@ def begun(*indices: int) -> Verdict:
 
 def test_an_answer_to_a_call_from_before_a_failure_proves_nothing() -> None:
     verdict = begun(1, 2)
-    error = failing()
-    verdict.failed(2, error, 0.0)
+    assert not verdict.failed(2, failing(), 0.0)
     verdict.answered(1)
-    assert not error.is_own
     verdict.sent(2)
-    error = failing()
-    verdict.failed(2, error, 5.0)
-    assert not error.is_own
+    assert not verdict.failed(2, failing(), 5.0)
 
 
 def test_a_wait_that_the_provider_named_uses_up_no_attempt() -> None:
     verdict = begun(1, 2)
     verdict.answered(2)
-    error = RateLimitedError("no", retry_after=5.0)
-    verdict.failed(1, error, 0.0)
-    assert not error.is_own
+    assert not verdict.failed(1, RateLimitedError("no", retry_after=5.0), 0.0)
 
 
 def test_a_server_error_with_a_time_is_a_server_error() -> None:
     verdict = begun(1, 2)
     verdict.answered(2)
-    error = ServerError("broken", status=500, retry_after=1.0)
-    verdict.failed(1, error, 0.0)
-    assert error.is_own
+    assert verdict.failed(1, ServerError("broken", status=500, retry_after=1.0), 0.0)
 
 
 def test_a_key_that_has_been_good_is_looked_at_twice() -> None:

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
 from asyncgen.conversation import Message, encode_line
-from asyncgen.output.files import Record
 from asyncgen.screen.chat import ROOM, Show, format_conversation
 from asyncgen.screen.printer import Printer
 from asyncgen.stop import Stop
@@ -27,9 +26,8 @@ class Run:
         for index in range(number):
             await make(index)
 
-    async def _make_one(self, _: int) -> Record:
+    async def _make_one(self, _: int) -> None:
         self.show.show([LINE])
-        return Record(b"")
 
     def end(self) -> None:
         self._printer.drain()

@@ -1,8 +1,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from dataclasses import replace
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -23,23 +22,31 @@ from asyncgen.errors import (
     GaveUpError,
     NoAnswerError,
     RateLimitedError,
+    RejectedError,
+    RequestRejectedError,
+    ServerError,
     UnusedReply,
     Usage,
 )
-from asyncgen.money.budget import ReservationLapsedError
+from asyncgen.jobs.conversation import Conversations
+from asyncgen.money.account import Account
+from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, Entry, Lost, Rejected, decode_entry
+from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.load import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.prompt import Payload
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.counts import Counts
+from asyncgen.run.desk import Desk
 from asyncgen.run.first_answers import FirstAnswers
-from asyncgen.run.generate import Generator
+from asyncgen.run.live import Live, Seat
 from asyncgen.run.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
@@ -93,12 +100,6 @@ class ScriptedCompleter:
         self.payloads: list[dict[str, Any]] = []
         self.kept_before: list[int] = []
 
-    def reserved(self) -> AbstractAsyncContextManager[None]:
-        return nullcontext()
-
-    def check(self) -> None:
-        pass
-
     async def complete(self, payload: Payload) -> Completion:
         self.payloads.append(json.loads(b"".join(payload)))
         self.kept_before.append(len(self._writer.rejects))
@@ -110,44 +111,45 @@ class ScriptedCompleter:
 
 
 class Bench:
-    """A generator over scripted answers."""
+    """The live driver over scripted answers."""
 
-    def __init__(self, *script: str | BaseException, reasks: int = 3, seed: int | None = None) -> None:
-        self.stop, self.counts, self.writer = Stop(), Counts(num=10), MemoryWriter()
+    def __init__(
+        self, *script: str | BaseException, reasks: int = 3, seed: int | None = None, save_metadata: bool = False
+    ) -> None:
+        self.stop, self.account, self.writer = Stop(), Account(), MemoryWriter()
+        self.counts = Counts(num=10, account=self.account)
         self.completer = ScriptedCompleter(script, self.writer)
         self.verdict = Verdict(600, has_worked=True)
         self.verdict.everything_is_begun = True
         self.slept: list[float] = []
         self.said: list[str] = []
-        self.generator = Generator(
-            scenarios=Scenarios(RECIPE.dimensions, sampling="balanced", seed=None),
-            ladder=Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed}),
-            rules=RECIPE.rules,
-            client=self.completer,
-            limiter=Limiter(Concurrency(1, adaptive=False), Gate(Random(0)), Outage()),
-            retries=RetryPolicy(
-                2,
-                self.stop,
-                Random(0),
-                self._sleep,
-                lambda _error, _seconds: None,
-            ),
-            verdict=self.verdict,
-            writer=self.writer,
-            counts=self.counts,
-            model="m",
-            reasks=reasks,
-            save_metadata=False,
-            say=self.said.append,
-            first_answers=FirstAnswers(),
+        budget, limiter = (
+            Budget(self.account, self.stop),
+            Limiter(Concurrency(1, adaptive=False), Gate(Random(0)), Outage()),
         )
+        scenarios = Scenarios(RECIPE.dimensions, sampling="balanced", seed=None)
+        job = Conversations(scenarios, RECIPE.rules, "m", save_metadata)
+        self.desk = Desk(job, self.writer, budget, self.verdict, self.counts, self.stop, reasks, "m")
+        ladder = Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed})
+        seat = Seat(self.completer, ladder, limiter, Admission(budget, limiter, self.stop), FirstAnswers())
+        retries = RetryPolicy(2, self.stop, Random(0), self._sleep, lambda _error, _seconds: None)
+        self.live = Live(self.desk, {"": seat}, retries, self.verdict, self.counts, self.said.append)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
     def generate(self, index: int = 0) -> Record:
-        self.verdict.begin(index)
-        return asyncio.run(self.generator.generate_conversation(index))
+        """The record of an index that is made, the newest one."""
+        asyncio.run(self._make(index))
+        return self.writer.records[-1]
+
+    async def _make(self, index: int) -> None:
+        unit = self.desk.open(index)
+        try:
+            await self.live.make(unit)
+        except RejectedError as error:
+            self.desk.fail(unit, error)
+            raise
 
 
 def done(record: Record) -> Done:
@@ -185,7 +187,7 @@ def test_a_bad_reply_is_kept_before_its_index_is_asked_again() -> None:
 def test_what_a_bad_reply_cost_is_journalled_with_it() -> None:
     bench = Bench("no JSON", GOOD)
     bench.generate()
-    (entry,) = bench.writer.entries
+    entry, _ = bench.writer.entries
     assert isinstance(entry, Rejected)
     assert (entry.prompt_tokens, str(entry.cost), entry.reason) == (100, "0.0015", "not-json")
     assert str(bench.counts.cost) == "0.0030"
@@ -221,7 +223,7 @@ def test_the_messages_of_a_repeated_request_stay_the_same() -> None:
 def test_a_call_that_may_have_been_billed_is_noted_as_lost() -> None:
     bench = Bench(ConnectionFailedError("reset", maybe_billed=True), GOOD)
     bench.generate(3)
-    (entry,) = bench.writer.entries
+    entry, _ = bench.writer.entries
     assert isinstance(entry, Lost)
     assert (entry.index, entry.reason) == (3, "connection")
 
@@ -272,7 +274,6 @@ def test_a_fatal_answer_passes_through_untried() -> None:
 
 def test_after_a_stop_nothing_is_sent_and_nothing_asked_again() -> None:
     bench = Bench("bad", GOOD)
-    bench.generator = replace(bench.generator)
     bench.stop.request()
     with pytest.raises(StopRequestedError):
         bench.generate()
@@ -294,8 +295,7 @@ def test_a_bad_reply_that_arrives_during_a_stop_is_kept_and_its_index_abandoned(
 
 
 def test_metadata_holds_index_scenario_and_model() -> None:
-    bench = Bench(GOOD)
-    bench.generator = replace(bench.generator, save_metadata=True)
+    bench = Bench(GOOD, save_metadata=True)
     line = json.loads(bench.generate(1).line)
     assert line["messages"] == json.loads(GOOD)["messages"]
     assert line["metadata"] == {
@@ -308,25 +308,12 @@ def test_metadata_holds_index_scenario_and_model() -> None:
     }
 
 
-def test_an_index_whose_reservation_lapsed_reserves_again_and_sends_once() -> None:
-    bench = Bench(GOOD)
-    checks = iter([ReservationLapsedError(), ReservationLapsedError(), None])
-
-    def check() -> None:
-        if error := next(checks):
-            raise error
-
-    bench.completer.check = check  # type: ignore[method-assign]
-    assert done(bench.generate()).asks == 1
-    assert len(bench.completer.payloads) == 1
-
-
 @pytest.mark.parametrize("script", [("no JSON", "bad", GOOD), ("no JSON", "bad", "[]")], ids=["made", "failed"])
 def test_the_forecast_learns_what_all_calls_of_an_index_cost(script: tuple[str, ...]) -> None:
     bench = Bench(*script, reasks=2)
     with suppress(GaveUpError):
         bench.generate()
-    forecast = bench.counts.account.forecast
+    forecast = bench.account.forecast
     assert (forecast.number, forecast.total) == (1, Decimal("0.0045"))
 
 
@@ -339,3 +326,25 @@ def test_a_second_cut_off_in_a_row_is_not_asked_a_third_time(reason: str) -> Non
         bench.generate()
     assert caught.value.reason == reason
     assert len(bench.completer.payloads) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "has_reply"),
+    [
+        (BadReplyError("roles", "no", reply=UnusedReply("?")), True),
+        (NoAnswerError("no", reply=UnusedReply("?")), True),
+        (ContentFilteredError("no", reply=UnusedReply("?")), True),
+        (ServerError("no", maybe_billed=True), False),
+        (RequestRejectedError("no", status=400), False),
+    ],
+)
+def test_a_reply_is_something_to_be_saved(error: AsyncgenError, has_reply: bool) -> None:  # noqa: FBT001
+    async def receive() -> Outcome:
+        bench = Bench()
+        outcome = bench.desk.receive(bench.desk.open(0), error)
+        if outcome.saved is not None:
+            await outcome.saved
+        assert (outcome.saved is not None) is bool(bench.writer.rejects)
+        return outcome
+
+    assert asyncio.run(receive()).has_reply is has_reply

@@ -1,0 +1,49 @@
+"""Conversations: a scenario each, one request, and the reply that keeps the recipe's rules."""
+
+from dataclasses import dataclass
+
+from asyncgen.conversation import digest_conversation, encode_line
+from asyncgen.endpoint.answer import Completion
+from asyncgen.jobs.work import Product, Request
+from asyncgen.recipe.accept import parse_conversation
+from asyncgen.recipe.load import Rules
+from asyncgen.recipe.scenario import Scenarios
+
+METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """`model`: the one that is asked. `save_metadata`: lines say what they are made of."""
+
+    scenarios: Scenarios
+    rules: Rules
+    model: str
+    save_metadata: bool
+
+    def open(self, index: int) -> "ConversationWork":
+        return ConversationWork(self, index)
+
+
+class ConversationWork:
+    __slots__ = ("_index", "_job", "request")
+
+    def __init__(self, job: Conversations, index: int) -> None:
+        self._job = job
+        self._index = index
+        self.request = Request(job.scenarios.draw(index))
+
+    def take(self, reply: Completion, *, ask: int) -> Product:
+        conversation = parse_conversation(reply.text, self._job.rules, finish_reason=reply.finish_reason)
+        metadata = self._metadata(reply, ask) if self._job.save_metadata else None
+        return Product(digest_conversation(conversation).hex(), encode_line(conversation, metadata))
+
+    def _metadata(self, reply: Completion, ask: int) -> dict[str, object]:
+        return {
+            "index": self._index,
+            **self.request.values,
+            "model": reply.model or self._job.model,
+            "finish_reason": reply.finish_reason,
+            "asks": ask,
+            "request_id": reply.request_id,
+        }

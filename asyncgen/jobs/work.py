@@ -1,0 +1,40 @@
+"""What a run makes, seen by those who ask for it: requests out, replies in, a product in the end.
+
+Nothing here knows how a request is sent or where a reply comes from, so that one job serves live calls and others. A
+work is pure and cheap: whoever has its replies makes it anew.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from asyncgen.endpoint.answer import Completion
+
+
+class Request(NamedTuple):
+    """What is to be asked next: the prompt's variables, and whom; see `run.live.Seat`."""
+
+    values: Mapping[str, str]
+    seat: str = ""
+
+
+class Product(NamedTuple):
+    """A line of the output, and the digest by which it is known again."""
+
+    digest: str
+    line: bytes
+
+
+class Work(Protocol):
+    """One index under way."""
+
+    @property
+    def request(self) -> Request: ...
+
+    def take(self, reply: Completion, *, ask: int) -> Product:
+        """What the reply makes; `ask`: how often it was asked for. Raises BadReplyError for one that will not do."""
+
+
+class Job(Protocol):
+    """All that is to be made."""
+
+    def open(self, index: int) -> Work: ...

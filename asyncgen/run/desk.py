@@ -1,0 +1,241 @@
+"""What every reply crosses, however it came: booked, journalled, kept when it cannot be used, counted.
+
+A reply is received in one step without an await, so that no cancellation and no other index can come between what it
+cost, what the journal says of it, and the line it becomes. A reply that cannot be used is on disk before anything more
+is asked for its index, so that what was paid for can be looked at whatever happens next. A call that was sent and never
+answered is noted as lost: nobody knows whether it is billed.
+"""
+
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Protocol
+
+from asyncgen.endpoint.answer import Completion
+from asyncgen.endpoint.structure import Form
+from asyncgen.errors import (
+    CUT_OFF_ADVICE,
+    CUT_OFF_REASONS,
+    AsyncgenError,
+    BadReplyError,
+    FatalError,
+    GaveUpError,
+    RejectedError,
+    SameRejectionError,
+    TransientError,
+    UnusedReply,
+    Usage,
+)
+from asyncgen.jobs.work import Job, Work
+from asyncgen.money.budget import Budget
+from asyncgen.output.files import Record, Reject, encode_reject
+from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, encode_entry, usage_fields
+from asyncgen.pacing.outcome import Outcome
+from asyncgen.run.counts import Counts
+from asyncgen.run.verdict import Rejection, Verdict
+from asyncgen.stop import Stop
+
+
+class RecordWriter(Protocol):
+    """What the desk needs of `output.Writer`."""
+
+    def put_synced(self, record: Record) -> Awaitable[None]: ...
+    def put_nowait(self, record: Record) -> None: ...
+
+
+@dataclass(slots=True)
+class Unit:
+    """An index under way.
+
+    `ask`: how often its present request is asked, with this one. `sent`: requests that have left for it, whatever
+    became of them. `cost`: of all its answers; None once that of one is unknown. `was_cut_off`: whether its last reply
+    reached the token limit. `form`: of its latest request. `is_made`: its product is with the writer.
+    """
+
+    index: int
+    work: Work
+    ask: int = 1
+    sent: int = 0
+    cost: Decimal | None = Decimal(0)
+    was_cut_off: bool = False
+    form: Form | None = None
+    is_made: bool = False
+
+
+@dataclass(slots=True)
+class Desk:
+    """`reasks`: how often a request is asked again after a bad reply. `model`: the one that answers, as a rule."""
+
+    job: Job
+    writer: RecordWriter
+    budget: Budget
+    verdict: Verdict
+    counts: Counts
+    stop: Stop
+    reasks: int
+    model: str
+    last_rejection: RejectedError | None = None
+
+    # ---- an index begins and ends
+
+    def open(self, index: int) -> Unit:
+        self.verdict.begin(index)
+        unit = Unit(index, self.job.open(index))
+        self.counts.scenario = unit.work.request.values
+        return unit
+
+    def close(self, unit: Unit) -> None:
+        """However it has ended."""
+        self.verdict.end(unit.index)
+
+    def abandon(self, error: FatalError | None = None) -> None:
+        """It is left for a later run, because this one ends; the error, if it is one, ends it."""
+        self.counts.abandoned += 1
+        if error is not None:
+            self.stop.request(error)
+
+    def fail(self, unit: Unit, error: RejectedError) -> None:
+        """Record failures, but none as long as all are alike: then they are about the run, and stay to be made."""
+        self._learn_cost(unit)
+        self._record_failures(self.verdict.rejected(unit.index, error))
+        if fatal := self.verdict.same_rejection():
+            self.stop.request(fatal)
+
+    def settle(self) -> None:
+        """Nothing more will come: failures that are held are too few to be about all."""
+        self._record_failures(self.verdict.release())
+
+    # ---- a call has ended
+
+    def receive(
+        self,
+        unit: Unit,
+        result: Completion | AsyncgenError,
+        *,
+        seconds: float = 0.0,
+        in_flight: int = 0,
+        is_own: bool = False,
+        meant: TransientError | BadReplyError | None = None,
+    ) -> Outcome:
+        """Take what has come of a call.
+
+        `seconds`: sent to received; `in_flight`: calls then under way. `meant`: what an error is taken for, where that
+        is something else than it says.
+        """
+        if isinstance(result, Completion):
+            return self._receive_answer(unit, result, seconds, in_flight)
+        error = result if meant is None else meant
+        reply = self.budget.book_failure(result) or (None if meant is None else meant.reply)
+        if reply is not None:
+            return Outcome(error, saved=self._keep(unit, error.reason, reply), is_own=is_own)
+        if isinstance(error, TransientError) and error.maybe_billed:
+            self._note_lost(unit, error.reason)
+        return Outcome(error, has_reply=False, is_own=is_own)
+
+    def lose(self, unit: Unit, reason: str) -> None:
+        """A call was sent, and nobody will hear its answer."""
+        self.budget.lose()
+        self._note_lost(unit, reason)
+
+    def ask_again(self, unit: Unit, error: BadReplyError) -> None:
+        """Count another ask. Raises GaveUpError when there is no hope of a better reply."""
+        self.counts.reasked[error.reason] += 1
+        is_cut_off = error.reason in CUT_OFF_REASONS
+        if is_cut_off and unit.was_cut_off:  # a third reply would be as long, and paid for
+            raise GaveUpError(error.reason, f"cut off twice in a row: {error}; {CUT_OFF_ADVICE}") from error
+        if unit.ask > self.reasks:
+            raise GaveUpError(error.reason, f"asked {unit.ask} times, the last reply: {error}") from error
+        unit.was_cut_off = is_cut_off
+        unit.ask += 1
+
+    def _receive_answer(self, unit: Unit, reply: Completion, seconds: float, in_flight: int) -> Outcome:
+        usage = self.budget.book(reply.usage)
+        try:
+            product = unit.work.take(reply, ask=unit.ask)
+        except BadReplyError as error:
+            saved = self._keep(unit, error.reason, UnusedReply(reply.text, usage, reply.request_id))
+            return Outcome(error, saved=saved)
+        self._count(unit, usage)
+        entry = Done(
+            index=unit.index,
+            digest=product.digest,
+            asks=unit.ask,
+            finish_reason=reply.finish_reason,
+            model=reply.model if reply.model != self.model else None,
+            request_id=reply.request_id,
+            time=_now(),
+            seconds=round(seconds, 3),
+            in_flight=in_flight,
+            **usage_fields(usage),
+        )
+        self._learn_cost(unit)
+        self.finish(unit, Record(encode_entry(entry), line=product.line))
+        return Outcome()
+
+    def finish(self, unit: Unit, record: Record) -> None:
+        """Hand the record of what is made to the writer, behind the failures that are no longer in doubt by it."""
+        unit.is_made = True
+        self._record_failures(self.verdict.made(unit.index))
+        self.writer.put_nowait(record)
+
+    def _keep(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
+        self._count(unit, reply.usage)
+        entry = Rejected(
+            index=unit.index,
+            ask=unit.ask,
+            reason=reason,
+            request_id=reply.request_id,
+            time=_now(),
+            **usage_fields(reply.usage),
+        )
+        reject = encode_reject(Reject(unit.index, unit.ask, reason, reply.text))
+        return self.writer.put_synced(Record(encode_entry(entry), reject=reject))
+
+    def _note_lost(self, unit: Unit, reason: str) -> None:
+        self.counts.lost += 1
+        self._note(Lost(index=unit.index, reason=reason, time=_now()))
+
+    def _record_failures(self, rejections: Sequence[Rejection]) -> None:
+        if isinstance(self.stop.error, SameRejectionError):
+            self.counts.abandoned += len(rejections)
+            return
+        for each in rejections:
+            self.last_rejection = each.error
+            self.counts.failed[each.error.reason] += 1
+            self.counts.failure_examples[each.error.reason] = str(each.error)
+            self._note(failure(each.index, each.error))
+
+    def _note(self, entry: Entry) -> None:
+        self.writer.put_nowait(Record(encode_entry(entry)))
+
+    # ---- what it costs
+
+    def _count(self, unit: Unit, usage: Usage) -> None:
+        self.counts.add_usage(usage)
+        unit.cost = None if unit.cost is None or usage.cost is None else unit.cost + Decimal(usage.cost)
+
+    def _learn_cost(self, unit: Unit) -> None:
+        if unit.cost is not None:
+            self.budget.account.forecast.add(unit.cost)
+
+
+def failure(index: int, error: RejectedError) -> Failed:
+    """The journal's note of an index given up; the message is cut, it may quote a server.
+
+    The status stands for a call of its own, so it is left out when that call has been journalled with its reply.
+    """
+    status = error.status if error.reply is None else None
+    return Failed(index=index, reason=error.reason, message=str(error)[:500], status=status, time=_now())
+
+
+def _now() -> str:
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_date_and_time(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=1)  # thousands of calls end in the same second
+def _date_and_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,154 @@
+"""Asks for an index by one live call after another, until what is asked for is made: the story, top to bottom.
+
+Every call has a place in flight and money held for it; what comes of it crosses the desk. Whether to go on, try again,
+ask again or give up is the family of its error. What one call shows of the endpoint is learnt here for all others: who
+is to blame, which form of request works, whether a prompt was cut.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from asyncgen.endpoint.answer import Completion
+from asyncgen.endpoint.structure import Form, Ladder
+from asyncgen.errors import (
+    NOT_SENT,
+    AccessDeniedError,
+    AsyncgenError,
+    BadReplyError,
+    DoubtedKeyError,
+    NotFoundError,
+    RejectedError,
+    RequestRejectedError,
+    TooLongError,
+    TransientError,
+    UnusedReply,
+)
+from asyncgen.pacing.admission import Admission
+from asyncgen.pacing.limiter import Limiter
+from asyncgen.pacing.outcome import Outcome
+from asyncgen.pacing.retry import RetryPolicy, call_with_retries
+from asyncgen.recipe.prompt import Payload
+from asyncgen.run.counts import Counts
+from asyncgen.run.desk import Desk, Unit
+from asyncgen.run.first_answers import IGNORES_FORMAT, FirstAnswers
+from asyncgen.run.verdict import Verdict
+from asyncgen.stop import StopRequestedError
+
+
+class Completer(Protocol):
+    """What is needed of `endpoint.client.Client`."""
+
+    async def complete(self, payload: Payload) -> Completion: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One who answers: how he is asked, and when."""
+
+    client: Completer
+    ladder: Ladder
+    limiter: Limiter
+    admission: Admission
+    first_answers: FirstAnswers
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """`seats`: by the names that requests give them. `say`: tells a person."""
+
+    desk: Desk
+    seats: Mapping[str, Seat]
+    retries: RetryPolicy
+    verdict: Verdict
+    counts: Counts
+    say: Callable[[str], None]
+
+    async def make(self, unit: Unit) -> None:
+        """Return when its record is with the writer. Raises RejectedError, FatalError or StopRequestedError."""
+        while not unit.is_made:
+            outcome = await call_with_retries(lambda: self._attempt(unit), self.retries)
+            match outcome.error:
+                case None:
+                    continue
+                case BadReplyError() as error:
+                    self.desk.ask_again(unit, error)
+                    if self.retries.stop.is_set():
+                        raise StopRequestedError from error
+                case error:
+                    if not self._asks_otherwise(unit, error):
+                        raise error
+
+    async def _attempt(self, unit: Unit) -> Outcome:
+        seat = self.seats[unit.work.request.seat]
+        outcome = await seat.admission.send(lambda: self._send(unit, seat), again=unit.sent > 0)
+        if outcome.saved is not None:
+            await outcome.saved
+        if unit.form is not None and isinstance(outcome.error, TransientError | RejectedError):
+            seat.ladder.failed(unit.form, outcome.error)
+        return outcome
+
+    async def _send(self, unit: Unit, seat: Seat) -> Outcome:
+        unit.form = seat.ladder.take()
+        payload = unit.form.encode(unit.work.request.values, repeat=unit.sent)
+        unit.sent += 1
+        self.verdict.sent(unit.index)
+        in_flight, started = seat.limiter.in_flight, time.monotonic()
+        self.counts.in_flight += 1
+        self.counts.sent_sum += started
+        try:
+            completion = await seat.client.complete(payload)
+        except (asyncio.CancelledError, MemoryError) as error:
+            if NOT_SENT not in error.args:
+                self.desk.lose(unit, "no-memory" if isinstance(error, MemoryError) else "cancelled")
+            raise
+        except AsyncgenError as error:
+            return self._receive_failure(unit, unit.form, seat.ladder, error)
+        finally:
+            self.counts.in_flight -= 1
+            self.counts.sent_sum -= started
+        seconds = time.monotonic() - started
+        self.verdict.answered(unit.index)
+        seat.ladder.answered(unit.form)
+        seat.limiter.settle(completion.usage)
+        outcome = self.desk.receive(unit, completion, seconds=seconds, in_flight=in_flight)
+        self._learn(seat, payload, completion, outcome.error)
+        return outcome
+
+    def _receive_failure(self, unit: Unit, form: Form, ladder: Ladder, error: AsyncgenError) -> Outcome:
+        """With the blame put where it belongs; then it may mean something else than it says."""
+        is_own = False
+        meant: TransientError | BadReplyError | None = None
+        match error:
+            case AccessDeniedError():
+                if not self.verdict.denied(unit.index):
+                    meant = DoubtedKeyError(str(error))
+            case RequestRejectedError():
+                self.verdict.refused(unit.index)
+                if ladder.settled.is_set() and form is ladder.form and ladder.is_about_format(form, error):
+                    # This form has been answered: it is one provider behind a gateway that lacks it.
+                    meant = BadReplyError("unvalidated", str(error), reply=UnusedReply(str(error)))
+            case BadReplyError():
+                self.verdict.answered(unit.index)
+                ladder.answered(form)
+            case RejectedError():
+                self.verdict.answered(unit.index)
+            case TransientError():
+                is_own = self.verdict.failed(unit.index, error, time.monotonic())
+        return self.desk.receive(unit, error, is_own=is_own, meant=meant)
+
+    def _learn(self, seat: Seat, payload: Payload, completion: Completion, error: AsyncgenError | None) -> None:
+        """What only the first answers of a run can show."""
+        if warning := seat.first_answers.cut_prompt(payload, completion.usage):
+            self.say(warning)
+        reason = None if error is None else error.reason
+        if seat.first_answers.ignores_format(reason) and seat.ladder.ask_in_words():
+            self.say(IGNORES_FORMAT)
+
+    def _asks_otherwise(self, unit: Unit, error: AsyncgenError) -> bool:
+        """Whether a refusal is about how it was asked, and the next request is another."""
+        ladder = self.seats[unit.work.request.seat].ladder
+        is_refusal = isinstance(error, RequestRejectedError | TooLongError | NotFoundError)
+        return is_refusal and unit.form is not None and ladder.refused(unit.form, error)
