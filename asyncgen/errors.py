@@ -15,6 +15,8 @@ counts and the summary show. Messages hold no secret and no client library's obj
 translated where they enter, and what a server said is cut short before it gets here.
 """
 
+from decimal import Decimal
+
 import msgspec
 
 NOT_SENT = "not sent"  # argument of a CancelledError or MemoryError that ended a call before its request left
@@ -23,14 +25,14 @@ NOT_SENT = "not sent"  # argument of a CancelledError or MemoryError that ended 
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens and money of one answered call as the provider reported them; None where it said nothing.
 
-    `cost` is in US dollars, as the exact decimal text of the number received; `priced`: computed from tokens and
-    prices instead, because the provider reports none.
+    `cost` is in US dollars, exactly the number received; `priced`: computed from tokens and prices instead, because the
+    provider reports none.
     """
 
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
-    cost: str | None = None
+    cost: Decimal | None = None
     priced: bool = False
 
 

@@ -11,6 +11,7 @@ conversation inside a reply fits its schema is not decided here either.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from asyncgen.endpoint.answer import Completion
@@ -125,7 +126,7 @@ GOOD = [
         reply(
             model="google/gemini-3-flash-preview",
             request_id="gen-1795324920-abc",
-            usage=Usage(prompt_tokens=6000, cached_tokens=5888, completion_tokens=700, cost="0.00241"),
+            usage=Usage(prompt_tokens=6000, cached_tokens=5888, completion_tokens=700, cost=Decimal("0.00241")),
         ),
     ),
     Good(
@@ -139,7 +140,7 @@ GOOD = [
     Good(
         "openrouter: response cache hit, usage zeros",
         said(TURNS, usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "cost": 0}),
-        reply(usage=Usage(0, None, 0, "0")),
+        reply(usage=Usage(0, None, 0, Decimal(0))),
         headers={"X-OpenRouter-Cache-Status": "HIT"},
     ),
     Good("openrouter: finish_reason null", said(TURNS, finish_reason=None), reply(finish_reason=None)),
@@ -328,7 +329,7 @@ ELSEWHERE = [
         "a stream whose usage comes behind the last choice",
         b": PROCESSING\n\n"
         + sse(delta(TURNS, finish_reason="stop"), {"choices": [], "usage": {**COUNTS, "cost": 0.5}}),
-        reply(usage=Usage(9, None, 2, "0.5")),
+        reply(usage=Usage(9, None, 2, Decimal("0.5"))),
         headers={"Content-Type": "text/event-stream"},
     ),
     Good("a stream with carriage returns", sse(*STREAM).replace(b"\n", b"\r\n"), reply(STREAMED, usage=COUNTED)),
@@ -539,7 +540,10 @@ TOKENS = {"prompt_tokens": 9, "completion_tokens": 2}
 def priced(row: str, usage: dict[str, object], sum_: str | None, /, **more: Any) -> Good:
     headers = more.pop("headers", {})
     return Good(
-        row, said(TURNS, usage={**TOKENS, **usage}, **more), reply(usage=Usage(9, None, 2, sum_)), headers=headers
+        row,
+        said(TURNS, usage={**TOKENS, **usage}, **more),
+        reply(usage=Usage(9, None, 2, None if sum_ is None else Decimal(sum_))),
+        headers=headers,
     )
 
 
@@ -589,7 +593,7 @@ COSTS = [
     Good(
         "vercel",
         chat({"content": TURNS, "provider_metadata": {"gateway": {"cost": "0.5"}}}, usage=TOKENS),
-        reply(usage=Usage(9, None, 2, "0.5")),
+        reply(usage=Usage(9, None, 2, Decimal("0.5"))),
     ),
     # ---- tokens
     Good(
@@ -610,7 +614,7 @@ COSTS = [
     Good(
         "zeros, and a cost all the same",
         said(TURNS, usage={"prompt_tokens": 0, "completion_tokens": 0, "cost": 0.5}),
-        reply(usage=Usage(cost="0.5")),
+        reply(usage=Usage(cost=Decimal("0.5"))),
     ),
     Good(
         "thinking is in the total", said(TURNS, usage={**TOKENS, "total_tokens": 111}), reply(usage=Usage(9, None, 102))
@@ -1236,7 +1240,7 @@ OPENROUTER = [
         reply=said(
             "", finish_reason="length", usage={"prompt_tokens": 5, "completion_tokens": 100, "cost": 3e-07}
         ).decode(),
-        usage=Usage(5, None, 100, "0.0000003"),
+        usage=Usage(5, None, 100, Decimal("0.0000003")),
         says="max_tokens was used up before the reply began",
     ),
     Bad(

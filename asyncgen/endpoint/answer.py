@@ -24,7 +24,7 @@ from asyncgen.endpoint.body import (
 from asyncgen.endpoint.event_stream import join_events
 from asyncgen.endpoint.places import read_choice, unwrap
 from asyncgen.endpoint.refusal import find_error, find_written, inner_status, leaf_of, read_fault, redirected
-from asyncgen.endpoint.usage import COST_HEADER, MAX_TOKENS, read_usage, write_cost
+from asyncgen.endpoint.usage import COST_HEADER, MAX_TOKENS, read_cost, read_usage
 from asyncgen.errors import (
     AsyncgenError,
     BadReplyError,
@@ -187,7 +187,7 @@ def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None
         cached = usage.prompt_cache_hit_tokens
     if cached is not None and cached > prompt:
         return None
-    return Usage(prompt, cached, completion, write_cost(usage.cost))
+    return Usage(prompt, cached, completion, read_cost(usage.cost))
 
 
 def _has_cost_header(headers: Mapping[str, str]) -> bool:

@@ -94,15 +94,15 @@ def read_usage(document: JsonObject, headers: Mapping[str, str], *, has_text: bo
         if prompt == 0 or completion == 0:
             cost = cost or None
         prompt, completion = prompt or None, completion or None
-    return Usage(prompt, cached, completion, None if cost is None else _write(cost))
+    return Usage(prompt, cached, completion, None if cost is None else _checked(cost))
 
 
-def write_cost(value: object) -> str | None:
-    """The exact decimal text of a cost in dollars, never with an exponent; None for what is none."""
+def read_cost(value: object) -> Decimal | None:
+    """A cost in dollars, exactly as it was written; None for what is none."""
     if type(value) is float and FEWEST_DOLLARS <= value <= MOST_DOLLARS:
-        return str(value)
+        return Decimal(str(value))
     amount = _amount(value)
-    return None if amount is None else _write(amount)
+    return None if amount is None else _checked(amount)
 
 
 # ---- tokens
@@ -225,7 +225,8 @@ def _amount(value: object) -> Decimal | None:
     return amount if not amount or SMALLEST_COST <= amount <= LARGEST_COST / TICK else None
 
 
-def _write(amount: Decimal) -> str | None:
+def _checked(amount: Decimal) -> Decimal | None:
     if not amount:
-        return "0"
-    return format(amount, "f") if SMALLEST_COST <= amount <= LARGEST_COST else None
+        return ZERO
+    # Without an exponent above the point: a journal shows it as people write it.
+    return Decimal(format(amount, "f")) if SMALLEST_COST <= amount <= LARGEST_COST else None

@@ -6,7 +6,6 @@ cut off by the grace period.
 """
 
 import asyncio
-from decimal import Decimal
 
 import msgspec
 
@@ -84,7 +83,7 @@ class Budget:
     def book(self, usage: Usage) -> Usage:
         """Of an answered call; the usage with its cost, if that can be known."""
         usage = with_cost(usage, self.account.price)
-        self.account.book(None if usage.cost is None else Decimal(usage.cost))
+        self.account.book(usage.cost)
         if self.account.has_unknown_price():
             is_counted = usage.prompt_tokens is not None and usage.completion_tokens is not None
             self._stop.request(ConfigError(NO_PRICE if is_counted else NO_TOKENS))

@@ -67,7 +67,7 @@ def with_cost(usage: Usage, price: Price | None) -> Usage:
     """The usage with a cost computed from the price, where the provider reported none and one can be computed."""
     if usage.cost is not None or price is None or (cost := cost_of(usage, price)) is None:
         return usage
-    return msgspec.structs.replace(usage, cost=format(cost.normalize(), "f"), priced=True)
+    return msgspec.structs.replace(usage, cost=Decimal(format(cost.normalize(), "f")), priced=True)
 
 
 def read_price(body: bytes, model: str) -> Price | None:

@@ -11,7 +11,7 @@ header.
 
 import zlib
 from decimal import Decimal
-from typing import TypeAlias, TypedDict
+from typing import TypeAlias
 
 import msgspec
 
@@ -58,17 +58,9 @@ class Mark(msgspec.Struct, tag_field="type", tag="mark", omit_defaults=True, fro
     check: int | None = None
 
 
-class Call(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
-    """An answered call: what it used, as the provider reported it.
+class Call(Usage, omit_defaults=True, frozen=True, kw_only=True):
+    """An answered call: what it used, whose request it was, and when it ended."""
 
-    `cost` in US dollars; `priced`: computed from tokens and prices, because the provider reported none.
-    """
-
-    prompt_tokens: int | None = None
-    cached_tokens: int | None = None
-    completion_tokens: int | None = None
-    cost: Decimal | None = None
-    priced: bool = False
     request_id: str | None = None
     time: str = ""
 
@@ -164,22 +156,3 @@ def _is_amount(cost: Decimal) -> bool:
 
 def checksum(data: bytes) -> int:
     return zlib.crc32(data)
-
-
-class UsageFields(TypedDict):
-    prompt_tokens: int | None
-    cached_tokens: int | None
-    completion_tokens: int | None
-    cost: Decimal | None
-    priced: bool
-
-
-def usage_fields(usage: Usage) -> UsageFields:
-    """The fields of `Call` that a usage fills."""
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cost": None if usage.cost is None else Decimal(usage.cost),
-        "priced": usage.priced,
-    }

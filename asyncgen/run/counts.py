@@ -57,7 +57,7 @@ class Counts:
         self.cached_tokens += usage.cached_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
         if usage.cost is not None:
-            self.cost = (self.cost or Decimal(0)) + Decimal(usage.cost)
+            self.cost = (self.cost or Decimal(0)) + usage.cost
 
     @property
     def cached_share(self) -> float:

@@ -14,6 +14,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
 
+from msgspec.structs import astuple
+
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.structure import Form
 from asyncgen.errors import (
@@ -32,7 +34,7 @@ from asyncgen.errors import (
 from asyncgen.jobs.work import Job, Work
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record, Reject, encode_reject
-from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, encode_entry, usage_fields
+from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, encode_entry
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.run.counts import Counts
 from asyncgen.run.verdict import Rejection, Verdict
@@ -160,6 +162,7 @@ class Desk:
             return Outcome(error, saved=saved)
         self._count(unit, usage)
         entry = Done(
+            *astuple(usage),
             index=unit.index,
             digest=product.digest,
             asks=unit.ask,
@@ -169,7 +172,6 @@ class Desk:
             time=_now(),
             seconds=round(seconds, 3),
             in_flight=in_flight,
-            **usage_fields(usage),
         )
         self._learn_cost(unit)
         self.finish(unit, Record(encode_entry(entry), line=product.line))
@@ -184,12 +186,12 @@ class Desk:
     def _keep(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
         self._count(unit, reply.usage)
         entry = Rejected(
+            *astuple(reply.usage),
             index=unit.index,
             ask=unit.ask,
             reason=reason,
             request_id=reply.request_id,
             time=_now(),
-            **usage_fields(reply.usage),
         )
         reject = encode_reject(Reject(unit.index, unit.ask, reason, reply.text))
         return self.writer.put_synced(Record(encode_entry(entry), reject=reject))
@@ -215,7 +217,7 @@ class Desk:
 
     def _count(self, unit: Unit, usage: Usage) -> None:
         self.counts.add_usage(usage)
-        unit.cost = None if unit.cost is None or usage.cost is None else unit.cost + Decimal(usage.cost)
+        unit.cost = None if unit.cost is None or usage.cost is None else unit.cost + usage.cost
 
     def _learn_cost(self, unit: Unit) -> None:
         if unit.cost is not None:

@@ -62,7 +62,7 @@ class Calls:
 
 
 def used(cost: str | None) -> Usage:
-    return Usage(100, 80, 20, cost)
+    return Usage(100, 80, 20, None if cost is None else Decimal(cost))
 
 
 def reply(cost: str | None) -> UnusedReply:
@@ -108,7 +108,7 @@ def test_a_cost_nobody_reports_is_computed_for_answers_and_for_replies_of_errors
         account = Account(price=PRICE)
         error = ContentFilteredError("…", reply=reply(None))
         calls = Calls(account, used(None), error, used("0.5"))
-        computed = Usage(100, 80, 20, "0.000068", priced=True)
+        computed = Usage(100, 80, 20, Decimal("0.000068"), priced=True)
         assert await calls.call() == computed
         with pytest.raises(ContentFilteredError):
             await calls.call()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from outputs import HEADER, digest
 from sweep import sweep
 
-from asyncgen.errors import ConfigError, Usage
+from asyncgen.errors import ConfigError
 from asyncgen.output.journal import (
     VERSION,
     Done,
@@ -25,7 +25,6 @@ from asyncgen.output.journal import (
     checksum,
     decode_entry,
     encode_entry,
-    usage_fields,
 )
 from asyncgen.output.ledger import Ledger, Totals, read_journal
 from asyncgen.recipe.load import Dimension, Group
@@ -117,7 +116,7 @@ def test_a_step_of_an_older_version_goes_without_nothing() -> None:
 
 @pytest.mark.parametrize("cost", ["0", "0.1", "0.30", "0.000000000000000001", "123456789.000000001", "1E+3"])
 def test_a_cost_keeps_every_digit(cost: str) -> None:
-    entry = Rejected(index=1, reason="not-json", **usage_fields(Usage(cost=cost)))
+    entry = Rejected(index=1, reason="not-json", cost=Decimal(cost))
     encoded = encode_entry(entry)
     assert b'"cost":"' not in encoded  # a number, for whoever else reads the journal
     decoded = decode_entry(encoded)
@@ -404,7 +403,15 @@ def test_totals_know_the_dearest_call_and_how_many_have_no_cost() -> None:
 
 @pytest.mark.parametrize("priced", [True, False])
 def test_a_computed_cost_is_told_from_a_reported_one(*, priced: bool) -> None:
-    entry = Rejected(index=1, reason="not-json", **usage_fields(Usage(1, 0, 1, "0.25", priced=priced)))
+    entry = Rejected(
+        index=1,
+        reason="not-json",
+        prompt_tokens=1,
+        cached_tokens=0,
+        completion_tokens=1,
+        cost=Decimal("0.25"),
+        priced=priced,
+    )
     line = encode_entry(entry)
     assert (b'"priced":true' in line) is priced
     assert decode_entry(line) == entry

@@ -107,7 +107,7 @@ class ScriptedCompleter:
         answer = self._script.pop(0)
         if isinstance(answer, BaseException):
             raise answer
-        return Completion(answer, "stop", "m-2026", "gen-7", Usage(100, 80, 20, "0.0015"))
+        return Completion(answer, "stop", "m-2026", "gen-7", Usage(100, 80, 20, Decimal("0.0015")))
 
 
 class Bench:
@@ -250,8 +250,8 @@ def test_a_call_that_breaks_off_before_it_left_is_not_lost(error: BaseException)
 @pytest.mark.parametrize(
     "error",
     [
-        NoAnswerError("error in a 200", reply=UnusedReply("half a", Usage(10, None, 5, "0.01"), "gen-8")),
-        ContentFilteredError("refused", reply=UnusedReply("I can't", Usage(10, None, 5, "0.01"), "gen-8")),
+        NoAnswerError("error in a 200", reply=UnusedReply("half a", Usage(10, None, 5, Decimal("0.01")), "gen-8")),
+        ContentFilteredError("refused", reply=UnusedReply("I can't", Usage(10, None, 5, Decimal("0.01")), "gen-8")),
     ],
     ids=["transient", "rejected"],
 )
@@ -319,7 +319,7 @@ def test_the_forecast_learns_what_all_calls_of_an_index_cost(script: tuple[str, 
 
 @pytest.mark.parametrize("reason", ["cut-off", "only-thinking"])
 def test_a_second_cut_off_in_a_row_is_not_asked_a_third_time(reason: str) -> None:
-    reply = UnusedReply("", Usage(10, None, 5, "0.01"))
+    reply = UnusedReply("", Usage(10, None, 5, Decimal("0.01")))
     cut_off = BadReplyError(reason, "max_tokens was used up", reply=reply)
     bench = Bench("no JSON", cut_off, ConnectionFailedError("down"), cut_off, GOOD, reasks=9)
     with pytest.raises(GaveUpError, match=r"cut off twice in a row.*--param max_tokens=N") as caught:
