@@ -1,12 +1,14 @@
 """Conversations: a scenario each, one request, and the reply that keeps the recipe's rules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asyncgen.conversation import digest_conversation, encode_line
 from asyncgen.endpoint.answer import Completion
 from asyncgen.jobs.work import Product, Request
+from asyncgen.output.journal import CONVERSATIONS
 from asyncgen.recipe.accept import parse_conversation
-from asyncgen.recipe.load import Rules
+from asyncgen.recipe.load import Recipe
 from asyncgen.recipe.scenario import Scenarios
 
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
@@ -16,10 +18,15 @@ METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_i
 class Conversations:
     """`model`: the one that is asked. `save_metadata`: lines say what they are made of."""
 
+    recipe: Recipe
     scenarios: Scenarios
-    rules: Rules
     model: str
     save_metadata: bool
+    kind: str = CONVERSATIONS
+
+    @property
+    def prompts(self) -> Mapping[str, Recipe]:
+        return {"": self.recipe}
 
     def open(self, index: int) -> "ConversationWork":
         return ConversationWork(self, index)
@@ -34,7 +41,7 @@ class ConversationWork:
         self.request = Request(job.scenarios.draw(index))
 
     def take(self, reply: Completion, *, ask: int) -> Product:
-        conversation = parse_conversation(reply.text, self._job.rules, finish_reason=reply.finish_reason)
+        conversation = parse_conversation(reply.text, self._job.recipe.rules, finish_reason=reply.finish_reason)
         metadata = self._metadata(reply, ask) if self._job.save_metadata else None
         return Product(digest_conversation(conversation).hex(), encode_line(conversation, metadata))
 

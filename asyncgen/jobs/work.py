@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from asyncgen.endpoint.answer import Completion
+from asyncgen.recipe.load import Recipe
 
 
 class Request(NamedTuple):
@@ -30,11 +31,18 @@ class Work(Protocol):
     @property
     def request(self) -> Request: ...
 
-    def take(self, reply: Completion, *, ask: int) -> Product:
-        """What the reply makes; `ask`: how often it was asked for. Raises BadReplyError for one that will not do."""
+    def take(self, reply: Completion, *, ask: int) -> Product | None:
+        """What the reply makes, or None when there is something else to ask; `ask`: how often it was asked for.
+
+        Raises BadReplyError for a reply that will not do, and is as it was.
+        """
 
 
 class Job(Protocol):
-    """All that is to be made."""
+    """All that is to be made. `prompts`: what is said to whoever sits where, the first one first."""
 
+    @property
+    def kind(self) -> str: ...
+    @property
+    def prompts(self) -> Mapping[str, Recipe]: ...
     def open(self, index: int) -> Work: ...

@@ -5,7 +5,7 @@ is on disk before the output exists, and both before the first call.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -15,7 +15,7 @@ from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
 from asyncgen.output.changes import START_ANEW, check_same_kind, differences
 from asyncgen.output.files import AppendFile, Files, Record, sync_directory
-from asyncgen.output.journal import ARRAYS, OBJECTS, Header, Kept, encode_entry
+from asyncgen.output.journal import ARRAYS, OBJECTS, Header, Kept, Step, encode_entry
 from asyncgen.output.ledger import Totals
 from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
@@ -42,6 +42,13 @@ class Start:
     @property
     def totals(self) -> Totals:
         return Totals() if self.earlier is None else self.earlier.ledger.totals
+
+    @property
+    def steps(self) -> Mapping[int, Sequence[Step]]:
+        """What has been answered for indices under way; nothing of what was asked otherwise."""
+        if self.earlier is None or self.earlier.header.asked != self.header.asked:
+            return {}
+        return self.earlier.ledger.steps
 
     def pending(self) -> Iterator[int]:
         """The indices still to be made, in order."""

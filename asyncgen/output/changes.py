@@ -34,6 +34,8 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
             f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "
             "a model never share an output; choose another --output"
         )
+    if old.kind != new.kind:
+        raise ConfigError(f"{paths.output} holds {old.kind}, this run would make {new.kind}; choose another --output")
     if old.line_format != new.line_format:
         raise ConfigError(
             f"{paths.output} holds lines of {old.line_format}, this run would write {new.line_format} "

@@ -27,11 +27,15 @@ _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """What one call adds to the files: encoded journal entries, and a line or a rejected reply where there is one."""
+    """What one call adds to the files: encoded journal entries, and a line or a rejected reply where there is one.
+
+    `is_reply`: it is what the call has brought, and not only that it was made.
+    """
 
     entries: bytes
     line: bytes = b""
     reject: bytes = b""
+    is_reply: bool = False
 
 
 class Reject(msgspec.Struct, frozen=True):

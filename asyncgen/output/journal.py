@@ -21,6 +21,7 @@ from asyncgen.recipe.load import Dimension
 VERSION = 2
 ARRAYS = "arrays of messages"
 OBJECTS = "objects with metadata"
+CONVERSATIONS = "conversations"
 DIGEST_SIZE = 16
 # Of a call whose reply was kept although it is no answer: as good as lost when its cost is not told.
 UNANSWERED = frozenset(leaf.reason for leaf in (ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError))
@@ -44,6 +45,12 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     request: dict[str, object]
     line_format: str
     digests: dict[str, str]
+    kind: str = CONVERSATIONS
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """All that decides what is asked for; replies to anything else are of no use."""
+        return self.kind, self.digests, self.sampling, self.seed, self.request
 
 
 class Mark(msgspec.Struct, tag_field="type", tag="mark", omit_defaults=True, frozen=True):
@@ -85,6 +92,16 @@ class Rejected(Call, tag_field="type", tag="rejected", frozen=True, kw_only=True
     ask: int = 1
 
 
+class Step(Call, tag_field="type", tag="step", frozen=True, kw_only=True):
+    """A call that has brought its index a step further. `text`: its reply, with which a later run goes on."""
+
+    index: int
+    text: str
+    ask: int = 1
+    finish_reason: str | None = None
+    model: str | None = None
+
+
 class Failed(msgspec.Struct, tag_field="type", tag="failed", omit_defaults=True, frozen=True, kw_only=True):
     """An index given up. `status`: the HTTP status of the answer that refused it, if one answer did."""
 
@@ -122,7 +139,7 @@ class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=Tr
     digest: str
 
 
-Entry: TypeAlias = Header | Mark | Done | Rejected | Failed | Lost | Kept | Stepped
+Entry: TypeAlias = Header | Mark | Done | Step | Rejected | Failed | Lost | Kept | Stepped
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -139,7 +156,7 @@ def decode_entry(line: bytes) -> Entry:
         raise ValueError("nested too deeply") from error
     if isinstance(entry, Done | Kept) and len(bytes.fromhex(entry.digest)) != DIGEST_SIZE:
         raise ValueError("not a digest")
-    if isinstance(entry, Done | Rejected | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
+    if isinstance(entry, Done | Step | Rejected | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
         raise ValueError("not an index")
     if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
         raise ValueError("a dimension is there twice")

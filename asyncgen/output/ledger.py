@@ -27,6 +27,7 @@ from asyncgen.output.journal import (
     Lost,
     Mark,
     Rejected,
+    Step,
     Stepped,
     checksum,
     decode_entry,
@@ -80,14 +81,16 @@ class Ledger:
     """The fold of a journal: its runs, its totals, and per index what its newest entry says.
 
     Twenty-four bytes an index, because a million of them must fit beside everything else: digests and indices in the
-    order of the journal, and for each index the position of its newest digest.
+    order of the journal, and for each index the position of its newest digest. Replies are held of those indices alone
+    that are under way.
     """
 
     def __init__(self) -> None:
         self.headers: list[Header] = []
         self.totals = Totals()
         self.failed: dict[int, str] = {}
-        self.steps: dict[tuple[str, str], Stepped] = {}
+        self.forms: dict[tuple[str, str], Stepped] = {}
+        self.steps: dict[int, list[Step]] = {}
         self._indices = array("i")
         self._digests = bytearray()
         self._newest = array("i")
@@ -97,16 +100,21 @@ class Ledger:
         match entry:
             case Done():
                 self.failed.pop(entry.index, None)
+                self.steps.pop(entry.index, None)
                 self._add_digest(entry.index, entry.digest)
                 self._set_newest(entry.index)
+            case Step():
+                self.steps.setdefault(entry.index, []).append(entry)
             case Header():
+                if self.headers and self.headers[-1].asked != entry.asked:
+                    self.steps.clear()
                 self.headers.append(entry)
             case Kept():
                 self._add_digest(-1, entry.digest)
             case Failed():
                 self.failed[entry.index] = entry.reason
             case Stepped():
-                self.steps[entry.base_url, entry.model] = entry
+                self.forms[entry.base_url, entry.model] = entry
             case _:
                 pass
 
@@ -222,7 +230,7 @@ def _entry_or_none(line: bytes, num: int) -> Entry | None:
         entry = decode_entry(line)
     except ValueError:
         return None
-    return None if isinstance(entry, Done | Rejected | Failed | Lost) and entry.index >= num else entry
+    return None if isinstance(entry, Done | Step | Rejected | Failed | Lost) and entry.index >= num else entry
 
 
 class _Version(msgspec.Struct, tag_field="type", tag="run"):

@@ -7,8 +7,8 @@ answered is noted as lost: nobody knows whether it is billed.
 """
 
 import time
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -34,7 +34,7 @@ from asyncgen.errors import (
 from asyncgen.jobs.work import Job, Work
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record, Reject, encode_reject
-from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, encode_entry
+from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, Step, encode_entry
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.run.counts import Counts
 from asyncgen.run.verdict import Rejection, Verdict
@@ -66,10 +66,16 @@ class Unit:
     form: Form | None = None
     is_made: bool = False
 
+    def add_cost(self, usage: Usage) -> None:
+        self.cost = None if self.cost is None or usage.cost is None else self.cost + usage.cost
+
 
 @dataclass(slots=True)
 class Desk:
-    """`reasks`: how often a request is asked again after a bad reply. `model`: the one that answers, as a rule."""
+    """`reasks`: how often a request is asked again after a bad reply. `model`: the one that answers, as a rule.
+
+    `steps`: of indices under way, from earlier runs.
+    """
 
     job: Job
     writer: RecordWriter
@@ -79,13 +85,23 @@ class Desk:
     stop: Stop
     reasks: int
     model: str
+    steps: Mapping[int, Sequence[Step]] = field(default_factory=dict)
     last_rejection: RejectedError | None = None
 
     # ---- an index begins and ends
 
     def open(self, index: int) -> Unit:
+        """Where earlier runs have left it."""
         self.verdict.begin(index)
         unit = Unit(index, self.job.open(index))
+        for step in self.steps.get(index, ()):
+            reply = Completion(step.text, step.finish_reason, step.model, step.request_id, step)
+            try:
+                unit.work.take(reply, ask=step.ask)
+            except BadReplyError:  # an asyncgen that is stricter than the one that took it
+                unit = Unit(index, self.job.open(index))
+                break
+            unit.add_cost(step)
         self.counts.scenario = unit.work.request.values
         return unit
 
@@ -161,6 +177,8 @@ class Desk:
             saved = self._keep(unit, error.reason, UnusedReply(reply.text, usage, reply.request_id))
             return Outcome(error, saved=saved)
         self._count(unit, usage)
+        if product is None:
+            return Outcome(saved=self._step(unit, reply, usage))
         entry = Done(
             *astuple(usage),
             index=unit.index,
@@ -174,7 +192,7 @@ class Desk:
             in_flight=in_flight,
         )
         self._learn_cost(unit)
-        self.finish(unit, Record(encode_entry(entry), line=product.line))
+        self.finish(unit, Record(encode_entry(entry), line=product.line, is_reply=True))
         return Outcome()
 
     def finish(self, unit: Unit, record: Record) -> None:
@@ -182,6 +200,20 @@ class Desk:
         unit.is_made = True
         self._record_failures(self.verdict.made(unit.index))
         self.writer.put_nowait(record)
+
+    def _step(self, unit: Unit, reply: Completion, usage: Usage) -> Awaitable[None]:
+        entry = Step(
+            *astuple(usage),
+            index=unit.index,
+            text=reply.text.encode("utf-8", "backslashreplace").decode(),
+            ask=unit.ask,
+            finish_reason=reply.finish_reason,
+            model=reply.model,
+            request_id=reply.request_id,
+            time=_now(),
+        )
+        unit.ask, unit.was_cut_off = 1, False
+        return self.writer.put_synced(Record(encode_entry(entry), is_reply=True))
 
     def _keep(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
         self._count(unit, reply.usage)
@@ -194,7 +226,7 @@ class Desk:
             time=_now(),
         )
         reject = encode_reject(Reject(unit.index, unit.ask, reason, reply.text))
-        return self.writer.put_synced(Record(encode_entry(entry), reject=reject))
+        return self.writer.put_synced(Record(encode_entry(entry), reject=reject, is_reply=True))
 
     def _note_lost(self, unit: Unit, reason: str) -> None:
         self.counts.lost += 1
@@ -217,7 +249,7 @@ class Desk:
 
     def _count(self, unit: Unit, usage: Usage) -> None:
         self.counts.add_usage(usage)
-        unit.cost = None if unit.cost is None or usage.cost is None else unit.cost + usage.cost
+        unit.add_cost(usage)
 
     def _learn_cost(self, unit: Unit) -> None:
         if unit.cost is not None:

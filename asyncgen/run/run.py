@@ -34,6 +34,7 @@ from asyncgen.errors import (
     TransientError,
 )
 from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
+from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
 from asyncgen.money.price import read_price
@@ -51,7 +52,7 @@ from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.program import program
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
-from asyncgen.recipe.load import JsonValue
+from asyncgen.recipe.load import JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import GenerateConfig, RequestConfig, raise_budget
 from asyncgen.run.counts import Counts
@@ -80,10 +81,13 @@ DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 log = logging.getLogger("asyncgen")
 
 
-def generate(config: GenerateConfig) -> int:
-    """Make what is missing of `num` conversations; the exit status. Raises ConfigError and FatalError."""
+def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] | None = None) -> int:
+    """Make what is missing of `num`, conversations unless told otherwise; the exit status.
+
+    Raises ConfigError and FatalError.
+    """
     paths = OutputPaths.of(config.output)
-    _check_metadata_keys(config)
+    job = (make_job or conversations)(config)
     find_proxy(config.request.endpoint.base_url)  # an unusable one is refused before anything is written
     try:
         paths.output.parent.mkdir(parents=True, exist_ok=True)
@@ -92,12 +96,12 @@ def generate(config: GenerateConfig) -> int:
     with locked(paths):
         start = prepare(
             paths,
-            make_header(config),
+            make_header(config, job),
             append=config.append,
             overwrite=config.overwrite,
             allow_changed=config.allow_changed,
         )
-        run = Run(_fit_to_open_files(config), start)
+        run = Run(_fit_to_open_files(config), start, job)
         if not run.counts.pending:
             return run.report_nothing_to_do()
         run.check_price()
@@ -127,8 +131,21 @@ def _seldom_collected() -> Iterator[None]:
         gc.unfreeze()
 
 
-def make_header(config: GenerateConfig) -> Header:
+def conversations(config: GenerateConfig) -> Conversations:
+    """Raises ConfigError when the metadata of a line would have two values under one name."""
+    recipe = config.request.recipe
+    names = {dimension.name for dimension in recipe.dimensions}
+    if config.save_metadata and (taken := names & METADATA_KEYS):
+        raise ConfigError(
+            f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
+        )
+    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.request.seed)
+    return Conversations(recipe, scenarios, config.request.model, config.save_metadata)
+
+
+def make_header(config: GenerateConfig, job: Job) -> Header:
     request = config.request
+    prompts = job.prompts.items()
     return Header(
         version=VERSION,
         asyncgen=__version__,
@@ -142,7 +159,8 @@ def make_header(config: GenerateConfig) -> Header:
         seed=request.seed,
         request=dict(request.settings),
         line_format=OBJECTS if config.save_metadata else ARRAYS,
-        digests=request.recipe.digests(),
+        digests={f"{seat} {part}".strip(): each for seat, recipe in prompts for part, each in recipe.digests().items()},
+        kind=job.kind,
     )
 
 
@@ -169,20 +187,13 @@ def _allow_open_files(number: int) -> int:
     return wanted
 
 
-def _check_metadata_keys(config: GenerateConfig) -> None:
-    names = {dimension.name for dimension in config.request.recipe.dimensions}
-    if config.save_metadata and (taken := names & METADATA_KEYS):
-        raise ConfigError(
-            f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
-        )
-
-
 class Run:
     """A run that may begin on its output."""
 
-    def __init__(self, config: GenerateConfig, start: Start) -> None:
+    def __init__(self, config: GenerateConfig, start: Start, job: Job) -> None:
         self._config = config
         self._start = start
+        self._job = job
         self._stop = Stop()
         num = config.request.num
         self.counts = Counts(
@@ -196,7 +207,8 @@ class Run:
         self._display = Display(self.counts, quiet=config.quiet or config.show)
         self._show = Show(self._stop) if config.show else None
         self.interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
-        self._ladder = self._make_ladder()
+        self._ladders = {seat: self._make_ladder(recipe) for seat, recipe in job.prompts.items()}
+        self._ladder = next(iter(self._ladders.values()))
         self._random = Random()  # noqa: S311  # jitter is no secret
         self._verdict = self._make_verdict()
         self._limiter = self._make_limiter()
@@ -300,14 +312,8 @@ class Run:
 
     def _open_desk(self, writer: Writer) -> Desk:
         config, request = self._config, self._config.request
-        job = Conversations(
-            scenarios=Scenarios(request.recipe.dimensions, sampling=request.recipe.sampling, seed=request.seed),
-            rules=request.recipe.rules,
-            model=request.model,
-            save_metadata=config.save_metadata,
-        )
         return Desk(
-            job,
+            self._job,
             writer,
             self._budget,
             self._verdict,
@@ -315,19 +321,19 @@ class Run:
             self._stop,
             reasks=config.reasks,
             model=request.model,
+            steps=self._start.steps,
         )
 
     def _make_live(self, client: Client, writer: Writer, desk: Desk) -> Live:
-        self._ladder.on_step = lambda form: self._on_step(writer, form)
-        seat = Seat(
-            client,
-            self._ladder,
-            self._limiter,
-            Admission(self._budget, self._limiter, self._stop),
-            FirstAnswers(),
-        )
+        admission = Admission(self._budget, self._limiter, self._stop)
+        for ladder in self._ladders.values():
+            ladder.on_step = lambda form: self._on_step(writer, form)
+        seats = {
+            name: Seat(client, ladder, self._limiter, admission, FirstAnswers())
+            for name, ladder in self._ladders.items()
+        }
         retries = RetryPolicy(self._config.retries, self._stop, self._random, self._wait, self._on_retry)
-        return Live(desk, {"": seat}, retries, self._verdict, self.counts, self._say)
+        return Live(desk, seats, retries, self._verdict, self.counts, self._say)
 
     def _open_account(self) -> Account:
         """With what earlier runs have cost."""
@@ -406,15 +412,15 @@ class Run:
         told = f"calls have only failed for {patience.seconds:g} s ({why}). The last time: {self.counts.trouble}"
         self._stop.request(EndpointDownError(told))
 
-    def _make_ladder(self) -> Ladder:
+    def _make_ladder(self, recipe: Recipe) -> Ladder:
         """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
         request = self._config.request
         settings = _with_session(request)
         optional = frozenset({*request.endpoint.provider.fields, "session_id"})
         marks_cache = request.endpoint.provider.marks_cache_of(request.model)
-        ladder = Ladder(request.recipe, settings, optional=optional, marks_cache=marks_cache)
+        ladder = Ladder(recipe, settings, optional=optional, marks_cache=marks_cache)
         if self._start.earlier is not None:
-            known = self._start.earlier.ledger.steps.get((request.endpoint.base_url, request.model))
+            known = self._start.earlier.ledger.forms.get((request.endpoint.base_url, request.model))
             if known is not None:
                 ladder.begin_at(known.step, frozenset(known.without))
         return ladder
@@ -444,7 +450,7 @@ class Run:
         log.info("retry in %.1f s: %s", seconds, error)
 
     def _on_taken(self, records: Sequence[Record]) -> None:
-        self._limiter.taken(sum(bool(record.line or record.reject) for record in records))
+        self._limiter.taken(sum(record.is_reply for record in records))
 
     def _on_written(self, records: Sequence[Record]) -> None:
         lines = [record.line for record in records if record.line]

@@ -2,6 +2,7 @@ import contextlib
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,6 +22,7 @@ from asyncgen.output.journal import (
     Lost,
     Mark,
     Rejected,
+    Step,
     Stepped,
     checksum,
     decode_entry,
@@ -96,6 +98,7 @@ entries = st.one_of(
         **usage,
     ),
     st.builds(Rejected, index=indices, reason=texts, ask=counts, **usage),
+    st.builds(Step, index=indices, text=texts, ask=counts, finish_reason=some_texts, model=some_texts, **usage),
     st.builds(Failed, index=indices, reason=texts, message=texts, status=some_counts, asks=counts, time=texts),
     st.builds(Lost, index=indices, reason=texts, time=texts),
     st.builds(Kept, digest=digests),
@@ -415,3 +418,40 @@ def test_a_computed_cost_is_told_from_a_reported_one(*, priced: bool) -> None:
     line = encode_entry(entry)
     assert (b'"priced":true' in line) is priced
     assert decode_entry(line) == entry
+
+
+def stepped_on(index: int, text: str = "a draft") -> Step:
+    return Step(index=index, text=text, cost=Decimal("0.5"))
+
+
+def test_a_step_is_a_call_and_kept_until_its_index_is_done() -> None:
+    ledger = Ledger()
+    ledger.add_all([HEADER, stepped_on(1), stepped_on(2), Failed(index=2, reason="refused")])
+    assert {index: [step.text for step in steps] for index, steps in ledger.steps.items()} == {
+        1: ["a draft"],
+        2: ["a draft"],
+    }
+    ledger.add(Done(index=1, digest=digest(1)))
+    assert list(ledger.steps) == [2]
+    assert (ledger.totals.calls, ledger.totals.cost) == (3, Decimal("1.0"))
+
+
+@pytest.mark.parametrize(
+    ("change", "keeps"),
+    [
+        ({"num": 50, "asyncgen": "9", "base_url": "http://elsewhere/v1"}, True),
+        ({"seed": 7}, False),
+        ({"digests": {"prompts": "56"}}, False),
+        ({"request": {"model": "another/model"}}, False),
+        ({"kind": "judgements"}, False),
+    ],
+)
+def test_a_run_that_asks_for_something_else_has_no_use_for_steps(change: dict[str, Any], keeps: bool) -> None:  # noqa: FBT001
+    ledger = Ledger()
+    ledger.add_all([HEADER, stepped_on(1), msgspec.structs.replace(HEADER, **change)])
+    assert bool(ledger.steps) is keeps
+
+
+def test_a_header_says_what_is_made_where_that_is_something_else() -> None:
+    assert b"kind" not in encode_entry(HEADER)
+    assert b'"kind":"judgements"' in encode_entry(msgspec.structs.replace(HEADER, kind="judgements"))

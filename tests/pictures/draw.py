@@ -22,7 +22,7 @@ from asyncgen.command.main import build_parser
 from asyncgen.output.begin import prepare
 from asyncgen.output.paths import OutputPaths
 from asyncgen.run.forecast import Pace
-from asyncgen.run.run import Run, make_header
+from asyncgen.run.run import Run, conversations, make_header
 from asyncgen.screen.frame import frame
 
 PICTURE = Path(__file__).with_name("run.svg")
@@ -55,7 +55,8 @@ def draw(base_url: str, folder: Path) -> None:
     )
     config = read_generate_config(flags, {}, COMMAND)
     sys.stderr = summary = StringIO()
-    run = Run(config, prepare(OutputPaths.of(config.output), make_header(config)))
+    job = conversations(config)
+    run = Run(config, prepare(OutputPaths.of(config.output), make_header(config, job)), job)
     rows = asyncio.run(watch(run))
     sys.stderr = sys.__stderr__
     console = Console(record=True, width=WIDTH, file=StringIO(), color_system="truecolor", force_terminal=True)

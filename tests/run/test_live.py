@@ -128,7 +128,7 @@ class Bench:
             Limiter(Concurrency(1, adaptive=False), Gate(Random(0)), Outage()),
         )
         scenarios = Scenarios(RECIPE.dimensions, sampling="balanced", seed=None)
-        job = Conversations(scenarios, RECIPE.rules, "m", save_metadata)
+        job = Conversations(RECIPE, scenarios, "m", save_metadata)
         self.desk = Desk(job, self.writer, budget, self.verdict, self.counts, self.stop, reasks, "m")
         ladder = Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed})
         seat = Seat(self.completer, ladder, limiter, Admission(budget, limiter, self.stop), FirstAnswers())

@@ -1,6 +1,6 @@
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -22,6 +22,7 @@ from asyncgen.jobs.work import Product, Request
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Failed, decode_entry
+from asyncgen.recipe.load import Recipe
 from asyncgen.run.counts import Counts
 from asyncgen.run.desk import Desk, Unit
 from asyncgen.run.pipeline import Pipeline
@@ -70,6 +71,8 @@ class Nothing:
     """A job and a work of which nothing is asked."""
 
     request = Request({})
+    kind = "nothing"
+    prompts: Mapping[str, Recipe] = {}
 
     def open(self, index: int) -> Self:
         return self

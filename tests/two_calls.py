@@ -1,0 +1,59 @@
+"""A job of two calls for each conversation: a draft, and the draft made better by somebody else.
+
+`python two_calls.py generate ...` runs it as `asyncgen generate` runs conversations.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from asyncgen.command.config import read_environment, read_generate_config
+from asyncgen.command.main import build_parser
+from asyncgen.conversation import digest_conversation, encode_line
+from asyncgen.endpoint.answer import Completion
+from asyncgen.errors import BadReplyError
+from asyncgen.jobs.work import Product, Request
+from asyncgen.recipe.accept import parse_conversation
+from asyncgen.recipe.load import Recipe
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.run.config import GenerateConfig
+from asyncgen.run.run import generate
+
+
+@dataclass(frozen=True)
+class Polished:
+    drafts: Recipe
+    scenarios: Scenarios
+    kind: str = "polished conversations"
+
+    @property
+    def prompts(self) -> Mapping[str, Recipe]:
+        return {"": self.drafts, "editor": replace(self.drafts, system=None, user="Polish {draft}", dimensions=())}
+
+    def open(self, index: int) -> "PolishedWork":
+        return PolishedWork(self.drafts, Request(self.scenarios.draw(index)))
+
+
+@dataclass
+class PolishedWork:
+    drafts: Recipe
+    request: Request
+
+    def take(self, reply: Completion, *, ask: int) -> Product | None:
+        if not self.request.seat:
+            if not reply.text.startswith("draft"):
+                raise BadReplyError("no-draft", f"ask {ask}: the reply is no draft")
+            self.request = Request({"draft": reply.text}, "editor")
+            return None
+        conversation = parse_conversation(reply.text, self.drafts.rules, finish_reason=reply.finish_reason)
+        return Product(digest_conversation(conversation).hex(), encode_line(conversation))
+
+
+def polished(config: GenerateConfig) -> Polished:
+    recipe = config.request.recipe
+    return Polished(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.request.seed))
+
+
+if __name__ == "__main__":
+    given = build_parser().parse_args(sys.argv[1:])
+    sys.exit(generate(read_generate_config(given, read_environment(), "again"), polished))
