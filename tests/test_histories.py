@@ -523,7 +523,7 @@ class Histories(RuleBasedStateMachine):
                 machine.note_counted(records, self.counts)
 
         self.patch.setattr("asyncgen.run.run.Run", SpiedRun)
-        self.patch.setattr("asyncgen.run.run.Interrupts", RemoteInterrupts)
+        self.patch.setattr("asyncgen.command.generate.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.run.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.output.writer.GATHER", 0.002)
         waits = ("retry.BASE_WAIT", "retry.HINT_SPREAD", "pause.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL")

@@ -319,7 +319,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 def _generate(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.command.config import read_environment, read_generate_config
-    from asyncgen.run.run import generate
+    from asyncgen.command.generate import generate
 
     config = read_generate_config(flags, read_environment(), command)
     _start_logging(config.log, debug=config.debug)

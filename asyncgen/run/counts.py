@@ -1,11 +1,11 @@
-"""What a run has done so far, in plain numbers: written by the pipeline, read by the display a few times a second."""
+"""What a run has done so far, in plain numbers: the sum of its events, read by the display a few times a second."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from asyncgen.errors import Usage
+from asyncgen.errors import RejectedError, Usage
 from asyncgen.money.account import Account
 
 
@@ -31,6 +31,7 @@ class Counts:
     written: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     failure_examples: dict[str, str] = field(default_factory=dict)
+    last_failure: RejectedError | None = None
     abandoned: int = 0
     in_flight: int = 0
     sent_sum: float = 0.0

@@ -36,7 +36,8 @@ from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record, Reject, encode_reject
 from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, Step, encode_entry
 from asyncgen.pacing.outcome import Outcome
-from asyncgen.run.counts import Counts
+from asyncgen.run import events
+from asyncgen.run.events import Emit
 from asyncgen.run.verdict import Rejection, Verdict
 from asyncgen.stop import Stop
 
@@ -46,6 +47,9 @@ class RecordWriter(Protocol):
 
     def put_synced(self, record: Record) -> Awaitable[None]: ...
     def put_nowait(self, record: Record) -> None: ...
+
+
+GOOD = Outcome()
 
 
 @dataclass(slots=True)
@@ -81,12 +85,11 @@ class Desk:
     writer: RecordWriter
     budget: Budget
     verdict: Verdict
-    counts: Counts
+    emit: Emit
     stop: Stop
     reasks: int
     model: str
     steps: Mapping[int, Sequence[Step]] = field(default_factory=dict)
-    last_rejection: RejectedError | None = None
 
     # ---- an index begins and ends
 
@@ -102,7 +105,6 @@ class Desk:
                 unit = Unit(index, self.job.open(index))
                 break
             unit.add_cost(step)
-        self.counts.scenario = unit.work.request.values
         return unit
 
     def close(self, unit: Unit) -> None:
@@ -111,7 +113,7 @@ class Desk:
 
     def abandon(self, error: FatalError | None = None) -> None:
         """It is left for a later run, because this one ends; the error, if it is one, ends it."""
-        self.counts.abandoned += 1
+        self.emit(events.Abandoned())
         if error is not None:
             self.stop.request(error)
 
@@ -160,7 +162,7 @@ class Desk:
 
     def ask_again(self, unit: Unit, error: BadReplyError) -> None:
         """Count another ask. Raises GaveUpError when there is no hope of a better reply."""
-        self.counts.reasked[error.reason] += 1
+        self.emit(events.Reasked(error.reason))
         is_cut_off = error.reason in CUT_OFF_REASONS
         if is_cut_off and unit.was_cut_off:  # a third reply would be as long, and paid for
             raise GaveUpError(error.reason, f"cut off twice in a row: {error}; {CUT_OFF_ADVICE}") from error
@@ -193,7 +195,7 @@ class Desk:
         )
         self._learn_cost(unit)
         self.finish(unit, Record(encode_entry(entry), line=product.line, is_reply=True))
-        return Outcome()
+        return GOOD
 
     def finish(self, unit: Unit, record: Record) -> None:
         """Hand the record of what is made to the writer, behind the failures that are no longer in doubt by it."""
@@ -229,17 +231,15 @@ class Desk:
         return self.writer.put_synced(Record(encode_entry(entry), reject=reject, is_reply=True))
 
     def _note_lost(self, unit: Unit, reason: str) -> None:
-        self.counts.lost += 1
+        self.emit(events.Lost())
         self._note(Lost(index=unit.index, reason=reason, time=_now()))
 
     def _record_failures(self, rejections: Sequence[Rejection]) -> None:
         if isinstance(self.stop.error, SameRejectionError):
-            self.counts.abandoned += len(rejections)
+            self.emit(events.Abandoned(len(rejections)))
             return
         for each in rejections:
-            self.last_rejection = each.error
-            self.counts.failed[each.error.reason] += 1
-            self.counts.failure_examples[each.error.reason] = str(each.error)
+            self.emit(events.Failed(each.error))
             self._note(failure(each.index, each.error))
 
     def _note(self, entry: Entry) -> None:
@@ -248,7 +248,7 @@ class Desk:
     # ---- what it costs
 
     def _count(self, unit: Unit, usage: Usage) -> None:
-        self.counts.add_usage(usage)
+        self.emit(events.Used(usage))
         unit.add_cost(usage)
 
     def _learn_cost(self, unit: Unit) -> None:

@@ -7,7 +7,7 @@ is to blame, which form of request works, whether a prompt was cut.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,8 +31,9 @@ from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.retry import RetryPolicy, call_with_retries
 from asyncgen.recipe.prompt import Payload
-from asyncgen.run.counts import Counts
+from asyncgen.run import events
 from asyncgen.run.desk import Desk, Unit
+from asyncgen.run.events import Emit
 from asyncgen.run.first_answers import IGNORES_FORMAT, FirstAnswers
 from asyncgen.run.verdict import Verdict
 from asyncgen.stop import StopRequestedError
@@ -57,14 +58,13 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`seats`: by the names that requests give them. `say`: tells a person."""
+    """`seats`: by the names that requests give them."""
 
     desk: Desk
     seats: Mapping[str, Seat]
     retries: RetryPolicy
     verdict: Verdict
-    counts: Counts
-    say: Callable[[str], None]
+    emit: Emit
 
     async def make(self, unit: Unit) -> None:
         """Return when its record is with the writer. Raises RejectedError, FatalError or StopRequestedError."""
@@ -92,12 +92,12 @@ class Live:
 
     async def _send(self, unit: Unit, seat: Seat) -> Outcome:
         unit.form = seat.ladder.take()
-        payload = unit.form.encode(unit.work.request.values, repeat=unit.sent)
+        values = unit.work.request.values
+        payload = unit.form.encode(values, repeat=unit.sent)
         unit.sent += 1
         self.verdict.sent(unit.index)
         in_flight, started = seat.limiter.in_flight, time.monotonic()
-        self.counts.in_flight += 1
-        self.counts.sent_sum += started
+        self.emit(events.Sent(started, values))
         try:
             completion = await seat.client.complete(payload)
         except (asyncio.CancelledError, MemoryError) as error:
@@ -107,8 +107,7 @@ class Live:
         except AsyncgenError as error:
             return self._receive_failure(unit, unit.form, seat.ladder, error)
         finally:
-            self.counts.in_flight -= 1
-            self.counts.sent_sum -= started
+            self.emit(events.Returned(started))
         seconds = time.monotonic() - started
         self.verdict.answered(unit.index)
         seat.ladder.answered(unit.form)
@@ -142,10 +141,10 @@ class Live:
     def _learn(self, seat: Seat, payload: Payload, completion: Completion, error: AsyncgenError | None) -> None:
         """What only the first answers of a run can show."""
         if warning := seat.first_answers.cut_prompt(payload, completion.usage):
-            self.say(warning)
+            self.emit(events.Said(warning))
         reason = None if error is None else error.reason
         if seat.first_answers.ignores_format(reason) and seat.ladder.ask_in_words():
-            self.say(IGNORES_FORMAT)
+            self.emit(events.Said(IGNORES_FORMAT))
 
     def _asks_otherwise(self, unit: Unit, error: AsyncgenError) -> bool:
         """Whether a refusal is about how it was asked, and the next request is another."""

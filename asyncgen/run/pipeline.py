@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError
+from asyncgen.run import events
 from asyncgen.run.desk import Desk, Unit
 from asyncgen.run.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
@@ -79,7 +80,7 @@ class Pipeline:
         """Let the writer end; if it has failed, what the calls have cost is worth another try."""
         await asyncio.wait({drained})
         if not drained.cancelled() and drained.exception() is not None:
-            self._desk.counts.unrecorded = await self._writer.save_rest()
+            self._desk.emit(events.Unrecorded(await self._writer.save_rest()))
 
     async def _produce(self, index: int) -> None:
         unit = self._desk.open(index)

@@ -5,18 +5,24 @@ person or the last index ends it.
 """
 
 import asyncio
-import contextlib
 import gc
-import logging
 import resource
-import shlex
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 import uvloop
 
@@ -26,7 +32,6 @@ from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.endpoint.structure import Form, Ladder, explain
 from asyncgen.errors import (
-    BudgetSpentError,
     ConfigError,
     EndpointDownError,
     FatalError,
@@ -50,22 +55,19 @@ from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.retry import RetryPolicy
-from asyncgen.program import program
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.load import JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.run.config import GenerateConfig, RequestConfig, raise_budget
+from asyncgen.run import events
+from asyncgen.run.config import GenerateConfig, RequestConfig
 from asyncgen.run.counts import Counts
 from asyncgen.run.desk import Desk, Unit
 from asyncgen.run.engine import offline_engine
+from asyncgen.run.events import Event
 from asyncgen.run.first_answers import FirstAnswers
-from asyncgen.run.interrupt import Interrupts
 from asyncgen.run.live import Live, Seat
 from asyncgen.run.pipeline import Pipeline
 from asyncgen.run.verdict import Verdict, with_advice
-from asyncgen.screen.chat import Show
-from asyncgen.screen.display import Display
-from asyncgen.screen.summary import Summary
 from asyncgen.stop import Stop
 
 ANSWER_TOKENS = 1000
@@ -73,21 +75,19 @@ TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
 TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
-FINISHED = (0, 3)  # exit statuses of a run that has tried every index
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
-LAST_WORDS = 1.0  # seconds that a terminal gets to take them when a run ends at once
+NEWS = 0.05  # of the mean time of a call; a smaller change of it is none
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
-log = logging.getLogger("asyncgen")
+T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 
-def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] | None = None) -> int:
-    """Make what is missing of `num`, conversations unless told otherwise; the exit status.
-
-    Raises ConfigError and FatalError.
-    """
+@contextmanager
+def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) -> Iterator["Run"]:
+    """A run that may begin; its output is locked meanwhile. Raises ConfigError for every reason not to begin it."""
     paths = OutputPaths.of(config.output)
-    job = (make_job or conversations)(config)
+    job = make_job(config)
     find_proxy(config.request.endpoint.base_url)  # an unusable one is refused before anything is written
     try:
         paths.output.parent.mkdir(parents=True, exist_ok=True)
@@ -101,18 +101,12 @@ def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] |
             overwrite=config.overwrite,
             allow_changed=config.allow_changed,
         )
-        run = Run(_fit_to_open_files(config), start, job)
-        if not run.counts.pending:
-            return run.report_nothing_to_do()
-        run.check_price()
-        if not run.counts.account.has_room():
-            return run.report_budget_spent()
-        with (
-            run.interrupts.received(),
-            _seldom_collected(),
-            asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner,
-        ):
-            return runner.run(run.execute())
+        yield Run(_fit_to_open_files(config), start, job)
+
+
+def in_event_loop(main: Coroutine[Any, Any, T]) -> T:
+    with _seldom_collected(), asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
+        return runner.run(main)
 
 
 @contextmanager
@@ -194,7 +188,7 @@ class Run:
         self._config = config
         self._start = start
         self._job = job
-        self._stop = Stop()
+        self.stop = Stop()
         num = config.request.num
         self.counts = Counts(
             num=num,
@@ -202,34 +196,41 @@ class Run:
             maker=_describe_maker(config.request),
             account=self._open_account(),
         )
-        self._budget = Budget(self.counts.account, self._stop)
-        # --show prints to the terminal on which a live display would draw.
-        self._display = Display(self.counts, quiet=config.quiet or config.show)
-        self._show = Show(self._stop) if config.show else None
-        self.interrupts = Interrupts(self._stop, grace=config.grace, say=self._say, end=self._end_at_once)
+        self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
+        self._budget = Budget(self.counts.account, self.stop)
         self._ladders = {seat: self._make_ladder(recipe) for seat, recipe in job.prompts.items()}
         self._ladder = next(iter(self._ladders.values()))
         self._random = Random()  # noqa: S311  # jitter is no secret
         self._verdict = self._make_verdict()
         self._limiter = self._make_limiter()
-        self._stop.when_requested(self._limiter.close)
-        self._stop.when_requested(self._count_down)
-        self._desk: Desk | None = None
+        self.stop.when_requested(self._limiter.close)
+        self.stop.when_requested(self._count_down)
         self._is_trouble_said = False
         self._said_of_trouble = ""
         self._end_of_patience: asyncio.TimerHandle | None = None
-        self._began = time.monotonic()
 
-    def report_nothing_to_do(self) -> int:
+    @property
+    def output(self) -> Path:
+        return self._start.paths.output
+
+    def watch(self, kind: type[E], watcher: Callable[[E], None]) -> None:
+        """Have it called with every event of a kind."""
+        self._watchers.setdefault(kind, []).append(watcher)
+
+    def say(self, text: str) -> None:
+        self._emit(events.Said(text))
+
+    def _emit(self, event: Event) -> None:
+        event.add_to(self.counts)
+        for watcher in self._watchers.get(type(event), ()):
+            watcher(event)
+
+    def say_nothing_to_do(self) -> None:
         if self._start.kept or self._start.patches:
             self._start.open().close()
         for note in self._start.notes():
-            self._say(note)
-        self._say(f"{self._start.paths.output}: all {self.counts.num:,} conversations are there; nothing to do")
-        for command in self._looking_commands(0):
-            self._say(f"next     {command}")
-        self._display.drain()
-        return 0
+            self.say(note)
+        self.say(f"{self.output}: all {self.counts.num:,} conversations are there; nothing to do")
 
     def check_price(self) -> None:
         """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""
@@ -237,72 +238,55 @@ class Run:
         if account.price is None and account.has_unknown_price() and not provider.lists_prices:
             raise ConfigError(NO_PRICE)
 
-    def report_budget_spent(self) -> int:
-        """Earlier runs have spent it: nothing is sent, and nothing written."""
-        status = self._report(BudgetSpentError(self.counts.account.explain_no_room()))
-        self._display.drain()
-        return status
+    async def execute(
+        self,
+        *,
+        during: AbstractAsyncContextManager[object] | None = None,
+        before_each: Callable[[], Awaitable[None]] | None = None,
+    ) -> FatalError | None:
+        """Run to an end of any kind; the fault that has ended it, if it was one.
 
-    async def execute(self) -> int:
-        """Run to an end of any kind; the exit status."""
-        with self.interrupts.handled():
-            try:
-                error = await self._execute()
-            except BaseException:
-                self._display.drain(LAST_WORDS)
-                raise
-            with contextlib.suppress(asyncio.CancelledError):  # by a second Ctrl-C: nobody waits for readers any more
-                await self._end_show()
-            status = self._report(error)
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._display.drained()
-            return status
-
-    async def _execute(self) -> FatalError | None:
-        """What has ended the run, if it was a fault."""
+        `during`: entered while indices are made. `before_each`: awaited before one is begun.
+        """
         error = None
         try:
-            await self._generate()
+            await self._execute(during or nullcontext(), before_each)
         except BaseExceptionGroup as group:
             error = _fatal(group)
             if error is None:
                 raise
         except FatalError as fatal:
             error = fatal
-        except asyncio.CancelledError:
-            if not self.interrupts.count:
-                raise
-        finally:
-            self._display.restore()
-        return error or self._stop.error
+        return error or self.stop.error
 
-    async def _generate(self) -> None:
+    async def _execute(
+        self, during: AbstractAsyncContextManager[object], before_each: Callable[[], Awaitable[None]] | None
+    ) -> None:
         config, request = self._config, self._config.request
         async with AsyncExitStack() as stack:
-            endpoint = await stack.enter_async_context(_reachable(request.endpoint, self._stop))
+            endpoint = await stack.enter_async_context(_reachable(request.endpoint, self.stop))
             files = stack.enter_context(closing(self._start.open()))
             client = await stack.enter_async_context(
                 Client(endpoint, connections=request.concurrency, timeout=config.timeout)
             )
             for note in (*config.notices, *self._start.notes()):
-                self._say(note)
+                self.say(note)
             account = self.counts.account
             if account.price is None and endpoint.provider.lists_prices:
                 account.price = read_price(await client.get("/models") or b"", request.model)
-            await stack.enter_async_context(self._display)
+            await stack.enter_async_context(during)
             writer = Writer(
                 files,
                 capacity=request.concurrency,
                 on_written=self._on_written,
                 on_taken=self._on_taken,
                 on_full=self._on_disk_full,
-                on_loss=self._stop.request,
+                on_loss=self.stop.request,
             )
-            desk = self._desk = self._open_desk(writer)
-            make: Callable[[Unit], Awaitable[None]] = self._make_live(client, writer, desk).make
-            if self._show is not None:
-                make = self._show.paced(make)
-            pipeline = Pipeline(make, desk, writer, self._stop, verdict=self._verdict)
+            desk = self._open_desk(writer)
+            live = self._make_live(client, writer, desk)
+            make = live.make if before_each is None else _held_up(before_each, live.make)
+            pipeline = Pipeline(make, desk, writer, self.stop, verdict=self._verdict)
             await pipeline.run(
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
@@ -317,23 +301,23 @@ class Run:
             writer,
             self._budget,
             self._verdict,
-            self.counts,
-            self._stop,
+            self._emit,
+            self.stop,
             reasks=config.reasks,
             model=request.model,
             steps=self._start.steps,
         )
 
     def _make_live(self, client: Client, writer: Writer, desk: Desk) -> Live:
-        admission = Admission(self._budget, self._limiter, self._stop)
+        admission = Admission(self._budget, self._limiter, self.stop)
         for ladder in self._ladders.values():
             ladder.on_step = lambda form: self._on_step(writer, form)
         seats = {
             name: Seat(client, ladder, self._limiter, admission, FirstAnswers())
             for name, ladder in self._ladders.items()
         }
-        retries = RetryPolicy(self._config.retries, self._stop, self._random, self._wait, self._on_retry)
-        return Live(desk, seats, retries, self._verdict, self.counts, self._say)
+        retries = RetryPolicy(self._config.retries, self.stop, self._random, self._wait, self._on_retry)
+        return Live(desk, seats, retries, self._verdict, self._emit)
 
     def _open_account(self) -> Account:
         """With what earlier runs have cost."""
@@ -376,11 +360,12 @@ class Run:
         )
 
     def _on_answer(self) -> None:
-        counts, limiter = self.counts, self._limiter
-        counts.limit = limiter.concurrency.limit
-        if self._ladder.settled.is_set():
-            counts.latency = limiter.concurrency.latency
-        counts.paused_until = limiter.gate.open_at
+        concurrency, is_known = self._limiter.concurrency, self._ladder.settled.is_set()
+        latency = concurrency.latency if is_known else None
+        paused_until, counts = self._limiter.gate.open_at, self.counts
+        is_news = concurrency.limit != counts.limit or paused_until != counts.paused_until
+        if is_news or latency is None or abs(latency - (counts.latency or 0.0)) > NEWS * latency:
+            self._emit(events.Paced(concurrency.limit, latency, paused_until))
         self._bear_with_trouble()
 
     def _bear_with_trouble(self) -> None:
@@ -390,9 +375,10 @@ class Run:
             self._end_of_patience.cancel()
             self._end_of_patience = None
         if patience.trouble is None:
-            counts.trouble = None
+            if counts.trouble is not None:
+                self._emit(events.Troubled(None))
             return
-        counts.trouble = with_advice(patience.trouble, has_worked=not patience.is_new_here)
+        self._emit(events.Troubled(with_advice(patience.trouble, has_worked=not patience.is_new_here)))
         left = patience.left(time.monotonic())
         if left <= 0:
             self._lose_patience()
@@ -400,7 +386,7 @@ class Run:
         self._end_of_patience = asyncio.get_running_loop().call_later(left, self._lose_patience_if_idle)
         if patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
             self._is_trouble_said = True
-            self._say_trouble("no answer yet", counts.trouble, is_in_frame=True)
+            self._say_trouble("no answer yet", counts.trouble or "", is_in_frame=True)
 
     def _lose_patience_if_idle(self) -> None:
         if not self.counts.in_flight:  # otherwise it is for that call to tell
@@ -410,7 +396,7 @@ class Run:
         patience = self._verdict.patience
         why = "it has never answered" if patience.is_new_here else "--give-up"
         told = f"calls have only failed for {patience.seconds:g} s ({why}). The last time: {self.counts.trouble}"
-        self._stop.request(EndpointDownError(told))
+        self.stop.request(EndpointDownError(told))
 
     def _make_ladder(self, recipe: Recipe) -> Ladder:
         """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
@@ -427,7 +413,7 @@ class Run:
 
     def _on_step(self, writer: Writer, form: Form) -> None:
         request = self._config.request
-        self._say(explain(form, request.settings, request.endpoint.where))
+        self.say(explain(form, request.settings, request.endpoint.where))
         entry = Stepped(
             step=form.step,
             base_url=request.endpoint.base_url,
@@ -437,92 +423,35 @@ class Run:
         writer.put_nowait(Record(encode_entry(entry)))
 
     async def _wait(self, seconds: float) -> None:
-        self.counts.waiting += 1
+        self._emit(events.Waiting(1))
         try:
-            await self._stop.sleep(seconds)
+            await self.stop.sleep(seconds)
         finally:
-            self.counts.waiting -= 1
+            self._emit(events.Waiting(-1))
 
     def _on_retry(self, error: TransientError, seconds: float) -> None:
-        self.counts.retries[error.reason] += 1
+        self._emit(events.Retried(error, seconds))
         if isinstance(error, TimedOutError) and self.counts.retries[error.reason] == TIMEOUTS_SAID_AT:
             self._say_trouble(f"{TIMEOUTS_SAID_AT} calls, which may be billed", with_advice(error))
-        log.info("retry in %.1f s: %s", seconds, error)
 
     def _on_taken(self, records: Sequence[Record]) -> None:
         self._limiter.taken(sum(record.is_reply for record in records))
 
     def _on_written(self, records: Sequence[Record]) -> None:
-        lines = [record.line for record in records if record.line]
-        self.counts.written += len(lines)
-        if self._show is not None:
-            self._show.show(lines)
-
-    async def _end_show(self) -> None:
-        if self._show is not None:
-            await self._show.close()
-            if missed := self._show.missed:
-                self._say(f"{missed:,} conversations were not shown, because nobody read on; they are in the output")
+        self._emit(events.Written([record.line for record in records if record.line]))
 
     def _count_down(self) -> None:
-        self.counts.grace_until = time.monotonic() + self._config.grace
-
-    def _end_at_once(self) -> None:
-        self._display.restore()
-        self._display.say(f"Ended at once; what was on disk is whole. To go on: {self._config.continue_command}")
-        self._display.drain(LAST_WORDS)
+        self._emit(events.Ending(time.monotonic() + self._config.grace))
 
     def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
         if is_full and self.counts.notice is None:
-            self._say(DISK_FULL)
-        self.counts.notice = DISK_FULL if is_full else None
+            self.say(DISK_FULL)
+        self._emit(events.HeldUp(DISK_FULL if is_full else None))
 
     def _say_trouble(self, what: str, trouble: str, *, is_in_frame: bool = False) -> None:
         if trouble != self._said_of_trouble:
             self._said_of_trouble = trouble
-            self._say(f"{what}: {trouble}", is_in_frame=is_in_frame)
-
-    def _say(self, text: str, *, is_in_frame: bool = False) -> None:
-        log.info("%s", text)
-        self._display.say(text, is_in_frame=is_in_frame)
-
-    def _report(self, error: FatalError | None) -> int:
-        status, headline = self._outcome(error)
-        counts, command = self.counts, self._config.continue_command
-        if isinstance(error, BudgetSpentError):
-            command = raise_budget(command, counts.account.higher_limit(counts.pending))
-        summary = Summary(
-            headline=headline,
-            output=self._start.paths.output,
-            counts=counts,
-            next_commands=[
-                *([command] if status and not isinstance(error, ConfigError) else []),
-                *self._looking_commands(status),
-            ],
-            seconds=time.monotonic() - self._began,
-            pending=counts.pending,
-            time_left=self._display.time_left(),
-        )
-        log.info("%s", headline)
-        self._display.conclude(summary, quiet=self._config.quiet)
-        return status
-
-    def _looking_commands(self, status: int) -> list[str]:
-        """What one does with a finished output."""
-        if self._config.quiet or status not in FINISHED or not self.counts.done:
-            return []
-        output = shlex.quote(str(self._config.output))
-        return [f"{program()} {command} {output}" for command in ("view", "audit")]
-
-    def _outcome(self, error: FatalError | None) -> tuple[int, str]:
-        if error is not None:
-            return error.exit_status, f"Stopped: {error}"
-        if self.interrupts.count:
-            return 130, "Interrupted"
-        if self._desk is None or self._desk.last_rejection is None:
-            return 0, "Finished"
-        why = with_advice(self._desk.last_rejection)
-        return 3, f"Finished, but {self.counts.failed.total():,} failed. The last one: {why}"
+            self._emit(events.Said(f"{what}: {trouble}", is_in_frame))
 
 
 def _describe_maker(request: RequestConfig) -> str:
@@ -572,6 +501,16 @@ async def _reachable(endpoint: Endpoint, stop: Stop) -> AsyncIterator[Endpoint]:
 
     async with offline_engine(on_death) as base_url:
         yield replace(endpoint, base_url=base_url)
+
+
+def _held_up(
+    before_each: Callable[[], Awaitable[None]], make: Callable[[Unit], Awaitable[None]]
+) -> Callable[[Unit], Awaitable[None]]:
+    async def make_then(unit: Unit) -> None:
+        await before_each()
+        await make(unit)
+
+    return make_then
 
 
 def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:

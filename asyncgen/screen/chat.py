@@ -5,9 +5,8 @@ stopped reading holds nothing up: what he does not take is counted and stays in 
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 from asyncgen.conversation import Conversation, decode_line
 from asyncgen.screen.printer import Printer
@@ -16,8 +15,6 @@ from asyncgen.text import printable
 
 ROOM = 64  # conversations that may wait for the reader before the run does
 PATIENCE = 5.0  # seconds; who takes nothing for so long has stopped reading
-
-T = TypeVar("T")
 
 
 def format_conversation(conversation: Conversation) -> str:
@@ -52,16 +49,7 @@ class Show:
         """How many conversations were not shown."""
         return self._dropped + self._printer.lost
 
-    def paced(self, make: Callable[[T], Awaitable[None]]) -> Callable[[T], Awaitable[None]]:
-        """The same, begun when there is room."""
-
-        async def make_with_room(unit: T) -> None:
-            await self._room()
-            await make(unit)
-
-        return make_with_room
-
-    async def _room(self) -> None:
+    async def room(self) -> None:
         """Wait until the reader has taken what was shown; not for one who has stopped reading, nor after a stop."""
         if self._printer.backlog < ROOM:
             self._is_reader_away = False

@@ -18,11 +18,10 @@ from rich.console import Console
 from rich.text import Text
 
 from asyncgen.command.config import read_generate_config
+from asyncgen.command.generate import Terminal
 from asyncgen.command.main import build_parser
-from asyncgen.output.begin import prepare
-from asyncgen.output.paths import OutputPaths
 from asyncgen.run.forecast import Pace
-from asyncgen.run.run import Run, conversations, make_header
+from asyncgen.run.run import Run, conversations, opened
 from asyncgen.screen.frame import frame
 
 PICTURE = Path(__file__).with_name("run.svg")
@@ -43,9 +42,9 @@ async def take_frame(run: Run) -> list[Text]:
     return frame(run.counts, pace, WIDTH)
 
 
-async def watch(run: Run) -> list[Text]:
+async def watch(terminal: Terminal, run: Run) -> list[Text]:
     watching = asyncio.create_task(take_frame(run))
-    await run.execute()
+    await terminal.execute()
     return await watching
 
 
@@ -55,9 +54,8 @@ def draw(base_url: str, folder: Path) -> None:
     )
     config = read_generate_config(flags, {}, COMMAND)
     sys.stderr = summary = StringIO()
-    job = conversations(config)
-    run = Run(config, prepare(OutputPaths.of(config.output), make_header(config, job)), job)
-    rows = asyncio.run(watch(run))
+    with opened(config, conversations) as run:
+        rows = asyncio.run(watch(Terminal(config, run), run))
     sys.stderr = sys.__stderr__
     console = Console(record=True, width=WIDTH, file=StringIO(), color_system="truecolor", force_terminal=True)
     console.print(Text(f"$ {COMMAND}", style="bold"))

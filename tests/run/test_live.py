@@ -45,6 +45,7 @@ from asyncgen.recipe.prompt import Payload
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.counts import Counts
 from asyncgen.run.desk import Desk
+from asyncgen.run.events import Event, Said
 from asyncgen.run.first_answers import FirstAnswers
 from asyncgen.run.live import Live, Seat
 from asyncgen.run.verdict import Verdict
@@ -129,11 +130,16 @@ class Bench:
         )
         scenarios = Scenarios(RECIPE.dimensions, sampling="balanced", seed=None)
         job = Conversations(RECIPE, scenarios, "m", save_metadata)
-        self.desk = Desk(job, self.writer, budget, self.verdict, self.counts, self.stop, reasks, "m")
+        self.desk = Desk(job, self.writer, budget, self.verdict, self._follow, self.stop, reasks, "m")
         ladder = Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed})
         seat = Seat(self.completer, ladder, limiter, Admission(budget, limiter, self.stop), FirstAnswers())
         retries = RetryPolicy(2, self.stop, Random(0), self._sleep, lambda _error, _seconds: None)
-        self.live = Live(self.desk, {"": seat}, retries, self.verdict, self.counts, self.said.append)
+        self.live = Live(self.desk, {"": seat}, retries, self.verdict, self._follow)
+
+    def _follow(self, event: Event) -> None:
+        event.add_to(self.counts)
+        if isinstance(event, Said):
+            self.said.append(event.text)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -85,7 +85,16 @@ def pipeline_of(
     generate: Callable[[int], Awaitable[Record]], writer: MemoryWriter, stop: Stop, counts: Counts
 ) -> Pipeline:
     verdict = Verdict(600)
-    desk = Desk(Nothing(), writer, Budget(counts.account, stop), verdict, counts, stop, reasks=0, model="m")
+    desk = Desk(
+        Nothing(),
+        writer,
+        Budget(counts.account, stop),
+        verdict,
+        lambda event: event.add_to(counts),
+        stop,
+        reasks=0,
+        model="m",
+    )
 
     async def make(unit: Unit) -> None:
         desk.finish(unit, await generate(unit.index))

@@ -22,12 +22,9 @@ class Run:
         self.show = Show(self.stop, self._printer, patience=patience)
 
     async def make(self, number: int) -> None:
-        make = self.show.paced(self._make_one)
-        for index in range(number):
-            await make(index)
-
-    async def _make_one(self, _: int) -> None:
-        self.show.show([LINE])
+        for _ in range(number):
+            await self.show.room()
+            self.show.show([LINE])
 
     def end(self) -> None:
         self._printer.drain()
