@@ -270,13 +270,24 @@ def test_no_byte_before_the_newest_mark_can_be_changed_unseen(tmp_path: Path) ->
     path = tmp_path / "journal"
     priced = msgspec.structs.replace(DONE, cost=Decimal("0.001"), prompt_tokens=100)
     whole = write(path, HEADER, MARK, priced, priced, MARK, Lost(index=1, reason="x"), HEADER, MARK, priced, MARK)
-    last = whole.rindex(b'{"type":"mark"')
-    for place in sweep(last):
+    newline = whole.rindex(b'\n{"type":"mark"')  # without which the newest mark is none
+    for place in sweep(newline):
         for other in (b"1", b"2") if whole[place : place + 1] != b"1" else (b"2", b"7"):
             path.write_bytes(whole[:place] + other + whole[place + 1 :])
             if path.read_bytes() != whole:
                 with pytest.raises(ConfigError, match=r"line \d+ \(byte \d+\).* (is damaged|a newer one)"):
                     read_journal(path)
+
+
+def test_a_newest_mark_that_has_lost_its_line_is_damage_behind_the_mark_before(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    whole = write(path, HEADER, MARK, DONE, MARK, DONE, MARK)
+    before, _, behind = whole.rpartition(b'\n{"type":"mark"')
+    path.write_bytes(before + b'1{"type":"mark"' + behind)
+    journal = read_journal(path)
+    assert journal.mark is not None
+    assert journal.damage == (5, before.rindex(b"\n") + 1)
+    assert journal.tail_offset < journal.damage[1]
 
 
 def test_a_changed_digit_of_a_cost_is_refused_with_the_batch_it_is_in(tmp_path: Path) -> None:
