@@ -12,10 +12,11 @@ from audited import conversation, write_output
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import asyncgen.command.generate
 import asyncgen.offline.process
+import asyncgen.screen.terminal
 import asyncgen.viewer.server
-from asyncgen.command.main import build_parser, main
+from asyncgen.command.commands import build_parser
+from asyncgen.command.main import main
 
 COMMANDS = ("generate", "plan", "status", "audit", "filter", "show", "report", "view", "serve", "help")
 FLAGS = sorted(
@@ -52,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "recipe" / "recipe.toml").write_text('name = "a"\nknowledge = "a\\u0000b"\n')
     os.mkfifo(folder / "pipe")
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
-        patch.setattr(asyncgen.command.generate, "generate", lambda _: 0)
+        patch.setattr(asyncgen.screen.terminal, "generate", lambda _: 0)
         patch.setattr(asyncgen.viewer.server, "_serve", _serve_nothing)
         patch.setattr(asyncgen.offline.process, "run_server", lambda *_, **__: None)
         yield folder

@@ -30,7 +30,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from test_fault_injection import Crash, Fault
 
-from asyncgen.command.main import build_parser, main
+from asyncgen.command.commands import build_parser
+from asyncgen.command.main import main
 from asyncgen.output.files import Record
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
@@ -523,7 +524,7 @@ class Histories(RuleBasedStateMachine):
                 machine.note_counted(records, self.counts)
 
         self.patch.setattr("asyncgen.run.run.Run", SpiedRun)
-        self.patch.setattr("asyncgen.command.generate.Interrupts", RemoteInterrupts)
+        self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.run.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.output.writer.GATHER", 0.002)
         waits = ("retry.BASE_WAIT", "retry.HINT_SPREAD", "pause.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL")

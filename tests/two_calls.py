@@ -7,9 +7,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_environment, read_generate_config
-from asyncgen.command.generate import generate
-from asyncgen.command.main import build_parser
 from asyncgen.conversation import digest_conversation, encode_line
 from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import BadReplyError
@@ -18,6 +17,7 @@ from asyncgen.recipe.accept import parse_conversation
 from asyncgen.recipe.load import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import GenerateConfig
+from asyncgen.screen.terminal import generate
 
 
 @dataclass(frozen=True)

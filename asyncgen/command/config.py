@@ -67,7 +67,7 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
             f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
             "--price-out (US dollars a million tokens), or leave --budget out"
         )
-    output = flags.output or default_output(request)
+    output = flags.output or request.default_output
     _check_roles(output, flags.log, request.recipe.files)
     return GenerateConfig(
         request=request,
@@ -152,12 +152,6 @@ def _with_headers(flags: argparse.Namespace, request: RequestConfig, environment
         return request
     headers = read_headers(request.recipe.headers, endpoint.base_url, environment, insecure_http=flags.insecure_http)
     return replace(request, endpoint=replace(endpoint, headers=headers))
-
-
-def default_output(request: RequestConfig) -> Path:
-    """Quotations and a model's writing never share a file, so they differ in name."""
-    suffix = ".offline.jsonl" if request.endpoint.is_offline else ".jsonl"
-    return Path("data") / f"{request.recipe.name}{suffix}"
 
 
 def knowledge_notices(flags: argparse.Namespace, recipe: Recipe) -> list[str]:

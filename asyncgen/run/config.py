@@ -34,6 +34,11 @@ class RequestConfig:
     def model(self) -> str:
         return str(self.settings["model"])
 
+    @property
+    def default_output(self) -> Path:
+        """Quotations and a model's writing never share a file, so they differ in name."""
+        return Path("data") / f"{self.recipe.name}{'.offline' if self.endpoint.is_offline else ''}.jsonl"
+
 
 @dataclass(frozen=True, slots=True)
 class GenerateConfig:

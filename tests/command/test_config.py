@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_environment, read_generate_config, read_request_config
-from asyncgen.command.main import build_parser
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.run.config import GenerateConfig, raise_budget

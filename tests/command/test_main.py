@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from asyncgen import __version__
-from asyncgen.command.main import build_parser, main
+from asyncgen.command.commands import build_parser
+from asyncgen.command.main import main
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -176,7 +177,7 @@ def test_a_log_on_a_full_disk_is_said_once_and_given_up(capsys: pytest.CaptureFi
 
 def test_help_waits_for_no_http_client() -> None:
     program = (
-        "import sys\nfrom asyncgen.command.main import build_parser\nbuild_parser().format_help()\n"
+        "import sys\nfrom asyncgen.command.commands import build_parser\nbuild_parser().format_help()\n"
         "print(*sorted({'aiohttp', 'rich', 'tenacity', 'uvloop', 'sqlite3'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.command.main import main
-from asyncgen.command.plan import count_coverage, measure_prompt
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.output.journal import Done, Entry, Header, Kept, Rejected, encode_entry
 from asyncgen.recipe.load import Dimension, Group, Recipe, Rules, load_recipe
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.scenario import Scenarios
+from asyncgen.screen.preview import count_coverage, measure_prompt
 
 FLASH = "google/gemini-3-flash-preview"
 KEY = "sk-or-v1-marker-0a1b2c3d"

@@ -17,12 +17,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_generate_config
-from asyncgen.command.generate import Terminal
-from asyncgen.command.main import build_parser
 from asyncgen.run.forecast import Pace
 from asyncgen.run.run import Run, conversations, opened
 from asyncgen.screen.frame import frame
+from asyncgen.screen.terminal import Terminal
 
 PICTURE = Path(__file__).with_name("run.svg")
 WIDTH = 100

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, error
 
+from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_environment, read_generate_config
-from asyncgen.command.main import build_parser
 from asyncgen.errors import FatalError
 from asyncgen.run import events
 from asyncgen.run.config import GenerateConfig

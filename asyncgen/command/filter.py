@@ -1,0 +1,83 @@
+"""`asyncgen filter`: its flags, and the lines worth keeping."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from asyncgen.command.flag_values import number_or_nan, seed
+from asyncgen.command.interrupts import interrupts_raised
+from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
+from asyncgen.command.parser import Parser
+
+NAME = "filter"
+PURPOSE = "write the lines worth keeping to files of their own"
+
+
+def add_arguments(parser: Parser) -> None:
+    add_output(parser)
+    add = parser.add_argument
+    add(
+        *("--output", "-o"),
+        type=Path,
+        required=True,
+        metavar="CLEAN",
+        dest="clean",
+        help="where the lines that stay go (default: none, it has to be given)",
+    )
+    add(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="leave out lines that break this rule; may be repeated (default: none)",
+    )
+    add(
+        "--dedup",
+        type=_similarity,
+        metavar="T",
+        help="leave out near-duplicates, from this Jaccard similarity on, but for the first (default: keep them)",
+    )
+    add(
+        "--split",
+        type=_share,
+        metavar="SHARE",
+        help="write two files, .train with this share and .validation, near-duplicates together (default: one)",
+    )
+    add("--seed", type=seed, default=0, metavar="N", help="another shuffle, another split (default: %(default)s)")
+    add("--keep-order", action="store_true", help="keep the order of the lines (default: shuffle them)")
+    add("--overwrite", action="store_true", help="replace CLEAN if it exists (default: refuse)")
+    add_sources(parser)
+
+
+def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.audit.filter import Plan, check_parts, filter_output
+    from asyncgen.audit.rules import check_rule_names
+    from asyncgen.report.kept import print_result
+    from asyncgen.screen.bar import shown_progress
+
+    check_rule_names("--drop", flags.drop)
+    with interrupts_raised():
+        dataset = open_dataset(flags)
+        plan = Plan(flags.clean, {}, flags.dedup, flags.split, flags.seed, flags.keep_order, flags.overwrite)
+        check_parts(dataset, plan)  # before an audit that may take minutes
+        if flags.drop:
+            audit = find_audit(flags, dataset, "--drop", flags.drop)
+            plan = replace(plan, broken={rule: audit.rules[rule].lines for rule in flags.drop})
+        with shown_progress() as progress:
+            result = filter_output(dataset, plan, progress=progress)
+        print_result(dataset, result)
+        return 0
+
+
+def _similarity(text: str) -> float:
+    number = number_or_nan(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a similarity above 0, 1 at most, got {text!r}")
+    return number
+
+
+def _share(text: str) -> float:
+    number = number_or_nan(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, got {text!r}")
+    return number

@@ -1,0 +1,62 @@
+"""A parser that knows what was meant: one sentence for a line that cannot be read."""
+
+import argparse
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, Self
+
+from asyncgen.command.stderr import sentence
+from asyncgen.did_you_mean import did_you_mean
+
+USAGE = 2  # exit status
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; the whole usage would bury it.
+
+    Flags are written out: an abbreviation would mean something else once a second flag begins like it.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+        self.commands: Mapping[str, Self] = {}
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Nothing may be unknown, and each parser says so for itself: it knows what would be right."""
+        if self.commands and args:
+            self._check_command(args[0])
+        self._check_dashes(args)
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown[0])
+        return known, unknown
+
+    def _check_command(self, word: str) -> None:
+        if word in self.commands or word in self._option_string_actions:
+            return
+        if word.startswith("-"):
+            hint = did_you_mean(word, self._option_string_actions) or f"; it follows one: {self.prog} COMMAND {word}"
+            self.error(f"there is no flag {word} before a command{hint}")
+        self.error(f"there is no command {word!r}{did_you_mean(word, self.commands)}")
+
+    def _check_dashes(self, args: Sequence[str]) -> None:
+        """Two lines that argparse misreads: -output FILE, as -o with the value "utput", and --output=--, as a list."""
+        flags = self._option_string_actions
+        for word in itertools.takewhile("--".__ne__, args):
+            name, _, value = word.partition("=")
+            if len(name) > len("-o") and name not in flags and f"-{name}" in flags:
+                self.error(f"there is no flag {name}; did you mean -{name}?")
+            if "--" in (value, word[len("-o") :]) and (name in flags or word[: len("-o")] in flags):
+                self.error(f"{word}: -- is no value")
+
+    def _refuse(self, word: str) -> NoReturn:
+        name, equals, value = word.partition("=")
+        flags = self._option_string_actions
+        if word.startswith("-"):
+            self.error(f"there is no flag {name}{did_you_mean(name, flags)}")
+        if equals and (hint := did_you_mean(name, flags)):  # N=20000, as make has it
+            self.error(f"{word} is no flag{hint.removesuffix('?')} {value}?")
+        self.error(f"{word!r} belongs to no flag")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {sentence(message)} (see {self.prog} --help)\n")

@@ -1,0 +1,57 @@
+"""`asyncgen report`: its flags, and where the page goes."""
+
+import argparse
+from pathlib import Path
+
+from asyncgen.command.flag_values import whole
+from asyncgen.command.interrupts import interrupts_raised
+from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
+from asyncgen.command.parser import Parser
+from asyncgen.text import one_line
+
+NAME = "report"
+PURPOSE = "write an audit as a page for a browser"
+_PAGE_BEGINS = b"<!doctype html>"
+
+
+def add_arguments(parser: Parser) -> None:
+    add_output(parser)
+    add = parser.add_argument
+    add(
+        *("--output", "-o"),
+        type=Path,
+        metavar="FILE",
+        dest="page",
+        help="where the page goes (default: OUTPUT.report.html)",
+    )
+    add(
+        "--sample",
+        type=whole(0),
+        default=500,
+        metavar="K",
+        help="conversations that can be read in it (default: %(default)s)",
+    )
+    add_sources(parser)
+
+
+def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.data.target import check_target
+    from asyncgen.output.paths import OutputPaths
+    from asyncgen.report.report import write_report
+
+    with interrupts_raised():
+        dataset = open_dataset(flags)
+        output = dataset.paths.output
+        page = OutputPaths.of(flags.page or output.with_name(f"{output.name}.report.html")).output
+        check_target(dataset, page, refusal=None if _is_page(page) else "exists and is no report; choose another file")
+        write_report(find_audit(flags, dataset, "report", ()), dataset, page, sample=flags.sample)
+        print(f"report written to {one_line(str(page))}")  # noqa: T201
+        return 0
+
+
+def _is_page(path: Path) -> bool:
+    """An earlier report may be written over, and hardly anything that matters looks like one."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_PAGE_BEGINS)).lower() == _PAGE_BEGINS

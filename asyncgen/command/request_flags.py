@@ -1,0 +1,49 @@
+"""The flags of every command that draws scenarios for a model: how many, about what, whom to ask, for how much."""
+
+from pathlib import Path
+
+from asyncgen.command.flag_values import budget, price, provider, seed, temperature, whole
+from asyncgen.command.parser import Parser
+from asyncgen.endpoint.presets import PROVIDERS
+
+
+def add_request_flags(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--num", "-n", type=whole(1), default=1000, metavar="N", help="conversations in all (default: %(default)s)")
+    add(
+        *("--concurrency", "--workers", "-c"),
+        type=whole(1),
+        default=256,
+        metavar="N",
+        help="requests in flight at most (default: %(default)s)",
+    )
+    add(
+        "--recipe",
+        default="nanochat",
+        metavar="PATH",
+        help="a recipe's folder, or a built-in one (default: %(default)s)",
+    )
+    add("--knowledge", type=Path, metavar="FILE", help="the knowledge base (default: the recipe's)")
+    add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
+    add(
+        "--provider",
+        type=provider,
+        metavar="NAME",
+        help=f"one of {', '.join(PROVIDERS)} (default: openrouter when its key is set, otherwise offline)",
+    )
+    add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")
+    add("--insecure-http", action="store_true", help="send a key over plain http to any host (default: this machine)")
+    add("--model", metavar="NAME", help="the model (default: the recipe's)")
+    add("--temperature", type=temperature, metavar="T", help="the sampling temperature (default: the recipe's)")
+    add(
+        "--param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another request setting: dotted keys, JSON values, null removes it; may be repeated (default: none)",
+    )
+    add("--budget", type=budget, metavar="USD", help="what all runs of the output may cost (default: no limit)")
+    for flag, tokens in (("--price-in", "input"), ("--price-out", "output"), ("--price-cached", "cached input")):
+        default = "--price-in" if flag == "--price-cached" else "what the provider tells"
+        help_ = f"US dollars a million {tokens} tokens, where the provider reports no cost (default: {default})"
+        add(flag, type=price, metavar="USD", help=help_)

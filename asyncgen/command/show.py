@@ -1,0 +1,68 @@
+"""`asyncgen show`: its flags, and which conversations are printed."""
+
+import argparse
+
+from asyncgen.command.flag_values import seed, whole
+from asyncgen.command.interrupts import interrupts_raised
+from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
+from asyncgen.command.parser import Parser
+
+NAME = "show"
+PURPOSE = "print conversations as chat"
+SHOWN = 10  # conversations, where neither they nor a limit are named
+
+
+def add_arguments(parser: Parser) -> None:
+    add_output(parser)
+    add = parser.add_argument
+    add(
+        "--line",
+        type=whole(1),
+        action="append",
+        default=[],
+        metavar="N",
+        help="this line; may be repeated (default: any)",
+    )
+    add(
+        "--index",
+        type=whole(0),
+        action="append",
+        default=[],
+        metavar="I",
+        help="this index; may be repeated (default: any)",
+    )
+    add(
+        "--where",
+        type=_condition,
+        action="append",
+        default=[],
+        metavar="DIMENSION=TEXT",
+        help="scenarios whose value or group holds this text, such as topic=training; may be repeated (default: any)",
+    )
+    add("--finding", metavar="RULE", help="lines that break this rule (default: any)")
+    add("--random", type=whole(1), metavar="K", help="so many of what fits, drawn at random (default: the first)")
+    add("--seed", type=seed, default=0, metavar="N", help="another draw of --random (default: %(default)s)")
+    add("--limit", type=whole(1), metavar="K", help=f"so many of what fits (default: {SHOWN}, or all that are named)")
+    add_sources(parser)
+
+
+def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.audit.audit import read_audit
+    from asyncgen.audit.rules import check_rule_names
+    from asyncgen.viewer.browse import Choice, show
+
+    rules = [] if flags.finding is None else [flags.finding]
+    check_rule_names("--finding", rules)
+    with interrupts_raised():
+        dataset = open_dataset(flags)
+        audit = find_audit(flags, dataset, "--finding", rules) if rules else read_audit(dataset)
+        choice = Choice(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding)
+        limit = SHOWN if flags.limit is None and not (flags.line or flags.index) else flags.limit
+        return show(dataset, choice, audit, limit=limit, sample=flags.random, seed=flags.seed)
+
+
+def _condition(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"expected DIMENSION=TEXT, got {text!r}")
+    return name, value

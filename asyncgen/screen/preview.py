@@ -1,0 +1,444 @@
+"""What a run would send and cover, and what it is likely to cost, without spending anything.
+
+Scenarios and messages are drawn by the code that draws them for a run, so what is counted and shown here is what would
+be sent. Tokens, cost and time are estimates, and each is printed together with what it rests on. A provider that lists
+its prices is asked for them, and for what the key has left; without an answer the plan is made all the same.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations
+from pathlib import Path
+from textwrap import indent
+
+import msgspec
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from asyncgen.endpoint.client import GET_TIMEOUT, Client
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.errors import ConfigError
+from asyncgen.money.price import FREE, Allowance, Price, format_cost, read_allowance, read_price
+from asyncgen.output.journal import Header
+from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
+from asyncgen.recipe.balanced import SAMPLING_VERSIONS
+from asyncgen.recipe.load import Dimension, Recipe
+from asyncgen.recipe.prompt import build_messages
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.run.config import RequestConfig
+from asyncgen.run.forecast import seconds_in_all
+from asyncgen.screen.figures import format_duration
+from asyncgen.text import printable
+
+SAMPLE = 1000  # indices whose requests are measured
+BYTES_PER_TOKEN = 4  # of English; other scripts need more tokens for a byte
+COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
+SECONDS_PER_CALL = 10.0
+DEFAULT_PROVIDER = "openrouter"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A price, and where it is from."""
+
+    price: Price
+    source: str
+
+
+# By provider and model: another provider asks another price for the same model.
+PRICES: Mapping[tuple[str, str], Quote] = {
+    ("openrouter", "google/gemini-3-flash-preview"): Quote(
+        Price.per_million(input=Decimal("0.50"), cached=Decimal("0.05"), output=Decimal("3.00")),
+        "November 2026, openrouter.ai/google/gemini-3-flash-preview",
+    ),
+}
+
+
+def preview(config: RequestConfig, *, requests: Path | None, index: int | None) -> int:
+    """Print a summary, or the request of one index in full; with `requests`, write all of them there first.
+
+    Raises ConfigError when that file cannot be written.
+    """
+    scenarios = Scenarios(config.recipe.dimensions, sampling=config.recipe.sampling, seed=config.seed)
+    if requests is not None:
+        write_requests(requests, config, scenarios)
+        print(f"{config.num:,} requests written to {printable(str(requests))}", file=sys.stderr)  # noqa: T201
+    if index is None:
+        print_summary(config, scenarios)
+    else:
+        sys.stdout.write(format_request(config.recipe, scenarios, index))
+    return 0
+
+
+# ---- requests
+
+REQUEST_BEGINS = b'{"index":'
+
+
+def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> None:
+    """Write a line per index: `{"index", "scenario", "messages"}`.
+
+    Only a file of such lines is written over: any other may be an output, a journal or a recipe.
+    """
+    try:
+        if _holds_something_else(path):
+            raise ConfigError(f"--requests: {path} exists and holds something else; choose another file")
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(_encode_requests(config, scenarios))
+    except OSError as error:
+        raise ConfigError(f"--requests: {path} cannot be written: {error.strerror}") from error
+
+
+def _holds_something_else(path: Path) -> bool:
+    if belongs_to_output(path):
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        begins = file.read(len(REQUEST_BEGINS))
+    return begins not in (b"", REQUEST_BEGINS)
+
+
+def _encode_requests(config: RequestConfig, scenarios: Scenarios) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    for index in range(config.num):
+        scenario = scenarios.draw(index)
+        messages = build_messages(config.recipe, scenario)
+        yield encoder.encode({"index": index, "scenario": scenario, "messages": messages}) + b"\n"
+
+
+def format_request(recipe: Recipe, scenarios: Scenarios, index: int) -> str:
+    """A request as plain text: its scenario, then each message under its role."""
+    scenario = scenarios.draw(index)
+    parts = [f"--- scenario {index}"]
+    parts += [f"{name}:\n{indent(text, '  ')}" for name, text in scenario.items()]
+    for message in build_messages(recipe, scenario):
+        parts += ["", f"--- {message['role']}", message["content"]]
+    return printable("\n".join(parts) + "\n")
+
+
+# ---- coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """How evenly the values of a dimension are used: by how many indices the rarest and the most frequent one."""
+
+    name: str
+    values: int
+    used: int
+    fewest: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """How many of the pairs of two dimensions' values are met."""
+
+    name: str
+    pairs: int
+    met: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    uses: Sequence[Uses]
+    pairs: Sequence[Pairs]
+
+
+def count_coverage(dimensions: Sequence[Dimension], scenarios: Scenarios, num: int) -> Coverage:
+    """Count values and pairs over the indices below `num`; dimensions with a pick take no part in pairs."""
+    numbers = [_number_values(dimension) for dimension in dimensions]
+    uses = [[0] * len(each) for each in numbers]
+    singles = [position for position, dimension in enumerate(dimensions) if dimension.pick is None]
+    # A byte a pair: a set of the pairs met would grow with num.
+    met = {(a, b): bytearray(len(uses[a]) * len(uses[b])) for a, b in combinations(singles, 2)}
+    for index in range(num):
+        drawn = [
+            [number_of[value] for value in values]
+            for number_of, values in zip(numbers, scenarios.draw_values(index).values(), strict=True)
+        ]
+        for counts, values in zip(uses, drawn, strict=True):
+            for value in values:
+                counts[value] += 1
+        for (a, b), table in met.items():
+            table[drawn[a][0] * len(uses[b]) + drawn[b][0]] = 1
+    return Coverage(
+        [each for dimension, counts in zip(dimensions, uses, strict=True) for each in _summarise(dimension, counts)],
+        [
+            Pairs(f"{dimensions[a].name} x {dimensions[b].name}", len(table), table.count(1))
+            for (a, b), table in met.items()
+        ],
+    )
+
+
+def _number_values(dimension: Dimension) -> dict[tuple[str, str], int]:
+    values = ((group.name, value) for group in dimension.groups for value in group.values)
+    return {value: number for number, value in enumerate(values)}
+
+
+def _summarise(dimension: Dimension, counts: list[int]) -> Iterator[Uses]:
+    if dimension.pick is None:
+        yield _uses(dimension.name, counts)
+        return
+    rest = iter(counts)
+    by_group = [sum(next(rest) for _ in group.values) for group in dimension.groups]
+    yield _uses(f"{dimension.name}, groups", by_group)
+    yield _uses(f"{dimension.name}, values", counts)
+
+
+def _uses(name: str, counts: list[int]) -> Uses:
+    return Uses(name, len(counts), sum(count > 0 for count in counts), min(counts), max(counts))
+
+
+# ---- size, tokens, cost and time
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSize:
+    """Bytes of a request's texts, on average. `shared`: how many of them all requests begin with.
+
+    `cacheable`: the share of `shared` in the largest request.
+    """
+
+    system: int
+    user: int
+    shared: int
+    cacheable: float
+
+    @property
+    def total(self) -> int:
+        return self.system + self.user
+
+
+def measure_prompt(recipe: Recipe, scenarios: Scenarios) -> PromptSize:
+    """Measured over the first indices, however few are asked for: one request alone shares all of itself."""
+    system = total = largest = 0
+    shared: str | None = None
+    for index in range(SAMPLE):
+        contents = [message["content"] for message in build_messages(recipe, scenarios.draw(index))]
+        text = "".join(contents)
+        shared = text if shared is None else _common_prefix(shared, text)
+        size = len(text.encode())
+        system += size - len(contents[-1].encode())
+        total += size
+        largest = max(largest, size)
+    shared_size = len((shared or "").encode())
+    mean_system, mean_total = round(system / SAMPLE), round(total / SAMPLE)
+    return PromptSize(mean_system, mean_total - mean_system, shared_size, shared_size / largest)
+
+
+def _common_prefix(one: str, other: str) -> str:
+    if other.startswith(one):
+        return one
+    pairs = enumerate(zip(one, other, strict=False))
+    return one[: next((length for length, (a, b) in pairs if a != b), len(other))]
+
+
+def estimate_tokens(size: int) -> int:
+    return round(size / BYTES_PER_TOKEN)
+
+
+def estimate_completion(config: RequestConfig) -> tuple[int, str]:
+    """Completion tokens of a conversation, and what that number rests on."""
+    journal = OutputPaths.of(config.default_output).journal
+    try:
+        ledger = read_journal(journal).ledger
+    except (OSError, ConfigError):  # no earlier run to learn from; a damaged journal is reported by generate
+        ledger = Ledger()
+    made = len(ledger) - sum(index is None for index, _ in ledger.conversations())
+    used = ledger.totals.completion_tokens
+    if made and used and _is_by(ledger.headers[-1], config.model):
+        return round(used / made), f"the average of {made:,} made before, in {journal.name}"
+    return COMPLETION_TOKENS, "assumed"
+
+
+def _is_by(header: Header, model: str) -> bool:
+    """Whether a run was the writing of that model: quotations have another length."""
+    return header.provider != OFFLINE and header.request.get("model") == model
+
+
+# ---- what is printed
+
+
+def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
+    recipe = config.recipe
+    coverage = count_coverage(recipe.dimensions, scenarios, config.num)
+    size = measure_prompt(recipe, scenarios)
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.print(_panel("run", _describe_run(config)))
+    console.print(_panel(f"coverage with --num {config.num:,}", _coverage_tables(coverage)))
+    console.print(_panel("prompt", _describe_prompt(size)))
+    console.print(_panel("to expect", _describe_expectation(config, size)))
+
+
+def _panel(title: str, content: RenderableType) -> Panel:
+    return Panel(content, title=Text(title, style="bold"), title_align="left")
+
+
+def _rows(rows: Mapping[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows.items():
+        table.add_row(label, Text(printable(value)))
+    return table
+
+
+def _describe_run(config: RequestConfig) -> Table:
+    endpoint, recipe = config.endpoint, config.recipe
+    provider = endpoint.provider.name
+    return _rows(
+        {
+            "recipe": f"{recipe.name} ({recipe.source})",
+            "sampling": SAMPLING_VERSIONS[recipe.sampling],
+            "seed": "none" if config.seed is None else str(config.seed),
+            "num": f"{config.num:,}",
+            "provider": provider if endpoint.is_offline else f"{provider} ({endpoint.base_url})",
+            "model": f"{config.model} (the offline engine answers instead)" if endpoint.is_offline else config.model,
+        }
+    )
+
+
+def _coverage_tables(coverage: Coverage) -> Group:
+    uses = _figures("dimension", "values", "used", "times each")
+    for each in coverage.uses:
+        times = f"{each.fewest:,}" if each.fewest == each.most else f"{each.fewest:,} to {each.most:,}"
+        uses.add_row(Text(each.name), f"{each.values:,}", f"{each.used:,}", times)
+    if not coverage.pairs:
+        return Group(uses)
+    pairs = _figures("pair", "pairs", "met", "share")
+    for pair in coverage.pairs:
+        pairs.add_row(Text(pair.name), f"{pair.pairs:,}", f"{pair.met:,}", _percent(pair.met / pair.pairs))
+    return Group(uses, Text(), pairs)
+
+
+def _figures(first: str, *others: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(first, overflow="fold")
+    for other in others:
+        table.add_column(other, justify="right")
+    return table
+
+
+def _percent(share: float) -> str:
+    """Rounded down: 100 % is all of it."""
+    return f"{int(share * 1000) / 10:.1f} %"
+
+
+def _describe_prompt(size: PromptSize) -> Table:
+    return _rows(
+        {
+            "request": _describe_size(size.total),
+            "system": _describe_size(size.system) if size.system else "none",
+            "user": _describe_size(size.user),
+            "cacheable": f"{_percent(size.cacheable)} at least: {size.shared:,} bytes come first in every request",
+            "": f"(texts of indices 0 to {SAMPLE - 1}; tokens estimated, {BYTES_PER_TOKEN} bytes each)",
+        }
+    )
+
+
+def _describe_size(size: int) -> str:
+    return f"{size:,} bytes, about {estimate_tokens(size):,} tokens"
+
+
+def _describe_expectation(config: RequestConfig, size: PromptSize) -> Table:
+    num = config.num
+    fresh, cached = estimate_tokens(size.total - size.shared) * num, estimate_tokens(size.shared) * num
+    completion, basis = estimate_completion(config)
+    seconds = seconds_in_all(num, ceiling=config.concurrency, latency=SECONDS_PER_CALL)
+    rows = {
+        "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
+        "output": f"about {completion * num:,} tokens: {completion:,} a conversation ({basis})",
+        **_describe_money(config, fresh=fresh, cached=cached, output=completion * num),
+        "time": f"about {format_duration(seconds)}: one call, then up to {config.concurrency:,} at a time, none "
+        f"refused, {SECONDS_PER_CALL:g} s a call (assumed)",
+        "": "(each index asked once; retries and further asks come on top)",
+    }
+    return _rows(rows)
+
+
+# ---- money
+
+
+@dataclass(frozen=True, slots=True)
+class CostRange:
+    """What `num` conversations cost when the common beginning is always read from a cache, and when it never is."""
+
+    num: int
+    warm: Decimal
+    cold: Decimal
+
+    def judge(self, sum_: Decimal) -> str:
+        """Whether a sum of money is enough."""
+        if sum_ >= self.cold:
+            return "enough"
+        if sum_ >= self.warm:
+            return "enough with a warm cache, NOT ENOUGH without"
+        return f"NOT ENOUGH: it pays for about {int(sum_ * self.num / self.warm):,} of {self.num:,} with a warm cache"
+
+
+def ask_provider(config: RequestConfig) -> tuple[Price | None, Allowance | None]:
+    """What the provider tells of the model's price, and of what the key has left."""
+    if not config.endpoint.provider.lists_prices:
+        return None, None
+    return asyncio.run(_ask(config))
+
+
+async def _ask(config: RequestConfig) -> tuple[Price | None, Allowance | None]:
+    async with Client(config.endpoint, connections=2, timeout=GET_TIMEOUT) as client:
+        paths = ["/models"] if config.endpoint.key is None else ["/models", "/key"]
+        models, *key = await asyncio.gather(*[client.get(path) for path in paths])
+    return read_price(models or b"", config.model), read_allowance(key[0] or b"") if key else None
+
+
+def _describe_money(config: RequestConfig, *, fresh: int, cached: int, output: int) -> dict[str, str]:
+    listed, allowance = ask_provider(config)
+    quote = _find_quote(config, listed)
+    is_free = config.endpoint.is_offline and config.price is None
+    free = f"{FREE}: the offline engine answers"
+    if quote is None:
+        provider = config.endpoint.provider.name
+        rows = {"cost": free if is_free else f"no price known for {config.model} at {provider}"}
+        return rows if allowance is None else {**rows, "key": _describe_allowance(allowance, None)}
+    price = quote.price
+    costs = CostRange(
+        config.num,
+        warm=price.cost(fresh=fresh, cached=cached, output=output, calls=config.num),
+        cold=price.cost(fresh=fresh + cached, cached=0, output=output, calls=config.num),
+    )
+    estimate = (
+        f"about {format_cost(costs.warm)} with a warm cache, {format_cost(costs.cold)} without caching\n"
+        f"({price.describe()}; {quote.source})"
+    )
+    rows = {"cost": f"{free}; {config.model} would be {estimate}" if is_free else estimate}
+    if config.budget is not None:
+        rows["budget"] = f"{format_cost(config.budget)}: {costs.judge(config.budget)}"
+    if allowance is not None:
+        rows["key"] = _describe_allowance(allowance, costs)
+    return rows
+
+
+def _find_quote(config: RequestConfig, listed: Price | None) -> Quote | None:
+    if config.price is not None:
+        return Quote(config.price, "--price-in, --price-out")
+    if listed is not None:
+        return Quote(listed, "today's price")
+    # Who has no key yet plans for what a key would cost.
+    provider = DEFAULT_PROVIDER if config.endpoint.is_offline else config.endpoint.provider.name
+    return PRICES.get((provider, config.model))
+
+
+def _describe_allowance(allowance: Allowance, costs: CostRange | None) -> str:
+    if allowance.left is None:
+        return "no limit of its own; what the account still holds it cannot tell"
+    left = f"{format_cost(allowance.left)} left"
+    return left if costs is None else f"{left}: {costs.judge(allowance.left)}"

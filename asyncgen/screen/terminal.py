@@ -1,0 +1,152 @@
+"""`generate` as a person at a terminal has it: what is shown and said, Ctrl-C, the last words and the exit status."""
+
+import asyncio
+import contextlib
+import logging
+import shlex
+import time
+from collections.abc import Callable
+
+from asyncgen.errors import BudgetSpentError, ConfigError, FatalError
+from asyncgen.jobs.work import Job
+from asyncgen.program import program
+from asyncgen.run.config import GenerateConfig, raise_budget
+from asyncgen.run.events import Retried, Said, Written
+from asyncgen.run.interrupt import Interrupts
+from asyncgen.run.run import Run, conversations, in_event_loop, opened
+from asyncgen.run.verdict import with_advice
+from asyncgen.screen.chat import Show
+from asyncgen.screen.display import Display
+from asyncgen.screen.summary import Summary
+
+FINISHED = (0, 3)  # exit statuses of a run that has tried every index
+LAST_WORDS = 1.0  # seconds that a terminal gets to take them when a run ends at once
+
+log = logging.getLogger("asyncgen")
+
+
+def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] = conversations) -> int:
+    """Make what is missing of `num`; the exit status. Raises ConfigError and FatalError."""
+    with opened(config, make_job) as run:
+        terminal = Terminal(config, run)
+        if not run.counts.pending:
+            return terminal.report_nothing_to_do()
+        run.check_price()
+        if not run.counts.account.has_room():
+            return terminal.report_budget_spent()
+        with terminal.interrupts.received():
+            return in_event_loop(terminal.execute())
+
+
+class Terminal:
+    """Follows a run. `interrupts`: what Ctrl-C does to it."""
+
+    def __init__(self, config: GenerateConfig, run: Run) -> None:
+        self._config = config
+        self._run = run
+        # --show prints to the terminal on which a live display would draw.
+        self._display = Display(run.counts, quiet=config.quiet or config.show)
+        self._show = show = Show(run.stop) if config.show else None
+        self.interrupts = Interrupts(run.stop, grace=config.grace, say=run.say, end=self._end_at_once)
+        self._began = time.monotonic()
+        run.watch(Said, self._say)
+        run.watch(Retried, lambda event: log.info("retry in %.1f s: %s", event.seconds, event.error))
+        if show is not None:
+            run.watch(Written, lambda event: show.show(event.lines))
+
+    def _say(self, event: Said) -> None:
+        log.info("%s", event.text)
+        self._display.say(event.text, is_in_frame=event.is_in_frame)
+
+    def report_nothing_to_do(self) -> int:
+        self._run.say_nothing_to_do()
+        for command in self._looking_commands(0):
+            self._run.say(f"next     {command}")
+        self._display.drain()
+        return 0
+
+    def report_budget_spent(self) -> int:
+        """Earlier runs have spent it: nothing is sent, and nothing written."""
+        status = self._report(BudgetSpentError(self._run.counts.account.explain_no_room()))
+        self._display.drain()
+        return status
+
+    async def execute(self) -> int:
+        """Run to an end of any kind; the exit status."""
+        with self.interrupts.handled():
+            try:
+                error = await self._execute()
+            except BaseException:
+                self._display.drain(LAST_WORDS)
+                raise
+            with contextlib.suppress(asyncio.CancelledError):  # by a second Ctrl-C: nobody waits for readers any more
+                await self._end_show()
+            status = self._report(error)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._display.drained()
+            return status
+
+    async def _execute(self) -> FatalError | None:
+        """What has ended the run, if it was a fault."""
+        try:
+            return await self._run.execute(
+                during=self._display, before_each=None if self._show is None else self._show.room
+            )
+        except asyncio.CancelledError:
+            if not self.interrupts.count:
+                raise
+            return self._run.stop.error
+        finally:
+            self._display.restore()
+
+    async def _end_show(self) -> None:
+        if self._show is not None:
+            await self._show.close()
+            if missed := self._show.missed:
+                self._run.say(
+                    f"{missed:,} conversations were not shown, because nobody read on; they are in the output"
+                )
+
+    def _end_at_once(self) -> None:
+        self._display.restore()
+        self._display.say(f"Ended at once; what was on disk is whole. To go on: {self._config.continue_command}")
+        self._display.drain(LAST_WORDS)
+
+    def _report(self, error: FatalError | None) -> int:
+        status, headline = self._outcome(error)
+        counts, command = self._run.counts, self._config.continue_command
+        if isinstance(error, BudgetSpentError):
+            command = raise_budget(command, counts.account.higher_limit(counts.pending))
+        summary = Summary(
+            headline=headline,
+            output=self._run.output,
+            counts=counts,
+            next_commands=[
+                *([command] if status and not isinstance(error, ConfigError) else []),
+                *self._looking_commands(status),
+            ],
+            seconds=time.monotonic() - self._began,
+            pending=counts.pending,
+            time_left=self._display.time_left(),
+        )
+        log.info("%s", headline)
+        self._display.conclude(summary, quiet=self._config.quiet)
+        return status
+
+    def _looking_commands(self, status: int) -> list[str]:
+        """What one does with a finished output."""
+        if self._config.quiet or status not in FINISHED or not self._run.counts.done:
+            return []
+        output = shlex.quote(str(self._config.output))
+        return [f"{program()} {command} {output}" for command in ("view", "audit")]
+
+    def _outcome(self, error: FatalError | None) -> tuple[int, str]:
+        if error is not None:
+            return error.exit_status, f"Stopped: {error}"
+        if self.interrupts.count:
+            return 130, "Interrupted"
+        counts = self._run.counts
+        if counts.last_failure is None:
+            return 0, "Finished"
+        why = with_advice(counts.last_failure)
+        return 3, f"Finished, but {counts.failed.total():,} failed. The last one: {why}"
