@@ -12,7 +12,7 @@ from asyncgen.conversation import Conversation, Message, digest_conversation, en
 from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import Done, Header, encode_entry
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 
 WORDS = [hashlib.blake2b(str(number).encode(), digest_size=4).hexdigest() for number in range(8000)]
 DIMENSIONS = (

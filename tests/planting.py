@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from asyncgen.conversation import Conversation, Message
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.load import Charset, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Charset
 
 RECIPE = load_recipe("nanochat")
 

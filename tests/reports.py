@@ -12,7 +12,7 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 from asyncgen.report.report import write_report
 
 BITE = "document.title = 'bitten'"

@@ -18,7 +18,7 @@ from asyncgen.errors import BadReplyError
 from asyncgen.recipe import reply as reply_module
 from asyncgen.recipe.accept import parse_conversation
 from asyncgen.recipe.fold import fold_to_ascii
-from asyncgen.recipe.load import Rules
+from asyncgen.recipe.recipe import Rules
 
 ANY = Rules()
 ASCII = Rules(charset="ascii")

@@ -14,7 +14,7 @@ from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import BadReplyError
 from asyncgen.jobs.work import Product, Request
 from asyncgen.recipe.accept import parse_conversation
-from asyncgen.recipe.load import Recipe
+from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import GenerateConfig
 from asyncgen.screen.terminal import generate

@@ -14,7 +14,7 @@ from asyncgen.audit.leak_phrases import DISCLAIMERS, PROMPT_LEAKS, collect_words
 from asyncgen.audit.roles import RoleConfusion, find_assistant_name
 from asyncgen.audit.rules import MAX_EVIDENCE, Check, Finding, Subject, excerpt
 from asyncgen.conversation import Conversation
-from asyncgen.recipe.load import PLACEHOLDER
+from asyncgen.recipe.recipe import PLACEHOLDER
 
 _LEAK, _DISCLAIMER = "prompt-leak", "ai-disclaimer"
 _PROMPT_RUN = 8  # words of the prompt in a row that nobody writes by chance

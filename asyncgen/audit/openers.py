@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from asyncgen.audit.rules import Finding, Subject, excerpt
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 
 _OPENERS = re.compile(r"opener|opening|greeting|first_?message", re.IGNORECASE)
 

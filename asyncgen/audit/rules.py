@@ -13,7 +13,7 @@ from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.load import Charset, Recipe
+from asyncgen.recipe.recipe import Charset, Recipe
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 

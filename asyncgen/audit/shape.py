@@ -18,7 +18,7 @@ from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.journal import Done, Entry, Rejected
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.load import Dimension
+from asyncgen.recipe.recipe import Dimension
 
 BINS = 40  # of a histogram, at most
 ROLES = ("system", "user", "assistant")

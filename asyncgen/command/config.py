@@ -22,7 +22,8 @@ from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
-from asyncgen.recipe.load import Recipe, find_lost_subject, load_recipe
+from asyncgen.recipe.load import find_lost_subject, load_recipe
+from asyncgen.recipe.recipe import Recipe
 from asyncgen.run.config import GenerateConfig, RequestConfig
 
 # Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.

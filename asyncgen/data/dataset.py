@@ -20,16 +20,8 @@ from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
-from asyncgen.recipe.load import (
-    KNOWLEDGE,
-    Charset,
-    Dimension,
-    Recipe,
-    Sampling,
-    digest_part,
-    load_recipe,
-    read_knowledge,
-)
+from asyncgen.recipe.load import load_recipe, read_knowledge
+from asyncgen.recipe.recipe import KNOWLEDGE, Charset, Dimension, Recipe, Sampling, digest_part
 from asyncgen.recipe.scenario import Scenarios
 
 NO_JOURNAL = "no journal beside it: no line has an index, and scenarios, calls and coverage are unknown"

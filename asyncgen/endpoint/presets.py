@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from asyncgen.endpoint.address import CUSTOM_KEY, DEFAULT_PORTS, check_base_url, host_of, is_loopback
 from asyncgen.endpoint.secret import Redactor, Secret
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.load import Header, JsonValue
+from asyncgen.recipe.recipe import Header, JsonValue
 
 OFFLINE = "offline"
 CUSTOM = "custom"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.load import JsonValue, is_text
+from asyncgen.recipe.recipe import JsonValue, is_text
 
 RESPONSE_FORMAT: dict[str, JsonValue] = {
     "type": "json_schema",

@@ -24,8 +24,8 @@ from asyncgen.errors import (
     ServerError,
     TooLongError,
 )
-from asyncgen.recipe.load import JsonValue, Recipe
 from asyncgen.recipe.prompt import Payload, PayloadEncoder
+from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenario
 
 JSON_SCHEMA = "json_schema"

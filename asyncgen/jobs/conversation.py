@@ -8,7 +8,7 @@ from asyncgen.endpoint.answer import Completion
 from asyncgen.jobs.work import Product, Request
 from asyncgen.output.journal import CONVERSATIONS
 from asyncgen.recipe.accept import parse_conversation
-from asyncgen.recipe.load import Recipe
+from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})

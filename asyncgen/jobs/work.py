@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from asyncgen.endpoint.answer import Completion
-from asyncgen.recipe.load import Recipe
+from asyncgen.recipe.recipe import Recipe
 
 
 class Request(NamedTuple):

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
-from asyncgen.recipe.load import Dimension
+from asyncgen.recipe.recipe import Dimension
 
 VERSION = 2
 ARRAYS = "arrays of messages"

@@ -13,7 +13,7 @@ from asyncgen.conversation import STRICT, Conversation, Message, explain, messag
 from asyncgen.errors import BadReplyError
 from asyncgen.finish import meaning_of
 from asyncgen.recipe.fold import INVISIBLES, fold_to_ascii
-from asyncgen.recipe.load import Rules
+from asyncgen.recipe.recipe import Rules
 from asyncgen.recipe.reply import conversations_in, find_conversations, role_of
 
 _ROLES = ("user", "assistant")

@@ -19,7 +19,7 @@ from math import gcd, lcm
 from operator import add
 from typing import Literal, TypeAlias
 
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 
 Drawn: TypeAlias = tuple[tuple[str, str], ...]
 SAMPLING_VERSIONS: Mapping[Literal["balanced", "random"], str] = {

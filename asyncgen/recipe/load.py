@@ -5,7 +5,6 @@ expected. What can be wrong between the parts (a placeholder that names nothing,
 is checked here too: after `load_recipe` a recipe can be used without looking back.
 """
 
-import hashlib
 import io
 import math
 import os
@@ -13,141 +12,37 @@ import re
 import stat
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
 
 from asyncgen.errors import ConfigError
+from asyncgen.recipe.recipe import (
+    KNOWLEDGE,
+    PLACEHOLDER,
+    AuditOptions,
+    Charset,
+    Dimension,
+    Group,
+    Header,
+    JsonValue,
+    LastRole,
+    Recipe,
+    Rules,
+    Sampling,
+    is_text,
+)
 
-JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
-Sampling: TypeAlias = Literal["balanced", "random"]
-Charset: TypeAlias = Literal["ascii", "any"]
-LastRole: TypeAlias = Literal["assistant", "any"]
-
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WORD = re.compile(r"\w[\w-]*")
 _NAME = re.compile(
     r"(?<=[^\W\d_,] )\w[\w-]*"
 )  # a word that does not open its sentence, so that a capital says something
-KNOWLEDGE = "knowledge"
 BUILT_IN = ("nanochat",)
 MOST_BYTES = 16 * 1024 * 1024  # of a recipe's file or a knowledge base
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Values drawn together; `weights` is None unless the recipe gives one for at least one of them."""
-
-    name: str
-    values: tuple[str, ...]
-    weights: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        """A journal is read into these too, and what it holds nobody has checked."""
-        if not self.values or len(set(self.values)) < len(self.values):
-            raise ValueError(f"group {self.name!r}: expected values, each of them once")
-        if self.weights is not None and not _are_weights(self.weights, of=len(self.values)):
-            raise ValueError(f"group {self.name!r}: expected a weight above 0 for each value, with a finite sum")
-
-
-def _are_weights(weights: Sequence[float], *, of: int) -> bool:
-    return len(weights) == of and all(each > 0 for each in weights) and math.isfinite(sum(weights))
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """One axis of diversity.
-
-    A flat dimension is a single group and `grouped` is False. `pick`: how many groups give one value each to
-    a scenario, None for the ordinary one value.
-    """
-
-    name: str
-    groups: tuple[Group, ...]
-    grouped: bool = False
-    pick: int | None = None
-
-    def __post_init__(self) -> None:
-        names = [each.name for each in self.groups]
-        if not names or len(set(names)) < len(names) or not (self.grouped or len(names) == 1):
-            raise ValueError(f"dimension {self.name!r}: expected groups, each of them once")
-        if self.pick is not None and (self.pick < 1 or not self.grouped):
-            raise ValueError(f"dimension {self.name!r}: expected groups to pick from, and to pick 1 or more")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a reply must satisfy to be a conversation."""
-
-    min_messages: int = 2
-    charset: Charset = "any"
-    ends_with: LastRole = "assistant"
-
-
-@dataclass(frozen=True, slots=True)
-class AuditOptions:
-    """What an audit does otherwise: rules that are off, and further phrases to look for, by rule.
-
-    They shape no data, and which names are rules is the audit's own knowledge.
-    """
-
-    off: tuple[str, ...] = ()
-    phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """An extra request header: its value (it may be a secret) or the environment variable holding it."""
-
-    name: str
-    value: str | None = field(default=None, repr=False)
-    variable: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A recipe and its knowledge base, whole and checked.
-
-    `source` is what a person would call it: the built-in's name or the resolved path of its file. `files`: what it was
-    read from.
-    """
-
-    name: str
-    description: str
-    source: str
-    sampling: Sampling
-    knowledge: str
-    system: str | None
-    user: str
-    request: Mapping[str, JsonValue]
-    headers: tuple[Header, ...]
-    dimensions: tuple[Dimension, ...]
-    rules: Rules
-    audit: AuditOptions = field(default_factory=AuditOptions)
-    files: tuple[Path, ...] = field(default=(), compare=False)
-
-    def digests(self) -> dict[str, str]:
-        """Digest of each part that shapes the data, by the name under which a difference is reported."""
-        parts: dict[str, object] = {f"dimension {each.name}": each for each in self.dimensions}
-        parts["order of dimensions"] = [each.name for each in self.dimensions]
-        parts["prompts"] = [self.system, self.user]
-        parts["rules"] = self.rules
-        parts["knowledge"] = self.knowledge
-        return {name: digest_part(part) for name, part in parts.items()}
-
-
-def is_text(argument: str) -> bool:
-    """Whether an argument or a path was UTF-8: what was not holds surrogates, which nothing can be encoded with."""
-    return not any("\ud800" <= each <= "\udfff" for each in argument)
-
-
-def digest_part(part: object) -> str:
-    return hashlib.blake2b(msgspec.json.encode(part), digest_size=16).hexdigest()
 
 
 class _WeightedValue(msgspec.Struct, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypedDict
 
 import msgspec
 
-from asyncgen.recipe.load import KNOWLEDGE, PLACEHOLDER, JsonValue, Recipe
+from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenario
 
 Payload: TypeAlias = tuple[bytes, ...]  # the parts of a body, the first one shared by all bodies where it can be

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from asyncgen.recipe.balanced import BLOCK_SIZE, Balanced, Drawn
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 
 Scenario: TypeAlias = Mapping[str, str]
 

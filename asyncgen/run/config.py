@@ -9,7 +9,7 @@ from pathlib import Path
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.money.price import Price
 from asyncgen.pacing.rates import Rates
-from asyncgen.recipe.load import JsonValue, Recipe
+from asyncgen.recipe.recipe import JsonValue, Recipe
 
 _BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
 

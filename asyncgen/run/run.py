@@ -56,7 +56,7 @@ from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
-from asyncgen.recipe.load import JsonValue, Recipe
+from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run import events
 from asyncgen.run.config import GenerateConfig, RequestConfig

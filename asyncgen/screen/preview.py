@@ -29,8 +29,8 @@ from asyncgen.output.journal import Header
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
-from asyncgen.recipe.load import Dimension, Recipe
 from asyncgen.recipe.prompt import build_messages
+from asyncgen.recipe.recipe import Dimension, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import RequestConfig
 from asyncgen.run.forecast import seconds_in_all

@@ -12,7 +12,7 @@ from functools import lru_cache
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Header
 from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
-from asyncgen.recipe.load import Dimension, Sampling
+from asyncgen.recipe.recipe import Dimension, Sampling
 from asyncgen.recipe.scenario import Scenarios
 
 NONE = 0  # the number that stands for no value

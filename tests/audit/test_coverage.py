@@ -14,7 +14,7 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.output.begin import prepare
 from asyncgen.output.journal import Header
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 from asyncgen.recipe.scenario import Scenarios
 
 DIMENSIONS = (

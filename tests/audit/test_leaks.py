@@ -13,7 +13,8 @@ from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Sub
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.load import Charset, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Charset
 
 RECIPE = load_recipe("nanochat")
 CHECKS = leak_checks(RECIPE.system, {})

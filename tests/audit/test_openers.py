@@ -7,7 +7,8 @@ from asyncgen.audit.rules import Finding, Subject
 from asyncgen.conversation import Conversation, Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.load import Dimension, Group, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Dimension, Group
 
 CALM = ("Who made you?", "How large are you?", "Good afternoon.")
 LOW = ("so what are you", "hey, you up?", "waht is this")

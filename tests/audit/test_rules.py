@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, AuditSettings, check_rule_names, excerpt
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.load import AuditOptions, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import AuditOptions
 
 NANOCHAT = load_recipe("nanochat")
 

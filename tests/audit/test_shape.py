@@ -17,7 +17,8 @@ from asyncgen.output.files import Record as OutputRecord
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.load import Dimension, Group, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Dimension, Group
 
 DIMENSIONS = (
     Dimension("topic", (Group("", ("rye", "wheat")),)),

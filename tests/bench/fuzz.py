@@ -19,7 +19,8 @@ with atheris.instrument_imports(include=["asyncgen"]):
     from asyncgen.output.journal import decode_entry
     from asyncgen.output.ledger import read_journal
     from asyncgen.recipe.accept import parse_conversation
-    from asyncgen.recipe.load import Rules, load_recipe
+    from asyncgen.recipe.load import load_recipe
+    from asyncgen.recipe.recipe import Rules
 
 FOLDER = Path(tempfile.mkdtemp(prefix="asyncgen-fuzz-"))
 

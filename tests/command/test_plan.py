@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from asyncgen.command.main import main
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.output.journal import Done, Entry, Header, Kept, Rejected, encode_entry
-from asyncgen.recipe.load import Dimension, Group, Recipe, Rules, load_recipe
+from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.prompt import build_messages
+from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.screen.preview import count_coverage, measure_prompt
 

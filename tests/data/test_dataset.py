@@ -17,7 +17,8 @@ from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, Failed, Header, Lost, Rejected
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.load import Dimension, Group, Recipe, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Dimension, Group, Recipe
 from asyncgen.recipe.scenario import Scenarios
 
 DIMENSIONS = (

@@ -11,7 +11,7 @@ from asyncgen.endpoint.address import check_base_url
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.endpoint.secret import Redactor, Secret
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.load import Header
+from asyncgen.recipe.recipe import Header
 
 KEY = "sk-marker-0a1b2c3d"
 OPENROUTER = "OPENROUTER_API_KEY"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.endpoint.settings import RESPONSE_FORMAT, Override, parse_param, request_settings
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.load import JsonValue
+from asyncgen.recipe.recipe import JsonValue
 
 RECIPE: dict[str, JsonValue] = {"model": "m", "temperature": 1.0, "reasoning": {"effort": "low", "exclude": True}}
 OPENROUTER = PROVIDERS["openrouter"].fields

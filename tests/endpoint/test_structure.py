@@ -15,7 +15,7 @@ from asyncgen.errors import (
     ServerError,
     TooLongError,
 )
-from asyncgen.recipe.load import Dimension, Group, JsonValue, Recipe, Rules
+from asyncgen.recipe.recipe import Dimension, Group, JsonValue, Recipe, Rules
 
 RECIPE = Recipe(
     name="test",

@@ -29,7 +29,7 @@ from asyncgen.output.journal import (
     encode_entry,
 )
 from asyncgen.output.ledger import Ledger, Totals, read_journal
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 some_texts = st.none() | texts

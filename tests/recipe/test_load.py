@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.load import AuditOptions, Dimension, Group, Header, Recipe, Rules, find_lost_subject, load_recipe
+from asyncgen.recipe.load import find_lost_subject, load_recipe
 from asyncgen.recipe.prompt import PayloadEncoder, build_messages
+from asyncgen.recipe.recipe import AuditOptions, Dimension, Group, Header, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
 
 SMALLEST = """\

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.recipe.load import Dimension, Group, JsonValue, Recipe, Rules
 from asyncgen.recipe.prompt import PayloadEncoder, build_messages, render
+from asyncgen.recipe.recipe import Dimension, Group, JsonValue, Recipe, Rules
 
 SYSTEM = "Facts:\n{knowledge}"
 USER = "Topic: {topic}\nPersona: {persona}"

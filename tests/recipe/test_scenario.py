@@ -1,3 +1,4 @@
+import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
-from asyncgen.recipe.load import Dimension, Group, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Dimension, Group
 from asyncgen.recipe.scenario import Scenarios
 
 
@@ -311,3 +313,22 @@ def test_changed_draws_need_a_new_sampling_version(sampling: Literal["balanced",
     scenarios = Scenarios((*LIKE_THE_BUILT_IN, *WEIGHTED), sampling=sampling, seed=None)
     drawn = [list(scenarios.draw(index).values()) for index in range(BLOCK_SIZE - 100, BLOCK_SIZE + 100)]
     assert f"{SAMPLING_VERSIONS[sampling]} {blake2b(repr(drawn).encode(), digest_size=8).hexdigest()}" == digest
+
+
+@pytest.mark.parametrize(
+    ("sampling", "seed", "digest"),
+    [
+        ("balanced", None, "435d7384f303db43"),
+        ("balanced", 7, "e120d20dd3eb14fa"),
+        ("random", None, "dfc938efb54b60b4"),
+        ("random", 7, "43427ccfe37f9d87"),
+    ],
+)
+def test_the_first_scenarios_of_the_built_in_recipe_stay_what_they_are(
+    sampling: Literal["balanced", "random"], seed: int | None, digest: str
+) -> None:
+    scenarios = Scenarios(load_recipe("nanochat").dimensions, sampling=sampling, seed=seed)
+    found = blake2b(digest_size=8)
+    for index in range(5000):
+        found.update(json.dumps(scenarios.draw(index)).encode())
+    assert found.hexdigest() == digest

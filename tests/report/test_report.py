@@ -19,7 +19,7 @@ from asyncgen.audit.audit import Audit, RuleResult, audit_dataset
 from asyncgen.audit.timeline import Moment
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import OutputError
-from asyncgen.recipe.load import Dimension, Group
+from asyncgen.recipe.recipe import Dimension, Group
 from asyncgen.report.markup import share, text
 from asyncgen.report.measures import timeline
 from asyncgen.report.report import write_report

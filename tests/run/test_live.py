@@ -40,8 +40,8 @@ from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.retry import RetryPolicy
-from asyncgen.recipe.load import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.prompt import Payload
+from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.counts import Counts
 from asyncgen.run.desk import Desk

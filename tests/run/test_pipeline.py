@@ -22,7 +22,7 @@ from asyncgen.jobs.work import Product, Request
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Failed, decode_entry
-from asyncgen.recipe.load import Recipe
+from asyncgen.recipe.recipe import Recipe
 from asyncgen.run.counts import Counts
 from asyncgen.run.desk import Desk, Unit
 from asyncgen.run.pipeline import Pipeline

@@ -37,7 +37,8 @@ from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.load import Dimension, Group, load_recipe
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Dimension, Group
 from asyncgen.viewer.auditor import Auditor
 from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.search import Search, split_words
