@@ -7,27 +7,24 @@ another one: numbers and offsets mean nothing in a file that was replaced.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from asyncgen.conversation import Conversation, digest_conversation
+from asyncgen.data.scenarios import Plans
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Rejected, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
+from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.load import load_recipe, read_knowledge
-from asyncgen.recipe.recipe import KNOWLEDGE, Charset, Dimension, Recipe, Sampling, digest_part
-from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.recipe import KNOWLEDGE, Charset, Recipe, digest_part
 
 NO_JOURNAL = "no journal beside it: no line has an index, and scenarios, calls and coverage are unknown"
-
-_TWO_BYTES = 2**16
-_SAMPLINGS: Mapping[str, Sampling] = {version: sampling for sampling, version in SAMPLING_VERSIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,9 @@ class Dataset:
         self.header: Header | None = ledger.headers[-1] if ledger.headers else None
         self.recipe = sources.recipe
         self.knowledge = sources.knowledge
-        self._draws = _Draws(paths.journal, ledger.headers)
+        plans = Plans(paths.journal)
+        self._plans = [plans.of(header) for header in ledger.headers]
+        self._runs = self._number_runs() if len(set(self._plans)) > 1 else array("i")
         self._indices = array("i")  # by line; -1: none
         self._hashes = array("q")  # by line, of its bytes
         self._damaged: list[int] = []
@@ -125,13 +124,29 @@ class Dataset:
 
     def scenario(self, index: int) -> dict[str, Drawn]:
         """By the settings of the run that made the index, or else of the newest one."""
-        return self._draws.draw(index)
+        run = self._runs[index] if index < len(self._runs) else -1
+        return self._plans[run].scenario(index)
 
     def calls(self) -> Iterator[Entry]:
         """Headers and calls (done, rejected, failed, lost) in the journal's order, read anew from the file."""
         for entry in _read_entries(self.paths.journal):
             if isinstance(entry, Header | Done | Rejected | Failed | Lost):
                 yield entry
+
+    def _number_runs(self) -> "array[int]":
+        """For each index the run that made it last, -1 for none."""
+        runs = array("i")
+        most = max(each.num for each in self.ledger.headers)  # an index beyond it is damage, and would take any room
+        run = -1
+        for entry in _read_entries(self.paths.journal):
+            if isinstance(entry, Header):
+                run += 1
+            if run == len(self._plans):
+                break  # a run that began after the journal was folded
+            if isinstance(entry, Done) and entry.index < most:
+                runs.extend([-1] * (entry.index + 1 - len(runs)))
+                runs[entry.index] = run
+        return runs
 
     def _numbered_lines(self) -> Iterator[tuple[int, int, bytes]]:
         """(number, offset, line) of what stood there when the data set was opened."""
@@ -244,87 +259,3 @@ def _changed_parts(recipe: Recipe, header: Header) -> list[str]:
     """The parts that differ, without the knowledge base: it may be known where the recipe is not."""
     now, then = recipe.digests(), header.digests
     return [name for name in {**then, **now} if name != KNOWLEDGE and now.get(name) != then.get(name)]
-
-
-# ---- scenarios
-
-
-class _Draws:
-    """Scenarios of all runs. Runs with the same dimensions, sampling and seed share a plan."""
-
-    def __init__(self, journal: Path, headers: Sequence[Header]) -> None:
-        plans: dict[tuple[tuple[Dimension, ...], str, int | None], int] = {}
-        by_run = [plans.setdefault((each.dimensions, each.sampling, each.seed), len(plans)) for each in headers]
-        self._plans = [_Plan(journal, *settings) for settings in plans]
-        self._newest = by_run[-1] if by_run else -1
-        self._by_index = _number_plans(journal, headers, by_run) if len(plans) > 1 else array("i")
-
-    def draw(self, index: int) -> dict[str, Drawn]:
-        number = self._by_index[index] if index < len(self._by_index) else -1
-        return self._plans[self._newest if number < 0 else number].draw(index)
-
-
-def _number_plans(journal: Path, headers: Sequence[Header], by_run: Sequence[int]) -> "array[int]":
-    """For each index the plan of the run that made it last, -1 for none."""
-    numbers = array("i")
-    most = max(each.num for each in headers)  # an entry beyond it is damage, and must not size the array at will
-    run = -1
-    for entry in _read_entries(journal):
-        if isinstance(entry, Header):
-            run += 1
-        if run == len(by_run):
-            break  # a run that began after the journal was folded
-        if isinstance(entry, Done) and entry.index < most:
-            numbers.extend([-1] * (entry.index + 1 - len(numbers)))
-            numbers[entry.index] = by_run[run]
-    return numbers
-
-
-class _Plan:
-    """Draws each block of indices once, in whatever order they are asked for.
-
-    A shuffled output would otherwise have a block of 2,048 drawn anew for nearly every line. Kept are the numbers of
-    the values, two bytes each: 12 MB for a million indices of the built-in recipe.
-    """
-
-    def __init__(self, journal: Path, dimensions: tuple[Dimension, ...], sampling: str, seed: int | None) -> None:
-        if sampling not in _SAMPLINGS:
-            raise ConfigError(f"{journal}: its scenarios are {sampling}, which is not known here; update asyncgen")
-        self._scenarios = Scenarios(dimensions, sampling=_SAMPLINGS[sampling], seed=seed)
-        self._columns = [_Column(each) for each in dimensions]
-        self._blocks: dict[int, list[array[int]]] = {}
-
-    def draw(self, index: int) -> dict[str, Drawn]:
-        number, position = divmod(index, BLOCK_SIZE)
-        if number not in self._blocks:
-            self._blocks[number] = self._make_block(number * BLOCK_SIZE)
-        columns = zip(self._columns, self._blocks[number], strict=True)
-        return {column.name: column.look_up(numbers, position) for column, numbers in columns}
-
-    def _make_block(self, start: int) -> list["array[int]"]:
-        if not self._columns:
-            return []
-        block = [array(column.typecode) for column in self._columns]
-        for index in range(start, start + BLOCK_SIZE):
-            drawn = self._scenarios.draw_values(index).values()
-            for column, numbers, values in zip(self._columns, block, drawn, strict=True):
-                numbers.extend([column.numbers[value] for value in values])
-        return block
-
-
-class _Column:
-    """A dimension's values as numbers, a fixed count of them for each index."""
-
-    def __init__(self, dimension: Dimension) -> None:
-        self.name = dimension.name
-        self._values = [(group.name, value) for group in dimension.groups for value in group.values]
-        self._singles: list[Drawn] = [(value,) for value in self._values]
-        self._width = 1 if dimension.pick is None else min(dimension.pick, len(dimension.groups))
-        self.numbers = {value: number for number, value in enumerate(self._values)}
-        self.typecode: Literal["H", "I"] = "H" if len(self._values) <= _TWO_BYTES else "I"
-
-    def look_up(self, numbers: "array[int]", position: int) -> Drawn:
-        if self._width == 1:
-            return self._singles[numbers[position]]
-        first = position * self._width
-        return tuple([self._values[number] for number in numbers[first : first + self._width]])

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from asyncgen.conversation import Conversation, NotAConversationError, decode_line, digest_conversation
 from asyncgen.errors import ConfigError
-from asyncgen.output.changes import START_ANEW, T
+from asyncgen.output.changes import START_ANEW
 from asyncgen.output.journal import Header, Mark
 from asyncgen.output.ledger import Ledger, read_journal, refuse_damage
 from asyncgen.output.mend import Patch, is_line_start, patch_journal, patch_rejects, read_from, size_of
@@ -21,6 +21,9 @@ from asyncgen.output.paths import OutputPaths
 JournalledLine: TypeAlias = tuple[int | None, bytes]  # index and digest
 NumberedLine: TypeAlias = tuple[int, bytes]  # line number and digest
 Pair: TypeAlias = tuple[JournalledLine | None, NumberedLine | None]
+E = TypeVar("E")
+L = TypeVar("L")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -80,26 +83,41 @@ def pair_lines(ledger: Ledger, digests: Iterable[tuple[int, bytes]]) -> Iterator
     Both come in the same order unless someone has edited the output, so they are read side by side and only what has
     no partner yet is held. What has none in the end comes last, beside None.
     """
-    entries_left: dict[bytes, list[JournalledLine]] = {}
-    lines_left: dict[bytes, list[NumberedLine]] = {}
+    waiting: Waiting[JournalledLine, NumberedLine] = Waiting()
     for entry, line in zip_longest(ledger.conversations(), digests):
         if entry is not None and line is not None and entry[1] == line[1]:
             yield entry, line
             continue
-        if line is not None:
-            if line[1] in entries_left:
-                yield _take(entries_left, line[1]), line
-            else:
-                lines_left.setdefault(line[1], []).append(line)
-        if entry is not None:
-            if entry[1] in lines_left:
-                yield entry, _take(lines_left, entry[1])
-            else:
-                entries_left.setdefault(entry[1], []).append(entry)
-    for entries in entries_left.values():
+        if line is not None and (made := waiting.add_line(line[1], line)) is not None:
+            yield made, line
+        if entry is not None and (found := waiting.add_entry(entry[1], entry)) is not None:
+            yield entry, found
+    for entries in waiting.entries.values():
         yield from ((entry, None) for entry in entries)
-    for unknown in lines_left.values():
+    for unknown in waiting.lines.values():
         yield from ((None, line) for line in unknown)
+
+
+class Waiting(Generic[E, L]):
+    """Entries and lines that have no partner yet, by digest: each is counted, and one added takes one that waits."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, list[E]] = {}
+        self.lines: dict[bytes, list[L]] = {}
+
+    def add_entry(self, digest: bytes, entry: E) -> L | None:
+        """The line that has waited for it."""
+        if digest in self.lines:
+            return _take(self.lines, digest)
+        self.entries.setdefault(digest, []).append(entry)
+        return None
+
+    def add_line(self, digest: bytes, line: L) -> E | None:
+        """The entry that has waited for it."""
+        if digest in self.entries:
+            return _take(self.entries, digest)
+        self.lines.setdefault(digest, []).append(line)
+        return None
 
 
 def _take(waiting: dict[bytes, list[T]], digest: bytes) -> T:

@@ -225,7 +225,7 @@ def test_however_indices_are_ordered_each_block_is_drawn_once(
             drawn.append(index)
             return super().draw_values(index)
 
-    monkeypatch.setattr("asyncgen.data.dataset.Scenarios", Counted)
+    monkeypatch.setattr("asyncgen.data.scenarios.Scenarios", Counted)
     make_run(paths, [[done(0)]], a_header())
     dataset = Dataset.open(paths.output)
     for index in random.Random(0).sample(range(2 * 2048), 500):
