@@ -1,4 +1,4 @@
-"""The lines worth keeping, byte for byte, in files of their own; the input is only read.
+"""The lines worth keeping, byte for byte, in files of their own, each with its journal; the input is only read.
 
 Everything is decided before anything is written. What is held is, for each line, a byte of verdict, eight of offset
 and eight of order. A split follows the shuffled order and gives whole clusters of near-duplicates to one side, so that
@@ -15,9 +15,11 @@ from asyncgen.audit.near_duplicates import NearDuplicates
 from asyncgen.conversation import digest_conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import read_dropped
+from asyncgen.data.filtered_journal import FilteredJournal
 from asyncgen.data.target import check_target
 from asyncgen.data.text import whole_text
 from asyncgen.data.whole_file import whole_files
+from asyncgen.output.journal import Filtered
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.bar import Advance, unseen
 
@@ -26,6 +28,7 @@ MARKED = "marked as dropped"
 DUPLICATE = "near-duplicate (--dedup)"
 NO_CONVERSATION = "no conversation"
 EXISTS = "exists; choose another file, or replace it with --overwrite"
+PARTS = ("train", "validation")  # of a split
 STEP = 256  # lines between two movements of the bar
 
 
@@ -56,7 +59,7 @@ def name_parts(clean: Path, *, is_split: bool) -> list[Path]:
     path = OutputPaths.of(clean).output
     if not is_split:
         return [path]
-    return [path.with_name(f"{path.stem}.{part}{path.suffix}") for part in ("train", "validation")]
+    return [path.with_name(f"{path.stem}.{part}{path.suffix}") for part in PARTS]
 
 
 def check_parts(dataset: Dataset, plan: Plan) -> list[Path]:
@@ -76,9 +79,12 @@ def filter_output(dataset: Dataset, plan: Plan, *, progress: Advance = unseen) -
     shuffled = array("i", kept)
     random.Random(plan.seed).shuffle(shuffled)  # noqa: S311 - to be repeated, not to be secret
     sides = bytearray(len(offsets)) if plan.split is None else _split(shuffled, clusters, plan.split)
-    chosen = ((line, offsets[line], sides[line]) for line in (kept if plan.keep_order else shuffled))
-    written = _write(dataset, paths, chosen, progress, of=len(kept))
-    return Result(len(dataset), dict(zip(paths, written, strict=True)), verdicts.count())
+    parts = [array("i") for _ in paths]
+    for line in kept if plan.keep_order else shuffled:
+        parts[sides[line]].append(line)
+    result = Result(len(dataset), dict(zip(paths, map(len, parts), strict=True)), verdicts.count())
+    _write(dataset, result, parts, offsets, progress)
+    return result
 
 
 class _Verdicts:
@@ -161,19 +167,46 @@ def _split(shuffled: Sequence[int], clusters: Sequence[Sequence[int]], share: fl
 
 
 def _write(
-    dataset: Dataset, paths: Sequence[Path], chosen: Iterable[tuple[int, int, int]], progress: Advance, *, of: int
-) -> list[int]:
-    """Copy the lines of these numbers and offsets, each to its side; how many went to each.
+    dataset: Dataset,
+    result: Result,
+    parts: Sequence[Sequence[int]],
+    offsets: Sequence[int],
+    progress: Advance,
+) -> None:
+    """Copy the lines of each part to its path, and what the journal knows of them beside it.
 
     Raises ConfigError for a line whose bytes are not those that were judged, and leaves nothing behind.
     """
-    written = [0] * len(paths)
-    with dataset.open_lines() as lines, whole_files(paths) as files:
-        for done, (number, offset, side) in enumerate(chosen):
-            line = dataset.read_line(lines, offset)
-            dataset.check_line(number, line)
-            files[side].write(line if line.endswith(b"\n") else line.rstrip(b"\0") + b"\n")  # the last one may lack it
-            written[side] += 1
-            if not done % STEP:
-                progress("writing", done, of)
-    return written
+    paths = list(result.kept)
+    journal = FilteredJournal(dataset) if dataset.header is not None else None
+    journals = [OutputPaths(path).journal for path in paths]
+    # The journals first: a line that is there is known.
+    with dataset.open_lines() as lines, whole_files([*(journals if journal else ()), *paths]) as files:
+        done, of = 0, sum(result.kept.values())
+        for place, (file, numbers) in enumerate(zip(files[-len(paths) :], parts, strict=True)):
+            for number in numbers:
+                line = dataset.read_line(lines, offsets[number])
+                dataset.check_line(number, line)
+                file.write(line if line.endswith(b"\n") else line.rstrip(b"\0") + b"\n")  # the last one may lack it
+                done += 1
+                if not done % STEP:
+                    progress("writing", done, of)
+            if journal:
+                story = _tell(dataset, result, PARTS[place] if len(paths) > 1 else None)
+                journal.write(files[place], story, numbers, offsets, size=file.tell())
+        if not journal:
+            for each in journals:  # of an earlier filter, whose lines are about to go
+                each.unlink(missing_ok=True)
+
+
+def _tell(dataset: Dataset, result: Result, part: str | None) -> Filtered:
+    totals = dataset.ledger.totals
+    return Filtered(
+        source=str(dataset.paths.output),
+        lines=result.lines,
+        left_out=dict(result.dropped),
+        part=part,
+        calls=totals.calls,
+        cost=totals.cost,
+        rejected=dict(totals.rejected.most_common()),
+    )

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.data.scenarios import Plans
 from asyncgen.errors import ConfigError
-from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Rejected, decode_entry
+from asyncgen.output.journal import Done, Entry, Failed, Filtered, Header, Lost, Rejected, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
 from asyncgen.output.paths import OutputPaths
@@ -83,6 +83,10 @@ class Dataset:
     def __len__(self) -> int:
         """How many whole lines there are, those that are no conversation included."""
         return len(self._indices)
+
+    def index_of(self, number: int) -> int | None:
+        """The index of the line of that number, None when no run made it."""
+        return None if (index := self._indices[number - 1]) < 0 else index
 
     def records(self) -> Iterator[Record]:
         """The lines in their order, without what is no conversation: a blank line, or a last one being written."""
@@ -185,10 +189,19 @@ class Dataset:
             yield entry, line
 
     def _describe_lines(self) -> Iterator[str]:
+        for each in () if self.header is None else self.header.filtered:
+            yield describe_filter(each)
         if damaged := self._damaged:
             yield f"lines that are no conversation and are left out: {len(damaged):,}, the first is line {damaged[0]}"
         if unknown := self.lines.unknown:
             yield f"lines that the journal does not know: {len(unknown):,}, the first is line {unknown[0][0]}"
+
+
+def describe_filter(filtered: Filtered) -> str:
+    """A phrase such as `filtered from x.jsonl: of its 10 lines went 2 near-duplicate; this is the train part`."""
+    went = ", ".join(f"{count:,} {reason}" for reason, count in filtered.left_out.items()) or "none"
+    part = f"; this is the {filtered.part} part" if filtered.part else ""
+    return f"filtered from {filtered.source}: of its {filtered.lines:,} lines went {went}{part}"
 
 
 def _read_entries(journal: Path) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import dropped_path
 from asyncgen.errors import ConfigError
+from asyncgen.output.journal import Header, decode_entry
 from asyncgen.output.paths import OutputPaths
 
 
@@ -13,7 +14,8 @@ def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
     """Raises ConfigError. `refusal`: why a file that is there stays there, None if it may be replaced."""
     if any(_is_same(path, each) for each in _files_of(dataset.paths)):
         raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another file")
-    if OutputPaths(path).journal.exists():
+    journal = OutputPaths(path).journal
+    if journal.exists() and not is_of_filter(journal):
         raise ConfigError(f"--output: {path} is the output of a run, with a journal beside it; choose another file")
     if path.is_dir():
         raise ConfigError(f"--output: {path} is a folder; name a file in it")
@@ -21,6 +23,16 @@ def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
         raise ConfigError(f"--output: {path} {refusal}")
     if not path.parent.is_dir():
         raise ConfigError(f"--output: there is no folder {path.parent}")
+
+
+def is_of_filter(journal: Path) -> bool:
+    """Whether a filter has written that journal, and not a run: then what it describes can be had again."""
+    try:
+        with journal.open("rb") as file:
+            header = decode_entry(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(header, Header) and bool(header.filtered)
 
 
 def audit_path(paths: OutputPaths) -> Path:

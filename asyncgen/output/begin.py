@@ -122,7 +122,7 @@ def prepare(
             return _prepare_first(paths, header, append=append)
     except OSError as error:
         raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
-    if earlier.lines.known:
+    if earlier.lines.known or earlier.header.filtered:
         _check_unchanged(paths, earlier.header, header, allow_changed=allow_changed)
     kept = [digest for _, digest in earlier.lines.unknown]
     return Start(paths, header, earlier, kept, earlier.patches)

@@ -28,7 +28,15 @@ def differences(old: Header, new: Header) -> list[str]:
 
 
 def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
-    """Raises ConfigError for what no flag allows: quotations among a model's writing, and two line formats."""
+    """Raises ConfigError for what no flag allows.
+
+    That is quotations among a model's writing, two line formats, and making again what a filter has left out.
+    """
+    if old.filtered:
+        raise ConfigError(
+            f"{paths.output} is what a filter has kept of {old.filtered[-1].source}, and a run would make again what "
+            "was left out: generate there and filter again, or choose another --output"
+        )
     if (old.provider == OFFLINE) != (new.provider == OFFLINE):
         raise ConfigError(
             f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "

@@ -29,8 +29,27 @@ MAX_INDEX = 2**31 - 1  # what four bytes hold
 MAX_COST_DIGITS = 30  # before or behind the point; more is damage, and sums of it may overflow
 
 
+class Filtered(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
+    """Where the lines of a filtered file come from.
+
+    `lines`: how many `source` had; `left_out`: how many of them went, by reason; `part`: of a split. `calls`, `cost`
+    and `rejected`: what `source` had taken in all, the replies that could not be used by reason.
+    """
+
+    source: str
+    lines: int
+    left_out: dict[str, int]
+    part: str | None = None
+    calls: int = 0
+    cost: Decimal | None = None
+    rejected: dict[str, int] = {}
+
+
 class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, frozen=True, kw_only=True):
-    """One per run, on disk before its first call. Holds all that is needed to compute its scenarios again."""
+    """One per run, on disk before its first call. Holds all that is needed to compute its scenarios again.
+
+    `filtered`: the filters that the lines have passed since, the newest one last; no run goes on with such a file.
+    """
 
     version: int
     asyncgen: str
@@ -46,6 +65,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     line_format: str
     digests: dict[str, str]
     kind: str = CONVERSATIONS
+    filtered: tuple[Filtered, ...] = ()
 
     @property
     def asked(self) -> tuple[object, ...]:

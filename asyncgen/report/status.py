@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asyncgen.data.dataset import describe_filter
 from asyncgen.data.state import Report, RunReport, digits_of, make_report
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE
@@ -67,6 +68,7 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> dict[str, str]:
         if lines.missing
         else "",
         "kept": f"{lines.kept:,}, lines not made here" if lines.kept else "",
+        "filter": "; ".join(map(describe_filter, ledger.headers[-1].filtered if ledger.headers else ())),
         "unknown": _unknown(lines),
         "calls": f"{report.calls:,}",
         "tokens": _tokens(report),

@@ -267,9 +267,9 @@ def test_of_a_file_that_is_changed_meanwhile_nothing_is_written(
 def _when_judged(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
     write = module._write
 
-    def write_later(*arguments: Any, **named: Any) -> list[int]:
+    def write_later(*arguments: Any, **named: Any) -> None:
         happens()
-        return write(*arguments, **named)
+        write(*arguments, **named)
 
     monkeypatch.setattr(module, "_write", write_later)
 
