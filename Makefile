@@ -16,13 +16,14 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test test-all lint types check bench bench-peers bench-limits bench-audit fuzz torture clean
+.PHONY: help generate test test-all lint types check pages bench bench-peers bench-limits bench-audit fuzz torture clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
 	@echo "make test               run the quick tests, in about a minute"
 	@echo "make check              lint, types, and all tests, the slow ones too"
+	@echo "make pages              write the page of all commands from their help texts"
 	@echo "make bench              speed and memory, beside a bare loop and simple clients (also BENCH=--long)"
 	@echo "make bench-peers        the same, beside litellm and curator too"
 	@echo "make bench-limits       how well the adaptive limit finds what an endpoint can take (some minutes)"
@@ -56,6 +57,9 @@ types: $(DEV_READY)
 	$(VENV)/bin/mypy
 
 check: lint types test-all
+
+pages: $(DEV_READY)
+	$(VENV)/bin/python tests/commands_page.py
 
 FUZZ_TARGETS = classifier reply line entry journal recipe prices
 SECONDS ?= 60

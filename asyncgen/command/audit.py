@@ -7,10 +7,23 @@ from collections.abc import Sequence
 from asyncgen.command.flag_values import number_or_nan
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, make_audit, open_dataset
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
 NAME = "audit"
 PURPOSE = "measure an output: coverage, diversity, duplicates, findings"
+ABOUT = (
+    "Also while a run is writing it: how well the plan is covered, turns and words, openers, stock phrases and "
+    "near-duplicates, facts that are not in the knowledge base, leaked prompts, disclaimers, control tokens, addresses "
+    "and more. Tells the result and writes it to OUTPUT.audit.json, where each rule has its severity, its rate, its "
+    "lines and examples."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "audit data/nanochat.jsonl": "what is in it, and which lines to look at",
+        "audit data/nanochat.jsonl --fail-on ungrounded=1% --fail-on near-duplicate=0.05": "a gate for a pipeline",
+    },
+    "exit status": {"3": "a rate is above what --fail-on allows, or there is no conversation to tell one of"},
+}
 ABOVE_A_LIMIT = 3  # exit status when a rate is above what --fail-on allows
 
 

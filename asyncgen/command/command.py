@@ -1,16 +1,18 @@
-"""What every command offers: a module of this folder with a name, a purpose, its flags, and what it does."""
+"""What every command offers: a module of this folder that has what is below."""
 
 import argparse
 from typing import Protocol
 
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import Parser, Sections
 
 
 class Command(Protocol):
-    """A module is one when it has these four; its imports of what is heavy wait until it runs."""
+    """A module is one when it has these; its imports of what is heavy wait until it runs."""
 
     NAME: str
     PURPOSE: str  # one line, in lower case
+    ABOUT: str  # sentences on what the flags do not say
+    CLOSING: Sections  # what stands below the flags
 
     def add_arguments(self, parser: Parser, /) -> None: ...
 

@@ -8,28 +8,36 @@ completion, "did you mean" and the tests of every flag find it by that. What it 
 from asyncgen import __version__
 from asyncgen.command import audit, generate, plan, report, serve, show, status, view
 from asyncgen.command import filter as filter_
+from asyncgen.command import help as help_
 from asyncgen.command.command import Command
-from asyncgen.command.parser import Parser
+from asyncgen.command.pages import list_pages
+from asyncgen.command.parser import EXAMPLES, Parser
 
-COMMANDS: tuple[Command, ...] = (generate, plan, status, audit, filter_, show, report, view, serve)
-EPILOG = """\
-try this first:
-  asyncgen generate -n 3 --show   make three conversations and print them
-  asyncgen plan -n 20k            what 20,000 of them would cover and cost
-  asyncgen help COMMAND           the flags of a command
-"""
+COMMANDS: tuple[Command, ...] = (generate, plan, status, audit, filter_, show, report, view, serve, help_)
 
 
 def build_parser() -> Parser:
     parser = Parser(
-        prog="asyncgen", description="Turn a knowledge base and a recipe into chat conversations.", epilog=EPILOG
+        prog="asyncgen",
+        description="Turn a knowledge base and a recipe into chat conversations.",
+        closing={
+            "pages": list_pages(),
+            EXAMPLES: {
+                "generate -n 3 --show": "make three conversations and print them",
+                "plan -n 20k": "what 20,000 of them would cover and cost",
+                "help generate": "the flags of a command",
+                "help money": "a page",
+            },
+        },
     )
     parser.add_argument("--version", "-V", action="version", version=f"asyncgen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser.commands = commands.choices
     for each in COMMANDS:
-        purpose = each.PURPOSE
-        command = commands.add_parser(each.NAME, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        purpose = f"{each.PURPOSE[0].upper()}{each.PURPOSE[1:]}."
+        command = commands.add_parser(
+            each.NAME, root=parser, help=each.PURPOSE, description=f"{purpose} {each.ABOUT}", closing=each.CLOSING
+        )
         each.add_arguments(command)
         command.set_defaults(run=each.run)
     return parser

@@ -7,10 +7,23 @@ from pathlib import Path
 from asyncgen.command.flag_values import number_or_nan, seed
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
 NAME = "filter"
 PURPOSE = "write the lines worth keeping to files of their own"
+ABOUT = (
+    "They are copied byte for byte and shuffled, and it says what went and why. Lines that were marked as dropped in "
+    "view are left out. OUTPUT itself is only read. Each file has a journal of its own, with what its lines have cost "
+    "and nothing else, so that status, audit, show, view and report know them as before; generate does not go on with "
+    "it, because it would make again what was left out."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "filter data/nanochat.jsonl -o clean.jsonl --drop ungrounded --drop truncated": "leave out what breaks a rule",
+        "filter data/nanochat.jsonl -o clean.jsonl --dedup 0.8 --split 0.98": "clean.train.jsonl and "
+        "clean.validation.jsonl, with near-duplicates on one side",
+    }
+}
 
 
 def add_arguments(parser: Parser) -> None:

@@ -32,8 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not argv:
         parser.print_help(sys.stderr)
         return USAGE
-    if argv[0] == "help":
-        argv = [*argv[1:2], "--help"]
     flags = parser.parse_args(argv)
     try:
         status: int = flags.run(flags, f"{program()} {shlex.join(argv)}")

@@ -2,24 +2,43 @@
 
 import argparse
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, Self
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from shutil import get_terminal_size
+from types import MappingProxyType
+from typing import Any, NoReturn, Self, TypeAlias
 
 from asyncgen.command.stderr import sentence
 from asyncgen.did_you_mean import did_you_mean
+from asyncgen.program import program
 
 USAGE = 2  # exit status
+# What stands below the flags: lines of two columns under their titles.
+Sections: TypeAlias = Mapping[str, Mapping[str, str]]
+EXAMPLES = "examples"  # the section whose first column is what follows the program's name
+_COLUMN = 24  # where the second column begins
+_WIDEST = 100
 
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence; the whole usage would bury it.
 
-    Flags are written out: an abbreviation would mean something else once a second flag begins like it.
+    Flags are written out: an abbreviation would mean something else once a second flag begins like it. `root`: the
+    parser of the whole line.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+    def __init__(self, *, root: Self | None = None, closing: Sections = MappingProxyType({}), **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+        self.root = root or self
         self.commands: Mapping[str, Self] = {}
+        self.closing = closing
+
+    def format_help(self) -> str:
+        width = min(get_terminal_size().columns - 2, _WIDEST)
+        return super().format_help() + "".join(
+            f"\n{title}:\n" + "".join(_two_columns(rows, width, first=f"{program()} " if title == EXAMPLES else ""))
+            for title, rows in self.closing.items()
+        )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Nothing may be unknown, and each parser says so for itself: it knows what would be right."""
@@ -60,3 +79,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {sentence(message)} (see {self.prog} --help)\n")
+
+
+def _two_columns(rows: Mapping[str, str], width: int, *, first: str) -> Iterator[str]:
+    """As argparse does it: what is too wide for the first column has a line of its own, which is not broken."""
+    column = min(_COLUMN, max((len(first + label) for label in rows), default=0) + 4)
+    for label, text in rows.items():
+        begin = f"  {first}{label}"
+        lines = textwrap.wrap(text, width - column)
+        if len(begin) + 2 > column:
+            yield f"{begin}\n"
+        elif lines:
+            yield f"{begin:{column}}{lines.pop(0)}\n"
+        yield from (f"{'':{column}}{line}\n" for line in lines)

@@ -4,18 +4,30 @@ import argparse
 from pathlib import Path
 
 from asyncgen.command.flag_values import whole
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.stderr import say
 
 NAME = "plan"
 PURPOSE = "show what a run would send and cover; spends nothing"
+ABOUT = (
+    "Needs no key; with one, OpenRouter is asked for its price and for what the key has left. Cost and time are "
+    "estimates, and each says what it rests on."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "plan -n 20k": "what 20,000 conversations would cover and cost",
+        "plan --index 7": "the request of one index in full",
+        "plan -n 100 --requests requests.jsonl": "what would be sent, a line an index",
+    }
+}
 
 
 def add_arguments(parser: Parser) -> None:
     add_request_flags(parser)
-    parser.add_argument("--requests", type=Path, metavar="FILE", help="write what would be sent (default: do not)")
-    parser.add_argument("--index", type=whole(0), metavar="I", help="show one request in full (default: a summary)")
+    add = parser.add_argument_group("what to show").add_argument
+    add("--requests", type=Path, metavar="FILE", help="write what would be sent (default: do not)")
+    add("--index", type=whole(0), metavar="I", help="show one request in full (default: a summary)")
 
 
 def run(flags: argparse.Namespace, _: str) -> int:

@@ -6,11 +6,13 @@ from pathlib import Path
 from asyncgen.command.flag_values import whole
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.text import one_line
 
 NAME = "report"
 PURPOSE = "write an audit as a page for a browser"
+ABOUT = "One HTML page with charts and a sample of the conversations to search. It loads nothing from elsewhere."
+CLOSING: Sections = {EXAMPLES: {"report data/nanochat.jsonl": "data/nanochat.jsonl.report.html, for somebody else"}}
 _PAGE_BEGINS = b"<!doctype html>"
 
 

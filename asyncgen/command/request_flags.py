@@ -1,5 +1,6 @@
 """The flags of every command that draws scenarios for a model: how many, about what, whom to ask, for how much."""
 
+import argparse
 from pathlib import Path
 
 from asyncgen.command.flag_values import budget, price, provider, seed, temperature, whole
@@ -7,16 +8,10 @@ from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
 
 
-def add_request_flags(parser: Parser) -> None:
-    add = parser.add_argument
+def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
+    """The last group, of pace, which a command that sends something has more of."""
+    add = parser.add_argument_group("what to make").add_argument
     add("--num", "-n", type=whole(1), default=1000, metavar="N", help="conversations in all (default: %(default)s)")
-    add(
-        *("--concurrency", "--workers", "-c"),
-        type=whole(1),
-        default=256,
-        metavar="N",
-        help="requests in flight at most (default: %(default)s)",
-    )
     add(
         "--recipe",
         default="nanochat",
@@ -25,6 +20,7 @@ def add_request_flags(parser: Parser) -> None:
     )
     add("--knowledge", type=Path, metavar="FILE", help="the knowledge base (default: the recipe's)")
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
+    add = parser.add_argument_group("whom to ask").add_argument
     add(
         "--provider",
         type=provider,
@@ -42,8 +38,18 @@ def add_request_flags(parser: Parser) -> None:
         metavar="KEY=VALUE",
         help="another request setting: dotted keys, JSON values, null removes it; may be repeated (default: none)",
     )
+    add = parser.add_argument_group("money").add_argument
     add("--budget", type=budget, metavar="USD", help="what all runs of the output may cost (default: no limit)")
     for flag, tokens in (("--price-in", "input"), ("--price-out", "output"), ("--price-cached", "cached input")):
         default = "--price-in" if flag == "--price-cached" else "what the provider tells"
         help_ = f"US dollars a million {tokens} tokens, where the provider reports no cost (default: {default})"
         add(flag, type=price, metavar="USD", help=help_)
+    pace = parser.add_argument_group("pace")
+    pace.add_argument(
+        *("--concurrency", "--workers", "-c"),
+        type=whole(1),
+        default=256,
+        metavar="N",
+        help="requests in flight at most (default: %(default)s)",
+    )
+    return pace

@@ -2,11 +2,21 @@
 
 import argparse
 
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.offline.command import add_serve_arguments, serve
 
 NAME = "serve"
 PURPOSE = "run the offline engine as a server on loopback"
+ABOUT = (
+    "With knobs for latency, faults, limits and money, to see how a client behaves. GET /ledger tells what it has "
+    "seen: calls, statuses, most in flight, busy seconds, cost."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "serve --latency 0.2 --rate-limited 0.1": "one call in ten is refused",
+        "serve --max-concurrent 32 --requests-per-minute 600": "the limits of a small account",
+    }
+}
 
 
 def add_arguments(parser: Parser) -> None:

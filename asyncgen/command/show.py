@@ -5,10 +5,21 @@ import argparse
 from asyncgen.command.flag_values import seed, whole
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
 NAME = "show"
 PURPOSE = "print conversations as chat"
+ABOUT = (
+    "Each stands under its line, index, scenario and findings, with what each finding rests on. Conditions hold "
+    "together."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "show data/nanochat.jsonl --random 3": "any three",
+        "show data/nanochat.jsonl --finding ungrounded": "those that break a rule",
+        "show data/nanochat.jsonl --where topic=training --limit 5": "those on a subject",
+    }
+}
 SHOWN = 10  # conversations, where neither they nor a limit are named
 
 

@@ -3,10 +3,17 @@
 import argparse
 
 from asyncgen.command.output_flags import add_output
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
 NAME = "status"
 PURPOSE = "show what is in an output; reads only"
+ABOUT = "Also while a run is writing it."
+CLOSING: Sections = {
+    EXAMPLES: {
+        "status data/nanochat.jsonl": "what is done, failed and pending, and what it has cost",
+        "status data/nanochat.jsonl --json": "the same for a program",
+    }
+}
 
 
 def add_arguments(parser: Parser) -> None:

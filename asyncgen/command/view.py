@@ -3,11 +3,17 @@
 import argparse
 
 from asyncgen.command.output_flags import add_output
-from asyncgen.command.parser import Parser
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 
 NAME = "view"
 PURPOSE = "browse an output in a browser, on loopback"
+ABOUT = (
+    "Pages, filters, search and findings of all of it, also while a run is writing it. Where there is no audit of the "
+    "file, it makes one meanwhile, and another of lines that came since once no more come; the page and stderr say so. "
+    "What you mark as dropped goes to OUTPUT.dropped, and filter leaves it out."
+)
+CLOSING: Sections = {EXAMPLES: {"view data/nanochat.jsonl": "prints the address to open"}}
 _MAX_PORT = 65535
 
 

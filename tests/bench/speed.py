@@ -322,7 +322,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="grow to a million conversations")
     parser.add_argument("--peers", type=Path, help="a virtual environment with litellm and bespokelabs-curator")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--picture", action="store_true", help="draw the README's plot")
+    parser.add_argument("--picture", action="store_true", help="draw the plot of the page on speed")
     given = parser.parse_args()
     allow_open_files()
     console = Console()

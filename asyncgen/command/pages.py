@@ -1,0 +1,35 @@
+"""The pages that travel with the program: Markdown, on a terminal in its colours, anywhere else as it is written.
+
+A page is a file of asyncgen/pages. Its first line, `# Name: what it is about`, is what the list of pages says.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+FOLDER = Path(str(files("asyncgen") / "pages"))
+WIDEST = 100  # columns: longer lines are hard to read
+_PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
+
+
+def list_pages() -> Mapping[str, str]:
+    """What each page is about, by its name."""
+    pages = {}
+    for path in sorted(FOLDER.glob("*.md")):
+        with path.open(encoding="utf-8") as file:
+            pages[path.stem] = file.readline().partition(": ")[2].strip()
+    return pages
+
+
+def print_page(name: str) -> None:
+    text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    if not sys.stdout.isatty():
+        sys.stdout.write(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    console.print(Markdown(_PICTURE.sub("", text), hyperlinks=False), width=min(console.width, WIDEST))

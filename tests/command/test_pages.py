@@ -1,0 +1,83 @@
+"""The pages that travel with the program say what is true of it."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from commands_page import PAGE, describe_commands
+
+from asyncgen.command.commands import build_parser
+from asyncgen.command.main import main
+from asyncgen.command.pages import FOLDER, list_pages
+from asyncgen.command.parser import EXAMPLES, Parser
+
+PAGES = sorted(FOLDER.glob("*.md"))
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMANDS = build_parser().commands
+
+
+def parsed(line: str) -> None:
+    """Raises SystemExit when the line is not understood."""
+    program, *words = shlex.split(line, comments=True)
+    assert program == "asyncgen"
+    build_parser().parse_args(words)
+
+
+def command_lines(text: str) -> list[str]:
+    lines = "".join(BLOCK.findall(text)).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.startswith("asyncgen ")]
+
+
+def test_the_page_of_all_commands_is_what_help_says() -> None:
+    assert PAGE.read_text() == describe_commands(), "run: make pages"
+
+
+def test_every_page_says_in_its_first_line_what_it_is_about() -> None:
+    assert list_pages().keys() == {page.stem for page in PAGES}
+    assert all(list_pages().values())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_on_a_page_is_understood(page: Path) -> None:
+    for line in command_lines(page.read_text()):
+        parsed(line)
+
+
+@pytest.mark.parametrize("parser", COMMANDS.values(), ids=COMMANDS)
+def test_every_example_of_a_command_is_one_of_its_own_and_is_understood(parser: Parser) -> None:
+    for example in parser.closing[EXAMPLES]:
+        assert f"asyncgen {example}".startswith(parser.prog)
+        parsed(f"asyncgen {example}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_help_prints_a_page_as_it_is_written_where_there_is_no_terminal(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["help", page.stem]) == 0
+    assert capsys.readouterr().out.endswith(page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_on_a_terminal_a_page_is_set_without_marks_and_pictures(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["help", page.stem]) == 0
+    said = capsys.readouterr().out
+    assert "```" not in said
+    assert "![" not in said
+
+
+def test_the_list_of_commands_names_every_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help"]) == 0
+    said = capsys.readouterr().out
+    assert [page for page in (*list_pages(), *COMMANDS) if f"  {page} " not in said] == []
+
+
+def test_a_command_and_a_page_of_the_same_name_are_both_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "audit"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("usage: asyncgen audit")
+    assert "# Audit" in said
