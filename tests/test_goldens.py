@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, completion, conversation, error
+from quick import QUICK
 
 from asyncgen.command.main import main
 
@@ -88,8 +89,7 @@ def settled(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("style", ["arrays", "objects"])
-def test_what_a_run_leaves_on_disk_is_what_it_always_was(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.0)
+def test_what_a_run_leaves_on_disk_is_what_it_always_was(style: str) -> None:
     Path("recipe.toml").write_text(RECIPE, "utf-8")
     Path("knowledge.md").write_text("Bread is baked.", "utf-8")
     Path("system.md").write_text("Know: {knowledge}", "utf-8")
@@ -98,7 +98,7 @@ def test_what_a_run_leaves_on_disk_is_what_it_always_was(style: str, monkeypatch
     flags = ["--save-metadata"] if style == "objects" else ["--price-in", "1", "--price-out", "2"]
     with FakeProvider(lambda call: play(call, played)) as provider:
         command = ["generate", "--base-url", provider.base_url, "--recipe", "recipe.toml", "-n", "10", "-c", "1"]
-        assert main([*command, "--no-adaptive", "--retries", "4", *flags, "-o", "x.jsonl"]) == 3
+        assert main([*command, "--no-adaptive", "--retries", "4", *flags, "-o", "x.jsonl"], QUICK) == 3
     for name in ("journal", "rejects", "jsonl"):
         found = settled(Path("x.jsonl" if name == "jsonl" else f"x.jsonl.{name}"))
         golden = GOLDENS / f"{style}.{name}"

@@ -12,10 +12,11 @@ import os
 import re
 import tempfile
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ import test_fault_injection
 from fake_provider import Call, FakeProvider, Reply, completion, error
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from quick import QUICK
 from test_fault_injection import Crash, Fault
 
 from asyncgen.command.commands import build_parser
@@ -235,13 +237,23 @@ class RemoteInterrupts(interrupt.Interrupts):
             assert turn.wait(10)
 
 
-class MovedClock(datetime):
+class MovedClock:
     shift: ClassVar[timedelta] = timedelta(0)
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> "MovedClock":
-        moved = datetime.now(tz) + cls.shift
-        return cls.fromtimestamp(moved.timestamp(), tz)
+    def time(cls) -> float:
+        return time.time() + cls.shift.total_seconds()
+
+
+TIMINGS = replace(
+    QUICK,
+    first_backoff=0.0,
+    hint_spread=0.0,
+    pause_spread=0.0,
+    first_probe=0.0,
+    longest_probe=0.0,
+    clock=MovedClock.time,
+)
 
 
 @dataclass(frozen=True)
@@ -526,13 +538,7 @@ class Histories(RuleBasedStateMachine):
         self.patch.setattr("asyncgen.run.run.Run", SpiedRun)
         self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.run.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
-        self.patch.setattr("asyncgen.output.writer.GATHER", 0.002)
-        waits = ("retry.BASE_WAIT", "retry.HINT_SPREAD", "pause.SPREAD", "outage.FIRST_INTERVAL", "outage.MAX_INTERVAL")
-        for name in waits:
-            self.patch.setattr(f"asyncgen.pacing.{name}", 0.0)
         self.patch.setattr("asyncgen.pacing.pause.HURRY", 1e9)
-        for module in ("run.run", "run.desk", "output.begin"):
-            self.patch.setattr(f"asyncgen.{module}.datetime", MovedClock)
         self.patch.setattr(
             "asyncgen.command.main.build_parser", cache(build_parser)
         )  # which takes longer than a short run
@@ -638,7 +644,7 @@ class Histories(RuleBasedStateMachine):
                 disk.arm(self.weather.crash)
             try:
                 with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-                    run.status = main([*self.flags(num, concurrency), *flags])
+                    run.status = main([*self.flags(num, concurrency), *flags], TIMINGS)
                 assert not disk.crashed, "went on after a crash"
             except (Crash, BaseExceptionGroup):
                 if not disk.crashed:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, conversation, error, page
+from quick import QUICK
 
 from asyncgen.command.main import main
 from asyncgen.endpoint import presets as endpoint
@@ -22,7 +23,7 @@ PRICED = Decimal("0.0003")  # of the fake's 100 prompt and 20 completion tokens
 
 
 def generate(provider: FakeProvider, *flags: str) -> int:
-    return main(["generate", "--base-url", provider.base_url, "--concurrency", "8", *flags])
+    return main(["generate", "--base-url", provider.base_url, "--concurrency", "8", *flags], QUICK)
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
@@ -65,11 +66,6 @@ class Ledger:
             self.costs.pop()
             return error(500)
         return good(call, cost=float(cost))
-
-
-@pytest.fixture(autouse=True)
-def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.001)
 
 
 # ---- the budget
@@ -271,7 +267,7 @@ def openrouter(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
 def run_openrouter(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, *flags: str) -> int:
     preset = endpoint.PROVIDERS["openrouter"]
     monkeypatch.setitem(endpoint.PROVIDERS, "openrouter", replace(preset, base_url=provider.base_url))
-    return main(["generate", "-n", "5", "-c", "2", *flags])
+    return main(["generate", "-n", "5", "-c", "2", *flags], QUICK)
 
 
 def test_listed_prices_stand_in_for_a_cost_that_is_not_reported(

@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, conversation, error, page
+from quick import QUICK
 
 from asyncgen.command.main import main
 
@@ -55,10 +56,6 @@ def _recipe_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     write_recipe(Path("recipe"))
     monkeypatch.setenv("ASYNCGEN_API_KEY", KEY)
     monkeypatch.setenv("MARKER_TOKEN", f"Token {TOKEN}")
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.01)
-    monkeypatch.setattr("asyncgen.pacing.retry.MAX_WAIT", 0.05)
-    monkeypatch.setattr("asyncgen.pacing.retry.HINT_SPREAD", 0.01)
-    monkeypatch.setattr("asyncgen.pacing.pause.SPREAD", 0.01)
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -138,7 +135,7 @@ def test_what_a_model_wrote_is_kept_as_it_came_and_quoted_nowhere(
 ) -> None:
     with FakeProvider(lambda _: answer) as provider:
         more = ("-n", "2", "--debug", "--log", "run.log", "--give-up", "0.05", "--save-metadata")
-        main(flags(provider, *more, "--reasks", "1", "--retries", "1"))
+        main(flags(provider, *more, "--reasks", "1", "--retries", "1"), QUICK)
     main(["status", str(OUTPUT)])
     shown = capsys.readouterr()
     check_no_secret(shown.out, shown.err, but=(OUTPUT.name, f"{OUTPUT.name}.rejects"))
@@ -160,7 +157,7 @@ def test_a_server_that_quotes_the_secrets_brings_them_into_nothing(
 
     with FakeProvider(script) as provider:
         more = ("-n", "6", "--debug", "--log", "run.log", "--show", "--give-up", "0.05", "--save-metadata")
-        main(flags(provider, *more, "--reasks", "1", "--retries", "1", "--concurrency", "2"))
+        main(flags(provider, *more, "--reasks", "1", "--retries", "1", "--concurrency", "2"), QUICK)
         assert sent(provider)["authorization"] == f"Bearer {KEY}"
         assert sent(provider)["x-token"] == f"Token {TOKEN}"
     shown = capsys.readouterr()
@@ -221,12 +218,12 @@ def test_every_file_is_its_owners_alone() -> None:
     before = os.umask(0)
     try:
         with FakeProvider(lambda call: completion("no") if call.number == 1 else always_good(call)) as provider:
-            assert main(flags(provider, "-n", "3", "--log", "run.log")) == 0
+            assert main(flags(provider, "-n", "3", "--log", "run.log"), QUICK) == 0
             for path in (OUTPUT, OUTPUT.with_name("secret.jsonl.journal"), OUTPUT.with_name("secret.jsonl.rejects")):
                 with path.open("ab") as file:
                     file.write(b'{"torn')
-            assert main(flags(provider, "-n", "4", "--log", "run.log")) == 0
-            assert main(flags(provider, "-n", "3", "--overwrite")) == 0
+            assert main(flags(provider, "-n", "4", "--log", "run.log"), QUICK) == 0
+            assert main(flags(provider, "-n", "3", "--overwrite"), QUICK) == 0
         assert main(["plan", "--recipe", "recipe", "-n", "2", "--requests", "requests.jsonl"]) == 0
     finally:
         os.umask(before)
@@ -243,7 +240,7 @@ def test_keys_in_a_file_that_others_can_read_are_warned_about(
     Path(".env").write_text(f"ASYNCGEN_API_KEY='{KEY}'\n")
     Path(".env").chmod(mode)
     with FakeProvider() as provider:
-        assert main(flags(provider, "-n", "1")) == 0
+        assert main(flags(provider, "-n", "1"), QUICK) == 0
         assert sent(provider)["authorization"] == f"Bearer {KEY}"
     shown = capsys.readouterr().err
     assert ("chmod 600" in shown) == is_warned
@@ -292,14 +289,10 @@ SAYING = {
 
 
 @pytest.mark.parametrize("answer", SAYING.values(), ids=SAYING)
-def test_nothing_a_server_says_reaches_the_terminal_as_code(
-    answer: Reply, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("asyncgen.screen.display.LIVE_INTERVAL", 0.01)
-    monkeypatch.setattr("asyncgen.screen.frame.PLAIN_TICKS", 1)
+def test_nothing_a_server_says_reaches_the_terminal_as_code(answer: Reply, capsys: pytest.CaptureFixture[str]) -> None:
     for more in (("--debug", "--log", "run.log"), ("--show",)):
         with FakeProvider(lambda call: always_good(call) if call.number == 1 else answer) as provider:
-            main(flags(provider, "-n", "3", "--give-up", "0.05", "--reasks", "0", "--overwrite", *more))
+            main(flags(provider, "-n", "3", "--give-up", "0.05", "--reasks", "0", "--overwrite", *more), QUICK)
         check_plain(capsys)
     check_harmless(Path("run.log").read_text())
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, conversation, error
+from quick import QUICK
 from raw_server import RawServer, response, send
 
 from asyncgen.command.main import main
@@ -16,18 +17,8 @@ OUTPUT = Path("data/nanochat.jsonl")
 JOURNAL = Path("data/nanochat.jsonl.journal")
 
 
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.01)
-    monkeypatch.setattr("asyncgen.pacing.retry.MAX_WAIT", 0.05)
-    monkeypatch.setattr("asyncgen.pacing.retry.HINT_SPREAD", 0.01)
-    monkeypatch.setattr("asyncgen.pacing.pause.SPREAD", 0.01)
-    monkeypatch.setattr("asyncgen.pacing.outage.FIRST_INTERVAL", 0.01)
-    monkeypatch.setattr("asyncgen.pacing.outage.MAX_INTERVAL", 0.05)
-
-
 def generate(provider: FakeProvider, number: int, *flags: str) -> int:
-    return main(["generate", "--base-url", provider.base_url, "-n", str(number), "--concurrency", "16", *flags])
+    return main(["generate", "--base-url", provider.base_url, "-n", str(number), "--concurrency", "16", *flags], QUICK)
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
@@ -79,7 +70,7 @@ def test_a_server_that_lets_calls_queue_beyond_their_deadline_costs_calls_and_no
 
     with RawServer(lambda request: answer_in_turn) as server:
         flags = ("--base-url", server.base_url, "-n", "20", "--concurrency", "8", "--timeout", "0.1")
-        assert main(["generate", *flags]) == 0
+        assert main(["generate", *flags], QUICK) == 0
     check_whole(20)
     lost = len(entries("lost"))
     assert lost

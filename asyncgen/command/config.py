@@ -25,6 +25,7 @@ from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.load import find_lost_subject, load_recipe
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.run.config import GenerateConfig, RequestConfig
+from asyncgen.timings import USUAL, Timings
 
 # Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.
 _NEVER_FROM_FILE = frozenset({"ASYNCGEN_COMMAND"})
@@ -52,7 +53,9 @@ def read_environment() -> dict[str, str]:
     return {name: value for name, value in (*believed, *os.environ.items()) if value and value.strip()}
 
 
-def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, str], command: str) -> GenerateConfig:
+def read_generate_config(
+    flags: argparse.Namespace, environment: Mapping[str, str], command: str, timings: Timings = USUAL
+) -> GenerateConfig:
     """Raises ConfigError for flags, recipe, key or address that cannot be used. `command`: the line as typed."""
     if flags.append and flags.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
@@ -91,6 +94,7 @@ def read_generate_config(flags: argparse.Namespace, environment: Mapping[str, st
         # Going on must not set aside what there is to go on with.
         continue_command=_OVERWRITE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
         notices=[*knowledge_notices(flags, request.recipe), *_notices(flags, endpoint, environment)],
+        timings=timings,
     )
 
 

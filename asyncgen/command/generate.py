@@ -75,6 +75,6 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.command.log_file import start_logging
     from asyncgen.screen.terminal import generate
 
-    config = read_generate_config(flags, read_environment(), command)
+    config = read_generate_config(flags, read_environment(), command, flags.timings)
     start_logging(config.log, debug=config.debug)
     return generate(config)

@@ -17,11 +17,12 @@ from asyncgen.command.parser import USAGE
 from asyncgen.command.stderr import print_trace, say
 from asyncgen.errors import AsyncgenError, FatalError
 from asyncgen.program import program
+from asyncgen.timings import USUAL, Timings
 
 INTERRUPTED = 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
     """Run one command and return its exit status: 0 done, 1 stopped, 2 usage, 3 some failed, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return USAGE
     flags = parser.parse_args(argv)
+    flags.timings = timings
     try:
         status: int = flags.run(flags, f"{program()} {shlex.join(argv)}")
     except AsyncgenError as error:

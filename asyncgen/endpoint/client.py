@@ -12,7 +12,6 @@ import os
 import select
 import socket
 import ssl
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -43,12 +42,12 @@ from asyncgen.errors import (
     FatalError,
     TimedOutError,
 )
+from asyncgen.timings import USUAL, Timings
 
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
 CONNECT_TIMEOUT = 30.0
 REST_EVERY = 4  # connections that are to be used again; one of them is passed over once
-GET_TIMEOUT = 5.0  # seconds; what is asked for by GET can be done without
 KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
 
 
@@ -59,12 +58,22 @@ class Client:
     inside its own deadline. `timeout`: seconds from sending a request to the end of its answer.
     """
 
-    def __init__(self, endpoint: Endpoint, *, connections: int, timeout: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        connections: int,
+        timeout: float,
+        max_body: int = MAX_BODY,
+        timings: Timings = USUAL,
+    ) -> None:
         self._endpoint = endpoint
         self._where = endpoint.where
         self._url = URL(endpoint.url("/chat/completions"))  # parsed once, not with each request
         self._connections = connections
         self._timeout = timeout
+        self._max_body = max_body
+        self._timings = timings
         self._proxy = find_proxy(endpoint.base_url)
         self._redactor = endpoint.redactor()
         self._key_advice = endpoint.key_advice
@@ -110,7 +119,7 @@ class Client:
                 if not sending.has_left:
                     response.close()
                     raise ConnectionFailedError(f"{self._where}: an answer that came before its request was sent")
-                body = await _read(response, self._where)
+                body = await self._read(response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = translate(
                 error, self._where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
@@ -124,9 +133,19 @@ class Client:
             return self._classify(response.status, response.headers, body)
         raise failure  # out here, because inside the handler theirs would be its context, key and all
 
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        parts, size = [], 0
+        while part := await response.content.readany():
+            size += len(part)
+            if size > self._max_body:
+                told = f"{self._where}: an answer of more than {self._max_body:,} bytes"
+                raise ConnectionFailedError(told, maybe_billed=True)
+            parts.append(part)
+        return b"".join(parts)
+
     def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> Completion:
         """What a model wrote stays as it came; of all else that is said or kept, a run's own secrets are taken out."""
-        classify = partial(classify_response, host=self._where, now=time.time(), key_advice=self._key_advice)
+        classify = partial(classify_response, host=self._where, now=self._timings.clock(), key_advice=self._key_advice)
         if status < HTTPStatus.MULTIPLE_CHOICES:
             with contextlib.suppress(AsyncgenError):  # which would quote the answer: it is read once more below
                 answer = self._without_secrets(classify(status, headers, body))
@@ -156,9 +175,9 @@ class Client:
                 self._endpoint.url(path),
                 proxy=self._proxy,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=GET_TIMEOUT),
+                timeout=aiohttp.ClientTimeout(total=self._timings.page),
             ) as response:
-                body = await _read(response, self._where)
+                body = await self._read(response)
                 return body if response.status == HTTPStatus.OK else None
         except (aiohttp.ClientError, OSError, ValueError, ConnectionFailedError):
             return None
@@ -277,16 +296,6 @@ class _Resolver(aiohttp.ThreadedResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         return await super().resolve("localhost" if is_local_name(host) else host, port, family)
-
-
-async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
-    parts, size = [], 0
-    while part := await response.content.readany():
-        size += len(part)
-        if size > MAX_BODY:
-            raise ConnectionFailedError(f"{host}: an answer of more than {MAX_BODY:,} bytes", maybe_billed=True)
-        parts.append(part)
-    return b"".join(parts)
 
 
 # The verifier's codes for a chain whose end is not known here, as opposed to a certificate that is wrong itself.

@@ -5,7 +5,7 @@ is on disk before the output exists, and both before the first call.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -20,6 +20,7 @@ from asyncgen.output.ledger import Totals
 from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
 from asyncgen.output.paths import OutputPaths, torn_path
+from asyncgen.timings import USUAL
 
 BYTES_EXPECTED = 6000  # of output and journal, for a conversation
 
@@ -83,15 +84,15 @@ class Start:
         made = self.lines.count_done() + number
         return "" if self.totals.cost is None else f" (about {format_cost(self.totals.cost / made * number)})"
 
-    def open(self) -> Files:
+    def open(self, clock: Callable[[], float] = USUAL.clock) -> Files:
         """Set aside, mend, write the header, and open the files. Raises OutputError."""
         try:
-            return self._open()
+            return self._open(clock())
         except OSError as error:
             raise OutputError(f"{error.filename or self.paths.output}: {error.strerror}") from error
 
-    def _open(self) -> Files:
-        _rename(self.set_aside)
+    def _open(self, now: float) -> Files:
+        _rename(self.set_aside, now)
         mend(self.patches)
         entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
         if self.earlier is None:
@@ -174,9 +175,9 @@ def _check_unchanged(paths: OutputPaths, old: Header, new: Header, *, allow_chan
         )
 
 
-def _rename(files: Sequence[Path]) -> None:
+def _rename(files: Sequence[Path], now: float) -> None:
     """The output last: as long as it is there, a run either goes on with it or is refused."""
-    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     for path in files:
         path.rename(path.with_name(f"{path.name}.bak-{time}"))
         sync_directory(path.parent)  # or the power may take back any of them, and old rejects stand beside a new run

@@ -1,7 +1,7 @@
 """The one coroutine that writes: it takes all that has arrived, and writes and syncs it as one batch.
 
-A batch is what has arrived within 10 ms, or during the write before. It is one hop to a thread: a hop costs more than
-the write.
+A batch is what has arrived while it was gathered, or during the write before. It is one hop to a thread: a hop costs
+more than the write.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ import aiofiles.os
 
 from asyncgen.errors import OutputError
 from asyncgen.output.files import NO_SPACE, Files, Record, SideFileLostError
+from asyncgen.timings import USUAL, Timings
 
-GATHER = 0.01  # seconds; what waits here keeps a call from being sent
 NO_SPACE_PATIENCE = 30  # tries, a second apart
 
 
@@ -36,8 +36,10 @@ class Writer:
         on_full: Callable[[bool], None],
         on_loss: Callable[[OutputError], None] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timings: Timings = USUAL,
     ) -> None:
         self._files = files
+        self._gather_for = timings.gather
         self._half = max(1, capacity // 2)
         self._on_written = on_written
         self._on_taken = on_taken
@@ -66,7 +68,7 @@ class Writer:
 
     def _add(self, record: Record, synced: asyncio.Future[None] | None) -> None:
         if not self._pending:
-            self._due = asyncio.get_running_loop().time() + GATHER
+            self._due = asyncio.get_running_loop().time() + self._gather_for
         self._pending.append((record, synced))
         self._arrived.set()
         if len(self._pending) >= self._half:

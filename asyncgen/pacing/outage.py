@@ -8,11 +8,10 @@ too; how often is what hurts an endpoint that is down, not how many. When that h
 gone on for too long, says `verdict`.
 """
 
+from asyncgen.timings import USUAL, Timings
+
 CERTAIN = 24.0  # failures in a row; where half of all calls fail at random, one in some thousands looks like an outage
 BETWEEN = 1.5  # taken off for each ticket that has not failed: above two failures in five the sum does not shrink
-
-FIRST_INTERVAL = 0.25  # seconds from probe to probe, twice as many after each
-MAX_INTERVAL = 2.0
 
 
 class Outage:
@@ -21,12 +20,14 @@ class Outage:
     Tickets count the requests as they leave. Unless it `is_down`, nobody waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings = USUAL) -> None:
+        self._first_interval = timings.first_probe
+        self._longest_interval = timings.longest_probe
         self._sum = 0.0
         self._first_failed = 0  # ticket from which the sum has been above zero
         self._last_failed = 0
         self.is_down = False
-        self._interval = FIRST_INTERVAL
+        self._interval = self._first_interval
         self._next_at = 0.0
 
     def wait(self, now: float) -> float:
@@ -37,7 +38,7 @@ class Outage:
         """Note that a request leaves."""
         if self.is_down:
             self._next_at = now + self._interval
-            self._interval = min(MAX_INTERVAL, 2 * self._interval)
+            self._interval = min(self._longest_interval, 2 * self._interval)
 
     def succeeded(self, ticket: int) -> bool:
         """Whether that ends an outage."""
@@ -60,5 +61,5 @@ class Outage:
         self._sum = min(CERTAIN, self._sum + 1)
         if self._sum == CERTAIN and not self.is_down:
             self.is_down = True
-            self._interval = FIRST_INTERVAL
-            self._next_at = now + FIRST_INTERVAL
+            self._interval = self._first_interval
+            self._next_at = now + self._first_interval

@@ -7,8 +7,9 @@ allowance in an instant, and with answers of like length it would stay a crowd.
 
 from random import Random
 
+from asyncgen.timings import USUAL, Timings
+
 MAX_PAUSE = 3600.0
-SPREAD = 1.0  # seconds over which a full limit comes back after a pause, at least
 HURRY = 1.2  # times the mean rate of sending: the room that lets the limit, not the gate, decide how many are in flight
 JITTER = 0.5  # of a gap, either way, so that runs that share a key do not march in step
 LATE = 0.01  # seconds by which a timer may be late without costing throughput
@@ -20,8 +21,9 @@ class Gate:
     Unless it `is_pacing`, there has been no pause, and everybody may leave.
     """
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, timings: Timings = USUAL) -> None:
         self._random = random
+        self._spread = timings.pause_spread
         self._open_at = 0.0
         self._next_at = 0.0
         self.is_pacing = False
@@ -45,8 +47,8 @@ class Gate:
         if not self.is_pacing:
             return
         round_trip = latency / HURRY
-        if now < self._open_at + SPREAD:
-            round_trip = max(round_trip, SPREAD)
+        if now < self._open_at + self._spread:
+            round_trip = max(round_trip, self._spread)
         gap = round_trip / limit
         earliest = now - max(gap, LATE)
         self._next_at = max(earliest, self._next_at) + gap * self._random.uniform(1 - JITTER, 1 + JITTER)

@@ -14,11 +14,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from asyncgen.errors import GaveUpError, TransientError
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.stop import Stop, StopRequestedError
+from asyncgen.timings import USUAL, Timings
 
-BASE_WAIT = 1.0
-MAX_WAIT = 60.0
-MAX_HINTED_WAIT = 3600.0
-HINT_SPREAD = 1.0  # seconds over which calls that were told the same time come back
+MAX_HINTED_WAIT = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +28,7 @@ class RetryPolicy:
     random: Random
     sleep: Callable[[float], Awaitable[None]]
     on_retry: Callable[[TransientError, float], None]
+    timings: Timings = USUAL
 
 
 async def call_with_retries(attempt: Callable[[], Awaitable[Outcome]], policy: RetryPolicy) -> Outcome:
@@ -85,7 +84,7 @@ class _Retrying:
         if _outcome(state).is_for_all:
             return 0.0
         error = _error(state)
-        return wait_seconds(error.retry_after, self._failures, self._policy.random)
+        return wait_seconds(error.retry_after, self._failures, self._policy.random, self._policy.timings)
 
     def _is_over(self, _: RetryCallState) -> bool:
         return self._policy.stop.is_set() or self._failures > self._policy.retries
@@ -100,15 +99,16 @@ class _Retrying:
         raise GaveUpError(error.reason, f"given up after {self._failures} attempts: {error}") from error
 
 
-def wait_seconds(retry_after: float | None, failures: int, random: Random) -> float:
+def wait_seconds(retry_after: float | None, failures: int, random: Random, timings: Timings = USUAL) -> float:
     """Full jitter, or the time the provider named, at most an hour, if that is longer.
 
-    Full jitter is uniform in 0 … min(60, 2ⁿ⁻¹) s after n failures (AWS, "Exponential backoff and jitter").
+    Full jitter is uniform in 0 … the back-off after n failures (AWS, "Exponential backoff and jitter").
     """
-    jitter = random.uniform(0, min(MAX_WAIT, BASE_WAIT * 2 ** min(max(failures - 1, 0), 16)))
+    backoff = timings.first_backoff * 2 ** min(max(failures - 1, 0), 16)
+    jitter = random.uniform(0, min(timings.longest_backoff, backoff))
     if not retry_after:
         return jitter
-    return max(jitter, min(retry_after, MAX_HINTED_WAIT) + random.uniform(0, HINT_SPREAD))
+    return max(jitter, min(retry_after, MAX_HINTED_WAIT) + random.uniform(0, timings.hint_spread))
 
 
 def _outcome(state: RetryCallState) -> Outcome:

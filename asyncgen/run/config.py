@@ -10,6 +10,7 @@ from asyncgen.endpoint.presets import Endpoint
 from asyncgen.money.price import Price
 from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.recipe import JsonValue, Recipe
+from asyncgen.timings import USUAL, Timings
 
 _BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
 
@@ -63,6 +64,7 @@ class GenerateConfig:
     debug: bool
     continue_command: str
     notices: Sequence[str]
+    timings: Timings = USUAL
 
 
 def raise_budget(command: str, limit: Decimal) -> str:

@@ -6,8 +6,7 @@ is asked for its index, so that what was paid for can be looked at whatever happ
 answered is noted as lost: nobody knows whether it is billed.
 """
 
-import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -40,6 +39,7 @@ from asyncgen.run import events
 from asyncgen.run.events import Emit
 from asyncgen.run.verdict import Rejection, Verdict
 from asyncgen.stop import Stop
+from asyncgen.timings import USUAL
 
 
 class RecordWriter(Protocol):
@@ -90,6 +90,7 @@ class Desk:
     reasks: int
     model: str
     steps: Mapping[int, Sequence[Step]] = field(default_factory=dict)
+    clock: Callable[[], float] = USUAL.clock
 
     # ---- an index begins and ends
 
@@ -189,7 +190,7 @@ class Desk:
             finish_reason=reply.finish_reason,
             model=reply.model if reply.model != self.model else None,
             request_id=reply.request_id,
-            time=_now(),
+            time=moment(self.clock()),
             seconds=round(seconds, 3),
             in_flight=in_flight,
         )
@@ -212,7 +213,7 @@ class Desk:
             finish_reason=reply.finish_reason,
             model=reply.model,
             request_id=reply.request_id,
-            time=_now(),
+            time=moment(self.clock()),
         )
         unit.ask, unit.was_cut_off = 1, False
         return self.writer.put_synced(Record(encode_entry(entry), is_reply=True))
@@ -225,14 +226,14 @@ class Desk:
             ask=unit.ask,
             reason=reason,
             request_id=reply.request_id,
-            time=_now(),
+            time=moment(self.clock()),
         )
         reject = encode_reject(Reject(unit.index, unit.ask, reason, reply.text))
         return self.writer.put_synced(Record(encode_entry(entry), reject=reject, is_reply=True))
 
     def _note_lost(self, unit: Unit, reason: str) -> None:
         self.emit(events.Lost())
-        self._note(Lost(index=unit.index, reason=reason, time=_now()))
+        self._note(Lost(index=unit.index, reason=reason, time=moment(self.clock())))
 
     def _record_failures(self, rejections: Sequence[Rejection]) -> None:
         if isinstance(self.stop.error, SameRejectionError):
@@ -240,7 +241,7 @@ class Desk:
             return
         for each in rejections:
             self.emit(events.Failed(each.error))
-            self._note(failure(each.index, each.error))
+            self._note(failure(each.index, each.error, moment(self.clock())))
 
     def _note(self, entry: Entry) -> None:
         self.writer.put_nowait(Record(encode_entry(entry)))
@@ -256,17 +257,17 @@ class Desk:
             self.budget.account.forecast.add(unit.cost)
 
 
-def failure(index: int, error: RejectedError) -> Failed:
+def failure(index: int, error: RejectedError, time: str) -> Failed:
     """The journal's note of an index given up; the message is cut, it may quote a server.
 
     The status stands for a call of its own, so it is left out when that call has been journalled with its reply.
     """
     status = error.status if error.reply is None else None
-    return Failed(index=index, reason=error.reason, message=str(error)[:500], status=status, time=_now())
+    return Failed(index=index, reason=error.reason, message=str(error)[:500], status=status, time=time)
 
 
-def _now() -> str:
-    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+def moment(now: float) -> str:
+    seconds, milliseconds = divmod(int(now * 1000), 1000)
     return f"{_date_and_time(seconds)}.{milliseconds:03}Z"
 
 

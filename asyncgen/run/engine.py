@@ -11,9 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from asyncgen.errors import FatalError
-
-START_TIMEOUT = 30.0
-END_TIMEOUT = 5.0
+from asyncgen.timings import USUAL, Timings
 
 # `python -m asyncgen.offline`, from wherever this package is, installed or not.
 _PROGRAM = (
@@ -22,7 +20,7 @@ _PROGRAM = (
 
 
 @contextlib.asynccontextmanager
-async def offline_engine(on_death: Callable[[], None]) -> AsyncIterator[str]:
+async def offline_engine(on_death: Callable[[], None], timings: Timings = USUAL) -> AsyncIterator[str]:
     """The engine's base URL. Raises FatalError when it does not start; calls `on_death` should it end by itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -33,14 +31,14 @@ async def offline_engine(on_death: Callable[[], None]) -> AsyncIterator[str]:
         start_new_session=True,
     )
     try:
-        url = await _read_url(process)
+        url = await _read_url(process, timings)
         watching = asyncio.create_task(_watch(process, on_death), name="engine")
         try:
             yield url
         finally:
             watching.cancel()
     finally:
-        await _end(process)
+        await _end(process, timings)
 
 
 async def _watch(process: asyncio.subprocess.Process, on_death: Callable[[], None]) -> None:
@@ -48,11 +46,11 @@ async def _watch(process: asyncio.subprocess.Process, on_death: Callable[[], Non
     on_death()
 
 
-async def _read_url(process: asyncio.subprocess.Process) -> str:
+async def _read_url(process: asyncio.subprocess.Process, timings: Timings) -> str:
     if process.stdout is None:
         raise RuntimeError("started without a pipe")
     try:
-        async with asyncio.timeout(START_TIMEOUT):
+        async with asyncio.timeout(timings.engine_start):
             url = (await process.stdout.readline()).decode().strip()
     except TimeoutError:
         url = ""
@@ -61,11 +59,11 @@ async def _read_url(process: asyncio.subprocess.Process) -> str:
     return url
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, timings: Timings) -> None:
     if process.stdin is not None:
         process.stdin.close()
     try:
-        async with asyncio.timeout(END_TIMEOUT):
+        async with asyncio.timeout(timings.engine_end):
             await process.wait()
     except TimeoutError:
         process.kill()

@@ -69,10 +69,10 @@ from asyncgen.run.live import Live, Seat
 from asyncgen.run.pipeline import Pipeline
 from asyncgen.run.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
+from asyncgen.timings import Timings
 
 ANSWER_TOKENS = 1000
 TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
-TROUBLE_SAID_AFTER = 3.0  # seconds in which nothing has answered yet: longer than a second look takes
 OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
@@ -143,7 +143,7 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
     return Header(
         version=VERSION,
         asyncgen=__version__,
-        started=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        started=f"{datetime.fromtimestamp(config.timings.clock(), UTC):%Y-%m-%dT%H:%M:%SZ}",
         num=request.num,
         provider=request.endpoint.provider.name,
         base_url=request.endpoint.base_url,
@@ -227,7 +227,7 @@ class Run:
 
     def say_nothing_to_do(self) -> None:
         if self._start.kept or self._start.patches:
-            self._start.open().close()
+            self._start.open(self._config.timings.clock).close()
         for note in self._start.notes():
             self.say(note)
         self.say(f"{self.output}: all {self.counts.num:,} conversations are there; nothing to do")
@@ -264,10 +264,10 @@ class Run:
     ) -> None:
         config, request = self._config, self._config.request
         async with AsyncExitStack() as stack:
-            endpoint = await stack.enter_async_context(_reachable(request.endpoint, self.stop))
-            files = stack.enter_context(closing(self._start.open()))
+            endpoint = await stack.enter_async_context(_reachable(request.endpoint, self.stop, config.timings))
+            files = stack.enter_context(closing(self._start.open(self._config.timings.clock)))
             client = await stack.enter_async_context(
-                Client(endpoint, connections=request.concurrency, timeout=config.timeout)
+                Client(endpoint, connections=request.concurrency, timeout=config.timeout, timings=config.timings)
             )
             for note in (*config.notices, *self._start.notes()):
                 self.say(note)
@@ -282,6 +282,7 @@ class Run:
                 on_taken=self._on_taken,
                 on_full=self._on_disk_full,
                 on_loss=self.stop.request,
+                timings=config.timings,
             )
             desk = self._open_desk(writer)
             live = self._make_live(client, writer, desk)
@@ -306,6 +307,7 @@ class Run:
             reasks=config.reasks,
             model=request.model,
             steps=self._start.steps,
+            clock=config.timings.clock,
         )
 
     def _make_live(self, client: Client, writer: Writer, desk: Desk) -> Live:
@@ -316,7 +318,8 @@ class Run:
             name: Seat(client, ladder, self._limiter, admission, FirstAnswers())
             for name, ladder in self._ladders.items()
         }
-        retries = RetryPolicy(self._config.retries, self.stop, self._random, self._wait, self._on_retry)
+        config = self._config
+        retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
 
     def _open_account(self) -> Account:
@@ -336,11 +339,16 @@ class Run:
 
     def _make_verdict(self) -> Verdict:
         """With what earlier runs at the same address have met."""
-        give_up, earlier = self._config.give_up, self._start.earlier
-        if earlier is None or earlier.header.base_url != self._config.request.endpoint.base_url:
-            return Verdict(give_up)
+        config, earlier = self._config, self._start.earlier
+        if earlier is None or earlier.header.base_url != config.request.endpoint.base_url:
+            return Verdict(config.give_up, timings=config.timings)
         ledger = earlier.ledger
-        return Verdict(give_up, has_worked=ledger.totals.calls > 0, failed_before=ledger.failed)
+        return Verdict(
+            config.give_up,
+            has_worked=ledger.totals.calls > 0,
+            failed_before=ledger.failed,
+            timings=config.timings,
+        )
 
     def _make_limiter(self) -> Limiter:
         config, request = self._config, self._config.request
@@ -351,8 +359,8 @@ class Run:
                 timeout=config.timeout,
                 places=request.endpoint.provider.places,
             ),
-            Gate(self._random),
-            Outage(),
+            Gate(self._random, config.timings),
+            Outage(config.timings),
             rates=config.rates,
             tokens_per_call=estimate_tokens(request),
             on_answer=self._on_answer,
@@ -384,7 +392,8 @@ class Run:
             self._lose_patience()
             return
         self._end_of_patience = asyncio.get_running_loop().call_later(left, self._lose_patience_if_idle)
-        if patience.is_new_here and patience.failing_seconds >= TROUBLE_SAID_AFTER and not self._is_trouble_said:
+        is_time = patience.failing_seconds >= self._config.timings.trouble_said_after
+        if patience.is_new_here and is_time and not self._is_trouble_said:
             self._is_trouble_said = True
             self._say_trouble("no answer yet", counts.trouble or "", is_in_frame=True)
 
@@ -490,7 +499,7 @@ def _with_session(request: RequestConfig) -> Mapping[str, JsonValue]:
 
 
 @asynccontextmanager
-async def _reachable(endpoint: Endpoint, stop: Stop) -> AsyncIterator[Endpoint]:
+async def _reachable(endpoint: Endpoint, stop: Stop, timings: Timings) -> AsyncIterator[Endpoint]:
     """The endpoint with an address: the offline engine gets its own by being started."""
     if not endpoint.is_offline:
         yield endpoint
@@ -499,7 +508,7 @@ async def _reachable(endpoint: Endpoint, stop: Stop) -> AsyncIterator[Endpoint]:
     def on_death() -> None:
         stop.request(FatalError("the offline engine has ended"))
 
-    async with offline_engine(on_death) as base_url:
+    async with offline_engine(on_death, timings) as base_url:
         yield replace(endpoint, base_url=base_url)
 
 

@@ -45,13 +45,13 @@ from asyncgen.errors import (
     TransientError,
     UnusedReply,
 )
+from asyncgen.timings import USUAL, Timings
 
 SAME_REJECTIONS = 10
 USUAL_SHARE = 0.25  # of calls that are refused where no more is known; ten in a row are then one chance in a million
 CROWD = 10  # indices that fail for the first time while nothing succeeds
 DOUBTS = 2  # failures of the index that goes first, before another one is asked beside it
 MOST_DOUBTED = 4  # asked side by side before anything has been answered: when all of them fail, it is not the index
-FRUITLESS = 30.0  # seconds; an endpoint that has never answered is misspelt or not running, and not in a bad hour
 LONG_WAIT = 60.0  # seconds: a longer one is a quota's, with shorter ones some refuse every request for ever
 DAY = 86_400.0  # a quota is restored within one
 NOT_THIS_INDEX = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -102,9 +102,14 @@ class Verdict:
     """
 
     def __init__(
-        self, give_up: float, *, has_worked: bool = False, failed_before: Mapping[int, str] | None = None
+        self,
+        give_up: float,
+        *,
+        has_worked: bool = False,
+        failed_before: Mapping[int, str] | None = None,
+        timings: Timings = USUAL,
     ) -> None:
-        self.patience = Patience(give_up, has_worked=has_worked)
+        self.patience = Patience(give_up, has_worked=has_worked, fruitless=timings.fruitless)
         self.doubt = asyncio.Event()  # it is time to ask for another index
         self.everything_is_begun = False
         self._has_worked = has_worked
@@ -251,8 +256,9 @@ class Patience:
     `trouble`: the latest failure, None while calls are answered.
     """
 
-    def __init__(self, give_up: float, *, has_worked: bool) -> None:
+    def __init__(self, give_up: float, *, has_worked: bool, fruitless: float = USUAL.fruitless) -> None:
         self._give_up = give_up
+        self._fruitless = fruitless
         self._has_worked = has_worked
         self._says_not_now = False
         self._since = self._counted_until = 0.0
@@ -284,7 +290,7 @@ class Patience:
     @property
     def seconds(self) -> float:
         """How long calls may only fail; "not now" is the answer of an endpoint that is there."""
-        return self._give_up if self._has_worked or self._says_not_now else min(self._give_up, FRUITLESS)
+        return self._give_up if self._has_worked or self._says_not_now else min(self._give_up, self._fruitless)
 
     def left(self, now: float) -> float:
         """Seconds until it is over, should nothing be answered."""

@@ -21,12 +21,12 @@ from rich.text import Text
 from asyncgen.endpoint.body import clean
 from asyncgen.run.counts import Counts
 from asyncgen.run.forecast import Pace
-from asyncgen.screen.frame import MAX_SAID, PLAIN_TICKS, frame, plain_line
+from asyncgen.screen.frame import MAX_SAID, frame, plain_line
 from asyncgen.screen.printer import Printer, make_console
 from asyncgen.screen.summary import Summary, print_summary
+from asyncgen.timings import USUAL, Timings
 
 MAX_UNSAID = 100  # messages kept while the terminal takes none
-LIVE_INTERVAL = 0.25  # seconds between two frames; a frame costs about a millisecond of CPU
 
 
 class Display:
@@ -43,8 +43,10 @@ class Display:
         quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
         width: int | None = None,
+        timings: Timings = USUAL,
     ) -> None:
         self._counts = counts
+        self._timings = timings
         self._output = Printer(sys.stderr if stream is None else stream)
         self._console = make_console(self._output, width)
         self._is_live = self._output.isatty() and self._console.is_interactive
@@ -78,9 +80,11 @@ class Display:
     async def _refresh_regularly(self) -> None:
         if self._is_live:
             self.refresh()
+        frame = self._timings.frame
+        frames_per_line = 1 if self._is_live else max(1, round(self._timings.plain_line / frame))
         for tick in count(1):
-            await asyncio.sleep(LIVE_INTERVAL)
-            if self._is_open and (self._is_live or tick % PLAIN_TICKS == 0):
+            await asyncio.sleep(frame)
+            if self._is_open and tick % frames_per_line == 0:
                 self.refresh()
             else:
                 self._look()

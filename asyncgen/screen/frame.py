@@ -14,7 +14,6 @@ from asyncgen.run.counts import Counts
 from asyncgen.run.forecast import Pace
 from asyncgen.screen.figures import format_count, format_duration, format_rate
 
-PLAIN_TICKS = 20  # of these intervals between two lines off a terminal
 MARGIN = 3  # columns left free: the echo of Ctrl-C must not start a new line under the region
 LABEL_WIDTH = 9  # columns
 TWO_COLUMNS = 130  # columns from which on the rows stand side by side

@@ -21,7 +21,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.endpoint.client import GET_TIMEOUT, Client
+from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import FREE, Allowance, Price, format_cost, read_allowance, read_price
@@ -36,6 +36,7 @@ from asyncgen.run.config import RequestConfig
 from asyncgen.run.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
 from asyncgen.text import printable
+from asyncgen.timings import USUAL
 
 SAMPLE = 1000  # indices whose requests are measured
 BYTES_PER_TOKEN = 4  # of English; other scripts need more tokens for a byte
@@ -394,7 +395,7 @@ def ask_provider(config: RequestConfig) -> tuple[Price | None, Allowance | None]
 
 
 async def _ask(config: RequestConfig) -> tuple[Price | None, Allowance | None]:
-    async with Client(config.endpoint, connections=2, timeout=GET_TIMEOUT) as client:
+    async with Client(config.endpoint, connections=2, timeout=USUAL.page) as client:
         paths = ["/models"] if config.endpoint.key is None else ["/models", "/key"]
         models, *key = await asyncio.gather(*[client.get(path) for path in paths])
     return read_price(models or b"", config.model), read_allowance(key[0] or b"") if key else None

@@ -45,7 +45,7 @@ class Terminal:
         self._config = config
         self._run = run
         # --show prints to the terminal on which a live display would draw.
-        self._display = Display(run.counts, quiet=config.quiet or config.show)
+        self._display = Display(run.counts, quiet=config.quiet or config.show, timings=config.timings)
         self._show = show = Show(run.stop) if config.show else None
         self.interrupts = Interrupts(run.stop, grace=config.grace, say=run.say, end=self._end_at_once)
         self._began = time.monotonic()

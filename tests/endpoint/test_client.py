@@ -26,7 +26,7 @@ from yarl import URL
 from asyncgen import __version__, errors
 from asyncgen.endpoint import client as provider
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.client import Client, translate
+from asyncgen.endpoint.client import MAX_BODY, Client, translate
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, Provider
 from asyncgen.endpoint.secret import Secret
 from asyncgen.errors import (
@@ -39,6 +39,7 @@ from asyncgen.errors import (
     RedirectedError,
     TimedOutError,
 )
+from asyncgen.timings import USUAL, Timings
 
 KEY = "sk-marker-0a1b2c3d"
 PAYLOAD = (b'{"model": "m", ', b'"messages": []}')
@@ -142,22 +143,24 @@ async def client_of(
     timeout: float = LONG,  # noqa: ASYNC109 - the client's own
     key: str | None = KEY,
     headers: dict[str, str] | None = None,
+    max_body: int = MAX_BODY,
+    timings: Timings = USUAL,
 ) -> AsyncIterator[Client]:
     secrets = {name: Secret(value) for name, value in (headers or {}).items()}
     endpoint = Endpoint(Provider("custom", ""), url, Secret(key) if key else None, secrets)
-    async with Client(endpoint, connections=4, timeout=timeout) as client:
+    async with Client(endpoint, connections=4, timeout=timeout, max_body=max_body, timings=timings) as client:
         yield client
 
 
-async def complete(url: str, *, timeout: float = LONG) -> Completion:  # noqa: ASYNC109
-    async with client_of(url, timeout=timeout) as client:
+async def complete(url: str, *, timeout: float = LONG, max_body: int = MAX_BODY) -> Completion:  # noqa: ASYNC109
+    async with client_of(url, timeout=timeout, max_body=max_body) as client:
         return await client.complete(PAYLOAD)
 
 
-async def failure_at(url: str, *, timeout: float = LONG) -> AsyncgenError:  # noqa: ASYNC109
+async def failure_at(url: str, *, timeout: float = LONG, max_body: int = MAX_BODY) -> AsyncgenError:  # noqa: ASYNC109
     """The error of one call; it must be free of the key, and of any object of aiohttp."""
     with pytest.raises(AsyncgenError) as caught:
-        await complete(url, timeout=timeout)
+        await complete(url, timeout=timeout, max_body=max_body)
     error = caught.value
     assert (error.__cause__, error.__context__) == (None, None)
     assert KEY not in f"{error} {error!r} {error.args!r} {vars(error)!r}"
@@ -763,12 +766,12 @@ def test_a_page_is_asked_for_with_the_key_and_read() -> None:
     ],
     ids=["404", "500", "redirect", "closed", "reset", "no HTTP", "too long", "hangs", "trickles"],
 )
-def test_a_page_that_does_not_come_is_no_error(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider, "MAX_BODY", 1000)
-    monkeypatch.setattr(provider, "GET_TIMEOUT", SHORT)
-
+def test_a_page_that_does_not_come_is_no_error(act: Act) -> None:
     async def scenario() -> None:
-        async with serving(act) as server, client_of(server.url) as client:
+        async with (
+            serving(act) as server,
+            client_of(server.url, max_body=1000, timings=Timings(page=SHORT)) as client,
+        ):
             assert await client.get("/key") is None
 
     run(scenario())
@@ -797,11 +800,10 @@ def test_a_client_that_is_not_open_is_a_bug() -> None:
 
 
 @pytest.mark.parametrize("body", [b" " * 5000, b"{}" + b" " * 100], ids=["far", "just"])
-def test_a_body_beyond_the_cap_is_cut_and_its_connection_closed(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider, "MAX_BODY", 101)
-
+def test_a_body_beyond_the_cap_is_cut_and_its_connection_closed(body: bytes) -> None:
     async def scenario() -> None:
-        async with serving(send(response(body)), send(response(b""))) as server, client_of(server.url) as client:
+        answers = send(response(body)), send(response(b""))
+        async with serving(*answers) as server, client_of(server.url, max_body=101) as client:
             with pytest.raises(ConnectionFailedError, match="an answer of more than 101 bytes") as caught:
                 await client.complete(PAYLOAD)
             assert caught.value.maybe_billed
@@ -811,16 +813,16 @@ def test_a_body_beyond_the_cap_is_cut_and_its_connection_closed(body: bytes, mon
     run(scenario())
 
 
-def test_a_bomb_is_cut_at_the_cap_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_is_cut_at_the_cap_before_it_fills_the_memory() -> None:
     size = 64 * 2**20
     bomb = gzip.compress(bytes(size), compresslevel=1)
-    monkeypatch.setattr(provider, "MAX_BODY", 2**20)
 
     async def scenario() -> None:
         async with serving(send(response(bomb, "200 OK", "Content-Encoding: gzip"))) as server:
             tracemalloc.start()
             try:
-                check_lost(await failure_at(server.url), "an answer of more than 1,048,576 bytes")
+                error = await failure_at(server.url, max_body=2**20)
+                check_lost(error, "an answer of more than 1,048,576 bytes")
                 _, peak = tracemalloc.get_traced_memory()
             finally:
                 tracemalloc.stop()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, error, page
+from quick import QUICK
 
 from asyncgen.command.main import main
 from asyncgen.endpoint.answer import classify_response
@@ -256,7 +257,7 @@ def test_an_error_without_words_in_a_200_stays_a_transport_fault() -> None:
 
 
 def generate(provider: FakeProvider, *flags: str) -> int:
-    return main(["generate", "--base-url", provider.base_url, "--model", "m", "-c", "8", *flags])
+    return main(["generate", "--base-url", provider.base_url, "--model", "m", "-c", "8", *flags], QUICK)
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
@@ -315,8 +316,7 @@ def test_a_limit_over_the_context_stops_after_a_call_and_names_the_flag(capsys: 
         assert generate(provider, "-n", "20", "--param", "max_tokens=1800", "--allow-changed") == 0
 
 
-def test_a_server_that_starts_late_keeps_its_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.001)
+def test_a_server_that_starts_late_keeps_its_schema() -> None:
     with FakeProvider(lambda call: Reply(500, b"oh") if call.number < 2 else always_good(call)) as provider:
         assert generate(provider, "-n", "20") == 0
     assert all(call.body["response_format"]["type"] == "json_schema" for call in provider.calls)
@@ -324,10 +324,7 @@ def test_a_server_that_starts_late_keeps_its_schema(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("failures", [3, 5, 7, 10])
-def test_a_server_that_starts_very_late_has_its_schema_back_at_once(
-    failures: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.001)
+def test_a_server_that_starts_very_late_has_its_schema_back_at_once(failures: int) -> None:
     with FakeProvider(lambda call: Reply(500, b"oh") if call.number < failures else always_good(call)) as provider:
         assert generate(provider, "-n", "40") == 0
     kinds = [call.body.get("response_format", {}).get("type") for call in provider.calls]

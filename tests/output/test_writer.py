@@ -31,6 +31,7 @@ from asyncgen.output.journal import Done, Mark, checksum, encode_entry
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths, torn_path
 from asyncgen.output.writer import NO_SPACE_PATIENCE, Writer
+from asyncgen.timings import USUAL, Timings
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def disk(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> Disk:
 class Run:
     """A writer over real files, and what it told its run."""
 
-    def __init__(self, files: Files, capacity: int) -> None:
+    def __init__(self, files: Files, capacity: int, timings: Timings) -> None:
         self.written: list[Sequence[Record]] = []
         self.full: list[bool] = []
         self.slept: list[float] = []
@@ -104,6 +105,7 @@ class Run:
             on_full=self.full.append,
             on_loss=self.losses.append,
             sleep=self._sleep,
+            timings=timings,
         )
 
     def _count(self, records: Sequence[Record]) -> None:
@@ -118,10 +120,10 @@ class Run:
 
 
 @contextmanager
-def open_run(paths: OutputPaths, *, capacity: int = 100) -> Iterator[Run]:
+def open_run(paths: OutputPaths, *, capacity: int = 100, timings: Timings = USUAL) -> Iterator[Run]:
     files = Files(paths)
     try:
-        yield Run(files, capacity)
+        yield Run(files, capacity, timings)
     finally:
         files.close()
 
@@ -141,8 +143,10 @@ def drive(run: Run, use: Callable[[Run], Awaitable[None]]) -> None:
         raise errors.exceptions[0] from None
 
 
-def run_writer(paths: OutputPaths, use: Callable[[Run], Awaitable[None]], *, capacity: int = 100) -> Run:
-    with open_run(paths, capacity=capacity) as run:
+def run_writer(
+    paths: OutputPaths, use: Callable[[Run], Awaitable[None]], *, capacity: int = 100, timings: Timings = USUAL
+) -> Run:
+    with open_run(paths, capacity=capacity, timings=timings) as run:
         drive(run, use)
     return run
 
@@ -207,14 +211,13 @@ def test_records_are_gathered_into_batches(paths: OutputPaths) -> None:
     assert conversations(paths.output) == [conversation(index) for index in range(40)]
 
 
-def test_half_a_queue_is_written_without_waiting_for_more(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_queue_is_written_without_waiting_for_more(paths: OutputPaths) -> None:
     async def use(run: Run) -> None:
         for index in range(3):
             run.writer.put_nowait(done(index))
         await run.writer.put_synced(done(3))  # or the test would end by its timeout
 
-    monkeypatch.setattr("asyncgen.output.writer.GATHER", 3600)
-    run_writer(paths, use, capacity=8)
+    run_writer(paths, use, capacity=8, timings=Timings(gather=3600))
 
 
 def test_put_synced_returns_when_the_reply_is_on_disk(paths: OutputPaths, disk: Disk) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.pacing.concurrency import PATIENCE, START, Concurrency
-from asyncgen.pacing.pause import HURRY, JITTER, MAX_PAUSE, SPREAD, Gate
+from asyncgen.pacing.pause import HURRY, JITTER, MAX_PAUSE, Gate
+from asyncgen.timings import USUAL
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
 
@@ -444,7 +445,7 @@ def test_after_a_pause_a_full_limit_comes_back_spread_over_a_window(seed: int, l
     gate.pause(0.0, 5.0)
     times = leave(gate, limit, now=1.0, limit=limit, latency=latency)
     assert times[0] == 5.0
-    assert times[-1] - 5.0 >= min(SPREAD, latency / HURRY) * (1 - JITTER) * (limit - 2) / limit - 0.02
+    assert times[-1] - 5.0 >= min(USUAL.pause_spread, latency / HURRY) * (1 - JITTER) * (limit - 2) / limit - 0.02
 
 
 def test_a_late_timer_costs_no_throughput() -> None:

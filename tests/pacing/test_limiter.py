@@ -19,11 +19,12 @@ from asyncgen.errors import (
 )
 from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.limiter import Limiter
-from asyncgen.pacing.outage import CERTAIN, FIRST_INTERVAL, Outage
+from asyncgen.pacing.outage import CERTAIN, Outage
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.rates import Rates
 from asyncgen.stop import StopRequestedError
+from asyncgen.timings import USUAL
 
 
 def make_limiter(limit: int, rates: Rates | None = None, **settings: Any) -> Limiter:
@@ -312,7 +313,7 @@ def test_in_an_outage_of_any_kind_calls_leave_as_single_probes(error: AsyncgenEr
             callers.call(again=again)
         await settle()
         assert not callers.holding
-        now += FIRST_INTERVAL
+        now += USUAL.first_probe
         callers.call(again=again)
         await settle()
         assert len(callers.holding) == 1
@@ -332,7 +333,7 @@ def test_an_index_that_has_not_failed_yet_is_the_better_probe() -> None:
         callers.call(again=True)
         fresh = callers.call()
         await settle()
-        now += FIRST_INTERVAL
+        now += USUAL.first_probe
         callers.call(again=True)
         await settle()
         assert callers.holding == [fresh]
@@ -348,7 +349,7 @@ def test_an_answer_of_any_kind_ends_an_outage(error: AsyncgenError | None) -> No
         limiter = make_limiter(10, clock=lambda: now)
         for _ in range(int(CERTAIN)):
             await attempt(limiter, ConnectionFailedError("refused"))
-        now += FIRST_INTERVAL
+        now += USUAL.first_probe
         await attempt(limiter, error)
         assert limiter.outage.wait(now) == 0
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.pacing.outage import CERTAIN, FIRST_INTERVAL, MAX_INTERVAL, Outage
+from asyncgen.pacing.outage import CERTAIN, Outage
+from asyncgen.timings import USUAL
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
 
@@ -52,14 +53,14 @@ def test_everybody_leaves_freely_until_failures_are_too_dense_for_chance() -> No
         outage.failed(1.0, ticket)
     assert outage.wait(1.0) == 0
     outage.failed(1.0, int(CERTAIN) - 1)
-    assert outage.wait(1.0) == FIRST_INTERVAL
+    assert outage.wait(1.0) == USUAL.first_probe
 
 
 def test_in_an_outage_probes_leave_at_intervals_that_grow() -> None:
     times = probes(down(), start=0, end=20)
     assert 8 <= len(times) <= 15
-    assert times[0] == FIRST_INTERVAL
-    assert times[-1] - times[-2] == MAX_INTERVAL
+    assert times[0] == USUAL.first_probe
+    assert times[-1] - times[-2] == USUAL.longest_probe
 
 
 def test_the_order_in_which_calls_break_off_does_not_matter() -> None:
@@ -122,7 +123,7 @@ def test_nobody_ever_waits_longer_than_the_longest_interval(events: list[tuple[b
         else:
             outage.failed(now, ticket)
         outage.enter(now + outage.wait(now))
-        assert 0 <= outage.wait(now) <= 2 * MAX_INTERVAL
+        assert 0 <= outage.wait(now) <= 2 * USUAL.longest_probe
 
 
 # ---- what it does to a run, in simulation

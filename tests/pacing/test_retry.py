@@ -22,8 +22,9 @@ from asyncgen.errors import (
     TransientError,
 )
 from asyncgen.pacing.outcome import Outcome
-from asyncgen.pacing.retry import HINT_SPREAD, MAX_HINTED_WAIT, MAX_WAIT, RetryPolicy, call_with_retries, wait_seconds
+from asyncgen.pacing.retry import MAX_HINTED_WAIT, RetryPolicy, call_with_retries, wait_seconds
 from asyncgen.stop import Stop, StopRequestedError
+from asyncgen.timings import USUAL
 
 HINTED = RateLimitedError("not now", retry_after=7.0)
 
@@ -283,13 +284,14 @@ def test_the_range_of_the_wait_doubles_with_each_failure() -> None:
 
 @given(failed=st.integers(0, 10**6), seed=st.integers())
 def test_a_wait_without_a_hint_is_full_jitter_below_the_cap(failed: int, seed: int) -> None:
-    assert 0 <= wait_seconds(None, failed, Random(seed)) <= MAX_WAIT
+    assert 0 <= wait_seconds(None, failed, Random(seed)) <= USUAL.longest_backoff
 
 
 @given(hint=st.floats(0, 1e12, exclude_min=True), failed=st.integers(0, 100), seed=st.integers())
 def test_a_hint_is_waited_for_at_least_and_an_hour_at_most(hint: float, failed: int, seed: int) -> None:
     seconds = wait_seconds(hint, failed, Random(seed))
-    assert min(hint, MAX_HINTED_WAIT) <= seconds <= max(MAX_WAIT, min(hint, MAX_HINTED_WAIT) + HINT_SPREAD)
+    told = min(hint, MAX_HINTED_WAIT)
+    assert told <= seconds <= max(USUAL.longest_backoff, told + USUAL.hint_spread)
 
 
 def test_calls_that_were_told_the_same_time_do_not_come_back_in_one_moment() -> None:

@@ -10,8 +10,8 @@ import pytest
 import uvloop
 
 from asyncgen.errors import FatalError
-from asyncgen.run import engine
 from asyncgen.run.engine import offline_engine
+from asyncgen.timings import Timings
 
 
 def run(scenario: Coroutine[object, object, None]) -> None:
@@ -24,15 +24,13 @@ def test_the_engine_lives_as_long_as_the_block_whatever_lies_in_the_working_dire
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('imported from the working directory')")
     monkeypatch.chdir(tmp_path)
-    processes: list[asyncio.subprocess.Process] = []
-    end = engine._end
+    noting = tmp_path / "python"
+    noting.write_text(f'#!/bin/sh\necho $$ > pid\n{sys.executable} "$@"\necho $? > status\n')
+    noting.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(noting))
 
-    async def note_end(process: asyncio.subprocess.Process) -> None:
-        assert os.getsid(process.pid) == process.pid != os.getsid(0)
-        await end(process)
-        processes.append(process)
-
-    monkeypatch.setattr(engine, "_end", note_end)
+    def read(name: str) -> bytes:
+        return (tmp_path / name).read_bytes()
 
     async def scenario() -> None:
         async with (
@@ -40,7 +38,9 @@ def test_the_engine_lives_as_long_as_the_block_whatever_lies_in_the_working_dire
             aiohttp.request("POST", f"{base_url}/chat/completions", data=b"no request") as response,
         ):
             assert response.status == 400
-        assert [process.returncode for process in processes] == [0]
+            process = int(read("pid"))
+            assert os.getsid(process) == process != os.getsid(0)
+        assert read("status") == b"0\n"
 
     run(scenario())
 
@@ -64,10 +64,9 @@ def test_an_engine_that_does_not_end_with_its_pipe_is_ended(tmp_path: Path, monk
     deaf.write_text("#!/bin/sh\necho http://127.0.0.1:1/v1\nexec sleep 600\n")
     deaf.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(deaf))
-    monkeypatch.setattr(engine, "END_TIMEOUT", 0.05)
 
     async def scenario() -> None:
-        async with offline_engine(lambda: None) as base_url:
+        async with offline_engine(lambda: None, Timings(engine_end=0.05)) as base_url:
             assert base_url == "http://127.0.0.1:1/v1"
 
     run(scenario())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, error
+from quick import QUICK
 
 from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_environment, read_generate_config
@@ -22,7 +23,7 @@ KINDS: tuple[type[Event], ...] = tuple(
 
 def configure(provider: FakeProvider, *flags: str) -> GenerateConfig:
     given = ["generate", "--base-url", provider.base_url, "-n", "6", "-c", "1", "-o", "x.jsonl", *flags]
-    return read_generate_config(build_parser().parse_args(given), read_environment(), "again")
+    return read_generate_config(build_parser().parse_args(given), read_environment(), "again", QUICK)
 
 
 def follow(run: Run) -> list[Event]:
@@ -38,8 +39,7 @@ def clumsy(call: Call) -> Reply:
     return script.get(call.number, always_good(call))
 
 
-def test_counts_are_the_sum_of_what_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.001)
+def test_counts_are_the_sum_of_what_happens() -> None:
     with FakeProvider(clumsy) as provider, opened(configure(provider), conversations) as run:
         seen = follow(run)
         assert in_event_loop(run.execute()) is None

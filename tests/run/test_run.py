@@ -4,21 +4,24 @@ import json
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, conversation, error
+from quick import QUICK
 
 from asyncgen.command.main import main
+from asyncgen.timings import Timings
 
 OUTPUT = Path("data/nanochat.jsonl")
 JOURNAL = Path("data/nanochat.jsonl.journal")
 REJECTS = Path("data/nanochat.jsonl.rejects")
 
 
-def generate(provider: FakeProvider, *flags: str) -> int:
-    return main(["generate", "--base-url", provider.base_url, "--concurrency", "8", *flags])
+def generate(provider: FakeProvider, *flags: str, timings: Timings = QUICK) -> int:
+    return main(["generate", "--base-url", provider.base_url, "--concurrency", "8", *flags], timings)
 
 
 def lines() -> list[Any]:
@@ -263,9 +266,7 @@ def test_bad_replies_are_kept_and_asked_again() -> None:
     assert {(reject["reason"], reject["text"]) for reject in rejects} == {("not-json", "no JSON")}
 
 
-def test_a_bad_hour_costs_no_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.001)
-    monkeypatch.setattr("asyncgen.pacing.retry.HINT_SPREAD", 0.001)
+def test_a_bad_hour_costs_no_conversation() -> None:
     faults = random.Random(4)
 
     def script(call: Call) -> Reply:
@@ -362,9 +363,7 @@ def test_an_endpoint_that_refuses_the_schema_costs_a_call_or_two_and_not_the_run
     extra_calls: set[int],
     step: str,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.001)
     with FakeProvider(script) as provider:
         assert generate(provider, "-n", "20") == 0
         calls = len(provider.calls)
@@ -384,14 +383,6 @@ def test_only_one_call_is_made_until_the_endpoint_has_answered() -> None:
 # ---- who is to blame
 
 
-@pytest.fixture
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.pacing.retry.BASE_WAIT", 0.002)
-    monkeypatch.setattr("asyncgen.pacing.retry.MAX_WAIT", 0.02)
-    monkeypatch.setattr("asyncgen.pacing.outage.FIRST_INTERVAL", 0.01)
-    monkeypatch.setattr("asyncgen.pacing.outage.MAX_INTERVAL", 0.02)
-
-
 UNLUCKY = {
     "500": error(500, "the kernel crashed"),
     "blank": completion("", finish_reason="stop"),
@@ -401,7 +392,6 @@ UNLUCKY = {
 }
 
 
-@pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("unlucky", [{0}, {4}, {9}, {7, 8, 9}], ids=str)
 @pytest.mark.parametrize("reply", UNLUCKY.values(), ids=UNLUCKY)
 def test_an_index_that_is_never_answered_well_fails_with_its_reason_in_this_run_and_the_next(
@@ -469,7 +459,6 @@ def test_a_misspelt_model_is_told_after_a_call(capsys: pytest.CaptureFixture[str
     assert entries("failed") == []
 
 
-@pytest.mark.usefixtures("short_waits")
 def test_a_single_401_of_a_key_that_has_been_good_is_only_looked_at_again() -> None:
     with FakeProvider(lambda call: error(401) if call.number == 25 else always_good(call)) as provider:
         assert generate(provider, "-n", "60") == 0
@@ -477,7 +466,6 @@ def test_a_single_401_of_a_key_that_has_been_good_is_only_looked_at_again() -> N
     assert indices_done() == list(range(60))
 
 
-@pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
@@ -488,12 +476,11 @@ def test_a_single_401_of_a_key_that_has_been_good_is_only_looked_at_again() -> N
     ids=["500", "page", "reset"],
 )
 def test_an_endpoint_that_has_never_answered_is_not_asked_for_ten_minutes(
-    reply: Reply, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    reply: Reply, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("asyncgen.run.verdict.FRUITLESS", 0.3)
-    monkeypatch.setattr("asyncgen.run.run.TROUBLE_SAID_AFTER", 0.1)
+    timings = replace(QUICK, fruitless=0.3, trouble_said_after=0.1)
     with FakeProvider(lambda _: reply) as provider:
-        assert generate(provider, "-n", "40", "--quiet") == 1
+        assert generate(provider, "-n", "40", "--quiet", timings=timings) == 1
     assert entries("failed") == []
     shown = capsys.readouterr().err
     assert shown.count("no answer yet: ") == 1
@@ -501,14 +488,10 @@ def test_an_endpoint_that_has_never_answered_is_not_asked_for_ten_minutes(
     assert said in shown
 
 
-@pytest.mark.usefixtures("short_waits")
-def test_a_server_that_is_not_running_is_named_with_what_to_look_at(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("asyncgen.run.verdict.FRUITLESS", 0.3)
+def test_a_server_that_is_not_running_is_named_with_what_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider() as provider:
         provider.go_down()
-        assert generate(provider, "-n", "40") == 1
+        assert generate(provider, "-n", "40", timings=replace(QUICK, fruitless=0.3)) == 1
     assert (
         "no connection (Connection refused); is the server running, and is --base-url right?" in capsys.readouterr().err
     )
@@ -529,26 +512,18 @@ def test_settings_may_be_mended_from_run_to_run_until_something_is_made(capsys: 
     assert "--allow-changed" in capsys.readouterr().err.rsplit("Finished", 1)[1]
 
 
-@pytest.mark.usefixtures("short_waits")
-def test_an_endpoint_that_has_worked_for_this_output_is_waited_for(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("asyncgen.run.verdict.FRUITLESS", 0.05)
+def test_an_endpoint_that_has_worked_for_this_output_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider() as provider:
         assert generate(provider, "-n", "5") == 0
         provider.go_down()
-        assert generate(provider, "-n", "9", "--give-up", "0.4") == 1
+        assert generate(provider, "-n", "9", "--give-up", "0.4", timings=replace(QUICK, fruitless=0.05)) == 1
     assert "--give-up" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("short_waits")
-def test_answers_slower_than_the_deadline_name_the_flag(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("asyncgen.run.verdict.FRUITLESS", 0.5)
-    monkeypatch.setattr("asyncgen.run.run.TROUBLE_SAID_AFTER", 0.0)
+def test_answers_slower_than_the_deadline_name_the_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    timings = replace(QUICK, fruitless=0.5, trouble_said_after=0.0)
     with FakeProvider(lambda _: Reply(hold=True)) as provider:
-        assert generate(provider, "-n", "4", "--timeout", "0.2", "--quiet") == 1
+        assert generate(provider, "-n", "4", "--timeout", "0.2", "--quiet", timings=timings) == 1
     said, end = capsys.readouterr().err.split("Stopped: ")
     assert all(
         each.count("no answer within 0.2 s; if answers take longer than that, raise --timeout") == 1
@@ -557,7 +532,7 @@ def test_answers_slower_than_the_deadline_name_the_flag(
 
 
 def test_a_few_answers_slower_than_the_deadline_are_told_while_the_run_goes_on(
-    capsys: pytest.CaptureFixture[str], short_waits: None
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with FakeProvider(lambda call: Reply(hold=True) if 5 <= call.number < 9 else always_good(call)) as provider:
         assert generate(provider, "-n", "30", "--timeout", "0.3") == 0

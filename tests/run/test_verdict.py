@@ -28,13 +28,13 @@ from asyncgen.run.run import FEWEST_LIVE, LIVE_PER_PLACE
 from asyncgen.run.verdict import (
     CROWD,
     DAY,
-    FRUITLESS,
     SAME_REJECTIONS,
     Patience,
     Verdict,
     may_be_own,
     with_advice,
 )
+from asyncgen.timings import USUAL
 
 GIVE_UP = 600.0
 RETRIES = 8
@@ -409,15 +409,15 @@ def is_over(*failures: tuple[float, TransientError], has_worked: bool = True) ->
 
 @pytest.mark.parametrize("error", [failing(), refused(), NoAnswerError("blank"), TimedOutError("late")])
 def test_an_endpoint_that_has_never_answered_is_given_half_a_minute(error: TransientError) -> None:
-    assert not is_over((0, error), (FRUITLESS - 1, error), has_worked=False)
-    assert is_over((0, error), (FRUITLESS, error), has_worked=False)
-    assert not is_over((0, error), (FRUITLESS, error))
+    assert not is_over((0, error), (USUAL.fruitless - 1, error), has_worked=False)
+    assert is_over((0, error), (USUAL.fruitless, error), has_worked=False)
+    assert not is_over((0, error), (USUAL.fruitless, error))
     assert is_over((0, error), (GIVE_UP, error))
 
 
 def test_one_that_says_not_now_is_there() -> None:
     loading = RateLimitedError("loading the model", status=503)
-    assert not is_over((0, loading), (FRUITLESS * 2, loading), has_worked=False)
+    assert not is_over((0, loading), (USUAL.fruitless * 2, loading), has_worked=False)
     assert is_over((0, loading), (GIVE_UP, loading), has_worked=False)
 
 
