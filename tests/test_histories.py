@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal
@@ -61,6 +60,7 @@ values = {[f"s{number}" for number in range(MOST)]}
 charset = "ascii"
 """
 SAME = "always the same"
+PARSER = build_parser()  # to build one takes longer than a short run
 rename = os.rename
 NEVER = Fault("nothing")
 
@@ -539,9 +539,7 @@ class Histories(RuleBasedStateMachine):
         self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.run.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.pacing.pause.HURRY", 1e9)
-        self.patch.setattr(
-            "asyncgen.command.main.build_parser", cache(build_parser)
-        )  # which takes longer than a short run
+        self.patch.setattr("asyncgen.command.main.build_parser", lambda: PARSER)
 
     def teardown(self) -> None:
         self.server.__exit__(None, None, None)
