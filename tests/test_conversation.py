@@ -7,7 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asyncgen.conversation import (
+    BLAKE2B,
+    XXH3,
     Conversation,
+    LineHash,
     Message,
     NotAConversationError,
     decode_line,
@@ -638,11 +641,15 @@ def test_any_bytes_are_a_conversation_or_not(line: bytes) -> None:
     except NotAConversationError:
         return
     assert decode_line(encode_line(conversation)) == conversation
-    assert len(digest_conversation(conversation)) == 16
+    assert len(digest_conversation(conversation, XXH3)) == 16
 
 
-def test_the_digest_is_frozen() -> None:
-    assert digest_conversation(TALK).hex() == "2bf17520c3973b9f4c84fe7d62315292"
+@pytest.mark.parametrize(
+    ("line_hash", "digest"),
+    [(BLAKE2B, "2bf17520c3973b9f4c84fe7d62315292"), (XXH3, "5327cc28db71b7d433e91e5e5ef8c75f")],
+)
+def test_the_digest_is_frozen(line_hash: LineHash, digest: str) -> None:
+    assert digest_conversation(TALK, line_hash).hex() == digest
 
 
 @given(conversations, conversations)
@@ -653,4 +660,5 @@ def test_the_digest_is_frozen() -> None:
 @example(talk("é"), talk("e\u0301"))
 @property_of_any_text
 def test_the_digest_tells_any_two_conversations_apart(one: Conversation, other: Conversation) -> None:
-    assert (digest_conversation(one) == digest_conversation(other)) == (one == other)
+    for line_hash in (BLAKE2B, XXH3):
+        assert (digest_conversation(one, line_hash) == digest_conversation(other, line_hash)) == (one == other)

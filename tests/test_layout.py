@@ -24,6 +24,7 @@ HOMES = {
     "rich": {"command", "report", "screen", "viewer"},
     "tenacity": {"pacing"},
     "uvloop": {"offline", "run", "viewer"},
+    "xxhash": {GROUND},
     "yarl": {"endpoint"},
 }
 LARGEST_SHARE = 0.25

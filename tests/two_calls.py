@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_environment, read_generate_config
-from asyncgen.conversation import digest_conversation, encode_line
+from asyncgen.conversation import encode_line
 from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import BadReplyError
 from asyncgen.jobs.work import Product, Request
@@ -46,7 +46,7 @@ class PolishedWork:
             self.request = Request({"draft": reply.text}, "editor")
             return None
         conversation = parse_conversation(reply.text, self.drafts.rules, finish_reason=reply.finish_reason)
-        return Product(digest_conversation(conversation).hex(), encode_line(conversation))
+        return Product(conversation, encode_line(conversation))
 
 
 def polished(config: GenerateConfig) -> Polished:

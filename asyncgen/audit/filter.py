@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asyncgen.audit.near_duplicates import NearDuplicates
-from asyncgen.conversation import digest_conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import read_dropped
 from asyncgen.data.filtered_journal import FilteredJournal
@@ -127,7 +126,7 @@ def _judge(
     offsets = array("q", [-1]) * (len(dataset) + 1)
     for record in dataset.records():
         offsets[record.number] = record.offset
-        if marked and digest_conversation(record.conversation) in marked:
+        if marked and dataset.digest_of(record.conversation) in marked:
             verdicts.drop(MARKED, [record.number])
         elif verdicts.stays(record.number):
             for each in compared:

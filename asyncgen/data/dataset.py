@@ -131,6 +131,10 @@ class Dataset:
         run = self._runs[index] if index < len(self._runs) else -1
         return self._plans[run].scenario(index)
 
+    def digest_of(self, conversation: Conversation) -> bytes:
+        """As the journal has it."""
+        return digest_conversation(conversation, self.ledger.line_hash)
+
     def calls(self) -> Iterator[Entry]:
         """Headers and calls (done, rejected, failed, lost) in the journal's order, read anew from the file."""
         for entry in _read_entries(self.paths.journal):
@@ -178,7 +182,7 @@ class Dataset:
             self._indices.append(-1)
             self._hashes.append(hash(line))
             if conversation is not None:
-                yield number, digest_conversation(conversation)
+                yield number, self.digest_of(conversation)
             elif line.strip():
                 self._damaged.append(number)
 

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import msgspec
 
-from asyncgen.conversation import digest_conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import (
@@ -88,7 +87,8 @@ class FilteredJournal:
                         for entry in self._read_entries(journal, index):
                             marked.add(entry)
                     elif index is None and group == len(self._groups) - 1:
-                        marked.add(Kept(digest=digest_conversation(self._dataset.read(offsets[number])).hex()))
+                        digest = self._dataset.digest_of(self._dataset.read(offsets[number]))
+                        marked.add(Kept(digest=digest.hex()))
         marked.finish(size)
 
     def _read_entries(self, journal: BinaryIO, index: int) -> Iterator[Entry]:

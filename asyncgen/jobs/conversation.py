@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from asyncgen.conversation import digest_conversation, encode_line
+from asyncgen.conversation import encode_line
 from asyncgen.endpoint.answer import Completion
 from asyncgen.jobs.work import Product, Request
 from asyncgen.output.journal import CONVERSATIONS
@@ -43,7 +43,7 @@ class ConversationWork:
     def take(self, reply: Completion, *, ask: int) -> Product:
         conversation = parse_conversation(reply.text, self._job.recipe.rules, finish_reason=reply.finish_reason)
         metadata = self._metadata(reply, ask) if self._job.save_metadata else None
-        return Product(digest_conversation(conversation).hex(), encode_line(conversation, metadata))
+        return Product(conversation, encode_line(conversation, metadata))
 
     def _metadata(self, reply: Completion, ask: int) -> dict[str, object]:
         return {

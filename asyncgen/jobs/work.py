@@ -7,6 +7,7 @@ work is pure and cheap: whoever has its replies makes it anew.
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from asyncgen.conversation import Conversation
 from asyncgen.endpoint.answer import Completion
 from asyncgen.recipe.recipe import Recipe
 
@@ -19,9 +20,9 @@ class Request(NamedTuple):
 
 
 class Product(NamedTuple):
-    """A line of the output, and the digest by which it is known again."""
+    """A line of the output, and the conversation in it, by which it is known again."""
 
-    digest: str
+    conversation: Conversation
     line: bytes
 
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
+import msgspec
+
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
 from asyncgen.output.changes import START_ANEW, check_same_kind, differences
@@ -126,6 +128,7 @@ def prepare(
     if earlier.lines.known or earlier.header.filtered:
         _check_unchanged(paths, earlier.header, header, allow_changed=allow_changed)
     kept = [digest for _, digest in earlier.lines.unknown]
+    header = msgspec.structs.replace(header, line_hash=earlier.ledger.line_hash)
     return Start(paths, header, earlier, kept, earlier.patches)
 
 
@@ -139,7 +142,7 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
                 f"{paths.output} exists and has no journal ({paths.journal.name}): choose another --output, or "
                 f"--append to keep its lines and add to them; {START_ANEW}"
             )
-        kept, patch = adopt_lines(paths.output)
+        kept, patch = adopt_lines(paths.output, header.line_hash)
         _check_format(paths.output, header)
         patches.append(patch)
     return Start(paths, header, kept=kept, patches=[patch for patch in patches if patch])

@@ -5,8 +5,8 @@ digest of the conversation. It only grows. A batch begins with a mark: the sizes
 last synced, and a checksum of the journal since the mark before. What lies before the newest mark is trusted, and
 damage there is refused; what lies behind it may be torn.
 
-Format 1 had no checksums. A journal that was begun in it is read as it is and continued in format 2, under a new
-header.
+Format 1 had no checksums, and one hash. A journal that was begun in it is read as it is and continued in format 2,
+under a new header and with the hash that it has.
 """
 
 import zlib
@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from asyncgen.conversation import BLAKE2B, LineHash
 from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
 from asyncgen.recipe.recipe import Dimension
 
@@ -49,6 +50,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     """One per run, on disk before its first call. Holds all that is needed to compute its scenarios again.
 
     `filtered`: the filters that the lines have passed since, the newest one last; no run goes on with such a file.
+    `line_hash`: of the digests by which lines are known, the same in all runs of an output.
     """
 
     version: int
@@ -66,6 +68,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     digests: dict[str, str]
     kind: str = CONVERSATIONS
     filtered: tuple[Filtered, ...] = ()
+    line_hash: LineHash = BLAKE2B
 
     @property
     def asked(self) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from asyncgen.conversation import BLAKE2B, LineHash
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import (
     DIGEST_SIZE,
@@ -138,6 +139,10 @@ class Ledger:
             if index < 0 or self._newest[index] == position:
                 digest = bytes(self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE])
                 yield (None if index < 0 else index), digest
+
+    @property
+    def line_hash(self) -> LineHash:
+        return self.headers[0].line_hash if self.headers else BLAKE2B
 
     def __len__(self) -> int:
         """How many conversations the entries account for, superseded ones included."""

@@ -10,7 +10,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
-from asyncgen.conversation import Conversation, NotAConversationError, decode_line, digest_conversation
+from asyncgen.conversation import (
+    Conversation,
+    LineHash,
+    NotAConversationError,
+    decode_line,
+    digest_conversation,
+)
 from asyncgen.errors import ConfigError
 from asyncgen.output.changes import START_ANEW
 from asyncgen.output.journal import Header, Mark
@@ -150,7 +156,7 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
         if size_of(paths.output):  # this is no run that was killed inside its first header
             refuse_damage(paths.journal, journal.damage)
         return None
-    scan = _Scan(paths.output, journal.mark)
+    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash)
     lines = match_lines(journal.ledger, scan.digests())
     # An output that was empty when it was last marked may be empty now, whatever was about to be written.
     had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
@@ -181,16 +187,16 @@ def read_status(paths: OutputPaths) -> tuple[Ledger, Lines]:
         journal = read_journal(paths.journal)
     except OSError as error:
         raise ConfigError(f"{paths.journal}: {error.strerror}; status reads the journal beside an output") from error
-    scan = _Scan(paths.output, journal.mark, tolerant=True)
+    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash, tolerant=True)
     return journal.ledger, match_lines(journal.ledger, scan.digests())
 
 
-def adopt_lines(path: Path) -> tuple[list[bytes], Patch | None]:
+def adopt_lines(path: Path, line_hash: LineHash) -> tuple[list[bytes], Patch | None]:
     """The digests of all lines of an output that has no journal, and what makes its end whole.
 
     Raises ConfigError when a line is no conversation.
     """
-    scan = _Scan(path, None)
+    scan = _Scan(path, None, line_hash)
     digests = [digest for _, digest in scan.digests()]
     if scan.unfinished is not None:
         raise ConfigError(f"{path}: the last line (byte {scan.unfinished}) is unfinished; complete it or delete it")
@@ -204,8 +210,9 @@ class _Scan:
     is, and only a last one without its newline is treated as torn.
     """
 
-    def __init__(self, path: Path, mark: Mark | None, *, tolerant: bool = False) -> None:
+    def __init__(self, path: Path, mark: Mark | None, line_hash: LineHash, *, tolerant: bool = False) -> None:
         self._path = path
+        self._line_hash = line_hash
         self._mark = mark.output if mark is not None and is_line_start(path, mark.output) else None
         self._tolerant = tolerant
         self._behind: list[tuple[bytes, bool]] = []
@@ -215,7 +222,8 @@ class _Scan:
     def digests(self) -> Iterator[tuple[int, bytes]]:
         """(line number, digest) of each conversation. Raises ConfigError for a damaged line before the mark."""
         for number, offset, line in _lines(self._path):
-            digest = _digest(line)
+            conversation = read_line(line)
+            digest = None if conversation is None else digest_conversation(conversation, self._line_hash)
             if self._mark is not None and offset >= self._mark:
                 self._behind.append((line, digest is not None))
             elif digest is None and line.strip():
@@ -252,11 +260,6 @@ def _numbers(numbers: list[int]) -> str:
     shown = numbers[:5]
     rest = len(numbers) - len(shown)
     return f"lines {', '.join(map(str, shown))}{f' and {rest} more' if rest else ''} were"
-
-
-def _digest(line: bytes) -> bytes | None:
-    conversation = read_line(line)
-    return None if conversation is None else digest_conversation(conversation)
 
 
 def read_line(line: bytes) -> Conversation | None:

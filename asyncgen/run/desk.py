@@ -15,6 +15,7 @@ from typing import Protocol
 
 from msgspec.structs import astuple
 
+from asyncgen.conversation import LineHash, digest_conversation
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.structure import Form
 from asyncgen.errors import (
@@ -78,7 +79,7 @@ class Unit:
 class Desk:
     """`reasks`: how often a request is asked again after a bad reply. `model`: the one that answers, as a rule.
 
-    `steps`: of indices under way, from earlier runs.
+    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs.
     """
 
     job: Job
@@ -89,6 +90,7 @@ class Desk:
     stop: Stop
     reasks: int
     model: str
+    line_hash: LineHash
     steps: Mapping[int, Sequence[Step]] = field(default_factory=dict)
     clock: Callable[[], float] = USUAL.clock
 
@@ -185,7 +187,7 @@ class Desk:
         entry = Done(
             *astuple(usage),
             index=unit.index,
-            digest=product.digest,
+            digest=digest_conversation(product.conversation, self.line_hash).hex(),
             asks=unit.ask,
             finish_reason=reply.finish_reason,
             model=reply.model if reply.model != self.model else None,

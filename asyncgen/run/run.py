@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from asyncgen import __version__
+from asyncgen.conversation import XXH3
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
@@ -155,6 +156,7 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
         line_format=OBJECTS if config.save_metadata else ARRAYS,
         digests={f"{seat} {part}".strip(): each for seat, recipe in prompts for part, each in recipe.digests().items()},
         kind=job.kind,
+        line_hash=XXH3,
     )
 
 
@@ -306,6 +308,7 @@ class Run:
             self.stop,
             reasks=config.reasks,
             model=request.model,
+            line_hash=self._start.header.line_hash,
             steps=self._start.steps,
             clock=config.timings.clock,
         )

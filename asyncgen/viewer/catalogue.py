@@ -221,7 +221,7 @@ class Catalogue:
             yield offset, line
 
     def _add(self, end: int, conversation: Conversation | None) -> None:
-        digest = b"" if conversation is None else digest_conversation(conversation)
+        digest = b"" if conversation is None else self._digest(conversation)
         columns, position = self.columns, len(self.columns)
         columns.ends.append(end)
         columns.indices.append(-1)
@@ -273,7 +273,7 @@ class Catalogue:
         keys = set(map(_key, digests))
         for position, key in enumerate(self.columns.digests) if keys else ():
             if key in keys and (conversation := self.read(position)) is not None:
-                digest = digest_conversation(conversation)
+                digest = self._digest(conversation)
                 if digest in digests:
                     yield position, digest
 
@@ -287,7 +287,7 @@ class Catalogue:
         for position in positions:
             has_other_mark = self.columns.flags[position] == (0 if is_dropped else DROPPED)
             if has_other_mark and (conversation := self.read(position)) is not None:
-                changed[position] = digest_conversation(conversation)
+                changed[position] = self._digest(conversation)
         if changed:
             append_mark(self.paths, *dict.fromkeys(changed.values()), is_dropped=is_dropped)
             self._take_marks()
@@ -313,10 +313,13 @@ class Catalogue:
     def read(self, position: int) -> Conversation | None:
         """None for a line that is no conversation, or not the one any more that was read."""
         conversation = read_line(self.read_between(self.begin_of(position), self.columns.ends[position]))
-        if conversation is not None and _key(digest_conversation(conversation)) == self.columns.digests[position]:
+        if conversation is not None and _key(self._digest(conversation)) == self.columns.digests[position]:
             return conversation
         self._is_stale |= not self.columns.flags[position] & STRANGE
         return None
+
+    def _digest(self, conversation: Conversation) -> bytes:
+        return digest_conversation(conversation, self._ledger.line_hash)
 
     def scenario(self, position: int) -> dict[str, list[Value]]:
         return self.scenes.describe([column[position] for column in self.columns.scenes])

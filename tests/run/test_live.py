@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from asyncgen.conversation import decode_line, digest_conversation
+from asyncgen.conversation import XXH3, decode_line, digest_conversation
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.structure import Ladder
 from asyncgen.errors import (
@@ -130,7 +130,7 @@ class Bench:
         )
         scenarios = Scenarios(RECIPE.dimensions, sampling="balanced", seed=None)
         job = Conversations(RECIPE, scenarios, "m", save_metadata)
-        self.desk = Desk(job, self.writer, budget, self.verdict, self._follow, self.stop, reasks, "m")
+        self.desk = Desk(job, self.writer, budget, self.verdict, self._follow, self.stop, reasks, "m", XXH3)
         ladder = Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed})
         seat = Seat(self.completer, ladder, limiter, Admission(budget, limiter, self.stop), FirstAnswers())
         retries = RetryPolicy(2, self.stop, Random(0), self._sleep, lambda _error, _seconds: None)
@@ -169,7 +169,7 @@ def test_a_good_answer_becomes_an_entry_and_its_line() -> None:
     entry = done(record)
     assert json.loads(record.line) == json.loads(GOOD)["messages"]
     assert (entry.index, entry.asks, entry.finish_reason, entry.request_id) == (5, 1, "stop", "gen-7")
-    assert entry.digest == digest_conversation(decode_line(record.line)).hex()
+    assert entry.digest == digest_conversation(decode_line(record.line), XXH3).hex()
     assert (entry.prompt_tokens, entry.cached_tokens, entry.completion_tokens, str(entry.cost)) == (
         100,
         80,

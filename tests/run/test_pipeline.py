@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.conversation import XXH3
 from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import (
     AccessDeniedError,
@@ -94,6 +95,7 @@ def pipeline_of(
         stop,
         reasks=0,
         model="m",
+        line_hash=XXH3,
     )
 
     async def make(unit: Unit) -> None:
