@@ -23,7 +23,7 @@ def describe_commands() -> str:
 
 
 def describe_command(parser: Parser) -> Iterator[str]:
-    words = [str(action.metavar) for action in parser._actions if not action.option_strings]
+    words = [str(action.metavar) for action in parser.actions if not action.option_strings]
     yield f"## {' '.join([parser.prog, *words])}\n"
     yield f"{parser.description}\n"
     for group in parser._action_groups:

@@ -22,6 +22,7 @@ HOMES = {
     "anyascii": {"recipe"},
     "dotenv": {"command"},
     "rich": {"command", "report", "screen", "viewer"},
+    "shtab": {"command"},
     "tenacity": {"pacing"},
     "uvloop": {"offline", "run", "viewer"},
     "xxhash": {GROUND},

@@ -1,11 +1,14 @@
 """What the commands that look at an output have in common: which one, what it is judged by, and its audit."""
 
 import argparse
+import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asyncgen.command.parser import Parser
+from asyncgen.did_you_mean import nearest
 
 if TYPE_CHECKING:
     from asyncgen.audit.audit import Audit
@@ -13,7 +16,20 @@ if TYPE_CHECKING:
 
 
 def add_output(parser: Parser) -> None:
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="an output of generate")
+    parser.add_argument("output", type=_output, metavar="OUTPUT", help="an output of generate")
+
+
+def _output(text: str) -> Path:
+    """Of one that is not there, what was meant: the offline engine's has a name of its own."""
+    path = Path(text)
+    if os.path.lexists(path) or os.path.lexists(f"{path}.journal"):
+        return path
+    stems: list[str] = []
+    with contextlib.suppress(OSError):  # what is wrong with the path is said by who opens it
+        stems += (each.stem for each in path.parent.iterdir() if each.suffix == ".jsonl")
+    if stem := nearest(path.name.removesuffix(".jsonl"), stems):
+        raise argparse.ArgumentTypeError(f"{text} is not there; did you mean {path.with_name(f'{stem}.jsonl')}?")
+    return path
 
 
 def add_sources(parser: Parser) -> None:

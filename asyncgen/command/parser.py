@@ -33,6 +33,10 @@ class Parser(argparse.ArgumentParser):
         self.commands: Mapping[str, Self] = {}
         self.closing = closing
 
+    @property
+    def actions(self) -> Sequence[argparse.Action]:
+        return self._actions
+
     def format_help(self) -> str:
         width = min(get_terminal_size().columns - 2, _WIDEST)
         return super().format_help() + "".join(
@@ -56,7 +60,8 @@ class Parser(argparse.ArgumentParser):
         if word.startswith("-"):
             hint = did_you_mean(word, self._option_string_actions) or f"; it follows one: {self.prog} COMMAND {word}"
             self.error(f"there is no flag {word} before a command{hint}")
-        self.error(f"there is no command {word!r}{did_you_mean(word, self.commands)}")
+        hint = did_you_mean(word, (*self.commands, *self._option_string_actions))
+        self.error(f"there is no command {word!r}" + (hint or f"; there are {', '.join(self.commands)}"))
 
     def _check_dashes(self, args: Sequence[str]) -> None:
         """Two lines that argparse misreads: -output FILE, as -o with the value "utput", and --output=--, as a list."""
@@ -75,7 +80,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"there is no flag {name}{did_you_mean(name, flags)}")
         if equals and (hint := did_you_mean(name, flags)):  # N=20000, as make has it
             self.error(f"{word} is no flag{hint.removesuffix('?')} {value}?")
-        self.error(f"{word!r} belongs to no flag")
+        self.error(f"{word!r} belongs to no flag" + ("; did you mean --help?" if word == "help" else ""))
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {sentence(message)} (see {self.prog} --help)\n")

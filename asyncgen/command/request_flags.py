@@ -24,7 +24,7 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
     add(
         "--provider",
         type=provider,
-        metavar="NAME",
+        metavar="PROVIDER",
         help=f"one of {', '.join(PROVIDERS)} (default: openrouter when its key is set, otherwise offline)",
     )
     add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")

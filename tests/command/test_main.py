@@ -57,7 +57,9 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["help", "generat"], "there is no command and no page 'generat'; did you mean generate?"),
         (["help", "mony"], "there is no command and no page 'mony'; did you mean money?"),
         (["--verison"], "there is no flag --verison before a command; did you mean --version?"),
-        (["xyz"], "there is no command 'xyz' (see asyncgen --help)"),
+        (["xyz"], "there is no command 'xyz'; there are generate, plan, "),
+        (["version"], "there is no command 'version'; did you mean --version?"),
+        (["generate", "help"], "'help' belongs to no flag; did you mean --help?"),
         (["--num", "5", "generate"], "it follows one: asyncgen COMMAND --num"),
         (["generate", "--nun", "3"], "there is no flag --nun; did you mean --num?"),
         (["generate", "--price_in=3"], "there is no flag --price_in; did you mean --price-in?"),
@@ -107,6 +109,22 @@ def test_bad_input_gets_one_sentence_and_exit_status_2(
     argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in refused(capsys, *argv)
+
+
+@pytest.mark.parametrize("command", ["status", "audit", "show", "view"])
+def test_an_output_that_is_not_there_and_has_nearly_the_name_of_one_is_told(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data").mkdir()
+    Path("data/nanochat.offline.jsonl").touch()
+    said = refused(capsys, command, "data/nanochat.jsonl")
+    assert "data/nanochat.jsonl is not there; did you mean data/nanochat.offline.jsonl?" in said
+
+
+def test_an_output_whose_journal_is_left_is_taken_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.jsonl.journal").touch()
+    Path("ab.jsonl").touch()
+    assert "did you mean" not in refused(capsys, "audit", "a.jsonl")
 
 
 def test_without_a_command_the_help_is_shown_and_nothing_is_done(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,53 @@
+"""The script for bash, as bash uses it; the others as far as they can be looked at without their shells."""
+
+import subprocess
+
+import pytest
+
+from asyncgen.command.commands import build_parser
+from asyncgen.command.completion import SHELLS
+from asyncgen.command.main import main
+
+
+@pytest.fixture(scope="module")
+def script() -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        said: list[str] = []
+        patch.setattr("sys.stdout.write", said.append)
+        assert main(["completion", "bash"]) == 0
+    return "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("asyncgen gen", {"generate"}),
+        ("asyncgen generate --budg", {"--budget"}),
+        ("asyncgen generate --provider op", {"openrouter", "openai"}),
+        ("asyncgen generate --recipe nano", {"nanochat", "nanofolder"}),
+        ("asyncgen filter x.jsonl --drop ungr", {"ungrounded"}),
+        ("asyncgen show x.jsonl --finding near", {"near-duplicate", "near-duplicate-answers"}),
+        ("asyncgen audit x", {"x.jsonl"}),
+        ("asyncgen generate --knowledge n", {"notes.md", "nanofolder"}),
+        ("asyncgen help mon", {"money"}),
+        ("asyncgen completion z", {"zsh"}),
+        (".venv/bin/asyncgen sta", {"status"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bash_completes(script: str, line: str, completed: set[str], tmp_path: pytest.TempPathFactory) -> None:
+    shell = f"""{script}
+touch x.jsonl notes.md x.txt; mkdir nanofolder
+COMP_WORDS=({line}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 )); COMPREPLY=()
+"$(complete -p asyncgen | sed 's/.*-F \\([^ ]*\\) .*/\\1/')" asyncgen "${{COMP_WORDS[COMP_CWORD]}}"
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == completed
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_names_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    said = capsys.readouterr().out
+    assert [command for command in build_parser().commands if command not in said] == []
