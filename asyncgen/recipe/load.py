@@ -1,113 +1,78 @@
 """A recipe: everything about a data set that is not code, read once together with its knowledge base.
 
-The TOML is checked against typed tables, so that a mistake is one sentence with file, key and what was
-expected. What can be wrong between the parts (a placeholder that names nothing, a dimension no prompt uses)
-is checked here too: after `load_recipe` a recipe can be used without looking back.
+One walk over the recipe.toml and the files that it names makes the recipe and collects all that is wrong with them, so
+that a run, which is refused by the first mistake, and `asyncgen check`, which shows them all, have the same opinion.
+After `load_recipe` a recipe can be used without looking back.
 """
 
-import io
 import math
-import os
 import re
-import stat
+import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import NamedTuple
 
-import msgspec
-from msgspec import Meta
-
+from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
+from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
     PLACEHOLDER,
     AuditOptions,
-    Charset,
     Dimension,
     Group,
     Header,
-    JsonValue,
-    LastRole,
     Recipe,
     Rules,
-    Sampling,
     is_text,
 )
+from asyncgen.recipe.request import read_request
+from asyncgen.recipe.tables import (
+    AuditTable,
+    DimensionTable,
+    EnvironmentValue,
+    PromptTable,
+    RecipeTable,
+    WeightedValue,
+    read,
+)
+from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
 
 _WORD = re.compile(r"\w[\w-]*")
-_NAME = re.compile(
-    r"(?<=[^\W\d_,] )\w[\w-]*"
-)  # a word that does not open its sentence, so that a capital says something
+# A word that does not open its sentence, so that a capital says something.
+_NAME = re.compile(r"(?<=[^\W\d_,] )\w[\w-]*")
 BUILT_IN = ("nanochat",)
-MOST_BYTES = 16 * 1024 * 1024  # of a recipe's file or a knowledge base
-
-
-class _WeightedValue(msgspec.Struct, forbid_unknown_fields=True):
-    value: str
-    weight: Annotated[float, Meta(gt=0)]
-
-
-_Values: TypeAlias = Annotated[list[str | _WeightedValue], Meta(min_length=1)]
-
-
-class _DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    groups: Annotated[dict[str, object], Meta(min_length=1)] | None = None
-    values: object = None
-    pick: Annotated[int, Meta(ge=1)] | None = None
-
-
-class _PromptTable(msgspec.Struct, forbid_unknown_fields=True):
-    user: str
-    system: str | None = None
-
-
-class _RulesTable(msgspec.Struct, forbid_unknown_fields=True):
-    min_messages: Annotated[int, Meta(ge=1)] = 2
-    charset: Charset = "any"
-    ends_with: LastRole = "assistant"
-
-
-class _AuditTable(msgspec.Struct, forbid_unknown_fields=True):
-    off: tuple[str, ...] = ()
-    phrases: dict[str, object] = {}
-
-
-class _EnvironmentValue(msgspec.Struct, forbid_unknown_fields=True):
-    env: Annotated[str, Meta(min_length=1)]
-
-
-class _RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    knowledge: str
-    request: dict[str, object]
-    prompt: _PromptTable
-    dimension: Annotated[list[_DimensionTable], Meta(min_length=1)]
-    description: str = ""
-    sampling: Sampling = "balanced"
-    headers: dict[str, object] = {}
-    rules: _RulesTable = msgspec.field(default_factory=_RulesTable)
-    audit: _AuditTable = msgspec.field(default_factory=_AuditTable)
 
 
 def load_recipe(source: str, *, knowledge: Path | None = None) -> Recipe:
     """The recipe of that name (built-in) or path (a folder, or its recipe.toml).
 
-    `knowledge` replaces the recipe's own knowledge file. Raises ConfigError with file, key and what was
-    expected.
+    `knowledge` replaces the recipe's own knowledge file. Raises ConfigError with the first mistake: its file, line,
+    key and what was expected.
+    """
+    recipe, problems = read_recipe(source, knowledge=knowledge)
+    if recipe is None:
+        first, *others = [each for each in problems if not each.is_warning]
+        more = f" (and {len(others)} more: asyncgen check {shlex.quote(source)})" if others else ""
+        raise ConfigError(f"{first}{more}")
+    return recipe
+
+
+def read_recipe(source: str, *, knowledge: Path | None = None) -> tuple[Recipe | None, Sequence[Problem]]:
+    """The recipe, and everything that is to be said about it; no recipe where one of that is an error.
+
+    Raises ConfigError where there is none to be read.
     """
     path = _find(source)
     if not is_text(str(path.resolve())):
         raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
-    try:
-        recipe = _build(path, source, knowledge)
-        _check(recipe)
-    except _WrongRecipeError as wrong:
-        raise ConfigError(f"{path}: {wrong}") from wrong.__cause__
-    return recipe
+    problems = Problems(path)
+    given = _read_toml(path, problems)
+    recipe = None if given is None else _walk(path, source, given, knowledge, problems)
+    return recipe, problems.found
 
 
 def find_lost_subject(recipe: Recipe, source: str) -> str | None:
@@ -129,8 +94,13 @@ def find_lost_subject(recipe: Recipe, source: str) -> str | None:
     return None if subject.casefold() in recipe.knowledge.casefold() else subject
 
 
-class _WrongRecipeError(Exception):
-    """What is wrong in a recipe, beginning with the key; `load_recipe` puts the file before it."""
+def read_knowledge(path: Path) -> str:
+    """A knowledge base by itself, as `load_recipe` would read it. Raises ConfigError."""
+    problems = Problems(path)
+    text = _read_text(path, "the knowledge base", problems)
+    if problems.found:
+        raise ConfigError(str(problems.found[0]))
+    return strip_blank_lines(text)
 
 
 def _find(source: str) -> Path:
@@ -149,230 +119,196 @@ def _find(source: str) -> Path:
     )
 
 
-def _build(path: Path, source: str, knowledge: Path | None) -> Recipe:
-    table: _RecipeTable = _convert(_read_toml(path), _RecipeTable, "")
-    folder = path.parent
-    prompt = table.prompt
-    knowledge = knowledge or folder / table.knowledge
-    prompts = [folder / name for name in (prompt.system, prompt.user) if name is not None]
+def _read_text(path: Path, what: str, problems: Problems) -> str:
+    """As it stands there, which is empty only after a problem."""
+    try:
+        text = read_file(path)
+    except UnreadableError as error:
+        problems.add_in(path, f"{what} {error}")
+        return ""
+    if not text.strip():
+        problems.add_in(path, f"{what} is empty")
+        return ""
+    return text
+
+
+def _read_toml(path: Path, problems: Problems) -> dict[str, object] | None:
+    try:
+        text = read_file(path)
+        table = tomllib.loads(text)
+    except UnreadableError as error:
+        problems.add((), f"the recipe {error}")
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
+        problems.add((), f"not valid TOML: {error}")
+    else:
+        problems.toml = text
+        return table
+    return None
+
+
+def _walk(
+    path: Path, source: str, given: Mapping[str, object], knowledge: Path | None, problems: Problems
+) -> Recipe | None:
+    """From the top of the recipe to its end; None when something in it cannot be used."""
+    table: RecipeTable = read(given, RecipeTable, (), problems)
+    if table.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", table.name):
+        expected = "expected up to 80 letters, digits, dots and dashes (it names files)"
+        problems.add(("name",), f"{expected}, got {table.name!r}")
+    knowledge_path = knowledge or path.parent / (table.knowledge or "")
+    text = _read_text(knowledge_path, "the knowledge base", problems) if knowledge or table.knowledge else ""
+    request = {} if table.request is None else read_request(table.request, problems)
+    headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
+    prompts = _read_prompts(path.parent, table.prompt, problems)
+    tables = table.dimension or []
+    names = [None if each is None else each.name for each in tables]
+    _check_names(names, problems)
+    dimensions = [
+        None if each is None else _read_dimension(("dimension", place), each, problems)
+        for place, each in enumerate(tables)
+    ]
+    _check_placeholders(prompts, names, problems)
+    audit = _read_audit(table.audit, problems)
+    if problems.has_errors or table.name is None:
+        return None
     return Recipe(
         name=table.name,
         description=table.description,
         source=source if source in BUILT_IN else str(path.resolve()),
         sampling=table.sampling,
-        knowledge=read_knowledge(knowledge),
-        system=None if prompt.system is None else _read_text(folder / prompt.system, "prompt.system"),
-        user=_read_text(folder / prompt.user, "prompt.user"),
-        request=_request(table.request),
-        headers=tuple(_header(name, value) for name, value in table.headers.items()),
-        dimensions=tuple(_dimension(position, each) for position, each in enumerate(table.dimension)),
+        knowledge=strip_blank_lines(text),
+        system=strip_blank_lines(prompts["system"].text) if "system" in prompts else None,
+        user=strip_blank_lines(prompts["user"].text),
+        request=request,
+        headers=tuple(filter(None, headers)),
+        dimensions=tuple(filter(None, dimensions)),
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
-        audit=_audit(table.audit),
-        files=(path, knowledge, *prompts),
+        audit=audit,
+        files=(path, knowledge_path, *(each.path for each in prompts.values())),
     )
 
 
-def read_knowledge(path: Path) -> str:
-    """A knowledge base by itself, as `load_recipe` would read it. Raises ConfigError."""
-    return _read_text(path, "the knowledge base")
+# ---- prompts
 
 
-def _read_text(path: Path, what: str) -> str:
-    try:
-        text = _strip_blank_lines(_read_file(path))
-    except _UnreadableError as error:
-        raise ConfigError(f"{path}: {what} {error}") from error
-    if not text:
-        raise ConfigError(f"{path}: {what} is empty")
-    return text
+class _Prompt(NamedTuple):
+    """`text`: as it stands in the file; empty where that cannot be read."""
+
+    path: Path
+    text: str
 
 
-class _UnreadableError(Exception):
-    """Why a file is no text that can be used, as the end of a sentence."""
+def _read_prompts(folder: Path, table: PromptTable | None, problems: Problems) -> dict[str, _Prompt]:
+    named = {} if table is None else {"system": table.system, "user": table.user}
+    return {
+        name: _Prompt(folder / file, _read_text(folder / file, f"prompt.{name}", problems))
+        for name, file in named.items()
+        if file is not None
+    }
 
 
-def _read_file(path: Path) -> str:
-    """A file or a pipe as text, without the byte order mark. What has no end, as a device may, is not read."""
-    try:
-        # A pipe that nobody writes to would keep `open` waiting.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-                raise _UnreadableError("is no ordinary file")
-            os.set_blocking(file.fileno(), True)
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise _UnreadableError(f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise _UnreadableError("cannot be read: no path holds a NUL") from error
-    if len(content) > MOST_BYTES:
-        raise _UnreadableError(f"is larger than {MOST_BYTES:,} bytes, more than any model reads")
-    try:
-        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
-    except UnicodeDecodeError as error:
-        raise _UnreadableError(f"is not UTF-8 (byte {error.start})") from error
-
-
-def _strip_blank_lines(text: str) -> str:
-    lines = text.split("\n")
-    filled = [number for number, line in enumerate(lines) if line.strip()]
-    return "\n".join(lines[filled[0] : filled[-1] + 1]) if filled else ""
-
-
-def _read_toml(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(_read_file(path))
-    except _UnreadableError as error:
-        raise _WrongRecipeError(f"the recipe {error}") from error
-    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
-        raise _WrongRecipeError(f"not valid TOML: {error}") from error
-
-
-def _convert(value: object, shape: Any, key: str) -> Any:
-    """The value as that shape; `key` is where in the recipe it stands, empty for the whole."""
-    try:
-        return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise _WrongRecipeError(_explain(str(error), key)) from None
-
-
-_WORDS = {"array": "a list", "object": "a table", "str": "text", "int": "a whole number", "float": "a number"}
-_TABLES: dict[str, type[msgspec.Struct]] = {
-    "": _RecipeTable,
-    "prompt": _PromptTable,
-    "rules": _RulesTable,
-    "audit": _AuditTable,
-    r"headers\..*": _EnvironmentValue,
-    r"dimension\[\d+\]": _DimensionTable,
-    r"(?s)dimension\[\d+\]\..*": _WeightedValue,
-}
-_CHOICES = {"sampling": Sampling, "charset": Charset, "ends_with": LastRole}
-
-
-def _explain(message: str, above: str) -> str:
-    """`key: what was expected`, from "Expected `int`, got `str` - at `$.rules.min_messages`"."""
-    what, _, where = message.partition(" - at `$")
-    key = (above + where.rstrip("`")).removeprefix(".")
-    if field_name := re.fullmatch(r"Object contains unknown field `(.*)`", what):
-        return f"{_join(key, field_name[1])}: unknown key, expected one of {', '.join(_known_keys(key))}"
-    if field_name := re.fullmatch(r"Object missing required field `(.*)`", what):
-        return f"{_join(key, field_name[1])}: missing, but required"
-    if got := re.fullmatch(r"Invalid enum value (.*)", what):
-        choices = get_args(_CHOICES[key.rpartition(".")[2]])
-        return f"{key}: expected {' or '.join(map(repr, choices))}, got {got[1]}"
-    what = re.sub(r"`([^`]*)`", lambda kinds: _in_words(kinds[1]), what)
-    return f"{key}: {what[:1].lower()}{what[1:]}"
-
-
-def _in_words(kinds: str) -> str:
-    return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
-
-
-def _join(key: str, name: str) -> str:
-    return f"{key}.{name}" if key else name
-
-
-def _known_keys(key: str) -> tuple[str, ...]:
-    return next(table for where, table in _TABLES.items() if re.fullmatch(where, key)).__struct_fields__
-
-
-def _request(table: dict[str, object]) -> dict[str, JsonValue]:
-    try:
-        request: dict[str, JsonValue] = msgspec.json.decode(msgspec.json.encode(table))
-    except TypeError as error:
-        raise _WrongRecipeError(f"request: only JSON values can be sent: {error}") from None
-    if request != table:
-        raise _WrongRecipeError("request: only JSON values can be sent, no dates, times, nan or inf")
-    if not isinstance(request.get("model"), str) or not request["model"]:
-        raise _WrongRecipeError("request.model: expected the model's name")
-    for reserved in ("messages", "stream"):
-        if reserved in request:
-            raise _WrongRecipeError(f"request.{reserved}: asyncgen sets this one itself, remove it")
-    return request
-
-
-def _header(name: str, value: object) -> Header:
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-        raise _WrongRecipeError(f"headers: expected a header's name, got {name!r}")
-    given: str | _EnvironmentValue = _convert(value, str | _EnvironmentValue, f"headers.{name}")
-    if isinstance(given, _EnvironmentValue):
-        return Header(name, variable=given.env)
-    if not given.isprintable():
-        raise _WrongRecipeError(f"headers.{name}: expected one printable line")
-    return Header(name, value=given)
-
-
-def _dimension(position: int, table: _DimensionTable) -> Dimension:
-    key = f"dimension[{position}]"
-    if not PLACEHOLDER.fullmatch("{" + table.name + "}"):
-        raise _WrongRecipeError(f"{key}.name: expected letters, digits and _, got {table.name!r}")
-    if table.name == KNOWLEDGE:
-        raise _WrongRecipeError(f"{key}.name: expected another name, {{{KNOWLEDGE}}} is the knowledge base")
-    if (table.groups is None) == (table.values is None):
-        raise _WrongRecipeError(f"{key}: expected either groups or values in dimension {table.name!r}")
-    if table.groups is not None:
-        groups = (_group(f"{key}.groups.{name}", name, values) for name, values in table.groups.items())
-        return Dimension(table.name, tuple(groups), grouped=True, pick=table.pick)
-    if table.pick is not None:
-        raise _WrongRecipeError(f"{key}.pick: expected groups to pick from, got values")
-    return Dimension(table.name, (_group(f"{key}.values", "", table.values),))
-
-
-def _group(key: str, name: str, table: object) -> Group:
-    given: list[str | _WeightedValue] = _convert(table, _Values, key)
-    values = tuple(each if isinstance(each, str) else each.value for each in given)
-    seen: set[str] = set()
-    for position, value in enumerate(values):
-        if not value.strip():
-            raise _WrongRecipeError(f"{key}[{position}]: expected text, got a blank value")
-        if value in seen:
-            raise _WrongRecipeError(f"{key}[{position}]: {value!r} is there twice, expected a weight instead")
-        seen.add(value)
-    if all(isinstance(each, str) for each in given):
-        return Group(name, values)
-    weights = tuple(1.0 if isinstance(each, str) else each.weight for each in given)
-    if not math.isfinite(sum(weights)):
-        raise _WrongRecipeError(f"{key}: expected weights with a finite sum")
-    return Group(name, values, weights)
-
-
-def _audit(table: _AuditTable) -> AuditOptions:
-    return AuditOptions(table.off, {rule: _phrases(rule, value) for rule, value in table.phrases.items()})
-
-
-def _phrases(rule: str, value: object) -> tuple[str, ...]:
-    key = f"audit.phrases.{rule}"
-    phrases: tuple[str, ...] = _convert(value, tuple[str, ...], key)
-    for position, phrase in enumerate(phrases):
-        if not phrase.strip():
-            raise _WrongRecipeError(f"{key}[{position}]: expected text, got a blank phrase")
-    return phrases
-
-
-def _check(recipe: Recipe) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", recipe.name):
-        raise _WrongRecipeError(
-            f"name: expected up to 80 letters, digits, dots and dashes (it names files), got {recipe.name!r}"
-        )
-    names = [each.name for each in recipe.dimensions]
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            raise _WrongRecipeError(f"dimension[{position}].name: expected a new name, {name!r} is there twice")
-    known = [KNOWLEDGE, *names]
-    for key, prompt in (("prompt.system", recipe.system or ""), ("prompt.user", recipe.user)):
-        if unknown := _placeholders(set(PLACEHOLDER.findall(prompt)).difference(known)):
-            raise _WrongRecipeError(f"{key}: unknown placeholder {unknown}, expected one of {_placeholders(known)}")
-    used = PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}")
+def _check_placeholders(prompts: Mapping[str, _Prompt], names: Sequence[str | None], problems: Problems) -> None:
+    """Each one in a prompt means something, and each thing that it could mean is in a prompt."""
+    known = [f"{{{name}}}" for name in (KNOWLEDGE, *names) if name]
+    used: set[str] = set()
+    for path, text in prompts.values():
+        for found in PLACEHOLDER.finditer(text):
+            if found[0] not in known and found[1] not in used:
+                line = text[: found.start()].count("\n") + 1
+                expected = f"expected one of {', '.join(sorted(known))}{did_you_mean(found[0], known)}"
+                problems.add_in(path, f"unknown placeholder {found[0]}, {expected}", line)
+            used.add(found[1])
+    if not prompts or not all(each.text for each in prompts.values()):
+        return
     if KNOWLEDGE not in used:
-        raise _WrongRecipeError(
-            f"knowledge: no prompt uses {{{KNOWLEDGE}}}, so it would never be sent; expected it in prompt.system "
-            "(where providers cache it) or prompt.user"
+        problems.add(
+            (KNOWLEDGE,),
+            f"no prompt uses {{{KNOWLEDGE}}}, so it would never be sent; expected it in prompt.system "
+            "(where providers cache it) or prompt.user",
         )
-    if unused := _placeholders(set(names).difference(used)):
-        raise _WrongRecipeError(
-            f"dimension: no prompt uses {unused}, expected each one in prompt.system or prompt.user"
-        )
+    for place, name in enumerate(names):
+        if name is not None and name not in used:
+            expected = "expected it in prompt.system or prompt.user"
+            problems.add(("dimension", place), f"no prompt uses {{{name}}}, {expected}")
 
 
-def _placeholders(names: Iterable[str]) -> str:
-    return ", ".join(f"{{{name}}}" for name in sorted(names))
+# ---- dimensions
+
+
+def _check_names(names: Sequence[str | None], problems: Problems) -> None:
+    for place, name in enumerate(names):
+        key = ("dimension", place, "name")
+        if name is None:
+            continue
+        if not PLACEHOLDER.fullmatch("{" + name + "}"):
+            problems.add(key, f"expected letters, digits and _, got {name!r}")
+        elif name == KNOWLEDGE:
+            problems.add(key, f"expected another name, {{{KNOWLEDGE}}} is the knowledge base")
+        elif name in names[:place]:
+            problems.add(key, f"expected a new name, {name!r} is there twice")
+
+
+def _read_dimension(key: Key, table: DimensionTable, problems: Problems) -> Dimension | None:
+    """None where it cannot be used."""
+    groups, values, pick = table.groups, table.values, table.pick
+    if not problems.touch(key):
+        if (groups is None) == (values is None):
+            problems.add(key, f"expected either groups or values in dimension {table.name!r}")
+        elif groups is None and pick is not None:
+            problems.add((*key, "pick"), "expected groups to pick from, got values")
+        elif groups is not None and pick is not None and pick > len(groups):
+            problems.add((*key, "pick"), f"expected at most {len(groups)}, as many as there are groups, got {pick}")
+    if groups is None:
+        read_groups = [] if values is None else [_read_group((*key, "values"), "", values, problems)]
+    else:
+        read_groups = [_read_group((*key, "groups", name), name, each, problems) for name, each in groups.items()]
+    if problems.touch(key) or table.name is None:
+        return None
+    return Dimension(table.name, tuple(filter(None, read_groups)), grouped=groups is not None, pick=pick)
+
+
+def _read_group(
+    key: Key, name: str, given: Sequence[str | WeightedValue | None] | None, problems: Problems
+) -> Group | None:
+    values: dict[str, float] = {}
+    for place, each in enumerate(given or ()):
+        value, weight = (each.value, each.weight) if isinstance(each, WeightedValue) else (each, 1.0)
+        if value is None or weight is None:
+            continue
+        if not value.strip():
+            problems.add((*key, place), "expected text, got a blank value")
+        elif value in values:
+            problems.add((*key, place), f"{value!r} is there twice, expected a weight instead")
+        values[value] = weight
+    if not math.isfinite(sum(values.values())):
+        problems.add(key, "expected weights with a finite sum")
+    if problems.touch(key):
+        return None
+    has_weights = any(isinstance(each, WeightedValue) for each in given or ())
+    return Group(name, tuple(values), tuple(values.values()) if has_weights else None)
+
+
+# ---- headers and audit
+
+
+def _read_header(name: str, value: str | EnvironmentValue | None, problems: Problems) -> Header | None:
+    """None where it cannot be used."""
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        problems.add(("headers",), f"expected a header's name, got {name!r}")
+    elif isinstance(value, EnvironmentValue):
+        return Header(name, variable=value.env)
+    elif value is not None and not value.isprintable():
+        problems.add(("headers", name), "expected one printable line")
+    elif value is not None:
+        return Header(name, value=value)
+    return None
+
+
+def _read_audit(table: AuditTable, problems: Problems) -> AuditOptions:
+    for rule, phrases in table.phrases.items():
+        for place, phrase in enumerate(phrases or ()):
+            if phrase is not None and not phrase.strip():
+                problems.add(("audit", "phrases", rule, place), "expected text, got a blank phrase")
+    return AuditOptions(
+        tuple(filter(None, table.off)),
+        {rule: tuple(filter(None, phrases or ())) for rule, phrases in table.phrases.items()},
+    )

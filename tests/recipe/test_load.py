@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.load import find_lost_subject, load_recipe
+from asyncgen.recipe.load import find_lost_subject, load_recipe, read_recipe
 from asyncgen.recipe.prompt import PayloadEncoder, build_messages
 from asyncgen.recipe.recipe import AuditOptions, Dimension, Group, Header, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
@@ -100,12 +100,12 @@ def smallest(write: Write) -> Path:
 
 
 def explain(folder: Path) -> str:
-    """What loading the recipe complains about, without the path of the recipe.toml before it."""
+    """What loading the recipe complains about, without the place before it."""
     with pytest.raises(ConfigError) as caught:
         load_recipe(str(folder))
-    file, _, complaint = str(caught.value).partition(": ")
-    assert file == str(folder / "recipe.toml")
-    return complaint
+    place, _, complaint = str(caught.value).partition(": ")
+    assert re.sub(r":\d+$", "", place) in {str(folder / name) for name in ("recipe.toml", "system.md", "user.md")}
+    return re.sub(r" \(and \d+ more: .*", "", complaint)
 
 
 def test_every_part_of_a_recipe_is_read(write: Write) -> None:
@@ -291,8 +291,8 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         # Settings that cannot be sent, or are not the recipe's to choose.
         ("temperature = 0.7", "messages = []", "request.messages: asyncgen sets this one itself, remove it"),
         ("temperature = 0.7", "stream = true", "request.stream: asyncgen sets this one itself, remove it"),
-        ("temperature = 0.7", "temperature = nan", "request: only JSON values can be sent"),
-        ("temperature = 0.7", "until = 2026-01-01", "request: only JSON values can be sent"),
+        ("temperature = 0.7", "temperature = nan", "request.temperature: only JSON values can be sent"),
+        ("temperature = 0.7", "until = 2026-01-01", "request.until: only JSON values can be sent"),
         # Dimensions that do not fit together, or do not fit the prompts.
         ('name = "opener"', 'name = "first opener"', "dimension[1].name: expected letters, digits and _"),
         ('name = "opener"', 'name = "knowledge"', "dimension[1].name: expected another name, {knowledge}"),
@@ -309,12 +309,12 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         (
             'name = "opener"',
             'name = "style"',
-            "prompt.user: unknown placeholder {opener}, expected one of {knowledge}, {style}, {topic}",
+            "unknown placeholder {opener}, expected one of {knowledge}, {style}, {topic}",
         ),
         (
             "[rules]",
             '[[dimension]]\nname = "mood"\nvalues = ["calm"]\n[rules]',
-            "dimension: no prompt uses {mood}, expected each one in prompt.system or prompt.user",
+            "dimension[2]: no prompt uses {mood}, expected it in prompt.system or prompt.user",
         ),
         (
             'system = "system.md"',
@@ -353,11 +353,15 @@ def test_a_recipe_without_dimensions_is_refused(write: Write) -> None:
     assert explain(write("dimension = []\n" + without)) == "dimension: expected a list of length >= 1"
 
 
-def test_every_unknown_placeholder_is_named_with_its_prompt(write: Write) -> None:
-    said = explain(write(WHOLE, system="{knowlege} and {Topic} or {topic}"))
-    assert said == (
-        "prompt.system: unknown placeholder {Topic}, {knowlege}, expected one of {knowledge}, {opener}, {topic}"
-    )
+def test_every_unknown_placeholder_is_named_once_with_its_prompt_and_line(write: Write) -> None:
+    folder = write(WHOLE, system="{knowlege}\nand {Topic} or {topic}\n{knowlege}")
+    recipe, problems = read_recipe(str(folder))
+    expected = "expected one of {knowledge}, {opener}, {topic}"
+    assert recipe is None
+    assert [str(each) for each in problems[:2]] == [
+        f"{folder / 'system.md'}:1: unknown placeholder {{knowlege}}, {expected}; did you mean {{knowledge}}?",
+        f"{folder / 'system.md'}:2: unknown placeholder {{Topic}}, {expected}; did you mean {{topic}}?",
+    ]
 
 
 @pytest.mark.parametrize(

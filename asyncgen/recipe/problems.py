@@ -1,0 +1,179 @@
+"""What is wrong with a recipe: all of it at once, each with its file, its line where one is known, and its key."""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+Key: TypeAlias = tuple[str | int, ...]  # the way to a value of a TOML file: names of tables, positions in lists
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`where`: a file, and the line in it. `is_warning`: what stands there can be used all the same."""
+
+    where: str
+    text: str
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+class Problems:
+    """Collects what is wrong in a recipe.toml and in the files that it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.found: list[Problem] = []
+        self.toml = ""
+        self._path = path
+        self._wrong: list[Key] = []
+        self._lines: dict[Key, int] | None = None
+
+    @property
+    def has_errors(self) -> bool:
+        return any(not each.is_warning for each in self.found)
+
+    def add(self, key: Key, text: str, *, is_warning: bool = False) -> None:
+        """At a key of the recipe.toml; the empty one is the file."""
+        if not is_warning:
+            self._wrong.append(key)
+        self.add_in(self._path, f"{write_key(key)}: {text}" if key else text, self._find(key), is_warning=is_warning)
+
+    def add_in(self, path: Path, text: str, line: int | None = None, *, is_warning: bool = False) -> None:
+        self.found.append(Problem(f"{path}:{line}" if line else str(path), text, is_warning))
+
+    def touch(self, key: Key) -> bool:
+        """Whether there is an error at that key or inside of it."""
+        return any(each[: len(key)] == key for each in self._wrong)
+
+    def _find(self, key: Key) -> int | None:
+        """The line of the key, or of the innermost table around it that is there."""
+        if self._lines is None:
+            self._lines = find_lines(self.toml)
+        return next((self._lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._lines), None)
+
+
+def write_key(key: Key) -> str:
+    return "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in key).removeprefix(".")
+
+
+_TOKEN = re.compile(
+    r'''
+    (?P<text> """ (?:\\.|[^\\])*? """{1,3} | \'\'\'.*?\'\'\'{1,3} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
+    | (?P<comment> \#[^\n]* )
+    | (?P<mark> \n | [\[\]{}=,.] )
+    | (?P<bare> [^\s\[\]{}=,.\#"']+ )
+    ''',
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def find_lines(toml: str) -> dict[Key, int]:
+    """The line on which each key and each item of a list begins, in a file that is known to be valid TOML."""
+    try:
+        return _Scanner(toml).scan()
+    except RecursionError:  # no place is worth a trace
+        return {}
+
+
+class _Scanner:
+    """Reads over the values: `tomllib` has judged them, and what is wanted here is where they stand."""
+
+    def __init__(self, toml: str) -> None:
+        self._tokens = self._split(toml)
+        self._lines: dict[Key, int] = {}
+        self._tables: Counter[Key] = Counter()  # of each [[name]] met
+        self._next()
+
+    @staticmethod
+    def _split(toml: str) -> Iterator[tuple[str, int]]:
+        line = 1
+        for token in _TOKEN.finditer(toml):
+            if token.lastgroup != "comment":
+                yield token[0], line
+            line += token[0].count("\n")
+
+    def scan(self) -> dict[Key, int]:
+        table: Key = ()
+        while self._word:
+            if self._word == "[":
+                table = self._header()
+            elif self._word == "\n":
+                self._next()
+            else:
+                self._pair(table, "\n")
+        return self._lines
+
+    def _next(self) -> None:
+        self._word, self._line = next(self._tokens, ("", 0))
+
+    def _header(self) -> Key:
+        line, brackets = self._line, 0
+        while self._word == "[":
+            brackets += 1
+            self._next()
+        key: Key = ()
+        for name in self._names("]"):
+            key = (*key, name)
+            if key in self._tables:
+                key = (*key, self._tables[key] - 1)
+        if brackets > 1:
+            key = key[:-1] if isinstance(key[-1], int) else key
+            self._lines.setdefault(key, line)
+            self._tables[key] += 1
+            key = (*key, self._tables[key] - 1)
+        self._lines[key] = line
+        while self._word == "]":
+            self._next()
+        return key
+
+    def _names(self, end: str) -> list[str]:
+        names = []
+        while self._word not in (end, ""):
+            if self._word != ".":
+                is_quoted = self._word[0] in "\"'"
+                names.append(tomllib.loads(f"name = {self._word}")["name"] if is_quoted else self._word)
+            self._next()
+        return names
+
+    def _pair(self, table: Key, end: str) -> None:
+        line = self._line
+        names = self._names("=")
+        for depth in range(1, len(names) + 1):
+            self._lines.setdefault((*table, *names[:depth]), line)
+        self._next()
+        self._value((*table, *names), end)
+
+    def _value(self, key: Key, end: str) -> None:
+        """A value and what separates it from the next one; `end`: what it may stand before, besides a comma."""
+        if self._word == "[":
+            self._items(key)
+        elif self._word == "{":
+            self._inner_table(key)
+        while self._word not in (",", end, ""):
+            self._next()
+
+    def _items(self, key: Key) -> None:
+        self._next()
+        position = 0
+        while self._word not in ("]", ""):
+            if self._word in (",", "\n"):
+                self._next()
+                continue
+            self._lines[*key, position] = self._line
+            self._value((*key, position), "]")
+            position += 1
+        self._next()
+
+    def _inner_table(self, key: Key) -> None:
+        self._next()
+        while self._word not in ("}", ""):
+            if self._word in (",", "\n"):
+                self._next()
+            else:
+                self._pair(key, "}")
+        self._next()

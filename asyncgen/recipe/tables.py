@@ -1,0 +1,131 @@
+"""The tables of a recipe.toml as types, and values read as such with every mistake told.
+
+A value that fits its type is taken whole. In one that does not, each part is tried by itself, so that all that is
+wrong in it is found. What cannot be used has its default or is None, which no TOML can say.
+"""
+
+import re
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Meta
+
+from asyncgen.did_you_mean import did_you_mean
+from asyncgen.recipe.problems import Key, Problems
+from asyncgen.recipe.recipe import Charset, LastRole, Sampling
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class WeightedValue(msgspec.Struct, forbid_unknown_fields=True):
+    value: str | None
+    weight: Annotated[float, Meta(gt=0)] | None
+
+
+Values: TypeAlias = Annotated[list[str | WeightedValue | None], Meta(min_length=1)] | None
+
+
+class DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: str | None
+    groups: Annotated[dict[str, Values], Meta(min_length=1)] | None = None
+    values: Values = None
+    pick: Annotated[int, Meta(ge=1)] | None = None
+
+
+class PromptTable(msgspec.Struct, forbid_unknown_fields=True):
+    user: str | None
+    system: str | None = None
+
+
+class RulesTable(msgspec.Struct, forbid_unknown_fields=True):
+    min_messages: Annotated[int, Meta(ge=1)] = 2
+    charset: Charset = "any"
+    ends_with: LastRole = "assistant"
+
+
+class AuditTable(msgspec.Struct, forbid_unknown_fields=True):
+    off: list[str | None] = []
+    phrases: dict[str, list[str | None] | None] = {}
+
+
+class EnvironmentValue(msgspec.Struct, forbid_unknown_fields=True):
+    env: Annotated[str, Meta(min_length=1)] | None
+
+
+class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: str | None
+    knowledge: str | None
+    request: dict[str, object] | None
+    prompt: PromptTable | None
+    dimension: Annotated[list[DimensionTable | None], Meta(min_length=1)] | None
+    description: str = ""
+    sampling: Sampling = "balanced"
+    headers: dict[str, str | EnvironmentValue | None] = {}
+    rules: RulesTable = msgspec.field(default_factory=RulesTable)
+    audit: AuditTable = msgspec.field(default_factory=AuditTable)
+
+
+def read(value: object, shape: Any, key: Key, problems: Problems) -> Any:
+    """The value as that shape, as far as it is one; None where nothing of it is. `key`: where it stands."""
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        before = len(problems.found)
+        part = _read_parts(value, shape, key, problems)
+        if len(problems.found) == before:
+            problems.add(key, _in_words(str(error).partition(" - at `$")[0], shape))
+        return part
+
+
+def _read_parts(value: object, shape: Any, key: Key, problems: Problems) -> Any:
+    for kind in _alternatives(shape):
+        if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return _read_struct(value, kind, key, problems)
+        if isinstance(value, dict) and value and get_origin(kind) is dict:
+            return {name: read(each, get_args(kind)[1], (*key, name), problems) for name, each in value.items()}
+        if isinstance(value, list) and value and get_origin(kind) is list:
+            return [read(each, get_args(kind)[0], (*key, place), problems) for place, each in enumerate(value)]
+    return None
+
+
+def _alternatives(shape: Any) -> tuple[Any, ...]:
+    origin = get_origin(shape)
+    if origin is Annotated:
+        return _alternatives(get_args(shape)[0])
+    if origin in (Union, UnionType):
+        return tuple(each for kind in get_args(shape) for each in _alternatives(kind))
+    return (shape,)
+
+
+def _read_struct(table: dict[str, object], kind: type[S], key: Key, problems: Problems) -> S:
+    """With None for what is required and cannot be read."""
+    fields: dict[str, Any] = {}
+    known = {each.name: each for each in msgspec.structs.fields(kind)}
+    for name in table:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            problems.add((*key, name), f"unknown key, expected one of {', '.join(known)}{hint}")
+    for name, each in known.items():
+        found = read(table[name], each.type, (*key, name), problems) if name in table else None
+        if found is not None or each.required:
+            fields[name] = found
+        if each.default is NODEFAULT and each.default_factory is NODEFAULT and name not in table:
+            problems.add((*key, name), "missing, but required")
+    return kind(**fields)
+
+
+_WORDS = {"array": "a list", "object": "a table", "str": "text", "int": "a whole number", "float": "a number"}
+
+
+def _in_words(what: str, shape: Any) -> str:
+    """What was expected, from "Expected `int`, got `str`"."""
+    if got := re.fullmatch(r"Invalid enum value (.*)", what):
+        (choices,) = [get_args(each) for each in _alternatives(shape) if get_origin(each) is Literal]
+        return f"expected {' or '.join(map(repr, choices))}, got {got[1]}{did_you_mean(got[1].strip(chr(39)), choices)}"
+    what = re.sub(r"`([^`]*)`", lambda kinds: _name_kinds(kinds[1]), what)
+    return what[:1].lower() + what[1:]
+
+
+def _name_kinds(kinds: str) -> str:
+    return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
