@@ -4,7 +4,7 @@ A rule is a name, a severity and a sentence; what finds it lives in the module o
 so that a recipe or a flag that misspells one is told before a million lines are read.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -13,7 +13,8 @@ from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.recipe import Charset, Recipe
+from asyncgen.recipe.problems import Key, write_key
+from asyncgen.recipe.recipe import AuditOptions, Charset, Recipe
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
@@ -91,21 +92,32 @@ class AuditSettings:
         """From the recipe's table `[audit]`. Raises ConfigError for a name that is no rule's."""
         if recipe is None:
             return cls()
-        _check_names(f"{recipe.source}: audit.off", recipe.audit.off, RULES)
-        _check_names(f"{recipe.source}: audit.phrases", recipe.audit.phrases, PHRASE_RULES)
+        for key, wrong in find_wrong_names(recipe.audit):
+            raise ConfigError(f"{recipe.source}: {write_key(key)}: {wrong}")
         return cls(frozenset(recipe.audit.off), recipe.audit.phrases)
+
+
+def find_wrong_names(options: AuditOptions) -> Iterator[tuple[Key, str]]:
+    """Each name in a recipe's table `[audit]` that is no rule's: where it stands, and what is wrong with it."""
+    for place, name in enumerate(options.off):
+        if wrong := _explain_name(name, RULES):
+            yield ("audit", "off", place), wrong
+    for name in options.phrases:
+        if wrong := _explain_name(name, PHRASE_RULES):
+            yield ("audit", "phrases", name), wrong
 
 
 def check_rule_names(where: str, names: Iterable[str]) -> None:
     """Raises ConfigError, beginning with `where`, for a name that is no rule's; it lists the names."""
-    _check_names(where, names, RULES)
-
-
-def _check_names(where: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
-        if name not in known:
-            names = ", ".join(known)
-            raise ConfigError(f"{where}: no such rule: {name!r}; expected one of {names}{did_you_mean(name, known)}")
+        if wrong := _explain_name(name, RULES):
+            raise ConfigError(f"{where}: {wrong}")
+
+
+def _explain_name(name: str, known: Collection[str]) -> str | None:
+    if name in known:
+        return None
+    return f"no such rule: {name!r}; expected one of {', '.join(known)}{did_you_mean(name, known)}"
 
 
 def excerpt(text: str, start: int = 0, end: int | None = None) -> str:

@@ -6,14 +6,27 @@ completion, "did you mean" and the tests of every flag find it by that. What it 
 """
 
 from asyncgen import __version__
-from asyncgen.command import audit, completion, generate, plan, report, serve, show, status, view
+from asyncgen.command import audit, check, completion, generate, plan, report, serve, show, status, view
 from asyncgen.command import filter as filter_
 from asyncgen.command import help as help_
 from asyncgen.command.command import Command
 from asyncgen.command.pages import list_pages
 from asyncgen.command.parser import EXAMPLES, Parser
 
-COMMANDS: tuple[Command, ...] = (generate, plan, status, audit, filter_, show, report, view, serve, completion, help_)
+COMMANDS: tuple[Command, ...] = (
+    generate,
+    check,
+    plan,
+    status,
+    audit,
+    filter_,
+    show,
+    report,
+    view,
+    serve,
+    completion,
+    help_,
+)
 
 
 def build_parser() -> Parser:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values, find_dotenv
 
+from asyncgen.audit.rules import find_wrong_names
 from asyncgen.endpoint.address import CUSTOM_KEY
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.endpoint.settings import Override, parse_param, request_settings
@@ -22,8 +23,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
-from asyncgen.recipe.load import find_lost_subject, load_recipe
-from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.load import load_recipe
 from asyncgen.run.config import GenerateConfig, RequestConfig
 from asyncgen.timings import USUAL, Timings
 
@@ -93,14 +93,14 @@ def read_generate_config(
         debug=flags.debug,
         # Going on must not set aside what there is to go on with.
         continue_command=_OVERWRITE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
-        notices=[*knowledge_notices(flags, request.recipe), *_notices(flags, endpoint, environment)],
+        notices=[*request.recipe.warnings, *_notices(flags, endpoint, environment)],
         timings=timings,
     )
 
 
 def read_request_config(flags: argparse.Namespace, environment: Mapping[str, str]) -> RequestConfig:
     """The part of the flags that `generate` and `plan` share; planning needs no key. Raises ConfigError."""
-    recipe = load_recipe(flags.recipe, knowledge=flags.knowledge)
+    recipe = load_recipe(flags.recipe, knowledge=flags.knowledge, check_audit=find_wrong_names)
     endpoint = resolve_endpoint(flags.provider, flags.base_url, environment, insecure_http=flags.insecure_http)
     overrides: list[Override] = [parse_param(text) for text in flags.param]
     if flags.temperature is not None:
@@ -157,17 +157,6 @@ def _with_headers(flags: argparse.Namespace, request: RequestConfig, environment
         return request
     headers = read_headers(request.recipe.headers, endpoint.base_url, environment, insecure_http=flags.insecure_http)
     return replace(request, endpoint=replace(endpoint, headers=headers))
-
-
-def knowledge_notices(flags: argparse.Namespace, recipe: Recipe) -> list[str]:
-    """Where --knowledge brings documents that the recipe's prompts are not about."""
-    subject = None if flags.knowledge is None else find_lost_subject(recipe, flags.recipe)
-    if subject is None:
-        return []
-    what = (
-        f"--knowledge {flags.knowledge} never mentions {subject!r}, and recipe {recipe.name} is about it by its prompts"
-    )
-    return [f"{what}: its conversations still would be. For other documents write a recipe of your own, see --recipe."]
 
 
 def _notices(flags: argparse.Namespace, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:

@@ -31,10 +31,10 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.command.config import knowledge_notices, read_environment, read_request_config
+    from asyncgen.command.config import read_environment, read_request_config
     from asyncgen.screen.preview import preview
 
     config = read_request_config(flags, read_environment())
-    for notice in knowledge_notices(flags, config.recipe):
-        say(notice)
+    for warning in config.recipe.warnings:
+        say(warning)
     return preview(config, requests=flags.requests, index=flags.index)

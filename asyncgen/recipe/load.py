@@ -10,13 +10,14 @@ import re
 import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
+from asyncgen.program import program
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
@@ -47,51 +48,33 @@ _NAME = re.compile(r"(?<=[^\W\d_,] )\w[\w-]*")
 BUILT_IN = ("nanochat",)
 
 
-def load_recipe(source: str, *, knowledge: Path | None = None) -> Recipe:
+# Names what is wrong in the table `[audit]`: which rules there are is known above.
+AuditCheck: TypeAlias = Callable[[AuditOptions], Iterable[tuple[Key, str]]]
+
+
+def load_recipe(source: str, *, knowledge: Path | None = None, check_audit: AuditCheck | None = None) -> Recipe:
     """The recipe of that name (built-in) or path (a folder, or its recipe.toml).
 
     `knowledge` replaces the recipe's own knowledge file. Raises ConfigError with the first mistake: its file, line,
     key and what was expected.
     """
-    recipe, problems = read_recipe(source, knowledge=knowledge)
+    recipe, problems = _read(source, knowledge, check_audit)
     if recipe is None:
-        first, *others = [each for each in problems if not each.is_warning]
-        more = f" (and {len(others)} more: asyncgen check {shlex.quote(source)})" if others else ""
+        first, *others = [each for each in problems.found if not each.is_warning]
+        more = f" (and {len(others)} more: {program()} check {shlex.quote(source)})" if others else ""
         raise ConfigError(f"{first}{more}")
     return recipe
 
 
-def read_recipe(source: str, *, knowledge: Path | None = None) -> tuple[Recipe | None, Sequence[Problem]]:
+def read_recipe(
+    source: str, *, knowledge: Path | None = None, check_audit: AuditCheck | None = None
+) -> tuple[Recipe | None, Sequence[Problem]]:
     """The recipe, and everything that is to be said about it; no recipe where one of that is an error.
 
     Raises ConfigError where there is none to be read.
     """
-    path = _find(source)
-    if not is_text(str(path.resolve())):
-        raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
-    problems = Problems(path)
-    given = _read_toml(path, problems)
-    recipe = None if given is None else _walk(path, source, given, knowledge, problems)
-    return recipe, problems.found
-
-
-def find_lost_subject(recipe: Recipe, source: str) -> str | None:
-    """What the prompts are about by name, where `recipe.knowledge` replaces the recipe's own and never mentions it.
-
-    The subject is that name of the prompts which the recipe's own knowledge base mentions most often.
-    """
-    prompts = PLACEHOLDER.sub(" ", f"{recipe.system or ''}\n{recipe.user}")
-    names = {each for each in _NAME.findall(prompts) if each[0].isupper()}
-    names.update(each for each in _WORD.findall(prompts) if each.casefold() == recipe.name.casefold())
-    try:
-        own = load_recipe(source).knowledge
-    except ConfigError:  # a recipe may come without its documents
-        own = recipe.name
-    counts = Counter(each for each in _WORD.findall(own) if each in names)
-    if not counts:
-        return None
-    subject = counts.most_common(1)[0][0]
-    return None if subject.casefold() in recipe.knowledge.casefold() else subject
+    recipe, problems = _read(source, knowledge, check_audit)
+    return recipe, problems.in_order()
 
 
 def read_knowledge(path: Path) -> str:
@@ -101,6 +84,16 @@ def read_knowledge(path: Path) -> str:
     if problems.found:
         raise ConfigError(str(problems.found[0]))
     return strip_blank_lines(text)
+
+
+def _read(source: str, knowledge: Path | None, check_audit: AuditCheck | None) -> tuple[Recipe | None, Problems]:
+    path = _find(source)
+    if not is_text(str(path.resolve())):
+        raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
+    problems = Problems(path)
+    given = _read_toml(path, problems)
+    recipe = None if given is None else _walk(path, source, given, knowledge, check_audit, problems)
+    return recipe, problems
 
 
 def _find(source: str) -> Path:
@@ -139,15 +132,21 @@ def _read_toml(path: Path, problems: Problems) -> dict[str, object] | None:
     except UnreadableError as error:
         problems.add((), f"the recipe {error}")
     except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
-        problems.add((), f"not valid TOML: {error}")
+        place = re.search(r"at line (\d+)", str(error))
+        problems.add_in(path, f"not valid TOML: {error}", int(place[1]) if place else 0)
     else:
         problems.toml = text
         return table
     return None
 
 
-def _walk(
-    path: Path, source: str, given: Mapping[str, object], knowledge: Path | None, problems: Problems
+def _walk(  # noqa: PLR0917 - all that a recipe depends on
+    path: Path,
+    source: str,
+    given: Mapping[str, object],
+    knowledge: Path | None,
+    check_audit: AuditCheck | None,
+    problems: Problems,
 ) -> Recipe | None:
     """From the top of the recipe to its end; None when something in it cannot be used."""
     table: RecipeTable = read(given, RecipeTable, (), problems)
@@ -168,8 +167,17 @@ def _walk(
     ]
     _check_placeholders(prompts, names, problems)
     audit = _read_audit(table.audit, problems)
+    for key, wrong in check_audit(audit) if check_audit else ():
+        problems.add(key, wrong)
     if problems.has_errors or table.name is None:
         return None
+    if knowledge and (subject := _find_lost_subject(table.name, prompts, path.parent / (table.knowledge or ""), text)):
+        problems.add_in(
+            f"--knowledge {knowledge}",
+            f"never mentions {subject!r}, and recipe {table.name} is about it by its prompts: its conversations still "
+            "would be. For other documents write a recipe of your own, see --recipe.",
+            is_warning=True,
+        )
     return Recipe(
         name=table.name,
         description=table.description,
@@ -184,6 +192,7 @@ def _walk(
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
         files=(path, knowledge_path, *(each.path for each in prompts.values())),
+        warnings=tuple(map(str, problems.in_order())),
     )
 
 
@@ -214,8 +223,10 @@ def _check_placeholders(prompts: Mapping[str, _Prompt], names: Sequence[str | No
         for found in PLACEHOLDER.finditer(text):
             if found[0] not in known and found[1] not in used:
                 line = text[: found.start()].count("\n") + 1
-                expected = f"expected one of {', '.join(sorted(known))}{did_you_mean(found[0], known)}"
+                hint = did_you_mean(found[0], known)
+                expected = f"expected one of {', '.join(sorted(known))}{hint}"
                 problems.add_in(path, f"unknown placeholder {found[0]}, {expected}", line)
+                used.update(PLACEHOLDER.findall(hint))  # or it would be told to be missing, too
             used.add(found[1])
     if not prompts or not all(each.text for each in prompts.values()):
         return
@@ -229,6 +240,23 @@ def _check_placeholders(prompts: Mapping[str, _Prompt], names: Sequence[str | No
         if name is not None and name not in used:
             expected = "expected it in prompt.system or prompt.user"
             problems.add(("dimension", place), f"no prompt uses {{{name}}}, {expected}")
+
+
+def _find_lost_subject(name: str, prompts: Mapping[str, _Prompt], own: Path, knowledge: str) -> str | None:
+    """What the prompts are about by name, where the knowledge base that replaces their own one never mentions it.
+
+    The subject is that name of the prompts which the recipe's own knowledge base mentions most often.
+    """
+    text = PLACEHOLDER.sub(" ", "\n".join(each.text for each in prompts.values()))
+    names = {each for each in _NAME.findall(text) if each[0].isupper()}
+    names.update(each for each in _WORD.findall(text) if each.casefold() == name.casefold())
+    try:
+        mentioned = read_file(own)
+    except UnreadableError:  # a recipe may come without its documents
+        mentioned = name
+    counts = Counter(each for each in _WORD.findall(mentioned) if each in names)
+    subject = counts.most_common(1)[0][0] if counts else None
+    return None if subject is None or subject.casefold() in knowledge.casefold() else subject
 
 
 # ---- dimensions

@@ -13,14 +13,19 @@ Key: TypeAlias = tuple[str | int, ...]  # the way to a value of a TOML file: nam
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`where`: a file, and the line in it. `is_warning`: what stands there can be used all the same."""
+    """`where`: mostly a file. `line`: 0 where none is known. `is_warning`: it can be used all the same."""
 
     where: str
+    line: int
     text: str
     is_warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.text}"
+        return f"{self.place}: {self.text}"
+
+    @property
+    def place(self) -> str:
+        return f"{self.where}:{self.line}" if self.line else self.where
 
 
 class Problems:
@@ -41,20 +46,25 @@ class Problems:
         """At a key of the recipe.toml; the empty one is the file."""
         if not is_warning:
             self._wrong.append(key)
-        self.add_in(self._path, f"{write_key(key)}: {text}" if key else text, self._find(key), is_warning=is_warning)
+        told = f"{write_key(key)}: {text}" if key else text
+        self.add_in(str(self._path), told, self._find(key), is_warning=is_warning)
 
-    def add_in(self, path: Path, text: str, line: int | None = None, *, is_warning: bool = False) -> None:
-        self.found.append(Problem(f"{path}:{line}" if line else str(path), text, is_warning))
+    def add_in(self, where: str | Path, text: str, line: int = 0, *, is_warning: bool = False) -> None:
+        self.found.append(Problem(str(where), line, text, is_warning))
+
+    def in_order(self) -> list[Problem]:
+        """The recipe.toml from top to bottom, then the other files."""
+        return sorted(self.found, key=lambda each: (each.where != str(self._path), each.where, each.line))
 
     def touch(self, key: Key) -> bool:
         """Whether there is an error at that key or inside of it."""
         return any(each[: len(key)] == key for each in self._wrong)
 
-    def _find(self, key: Key) -> int | None:
+    def _find(self, key: Key) -> int:
         """The line of the key, or of the innermost table around it that is there."""
         if self._lines is None:
             self._lines = find_lines(self.toml)
-        return next((self._lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._lines), None)
+        return next((self._lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._lines), 0)
 
 
 def write_key(key: Key) -> str:

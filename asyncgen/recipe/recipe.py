@@ -94,7 +94,7 @@ class Recipe:
     """A recipe and its knowledge base, whole and checked.
 
     `source` is what a person would call it: the built-in's name or the resolved path of its file. `files`: what it was
-    read from.
+    read from. `warnings`: what a person should know of it before it is used.
     """
 
     name: str
@@ -110,6 +110,7 @@ class Recipe:
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
     files: tuple[Path, ...] = field(default=(), compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     def digests(self) -> dict[str, str]:
         """Digest of each part that shapes the data, by the name under which a difference is reported."""

@@ -72,7 +72,8 @@ def read_request(table: Mapping[str, object], problems: Problems) -> dict[str, J
             _check_range(name, value, problems)
         elif name not in _KNOWN:
             hint = did_you_mean(name, _KNOWN)
-            problems.add(("request", name), f"no endpoint is known to have this setting{hint}", is_warning=not hint)
+            told = f"no endpoint is known to have this setting{hint or '; it is sent as it is'}"
+            problems.add(("request", name), told, is_warning=not hint)
     if table.get("n", 1) != 1:
         problems.add(("request", "n"), "a call makes one conversation; further choices would be paid for and dropped")
     if problems.has_errors:

@@ -33,10 +33,13 @@ def test_a_recipe_switches_rules_off_and_adds_phrases() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (AuditOptions(off=("markup",)), "nanochat: audit.off: no such rule: 'markup'; expected one of near-duplicate,"),
+        (
+            AuditOptions(off=("markup",)),
+            "nanochat: audit.off[0]: no such rule: 'markup'; expected one of near",
+        ),
         (
             AuditOptions(phrases={"email": ("at example",)}),
-            "audit.phrases: no such rule: 'email'; expected one of prompt-leak, ai-disclaimer",
+            "audit.phrases.email: no such rule: 'email'; expected one of prompt-leak, ai-disclaimer",
         ),
     ],
 )

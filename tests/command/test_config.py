@@ -332,7 +332,7 @@ def test_documents_that_the_prompts_are_not_about_are_noticed(workspace: Path) -
     (workspace / "otters.md").write_text("Otters eat shells.")
     notices = configure("--knowledge", "otters.md", "--provider", "offline").notices
     assert len(notices) == 1
-    assert "--knowledge otters.md never mentions 'nanochat'" in notices[0]
+    assert "--knowledge otters.md: never mentions 'nanochat'" in notices[0]
     (workspace / "otters.md").write_text("Otters know of nanochat.")
     assert configure("--knowledge", "otters.md", "--provider", "offline").notices == []
 

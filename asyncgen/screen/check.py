@@ -1,0 +1,51 @@
+"""A recipe looked at: what is wrong with it, and one request in short."""
+
+import shlex
+from collections.abc import Sequence
+
+import msgspec
+
+from asyncgen.program import program
+from asyncgen.recipe.problems import Problem
+from asyncgen.recipe.prompt import build_messages
+from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.text import one_line, printable
+
+_BEGINNING, _END = 12, 24  # lines of a message that are shown; a prompt says last what it wants
+
+
+def show_request(source: str, recipe: Recipe, seed: int | None, index: int) -> None:
+    """One scenario and what would be sent for it: a message's middle, mostly the knowledge base, is left out."""
+    scenario = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=seed).draw(index)
+    whole = f"{program()} plan --recipe {shlex.quote(source)} --index {index}"
+    parts = [f"--- scenario {index}"]
+    parts += [f"{name}: {_indented(text)}" for name, text in scenario.items()]
+    for message in build_messages(recipe, scenario):
+        parts += ["", f"--- {message['role']}", _shortened(message["content"], whole)]
+    parts += ["", "--- settings", msgspec.json.encode(recipe.request).decode(), ""]
+    print(printable("\n".join(parts)))  # noqa: T201
+
+
+def show_problems(source: str, problems: Sequence[Problem]) -> None:
+    for each in problems:
+        print(one_line(f"{each.place}: {'warning: ' if each.is_warning else ''}{each.text}"))  # noqa: T201
+    warnings = sum(each.is_warning for each in problems)
+    errors = len(problems) - warnings
+    counted = [f"{number} {word}{'s' * (number > 1)}" for number, word in ((errors, "error"), (warnings, "warning"))]
+    told = ", ".join(each for each in counted if not each.startswith("0 ")) or "nothing wrong"
+    print(one_line(f"{source}: {told}"))  # noqa: T201
+
+
+def _indented(text: str) -> str:
+    return text if "\n" not in text else "\n  " + text.replace("\n", "\n  ")
+
+
+def _shortened(text: str, whole: str) -> str:
+    lines = text.split("\n")
+    left_out = lines[_BEGINNING:-_END]
+    if len(left_out) <= 1:
+        return text
+    size = len("\n".join(left_out).encode())
+    note = f"[... {len(left_out):,} lines, {size:,} bytes; {whole} shows them ...]"
+    return "\n".join([*lines[:_BEGINNING], note, *lines[-_END:]])

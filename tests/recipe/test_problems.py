@@ -1,0 +1,99 @@
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import asyncgen
+from asyncgen.recipe.problems import Key, Problems, find_lines, write_key
+
+ODD = (Path(__file__).parent / "odd.toml").read_text()
+
+
+def keys_of(value: object, key: Key = ()) -> Iterator[Key]:
+    yield key
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in items:
+        yield from keys_of(each, (*key, name))
+
+
+def test_every_key_and_item_has_its_line() -> None:
+    lines = find_lines(ODD)
+    assert lines == {
+        ("name",): 2,
+        ("a",): 3,
+        ("a", "quoted.key"): 4,
+        ("a", "dotted"): 5,
+        ("a", "dotted", "inner"): 5,
+        ("a", "dotted", "inner", "last"): 5,
+        ("table",): 6,
+        ("table", 0): 6,
+        ("table", 0, "x"): 7,
+        ("table", 0, "x", 0): 7,
+        ("table", 0, "x", 1): 8,
+        ("table", 0, "x", 1, 0): 8,
+        ("table", 0, "x", 1, 1): 8,
+        ("table", 0, "x", 2): 8,
+        ("table", 0, "x", 2, "y"): 8,
+        ("table", 0, "x", 2, "z"): 8,
+        ("table", 0, "x", 2, "z", 0): 8,
+        ("table", 0, "sub"): 10,
+        ("table", 0, "sub", 0): 10,
+        ("table", 0, "sub", 0, "text"): 11,
+        ("table", 0, "sub", 1): 14,
+        ("table", 0, "sub", 1, "raw"): 15,
+        ("table", 0, "sub", 1, "time"): 17,
+        ("table", 1): 18,
+        ("table", 1, "deep", "er"): 19,
+        ("table", 1, "deep", "er", "e"): 20,
+    }
+    assert set(keys_of(tomllib.loads(ODD))) - lines.keys() == {(), ("table", 1, "deep")}
+
+
+def test_no_key_of_the_built_in_recipe_is_missed() -> None:
+    toml = (Path(asyncgen.__file__).parent / "recipes" / "nanochat" / "recipe.toml").read_text(encoding="utf-8")
+    assert set(keys_of(tomllib.loads(toml))) - find_lines(toml).keys() == {()}
+
+
+@given(st.text(st.sampled_from("ab=.,[]{}\"'#\n \\1"), max_size=40))
+def test_no_text_stops_the_search_for_lines(text: str) -> None:
+    lines = find_lines(text)
+    assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
+    try:
+        table = tomllib.loads(text)
+    except ValueError:
+        return
+    assert {key for key in keys_of(table) if key and key not in lines and key[:-1] in lines} == set()
+
+
+def test_nesting_that_cannot_be_followed_has_no_lines() -> None:
+    assert find_lines("a = " + "[" * 5000) == {}
+
+
+def test_a_key_is_written_as_a_person_would() -> None:
+    assert write_key(("dimension", 1, "groups", "tools", 1, "weight")) == "dimension[1].groups.tools[1].weight"
+
+
+@pytest.mark.parametrize(("key", "line"), [(("a", "b"), 2), (("a", "c"), 1), (("d",), 0), ((), 0)])
+def test_what_is_not_there_stands_where_its_table_begins(key: Key, line: int) -> None:
+    problems = Problems(Path("recipe.toml"))
+    problems.toml = "[a]\nb = 1"
+    problems.add(key, "wrong")
+    assert problems.found[0].line == line
+
+
+def test_problems_are_told_from_top_to_bottom_and_other_files_last() -> None:
+    problems = Problems(Path("recipe.toml"))
+    problems.toml = "[a]\nb = 1\nc = 2"
+    problems.add(("a", "c"), "third", is_warning=True)
+    problems.add_in(Path("a.md"), "fourth", 7)
+    problems.add(("a", "b"), "second")
+    problems.add((), "first")
+    assert list(map(str, problems.in_order())) == [
+        "recipe.toml: first",
+        "recipe.toml:2: a.b: second",
+        "recipe.toml:3: a.c: third",
+        "a.md:7: fourth",
+    ]
