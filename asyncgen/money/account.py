@@ -1,8 +1,11 @@
 """What an output has cost, and what is left of its budget, in exact decimals.
 
-What is not known stays unknown and is never 0: against a budget, a call of unknown cost counts as the dearest one.
+Calls that cost alike have a tariff: one for each who is asked, and others for the same one asked otherwise, in a batch
+or at another tier. All of them are paid from one account. What is not known stays unknown and is never 0: against a
+budget, a call of unknown cost counts as the dearest one of its tariff.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
 
@@ -11,87 +14,129 @@ from asyncgen.money.price import CENT, FREE, ZERO, Price, format_cost
 
 
 @dataclass(slots=True)
-class Account:
-    """What all runs of an output have cost, and what may still be spent on it.
+class Tariff:
+    """What calls of one kind cost, and how many of them are reserved.
 
-    `limit`: the budget. `spent`: the sum of all known costs, None while there is none. `unpriced`: calls that were
-    answered and whose cost is unknown; `lost`: calls that may have been billed without an answer. `dearest`: the
-    highest cost of a call so far; as long as that is nothing, for an answer from a cache or a free one, what others
-    cost is not known. `reserved`: calls that are in flight or about to be. `most_tokens`: of a prompt and of a reply,
-    where that has a limit. `is_free`: nobody is paid, so that a call without a cost is no riddle.
+    `most_tokens`: of a prompt and of a reply, where that has a limit. `is_free`: nobody is paid, so that a call without
+    a cost is no riddle. `dearest`: the highest cost of a call so far; as long as that is nothing, for an answer from a
+    cache or a free one, what others cost is not known. `unpriced`: calls that were answered and whose cost is unknown;
+    `lost`: calls that may have been billed without an answer. `reserved`: calls that are in flight or about to be. Of
+    this run alone are `cached_tokens`, and `blind`: calls lost before any cost was known.
     """
 
-    limit: Decimal | None = None
     price: Price | None = None
-    spent: Decimal | None = None
-    unpriced: int = 0
-    lost: int = 0
-    dearest: Decimal | None = None
-    reserved: int = 0
     most_tokens: tuple[int, int] | None = None
     is_free: bool = False
-    forecast: Forecast = field(default_factory=Forecast)
-
-    def book(self, cost: Decimal | None) -> None:
-        """A call was answered, and has cost that much; None when nobody knows."""
-        if cost is None:
-            self.unpriced += not self.is_free
-            return
-        self.spent = (self.spent or ZERO) + cost
-        self.dearest = cost if self.dearest is None else max(self.dearest, cost)
+    dearest: Decimal | None = None
+    unpriced: int = 0
+    lost: int = 0
+    reserved: int = 0
+    cached_tokens: int = 0
+    blind: int = 0
 
     @property
     def held(self) -> Decimal | None:
         """What a call is reckoned at: the dearest one, or what one may cost by the price; None when nothing tells."""
         if self.dearest:
             return self.dearest
+        if self.is_free:
+            return ZERO
         if self.price is None or (self.most_tokens is None and not self.price.is_free):
             return None
         prompt, completion = self.most_tokens or (0, 0)
         return self.price.cost(fresh=prompt, cached=0, output=completion)
 
     @property
+    def uncertain(self) -> int:
+        """Calls that may have cost something that nobody has told."""
+        return self.unpriced + self.lost
+
+    @property
+    def has_told_nothing(self) -> bool:
+        """Whether calls were answered and none has told what it costs."""
+        return not self.dearest and self.unpriced > 0
+
+
+@dataclass(slots=True)
+class Account:
+    """What all runs of an output have cost, and what may still be spent on it.
+
+    `limit`: the budget. `spent`: the sum of all known costs, None while there is none. `tariffs`: of all calls.
+    """
+
+    limit: Decimal | None = None
+    spent: Decimal | None = None
+    tariffs: Sequence[Tariff] = ()
+    forecast: Forecast = field(default_factory=Forecast)
+
+    def book(self, tariff: Tariff, cost: Decimal | None) -> None:
+        """A call was answered, and has cost that much; None when nobody knows."""
+        if cost is None:
+            tariff.unpriced += not tariff.is_free
+            return
+        self.spent = (self.spent or ZERO) + cost
+        tariff.dearest = cost if tariff.dearest is None else max(tariff.dearest, cost)
+
+    @property
+    def is_free(self) -> bool:
+        return bool(self.tariffs) and all(each.is_free for each in self.tariffs)
+
+    @property
     def committed(self) -> Decimal:
-        """What is spent when every call of unknown cost was as dear as the dearest one."""
-        return (self.spent or ZERO) + (self.unpriced + self.lost) * (self.dearest or ZERO)
+        """What is spent when every call of unknown cost was as dear as the dearest one of its tariff."""
+        return sum((each.uncertain * (each.dearest or ZERO) for each in self.tariffs), self.spent or ZERO)
+
+    @property
+    def reserved(self) -> Decimal:
+        """What is held for the calls that are reserved; nothing for the one that finds out what a call costs."""
+        return sum((each.reserved * (each.held or ZERO) for each in self.tariffs), ZERO)
 
     @property
     def left(self) -> Decimal | None:
         """What is left of the budget, if there is one."""
         return None if self.limit is None else max(ZERO, self.limit - self.committed)
 
-    def has_room(self) -> bool:
-        """Whether one more call fits the budget beside those reserved.
+    def has_room(self, tariff: Tariff, calls: int = 1) -> bool:
+        """Whether so many more calls fit the budget beside those reserved.
 
         As long as no cost is known, one call at a time finds it out, or as many as fit at the most one may cost.
         """
         if self.limit is None:
             return True
-        if not self.dearest and not self.reserved:
+        taken = self.committed + self.reserved
+        if tariff.held is not None and taken + calls * tariff.held <= self.limit:
             return True
-        return self.held is not None and self.committed + (self.reserved + 1) * self.held <= self.limit
+        return calls == 1 and not tariff.dearest and not tariff.reserved and taken < self.limit
 
-    def is_overcommitted(self) -> bool:
-        """Whether what is reserved does not fit any more."""
-        if self.limit is None or not self.dearest:
-            return False
-        return self.committed + self.reserved * self.dearest > self.limit
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no call of any tariff has room, though none is reserved."""
+        return not any(each.reserved or self.has_room(each) for each in self.tariffs)
 
-    def has_unknown_price(self) -> bool:
-        """Whether there is a budget and the calls made so far have not told what a call costs."""
-        return self.limit is not None and not self.dearest and self.unpriced > 0
+    def is_overcommitted(self, tariff: Tariff) -> bool:
+        """Whether what is reserved does not fit any more, since calls have become dearer."""
+        return self.limit is not None and bool(tariff.dearest) and self.committed + self.reserved > self.limit
+
+    @property
+    def saved_by_caching(self) -> Decimal | None:
+        """What cached tokens have cost less than others in this run; None without a price, or a cache."""
+        saved = [each.price.saved(each.cached_tokens) for each in self.tariffs if each.price and each.cached_tokens]
+        return sum(saved, ZERO) if saved else None
 
     def describe_spent(self) -> str:
         """What all runs have cost; empty before the first call is paid for."""
-        return FREE if self.is_free and self.spent is None else describe_spent(self.spent, self.unpriced)
+        if self.is_free and self.spent is None:
+            return FREE
+        return describe_spent(self.spent, sum(each.unpriced for each in self.tariffs))
 
     def explain_no_room(self) -> str:
         """Why nothing more may be sent, and how to go on."""
         text = f"the budget of {format_cost(self.limit or ZERO)} is used up"
         text += f": {self.describe_spent() or 'nothing'} spent over all runs of this output"
-        if uncertain := self.unpriced + self.lost:
-            each = format_cost(self.dearest or ZERO)
-            text += f", {uncertain:,} calls of unknown cost counted at {each} each"
+        for each in self.tariffs:
+            if each.uncertain:
+                dearest = format_cost(each.dearest or ZERO)
+                text += f", and {each.uncertain:,} calls of unknown cost counted at {dearest} each"
         if self.left:
             text += f", and the {format_cost(self.left)} left may not pay for another call"
         return f"{text}. Go on with a higher --budget"
@@ -101,7 +146,8 @@ class Account:
         estimate = self.forecast.expect(self.committed, pending)
         wanted = 2 * (self.limit or ZERO)
         if estimate is not None:
-            wanted = estimate.total + estimate.margin + (self.dearest or ZERO)
+            dearest = max((each.dearest or ZERO for each in self.tariffs), default=ZERO)
+            wanted = estimate.total + estimate.margin + dearest
         return wanted.quantize(CENT, ROUND_UP)
 
 

@@ -20,7 +20,7 @@ from asyncgen.errors import (
     UnusedReply,
     Usage,
 )
-from asyncgen.money.account import Account
+from asyncgen.money.account import Account, Tariff
 from asyncgen.money.price import with_cost
 from asyncgen.stop import Stop, StopRequestedError
 
@@ -41,25 +41,24 @@ UNKNOWN_COST = (
 
 
 class Budget:
-    """The account of a run, guarded: money is held for a call before it is sent, and what it has cost is booked."""
+    """The account of a run, guarded: money is held for calls before they are sent, and what they cost is booked."""
 
     def __init__(self, account: Account, stop: Stop) -> None:
         self.account = account
         self._stop = stop
         self._released = asyncio.Event()
         self._waiting = 0
-        self._blind_calls = 0  # of this run, lost before any cost was known
 
-    async def reserve(self) -> None:
-        """Hold what one call may cost, once there is room for it.
+    async def reserve(self, tariff: Tariff, calls: int = 1) -> None:
+        """Hold what so many calls may cost, all or none, once there is room for them.
 
         Raises BudgetSpentError when there will be none, StopRequestedError after a stop.
         """
         account = self.account
-        if self._blind_calls >= MAX_BLIND_CALLS:
+        if tariff.blind >= MAX_BLIND_CALLS:
             raise EndpointDownError(UNKNOWN_COST)
-        while not account.has_room():
-            if not account.reserved:
+        while not account.has_room(tariff, calls):
+            if not any(each.reserved for each in account.tariffs):
                 raise BudgetSpentError(account.explain_no_room())
             self._waiting += 1
             try:
@@ -68,42 +67,44 @@ class Budget:
                 self._waiting -= 1
             if self._stop.is_set():
                 raise StopRequestedError
-        account.reserved += 1
+        tariff.reserved += calls
 
-    def release(self) -> None:
-        self.account.reserved -= 1
+    def release(self, tariff: Tariff, calls: int = 1) -> None:
+        """Calls have ended, or will not be made."""
+        tariff.reserved -= calls
         if self._waiting:
             self._released.set()  # wakes all that wait now, and nobody who comes later
             self._released.clear()
 
-    def has_lapsed(self) -> bool:
+    def has_lapsed(self, tariff: Tariff) -> bool:
         """Whether calls have become dearer, so that what is held does not fit any more."""
-        return self.account.is_overcommitted()
+        return self.account.is_overcommitted(tariff)
 
-    def book(self, usage: Usage) -> Usage:
+    def book(self, tariff: Tariff, usage: Usage) -> Usage:
         """Of an answered call; the usage with its cost, if that can be known."""
-        usage = with_cost(usage, self.account.price)
-        self.account.book(usage.cost)
-        if self.account.has_unknown_price():
+        usage = with_cost(usage, tariff.price)
+        self.account.book(tariff, usage.cost)
+        tariff.cached_tokens += usage.cached_tokens or 0
+        if self.account.limit is not None and tariff.has_told_nothing:
             is_counted = usage.prompt_tokens is not None and usage.completion_tokens is not None
             self._stop.request(ConfigError(NO_PRICE if is_counted else NO_TOKENS))
         return usage
 
-    def book_failure(self, error: AsyncgenError) -> UnusedReply | None:
+    def book_failure(self, tariff: Tariff, error: AsyncgenError) -> UnusedReply | None:
         """Of a call that has failed; the reply that arrived all the same, with its cost."""
         if not isinstance(error, TransientError | BadReplyError | RejectedError):
             return None
         if error.reply is None:
             if isinstance(error, TransientError) and error.maybe_billed:
-                self.lose()
+                self.lose(tariff)
             return None
-        usage = with_cost(error.reply.usage, self.account.price)
+        usage = with_cost(error.reply.usage, tariff.price)
         if usage.cost is None and isinstance(error, TransientError):
-            self.lose()  # what arrived is no answer, and does not show that none would tell its cost
+            self.lose(tariff)  # what arrived is no answer, and does not show that none would tell its cost
             return error.reply
-        return msgspec.structs.replace(error.reply, usage=self.book(usage))
+        return msgspec.structs.replace(error.reply, usage=self.book(tariff, usage))
 
-    def lose(self) -> None:
+    def lose(self, tariff: Tariff) -> None:
         """A call that was sent and never answered may have been billed."""
-        self.account.lost += 1
-        self._blind_calls += self.account.limit is not None and not self.account.dearest
+        tariff.lost += 1
+        tariff.blind += self.account.limit is not None and not tariff.dearest

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from asyncgen.money.account import Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outcome import Outcome
@@ -16,8 +17,11 @@ from asyncgen.stop import Stop, StopRequestedError
 
 
 class Admission:
-    def __init__(self, budget: Budget, limiter: Limiter, stop: Stop) -> None:
+    """Of calls that cost alike and share a limiter."""
+
+    def __init__(self, budget: Budget, tariff: Tariff, limiter: Limiter, stop: Stop) -> None:
         self._budget = budget
+        self._tariff = tariff
         self._limiter = limiter
         self._stop = stop
 
@@ -26,16 +30,16 @@ class Admission:
 
         Raises BudgetSpentError when there will be no money for it, and StopRequestedError after a stop.
         """
-        budget, limiter = self._budget, self._limiter
+        budget, tariff, limiter = self._budget, self._tariff, self._limiter
         while True:
-            await budget.reserve()
+            await budget.reserve(tariff)
             try:
                 await limiter.acquire(again=again)
                 is_answered = False
                 try:
                     if self._stop.is_set():
                         raise StopRequestedError
-                    if budget.has_lapsed():
+                    if budget.has_lapsed(tariff):
                         continue
                     ticket, sent = limiter.begin()
                     outcome = await call()
@@ -46,4 +50,4 @@ class Admission:
                 finally:
                     limiter.release(is_answered=is_answered)
             finally:
-                budget.release()
+                budget.release(tariff)

@@ -65,12 +65,6 @@ class Counts:
         return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
 
     @property
-    def saved(self) -> Decimal | None:
-        """What cached tokens have cost less than others in this run; None without a price, or a cache."""
-        price = self.account.price
-        return price.saved(self.cached_tokens) if price is not None and self.cached_tokens else None
-
-    @property
     def done(self) -> int:
         return self.already + self.written
 

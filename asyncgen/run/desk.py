@@ -32,6 +32,7 @@ from asyncgen.errors import (
     Usage,
 )
 from asyncgen.jobs.work import Job, Work
+from asyncgen.money.account import Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record, Reject, encode_reject
 from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, Step, encode_entry
@@ -77,14 +78,16 @@ class Unit:
 
 @dataclass(slots=True)
 class Desk:
-    """`reasks`: how often a request is asked again after a bad reply. `model`: the one that answers, as a rule.
+    """`tariffs`: by seat. `reasks`: how often a request is asked again after a bad reply.
 
-    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs.
+    `model`: the one that answers, as a rule. `line_hash`: of the digests in the journal. `steps`: of indices under way,
+    from earlier runs.
     """
 
     job: Job
     writer: RecordWriter
     budget: Budget
+    tariffs: Mapping[str, Tariff]
     verdict: Verdict
     emit: Emit
     stop: Stop
@@ -151,7 +154,7 @@ class Desk:
         if isinstance(result, Completion):
             return self._receive_answer(unit, result, seconds, in_flight)
         error = result if meant is None else meant
-        reply = self.budget.book_failure(result) or (None if meant is None else meant.reply)
+        reply = self.budget.book_failure(self._tariff_of(unit), result) or (None if meant is None else meant.reply)
         if reply is not None:
             return Outcome(error, saved=self._keep(unit, error.reason, reply), is_own=is_own)
         if isinstance(error, TransientError) and error.maybe_billed:
@@ -160,7 +163,7 @@ class Desk:
 
     def lose(self, unit: Unit, reason: str) -> None:
         """A call was sent, and nobody will hear its answer."""
-        self.budget.lose()
+        self.budget.lose(self._tariff_of(unit))
         self._note_lost(unit, reason)
 
     def ask_again(self, unit: Unit, error: BadReplyError) -> None:
@@ -175,7 +178,7 @@ class Desk:
         unit.ask += 1
 
     def _receive_answer(self, unit: Unit, reply: Completion, seconds: float, in_flight: int) -> Outcome:
-        usage = self.budget.book(reply.usage)
+        usage = self.budget.book(self._tariff_of(unit), reply.usage)
         try:
             product = unit.work.take(reply, ask=unit.ask)
         except BadReplyError as error:
@@ -249,6 +252,9 @@ class Desk:
         self.writer.put_nowait(Record(encode_entry(entry)))
 
     # ---- what it costs
+
+    def _tariff_of(self, unit: Unit) -> Tariff:
+        return self.tariffs[unit.work.request.seat]
 
     def _count(self, unit: Unit, usage: Usage) -> None:
         self.emit(events.Used(usage))

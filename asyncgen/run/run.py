@@ -41,7 +41,7 @@ from asyncgen.errors import (
 )
 from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
 from asyncgen.jobs.work import Job
-from asyncgen.money.account import Account
+from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import NO_PRICE, Budget
 from asyncgen.money.price import read_price
 from asyncgen.output.begin import Start, prepare
@@ -192,11 +192,12 @@ class Run:
         self._job = job
         self.stop = Stop()
         num = config.request.num
+        self._tariffs = self._make_tariffs()
         self.counts = Counts(
             num=num,
             already=start.lines.count_done(num),
             maker=_describe_maker(config.request),
-            account=self._open_account(),
+            account=Account(config.request.budget, start.totals.cost, list(self._tariffs.values())),
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
         self._budget = Budget(self.counts.account, self.stop)
@@ -236,8 +237,10 @@ class Run:
 
     def check_price(self) -> None:
         """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""
-        account, provider = self.counts.account, self._config.request.endpoint.provider
-        if account.price is None and account.has_unknown_price() and not provider.lists_prices:
+        request = self._config.request
+        if request.budget is None or request.endpoint.provider.lists_prices:
+            return
+        if any(each.price is None and each.has_told_nothing for each in self._tariffs.values()):
             raise ConfigError(NO_PRICE)
 
     async def execute(
@@ -273,9 +276,10 @@ class Run:
             )
             for note in (*config.notices, *self._start.notes()):
                 self.say(note)
-            account = self.counts.account
-            if account.price is None and endpoint.provider.lists_prices:
-                account.price = read_price(await client.get("/models") or b"", request.model)
+            if request.price is None and endpoint.provider.lists_prices:
+                price = read_price(await client.get("/models") or b"", request.model)
+                for each in self._tariffs.values():
+                    each.price = price
             await stack.enter_async_context(during)
             writer = Writer(
                 files,
@@ -303,6 +307,7 @@ class Run:
             self._job,
             writer,
             self._budget,
+            self._tariffs,
             self._verdict,
             self._emit,
             self.stop,
@@ -314,31 +319,33 @@ class Run:
         )
 
     def _make_live(self, client: Client, writer: Writer, desk: Desk) -> Live:
-        admission = Admission(self._budget, self._limiter, self.stop)
         for ladder in self._ladders.values():
             ladder.on_step = lambda form: self._on_step(writer, form)
         seats = {
-            name: Seat(client, ladder, self._limiter, admission, FirstAnswers())
+            name: Seat(
+                client,
+                ladder,
+                self._limiter,
+                Admission(self._budget, self._tariffs[name], self._limiter, self.stop),
+                FirstAnswers(),
+            )
             for name, ladder in self._ladders.items()
         }
         config = self._config
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
 
-    def _open_account(self) -> Account:
-        """With what earlier runs have cost."""
+    def _make_tariffs(self) -> dict[str, Tariff]:
+        """By seat, with what calls of earlier runs have cost; whose they were the journal does not say."""
         totals, request = self._start.totals, self._config.request
         is_free = request.endpoint.is_offline and request.price is None
-        return Account(
-            limit=request.budget,
-            price=request.price,
-            spent=totals.cost,
-            unpriced=0 if is_free else totals.unpriced,
-            lost=totals.lost,
-            dearest=totals.dearest,
-            most_tokens=most_tokens(request),
-            is_free=is_free,
-        )
+        tariffs = {
+            seat: Tariff(request.price, most_tokens(recipe, request.settings), is_free, totals.dearest)
+            for seat, recipe in self._job.prompts.items()
+        }
+        first = next(iter(tariffs.values()))
+        first.unpriced, first.lost = 0 if is_free else totals.unpriced, totals.lost
+        return tariffs
 
     def _make_verdict(self) -> Verdict:
         """With what earlier runs at the same address have met."""
@@ -474,18 +481,17 @@ def _describe_maker(request: RequestConfig) -> str:
 
 def estimate_tokens(request: RequestConfig) -> float:
     """What a call may take, prompt and answer, before any call has told: four bytes a token, a long answer."""
-    return _prompt_bytes(request) / 4 + ANSWER_TOKENS
+    return _prompt_bytes(request.recipe) / 4 + ANSWER_TOKENS
 
 
-def most_tokens(request: RequestConfig) -> tuple[int, int] | None:
+def most_tokens(recipe: Recipe, settings: Mapping[str, JsonValue]) -> tuple[int, int] | None:
     """What a prompt and a reply take at most, two bytes a token; None where the reply has no limit."""
-    limits = (request.settings.get(key) for key in ("max_tokens", "max_completion_tokens"))
+    limits = (settings.get(key) for key in ("max_tokens", "max_completion_tokens"))
     limit = next((each for each in limits if type(each) is int and each > 0), None)
-    return None if limit is None else (_prompt_bytes(request) // 2, limit)
+    return None if limit is None else (_prompt_bytes(recipe) // 2, limit)
 
 
-def _prompt_bytes(request: RequestConfig) -> int:
-    recipe = request.recipe
+def _prompt_bytes(recipe: Recipe) -> int:
     return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
 
 

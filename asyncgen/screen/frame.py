@@ -168,7 +168,8 @@ def budget_parts(counts: Counts) -> list[str]:
 
 
 def saved_parts(counts: Counts) -> list[str]:
-    return [f"{format_cost(counts.saved)} saved by caching"] if counts.saved else []
+    saved = counts.account.saved_by_caching
+    return [f"{format_cost(saved)} saved by caching"] if saved else []
 
 
 Row: TypeAlias = Callable[[int], Text]

@@ -32,7 +32,7 @@ def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] =
         if not run.counts.pending:
             return terminal.report_nothing_to_do()
         run.check_price()
-        if not run.counts.account.has_room():
+        if run.counts.account.is_used_up:
             return terminal.report_budget_spent()
         with terminal.interrupts.received():
             return in_event_loop(terminal.execute())

@@ -25,7 +25,7 @@ from asyncgen.errors import (
     TimedOutError,
     TransientError,
 )
-from asyncgen.money.account import Account
+from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
@@ -350,7 +350,7 @@ class Run:
             self.concurrency, Gate(self._random), Outage(), on_answer=self._on_answer, clock=self._loop.time
         )
         self._stop.when_requested(self._limiter.close)
-        self._admission = Admission(Budget(Account(), self._stop), self._limiter, self._stop)
+        self._admission = Admission(Budget(Account(), self._stop), Tariff(), self._limiter, self._stop)
         self._retries = RetryPolicy(8, self._stop, self._random, asyncio.sleep, lambda _, __: None)
         making = asyncio.create_task(self._make_all())
         stopped = asyncio.create_task(self._stop.wait())

@@ -4,11 +4,12 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from asyncgen.errors import Usage
-from asyncgen.money.account import Account, describe_spent
+from asyncgen.money.account import Account, Tariff, describe_spent
 from asyncgen.money.forecast import FORECAST_FROM, Forecast
 from asyncgen.money.price import Allowance, Price, cost_of, format_cost, read_allowance, read_price, with_cost
 
@@ -177,113 +178,173 @@ def test_what_a_key_has_left(data: object, allowance: Allowance | None) -> None:
 
 
 def test_a_call_has_room_when_the_dearest_one_would_fit_beside_those_reserved() -> None:
-    account = Account(limit=Decimal("1.00"), spent=Decimal("0.70"), dearest=Decimal("0.10"))
+    tariff = Tariff(dearest=Decimal("0.10"))
+    account = Account(Decimal("1.00"), Decimal("0.70"), [tariff])
     for _ in range(3):
-        assert account.has_room()
-        account.reserved += 1
-    assert not account.has_room()
-    assert not account.is_overcommitted()
-    account.book(Decimal("0.02"))
-    account.reserved -= 1
-    assert not account.has_room()
-    account.reserved -= 1
-    assert account.has_room()
+        assert account.has_room(tariff)
+        tariff.reserved += 1
+    assert not account.has_room(tariff)
+    assert not account.is_overcommitted(tariff)
+    account.book(tariff, Decimal("0.02"))
+    tariff.reserved -= 1
+    assert not account.has_room(tariff)
+    tariff.reserved -= 1
+    assert account.has_room(tariff)
 
 
 def test_the_budget_can_be_used_up_to_the_last_cent() -> None:
-    account = Account(limit=Decimal("0.3"))
+    tariff = Tariff()
+    account = Account(Decimal("0.3"), tariffs=[tariff])
     for _ in range(3):
-        assert account.has_room()
-        account.book(Decimal("0.1"))
-    assert (account.has_room(), account.left) == (False, Decimal(0))
+        assert account.has_room(tariff)
+        account.book(tariff, Decimal("0.1"))
+    assert (account.has_room(tariff), account.is_used_up, account.left) == (False, True, Decimal(0))
 
 
 def test_without_a_known_cost_one_call_at_a_time_finds_it_out() -> None:
-    account = Account(limit=Decimal(100))
-    assert account.has_room()
-    account.reserved = 1
-    assert not account.has_room()
-    account.book(Decimal("0.01"))
-    assert account.has_room()
+    tariff = Tariff()
+    account = Account(Decimal(100), tariffs=[tariff])
+    assert account.has_room(tariff)
+    assert not account.has_room(tariff, 2)
+    tariff.reserved = 1
+    assert not account.has_room(tariff)
+    account.book(tariff, Decimal("0.01"))
+    assert account.has_room(tariff)
 
 
 def test_calls_of_unknown_cost_count_as_much_as_the_dearest() -> None:
-    account = Account(limit=Decimal(1), spent=Decimal("0.5"), dearest=Decimal("0.2"), unpriced=1, lost=1)
+    tariff = Tariff(dearest=Decimal("0.2"), unpriced=1, lost=1)
+    account = Account(Decimal(1), Decimal("0.5"), [tariff])
     assert account.committed == Decimal("0.9")
-    assert not account.has_room()
+    assert not account.has_room(tariff)
     assert account.left == Decimal("0.1")
 
 
 def test_a_dearer_call_makes_what_is_reserved_too_much() -> None:
-    account = Account(limit=Decimal(1), dearest=Decimal("0.1"), spent=Decimal("0.1"), reserved=4)
-    assert not account.is_overcommitted()
-    account.book(Decimal("0.3"))
-    assert account.is_overcommitted()
+    tariff = Tariff(dearest=Decimal("0.1"), reserved=4)
+    account = Account(Decimal(1), Decimal("0.1"), [tariff])
+    assert not account.is_overcommitted(tariff)
+    account.book(tariff, Decimal("0.3"))
+    assert account.is_overcommitted(tariff)
 
 
 def test_without_a_budget_there_is_always_room() -> None:
-    account = Account(spent=Decimal(10**6), dearest=Decimal(10**6), lost=10**6, reserved=10**6)
-    assert account.has_room()
-    assert not account.is_overcommitted()
+    tariff = Tariff(dearest=Decimal(10**6), lost=10**6, reserved=10**6)
+    account = Account(None, Decimal(10**6), [tariff])
+    assert account.has_room(tariff)
+    assert not account.is_overcommitted(tariff)
     assert account.left is None
 
 
 def test_an_answer_that_costs_nothing_tells_nothing_of_the_next_one() -> None:
-    account = Account(limit=Decimal(1))
-    account.book(Decimal(0))
-    assert account.has_room()
-    account.reserved = 1
-    assert not account.has_room(), "one by one"
-    account.book(Decimal("0.1"))
-    assert account.has_room()
+    tariff = Tariff()
+    account = Account(Decimal(1), tariffs=[tariff])
+    account.book(tariff, Decimal(0))
+    assert account.has_room(tariff)
+    tariff.reserved = 1
+    assert not account.has_room(tariff), "one by one"
+    account.book(tariff, Decimal("0.1"))
+    assert account.has_room(tariff)
 
 
 def test_until_a_cost_is_known_calls_are_held_at_the_most_they_may_cost() -> None:
-    account = Account(limit=Decimal("0.01"), price=FLASH, most_tokens=(2000, 1000))  # $0.004 at most
+    tariff = Tariff(FLASH, (2000, 1000))  # $0.004 at most
+    account = Account(Decimal("0.01"), tariffs=[tariff])
     for _ in range(2):
-        account.book(Decimal(0))
-        assert account.has_room()
-        account.reserved += 1
-    assert not account.has_room()
-    assert not account.is_overcommitted()
-    account.book(Decimal("0.001"))
-    assert account.has_room(), "a real cost is better than the card"
+        account.book(tariff, Decimal(0))
+        assert account.has_room(tariff)
+        tariff.reserved += 1
+    assert not account.has_room(tariff)
+    assert not account.is_overcommitted(tariff)
+    account.book(tariff, Decimal("0.001"))
+    assert account.has_room(tariff), "a real cost is better than the card"
 
 
 def test_one_call_may_always_find_out_what_calls_cost() -> None:
-    assert Account(limit=Decimal("0.001"), price=FLASH, most_tokens=(2000, 1000)).has_room()
+    tariff = Tariff(FLASH, (2000, 1000))
+    assert Account(Decimal("0.001"), tariffs=[tariff]).has_room(tariff)
 
 
-def test_what_is_free_by_its_price_fits_any_budget() -> None:
-    account = Account(limit=Decimal("0.01"), price=Price(Decimal(0), Decimal(0), Decimal(0)))
-    account.book(Decimal(0))
-    account.reserved = 1000
-    assert account.has_room()
+@pytest.mark.parametrize("tariff", [Tariff(Price(Decimal(0), Decimal(0), Decimal(0))), Tariff(is_free=True)])
+def test_what_is_free_fits_any_budget(tariff: Tariff) -> None:
+    account = Account(Decimal("0.01"), tariffs=[tariff])
+    account.book(tariff, Decimal(0))
+    tariff.reserved = 1000
+    assert account.has_room(tariff)
+
+
+def test_a_price_of_nothing_needs_no_tokens() -> None:
     assert with_cost(Usage(), Price(Decimal(0), Decimal(0), Decimal(0))).cost == 0
 
 
 def test_an_unknown_cost_after_free_ones_is_unknown() -> None:
-    account = Account(limit=Decimal(1))
-    account.book(Decimal(0))
-    account.book(None)
-    assert account.has_unknown_price()
+    tariff = Tariff()
+    account = Account(Decimal(1), tariffs=[tariff])
+    account.book(tariff, Decimal(0))
+    account.book(tariff, None)
+    assert tariff.has_told_nothing
 
 
 def test_a_price_is_unknown_once_an_answer_has_not_told_it() -> None:
-    account = Account(limit=Decimal(1))
-    assert not account.has_unknown_price()
-    account.lost += 1
-    assert not account.has_unknown_price()
-    account.book(None)
-    assert account.has_unknown_price()
-    account.book(Decimal("0.1"))
-    assert not account.has_unknown_price()
+    tariff = Tariff()
+    account = Account(Decimal(1), tariffs=[tariff])
+    assert not tariff.has_told_nothing
+    tariff.lost += 1
+    assert not tariff.has_told_nothing
+    account.book(tariff, None)
+    assert tariff.has_told_nothing
+    account.book(tariff, Decimal("0.1"))
+    assert not tariff.has_told_nothing
 
 
 def test_what_is_free_is_not_unknown() -> None:
-    account = Account(is_free=True)
-    account.book(None)
+    tariff = Tariff(is_free=True)
+    account = Account(tariffs=[tariff])
+    account.book(tariff, None)
     assert account.describe_spent() == "free"
+
+
+def test_a_batch_is_reserved_whole_or_not_at_all() -> None:
+    batch = Tariff(FLASH, (2000, 1000))  # $0.004 at most
+    account = Account(Decimal(24), tariffs=[batch])
+    assert account.has_room(batch, 6000)
+    assert not account.has_room(batch, 6001)
+    batch.reserved = 6000
+    assert (account.reserved, account.has_room(batch)) == (Decimal(24), False)
+    for _ in range(6000):
+        account.book(batch, Decimal("0.002"))
+        batch.reserved -= 1
+    assert (account.committed, account.reserved) == (Decimal(12), Decimal(0))
+
+
+def test_tariffs_share_an_account_and_nothing_of_what_is_known_of_them() -> None:
+    writer, judge = Tariff(dearest=Decimal("0.3")), Tariff()
+    account = Account(Decimal(1), tariffs=[writer, judge])
+    writer.reserved = 2
+    assert account.has_room(judge), "it finds out what it costs, beside those of others"
+    judge.reserved = 1
+    assert account.has_room(writer)
+    assert not account.has_room(judge)
+    account.book(judge, Decimal("0.2"))
+    assert account.reserved == Decimal("0.8")
+    assert account.has_room(judge) is account.has_room(writer) is False
+    judge.reserved = 0
+    assert account.has_room(judge)
+    writer.lost += 1
+    assert account.committed == Decimal("0.5")
+    assert "1 calls of unknown cost counted at $0.3000 each" in account.explain_no_room()
+
+
+def test_nothing_finds_out_a_cost_when_all_is_held_for_others() -> None:
+    writer, judge = Tariff(dearest=Decimal("0.5"), reserved=2), Tariff()
+    assert not Account(Decimal(1), tariffs=[writer, judge]).has_room(judge)
+
+
+def test_what_caching_saves_is_reckoned_by_each_price() -> None:
+    dear = Price.per_million(input=Decimal(10), output=Decimal(1), cached=Decimal(1))
+    account = Account(tariffs=[Tariff(FLASH, cached_tokens=10**6), Tariff(dear, cached_tokens=10**6), Tariff()])
+    assert account.saved_by_caching == Decimal("9.45")
+    assert Account(tariffs=[Tariff(FLASH), Tariff(cached_tokens=9)]).saved_by_caching is None
 
 
 @given(
@@ -294,25 +355,82 @@ def test_nothing_starts_that_would_pass_the_budget_at_the_dearest_price_known(
     limit: Decimal, waves: list[tuple[Decimal, int]]
 ) -> None:
     """Waves of calls of any cost, as many at once as there is room for."""
-    account, billed, dearest = Account(limit=limit), Decimal(0), Decimal(0)
+    tariff, billed, dearest = Tariff(), Decimal(0), Decimal(0)
+    account = Account(limit, tariffs=[tariff])
     for cost, wanted in waves:
-        while account.reserved < wanted and account.has_room():
-            account.reserved += 1
-        assert not account.reserved or billed + account.reserved * dearest <= limit
-        for _ in range(account.reserved):
-            account.book(cost)
+        while tariff.reserved < wanted and account.has_room(tariff):
+            tariff.reserved += 1
+        assert not tariff.reserved or billed + tariff.reserved * dearest <= limit
+        for _ in range(tariff.reserved):
+            account.book(tariff, cost)
             billed, dearest = billed + cost, max(dearest, cost)
-        account.reserved = 0
+        tariff.reserved = 0
     assert account.committed == billed
 
 
+class Spending(RuleBasedStateMachine):
+    """Calls of four tariffs, one by one and many at once, that cost no more than is held for them.
+
+    Whatever the order in which they are reserved, settled and given back, no more is spent than the budget, but for the
+    calls that find out what others cost, one of each tariff.
+    """
+
+    @initialize(limit=st.decimals("0.05", 3, places=2), known=st.decimals("0.01", "0.2", places=2))
+    def begin(self, limit: Decimal, known: Decimal) -> None:
+        self.tariffs = [Tariff(), Tariff(), Tariff(FLASH, (2000, 1000)), Tariff(dearest=known)]
+        self.account = Account(limit, tariffs=self.tariffs)
+        self.found_out = Decimal(0)
+
+    @rule(which=st.integers(0, 3), calls=st.integers(1, 9))
+    def reserve(self, which: int, calls: int) -> None:
+        tariff = self.tariffs[which]
+        if self.account.has_room(tariff, calls):
+            tariff.reserved += calls
+
+    @rule(which=st.integers(0, 3), share=st.decimals(0, 1, places=2), dear=st.decimals("0.01", "0.5", places=2))
+    def settle(self, which: int, share: Decimal, dear: Decimal) -> None:
+        tariff = self.tariffs[which]
+        if not tariff.reserved:
+            return
+        if not tariff.dearest and tariff.reserved == 1:
+            cost = dear
+            self.found_out += cost
+        else:
+            assert tariff.held is not None
+            cost = share * tariff.held
+        tariff.reserved -= 1
+        self.account.book(tariff, cost)
+
+    @rule(which=st.integers(0, 3))
+    def lose(self, which: int) -> None:
+        tariff = self.tariffs[which]
+        if tariff.reserved and tariff.dearest:
+            tariff.reserved -= 1
+            tariff.lost += 1
+
+    @rule(which=st.integers(0, 3))
+    def give_back(self, which: int) -> None:
+        self.tariffs[which].reserved -= self.tariffs[which].reserved > 0
+
+    @invariant()
+    def no_more_is_spent_than_the_budget(self) -> None:
+        if hasattr(self, "account"):
+            assert self.account.limit is not None
+            assert self.account.committed <= self.account.limit + self.found_out
+
+
+TestSpending = Spending.TestCase
+TestSpending.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+
 def test_what_is_said_names_the_sums_and_how_to_go_on() -> None:
-    account = Account(limit=Decimal(25), spent=Decimal("24.98"), dearest=Decimal("0.03"))
+    tariff = Tariff(dearest=Decimal("0.03"))
+    account = Account(Decimal(25), Decimal("24.98"), [tariff])
     assert account.explain_no_room() == (
         "the budget of $25.00 is used up: $24.98 spent over all runs of this output, and the $0.0200 left may not pay "
         "for another call. Go on with a higher --budget"
     )
-    account.lost, account.unpriced = 2, 1
+    tariff.lost, tariff.unpriced = 2, 1
     assert "at least $24.98 spent" in account.explain_no_room()
     assert "3 calls of unknown cost counted at $0.0300 each" in account.explain_no_room()
 
@@ -377,7 +495,7 @@ def test_the_forecast_closes_in_on_what_it_costs_in_the_end(known: int, margin: 
 
 
 def test_a_higher_budget_is_proposed_from_the_forecast_or_else_doubled() -> None:
-    account = Account(limit=Decimal("0.125"), spent=Decimal("0.1"), dearest=Decimal("0.004"))
+    account = Account(Decimal("0.125"), Decimal("0.1"), [Tariff(dearest=Decimal("0.004"))])
     assert account.higher_limit(1000) == Decimal("0.25")
     account.forecast = forecast_of([Decimal("0.002")] * 50)
     assert account.higher_limit(1000) == Decimal("2.11")

@@ -20,7 +20,7 @@ from asyncgen.errors import (
     UnusedReply,
     Usage,
 )
-from asyncgen.money.account import Account
+from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import MAX_BLIND_CALLS, Budget
 from asyncgen.money.price import Price
 from asyncgen.stop import Stop, StopRequestedError
@@ -33,6 +33,7 @@ class Calls:
     """Calls that are paid for: each answers with the next usage or error, once the test lets it."""
 
     def __init__(self, account: Account, *script: Answer, stop: Stop | None = None, is_held: bool = False) -> None:
+        (self.tariff,) = account.tariffs
         self.budget = Budget(account, stop or Stop())
         self._script = list(script)
         self.sent = 0
@@ -43,22 +44,34 @@ class Calls:
 
     async def call(self) -> Usage:
         """The usage with its cost; how a call ends is raised when that is booked."""
-        await self.budget.reserve()
+        await self.budget.reserve(self.tariff)
         try:
             self.sent += 1
             return await self._send(self._script.pop(0))
         finally:
-            self.budget.release()
+            self.budget.release(self.tariff)
 
     async def _send(self, answer: Answer) -> Usage:
         await self.may_answer.wait()
         if isinstance(answer, Usage):
-            return self.budget.book(answer)
+            return self.budget.book(self.tariff, answer)
         if isinstance(answer, AsyncgenError):
-            self.kept = self.budget.book_failure(answer)
+            self.kept = self.budget.book_failure(self.tariff, answer)
         else:
-            self.budget.lose()
+            self.budget.lose(self.tariff)
         raise answer
+
+
+def account_of(
+    limit: str | Decimal | None = None,
+    spent: str | None = None,
+    *,
+    dearest: str | None = None,
+    price: Price | None = None,
+) -> Account:
+    """With one tariff."""
+    tariff = Tariff(price, dearest=None if dearest is None else Decimal(dearest))
+    return Account(None if limit is None else Decimal(limit), None if spent is None else Decimal(spent), [tariff])
 
 
 def used(cost: str | None) -> Usage:
@@ -94,18 +107,19 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 )
 def test_every_end_of_a_call_is_booked_once(answer: Answer, spent: str | None, unpriced: int, lost: int) -> None:
     async def scenario() -> None:
-        account = Account()
+        account = account_of()
+        (tariff,) = account.tariffs
         with pytest.raises(type(answer)) if isinstance(answer, BaseException) else nullcontext():
             await Calls(account, answer).call()
         assert account.spent == (None if spent is None else Decimal(spent))
-        assert (account.unpriced, account.lost, account.reserved) == (unpriced, lost, 0)
+        assert (tariff.unpriced, tariff.lost, tariff.reserved) == (unpriced, lost, 0)
 
     run(scenario)
 
 
 def test_a_cost_nobody_reports_is_computed_for_answers_and_for_replies_of_errors() -> None:
     async def scenario() -> None:
-        account = Account(price=PRICE)
+        account = account_of(price=PRICE)
         error = ContentFilteredError("…", reply=reply(None))
         calls = Calls(account, used(None), error, used("0.5"))
         computed = Usage(100, 80, 20, Decimal("0.000068"), priced=True)
@@ -121,7 +135,7 @@ def test_a_cost_nobody_reports_is_computed_for_answers_and_for_replies_of_errors
 
 def test_a_call_that_does_not_fit_waits_for_those_in_flight_and_goes_when_they_cost_less() -> None:
     async def scenario() -> None:
-        account = Account(limit=Decimal("0.5"), spent=Decimal(0), dearest=Decimal("0.2"))
+        account = account_of("0.5", "0", dearest="0.2")
         paid = Calls(account, used("0.1"), used("0.1"), used("0.1"), is_held=True)
         calls = [asyncio.create_task(paid.call()) for _ in range(3)]
         await asyncio.sleep(0)
@@ -138,7 +152,7 @@ def test_a_call_that_does_not_fit_waits_for_those_in_flight_and_goes_when_they_c
 def test_a_budget_ends_a_run_that_loses_call_after_call_before_any_has_told_its_cost(limit: Decimal | None) -> None:
     async def scenario() -> None:
         answers = [ConnectionFailedError("…", maybe_billed=True)] * (MAX_BLIND_CALLS + 1)
-        paid = Calls(Account(limit=limit), *answers)
+        paid = Calls(account_of(limit), *answers)
         for _ in range(MAX_BLIND_CALLS):
             with pytest.raises(ConnectionFailedError):
                 await paid.call()
@@ -151,7 +165,7 @@ def test_a_budget_ends_a_run_that_loses_call_after_call_before_any_has_told_its_
 def test_calls_lost_after_a_cost_is_known_count_as_the_dearest_and_end_nothing() -> None:
     async def scenario() -> None:
         lost = [ConnectionFailedError("…", maybe_billed=True)] * (MAX_BLIND_CALLS + 1)
-        account = Account(limit=Decimal(100))
+        account = account_of("100")
         paid = Calls(account, used("0.5"), *lost)
         await paid.call()
         for _ in lost:
@@ -164,7 +178,7 @@ def test_calls_lost_after_a_cost_is_known_count_as_the_dearest_and_end_nothing()
 
 def test_the_budget_is_used_up_only_when_nothing_is_in_flight_any_more() -> None:
     async def scenario() -> None:
-        account = Account(limit=Decimal("0.5"), spent=Decimal("0.3"), dearest=Decimal("0.2"))
+        account = account_of("0.5", "0.3", dearest="0.2")
         paid = Calls(account, used("0.1"), is_held=True)
         first, second = (asyncio.create_task(paid.call()) for _ in range(2))
         for _ in range(5):
@@ -181,7 +195,7 @@ def test_the_budget_is_used_up_only_when_nothing_is_in_flight_any_more() -> None
 
 def test_a_stop_sends_away_who_waits_for_the_budget() -> None:
     async def scenario() -> None:
-        account, stop = Account(limit=Decimal(1)), Stop()
+        account, stop = account_of("1"), Stop()
         paid = Calls(account, used("0.1"), stop=stop, is_held=True)
         first, second = (asyncio.create_task(paid.call()) for _ in range(2))
         await asyncio.sleep(0)
@@ -190,14 +204,14 @@ def test_a_stop_sends_away_who_waits_for_the_budget() -> None:
         await first
         with pytest.raises(StopRequestedError):
             await second
-        assert (paid.sent, account.reserved) == (1, 0)
+        assert (paid.sent, paid.tariff.reserved) == (1, 0)
 
     run(scenario)
 
 
 def test_who_is_cancelled_while_waiting_takes_nobody_along_and_keeps_nothing_reserved() -> None:
     async def scenario() -> None:
-        account = Account(limit=Decimal(1))
+        account = account_of("1")
         paid = Calls(account, used("0.1"), used("0.1"), is_held=True)
         first, second, third = (asyncio.create_task(paid.call()) for _ in range(3))
         await asyncio.sleep(0)
@@ -205,20 +219,21 @@ def test_who_is_cancelled_while_waiting_takes_nobody_along_and_keeps_nothing_res
         paid.may_answer.set()
         await asyncio.gather(first, third)
         assert second.cancelled()
-        assert (paid.sent, account.reserved, account.lost) == (2, 0, 0)
+        assert (paid.sent, paid.tariff.reserved, paid.tariff.lost) == (2, 0, 0)
 
     run(scenario)
 
 
 def test_a_reservation_lapses_when_calls_have_become_dearer() -> None:
     async def scenario() -> None:
-        account = Account(limit=Decimal(1), spent=Decimal(0), dearest=Decimal("0.1"))
+        account = account_of("1", "0", dearest="0.1")
+        (tariff,) = account.tariffs
         budget = Budget(account, Stop())
-        await budget.reserve()
-        await budget.reserve()
-        assert not budget.has_lapsed()
-        account.book(Decimal("0.6"))
-        assert budget.has_lapsed()
+        await budget.reserve(tariff)
+        await budget.reserve(tariff)
+        assert not budget.has_lapsed(tariff)
+        account.book(tariff, Decimal("0.6"))
+        assert budget.has_lapsed(tariff)
 
     run(scenario)
 
@@ -226,7 +241,7 @@ def test_a_reservation_lapses_when_calls_have_become_dearer() -> None:
 def test_an_answer_that_tells_no_cost_ends_a_run_with_a_budget() -> None:
     async def scenario() -> None:
         stop = Stop()
-        paid = Calls(Account(limit=Decimal(1)), used(None), stop=stop)
+        paid = Calls(account_of("1"), used(None), stop=stop)
         await paid.call()
         assert isinstance(stop.error, ConfigError)
         assert "--price-in" in str(stop.error)
@@ -238,7 +253,7 @@ def test_what_is_no_answer_does_not_end_a_run_with_a_budget() -> None:
     async def scenario() -> None:
         stop = Stop()
         page = NoAnswerError("…", reply=UnusedReply("<html>"))
-        paid = Calls(Account(limit=Decimal(1)), page, used("0.5"), stop=stop)
+        paid = Calls(account_of("1"), page, used("0.5"), stop=stop)
         with pytest.raises(NoAnswerError):
             await paid.call()
         await paid.call()
@@ -250,7 +265,7 @@ def test_what_is_no_answer_does_not_end_a_run_with_a_budget() -> None:
 def test_where_not_even_tokens_are_told_a_price_is_no_advice() -> None:
     async def scenario() -> None:
         stop = Stop()
-        await Calls(Account(limit=Decimal(1), price=PRICE), Usage(), stop=stop).call()
+        await Calls(account_of("1", price=PRICE), Usage(), stop=stop).call()
         assert "neither its cost nor its tokens" in str(stop.error)
 
     run(scenario)
@@ -258,7 +273,7 @@ def test_where_not_even_tokens_are_told_a_price_is_no_advice() -> None:
 
 def test_a_first_answer_that_costs_nothing_lets_no_more_than_one_call_follow() -> None:
     async def scenario() -> None:
-        account = Account(limit=Decimal(1))
+        account = account_of("1")
         paid = Calls(account, used("0"), *[used("0.6")] * 9, is_held=True)
         calls = [asyncio.create_task(paid.call()) for _ in range(10)]
         paid.may_answer.set()
@@ -266,6 +281,27 @@ def test_a_first_answer_that_costs_nothing_lets_no_more_than_one_call_follow() -
         assert paid.sent == 2
         assert account.spent == Decimal("0.6")
         assert sum(isinstance(each, BudgetSpentError) for each in ended) == 8
+
+    run(scenario)
+
+
+def test_a_batch_holds_its_money_until_it_is_collected_call_by_call() -> None:
+    async def scenario() -> None:
+        live, batch = Tariff(dearest=Decimal("0.2")), Tariff(dearest=Decimal("0.1"))
+        budget = Budget(Account(Decimal(1), Decimal(0), [live, batch]), Stop())
+        await budget.reserve(batch, 9)
+        waiting = asyncio.create_task(budget.reserve(live))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        for cost in ("0.05", "0.05"):
+            budget.book(batch, used(cost))
+            budget.release(batch)
+        await waiting
+        assert (live.reserved, batch.reserved, budget.account.left) == (1, 7, Decimal("0.9"))
+        budget.release(batch, 7)  # it was called off
+        budget.release(live)
+        with pytest.raises(BudgetSpentError):
+            await budget.reserve(batch, 10)
 
     run(scenario)
 
@@ -282,6 +318,7 @@ def test_the_budget_is_never_passed_by_more_than_what_was_in_flight(seed: int) -
 
     async def call(budget: Budget) -> bool:
         nonlocal billed
+        (tariff,) = budget.account.tariffs
         cost = Decimal(rng.randint(1, 100)) / 1000
         number = len(begun)
         begun.append(number)
@@ -295,24 +332,25 @@ def test_the_budget_is_never_passed_by_more_than_what_was_in_flight(seed: int) -
         del open_calls[number]
         fate = rng.random()
         if fate < 0.1:
-            budget.book_failure(ConnectionFailedError("reset", maybe_billed=True))
+            budget.book_failure(tariff, ConnectionFailedError("reset", maybe_billed=True))
         elif fate < 0.2:
-            budget.book_failure(NoAnswerError("…", reply=reply(str(cost))))
+            budget.book_failure(tariff, NoAnswerError("…", reply=reply(str(cost))))
         else:
-            budget.book(used(str(cost)))
+            budget.book(tariff, used(str(cost)))
         return fate >= 0.2
 
     async def index(budget: Budget) -> None:
         is_made = False
+        (tariff,) = budget.account.tariffs
         while not is_made:
-            await budget.reserve()
+            await budget.reserve(tariff)
             try:
-                is_made = not budget.has_lapsed() and await call(budget)
+                is_made = not budget.has_lapsed(tariff) and await call(budget)
             finally:
-                budget.release()
+                budget.release(tariff)
 
     async def scenario() -> None:
-        budget = Budget(Account(limit=limit), Stop())
+        budget = Budget(account_of(limit), Stop())
         ended = await asyncio.gather(*[index(budget) for _ in range(200)], return_exceptions=True)
         assert {type(each) for each in ended} <= {type(None), BudgetSpentError}
         assert any(isinstance(each, BudgetSpentError) for each in ended)

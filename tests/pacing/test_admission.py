@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from asyncgen.errors import BudgetSpentError, RateLimitedError, ServerError
-from asyncgen.money.account import Account
+from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
@@ -21,11 +21,12 @@ class Bench:
     """An admission with a budget of $1 and so many places; calls take as long as the test lets them."""
 
     def __init__(self, places: int, *, dearest: str = "0.3") -> None:
-        self.account = Account(limit=Decimal(1), spent=Decimal(0), dearest=Decimal(dearest))
+        self.tariff = Tariff(dearest=Decimal(dearest))
+        self.account = Account(Decimal(1), Decimal(0), [self.tariff])
         self.stop = Stop()
         self.limiter = Limiter(Concurrency(places, adaptive=False), Gate(Random(0)), Outage())
         self.stop.when_requested(self.limiter.close)
-        self.admission = Admission(Budget(self.account, self.stop), self.limiter, self.stop)
+        self.admission = Admission(Budget(self.account, self.stop), self.tariff, self.limiter, self.stop)
         self.may_end = asyncio.Event()
         self.sent = 0
 
@@ -40,7 +41,7 @@ class Bench:
         return await self.admission.send(send, again=again)
 
     def is_idle(self) -> bool:
-        return (self.limiter.in_flight, self.account.reserved) == (0, 0)
+        return (self.limiter.in_flight, self.tariff.reserved) == (0, 0)
 
 
 async def settle() -> None:
@@ -71,8 +72,8 @@ def test_what_lapses_while_it_waits_for_a_place_is_reserved_again_and_sent_once(
         bench = Bench(1)
         calls = [asyncio.create_task(bench.call()) for _ in range(3)]
         await settle()
-        assert (bench.sent, bench.account.reserved) == (1, 3)
-        bench.account.book(Decimal("0.4"))
+        assert (bench.sent, bench.tariff.reserved) == (1, 3)
+        bench.account.book(bench.tariff, Decimal("0.4"))
         bench.may_end.set()
         await calls[0]
         await asyncio.gather(*calls)
@@ -87,7 +88,7 @@ def test_what_lapses_for_good_is_never_sent() -> None:
         bench = Bench(1)
         calls = [asyncio.create_task(bench.call()) for _ in range(2)]
         await settle()
-        bench.account.book(Decimal("0.9"))
+        bench.account.book(bench.tariff, Decimal("0.9"))
         bench.may_end.set()
         await calls[0]
         with pytest.raises(BudgetSpentError):
@@ -124,7 +125,7 @@ def test_who_is_cancelled_keeps_nothing(waits_for: str) -> None:
         last.cancel()
         await settle()
         assert last.cancelled()
-        assert (bench.limiter.in_flight, bench.account.reserved) == (1, 1)
+        assert (bench.limiter.in_flight, bench.tariff.reserved) == (1, 1)
         bench.may_end.set()
         await first
         assert bench.is_idle()

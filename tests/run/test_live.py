@@ -29,7 +29,7 @@ from asyncgen.errors import (
     Usage,
 )
 from asyncgen.jobs.conversation import Conversations
-from asyncgen.money.account import Account
+from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, Entry, Lost, Rejected, decode_entry
@@ -117,7 +117,8 @@ class Bench:
     def __init__(
         self, *script: str | BaseException, reasks: int = 3, seed: int | None = None, save_metadata: bool = False
     ) -> None:
-        self.stop, self.account, self.writer = Stop(), Account(), MemoryWriter()
+        self.stop, self.writer, tariff = Stop(), MemoryWriter(), Tariff()
+        self.account = Account(tariffs=[tariff])
         self.counts = Counts(num=10, account=self.account)
         self.completer = ScriptedCompleter(script, self.writer)
         self.verdict = Verdict(600, has_worked=True)
@@ -130,9 +131,11 @@ class Bench:
         )
         scenarios = Scenarios(RECIPE.dimensions, sampling="balanced", seed=None)
         job = Conversations(RECIPE, scenarios, "m", save_metadata)
-        self.desk = Desk(job, self.writer, budget, self.verdict, self._follow, self.stop, reasks, "m", XXH3)
+        self.desk = Desk(
+            job, self.writer, budget, {"": tariff}, self.verdict, self._follow, self.stop, reasks, "m", XXH3
+        )
         ladder = Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed})
-        seat = Seat(self.completer, ladder, limiter, Admission(budget, limiter, self.stop), FirstAnswers())
+        seat = Seat(self.completer, ladder, limiter, Admission(budget, tariff, limiter, self.stop), FirstAnswers())
         retries = RetryPolicy(2, self.stop, Random(0), self._sleep, lambda _error, _seconds: None)
         self.live = Live(self.desk, {"": seat}, retries, self.verdict, self._follow)
 

@@ -90,6 +90,7 @@ def pipeline_of(
         Nothing(),
         writer,
         Budget(counts.account, stop),
+        {},
         verdict,
         lambda event: event.add_to(counts),
         stop,

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.errors import CUT_OFF_ADVICE
-from asyncgen.money.account import Account
+from asyncgen.money.account import Account, Tariff
 from asyncgen.money.forecast import Forecast
 from asyncgen.money.price import Price
 from asyncgen.run.counts import Counts
@@ -126,7 +126,8 @@ def paying() -> Counts:
     """7,342 to come at $0.002, after $25.40 of a budget of $50."""
     counts = mid_run()
     price = Price(input=Decimal("0.0000005"), output=Decimal("0.000003"), cached=Decimal("0.00000005"))
-    counts.account = Account(Decimal(50), price, Decimal("25.40"), dearest=Decimal(0), forecast=well_known_costs())
+    tariff = Tariff(price, dearest=Decimal(0), cached_tokens=counts.cached_tokens)
+    counts.account = Account(Decimal(50), Decimal("25.40"), [tariff], well_known_costs())
     return counts
 
 
@@ -229,11 +230,11 @@ def test_the_cost_row_foresees_the_total_and_tells_what_is_left_and_saved() -> N
     ("account", "row"),
     [
         (Account(), None),
-        (Account(unpriced=3), "cost     unknown"),
-        (Account(unpriced=3, spent=Decimal("0.0123")), "cost     at least $0.0123"),
+        (Account(tariffs=[Tariff(unpriced=3)]), "cost     unknown"),
+        (Account(None, Decimal("0.0123"), [Tariff(unpriced=3)]), "cost     at least $0.0123"),
         (Account(limit=Decimal(5)), "cost     $5.00 left of $5.00"),
         (
-            Account(limit=Decimal(5), spent=Decimal(3), dearest=Decimal("0.5"), lost=2, unpriced=1),
+            Account(Decimal(5), Decimal(3), [Tariff(dearest=Decimal("0.5"), lost=2, unpriced=1)]),
             "cost     at least $3.00   $0.5000 left of $5.00",
         ),
     ],
@@ -374,7 +375,7 @@ def test_a_run_that_starts_shows_how_it_grows_in_place_of_a_time() -> None:
 
 
 def test_who_writes_and_that_it_is_free_are_told() -> None:
-    counts = Counts(num=10, maker="the offline engine", account=Account(is_free=True), lost=2)
+    counts = Counts(num=10, maker="the offline engine", account=Account(tariffs=[Tariff(is_free=True)]), lost=2)
     assert rows_of(counts, 80)[-3:] == ["cost     free", "made by  the offline engine", "latest   --"]
     told = {"cost     free", "made by  the offline engine", "lost     2 calls without an answer"}
     assert told <= set(summary_text(summary_of(counts)).splitlines())
@@ -404,8 +405,7 @@ any_counts = st.builds(
         Account,
         limit=st.none() | any_sums,
         spent=st.none() | any_sums,
-        unpriced=st.integers(0, 10**6),
-        dearest=st.none() | any_sums,
+        tariffs=st.tuples(st.builds(Tariff, unpriced=st.integers(0, 10**6), dearest=st.none() | any_sums)),
     ),
     scenario=st.dictionaries(st.text(max_size=9), st.text(st.characters(), max_size=400), max_size=4),
     notice=st.none() | st.text(st.characters()),
