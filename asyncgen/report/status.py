@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from asyncgen.money.price import FREE
 from asyncgen.output.ledger import Ledger, Totals
 from asyncgen.output.match import Lines, read_status
 from asyncgen.output.paths import OutputPaths
+from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import ascii_json, printable
 
 SHOWN_LINES = 5  # numbers of unknown lines
@@ -42,15 +42,9 @@ def _encode(report: Report) -> str:
 
 
 def _print_report(paths: OutputPaths, report: Report, ledger: Ledger, lines: Lines) -> None:
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = plain_console()
     console.print(Text(printable(str(paths.output)), style="bold"), soft_wrap=True)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in _rows(report, ledger, lines).items():
-        if value:
-            table.add_row(label, Text(printable(value)))
-    console.print(table)
+    console.print(labelled_grid((label, value) for label, value in _rows(report, ledger, lines).items() if value))
     if report.runs:
         console.print()
         console.print(_runs(report.runs))

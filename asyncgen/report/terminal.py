@@ -6,9 +6,7 @@ So the screen ends with what matters most. What models wrote is cut to a line an
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +19,7 @@ from asyncgen.audit.shape import Distribution, ShapeResult
 from asyncgen.money.price import format_cost
 from asyncgen.report.verdict import judge
 from asyncgen.screen.figures import format_count
+from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
 from asyncgen.text import one_line
 
 SEVERITIES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -31,33 +30,28 @@ MOST_VALUES = 6  # of a breakdown
 
 def print_summary(audit: Audit, path: Path) -> None:
     """`path`: where the audit has been written."""
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = plain_console()
     console.print(Text(one_line(audit.output), style="bold"), soft_wrap=True)
-    console.print(_grid(_overview(audit)))
+    console.print(labelled_grid(_overview(audit)))
     console.print()
-    console.print(_grid(_measures(audit)))
+    console.print(labelled_grid(_measures(audit)))
     console.print()
     clean = [rule for rule, result in audit.rules.items() if not result.count]
     if clean:
-        console.print(_grid({"found in no line": ", ".join(clean)}))
+        console.print(labelled_grid({"found in no line": ", ".join(clean)}))
     if broken := _sort_rules(audit.rules):
         console.print(_findings(broken))
     console.print()
-    _print_whole(console, "written", str(path))
+    print_copied(console, "written", str(path))
     if broken:
-        _print_whole(console, "look", f"asyncgen show {quote(audit.output)} --finding {broken[0][0]}")
+        print_copied(console, "next", command_line("show", audit.output, "--finding", broken[0][0]))
     console.print(Text(one_line(judge(audit).lead.replace("\u00a0", " ")), style="bold"))
-
-
-def _print_whole(console: Console, label: str, value: str) -> None:
-    """A row to be copied: no line break of ours may enter it."""
-    console.print(Text(f"{label:9}", style="dim").append(one_line(value), style="not dim"), soft_wrap=True)
 
 
 def print_above(passed: Sequence[str]) -> None:
     """A sentence for each threshold that was passed; on stderr, where it disturbs no JSON."""
     sys.stdout.flush()  # it is the last word, wherever both go
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    console = plain_console(stderr=True)
     for each in passed:
         console.print(Text(one_line(f"--fail-on: {each}"), style="bold red"), soft_wrap=True)
 
@@ -70,15 +64,6 @@ def describe_passed(audit: Audit, limits: Iterable[tuple[str, float]]) -> Iterat
             yield f"{rule} cannot be told: there is no conversation in {audit.output}"
         elif rate > limit:
             yield f"{rule} {_percent(rate)} is above {_percent(limit)}"
-
-
-def _grid(rows: Mapping[str, str] | Iterable[tuple[str, str]]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in rows.items() if isinstance(rows, Mapping) else rows:
-        table.add_row(label, Text(one_line(value)))
-    return table
 
 
 def _overview(audit: Audit) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from asyncgen.screen.rows import plain_console
 
 Advance: TypeAlias = Callable[
     [str, int, int], None
@@ -23,7 +24,7 @@ def shown_progress() -> Iterator[Advance]:
     if not sys.stderr.isatty():
         yield unseen
         return
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    console = plain_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)

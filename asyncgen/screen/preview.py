@@ -16,7 +16,7 @@ from pathlib import Path
 from textwrap import indent
 
 import msgspec
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -35,6 +35,7 @@ from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import RequestConfig
 from asyncgen.run.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
+from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import printable
 from asyncgen.timings import USUAL
 
@@ -274,7 +275,7 @@ def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
     recipe = config.recipe
     coverage = count_coverage(recipe.dimensions, scenarios, config.num)
     size = measure_prompt(recipe, scenarios)
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = plain_console()
     console.print(_panel("run", _describe_run(config)))
     console.print(_panel(f"coverage with --num {config.num:,}", _coverage_tables(coverage)))
     console.print(_panel("prompt", _describe_prompt(size)))
@@ -285,19 +286,10 @@ def _panel(title: str, content: RenderableType) -> Panel:
     return Panel(content, title=Text(title, style="bold"), title_align="left")
 
 
-def _rows(rows: Mapping[str, str]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in rows.items():
-        table.add_row(label, Text(printable(value)))
-    return table
-
-
 def _describe_run(config: RequestConfig) -> Table:
     endpoint, recipe = config.endpoint, config.recipe
     provider = endpoint.provider.name
-    return _rows(
+    return labelled_grid(
         {
             "recipe": f"{recipe.name} ({recipe.source})",
             "sampling": SAMPLING_VERSIONS[recipe.sampling],
@@ -336,7 +328,7 @@ def _percent(share: float) -> str:
 
 
 def _describe_prompt(size: PromptSize) -> Table:
-    return _rows(
+    return labelled_grid(
         {
             "request": _describe_size(size.total),
             "system": _describe_size(size.system) if size.system else "none",
@@ -364,7 +356,7 @@ def _describe_expectation(config: RequestConfig, size: PromptSize) -> Table:
         f"refused, {SECONDS_PER_CALL:g} s a call (assumed)",
         "": "(each index asked once; retries and further asks come on top)",
     }
-    return _rows(rows)
+    return labelled_grid(rows)
 
 
 # ---- money

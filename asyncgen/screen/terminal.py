@@ -3,13 +3,11 @@
 import asyncio
 import contextlib
 import logging
-import shlex
 import time
 from collections.abc import Callable
 
 from asyncgen.errors import BudgetSpentError, ConfigError, FatalError
 from asyncgen.jobs.work import Job
-from asyncgen.program import program
 from asyncgen.run.config import GenerateConfig, raise_budget
 from asyncgen.run.events import Retried, Said, Written
 from asyncgen.run.interrupt import Interrupts
@@ -17,6 +15,7 @@ from asyncgen.run.run import Run, conversations, in_event_loop, opened
 from asyncgen.run.verdict import with_advice
 from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display
+from asyncgen.screen.rows import command_line
 from asyncgen.screen.summary import Summary
 
 FINISHED = (0, 3)  # exit statuses of a run that has tried every index
@@ -137,8 +136,7 @@ class Terminal:
         """What one does with a finished output."""
         if self._config.quiet or status not in FINISHED or not self._run.counts.done:
             return []
-        output = shlex.quote(str(self._config.output))
-        return [f"{program()} {command} {output}" for command in ("view", "audit")]
+        return [command_line(command, self._config.output) for command in ("view", "audit")]
 
     def _outcome(self, error: FatalError | None) -> tuple[int, str]:
         if error is not None:

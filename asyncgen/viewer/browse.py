@@ -19,6 +19,7 @@ from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.balanced import Drawn
+from asyncgen.screen.rows import plain_console
 from asyncgen.text import one_line, printable
 
 ROLE_STYLES = {"user": "bold cyan", "assistant": "bold green"}
@@ -47,7 +48,7 @@ def show(
     """
     _check_dimensions(dataset, choice)
     findings = _Findings(dataset, audit)
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = plain_console()
     chosen = _chosen(dataset, choice, findings)
     if sample is not None:
         chosen = iter(_draw(chosen, sample, seed))

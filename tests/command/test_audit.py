@@ -254,7 +254,8 @@ def test_filter_leaves_out_the_lines_that_break_a_rule_and_says_so(program: Prog
     assert (status, err) == (0, "")
     kept = [line for number, line in enumerate(program.lines("x.jsonl"), 1) if number not in {3, 5, 7}]
     assert sorted(program.lines("clean.jsonl")) == sorted(kept)
-    assert out.rstrip().endswith("9 of 12 lines kept")
+    assert "\n9 of 12 lines kept\n" in out
+    assert out.endswith(f"next     asyncgen audit {program.folder / 'clean.jsonl'}\n")
     assert [line.split()[1:] for line in out.splitlines() if line.startswith("dropped")] == [
         ["2", "email"],
         ["1", "near-duplicate", "(--dedup)"],

@@ -1,0 +1,37 @@
+"""What every summary is made of: rows of a label and a value, and the commands that come next."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from asyncgen.program import program
+from asyncgen.screen.frame import labelled
+from asyncgen.text import one_line, printable
+
+
+def plain_console(*, stderr: bool = False) -> Console:
+    """Prints text as it is: what looks like markup in it is the user's, a model's or a server's."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def labelled_grid(rows: Mapping[str, str] | Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows.items() if isinstance(rows, Mapping) else rows:
+        table.add_row(label, Text(printable(value)))
+    return table
+
+
+def print_copied(console: Console, label: str, value: str) -> None:
+    """A row to be copied: no line break of ours may enter it."""
+    console.print(labelled(label, Text(one_line(value))), soft_wrap=True)
+
+
+def command_line(command: str, *arguments: str | Path) -> str:
+    """A command of ours as it is typed here."""
+    return f"{program()} {shlex.join([command, *map(str, arguments)])}"
