@@ -59,8 +59,9 @@ class CoverageResult(msgspec.Struct, frozen=True, kw_only=True):
 class Coverage:
     """Takes the lines of a data set, one `add` each; None is the result where no run is known."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, *, room: int = ROOM) -> None:
         self._dataset = dataset
+        self._room = room
         self._num = 0 if dataset.header is None else dataset.header.num
         self._axes = _find_axes(dataset.ledger.headers)
         self._done = _Tally(self._axes)
@@ -88,7 +89,7 @@ class Coverage:
     def _horizon(self) -> int:
         """The indices that are planned: all, or so many that drawing them takes time in proportion to what is there."""
         lines, failed = self._dataset.lines, self._dataset.ledger.failed
-        most = ROOM + 2 * (lines.count_done() + len(failed))
+        most = self._room + 2 * (lines.count_done() + len(failed))
         reached = max(len(lines.done), *(index + 1 for index in failed), 0)
         return self._num if self._num <= most else min(reached, most)
 

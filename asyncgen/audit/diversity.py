@@ -24,7 +24,7 @@ DISTINCT_WORDS = (1, 2, 3)
 DISTINCT_SAMPLE = 100_000  # words
 OPENER_BYTES = 200  # of a first message, to tell it by; it is recognised by all of it
 
-TRACKED = 20_000  # counters for a role
+TRACKED = 20_000  # counters of each kind
 TRACKED_BY_VALUE = 4_000  # counters for a value of a dimension
 DIMENSIONS = 2  # the first of those that draw one value
 VALUES = 50  # of each, the first that come
@@ -108,14 +108,14 @@ class Diversity:
     by less than half a percent of the lines may be missed, but none is flagged that is below it.
     """
 
-    def __init__(self, knowledge: str = "") -> None:
+    def __init__(self, knowledge: str = "", *, tracked: int = TRACKED) -> None:
         self._known = _known_phrases(knowledge)
         self._lines = 0
-        self._openers = _Openers()
-        self._user = _Side()
-        self._assistant = _Side()
+        self._openers = _Openers(tracked)
+        self._user = _Side(tracked)
+        self._assistant = _Side(tracked)
         self._values = _Values()
-        self._stock: HeavyHitters[Phrase] = HeavyHitters(TRACKED)
+        self._stock: HeavyHitters[Phrase] = HeavyHitters(tracked)
 
     def add(self, subject: Subject, messages: Sequence[Sentences]) -> None:
         """`messages`: those of the conversation, split."""
@@ -196,8 +196,8 @@ class _Text:
 class _Side:
     """What one role says."""
 
-    def __init__(self) -> None:
-        self._phrases: HeavyHitters[Phrase] = HeavyHitters(TRACKED)
+    def __init__(self, tracked: int) -> None:
+        self._phrases: HeavyHitters[Phrase] = HeavyHitters(tracked)
         self._sample = TextSample()
 
     def add(self, number: int, texts: Sequence[_Text]) -> Iterable[Phrase]:
@@ -221,8 +221,8 @@ class _Side:
 class _Openers:
     """First messages, by all their words."""
 
-    def __init__(self) -> None:
-        self._counts: HeavyHitters[Opener] = HeavyHitters(TRACKED)
+    def __init__(self, tracked: int) -> None:
+        self._counts: HeavyHitters[Opener] = HeavyHitters(tracked)
         self._distinct = DistinctCounter()
         self._numbers = array("I")
         self._digests = array("I")

@@ -35,7 +35,7 @@ MAX_ROWS = 12
 MAX_REPRESENTATIVES = 16  # lines of a bucket that others are compared with
 MAX_MISSES = 16  # unlike lines that a line is read for
 MAX_REMEMBERED = 1 << 18  # pairs found unlike; some 40 MB
-MAX_CACHED_SHINGLES = 1 << 18  # some 25 MB
+MAX_HELD_SHINGLES = 1 << 18  # some 25 MB
 LARGEST = 20
 
 Shingles: TypeAlias = frozenset[int]
@@ -112,17 +112,18 @@ class NearDuplicates:
         self._sizes.append(min(len(shingles), MOST_SHINGLES))
         self._imprints += _imprint(shingles)
 
-    def clusters(self, read: Callable[[int], str]) -> list[list[int]]:
+    def clusters(self, read: Callable[[int], str], most_held: int = MAX_HELD_SHINGLES) -> list[list[int]]:
         """Numbers of the lines that belong together, by twos at least; clusters and lines ascend.
 
         `read` gives the text at an offset again. Lines of a cluster are linked by pairs that reach the threshold, so
-        two lines in it may be less alike than that (single linkage).
+        two lines in it may be less alike than that (single linkage). `most_held`: shingles of texts that are kept at
+        hand meanwhile.
         """
         groups = _Groups(len(self._numbers))
         for bucket in _find_buckets(self._digests, range(len(self._digests))):
             for place in bucket[1:]:
                 groups.join(bucket[0], place)
-        texts = _Texts(lambda place: self._shingle_text(read(self._offsets[place])))
+        texts = _Texts(lambda place: self._shingle_text(read(self._offsets[place])), most_held)
         alike = _Verdicts(texts, self.threshold, len(self._numbers))
         firsts = array("I", groups.firsts())
         for band in range(self._bands):
@@ -307,8 +308,9 @@ class _Groups:
 class _Texts:
     """Shingles of lines, the latest ones at hand: a bucket's first line is read once, not once for each other."""
 
-    def __init__(self, load: Callable[[int], Shingles]) -> None:
+    def __init__(self, load: Callable[[int], Shingles], most_held: int) -> None:
         self._load = load
+        self._most_held = most_held
         self._latest: OrderedDict[int, Shingles] = OrderedDict()
         self._held = 0
 
@@ -318,7 +320,7 @@ class _Texts:
             return shingles
         shingles = self._latest[place] = self._load(place)
         self._held += len(shingles)
-        while self._held > MAX_CACHED_SHINGLES and len(self._latest) > 1:
+        while self._held > self._most_held and len(self._latest) > 1:
             _, oldest = self._latest.popitem(last=False)
             self._held -= len(oldest)
         return shingles

@@ -46,16 +46,20 @@ def _plain(text: str) -> bytes:
 class WordNumbers:
     """60 bits for each word, the same in every process; what is known of words is forgotten before it grows large."""
 
-    def __init__(self) -> None:
-        self._numbers = _Numbers()
+    def __init__(self, most_known: int = MAX_KNOWN_WORDS) -> None:
+        self._numbers = _Numbers(most_known)
 
     def number(self, words: Iterable[bytes]) -> list[int]:
         return list(map(self._numbers.__getitem__, words))
 
 
 class _Numbers(dict[bytes, int]):
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
     def __missing__(self, word: bytes) -> int:
-        if len(self) >= MAX_KNOWN_WORDS:
+        if len(self) >= self._most:
             self.clear()
         number = self[word] = int.from_bytes(blake2b(word, digest_size=8).digest()) >> 4
         return number

@@ -6,9 +6,8 @@ import msgspec
 import pytest
 from outputs import HEADER, done, failed, line, make_run
 
-from asyncgen.audit import coverage as module
 from asyncgen.audit.audit import audit_dataset
-from asyncgen.audit.coverage import Coverage, CoverageResult
+from asyncgen.audit.coverage import ROOM, Coverage, CoverageResult
 from asyncgen.audit.rules import Subject
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.begin import prepare
@@ -34,17 +33,17 @@ def a_header(num: int, **changed: object) -> Header:
     return msgspec.structs.replace(HEADER, num=num, dimensions=DIMENSIONS, **changed)
 
 
-def measure(paths: OutputPaths) -> CoverageResult | None:
+def measure(paths: OutputPaths, room: int = ROOM) -> CoverageResult | None:
     dataset = Dataset.open(paths.output)
-    coverage = Coverage(dataset)
+    coverage = Coverage(dataset, room=room)
     for record in dataset.records():
         scenario = None if record.index is None else dataset.scenario(record.index)
         coverage.add(Subject(record, scenario, "any"))
     return coverage.result()
 
 
-def measured(paths: OutputPaths) -> CoverageResult:
-    result = measure(paths)
+def measured(paths: OutputPaths, room: int = ROOM) -> CoverageResult:
+    result = measure(paths, room)
     assert result is not None
     return result
 
@@ -109,11 +108,13 @@ def test_without_a_journal_there_is_no_coverage(paths: OutputPaths) -> None:
     assert measure(paths) is None
 
 
-def test_a_matrix_too_large_to_look_at_is_only_counted(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_CELLS", 11)
-    make_run(paths, [[done(0), done(1)]], a_header(2))
+@pytest.mark.parametrize(("width", "is_written"), [(256, True), (257, False)])
+def test_a_matrix_too_large_to_look_at_is_only_counted(paths: OutputPaths, width: int, *, is_written: bool) -> None:
+    sizes = {"topic": 256, "persona": width}
+    wide = tuple(Dimension(name, (Group("", tuple(map(str, range(size)))),)) for name, size in sizes.items())
+    make_run(paths, [[done(0), done(1)]], msgspec.structs.replace(a_header(2), dimensions=wide))
     (pair,) = measured(paths).pairs
-    assert (pair.pairs, pair.met, pair.matrix) == (12, 2, None)
+    assert (pair.pairs, pair.met, pair.matrix is not None) == (256 * width, 2, is_written)
 
 
 def test_values_that_only_an_earlier_run_had_follow_those_of_the_newest(paths: OutputPaths) -> None:
@@ -142,10 +143,7 @@ def test_planned_pairs_of_a_grid_are_all_met(paths: OutputPaths) -> None:
     assert pair.planned_met == len(list(product(range(4), range(3))))
 
 
-def test_the_plan_of_a_run_that_has_hardly_begun_ends_where_it_has_come_to(
-    paths: OutputPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ROOM", 100)
+def test_the_plan_of_a_run_that_has_hardly_begun_ends_where_it_has_come_to(paths: OutputPaths) -> None:
     made = {0, 1, 2, 5, 30}
     make_run(paths, [[*(done(index) for index in made), failed(40)]], a_header(3_000_000))
     result = measured(paths)
@@ -154,9 +152,7 @@ def test_the_plan_of_a_run_that_has_hardly_begun_ends_where_it_has_come_to(
     assert any("the first 41 of 3,000,000 indices" in note for note in audit_dataset(Dataset.open(paths.output)).notes)
 
 
-def test_a_line_far_ahead_of_all_others_makes_no_plan_of_millions(
-    paths: OutputPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ROOM", 100)
+def test_a_line_far_ahead_of_all_others_makes_no_plan_of_millions(paths: OutputPaths) -> None:
     make_run(paths, [[done(0), done(2_000_000)]], a_header(3_000_000))
-    assert (measured(paths).planned, measured(paths).found) == (104, 2)
+    result = measured(paths, room=100)
+    assert (result.planned, result.found) == (104, 2)

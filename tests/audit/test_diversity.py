@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.audit.diversity import Counted, Diversity
+from asyncgen.audit.diversity import TRACKED, Counted, Diversity
 from asyncgen.audit.rules import Finding, Subject
 from asyncgen.audit.words import split_sentences
 from asyncgen.conversation import Message
@@ -33,8 +33,8 @@ def add(diversity: Diversity, subject: Subject) -> None:
     diversity.add(subject, [split_sentences(each.content) for each in subject.record.conversation])
 
 
-def add_all(conversations: Iterable[Sequence[str]], knowledge: str = "") -> Diversity:
-    diversity = Diversity(knowledge)
+def add_all(conversations: Iterable[Sequence[str]], knowledge: str = "", *, tracked: int = TRACKED) -> Diversity:
+    diversity = Diversity(knowledge, tracked=tracked)
     for number, contents in enumerate(conversations, start=1):
         add(diversity, make_subject(number, contents))
     return diversity
@@ -144,17 +144,16 @@ def test_phrases_are_counted_by_value_and_by_group_of_the_first_two_single_dimen
     assert by_value == {"topic": {"history": phrase}, "persona": {"a teacher": phrase}}
 
 
-def test_values_without_end_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.audit.diversity.VALUES", 3)
+def test_values_without_end_are_bounded() -> None:
     diversity = Diversity()
-    for number in range(10):
+    for number in range(60):
         add(diversity, make_subject(number + 1, ["hi", "let me see now"], {"topic": (("", f"value {number}"),)}))
-    assert list(diversity.result().by_value["topic"]) == ["value 0", "value 1", "value 2"]
+    assert list(diversity.result().by_value["topic"]) == [f"value {number}" for number in range(50)]
 
 
-def test_phrases_without_end_are_bounded_and_the_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.audit.diversity.TRACKED", 50)
-    side = add_all([["hi", f"let me see now {spell(number)}"] for number in range(500)]).result().roles["assistant"]
+def test_phrases_without_end_are_bounded_and_the_error_is_told() -> None:
+    texts = [f"let me see now {spell(number)}" for number in range(500)]
+    side = add_all([["hi", each] for each in texts], tracked=50).result().roles["assistant"]
     assert side.phrases[0].text == "let me see now"
     assert side.error > 0
     assert 500 - side.error <= side.phrases[0].lines <= 500
@@ -222,11 +221,10 @@ def test_distinct_n_is_exact_for_a_small_file() -> None:
     assert side.distinct[0].ratio == 2 / 5
 
 
-def test_distinct_n_of_a_larger_file_is_that_of_a_sample_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.audit.diversity.DISTINCT_SAMPLE", 100)
-    side = add_all([[spell(number)] for number in range(100)]).result().roles["user"]
+def test_distinct_n_of_a_larger_file_is_that_of_a_sample_of_one_size() -> None:
+    side = add_all([[f"{spell(number)} " * 200] for number in range(100)]).result().roles["user"]
     assert not side.is_exact
-    assert side.distinct[0].total == 100
+    assert side.distinct[0].total == 100_000
 
 
 def test_repeated_texts_compress_better() -> None:

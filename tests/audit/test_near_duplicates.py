@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncgen.audit import near_duplicates
-from asyncgen.audit.near_duplicates import Cluster, Duplicates, NearDuplicates, find_repeats, summarise
+from asyncgen.audit.near_duplicates import (
+    MAX_HELD_SHINGLES,
+    Cluster,
+    Duplicates,
+    NearDuplicates,
+    find_repeats,
+    summarise,
+)
 from asyncgen.audit.rules import Finding
 
 VOCABULARY = [f"word{number}" for number in range(2_000)]
@@ -154,7 +161,7 @@ def test_equal_lines_are_never_read_again() -> None:
     assert near.clusters(refuse) == [list(range(1, 5_001))]
 
 
-def cluster_counting_reads(texts: Sequence[str]) -> tuple[list[list[int]], int]:
+def cluster_counting_reads(texts: Sequence[str], most_held: int = MAX_HELD_SHINGLES) -> tuple[list[list[int]], int]:
     """The clusters, and how many texts were read again to find them."""
     near = NearDuplicates()
     for number, text in enumerate(texts):
@@ -165,7 +172,7 @@ def cluster_counting_reads(texts: Sequence[str]) -> tuple[list[list[int]], int]:
         reads.append(offset)
         return texts[offset]
 
-    return near.clusters(read), len(reads)
+    return near.clusters(read, most_held), len(reads)
 
 
 def test_lines_that_share_a_long_piece_are_read_a_bounded_number_of_times() -> None:
@@ -178,12 +185,11 @@ def test_lines_that_share_a_long_piece_are_read_a_bounded_number_of_times() -> N
     assert reads <= len(texts)  # each once: they fit the cache
 
 
-def test_no_line_is_compared_with_more_than_a_few_unlike_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near_duplicates, "MAX_CACHED_SHINGLES", 0)
+def test_no_line_is_compared_with_more_than_a_few_unlike_ones() -> None:
     random = Random(7)
     common = draw_text(random, 90)
     texts = [f"{common} {draw_text(random, 16)}" for _ in range(200)]
-    _, reads = cluster_counting_reads(texts)
+    _, reads = cluster_counting_reads(texts, most_held=0)
     assert reads <= 2 * near_duplicates.MAX_MISSES * len(texts)
 
 

@@ -68,9 +68,8 @@ def test_shingles_are_equal_where_the_words_are(words: list[bytes], size: int) -
     assert len(set(shingles)) == len(set(runs)) == len(set(zip(shingles, runs, strict=True)))
 
 
-def test_what_is_known_of_words_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.audit.words.MAX_KNOWN_WORDS", 3)
+def test_what_is_known_of_words_is_bounded_and_forgetting_changes_nothing() -> None:
     words = [b"%d" % (number % 5) for number in range(50)]
-    forgetful = WordNumbers()
-    assert forgetful.number(words) == forgetful.number(words)
+    forgetful = WordNumbers(most_known=3)
+    assert forgetful.number(words) == WordNumbers().number(words)
     assert len(forgetful._numbers) <= 3
