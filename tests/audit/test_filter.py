@@ -1,19 +1,17 @@
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from audited import conversation, write_output
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncgen.audit import filter as module
 from asyncgen.audit.filter import DUPLICATE, MARKED, NO_CONVERSATION, Plan, Result, filter_output, name_parts
 from asyncgen.conversation import Conversation, decode_line, digest_conversation, encode_line
-from asyncgen.data.dataset import Dataset
+from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.dropped import dropped_path, read_dropped
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.paths import OutputPaths
@@ -250,13 +248,12 @@ def _cut(output: Path) -> None:
 @pytest.mark.parametrize("change", [_rotate, _replace, _cut, Path.unlink])
 @pytest.mark.parametrize("moment", ["before it is judged", "when it is judged"])
 def test_of_a_file_that_is_changed_meanwhile_nothing_is_written(
-    paths: OutputPaths, change: Callable[[Path], None], moment: str, monkeypatch: pytest.MonkeyPatch
+    paths: OutputPaths, change: Callable[[Path], None], moment: str
 ) -> None:
-    dataset = Dataset.open(paths.output)
-    if moment == "before it is judged":
+    is_judged = moment == "when it is judged"
+    dataset = _opened(paths, when_judged=(lambda: change(paths.output)) if is_judged else lambda: None)
+    if not is_judged:
         change(paths.output)
-    else:
-        _when_judged(monkeypatch, lambda: change(paths.output))
     clean = paths.output.with_name("clean.jsonl")
     with pytest.raises(ConfigError, match=r"x\.jsonl: (changed while it was read|No such file)"):
         filter_output(dataset, Plan(clean, {}))
@@ -264,20 +261,17 @@ def test_of_a_file_that_is_changed_meanwhile_nothing_is_written(
     assert [path.name for path in clean.parent.iterdir() if path.name.endswith(".part")] == []
 
 
-def _when_judged(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
-    write = module._write
+def _opened(paths: OutputPaths, *, when_judged: Callable[[], None]) -> Dataset:
+    class Meddled(Dataset):
+        def records(self) -> Iterator[Record]:
+            yield from super().records()
+            when_judged()
 
-    def write_later(*arguments: Any, **named: Any) -> None:
-        happens()
-        write(*arguments, **named)
-
-    monkeypatch.setattr(module, "_write", write_later)
+    return Meddled.open(paths.output)
 
 
 @pytest.mark.parametrize("end", [b"", b"]\n", b"\n"])
-def test_of_a_file_that_grows_meanwhile_what_was_judged_is_written(
-    paths: OutputPaths, end: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_file_that_grows_meanwhile_what_was_judged_is_written(paths: OutputPaths, end: bytes) -> None:
     paths.output.write_bytes(paths.output.read_bytes().removesuffix(b"\n"))
     before = [*lines(paths.output)[:-1], lines(paths.output)[-1] + b"\n"]
 
@@ -285,6 +279,6 @@ def test_of_a_file_that_grows_meanwhile_what_was_judged_is_written(
         with paths.output.open("ab") as file:
             file.write(end + encode_line(conversation(7)))
 
-    _when_judged(monkeypatch, grow)
-    run(paths, keep_order=True)
-    assert lines(paths.output.with_name("clean.jsonl")) == before
+    clean = paths.output.with_name("clean.jsonl")
+    filter_output(_opened(paths, when_judged=grow), Plan(clean, {}, keep_order=True))
+    assert lines(clean) == before
