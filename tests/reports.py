@@ -1,6 +1,7 @@
 """What the tests of report and browser look at: a small output with scenarios, findings and conversations that bite."""
 
 from collections.abc import Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,37 @@ DIMENSIONS = (
     Dimension("persona", (Group("", ("a baker", "a child", "a critic")),)),
     Dimension("dynamic", (Group("", ("short (2 messages)", "long (4 messages)")),)),
 )
+
+
+VOID = frozenset({"meta", "br", "input", "img", "link", "hr"})
+
+
+class Page(HTMLParser):
+    """Elements as a parser sees them: tags, attributes, and the raw text of scripts and styles."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: list[tuple[str, str]] = []
+        self._open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] in {"script", "style"}:
+            self.raw.append((self._open[-1], data))
 
 
 def talk(*contents: str) -> Conversation:

@@ -21,6 +21,7 @@ HOMES = {
     "aiohttp": {"endpoint", "offline", "viewer"},
     "anyascii": {"recipe"},
     "dotenv": {"command"},
+    "jinja2": {"report"},
     "rich": {"command", "report", "screen", "viewer"},
     "shtab": {"command"},
     "tenacity": {"pacing"},

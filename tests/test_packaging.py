@@ -41,6 +41,17 @@ def test_wheel_and_sdist_carry_the_one_copy_of_the_knowledge_base(distributions:
 
 
 @pytest.mark.slow
+def test_wheel_and_sdist_carry_every_file_of_the_pages(distributions: Path) -> None:
+    pages = {f"asyncgen/report/page/{each.name}" for each in (ROOT / "asyncgen" / "report" / "page").iterdir()}
+    (wheel,) = distributions.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert pages <= set(archive.namelist())
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        assert pages <= {name.partition("/")[2] for name in archive.getnames()}
+
+
+@pytest.mark.slow
 def test_the_installed_wheel_plans_and_generates_from_another_folder(distributions: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)

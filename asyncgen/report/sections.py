@@ -1,291 +1,458 @@
-"""What an audit says about lines and runs, as sections of the report: summary, findings, duplicates, failures, runs.
+"""What an audit says, as the sections of a report. Words come first: a reader who sees no chart misses no result.
 
-Each function takes a part of the audit and gives HTML. Words come first: a reader who sees no chart misses no result.
-What it says about the whole, dimension by dimension and over time, is in `measures`.
+Recipes may have thousands of values, so every chart and table has its bound, and says what it leaves out.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
 
-from asyncgen.audit.audit import Audit, BothDuplicates, Example, RuleResult, Totals
-from asyncgen.audit.grounding import GroundingResult
+from asyncgen.audit.audit import Audit, Totals
+from asyncgen.audit.coverage import CoverageResult, PairCoverage, ValueCoverage
+from asyncgen.audit.diversity import Counted, DiversityResult, SideDiversity
+from asyncgen.audit.grounding import GroundingResult, TopicGrounding
 from asyncgen.audit.near_duplicates import Duplicates
-from asyncgen.audit.shape import ShapeResult, ValueFailures
+from asyncgen.audit.shape import Distribution, ShapeResult, ValueFailures
 from asyncgen.audit.timeline import Moment
 from asyncgen.data.dataset import Dataset
 from asyncgen.money.price import format_cost
-from asyncgen.report.charts import Bar, bar_chart
-from asyncgen.report.markup import Column, clock, count, figure, share, table, terms, text
-from asyncgen.report.verdict import Verdict
+from asyncgen.report.blocks import Block, Facts, Figure, Findings, Fold, Heading, LineNumbers, Paragraph, Table, Terms
+from asyncgen.report.charts import Bar, Bars, Cell, HeatMap, Histogram, LineChart, letter
+from asyncgen.report.formatting import capital, clock, quantity, share
+from asyncgen.report.verdict import Verdict, broken_rules
 
 MOST_BARS = 40
 MOST_ROWS = 100
+MOST_VALUES = 500  # rows of a table that a reader unfolds
+MOST_COLUMNS = 26
 MOST_CLUSTERS = 10
+MOST_PHRASES = 12
 WORST = 15  # values of a dimension by their failures
-SHOWN_EXAMPLES = 5  # of a rule, before the reader asks for more
+LONGEST_PAUSE = 20  # buckets without any call that are drawn; a longer pause is a gap of one
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    key: str
+    heading: str
+    blocks: Sequence[Block]
+
+
+def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Section]:
+    """Those that have something to say."""
+    clean = [name for name, rule in audit.rules.items() if not rule.count]
+    contents: list[tuple[str, str, Iterable[Block]]] = [
+        ("summary", "In short", (verdict, Facts(list(_facts(audit, dataset.ledger.totals.unpriced))))),
+        ("findings", "Findings", (Findings(broken_rules(audit), clean),) if audit.rules else ()),
+        ("coverage", "Coverage", _coverage(audit.coverage)),
+        ("shape", "Shape", _shape(audit.shape)),
+        ("diversity", "Diversity", _diversity(audit.diversity)),
+        ("duplicates", "Near-duplicates", _duplicates(audit)),
+        ("grounding", "Grounding", _grounding(audit.grounding)),
+        ("failures", "Failures", _failures(audit.totals, audit.shape)),
+        ("time", "Throughput", _timeline(audit.timeline)),
+        ("runs", "What was run", _runs(audit, dataset)),
+    ]
+    sections = [Section(key, heading, list(blocks)) for key, heading, blocks in contents]
+    return [each for each in sections if each.blocks]
 
 
 # ---- summary
 
 
-def summary(audit: Audit, verdict: Verdict, *, unpriced: int) -> str:
+def _facts(audit: Audit, unpriced: int) -> Iterator[tuple[str, str, str]]:
     """`unpriced`: answered calls whose cost nobody reported."""
-    lists = (("Good", "good", verdict.good), ("To look at", "bad", verdict.bad))
-    verdicts = "".join(
-        f'<div class="verdict is-{kind}"><h3>{heading}</h3>{_list(words)}</div>'
-        for heading, kind, words in lists
-        if words
-    )
-    return f'<div class="verdicts">{verdicts}</div>\n{_facts(audit, unpriced)}'
-
-
-def _list(items: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{each}</li>" for each in items) + "</ul>"
-
-
-def _facts(audit: Audit, unpriced: int) -> str:
-    totals = audit.totals
+    totals, moments = audit.totals, audit.timeline
+    yield "conversations", f"{audit.conversations:,}", f"{totals.done:,} of {totals.num:,} asked for"
+    if totals.cost_usd is None:
+        yield "money", "unknown", "no cost was reported"
+    elif unpriced:
+        yield "money", f"at least {format_cost(totals.cost_usd)}", f"that of {quantity(unpriced, 'call')} is unknown"
+    else:
+        each = format_cost(totals.cost_usd / max(totals.done, 1))
+        yield "money", format_cost(totals.cost_usd), f"{each} a conversation"
+    if moments:
+        seconds = moments[0].seconds * len(moments)  # pauses between runs are no time of a run
+        rate = sum(each.done for each in moments) / seconds
+        yield "time", f"{timedelta(seconds=seconds)}", f"{rate:,.1f} conversations a second"
+    else:
+        yield "time", "unknown", "the journal names no times"
+    yield "calls", f"{totals.calls:,}", f"{quantity(totals.failed, 'index', 'indices')} failed"
     cached = f"{share(totals.cached_tokens, totals.prompt_tokens)} from a cache"
-    each = f"{totals.completion_tokens / max(totals.calls, 1):,.0f} a call"
-    facts = [
-        ("conversations", f"{audit.conversations:,}", f"{totals.done:,} of {totals.num:,} asked for"),
-        ("money", *_money(totals, unpriced)),
-        ("time", *_time(audit.timeline)),
-        ("calls", f"{totals.calls:,}", f"{count(totals.failed, 'index', 'indices')} failed"),
-        ("tokens in", *_tokens(totals.prompt_tokens, cached)),
-        ("tokens out", *_tokens(totals.completion_tokens, each)),
-    ]
-    return (
-        '<dl class="facts">'
-        + "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in facts)
-        + "</dl>"
+    yield "tokens in", *_tokens(totals.prompt_tokens, cached)
+    yield (
+        "tokens out",
+        *_tokens(totals.completion_tokens, f"{totals.completion_tokens / max(totals.calls, 1):,.0f} a call"),
     )
 
 
 def _tokens(number: int, note: str) -> tuple[str, str]:
-    return (_short(number), note) if number else ("unknown", "none were reported")
-
-
-def _money(totals: Totals, unpriced: int) -> tuple[str, str]:
-    if totals.cost_usd is None:
-        return "unknown", "no cost was reported"
-    spent = format_cost(totals.cost_usd)
-    if unpriced:
-        return f"at least {spent}", f"that of {count(unpriced, 'call')} is unknown"
-    return spent, f"{format_cost(totals.cost_usd / max(totals.done, 1))} a conversation"
-
-
-def _time(moments: Sequence[Moment]) -> tuple[str, str]:
-    """Pauses between runs are no time of a run."""
-    if not moments:
-        return "unknown", "the journal names no times"
-    seconds = moments[0].seconds * len(moments)
-    done = sum(each.done for each in moments)
-    return str(timedelta(seconds=seconds)), f"{done / seconds:,.1f} conversations a second"
-
-
-def _short(number: int) -> str:
+    if not number:
+        return "unknown", "none were reported"
     for size, unit in ((10**9, "billion"), (10**6, "million")):
         if number >= size:
-            return f"{number / size:,.1f} {unit}"
-    return f"{number:,}"
+            return f"{number / size:,.1f} {unit}", note
+    return f"{number:,}", note
 
 
-# ---- findings
+# ---- coverage
 
 
-def findings(rules: Mapping[str, RuleResult], sampled: frozenset[int]) -> str:
-    """Every rule that found something, gravest first; then the names of those that found nothing."""
-    order = ("error", "warning", "note")
-    broken = sorted(
-        ((name, rule) for name, rule in rules.items() if rule.count),
-        key=lambda each: (order.index(each[1].severity), -each[1].count),
+def _coverage(result: CoverageResult | None) -> Iterator[Block]:
+    if result is None:
+        return
+    if result.pairs:
+        yield Heading("Pairs of values")
+        rows = [(f"{each.first} and {each.second}", each.pairs, each.planned_met, each.met) for each in result.pairs]
+        yield Table("Pairs of values that occur together", ["pair"], ["possible", "planned", "found"], rows)
+        for pair in result.pairs:
+            if pair.matrix:
+                yield _pair(pair, pair.matrix, result.dimensions)
+    yield Heading("Single values")
+    for name, values in result.dimensions.items():
+        yield _dimension(name, values)
+
+
+def _pair(
+    pair: PairCoverage, matrix: Sequence[Sequence[int]], dimensions: Mapping[str, Sequence[ValueCoverage]]
+) -> Figure:
+    """The longer side goes down the page."""
+    rows, columns = pair.first, pair.second
+    if len(dimensions[rows]) < len(dimensions[columns]):
+        matrix, rows, columns = list(zip(*matrix, strict=True)), columns, rows
+    down, across = dimensions[rows][:MOST_ROWS], dimensions[columns][:MOST_COLUMNS]
+    cells = _cells([row[: len(across)] for row in matrix[: len(down)]], all_planned=pair.planned_met == pair.pairs)
+    title = f"{rows} and {columns}"
+    note = "Conversations for each pair. Of middle tone is the average; paler is less, darker is more."
+    if any(cell.missing for row in cells for cell in row):
+        note += " Outlined in red: planned and not there."
+    if len(down) < len(dimensions[rows]) or len(across) < len(dimensions[columns]):
+        note += f" The first {len(down)} by {len(across)} of {len(dimensions[rows]):,} by {len(dimensions[columns]):,}."
+    names = [each.value for each in down]
+    table = Table(
+        f"Conversations by {title}",
+        [rows],
+        [letter(number) for number in range(len(across))],
+        [(name, *(cell.value for cell in row)) for name, row in zip(names, cells, strict=True)],
     )
-    clean = [f"<code>{text(name)}</code>" for name, rule in rules.items() if not rule.count]
-    parts = [_rule(name, rule, sampled) for name, rule in broken]
-    if clean:
-        parts.append(f"<p>Found in no line: {', '.join(clean)}.</p>")
-    return "\n".join(parts)
-
-
-def _rule(name: str, rule: RuleResult, sampled: frozenset[int]) -> str:
-    listed = _examples(rule.examples[:SHOWN_EXAMPLES], sampled)
-    if more := rule.examples[SHOWN_EXAMPLES:]:
-        summary = count(len(more), "further example")
-        listed += f"<details><summary>{summary}</summary>{_examples(more, sampled)}</details>"
-    return (
-        f'<article class="rule"><h3>{text(name)} <span class="badge is-{rule.severity}">{rule.severity}</span>'
-        f'<span class="amount">{count(rule.count, "line")}, {_percent(rule.rate)}</span></h3>'
-        f"<p>{_sentence(rule.description)}</p>{listed}</article>"
+    return Figure(
+        capital(title),
+        note,
+        HeatMap(names, cells),
+        table,
+        key=[each.value for each in across],
+        description=f"{pair.met:,} of {pair.planned_met:,} planned pairs occur",
     )
 
 
-def _examples(examples: Sequence[Example], sampled: frozenset[int]) -> str:
-    items = (
-        f'<li>{_line_link(each.line, sampled)}<span class="evidence" dir="auto">{text(each.evidence)}</span></li>'
-        for each in examples
+def _cells(matrix: Sequence[Sequence[int]], *, all_planned: bool) -> list[list[Cell]]:
+    """Heat 0.5 is the average."""
+    values = [value for row in matrix for value in row]
+    average = sum(values) / len(values) if values else 0
+    return [
+        [Cell(value, value / average / 2 if average else 0, missing=all_planned and not value) for value in row]
+        for row in matrix
+    ]
+
+
+def _dimension(name: str, values: Sequence[ValueCoverage]) -> Figure:
+    """Bars for groups, if it has any; the table has the values, the furthest below the plan where not all fit."""
+    groups: dict[str, tuple[int, int]] = {}
+    for each in values:
+        planned, found = groups.get(each.group, (0, 0))
+        groups[each.group] = planned + each.planned, found + each.found
+    what, shown = "group", [(group, *counts) for group, counts in groups.items()]
+    if len(groups) == 1:
+        what, shown = "value", [(each.value, each.planned, each.found) for each in values]
+    note = f"Conversations for each {what}; the mark is what was planned."
+    if len(shown) > MOST_BARS:
+        note += f" The first {MOST_BARS} of {len(shown):,}."
+    bars = [
+        Bar(
+            label,
+            found,
+            f"{found:,}" if found == planned else f"{found:,} of {planned:,}",
+            planned,
+            "error" if found < planned / 2 else "",
+        )
+        for label, planned, found in shown[:MOST_BARS]
+    ]
+    if len(values) > MOST_VALUES:
+        values = sorted(values, key=lambda each: each.found / max(each.planned, 1))[:MOST_VALUES]
+    rows = [(each.value, each.group, each.planned, each.found) for each in values]
+    table = Table(f"Values of {name}", [name, "group"], ["planned", "found"], rows)
+    return Figure(capital(name), note, Bars(bars), table)
+
+
+# ---- shape
+
+
+def _shape(result: ShapeResult) -> Iterator[Block]:
+    numbers = sorted(result.messages.items())
+    columns = [(f"{length:,}", number) for length, number in numbers[:MOST_COLUMNS]]
+    if rest := sum(number for _, number in numbers[MOST_COLUMNS:]):
+        columns.append(("more", rest))
+    title = "Messages in a conversation"
+    table = Table(title, ["messages"], ["number"], columns)
+    yield Figure(title, "Questions and answers both counted.", Histogram(columns), table)
+    for role, words in result.words.items():
+        yield _distribution(f"Words in a message of the {role}", words)
+    if result.conversation_words is not None:
+        yield _distribution("Words in a conversation", result.conversation_words)
+    if result.turns:
+        rows = [
+            (each.value, ", ".join(f"{quantity(number, 'conversation')} of {length:,}" for length, number in lengths))
+            for each in result.turns[:MOST_ROWS]
+            if (lengths := sorted(each.found.items())[:MOST_COLUMNS])
+        ]
+        listed = Table("Values that name a number of messages", ["value", "messages"], [], rows)
+        yield Fold("Messages, by what was asked for", listed)
+    yield from _tally("Finish reasons", "reason", result.finish_reasons)
+    yield from _tally("Models that answered", "model", result.models)
+    asks = {f"{asks:,}": number for asks, number in result.asks.items()}
+    yield from _tally("Asks until there was a conversation", "asks", asks)
+
+
+def _distribution(title: str, words: Distribution) -> Figure:
+    note = (
+        f"Half have {words.median:,} or fewer, nine in ten from {words.p5:,} to {words.p95:,}; "
+        f"the longest has {words.highest:,}."
     )
-    return f'<ul class="evidence-list">{"".join(items)}</ul>' if examples else ""
+    rows = [
+        (f"{each.first:,}" if each.first == each.last else f"{each.first:,} to {each.last:,}", each.count)
+        for each in words.bins
+    ]
+    columns = [(f"{each.first:,}", each.count) for each in words.bins]
+    return Figure(title, note, Histogram(columns), Table(title, ["words"], ["number"], rows))
 
 
-def _line_link(line: int, sampled: frozenset[int]) -> str:
-    return (
-        f'<a href="#line-{line}">line {line:,}</a>' if line in sampled else f'<span class="muted">line {line:,}</span>'
+def _tally(title: str, heading: str, numbers: Mapping[str, int]) -> Iterator[Block]:
+    """A table; a sentence where all are one."""
+    if len(numbers) == 1:
+        ((name, number),) = numbers.items()
+        yield Paragraph(f"{title}: {name}, {number:,} times.")
+    elif numbers:
+        whole = sum(numbers.values())
+        rows = [(name, number, share(number, whole)) for name, number in islice(numbers.items(), MOST_ROWS)]
+        yield Table(title, [heading], ["number", "share"], rows)
+
+
+# ---- diversity
+
+
+def _diversity(result: DiversityResult) -> Iterator[Block]:
+    if not result.lines:
+        return
+    openers = result.openers
+    different = f"{openers.different:,}" if openers.is_exact else f"at least {openers.different:,}"
+    yield Paragraph(f"{quantity(result.lines, 'conversation')} open in {different} different ways.")
+    yield from _most_frequent(
+        "Most frequent first messages", "Share of the conversations that open so.", openers.top[:MOST_PHRASES]
     )
+    yield _variety(result.roles)
+    for role, side in result.roles.items():
+        note = "Share of the conversations with these four words in a row."
+        yield from _most_frequent(f"Phrases that the {role} repeats", note, side.phrases[:MOST_PHRASES])
+    for name, values in result.by_value.items():
+        if values:
+            first = sorted(
+                ((value, each[0]) for value, each in values.items() if each), key=lambda pair: -pair[1].share
+            )
+            rows = [(value, each.text, share(each.share)) for value, each in first[:MOST_ROWS]]
+            title = f"The most repeated phrase for each value of {name}"
+            yield Fold(f"Phrases by {name}", Table(title, [name, "phrase of the assistant"], ["share"], rows))
 
 
-def _percent(rate: float) -> str:
-    return share(rate, 1)
+def _most_frequent(title: str, note: str, texts: Sequence[Counted]) -> Iterator[Block]:
+    if texts:
+        bars = [Bar(each.text, each.share, f"{share(each.share)}, {each.lines:,}") for each in texts]
+        rows = [(each.text, each.lines, share(each.share)) for each in texts]
+        yield Figure(title, note, Bars(bars), Table(title, ["text"], ["lines", "share"], rows))
 
 
-def _sentence(description: str) -> str:
-    return text(description[:1].upper() + description[1:]) + "."
+def _variety(roles: Mapping[str, SideDiversity]) -> Table:
+    """Distinct-n, as the literature calls it; compared only between files of one size."""
+    sizes = sorted({each.words for role in roles.values() for each in role.distinct})
+    rows = []
+    for name, role in roles.items():
+        ratios = {each.words: f"{each.ratio:.3f}" for each in role.distinct}
+        compression = "" if role.compression is None else f"{role.compression:.2f}"
+        rows.append((name, *(ratios.get(size, "") for size in sizes), compression))
+    return Table(
+        "Variety of words: distinct-n falls as a file grows; compression is 2 to 3 for prose and rises with repetition",
+        ["role"],
+        [*(f"distinct-{size}" for size in sizes), "compression"],
+        rows,
+    )
 
 
 # ---- near-duplicates
 
 
-def duplicates(both: BothDuplicates, sampled: frozenset[int]) -> str:
-    kinds = (("Whole conversations", both.conversation), ("The assistant's side alone", both.assistant))
-    return "\n".join(_duplicates(title, each, sampled) for title, each in kinds)
+def _duplicates(audit: Audit) -> Iterator[Block]:
+    yield from _clusters("Whole conversations", audit.duplicates.conversation)
+    yield from _clusters("The assistant's side alone", audit.duplicates.assistant)
 
 
-def _duplicates(title: str, found: Duplicates, sampled: frozenset[int]) -> str:
-    likeness = f"at least {share(found.threshold, 1)} of their runs of three words in common"
+def _clusters(title: str, found: Duplicates) -> Iterator[Block]:
+    yield Heading(title)
+    likeness = f"at least {share(found.threshold)} of their runs of three words in common"
     if not found.clusters:
-        return f"<h3>{title}</h3><p>No two have {likeness}.</p>"
+        yield Paragraph(f"No two have {likeness}.")
+        return
+    clusters = quantity(found.clusters, "cluster")
+    yield Paragraph(f"{quantity(found.lines, 'line repeats', 'lines repeat')} an earlier one, in {clusters}.")
     bars = [
-        Bar(f"line {each.first:,} and those like it", each.size, count(each.size, "line"), tone="warning")
+        Bar(f"line {each.first:,} and those like it", each.size, quantity(each.size, "line"), tone="warning")
         for each in found.largest[:MOST_CLUSTERS]
     ]
     rows = [
-        [
-            _line_link(each.first, sampled),
-            f"{each.size:,}",
-            ", ".join(_line_link(line, sampled) for line in each.others)
-            + (", ..." if each.size > len(each.others) + 1 else ""),
-        ]
+        (LineNumbers([each.first]), LineNumbers(each.others, is_cut=each.size > len(each.others) + 1), each.size)
         for each in found.largest
     ]
-    columns = [Column("first line"), Column("lines", is_number=True), Column("the others")]
-    note = f"The largest of {count(found.clusters, 'cluster')}, with {likeness}."
-    chart = bar_chart(title, note, bars)
-    words = (
-        f"{count(found.lines, 'line repeats', 'lines repeat')} an earlier one, in {count(found.clusters, 'cluster')}."
-    )
-    return f"<h3>{title}</h3><p>{words}</p>" + figure(
-        "Size of clusters", note, chart, numbers=table(columns, rows, "Clusters")
-    )
+    note = f"The largest of {clusters}, with {likeness}."
+    table = Table("Clusters", ["first line", "the others"], ["lines"], rows)
+    yield Figure("Size of clusters", note, Bars(bars), table, description=f"{title}. {note}")
 
 
 # ---- grounding
 
 
-def grounding(result: GroundingResult | None) -> str:
+def _grounding(result: GroundingResult | None) -> Iterator[Block]:
     if result is None:
-        return "<p>Not looked at: the knowledge base of the run is not at hand.</p>"
+        yield Paragraph("Not looked at: the knowledge base of the run is not at hand.")
+        return
     checked = result.checked
-    words = (
-        f"<p>{count(checked, 'figure, name or address', 'figures, names and addresses')} in the answers, of which "
+    yield Paragraph(
+        f"{quantity(checked, 'figure, name or address', 'figures, names and addresses')} in the answers, of which "
         f"{result.ungrounded:,} ({share(result.ungrounded, checked)}) stand neither in the knowledge base nor in what "
-        f"the user said, and {result.derived:,} ({share(result.derived, checked)}) can be computed from it.</p>"
+        f"the user said, and {result.derived:,} ({share(result.derived, checked)}) can be computed from it."
     )
-    topics = sorted(result.by_topic.items(), key=lambda each: -each[1].lines / max(each[1].conversations, 1))
+    topics = [(topic or "none", each) for topic, each in result.by_topic.items()]
+    topics.sort(key=lambda topic: -_ungrounded_share(topic[1]))
     worst = [(topic, each) for topic, each in topics if each.lines][:MOST_BARS]
     if not worst:
-        return words
+        return
     bars = [
         Bar(
-            topic or "none",
-            100 * each.lines / max(each.conversations, 1),
+            topic,
+            _ungrounded_share(each),
             f"{share(each.lines, each.conversations)} of {each.conversations:,}",
             tone="warning",
         )
         for topic, each in worst
     ]
     rows = [
-        [
-            text(topic or "none"),
-            *(
-                f"{number:,}"
-                for number in (each.conversations, each.lines, each.checked, each.ungrounded, each.derived)
-            ),
-        ]
-        for topic, each in topics[: 5 * MOST_ROWS]
+        (topic, each.conversations, each.lines, each.checked, each.ungrounded, each.derived)
+        for topic, each in topics[:MOST_VALUES]
     ]
-    headings = ("conversations", "with an ungrounded one", "facts", "ungrounded", "derived")
-    columns = [Column("topic"), *(Column(each, is_number=True) for each in headings)]
+    headings = ["conversations", "with an ungrounded one", "facts", "ungrounded", "derived"]
     note = "Share of the conversations that state something ungrounded."
     if len(worst) < len(topics):
         note += f" The worst {len(worst)} of {len(topics):,}."
     title = "Ungrounded, by topic"
-    return words + figure(title, note, bar_chart(title, note, bars), numbers=table(columns, rows, title))
+    yield Figure(title, note, Bars(bars), Table(title, ["topic"], headings, rows))
+
+
+def _ungrounded_share(topic: TopicGrounding) -> float:
+    return topic.lines / max(topic.conversations, 1)
 
 
 # ---- failures
 
 
-def failures(totals: Totals, result: ShapeResult) -> str:
+def _failures(totals: Totals, result: ShapeResult) -> Iterator[Block]:
     if not totals.failed and not result.rejected:
-        return ""
-    parts = []
-    if totals.failed_by_reason:
-        parts.append(_reasons("Indices that failed", "No conversation came about.", totals.failed_by_reason, "error"))
-    if result.rejected:
-        note = "Replies that could not be used; most were asked for again."
-        parts.append(_reasons("Replies rejected", note, result.rejected, "warning"))
-    parts += [_failures_of(name, values) for name, values in result.failures.items()]
-    return "\n".join(parts)
+        return
+    yield from _reasons("Indices that failed", "No conversation came about.", totals.failed_by_reason, "error")
+    note = "Replies that could not be used; most were asked for again."
+    yield from _reasons("Replies rejected", note, result.rejected, "warning")
+    for name, values in result.failures.items():
+        yield from _failing_values(name, values)
 
 
-def _reasons(title: str, note: str, reasons: Mapping[str, int], tone: str) -> str:
-    ordered = sorted(reasons.items(), key=lambda each: -each[1])[:MOST_BARS]
-    bars = [Bar(reason, number, f"{number:,}", tone=tone) for reason, number in ordered]
-    return figure(title, note, bar_chart(title, note, bars))
+def _reasons(title: str, note: str, reasons: Mapping[str, int], tone: str) -> Iterator[Block]:
+    if reasons:
+        ordered = sorted(reasons.items(), key=lambda each: -each[1])[:MOST_BARS]
+        yield Figure(title, note, Bars([Bar(reason, number, f"{number:,}", tone=tone) for reason, number in ordered]))
 
 
-def _failures_of(name: str, values: Sequence[ValueFailures]) -> str:
+def _failing_values(name: str, values: Sequence[ValueFailures]) -> Iterator[Block]:
     """The values that fail most, because a topic that a model refuses is a hole in the data."""
-    failing = sorted(
-        (each for each in values if each.failed or each.rejected),
-        key=lambda each: (-sum(each.failed.values()), -sum(each.rejected.values())),
+    failing = [(each.value, Counter(each.failed), Counter(each.rejected)) for each in values]
+    failing = [each for each in failing if each[1] or each[2]]
+    failing.sort(key=lambda each: (-each[1].total(), -each[2].total()))
+    if failing:
+        rows = [
+            (value, (failed + rejected).most_common(1)[0][0], failed.total(), rejected.total())
+            for value, failed, rejected in failing[:WORST]
+        ]
+        caption = f"Failures by {name}" + (f", the worst {WORST}" if len(failing) > WORST else "")
+        yield Table(caption, [name, "mostly"], ["failed", "rejected"], rows)
+
+
+# ---- time
+
+
+def _timeline(moments: Sequence[Moment]) -> Iterator[Block]:
+    if not moments:
+        return
+    filled = _without_pauses(moments)
+    ends = clock(moments[0].time), clock(moments[-1].time)
+    width = moments[0].seconds
+
+    def course(title: str, note: str, value: Callable[[Moment], float | None]) -> Figure:
+        values = [None if each is None else value(each) for each in filled]
+        highest = max((each for each in values if each is not None), default=0)
+        return Figure(title, note, LineChart(values, ends), description=f"{note} At most {highest:,.4g}.".strip())
+
+    yield course("Conversations a second", "", lambda each: each.done / width)
+    yield course("Calls in flight", "Of the calls that ended then, on average.", lambda each: each.in_flight)
+    yield course("Seconds a call", "Median of the calls that ended then.", lambda each: each.seconds_p50)
+    if any(each.rejected or each.failed or each.lost for each in moments):
+        yield course(
+            "Calls without a conversation",
+            f"Rejected, failed or lost, in {width} s each.",
+            lambda each: each.rejected + each.failed + each.lost,
+        )
+
+
+def _without_pauses(moments: Sequence[Moment]) -> list[Moment | None]:
+    """Moments in which nothing ended in between; None for a pause too long to be drawn."""
+    filled: list[Moment | None] = [moments[0]]
+    for first, second in pairwise(moments):
+        begins, seconds = datetime.fromisoformat(first.time), first.seconds
+        missing = round((datetime.fromisoformat(second.time) - begins).total_seconds() / seconds) - 1
+        if missing > LONGEST_PAUSE:
+            filled.append(None)
+        else:
+            filled += [_idle(begins + timedelta(seconds=seconds * step), seconds) for step in range(1, missing + 1)]
+        filled.append(second)
+    return filled
+
+
+def _idle(begins: datetime, seconds: int) -> Moment:
+    return Moment(
+        time=begins.isoformat(), seconds=seconds, done=0, rejected=0, failed=0, lost=0, in_flight=None, seconds_p50=None
     )
-    if not failing:
-        return ""
-    rows = [
-        [text(each.value), f"{sum(each.failed.values()):,}", f"{sum(each.rejected.values()):,}", text(_most(each))]
-        for each in failing[:WORST]
-    ]
-    columns = [Column(name), Column("failed", is_number=True), Column("rejected", is_number=True), Column("mostly")]
-    return table(columns, rows, f"Failures by {name}" + (f", the worst {WORST}" if len(failing) > WORST else ""))
-
-
-def _most(failures: ValueFailures) -> str:
-    reasons = Counter(failures.failed) + Counter(failures.rejected)
-    return reasons.most_common(1)[0][0]
 
 
 # ---- runs
 
 
-def runs(audit: Audit, dataset: Dataset) -> str:
-    columns = [
-        Column("run started"),
-        Column("num", is_number=True),
-        Column("provider"),
-        Column("model"),
-        Column("recipe"),
-    ]
-    rows = [
-        [text(clock(run.started)), f"{run.num:,}", text(run.provider), text(run.model or "unknown"), text(run.recipe)]
-        for run in audit.runs[-MOST_ROWS:]
-    ]
-    parts = [table(columns, rows, "Runs, oldest first")] if rows else []
+def _runs(audit: Audit, dataset: Dataset) -> Iterator[Block]:
+    if audit.runs:
+        rows = [
+            (clock(run.started), run.provider, run.model or "unknown", run.recipe, run.num)
+            for run in audit.runs[-MOST_ROWS:]
+        ]
+        yield Table("Runs, oldest first", ["run started", "provider", "model", "recipe"], ["num"], rows)
     header = dataset.header
     if header is not None:
-        digests = [(f"digest of {name}", f"<code>{text(digest)}</code>") for name, digest in header.digests.items()]
         seed = "none" if header.seed is None else f"{header.seed}"
-        parts.append(terms([("sampling", text(header.sampling)), ("seed", seed), *digests]))
-    parts += [f"<p>{text(note)}</p>" for note in audit.notes]
-    return "\n".join(parts)
+        digests = {f"digest of {name}": digest for name, digest in header.digests.items()}
+        yield Terms({"sampling": header.sampling, "seed": seed, **digests})
+    for note in audit.notes:
+        yield Paragraph(note)

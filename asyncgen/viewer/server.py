@@ -18,9 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TypeVar
 
 import msgspec
@@ -30,7 +28,7 @@ from aiohttp import web
 from asyncgen import __version__
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.paths import OutputPaths
-from asyncgen.report.markup import text
+from asyncgen.report.templates import read_page_file, templates
 from asyncgen.run.interrupt import SIGNALS
 from asyncgen.text import one_line
 from asyncgen.viewer.auditor import Auditor
@@ -257,8 +255,8 @@ class Viewer:
         return request.headers.get("Origin") in {None, *origins} and secrets.compare_digest(given, self.token.encode())
 
     async def _page(self, _: web.Request) -> web.Response:
-        page = Template(_page_file("view.html")).substitute(
-            title=text(self._catalogue.paths.output.name), token=self.token, version=text(__version__)
+        page = templates.get_template("view.html").render(
+            title=self._catalogue.paths.output.name, token=self.token, version=__version__
         )
         return web.Response(text=page, content_type="text/html")
 
@@ -461,16 +459,12 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _asset(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    content = _page_file(name)
+    content = read_page_file(name)
 
     async def send(_: web.Request) -> web.Response:
         return web.Response(text=content, content_type=kind)
 
     return send
-
-
-def _page_file(name: str) -> str:
-    return files("asyncgen.report").joinpath("page", name).read_text(encoding="utf-8")
 
 
 # ---- the process

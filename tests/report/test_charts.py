@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.report.charts import Bar, Cell, bar_chart, heat_map, histogram, letter, line_chart, nice_ceiling
+from asyncgen.report.blocks import Figure
+from asyncgen.report.charts import Bar, Bars, Cell, HeatMap, Histogram, LineChart, letter, nice_ceiling
+from asyncgen.report.templates import templates
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = '<script>alert(1)</script> & "quoted" ]]> \u202eback\u202c \x00 \u2028 \''
@@ -16,6 +18,11 @@ HOSTILE = '<script>alert(1)</script> & "quoted" ]]> \u202eback\u202c \x00 \u2028
 texts = st.text(max_size=40) | st.just(HOSTILE)
 counts = st.integers(0, 10**9)
 amounts = st.floats(0, 1e12)
+
+
+def draw(chart: Bars | Histogram | HeatMap | LineChart, title: str = "", note: str = "") -> str:
+    macros = templates.get_template("charts.html").module
+    return str(getattr(macros, type(chart).__name__.lower())(Figure(title, note, chart)))
 
 
 def parse(svg: str) -> ET.Element:
@@ -34,23 +41,23 @@ def words(svg: str) -> list[str]:
     texts, texts, st.lists(st.builds(Bar, texts, amounts, texts, st.none() | amounts, st.sampled_from(["", "error"])))
 )
 def test_any_bars_are_well_formed_and_named(title: str, description: str, bars: list[Bar]) -> None:
-    check_image(bar_chart(title, description, bars), len(bars), "bar")
+    check_image(draw(Bars(bars), title, description), len(bars), "bar")
 
 
 @given(texts, texts, st.lists(st.tuples(texts, counts), max_size=60))
 def test_any_histogram_is_well_formed_and_named(title: str, description: str, columns: list[tuple[str, int]]) -> None:
-    check_image(histogram(title, description, columns), len(columns), "bar")
+    check_image(draw(Histogram(columns), title, description), len(columns), "bar")
 
 
 @given(texts, st.lists(st.lists(st.builds(Cell, counts, st.floats(0, 1), st.booleans()), max_size=30), max_size=8))
 def test_any_heat_map_is_well_formed_and_named(name: str, cells: list[list[Cell]]) -> None:
-    svg = heat_map(name, name, [name] * len(cells), cells)
+    svg = draw(HeatMap([name] * len(cells), cells), name, name)
     check_image(svg, sum(map(len, cells)), "cell")
 
 
 @given(texts, st.lists(st.none() | amounts, max_size=200))
 def test_any_line_is_well_formed_and_named(name: str, values: list[float | None]) -> None:
-    check_image(line_chart(name, name, values, (name, name)), 0, "bar")
+    check_image(draw(LineChart(values, (name, name)), name, name), 0, "bar")
 
 
 def check_image(svg: str, expected: int, kind: str) -> None:
@@ -68,38 +75,38 @@ def check_image(svg: str, expected: int, kind: str) -> None:
 
 
 def test_a_bar_is_as_long_as_its_share_of_the_longest() -> None:
-    svg = bar_chart("", "", [Bar("a", 10, "ten"), Bar("b", 5, "five"), Bar("c", 0, "none")])
+    svg = draw(Bars([Bar("a", 10, "ten"), Bar("b", 5, "five"), Bar("c", 0, "none")]))
     assert [each.get("width") for each in rects(svg, "bar")] == ["100%", "50%", "0%"]
     assert words(svg) == ["a", "ten", "b", "five", "c", "none"]
 
 
 def test_a_target_beyond_every_value_sets_the_scale() -> None:
-    svg = bar_chart("", "", [Bar("a", 5, "5 of 10", target=10)])
+    svg = draw(Bars([Bar("a", 5, "5 of 10", target=10)]))
     assert [each.get("width") for each in rects(svg, "bar")] == ["50%"]
     assert 'x="100%" y="19"' in svg
 
 
 def test_a_bar_can_have_the_tone_of_a_severity() -> None:
-    assert rects(bar_chart("", "", [Bar("a", 1, "", tone="error")]), "bar")[0].get("class") == "bar is-error"
+    assert rects(draw(Bars([Bar("a", 1, "", tone="error")])), "bar")[0].get("class") == "bar is-error"
 
 
 def test_many_columns_lose_their_counts_and_most_labels() -> None:
-    svg = histogram("", "", [(str(number), 1) for number in range(48)])
+    svg = draw(Histogram([(str(number), 1) for number in range(48)]))
     assert words(svg) == [str(number) for number in range(0, 48, 4)]
 
 
 def test_a_missing_pair_stands_out_from_a_rare_one() -> None:
-    svg = heat_map("", "", ["row"], [[Cell(0, 0, missing=True), Cell(0, 0), Cell(7, 1.0)]])
+    svg = draw(HeatMap(["row"], [[Cell(0, 0, missing=True), Cell(0, 0), Cell(7, 1.0)]]))
     assert [each.get("class") for each in rects(svg, "cell")] == ["cell is-missing", "cell heat-0", "cell heat-6"]
 
 
 def test_a_gap_parts_the_line() -> None:
-    lines = list(parse(line_chart("", "", [1, 2, None, 4], ("", ""))).iter(f"{SVG}polyline"))
+    lines = list(parse(draw(LineChart([1, 2, None, 4], ("", "")))).iter(f"{SVG}polyline"))
     assert [each.get("points") for each in lines] == ["0,750 333.33,500", "998,0 1000,0"]
 
 
 def test_large_counts_are_written_short_and_in_full() -> None:
-    svg = heat_map("", "", ["row"], [[Cell(9_949, 1.0), Cell(12_345, 1.0), Cell(1_200_000, 1.0)]])
+    svg = draw(HeatMap(["row"], [[Cell(9_949, 1.0), Cell(12_345, 1.0), Cell(1_200_000, 1.0)]]))
     assert words(svg)[3:] == ["row", "9.9k", "12k", "1.2M"]
     assert "12,345" in svg
 
