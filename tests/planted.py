@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from planted_speech import AI_DISCLAIMER, OPENER_STYLE, PERSONAS, PROMPT_LEAK
+from planted_speech import AI_DISCLAIMER, PERSONAS, PROMPT_LEAK
 from planting import (
     RECIPE,
     TRUE_TALKS,
@@ -1214,7 +1214,6 @@ PER_LINE: Mapping[str, Planted] = {
     "truncated": TRUNCATED,
     "role-confusion": ROLE_CONFUSION,
     "wrong-turns": WRONG_TURNS,
-    "opener-style": OPENER_STYLE,
 }
 PAIRS: Mapping[str, PlantedPairs] = {
     "near-duplicate": NEAR_DUPLICATE,

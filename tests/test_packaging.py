@@ -68,4 +68,5 @@ def test_the_installed_wheel_plans_and_generates_from_another_folder(distributio
     assert "topic" in run(environment / "bin" / "asyncgen", "plan", "-n", "5", cwd=elsewhere)
     run(environment / "bin" / "asyncgen", "generate", "-n", "5", cwd=elsewhere)
     assert run(environment / "bin" / "asyncgen", "help", "money", cwd=elsewhere).startswith("# Money: ")
+    run(environment / "bin" / "asyncgen", "audit", "data/nanochat.offline.jsonl", cwd=elsewhere)
     assert len((elsewhere / "data" / "nanochat.offline.jsonl").read_text().splitlines()) == 5

@@ -14,15 +14,16 @@ from itertools import chain
 import msgspec
 
 from asyncgen import __version__
+from asyncgen.audit.checks import line_checks
 from asyncgen.audit.coverage import Coverage, CoverageResult
+from asyncgen.audit.distributions import Shape, ShapeResult
 from asyncgen.audit.diversity import Diversity, DiversityResult
 from asyncgen.audit.grounding import Grounding, GroundingResult
-from asyncgen.audit.leaks import leak_checks
+from asyncgen.audit.language import Languages
 from asyncgen.audit.near_duplicates import Duplicates, NearDuplicates, find_repeats, summarise
 from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
-from asyncgen.audit.shape import Shape, ShapeResult, shape_checks
 from asyncgen.audit.timeline import Moment, Timeline
-from asyncgen.audit.words import WordNumbers, split_sentences
+from asyncgen.audit.words import WordNumbers
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.state import Report, RunReport, make_report
@@ -33,7 +34,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import ascii_json, one_line
 
-VERSION = 1
+VERSION = 2
 REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
 THRESHOLD = 0.8  # Jaccard similarity from which two conversations are near-duplicates
 MAX_EXAMPLES = 20  # of a rule
@@ -194,17 +195,24 @@ class _Pass:
         self._grounding = None
         if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
             self._grounding = Grounding(dataset.knowledge)
-        system = None if dataset.recipe is None else dataset.recipe.system
-        self.line_checks: list[Check] = leak_checks(system, settings.phrases)
-        if dataset.header is not None:
-            self.line_checks += shape_checks(dataset.header.dimensions)
+        self.line_checks: list[Check] = line_checks(
+            Languages(["en"]),
+            None if dataset.recipe is None else dataset.recipe.system,
+            settings.phrases,
+            () if dataset.header is None else dataset.header.dimensions,
+        )
         if self._grounding is not None:
             self.line_checks.append(self._grounding.check)
 
     def run(self) -> Audit:
         dataset = self._dataset
-        self._read_lines()
-        self._read_journal()
+        for record in dataset.records():
+            self._look_at(record)
+            if not record.number % STEP:
+                self._progress("reading", record.offset, dataset.size)
+        for entry in dataset.calls():
+            self._shape.add_entry(entry)
+            self._timeline.add(entry)
         self._find_repetition()
         duplicates = BothDuplicates(
             conversation=self._compare(REPEAT, whole_text),
@@ -231,17 +239,6 @@ class _Pass:
             rules={rule: tally.result(conversations) for rule, tally in self._tallies.items()},
         )
 
-    def _read_lines(self) -> None:
-        for record in self._dataset.records():
-            self._look_at(record)
-            if not record.number % STEP:
-                self._progress("reading", record.offset, self._dataset.size)
-
-    def _read_journal(self) -> None:
-        for entry in self._dataset.calls():
-            self._shape.add_entry(entry)
-            self._timeline.add(entry)
-
     def _find_repetition(self) -> None:
         """What only the whole can tell: a phrase has to be known as stock before the lines that hold it are found."""
         if "repeated-opener" in self._tallies:
@@ -260,14 +257,8 @@ class _Pass:
             self._note(check(subject))
         self._coverage.add(subject)
         self._shape.add(subject)
-        self._read_words(subject)
-
-    def _read_words(self, subject: Subject) -> None:
-        """Each message is split into words once for all three that count them: it is 50 microseconds of a line."""
-        record = subject.record
-        messages = [split_sentences(each.content) for each in record.conversation]
-        self._diversity.add(subject, messages)
-        numbers = [self._words.number(chain.from_iterable(each)) for each in messages]
+        self._diversity.add(subject)
+        numbers = [self._words.number(chain.from_iterable(each)) for each in subject.sentences]
         answers = [
             each for each, message in zip(numbers, record.conversation, strict=True) if message.role == "assistant"
         ]

@@ -76,7 +76,11 @@ class Coverage:
     def result(self) -> CoverageResult | None:
         if self._dataset.header is None:
             return None
-        planned = self._done.plus(self._draw_missing())
+        missing = _Tally(self._axes)
+        for index in range(self._horizon):
+            if not self._dataset.lines.is_done(index):
+                missing.add(self._dataset.scenario(index))
+        planned = self._done.plus(missing)
         found = self._done.plus(self._beyond)
         return CoverageResult(
             planned=planned.indices,
@@ -98,13 +102,6 @@ class Coverage:
         if self._horizon < self._num:
             of = f"the first {self._horizon:,} of {self._num:,} indices"
             yield f"coverage is held against {of}: the run came no further"
-
-    def _draw_missing(self) -> "_Tally":
-        tally = _Tally(self._axes)
-        for index in range(self._horizon):
-            if not self._dataset.lines.is_done(index):
-                tally.add(self._dataset.scenario(index))
-        return tally
 
 
 class _Axis:

@@ -117,8 +117,8 @@ class Diversity:
         self._values = _Values()
         self._stock: HeavyHitters[Phrase] = HeavyHitters(tracked)
 
-    def add(self, subject: Subject, messages: Sequence[Sentences]) -> None:
-        """`messages`: those of the conversation, split."""
+    def add(self, subject: Subject) -> None:
+        messages = subject.sentences
         self._lines += 1
         number, conversation = subject.record.number, subject.record.conversation
         if conversation[0].role == "user":
@@ -306,9 +306,10 @@ class _StockCheck:
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         """The first stock phrase of each answer."""
-        for position, message in enumerate(subject.record.conversation):
+        for position, (message, sentences) in enumerate(
+            zip(subject.record.conversation, subject.sentences, strict=True)
+        ):
             if message.role == "assistant":
-                sentences = split_sentences(message.content)
                 runs = _runs(list(chain.from_iterable(sentences)), LONG_PHRASE_WORDS)
                 if found := next(filter(self._stock.__contains__, chain(_beginnings(sentences), runs)), None):
                     yield Finding("stock-phrase", subject.record.number, position, excerpt(_decode(found)))

@@ -29,6 +29,7 @@ SHINGLE_WORDS = 3
 MINIMA = 120
 KEY_BYTES = 3  # of a band's hash; the imprints tell apart what meets by chance
 IMPRINT_BITS = 512
+IMPRINT_BYTES = IMPRINT_BITS // 8
 MOST_SHINGLES = 4096  # the imprints of longer texts are full and tell nothing
 RECALL = 0.995  # of candidates among pairs exactly at the threshold; above it more
 MAX_ROWS = 12
@@ -123,27 +124,23 @@ class NearDuplicates:
         for bucket in _find_buckets(self._digests, range(len(self._digests))):
             for place in bucket[1:]:
                 groups.join(bucket[0], place)
-        texts = _Texts(lambda place: self._shingle_text(read(self._offsets[place])), most_held)
+        texts = _Texts(lambda place: _shingle(self._words.number(split_words(read(self._offsets[place])))), most_held)
         alike = _Verdicts(texts, self.threshold, len(self._numbers))
         firsts = array("I", groups.firsts())
         for band in range(self._bands):
-            for bucket in _find_buckets(self._keys_of(band), firsts):
+            columns = [self._keys[band + each * self._bands :: KEY_BYTES * self._bands] for each in range(KEY_BYTES)]
+            keys = array("q", map(hash, zip(*columns, strict=True)))
+            for bucket in _find_buckets(keys, firsts):
                 self._compare(bucket, groups, alike)
         return [[self._numbers[place] for place in each] for each in groups.of_two_or_more()]
-
-    def _keys_of(self, band: int) -> "array[int]":
-        columns = [self._keys[band + each * self._bands :: KEY_BYTES * self._bands] for each in range(KEY_BYTES)]
-        return array("q", map(hash, zip(*columns, strict=True)))
-
-    def _shingle_text(self, text: str) -> Shingles:
-        return _shingle(self._words.number(split_words(text)))
 
     def _compare(self, bucket: Sequence[int], groups: "_Groups", alike: "_Verdicts") -> None:
         """Join what is alike: all pairs of a small bucket, in a larger one each line with the first of each group."""
         most_differing, is_small = self._most_differing, len(bucket) <= MAX_REPRESENTATIVES
         representatives: list[tuple[int, int, int]] = []
         for place in bucket:
-            imprint, size = self._imprint_of(place), self._sizes[place]
+            imprint = int.from_bytes(self._imprints[place * IMPRINT_BYTES : (place + 1) * IMPRINT_BYTES])
+            size = self._sizes[place]
             candidates = [
                 other
                 for other, its_imprint, its_size in representatives
@@ -158,10 +155,6 @@ class NearDuplicates:
                     is_new = False
             if is_small or (is_new and len(representatives) < MAX_REPRESENTATIVES):
                 representatives.append((place, imprint, size))
-
-    def _imprint_of(self, place: int) -> int:
-        size = IMPRINT_BITS // 8
-        return int.from_bytes(self._imprints[place * size : (place + 1) * size])
 
 
 def _choose_rows(threshold: float) -> int:
@@ -198,7 +191,7 @@ def _imprint(shingles: Shingles) -> bytes:
     bits = bytearray(b"0" * IMPRINT_BITS)
     for shingle in shingles:
         bits[shingle % IMPRINT_BITS] = 0x31
-    return int(bits, 2).to_bytes(IMPRINT_BITS // 8)
+    return int(bits, 2).to_bytes(IMPRINT_BYTES)
 
 
 @lru_cache(maxsize=4)
@@ -224,12 +217,6 @@ def _shingle(words: Sequence[int]) -> Shingles:
     return frozenset(hash_shingles(words, SHINGLE_WORDS))
 
 
-def _similarity(one: Shingles, other: Shingles) -> float:
-    """The Jaccard similarity, 0 to 1."""
-    common = len(one & other)
-    return common / (len(one) + len(other) - common)
-
-
 class _Verdicts:
     """Compares the texts themselves. Bounded for every line, so that no file makes an audit endless."""
 
@@ -244,7 +231,9 @@ class _Verdicts:
         pair = one * self._lines + other
         if self._misses[other] >= MAX_MISSES or pair in self._unlike:
             return False
-        if _similarity(self._texts[one], self._texts[other]) >= self._threshold:
+        shingles, others = self._texts[one], self._texts[other]
+        common = len(shingles & others)
+        if common / (len(shingles) + len(others) - common) >= self._threshold:  # the Jaccard similarity
             return True
         self._misses[other] += 1
         if len(self._unlike) >= MAX_REMEMBERED:

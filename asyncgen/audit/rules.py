@@ -4,11 +4,15 @@ A rule is a name, a severity and a sentence; what finds it lives in the module o
 so that a recipe or a flag that misspells one is told before a million lines are read.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from asyncgen.audit.words import Sentences, split_sentences
 from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
@@ -17,6 +21,7 @@ from asyncgen.recipe.problems import Key, write_key
 from asyncgen.recipe.recipe import AuditOptions, Charset, Recipe
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
+Span: TypeAlias = tuple[int, int]  # from where to where a finding stands in a text
 
 MAX_EVIDENCE = 120  # characters
 
@@ -44,13 +49,23 @@ class Finding:
     like: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """What a check may look at. `scenario` is None for a line that no run made."""
 
     record: Record
     scenario: Mapping[str, Drawn] | None
     charset: Charset
+
+    @cached_property
+    def sentences(self) -> Sequence[Sentences]:
+        """Each message split into words: once for all that ask, because it is 50 microseconds of a line."""
+        return [split_sentences(message.content) for message in self.record.conversation]
+
+    @cached_property
+    def words(self) -> frozenset[bytes]:
+        """All words of the conversation."""
+        return frozenset(chain.from_iterable(chain.from_iterable(self.sentences)))
 
 
 Check: TypeAlias = Callable[[Subject], Iterable[Finding]]
@@ -72,7 +87,6 @@ _ALL = (
     Rule("truncated", "warning", "an answer that ends in the middle of a sentence, a list or code"),
     Rule("role-confusion", "error", "one side speaks as the other, or writes the other's turn"),
     Rule("wrong-turns", "warning", "another number of messages than the scenario names"),
-    Rule("opener-style", "note", "the first message has the style of none of the examples"),
     Rule("repeated-opener", "note", "a first message that many lines share"),
     Rule("stock-phrase", "note", "a phrase that a large share of the answers repeats"),
 )
@@ -130,3 +144,8 @@ def excerpt(text: str, start: int = 0, end: int | None = None) -> str:
     after = "..." if first + MAX_EVIDENCE < len(text) else ""
     piece = piece[len(before) : len(piece) - len(after)] if after else piece[len(before) :]
     return " ".join(f"{before}{piece}{after}".split())
+
+
+def blank(match: re.Match[str]) -> str:
+    """Blanks in the place of what matched, so that all else keeps its own."""
+    return " " * len(match[0])

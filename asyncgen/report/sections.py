@@ -11,10 +11,10 @@ from itertools import islice, pairwise
 
 from asyncgen.audit.audit import Audit, Totals
 from asyncgen.audit.coverage import CoverageResult, PairCoverage, ValueCoverage
+from asyncgen.audit.distributions import Distribution, ShapeResult, ValueFailures
 from asyncgen.audit.diversity import Counted, DiversityResult, SideDiversity
 from asyncgen.audit.grounding import GroundingResult, TopicGrounding
 from asyncgen.audit.near_duplicates import Duplicates
-from asyncgen.audit.shape import Distribution, ShapeResult, ValueFailures
 from asyncgen.audit.timeline import Moment
 from asyncgen.data.dataset import Dataset
 from asyncgen.money.price import format_cost

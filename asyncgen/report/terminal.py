@@ -12,10 +12,10 @@ from rich.text import Text
 
 from asyncgen.audit.audit import Audit, RuleResult
 from asyncgen.audit.coverage import CoverageResult, ValueCoverage
+from asyncgen.audit.distributions import Distribution, ShapeResult
 from asyncgen.audit.diversity import DiversityResult
 from asyncgen.audit.grounding import GroundingResult
 from asyncgen.audit.near_duplicates import Duplicates
-from asyncgen.audit.shape import Distribution, ShapeResult
 from asyncgen.money.price import format_cost
 from asyncgen.report.verdict import judge
 from asyncgen.screen.figures import format_count

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from asyncgen.audit.diversity import TRACKED, Counted, Diversity
 from asyncgen.audit.rules import Finding, Subject
-from asyncgen.audit.words import split_sentences
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.balanced import Drawn
@@ -30,7 +29,7 @@ def make_subject(number: int, contents: Sequence[str], scenario: Mapping[str, Dr
 
 
 def add(diversity: Diversity, subject: Subject) -> None:
-    diversity.add(subject, [split_sentences(each.content) for each in subject.record.conversation])
+    diversity.add(subject)
 
 
 def add_all(conversations: Iterable[Sequence[str]], knowledge: str = "", *, tracked: int = TRACKED) -> Diversity:

@@ -10,13 +10,12 @@ import pytest
 from planted import FILES, PAIRS, PER_LINE
 from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
 
+from asyncgen.audit.checks import line_checks
 from asyncgen.audit.diversity import Diversity
 from asyncgen.audit.grounding import Grounding
-from asyncgen.audit.leaks import leak_checks
+from asyncgen.audit.language import Languages
 from asyncgen.audit.near_duplicates import NearDuplicates
 from asyncgen.audit.rules import RULES, Check, Subject
-from asyncgen.audit.shape import shape_checks
-from asyncgen.audit.words import split_sentences
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.data.text import answers_text, whole_text
@@ -36,8 +35,7 @@ HONEST = 300  # lines of the offline engine, which quotes the knowledge base wor
 @pytest.fixture(scope="module")
 def checks() -> list[Check]:
     return [
-        *leak_checks(RECIPE.system, {}),
-        *shape_checks(RECIPE.dimensions),
+        *line_checks(Languages(["en"]), RECIPE.system, dimensions=RECIPE.dimensions),
         Grounding(RECIPE.knowledge).check,
     ]
 
@@ -124,7 +122,7 @@ def _subjects(file: PlantedFile) -> list[Subject]:
 def _read_all(subjects: Sequence[Subject]) -> Diversity:
     diversity = Diversity(RECIPE.knowledge)
     for each in subjects:
-        diversity.add(each, [split_sentences(message.content) for message in each.record.conversation])
+        diversity.add(each)
     return diversity
 
 
@@ -157,7 +155,6 @@ HONEST_RATES = {
     "truncated": 0.0,
     "ungrounded": 0.01,
     "derived-number": 0.01,
-    "opener-style": 0.0,
 }
 
 

@@ -1,14 +1,15 @@
-import re
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import PER_LINE
 
-from asyncgen.audit.form import find_markdown, find_truncation
-from asyncgen.audit.leak_phrases import DISCLAIMERS, PROMPT_LEAKS, Patterns, collect_words
-from asyncgen.audit.leaks import find_control_token, find_email, find_secret, leak_checks
+from asyncgen.audit.checks import line_checks
+from asyncgen.audit.control_tokens import ControlTokens
+from asyncgen.audit.credentials import find_email, find_secret
+from asyncgen.audit.endings import Endings
+from asyncgen.audit.language import Languages
+from asyncgen.audit.markup import find_markdown
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
@@ -17,7 +18,8 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Charset
 
 RECIPE = load_recipe("nanochat")
-CHECKS = leak_checks(RECIPE.system, {})
+ENGLISH = Languages(["en"])
+CHECKS = line_checks(ENGLISH, RECIPE.system)
 SCENARIO: dict[str, Drawn] = {
     "topic": (("identity", "where the name nanochat comes from and how it relates to nanoGPT"),),
     "persona": (("", "a skeptic who doubts that something this small and cheap can be any good"),),
@@ -89,24 +91,6 @@ def test_topic_and_examples_may_be_said_in_the_words_of_the_recipe() -> None:
     assert not find(topic, "Sure.", "What should I know about you before we start?", "Not much.", scenario=SCENARIO)
 
 
-@pytest.mark.parametrize("table", [PROMPT_LEAKS, DISCLAIMERS], ids=["prompt-leak", "ai-disclaimer"])
-def test_a_gate_lets_through_whatever_its_pattern_matches(table: Patterns) -> None:
-    sets = (each for planted in PER_LINE.values() for each in (*planted.positives, *planted.near_misses))
-    for text in {message.content.lower() for case in sets for message in case.conversation}:
-        matching = {pattern for pattern in table.patterns if pattern.search(text)}
-        assert matching <= set(table.select(collect_words(text))), text
-
-
-@pytest.mark.parametrize("table", [PROMPT_LEAKS, DISCLAIMERS], ids=["prompt-leak", "ai-disclaimer"])
-def test_gates_and_patterns_are_in_lower_case_because_texts_are(table: Patterns) -> None:
-    words = {
-        *table.words,
-        *(word for gates in table.gates.values() for parts, _ in gates for part in parts for word in part),
-    }
-    assert {word for word in words if collect_words(word.decode()) != {word}} == set()
-    assert [each.pattern for each in table.patterns if re.search(r"(?<!\\)[A-Z]", each.pattern)] == []
-
-
 def test_curly_apostrophes_are_apostrophes() -> None:
     assert rules_in_answer("I\u2019m just an AI and can\u2019t do that.") >= {"ai-disclaimer"}
 
@@ -118,7 +102,7 @@ def test_a_text_that_the_user_handed_over_may_be_spoken_of() -> None:
 
 @pytest.mark.parametrize("rule", PHRASE_RULES)
 def test_a_recipe_adds_phrases(rule: str) -> None:
-    checks = leak_checks(None, {rule: ("secret sauce",)})
+    checks = line_checks(ENGLISH, phrases={rule: ("secret sauce",)})
     subject = Subject(
         Record(1, 0, (Message("user", "hi"), Message("assistant", "A Secret\nsauce.")), None), None, "ascii"
     )
@@ -175,7 +159,7 @@ def test_a_cutoff_that_was_asked_for_is_no_disclaimer() -> None:
     ],
 )
 def test_leaked_control_tokens_are_found(text: str) -> None:
-    assert find_control_token(text)
+    assert ControlTokens(ENGLISH).find(text)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +174,7 @@ def test_leaked_control_tokens_are_found(text: str) -> None:
     ],
 )
 def test_discussed_control_tokens_are_not(text: str) -> None:
-    assert find_control_token(text) is None
+    assert ControlTokens(ENGLISH).find(text) is None
 
 
 @pytest.mark.parametrize(
@@ -296,7 +280,7 @@ def test_lists_and_code_are_no_markdown(text: str) -> None:
     ],
 )
 def test_broken_off_answers_are_found(text: str) -> None:
-    assert find_truncation(text)
+    assert Endings(ENGLISH).find_break(text)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +302,7 @@ def test_broken_off_answers_are_found(text: str) -> None:
     ],
 )
 def test_answers_that_end_without_a_full_stop_for_a_reason_are_whole(text: str) -> None:
-    assert find_truncation(text) is None
+    assert Endings(ENGLISH).find_break(text) is None
 
 
 @pytest.mark.parametrize(

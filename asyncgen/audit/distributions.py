@@ -1,24 +1,16 @@
-"""Shape: turns, words, finish reasons and failures, and whether a conversation has the form its scenario asks for.
+"""How turns, words, finish reasons and failures are distributed over the lines and the calls."""
 
-Two things of a scenario can be held against a line without understanding it: a number of messages that one of its
-values names, and the style of the openers that it shows (openers.py).
-"""
-
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from math import inf
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from asyncgen.audit.openers import OpenerCheck
-from asyncgen.audit.rules import Check, Finding, Subject, excerpt
+from asyncgen.audit.rules import Subject
+from asyncgen.audit.turns import find_lengths
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.journal import Done, Entry, Rejected
 from asyncgen.recipe.balanced import Drawn
-from asyncgen.recipe.recipe import Dimension
 
 BINS = 40  # of a histogram, at most
 ROLES = ("system", "user", "assistant")
@@ -210,76 +202,3 @@ def _bin(values: Sequence[tuple[int, int]]) -> list[Bin]:
         counts[(value - lowest) // width] += count
     starts = range(lowest, highest + 1, width)
     return [Bin(first=start, last=start + width - 1, count=counts[number]) for number, start in enumerate(starts)]
-
-
-# ---- rules
-
-
-def shape_checks(dimensions: Sequence[Dimension]) -> list[Check]:
-    """The checks of `wrong-turns` and `opener-style` for scenarios of these dimensions."""
-    singles = [each.name for each in dimensions if each.pick is None]
-    return [_TurnsCheck(singles), OpenerCheck(dimensions)]
-
-
-_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_NUMBER = rf"(?:\d{{1,3}}|{'|'.join(_WORDS)})"
-_LENGTH = re.compile(
-    r"(?:\b(?P<bound>at least|at most|up to|no more than|about|around|roughly|after|every|first|next|last) )?"
-    rf"(?<![\d,.])\b(?P<low>{_NUMBER})(?: ?(?:-|to|or) ?(?P<high>{_NUMBER}))?(?P<open>\+| or more)?"
-    r"[ -](?P<unit>message|turn)s?\b",
-    re.IGNORECASE,
-)
-_PARTS = frozenset({"after", "every", "first", "next", "last"})  # the number of something inside the conversation
-_VAGUE = frozenset({"about", "around", "roughly"})
-_MOST = 60  # messages; a larger number is about something else, and so is a single message
-
-
-@lru_cache(maxsize=65_536)
-def find_lengths(text: str) -> tuple[tuple[float, float], ...]:
-    """The numbers of messages that a text names, as ranges (lowest, highest); empty when it names none.
-
-    A turn is one message where messages are named too; otherwise nobody can tell whether it means a message or a pair
-    of them, and both will do. Ranges ("4 to 6 messages", "at least four messages") count as such, a vague number
-    ("about 4 messages") as none.
-    """
-    named = [match for match in _LENGTH.finditer(text) if _bound(match) not in _PARTS]
-    if any(_bound(match) in _VAGUE for match in named):
-        return ()
-    turns = [_read_range(match) for match in named if match["unit"].lower() == "turn"]
-    messages = [_read_range(match) for match in named if match["unit"].lower() == "message"]
-    messages = [(low, high) for low, high in messages if high > 1 and low <= _MOST]
-    return (*messages, *turns) if messages else (*turns, *[(2 * low, 2 * high) for low, high in turns])
-
-
-def _bound(match: re.Match[str]) -> str:
-    return (match["bound"] or "").lower()
-
-
-def _read_range(match: re.Match[str]) -> tuple[float, float]:
-    low = _read_number(match["low"])
-    high = _read_number(match["high"] or match["low"])
-    if _bound(match) == "at least" or match["open"]:
-        return low, inf
-    return (1, high) if _bound(match) else (min(low, high), max(low, high))
-
-
-def _read_number(text: str) -> int:
-    return int(text) if text.isdecimal() else _WORDS.index(text.lower()) + 1
-
-
-class _TurnsCheck:
-    """`wrong-turns`: the number of messages is none of those that the scenario's single values name.
-
-    No finding where none is named.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-
-    def __call__(self, subject: Subject) -> Iterator[Finding]:
-        record, scenario = subject.record, subject.scenario or {}
-        count = len(record.conversation)
-        values = [drawn[0][1] for name in self._names if (drawn := scenario.get(name))]
-        naming = [value for value in values if find_lengths(value)]
-        if naming and not any(low <= count <= high for value in naming for low, high in find_lengths(value)):
-            yield Finding("wrong-turns", record.number, None, excerpt(f"{count} messages, asked: {naming[0]}"))

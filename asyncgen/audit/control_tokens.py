@@ -1,0 +1,55 @@
+"""Control tokens of chat templates; one that the text, or the question before it, talks about is none."""
+
+import re
+from collections.abc import Iterator
+
+from asyncgen.audit.language import Languages
+from asyncgen.audit.rules import Finding, Span, Subject, excerpt
+
+_TOKEN = re.compile(
+    r"<\|[\w ./-]{1,40}\|>|<\|(?:im_start|im_end|endoftext)|<\uff5c[^<>\uff5c]{1,40}\uff5c>|\[/?INST\]|<</?SYS>>"
+    r"|</?s>|<(?:start|end)_of_turn>|</?(?:bos|eos|pad|unk|think|tool_call|tool_response|sep|cls|mask)>"
+    r"|<(?:start|end)_of_(?:text|image|utterance)>|\[/?(?:SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
+    r"|<(?:BOS|EOS|PAD)_TOKEN>|\[(?:BOS|EOS|PAD|SEP|CLS|MASK|UNK)\]|^### (?:Instruction|Response|Human"
+    r"|Assistant|User|System|Input) ?:",
+    re.MULTILINE,
+)
+_NEAR = 100  # characters on each side of a control token
+_ROLE_AFTER = re.compile(r"\s*(?:user|assistant|system|model|<\||\[/?INST|</?s>|<start_of|$)")
+
+
+class ControlTokens:
+    def __init__(self, languages: Languages) -> None:
+        self._talk = languages.pattern("control-token", "talk")
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        question = ""
+        for position, message in enumerate(subject.record.conversation):
+            if span := self.find(message.content, question):
+                yield Finding("control-token", subject.record.number, position, excerpt(message.content, *span))
+            question = message.content
+
+    def find(self, text: str, question: str = "") -> Span | None:
+        """The first control token that leaked."""
+        if "<" not in text and "[" not in text and "###" not in text:
+            return None
+        is_talk: bool | None = None
+        for match in _TOKEN.finditer(text):
+            if is_talk is None:
+                is_talk = bool(self._talk.search(f"{question} {_TOKEN.sub('', text)}"))
+            if not (is_talk and _is_mentioned(text, *match.span())):
+                return match.span()
+        return None
+
+
+def _is_mentioned(text: str, start: int, end: int) -> bool:
+    """Whether a token stands in a sentence, as a word, and not where a chat template would have put it."""
+    before, after = text[max(start - _NEAR, 0) : start], text[end : end + _NEAR]
+    if before[-1:] in {'"', "'", "`", "("} and after[:1] in {'"', "'", "`", ")", ",", " "}:
+        return True
+    said = before.rstrip(" ")
+    if not said or said[-1] in ".!?\n":  # it opens a sentence, or closes what has ended
+        return re.match(r" (?:[a-z]|and\b)", after) is not None and not _ROLE_AFTER.match(after)
+    if said == before and before[-1:] not in {"(", "/", ","}:
+        return False
+    return re.match(r"[\s.,;:!?)/]|$", after) is not None and not re.match(r"\s*(?:user|assistant|system)\n", after)

@@ -1,0 +1,196 @@
+r"""Phrases: what people say, written as data, and found without trying every phrase on every text.
+
+    the [own | given] knowledge base        words; a group in brackets may be absent
+    (say | states?) nothing                 one of the words in parentheses; the letter before ? may be absent
+    according to my {pages}                 a named set of phrases
+    i was * told,  from ** words,  turn #   any one word; up to three; a number in digits
+    as an ai ... i cannot                   up to 60 characters of the same sentence between, with "...," a comma last
+    ^ topic,  an ai .,  nanochat ,  help ?  where a line or a sentence begins; where a clause ends; these marks
+    the context !(window | of)              not followed by
+    program*                                a word that begins so
+
+Texts are in lower case with typewriter apostrophes. Between two words stands a blank, a line break or a hyphen, with or
+without a comma. An umlaut stands for its ASCII spelling too.
+
+A phrase is tried on a text that has a word of each of its parts, because nearly every conversation lacks one and a
+million of them are read, and is compiled when it is first tried. No part repeats without a bound: what a text repeats
+would be tried from each of its beginnings to the end.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from asyncgen.audit.words import split_words
+
+UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
+
+_PIECE = re.compile(r"\{[\w-]+\}|!\(|\.\.\.,?|[()\[\]|]|[^\s()\[\]|{}]+")
+_CLOSING = {"(": ")", "[": "]", "!(": ")"}
+_GAP = r",?[\s-]{1,2}"
+_WORD_END = r"(?!'?\w)"
+
+
+def plain(text: str) -> str:
+    """A text as phrases are looked for in it; nearly always as long as it was."""
+    return text.lower().replace("\u2019", "'")
+
+
+class Phrase:
+    """`source`: its regular expression. `needs`: the words of its parts, of each of which a text has one."""
+
+    def __init__(self, source: str, needs: Sequence[frozenset[bytes]]) -> None:
+        self.source = source
+        self.needs = sorted(needs, key=_rarity, reverse=True)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self.source, re.MULTILINE)
+
+
+def _rarity(words: frozenset[bytes]) -> int:
+    """The length of the shortest: long words are rare."""
+    return min(map(len, words))
+
+
+class Phrases:
+    """Phrases in their order, by the rarest part of each."""
+
+    def __init__(self, phrases: Iterable[Phrase]) -> None:
+        self.all = list(phrases)
+        self._by_word: dict[bytes, list[tuple[int, Phrase]]] = {}
+        for place, phrase in enumerate(self.all):
+            for word in phrase.needs[0]:
+                self._by_word.setdefault(word, []).append((place, phrase))
+        self._words = self._by_word.keys()
+
+    def select(self, words: AbstractSet[bytes]) -> list[Phrase]:
+        """Those that a text of these words may hold."""
+        found = self._words & words
+        if not found:
+            return []
+        opened = {
+            place: phrase
+            for word in found
+            for place, phrase in self._by_word[word]
+            if not any(map(words.isdisjoint, phrase.needs))
+        }
+        return [opened[place] for place in sorted(opened)]
+
+
+def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
+    """Raises ValueError for what is no phrase, or has no word that a text must hold."""
+    return [phrase for line in lines for phrase in _Reader(line, sets).read()]
+
+
+def either(phrases: Iterable[Phrase]) -> re.Pattern[str]:
+    """One of the phrases, in text that need not be in lower case; nothing where there are none."""
+    return re.compile("|".join(each.source for each in phrases) or "(?!)", re.IGNORECASE | re.MULTILINE)
+
+
+def literal_phrase(words: str) -> Phrase:
+    """A phrase that means nothing but its words, however they are spaced."""
+    source = r"\s+".join(map(re.escape, plain(words).split()))
+    return Phrase(rf"(?<!\w){source}{_WORD_END}", [frozenset([word]) for word in split_words(words)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """`pattern`: without the gap before it. `needs`: as a phrase's. A mark is no word and has no gap."""
+
+    pattern: str
+    needs: tuple[frozenset[bytes], ...] = ()
+    is_optional: bool = False
+    is_mark: bool = False
+    joint: str = _GAP  # what stands between it and the word before
+
+
+class _Reader:
+    """Reads one line of phrases; its sets are read where they are named."""
+
+    def __init__(self, line: str, sets: Mapping[str, str]) -> None:
+        self._line = line
+        self._sets = sets
+        self._pieces = iter(_PIECE.findall(line))
+
+    def read(self) -> list[Phrase]:
+        sequences = self.read_alternatives()
+        if not all(each.needs for each in sequences):
+            raise ValueError(f"no word that a text must hold: {self._line}")
+        return [Phrase(rf"(?<!\w){each.pattern}{_WORD_END}", each.needs) for each in sequences]
+
+    def read_alternatives(self, end: str | None = None) -> list[_Part]:
+        sequences, parts = [], list[_Part]()
+        while (piece := next(self._pieces, None)) != end:
+            if piece is None or piece in _CLOSING.values():
+                raise ValueError(f"brackets that do not fit: {self._line}")
+            if piece == "|":
+                sequences.append(_sequence(parts))
+                parts = []
+            else:
+                parts.append(self._read_part(piece))
+        return [*sequences, _sequence(parts)]
+
+    def _read_part(self, piece: str) -> _Part:
+        if piece in _CLOSING:
+            choice = _choice(self.read_alternatives(_CLOSING[piece]), is_optional=piece == "[")
+            return choice if piece != "!(" else _Part(f"(?!{_GAP}{choice.pattern}{_WORD_END})", is_mark=True)
+        if piece.startswith("{"):
+            return _choice(_Reader(self._sets[piece[1:-1]], self._sets).read_alternatives())
+        return _SIGNS.get(piece) or _word(piece)
+
+
+def _sequence(parts: Iterable[_Part]) -> _Part:
+    pattern, has_word, joint = "", False, _GAP
+    needs: list[frozenset[bytes]] = []
+    for part in parts:
+        if part.joint != _GAP:
+            joint = part.joint
+        elif part.is_mark:
+            pattern += part.pattern
+        elif part.is_optional:
+            pattern += f"(?:{joint}{part.pattern})?" if has_word else f"(?:{part.pattern}{joint})?"
+        else:
+            pattern += f"{joint}{part.pattern}" if has_word else part.pattern
+            has_word, joint = True, _GAP
+            needs += part.needs
+    return _Part(pattern, tuple(needs))
+
+
+def _choice(alternatives: Sequence[_Part], *, is_optional: bool = False) -> _Part:
+    """One of the alternatives; a text has the rarest part of one of them."""
+    needs: tuple[frozenset[bytes], ...] = ()
+    if len(alternatives) == 1:
+        needs = alternatives[0].needs
+    elif all(each.needs for each in alternatives):
+        needs = (frozenset().union(*(max(each.needs, key=_rarity) for each in alternatives)),)
+    pattern = "|".join(each.pattern for each in alternatives)
+    return _Part(f"(?:{pattern})", () if is_optional else needs, is_optional)
+
+
+def _word(written: str) -> _Part:
+    """The word in all its spellings."""
+    pattern = "".join(_LETTERS.get(each) or re.escape(each) for each in written)
+    letters = re.findall(r".\??", written)
+    choices = [(each[0], "") if each.endswith("?") else (each, UMLAUTS.get(each, each)) for each in letters]
+    words = frozenset(
+        word for spelling in product(*map(dict.fromkeys, choices)) for word in split_words("".join(spelling))
+    )
+    return _Part(pattern, (words,) if words and "*" not in written else ())
+
+
+_LETTERS = {"?": "?", "*": r"\w{0,30}", **{each: f"(?:{each}|{plain})" for each, plain in UMLAUTS.items()}}
+_SIGNS = {
+    "*": _Part(r"[\w'-]+"),
+    "#": _Part(r"\d+"),
+    "**": _Part(rf"[\w'-]+(?:{_GAP}[\w'-]+){{0,2}}", is_optional=True),
+    "...": _Part("", joint=r"(?!\w)[^.!?\n]{0,60}?(?<!\w)"),
+    "...,": _Part("", joint=r"(?!\w)[^.!?\n]{0,60}?, ?"),
+    "^": _Part(r"(?:^|(?<=[.!?:\"\n] )|(?<=[\"\n(\[]))", is_mark=True),
+    ".": _Part(r"(?=[.,;:!?\")\]\n]|$)", is_mark=True),
+    ",": _Part(",", is_mark=True),
+    "?": _Part(r"\?", is_mark=True),
+}

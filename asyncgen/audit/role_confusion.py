@@ -1,0 +1,86 @@
+"""Who speaks: turns inside a turn, an assistant that speaks as the user, a user that speaks as the assistant.
+
+The assistant's name comes from the prompt, if the prompt names one often enough to be sure; without it the phrases
+that need a name are left out. What stands between quotation marks is somebody else's, and a transcript may be ordered.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from asyncgen.audit.language import Languages
+from asyncgen.audit.phrases import Phrase, Phrases, plain
+from asyncgen.audit.rules import Finding, Subject, blank, excerpt
+from asyncgen.conversation import Conversation
+
+_SIDES = ("user", "assistant")
+_QUOTED = re.compile(r'"[^"\n]{1,300}"')
+_ASKS = re.compile(r"[^.!?\n]*\?")
+_TALKS_WITH = re.compile(r"\b(?:talks? (?:with|to)|named|called|speaks? as|you are|as) ([A-Za-z][\w-]*\w)")
+_NAMED_OFTEN = 3  # times a prompt must name the assistant
+_NO_NAMES = frozenset(
+    """
+    a an the it its them they this that one some any what he she you we i and or in on of to if is be
+    """.split()  # noqa: SIM905 - one line instead of thirty
+)
+
+
+class RoleConfusion:
+    """`system_prompt`: as the recipe writes it; the name in it is the assistant's."""
+
+    def __init__(self, languages: Languages, system_prompt: str | None) -> None:
+        rule, name = "role-confusion", find_assistant_name(system_prompt)
+        roles = sorted(languages.words(rule, "labels"))
+        role, own = "|".join(map(re.escape, roles)), re.escape(name or "\0")
+        capital = "|".join(re.escape(each) for word in roles for each in (word.capitalize(), word.upper()))
+        self._label = re.compile(
+            rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|[*_\[]*(?i:{own})[*_ \]]*: )"
+            rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$",
+            re.MULTILINE,
+        )
+        self._may_label = (":", *(f"<{each}>" for each in roles))
+        self._definition = languages.pattern(rule, "definition")
+        self._transcript = languages.pattern(rule, "transcript")
+        # By who speaks: what only the other side says.
+        self._phrases: dict[str, Phrases] = {}
+        for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
+            named = [] if name is None else languages.read(rule, f"{other}-named", {"name": plain(name)})
+            self._phrases[speaker] = Phrases([*named, *languages.read(rule, other)])
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        conversation = subject.record.conversation
+        spoken = {side: phrases.select(subject.words) for side, phrases in self._phrases.items()}
+        for position, message in enumerate(conversation):
+            text = _QUOTED.sub(blank, message.content) if '"' in message.content else message.content
+            found = self._find_label(text, conversation[:position])
+            if found is None and (phrases := spoken.get(message.role)):
+                found = _find_speech(plain(text), phrases, is_user=message.role == "user")
+            if found:
+                span = found.span()
+                yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
+
+    def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
+        """The name of a role in front of what it says, unless a user has asked for such a transcript."""
+        if not any(map(text.__contains__, self._may_label)):
+            return None
+        label = self._label.search(text)
+        if label is None or self._definition.match(text, label.start()):
+            return None
+        if any(self._transcript.search(each.content) for each in earlier[-3:] if each.role == "user"):
+            return None
+        return label
+
+
+def _find_speech(text: str, phrases: Sequence[Phrase], *, is_user: bool) -> re.Match[str] | None:
+    """What the other side says; a user may ask whether it is so."""
+    for phrase in phrases:
+        if found := phrase.pattern.search(text):
+            is_asked = is_user and "?" not in text[slice(*found.span())] and _ASKS.match(text, found.end())
+            return None if is_asked and found[0][-1:] != "?" else found
+    return None
+
+
+def find_assistant_name(system_prompt: str | None) -> str | None:
+    """Whom the prompt lets the user talk with, if it names somebody often enough to be sure."""
+    prompt = system_prompt or ""
+    names = (match[1] for match in _TALKS_WITH.finditer(prompt) if match[1].lower() not in _NO_NAMES)
+    return next((each for each in names if len(re.findall(rf"\b{re.escape(each)}\b", prompt)) >= _NAMED_OFTEN), None)

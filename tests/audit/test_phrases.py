@@ -1,0 +1,106 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planted import PER_LINE
+
+from asyncgen.audit.language import KNOWN, Languages
+from asyncgen.audit.phrases import Phrase, Phrases, literal_phrase, plain, read_phrases
+from asyncgen.audit.rules import PHRASE_RULES
+from asyncgen.audit.words import split_words
+
+SETS = {"pages": "pages? | documents?", "my-pages": "my {pages}"}
+SPOKEN = [(rule, "phrases") for rule in PHRASE_RULES]
+SPOKEN += [("role-confusion", side) for side in ("user", "assistant", "user-named", "assistant-named")]
+
+
+def matches(phrase: str, text: str) -> bool:
+    phrases = Phrases(read_phrases([phrase], SETS))
+    return any(each.pattern.search(plain(text)) for each in phrases.select(set(split_words(text))))
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("the knowledge base", "It is in The  Knowledge-base, I think."),
+        ("the knowledge base", "the\nknowledge base"),
+        ("the [own | given] knowledge", "the knowledge, the given knowledge"),
+        ("(says? | tells) nothing", "They say nothing."),
+        ("according to {my-pages}", "According to my document, yes."),
+        ("i was * told", "I was never told."),
+        ("from ** words", "from all those many words"),
+        ("from ** words", "from words"),
+        ("turn # of #", "turn 3 of 12"),
+        ("as an ai ... i cannot", "As an AI that lives in a box, I cannot."),
+        ("thanks ..., bob .", "Thanks for it all, Bob."),
+        ("^ topic", "Fine. Topic one"),
+        ("an ai .", "I am an AI, yes."),
+        ("help ?", "You want help?"),
+        ("the context !(window | of)", "the context is set"),
+        ("program* to", "programmed to"),
+        ("don't know", "I don\u2019t know."),
+        ("für alle", "für alle"),
+        ("für alle", "fuer alle"),
+    ],
+)
+def test_a_phrase_is_found(phrase: str, text: str) -> None:
+    assert matches(phrase, text)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("the knowledge base", "the knowledge bases"),
+        ("the knowledge base", "bathe knowledge base"),
+        ("the knowledge base", "the knowledge. Base it on that."),
+        ("the prompt", "the prompt's end"),
+        ("i was * told", "I was told."),
+        ("from ** words", "from one two three four words"),
+        ("turn # of #", "turn three of four"),
+        ("as an ai ... i cannot", "As an AI. I cannot."),
+        ("thanks ..., bob .", "Thanks to Bob."),
+        ("^ topic", "a topic"),
+        ("an ai .", "an AI model"),
+        ("the context !(window | of)", "the context window is small"),
+    ],
+)
+def test_what_is_no_such_phrase_is_not(phrase: str, text: str) -> None:
+    assert not matches(phrase, text)
+
+
+@pytest.mark.parametrize("phrase", ["the (own", "the own)", "* **", "[maybe]", "*ly"])
+def test_what_no_text_could_be_asked_for_is_no_phrase(phrase: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(phrase)):
+        read_phrases([phrase], SETS)
+
+
+@given(st.lists(st.sampled_from(["a*b", "(c", "d|e", "{f}", "g?", "h!"]), min_size=1, max_size=4))
+def test_a_literal_phrase_means_its_characters(words: list[str]) -> None:
+    phrase, text = literal_phrase(" ".join(words)), "  ".join(words)
+    assert phrase.pattern.search(text)
+    assert Phrases([phrase]).select(set(split_words(text))) == [phrase]
+
+
+def all_phrases() -> list[Phrase]:
+    languages = Languages(KNOWN)
+    return [phrase for rule, key in SPOKEN for phrase in languages.read(rule, key, {"name": "nanochat"})]
+
+
+def test_a_text_that_holds_a_phrase_has_the_words_that_it_asks_for() -> None:
+    phrases = all_phrases()
+    by_words = Phrases(phrases)
+    cases = (each for rule in (*PHRASE_RULES, "role-confusion") for each in PER_LINE[rule].positives)
+    for text in {message.content for case in cases for message in case.conversation}:
+        found = {each.source for each in phrases if each.pattern.search(plain(text))}
+        assert found <= {each.source for each in by_words.select(set(split_words(text)))}, text
+
+
+def test_phrases_are_in_lower_case_as_texts_are() -> None:
+    assert [each.source for each in all_phrases() if re.search(r"(?<!\\)[A-Z]", each.source)] == []
+
+
+@pytest.mark.parametrize("text", ["as an ai " * 500, "the user asks " * 500, "i " * 2000])
+def test_a_text_that_repeats_itself_is_read_in_a_moment(text: str) -> None:
+    for each in all_phrases():
+        each.pattern.search(text)
