@@ -139,10 +139,11 @@ class Disk:
         return fdopen
 
     def _wrap_path_open(self, real: Callable[..., IO[bytes]]) -> Callable[..., IO[bytes]]:
-        def open_(path: Path, mode: str, **options: Any) -> IO[bytes]:
+        def open_(path: Path, mode: str = "r", **options: Any) -> IO[bytes]:
             if mode == "r+b":
                 return io.BufferedRandom(RawFile(os.open(path, os.O_RDWR)))
-            self._step("open")
+            if self._is_ours(path):
+                self._step("open")
             return real(path, mode, **options)
 
         return open_
@@ -200,9 +201,8 @@ class Disk:
             self._created.clear()
             self._renamed.clear()
         else:
-            # No call of the run's; by its descriptor where somebody has taken the name away.
-            with io.FileIO(path if path.exists() else f"/proc/self/fd/{descriptor}") as file:
-                self._durable[path] = file.readall()
+            # By its descriptor, because somebody may take the name away at any moment.
+            self._durable[path] = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
     def lose_power(self, seed: int) -> None:
         """Let any part of what is not synced be lost: names, renames, sizes, and pages in any place."""

@@ -147,6 +147,15 @@ class _SideFile(AppendFile):
     loss: SideFileLostError | None = None
     _was_lost = False
 
+    def close(self) -> None:
+        """Deleted after it was last looked at, it is put back too; no one waits any more to be told."""
+        try:
+            is_deleted = not os.fstat(self._descriptor).st_nlink and not os.path.lexists(self.path)
+            if is_deleted and not self._is_broken:
+                self._put_back()
+        finally:
+            super().close()
+
     def _miss(self, error: OSError) -> None:
         status = os.fstat(self._descriptor)
         if status.st_size != self.size:

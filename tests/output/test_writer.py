@@ -483,6 +483,20 @@ def test_a_side_file_that_goes_away_takes_nothing_with_it(
     assert [reject.index for reject in rejects(paths.rejects)] == list(range(4))
 
 
+@pytest.mark.parametrize("name", ["journal", "rejects"])
+def test_a_side_file_that_is_deleted_when_all_is_written_is_put_back_at_the_close(
+    paths: OutputPaths, name: str
+) -> None:
+    path = getattr(paths, name)
+    files = prepare(paths, HEADER).open()
+    files.append_batch([rejected(0), done(0)])
+    files.append_mark()
+    content = path.read_bytes()
+    path.unlink()
+    files.close()
+    assert path.read_bytes() == content
+
+
 def test_a_run_whose_side_file_goes_away_is_told_and_writes_what_is_under_way(paths: OutputPaths) -> None:
     async def use(run: Run) -> None:
         await run.writer.put_synced(rejected(0))
