@@ -40,13 +40,16 @@ def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
     except AsyncgenError as error:
         if getattr(flags, "debug", False):
             print_trace(type(error), error, error.__traceback__)
-        say(str(error))
+        say(str(error), argv)
         return error.exit_status if isinstance(error, FatalError) else 1
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
     except OSError as error:
-        # Ours are translated where they arise: this is stdout, full or read by nobody. At exit it would complain again.
+        if error.filename is not None:
+            say(f"{os.fsdecode(error.filename)}: {error.strerror}", argv)
+            return 1
+        # Without a file it is stdout, full or read by nobody. At exit it would complain again.
         sys.stdout = None
         if not isinstance(error, BrokenPipeError):
             say(f"standard output: {error.strerror}")

@@ -32,6 +32,7 @@ class Parser(argparse.ArgumentParser):
         self.root = root or self
         self.commands: Mapping[str, Self] = {}
         self.closing = closing
+        self.argv: Sequence[str] = ()
 
     @property
     def actions(self) -> Sequence[argparse.Action]:
@@ -46,6 +47,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Nothing may be unknown, and each parser says so for itself: it knows what would be right."""
+        if self is self.root:
+            self.argv = args
         if self.commands and args:
             self._check_command(args[0])
         self._check_dashes(args)
@@ -83,7 +86,7 @@ class Parser(argparse.ArgumentParser):
         self.error(f"{word!r} belongs to no flag" + ("; did you mean --help?" if word == "help" else ""))
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {sentence(message)} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {sentence(message, self.root.argv)} (see {self.prog} --help)\n")
 
 
 def _two_columns(rows: Mapping[str, str], width: int, *, first: str) -> Iterator[str]:

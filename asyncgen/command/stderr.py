@@ -2,21 +2,34 @@
 
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from asyncgen.text import one_line
 
 LONGEST_MESSAGE = 2000  # characters
+LONGEST_ARGUMENT = 200  # characters that are quoted whole, because a path among them may be copied
+QUOTED = 60  # characters of a longer one
 
 
-def say(message: str) -> None:
-    print(f"asyncgen: {sentence(message)}", file=sys.stderr)  # noqa: T201
+def say(message: str, argv: Sequence[str] = ()) -> None:
+    print(f"asyncgen: {sentence(message, argv)}", file=sys.stderr)  # noqa: T201
 
 
-def sentence(message: str) -> str:
-    """The message on one line; of one that quotes a very long argument, how it begins and what to do."""
+def sentence(message: str, argv: Sequence[str] = ()) -> str:
+    """The message on one line; of a very long argument that it quotes, how that begins."""
+    for text in _long_texts(argv):
+        message = message.replace(text, f"{text[:QUOTED]}... ({len(text):,} characters)")
     half = LONGEST_MESSAGE // 2
     return one_line(message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} ... {message[-half:]}")
+
+
+def _long_texts(argv: Sequence[str]) -> Iterator[str]:
+    """As messages have them: whole, of `--flag=value` and `key=value` a part, a path without its end, quoted."""
+    for argument in argv:
+        for part in (argument, *argument.split("=", 1)):
+            if len(text := part.rstrip("/")) > LONGEST_ARGUMENT:
+                yield from (text, repr(text)[1:-1])
 
 
 def print_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -7,11 +7,12 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import dropped_path
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Header, decode_entry
-from asyncgen.output.paths import OutputPaths
+from asyncgen.output.paths import OutputPaths, check_length
 
 
 def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
     """Raises ConfigError. `refusal`: why a file that is there stays there, None if it may be replaced."""
+    check_length(path)
     if any(_is_same(path, each) for each in _files_of(dataset.paths)):
         raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another file")
     journal = OutputPaths(path).journal

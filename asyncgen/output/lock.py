@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,10 @@ def locked(paths: OutputPaths) -> Iterator[None]:
 
 
 def _open_lock(paths: OutputPaths) -> int:
+    with contextlib.suppress(OSError):  # whatever is wrong there, opening it tells
+        if not stat.S_ISREG(os.lstat(paths.lock).st_mode):
+            what = "a link" if paths.lock.is_symlink() else "a folder" if paths.lock.is_dir() else "a pipe or a device"
+            raise ConfigError(f"{paths.lock} is {what}, not a file of its own: remove it, or choose another --output")
     while True:
         try:
             descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)

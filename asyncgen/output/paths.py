@@ -1,5 +1,6 @@
 """Where the files of an output stand, and which paths belong to one."""
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ class OutputPaths:
             raise ConfigError(f"--output: {error}") from error
         if not resolved.name:
             raise ConfigError(f"--output: {output} is a folder; name a file in it")
+        check_length(resolved)
         return cls(resolved)
 
     def _beside(self, suffix: str) -> Path:
@@ -54,6 +56,15 @@ class OutputPaths:
     def owns(self, path: Path) -> bool:
         """Whether that is one of these files, under whatever name."""
         return any(is_same_path(path, own) for own in (*self.all, self.lock))
+
+
+def check_length(output: Path) -> None:
+    """Raises ConfigError for a name that leaves no room for those of the files beside it."""
+    try:
+        os.lstat(mended_path(OutputPaths(output).journal))
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ConfigError(f"--output: {output} is too long a name; choose a shorter one") from error
 
 
 def is_same_path(one: Path, other: Path) -> bool:

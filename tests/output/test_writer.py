@@ -682,6 +682,24 @@ def test_a_second_run_is_told_who_writes_the_output(paths: OutputPaths) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda path: path.symlink_to("elsewhere"), "a link"),
+        (lambda path: path.symlink_to(path), "a link"),
+        (lambda path: path.mkdir(), "a folder"),
+        (os.mkfifo, "a pipe or a device"),
+    ],
+)
+def test_what_stands_in_the_place_of_the_lock_is_named(
+    paths: OutputPaths, make: Callable[[Path], object], what: str
+) -> None:
+    make(paths.lock)
+    with pytest.raises(ConfigError, match=rf"x\.jsonl\.lock is {what}, .*: remove it, or"), locked(paths):
+        pass
+    assert os.path.lexists(paths.lock)
+
+
 def test_the_lock_of_a_killed_run_is_free(paths: OutputPaths) -> None:
     paths.lock.write_text("process 1 on another-host with a longer name\n")
     with locked(paths):
@@ -719,7 +737,7 @@ def test_a_lock_file_that_leads_elsewhere_is_refused(paths: OutputPaths, tmp_pat
     target = tmp_path / "precious"
     target.write_text("content")
     paths.lock.symlink_to(target)
-    with pytest.raises(ConfigError, match=r"x\.jsonl\.lock: cannot be created"), locked(paths):
+    with pytest.raises(ConfigError, match=r"x\.jsonl\.lock is a link"), locked(paths):
         pass
     assert target.read_text() == "content"
 
