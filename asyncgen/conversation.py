@@ -52,7 +52,11 @@ _LINE_BREAKS = (
 
 def encode_line(conversation: Conversation, metadata: Mapping[str, object] | None = None) -> bytes:
     """A line of the output, newline included: the list of messages, or an object of them and `metadata`."""
-    document = conversation if metadata is None else {"messages": conversation, "metadata": dict(metadata)}
+    return encode_document(conversation if metadata is None else {"messages": conversation, "metadata": dict(metadata)})
+
+
+def encode_document(document: object) -> bytes:
+    """Any JSON as one line, newline included, that no reader takes for two."""
     line = _ENCODER.encode(document)
     if not line.isascii():
         for raw, escaped in _LINE_BREAKS:

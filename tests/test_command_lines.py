@@ -18,7 +18,7 @@ import asyncgen.viewer.server
 from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
 
-COMMANDS = ("generate", "plan", "status", "audit", "filter", "show", "report", "view", "serve", "help")
+COMMANDS = ("generate", "plan", "status", "audit", "filter", "export", "show", "report", "view", "serve", "help")
 FLAGS = sorted(
     {
         flag

@@ -6,7 +6,7 @@ completion, "did you mean" and the tests of every flag find it by that. What it 
 """
 
 from asyncgen import __version__
-from asyncgen.command import audit, check, completion, generate, plan, report, serve, show, status, view
+from asyncgen.command import audit, check, completion, export, generate, plan, report, serve, show, status, view
 from asyncgen.command import filter as filter_
 from asyncgen.command import help as help_
 from asyncgen.command.command import Command
@@ -20,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     status,
     audit,
     filter_,
+    export,
     show,
     report,
     view,

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def add_output(parser: Parser) -> None:
-    parser.add_argument("output", type=_output, metavar="OUTPUT", help="an output of generate")
+    parser.add_argument("output", type=output_path, metavar="OUTPUT", help="an output of generate")
 
 
-def _output(text: str) -> Path:
+def output_path(text: str) -> Path:
     """Of one that is not there, what was meant: the offline engine's has a name of its own."""
     path = Path(text)
     if os.path.lexists(path) or os.path.lexists(f"{path}.journal"):

@@ -42,7 +42,7 @@ class Dataset:
 
     `ledger` and `lines`: what journal and output hold, as `status` has it. `header`: the newest run's, None without a
     journal. `recipe` and `knowledge`: None when they are not at hand as they were; `notes` say why. `size`: bytes
-    looked at.
+    looked at. `damaged`: numbers of lines that are no conversation, `unfinished`: that of a last line without its end.
     """
 
     def __init__(self, paths: OutputPaths, size: int, ledger: Ledger, sources: "Sources") -> None:
@@ -57,7 +57,8 @@ class Dataset:
         self._runs = self._number_runs() if len(set(self._plans)) > 1 else array("i")
         self._indices = array("i")  # by line; -1: none
         self._hashes = array("q")  # by line, of its bytes
-        self._damaged: list[int] = []
+        self.damaged: list[int] = []
+        self.unfinished: int | None = None
         self.lines = self._match_lines()
         self.notes = (*sources.notes, *self._describe_lines())
 
@@ -178,13 +179,14 @@ class Dataset:
         for number, _, line in self._numbered_lines():
             conversation = read_line(line)
             if conversation is None and not line.endswith(b"\n"):
-                return  # being written, or torn
+                self.unfinished = number  # being written, or torn
+                return
             self._indices.append(-1)
             self._hashes.append(hash(line))
             if conversation is not None:
                 yield number, self.digest_of(conversation)
             elif line.strip():
-                self._damaged.append(number)
+                self.damaged.append(number)
 
     def _note_indices(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
         for entry, line in pairs:
@@ -195,7 +197,7 @@ class Dataset:
     def _describe_lines(self) -> Iterator[str]:
         for each in () if self.header is None else self.header.filtered:
             yield describe_filter(each)
-        if damaged := self._damaged:
+        if damaged := self.damaged:
             yield f"lines that are no conversation and are left out: {len(damaged):,}, the first is line {damaged[0]}"
         if unknown := self.lines.unknown:
             yield f"lines that the journal does not know: {len(unknown):,}, the first is line {unknown[0][0]}"

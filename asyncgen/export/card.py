@@ -1,0 +1,168 @@
+"""The data card of a folder for the hub: what the data is, how it was made, and what is known to be wrong with it.
+
+All of it follows from journal, recipe and audit, so that the same export writes the same card. Left out is what may be
+private: paths, addresses, headers, prompts and the knowledge base itself, of which only digests are told.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from asyncgen import __version__
+from asyncgen.audit.audit import read_audit
+from asyncgen.data.dataset import Dataset
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.export.formats import Split
+from asyncgen.money.price import format_cost
+from asyncgen.output.journal import Done, Header
+from asyncgen.text import one_line
+
+TAGS = ("synthetic", "asyncgen")
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+# Settings of a request that shape what is written; others may name an account or a person.
+_SETTINGS = (
+    *("temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "seed"),
+    *("frequency_penalty", "presence_penalty", "reasoning", "reasoning_effort"),
+)
+_MOST_MODELS = 10
+
+
+def write_card(
+    datasets: Mapping[Split, Dataset],
+    *,
+    rows: Mapping[Split, int],
+    left_out: Iterable[tuple[str, int]],
+    columns: Sequence[str],
+    has_system: bool,
+    licence: str,
+    name: str,
+    repository: str,
+) -> str:
+    """`datasets`: what was exported, by split where there are several. `rows`: how many were written, by split."""
+    sources = list(datasets.values())
+    headers = [header for dataset in sources for header in dataset.ledger.headers]
+    recipe = next((dataset.recipe for dataset in sources if dataset.recipe is not None), None)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        finalize=_escape,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown; `finalize` does it
+    )
+    environment.filters["json"] = lambda value: Markup(msgspec.json.encode(value).decode())  # noqa: S704 - YAML
+    text = environment.get_template("card.md.jinja").render(
+        front=_front(licence, name, sum(rows.values())),
+        title=name,
+        rows=dict(rows),
+        count=lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}",
+        is_quotation=bool(headers) and all(each.provider == OFFLINE for each in headers),
+        version=__version__,
+        description="" if recipe is None else recipe.description,
+        repository=repository,
+        roles=f"{'system, ' if has_system else ''}user, assistant",
+        columns=columns,
+        facts={} if not headers else dict(_facts(sources, headers)),
+        dimensions={
+            each.name: sum(len(group.values) for group in each.groups)
+            for header in headers[-1:]
+            for each in header.dimensions
+        },
+        left_out=[*_filtered(headers), *left_out],
+        audits={split: rates for split, dataset in datasets.items() if (rates := _rates(dataset)) is not None},
+    )
+    return text.rstrip() + "\n"
+
+
+def _escape(value: Any) -> Any:
+    """Text from a journal or a recipe as one line that neither ends a cell nor opens a tag."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return one_line(value).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _front(licence: str, name: str, rows: int) -> dict[str, object]:
+    return {
+        "license": licence,
+        "pretty_name": name,
+        "tags": TAGS,
+        "task_categories": ["text-generation"],
+        "annotations_creators": ["machine-generated"],
+        "language_creators": ["machine-generated"],
+        "source_datasets": ["original"],
+        "size_categories": [next((size for limit, size in _SIZES if rows < limit), "n>10M")],
+    }
+
+
+def _facts(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[tuple[str, str]]:
+    newest = headers[-1]
+    models = _count_models(datasets)
+    yield "recipe", newest.recipe.rpartition("/recipe.toml")[0].rpartition("/")[2] or newest.recipe
+    yield "written by", ", ".join(f"{name} ({number:,})" for name, number in models.most_common(_MOST_MODELS))
+    yield "provider", ", ".join(sorted({each.provider for each in headers}))
+    days = sorted({each.started[: len("2026-01-01")] for each in headers})
+    yield "begun", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    yield "scenarios", f"{newest.sampling}, seed {'none' if newest.seed is None else newest.seed}"
+    settings = {key: newest.request[key] for key in _SETTINGS if key in newest.request}
+    if settings:
+        yield "settings", ", ".join(f"{key} {msgspec.json.encode(value).decode()}" for key, value in settings.items())
+    yield "asyncgen", ", ".join(sorted({each.asyncgen for each in headers}))
+    for part in ("prompts", "knowledge"):
+        if part in newest.digests:
+            yield f"digest of the {part}", newest.digests[part]
+    yield from _costs(datasets, headers)
+
+
+def _count_models(datasets: Sequence[Dataset]) -> Counter[str]:
+    """By the name that answered, or else was asked for: lines of all runs, superseded ones included."""
+    models: Counter[str] = Counter()
+    for dataset in datasets:
+        asked = "unknown"
+        for entry in dataset.calls():
+            if isinstance(entry, Header):
+                asked = OFFLINE if entry.provider == OFFLINE else str(entry.request.get("model", "unknown"))
+            elif isinstance(entry, Done):
+                models[entry.model or asked] += 1
+    return models
+
+
+def _costs(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[tuple[str, str]]:
+    totals = [dataset.ledger.totals for dataset in datasets]
+    known = [each.cost for each in totals if each.cost is not None]
+    yield "calls", f"{sum(each.calls for each in totals):,}"
+    yield (
+        "tokens",
+        f"{sum(each.prompt_tokens for each in totals):,} in, {sum(each.completion_tokens for each in totals):,} out",
+    )
+    if known:
+        yield (
+            "cost",
+            ("at least " if any(each.unpriced for each in totals) else "") + format_cost(sum(known, Decimal(0))),
+        )
+    rejected: Counter[str] = Counter()
+    for each in totals:
+        rejected += each.rejected
+    if headers[-1].filtered:
+        whole = headers[-1].filtered[0]
+        cost = "" if whole.cost is None else f" and cost {format_cost(whole.cost)}"
+        yield "before a filter", f"{whole.lines:,} lines, which took {whole.calls:,} calls{cost}"
+        rejected.update(whole.rejected)
+    if rejected:
+        yield "replies not used", ", ".join(f"{number:,} {reason}" for reason, number in rejected.most_common())
+
+
+def _filtered(headers: Sequence[Header]) -> Iterator[tuple[str, int]]:
+    for each in headers[-1].filtered if headers else ():
+        yield from each.left_out.items()
+
+
+def _rates(dataset: Dataset) -> list[tuple[str, int, float]] | None:
+    audit = read_audit(dataset)
+    if audit is None:
+        return None
+    return [(rule, result.count, result.rate) for rule, result in audit.rules.items()]

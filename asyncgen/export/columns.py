@@ -1,0 +1,72 @@
+"""The flat columns of --metadata: the same keys in every row, each of one type, as typed readers want them.
+
+`conversation_id` is the digest under which the journal knows the conversation, whatever became of its line. What is
+not known of a line (one that no run made) is null.
+"""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from asyncgen.data.dataset import Dataset, Record
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.output.journal import Done, Header
+
+ID, INDEX, MODEL = "conversation_id", "index", "model"
+# What rows of any format are made of.
+_TAKEN = frozenset({ID, INDEX, MODEL, "messages", "conversations", "prompt", "completion", "text"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`dimension`: whose values it holds, None for the other three. `is_list`: several values a row, for a `pick`."""
+
+    name: str
+    dimension: str | None = None
+    is_list: bool = False
+
+
+def name_columns(datasets: Sequence[Dataset]) -> list[Column]:
+    """A column for each dimension of any run, the newest run's first; where its name is taken, as `scenario_NAME`."""
+    dimensions: dict[str, bool] = {}
+    for dataset in datasets:
+        for header in reversed(dataset.ledger.headers):
+            for each in header.dimensions:
+                dimensions[each.name] = dimensions.get(each.name, False) or each.pick is not None
+    named = [
+        Column(f"scenario_{name}" if name in _TAKEN else name, name, is_list) for name, is_list in dimensions.items()
+    ]
+    return [Column(ID), Column(INDEX), *named, Column(MODEL)]
+
+
+class Metadata:
+    """What the columns hold for the lines of a data set. Two bytes an index."""
+
+    def __init__(self, dataset: Dataset, columns: Sequence[Column]) -> None:
+        self._dataset = dataset
+        self._columns = [each for each in columns if each.dimension is not None]
+        self._models: dict[str | None, int] = {None: 0}
+        self._model_of = array("H")  # by index
+        self._read_models()
+        self._names = list(self._models)
+
+    def _read_models(self) -> None:
+        asked: str | None = None
+        for entry in self._dataset.calls():
+            if isinstance(entry, Header):
+                model = OFFLINE if entry.provider == OFFLINE else entry.request.get("model")
+                asked = model if isinstance(model, str) else None
+            elif isinstance(entry, Done):
+                self._model_of.extend([0] * (entry.index + 1 - len(self._model_of)))
+                self._model_of[entry.index] = self._models.setdefault(entry.model or asked, len(self._models))
+
+    def of(self, record: Record, digest: bytes) -> Mapping[str, object]:
+        index = record.index
+        scenario = {} if index is None else self._dataset.scenario(index)
+        values: dict[str, object] = {ID: digest.hex(), INDEX: index}
+        for each in self._columns:
+            drawn = [value for _, value in scenario.get(each.dimension or "", ())]
+            values[each.name] = drawn if each.is_list else drawn[0] if drawn else None
+        known = index is not None and index < len(self._model_of)
+        values[MODEL] = self._names[self._model_of[index]] if index is not None and known else None
+        return values
