@@ -6,7 +6,7 @@ The thread is what lets `main([...])`, which runs an event loop of its own, talk
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -80,13 +80,18 @@ def always_good(call: Call) -> Reply:
 
 
 class FakeProvider:
-    """Use as a context manager; `calls` is the ledger of what arrived, `released` lets held replies go.
+    """Use as a context manager; `calls` is the ledger of what arrived, `release` lets held replies go.
+
+    A script that takes its time is awaited.
 
     `pages`: what GET answers, by path (`/models`, `/key`); any other path is a 404. `asked`: the paths, in order.
     """
 
     def __init__(
-        self, script: Callable[[Call], Reply] = always_good, *, pages: Mapping[str, Reply] | None = None
+        self,
+        script: Callable[[Call], Reply | Awaitable[Reply]] = always_good,
+        *,
+        pages: Mapping[str, Reply] | None = None,
     ) -> None:
         self._script = script
         self._pages = {} if pages is None else pages
@@ -165,7 +170,8 @@ class FakeProvider:
             self.most_at_once = max(self.most_at_once, self._at_once)
             self._changed.notify_all()
         try:
-            reply = self._script(call)
+            scripted = self._script(call)
+            reply = scripted if isinstance(scripted, Reply) else await scripted
             if reply.hold:
                 await self._released.wait()
             if reply.abort and request.transport is not None:

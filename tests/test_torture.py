@@ -11,15 +11,14 @@ import pytest
 BENCH = Path(__file__).parent / "bench"
 sys.path.append(str(BENCH))
 
-from ledger_server import Answer  # noqa: E402  # scripts, and no package
-from torture import (  # noqa: E402
+from torture import (  # noqa: E402  # a script, and no package
     MOST_AT_A_KILL,
+    Answer,
     Output,
     Tally,
     Torture,
     judge_complete,
     judge_kill,
-    ledger_server,
     read_output,
 )
 
@@ -37,9 +36,8 @@ COMPLETE = Output(
 
 
 def test_a_run_that_is_killed_again_and_again_makes_each_conversation_once(tmp_path: Path) -> None:
-    with ledger_server(tmp_path, seed=1) as port:
-        torture = Torture(tmp_path, kills=KILLS, seed=1, conversations=150)
-        assert list(torture.run(port)) == list(range(1, KILLS + 1))
+    torture = Torture(tmp_path, kills=KILLS, seed=1, conversations=150)
+    assert list(torture.run()) == list(range(1, KILLS + 1))
     tally = torture.tally
     assert tally.violations == []
     assert tally.lines == 150 * tally.outputs

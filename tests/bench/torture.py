@@ -2,30 +2,35 @@
 
 Every third run has a disk that takes its time, so that answers wait for it when the kill comes.
 
-What must be true afterwards is held against the ledger of an endpoint in another process and the bytes on disk, never
-against a count of our own. Each conversation's scenario holds a number that no other index has, and each answer a
+What must be true afterwards is held against the ledger of an endpoint in this process and the bytes on disk, never
+against a count of the run's own. Each conversation's scenario holds a number that no other index has, and each answer a
 text that no other answer has; so lines can be told apart without asking the journal.
 """
 
 import argparse
+import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TypeVar
 
 import msgspec
-from ledger_server import Answer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from fake_provider import Call, FakeProvider, Reply, completion, error  # the tests' own
 
 CONVERSATIONS = 400  # an output; when it is complete, the next one is begun
 CONCURRENCY = 16
@@ -35,6 +40,10 @@ MOST_AT_A_KILL = 2 * CONCURRENCY
 KILLED_WHILE_STARTING = 0.4  # share of the kills
 STARTING = 0.025  # seconds from the lock to the first call, about
 PATIENCE = 60.0  # seconds without the event that is waited for
+LONGEST = 0.04  # seconds an answer takes
+UNUSABLE = 0.05  # share of the answers that are no conversation
+REFUSED = 0.02  # share of the requests that get no answer but a 503
+NUMBER = re.compile(r"no\. (\d+)")
 
 T = TypeVar("T")
 
@@ -62,6 +71,52 @@ def wait_and_sync(descriptor):
 files._sync = wait_and_sync
 cli.script()
 """
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A 200. `run`: the process that asked; `number`: what its scenario was about; `text` is in no other answer."""
+
+    run: int
+    number: int
+    text: str
+    is_usable: bool
+
+
+class Ledger:
+    """What an endpoint answers, written down before it leaves: no answer can be received that is not here.
+
+    The key of a run is its number.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+        self.answers: list[Answer] = []
+        self.by_run: Counter[int] = Counter()
+
+    async def answer(self, call: Call) -> Reply:
+        await asyncio.sleep(self._random.uniform(0, LONGEST))
+        if self._random.random() < REFUSED:
+            return error(503, "busy")
+        found = NUMBER.search(call.scenario)
+        assert found
+        answer = Answer(
+            run=int(call.headers["Authorization"].removeprefix("Bearer ")),
+            number=int(found[1]),
+            text=f"answer {len(self.answers) + 1} of {self._random.getrandbits(64):016x}",
+            is_usable=self._random.random() >= UNUSABLE,
+        )
+        self.answers.append(answer)
+        self.by_run[answer.run] += 1
+        return completion(_content(answer), request_id=answer.text)
+
+
+def _content(answer: Answer) -> str:
+    if not answer.is_usable:
+        return f"Sorry: {answer.text}"
+    contents = {"user": f"What about no. {answer.number}?", "assistant": answer.text}
+    messages = [{"role": role, "content": content} for role, content in contents.items()]
+    return msgspec.json.encode({"messages": messages}).decode()
 
 
 class Line(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -190,24 +245,25 @@ class Torture:
         self._kills = kills
         self._random = Random(seed)
         self._num = conversations
-        self._ledger = folder / "ledger"
+        self._ledger = Ledger(seed)
         self._run = 0
         self.tally = Tally()
         _write_recipe(folder, conversations)
 
-    def run(self, port: int) -> Iterator[int]:
+    def run(self) -> Iterator[int]:
         """Yields after each kill how many there were."""
-        while self.tally.kills < self._kills:
-            path = self._folder / f"output-{self.tally.outputs}" / "torture.jsonl"
-            yield from self._complete(path, port)
+        with FakeProvider(self._ledger.answer) as endpoint:
+            while self.tally.kills < self._kills:
+                path = self._folder / f"output-{self.tally.outputs}" / "torture.jsonl"
+                yield from self._complete(path, endpoint.base_url)
 
-    def _complete(self, path: Path, port: int) -> Iterator[int]:
+    def _complete(self, path: Path, base_url: str) -> Iterator[int]:
         """Kill runs on one output until one of them has finished."""
         killed: list[int] = []
         before, first = read_output(path), self._run + 1
         while True:
             self._run += 1
-            process = self._start(path, port)
+            process = self._start(path, base_url)
             if self.tally.kills < self._kills:
                 self._wait_for_the_moment(process, path)
                 process.kill()
@@ -219,24 +275,23 @@ class Torture:
                 break
             killed.append(self._run)
             self.tally.kills += 1
-            self.tally.kills_before_an_answer += not self._answers(self._run)
+            self.tally.kills_before_an_answer += not self._ledger.by_run[self._run]
             yield self.tally.kills
         if process.returncode:
             self.tally.violations.append(f"a run ended with {process.returncode}: {shown.decode()}")
-        ledger = [answer for answer in self._read_ledger() if answer.run >= first]
+        ledger = [answer for answer in self._ledger.answers if answer.run >= first]
         judge_complete(self.tally, after, ledger, killed, num=self._num)
 
-    def _start(self, path: Path, port: int) -> subprocess.Popen[bytes]:
+    def _start(self, path: Path, base_url: str) -> subprocess.Popen[bytes]:
         flags = ("--num", str(self._num), "--concurrency", str(CONCURRENCY), "--reasks", "50", "--quiet")
         where = ("--recipe", str(self._folder), "--output", str(path))
-        endpoint = ("--base-url", f"http://127.0.0.1:{port}/{self._run}/v1")
         program = ("-m", "asyncgen") if self._run % 3 else ("-c", SLOW_DISK)
         return subprocess.Popen(
-            [sys.executable, *program, "generate", *flags, *where, *endpoint],
+            [sys.executable, *program, "generate", "--base-url", base_url, *flags, *where],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=self._folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self._folder)},
+            env={"PATH": os.environ["PATH"], "HOME": str(self._folder), "ASYNCGEN_API_KEY": str(self._run)},
         )
 
     def _wait_for_the_moment(self, process: subprocess.Popen[bytes], path: Path) -> None:
@@ -246,14 +301,8 @@ class Torture:
             _wait(process, lambda: _bytes(lock).startswith(owner))
         else:
             answers = self._random.randrange(3 * CONCURRENCY)
-            _wait(process, lambda: self._answers(self._run) > answers)
+            _wait(process, lambda: self._ledger.by_run[self._run] > answers)
         time.sleep(self._random.uniform(0, STARTING))
-
-    def _answers(self, run: int) -> int:
-        return _bytes(self._ledger).count(b'{"run":%d,' % run)
-
-    def _read_ledger(self) -> list[Answer]:
-        return _decode_all(self._ledger.read_bytes(), Answer)
 
 
 def _wait(process: subprocess.Popen[bytes], has_come: Callable[[], bool]) -> None:
@@ -262,19 +311,6 @@ def _wait(process: subprocess.Popen[bytes], has_come: Callable[[], bool]) -> Non
         if time.monotonic() > deadline:
             raise TimeoutError("the run neither went on nor ended")
         time.sleep(0.002)
-
-
-@contextmanager
-def ledger_server(folder: Path, seed: int) -> Iterator[int]:
-    """The port of an endpoint that writes `folder`/ledger."""
-    script = Path(__file__).with_name("ledger_server.py")
-    command = [sys.executable, str(script), str(folder / "ledger"), "--seed", str(seed)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.terminate()
 
 
 def _write_recipe(folder: Path, conversations: int) -> None:
@@ -335,9 +371,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     flags = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, ledger_server(Path(name), flags.seed) as port:
+    with tempfile.TemporaryDirectory() as name:
         torture = Torture(Path(name), kills=flags.kills, seed=flags.seed)
-        for _ in track(torture.run(port), total=flags.kills, transient=True, console=Console(stderr=True)):
+        for _ in track(torture.run(), total=flags.kills, transient=True, console=Console(stderr=True)):
             pass
     show(torture.tally)
     return 1 if torture.tally.violations else 0
