@@ -6,12 +6,15 @@ An act writes one answer. One that returns leaves the connection open; one that 
 import asyncio
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+
+from multidict import CIMultiDict
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -31,24 +34,36 @@ class Request:
     is_repeat: bool
     is_reuse: bool
     scenario: str
+    line: str
+    headers: CIMultiDict[str]
+    body: bytes
+
+
+def one_after_the_other(*acts: Act) -> Callable[[Request], Act]:
+    """A script for so many requests."""
+    left = iter(acts)
+    return lambda _: next(left)
 
 
 class RawServer:
-    """Use as a context manager. `requests` is what has arrived, `connections` how many were opened."""
+    """Use as a context manager, which brings a thread, or as an asynchronous one, which does not.
 
-    def __init__(self, script: Callable[[Request], Act]) -> None:
+    `requests` is what has arrived, `connections` how many were opened; `one_has_closed`: of those.
+    """
+
+    def __init__(self, script: Callable[[Request], Act], *, tls: ssl.SSLContext | None = None) -> None:
         self._script = script
+        self._tls = tls
         self.requests: list[Request] = []
         self.connections = 0
+        self.one_has_closed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="raw-server", daemon=True)
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="raw-server", daemon=True)
         self._thread.start()
-        self._listening = self._run(asyncio.start_server(self._accept, "127.0.0.1", 0))
-        self.port = self._listening.sockets[0].getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{self.port}/v1"
+        self._run(self._open())
         return self
 
     def __exit__(
@@ -61,6 +76,20 @@ class RawServer:
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def _open(self) -> None:
+        self._listening = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
+        self.port = self._listening.sockets[0].getsockname()[1]
+        self.base_url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
 
     async def _close(self) -> None:
         self._listening.close()
@@ -80,16 +109,25 @@ class RawServer:
                     await self._script(await self._read(reader, is_reuse=True))(writer)
         finally:
             writer.close()
+            self.one_has_closed.set()
 
     async def _read(self, reader: asyncio.StreamReader, *, is_reuse: bool) -> Request:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split()[0])
-        scenario = json.loads(await reader.readexactly(length))["messages"][-1]["content"]
+        line, headers, body = await read_request(reader)
+        messages = json.loads(body)["messages"] if body else []
+        scenario = messages[-1]["content"] if messages else ""
         earlier = list(dict.fromkeys(request.scenario for request in self.requests))
         is_repeat = scenario in earlier
         position = earlier.index(scenario) if is_repeat else len(earlier)
-        self.requests.append(Request(len(self.requests), position, is_repeat, is_reuse, scenario))
+        self.requests.append(Request(len(self.requests), position, is_repeat, is_reuse, scenario, line, headers, body))
         return self.requests[-1]
+
+
+async def read_request(reader: asyncio.StreamReader) -> tuple[str, CIMultiDict[str], bytes]:
+    line, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    headers: CIMultiDict[str] = CIMultiDict()
+    for each in filter(None, rest):
+        headers.add(*each.split(": ", 1))
+    return line, headers, await reader.readexactly(int(headers.get("Content-Length", "0")))
 
 
 def response(body: bytes, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:

@@ -10,7 +10,6 @@ import subprocess
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,18 @@ import pytest
 import uvloop
 from aiohttp.client_reqrep import ConnectionKey, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
-from raw_server import Act, hang, send, send_and_close, send_and_reset, trickle
+from raw_server import (
+    Act,
+    RawServer,
+    hang,
+    one_after_the_other,
+    read_request,
+    response,
+    send,
+    send_and_close,
+    send_and_reset,
+    trickle,
+)
 from yarl import URL
 
 from asyncgen import __version__, errors
@@ -44,6 +54,7 @@ from asyncgen.timings import USUAL, Timings
 KEY = "sk-marker-0a1b2c3d"
 PAYLOAD = (b'{"model": "m", ', b'"messages": []}')
 ANSWER = msgspec.json.encode({"id": "r1", "choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]})
+GOOD = response(ANSWER)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 LONG = 30.0  # a deadline no test is to reach
 SHORT = 0.25  # one that is to be reached; half of it must be enough to connect to loopback
@@ -62,78 +73,9 @@ def run(scenario: Coroutine[object, object, None]) -> None:
         runner.run(scenario)
 
 
-# ---- a server that does what it is told
-
-
-@dataclass
-class Request:
-    line: str
-    headers: CIMultiDict[str]
-    body: bytes
-
-
-@dataclass
-class Server:
-    """Answers the requests it gets, in order, with its acts; an act that returns leaves the connection open."""
-
-    acts: list[Act]
-    requests: list[Request] = field(default_factory=list)
-    connections: int = 0
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
-    port: int = 0
-    scheme: str = "http"
-
-    @property
-    def url(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}/v1"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while True:
-                self.requests.append(await read_request(reader))
-                await self.acts.pop(0)(writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-            self.closed.set()
-
-
-async def read_request(reader: asyncio.StreamReader) -> Request:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    line, *rest = head.split("\r\n")
-    headers: CIMultiDict[str] = CIMultiDict()
-    for each in filter(None, rest):
-        headers.add(*each.split(": ", 1))
-    return Request(line, headers, await reader.readexactly(int(headers.get("Content-Length", "0"))))
-
-
-@asynccontextmanager
-async def serving(*acts: Act, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    server = Server(list(acts), scheme="https" if tls else "http")
-    connections: set[asyncio.Task[None]] = set()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connections.add(task)
-        await server.serve(reader, writer)
-
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    server.port = listening.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listening.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
-
-
-def response(body: bytes = ANSWER, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+def serving(*acts: Act, tls: ssl.SSLContext | None = None) -> RawServer:
+    """In the loop of the test."""
+    return RawServer(one_after_the_other(*acts), tls=tls)
 
 
 @asynccontextmanager
@@ -179,8 +121,8 @@ def check_lost(error: AsyncgenError, words: str) -> None:
 
 def test_a_request_is_sent_once_with_its_key_and_answered() -> None:
     async def scenario() -> None:
-        async with serving(send(response())) as server:
-            completion = await complete(server.url)
+        async with serving(send(GOOD)) as server:
+            completion = await complete(server.base_url)
         assert (completion.text, completion.request_id) == ("hello", "r1")
         (request,) = server.requests
         assert (request.line, request.body) == ("POST /v1/chat/completions HTTP/1.1", b"".join(PAYLOAD))
@@ -195,7 +137,7 @@ def test_a_request_is_sent_once_with_its_key_and_answered() -> None:
 def test_a_recipes_header_replaces_ours_instead_of_standing_beside_it() -> None:
     async def scenario() -> None:
         headers = {"X-Title": "mine", "AUTHORIZATION": "Basic abc"}
-        async with serving(send(response())) as server, client_of(server.url, headers=headers) as client:
+        async with serving(send(GOOD)) as server, client_of(server.base_url, headers=headers) as client:
             await client.complete(PAYLOAD)
         sent = server.requests[0].headers
         assert (sent.getall("X-Title"), sent.getall("Authorization")) == (["mine"], ["Basic abc"])
@@ -212,7 +154,7 @@ def test_without_a_key_no_credentials_are_sent_not_even_those_of_netrc(
     monkeypatch.setenv("NETRC", str(netrc))
 
     async def scenario() -> None:
-        async with serving(send(response())) as server, client_of(server.url, key=None) as client:
+        async with serving(send(GOOD)) as server, client_of(server.base_url, key=None) as client:
             await client.complete(PAYLOAD)
         assert "Authorization" not in server.requests[0].headers
 
@@ -221,8 +163,8 @@ def test_without_a_key_no_credentials_are_sent_not_even_those_of_netrc(
 
 def test_cookies_are_not_kept() -> None:
     async def scenario() -> None:
-        acts = [send(response(ANSWER, "200 OK", "Set-Cookie: a=b")), send(response())]
-        async with serving(*acts) as server, client_of(server.url) as client:
+        acts = [send(response(ANSWER, "200 OK", "Set-Cookie: a=b")), send(GOOD)]
+        async with serving(*acts) as server, client_of(server.base_url) as client:
             await client.complete(PAYLOAD)
             await client.complete(PAYLOAD)
         assert "Cookie" not in server.requests[1].headers
@@ -235,7 +177,7 @@ def test_cookies_are_not_kept() -> None:
     [
         send(response(b" \n" * 500 + ANSWER + b"\n")),
         send(CHUNKED, b"3;x=y\r\n   \r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(ANSWER), ANSWER)),
-        send(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n", response()),
+        send(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n", GOOD),
         send_and_close(b"HTTP/1.0 200 OK\r\n\r\n" + ANSWER),
         send(response(gzip.compress(ANSWER), "200 OK", "Content-Encoding: gzip")),
         send(response(ANSWER, "200 OK", "Content-Type: text/html")),
@@ -246,7 +188,7 @@ def test_cookies_are_not_kept() -> None:
 def test_a_good_answer_is_read_in_whatever_form_it_comes(act: Act) -> None:
     async def scenario() -> None:
         async with serving(act) as server:
-            assert (await complete(server.url)).text == "hello"
+            assert (await complete(server.base_url)).text == "hello"
 
     run(scenario())
 
@@ -256,7 +198,7 @@ def test_ten_megabytes_are_an_answer() -> None:
 
     async def scenario() -> None:
         async with serving(send(response(body))) as server:
-            assert (await complete(server.url)).text == "hello"
+            assert (await complete(server.base_url)).text == "hello"
 
     run(scenario())
 
@@ -264,7 +206,7 @@ def test_ten_megabytes_are_an_answer() -> None:
 def test_an_error_of_the_endpoint_is_classified_with_its_headers() -> None:
     async def scenario() -> None:
         async with serving(send(response(b"{}", "429 Too Many Requests", "Retry-After: 7"))) as server:
-            error = await failure_at(server.url)
+            error = await failure_at(server.base_url)
         assert isinstance(error, RateLimitedError)
         assert error.retry_after == 7
         assert f"127.0.0.1:{server.port} answered 429" in str(error)
@@ -289,7 +231,7 @@ def test_an_error_of_the_endpoint_is_classified_with_its_headers() -> None:
 def test_one_deadline_covers_the_whole_call_whatever_trickles_in(act: Act) -> None:
     async def scenario() -> None:
         async with serving(act) as server:
-            error = await failure_at(server.url, timeout=SHORT)
+            error = await failure_at(server.base_url, timeout=SHORT)
             check_lost(error, f"127.0.0.1:{server.port}: no answer within 0.25 s")
 
     run(scenario())
@@ -324,7 +266,7 @@ def test_a_cancelled_call_stays_cancelled_and_its_connection_is_not_used_again()
             reached.set()
             await hang(writer)
 
-        async with serving(act, send(response())) as server, client_of(server.url) as client:
+        async with serving(act, send(GOOD)) as server, client_of(server.base_url) as client:
             call = asyncio.create_task(client.complete(PAYLOAD))
             await reached.wait()
             call.cancel()
@@ -357,7 +299,7 @@ def test_a_cancelled_call_stays_cancelled_and_its_connection_is_not_used_again()
 def test_an_answer_that_breaks_off_may_have_been_billed(act: Act, words: str) -> None:
     async def scenario() -> None:
         async with serving(act) as server:
-            check_lost(await failure_at(server.url), words)
+            check_lost(await failure_at(server.base_url), words)
 
     run(scenario())
 
@@ -365,7 +307,7 @@ def test_an_answer_that_breaks_off_may_have_been_billed(act: Act, words: str) ->
 def test_a_reset_in_the_body_may_have_been_billed() -> None:
     async def scenario() -> None:
         async with serving(send_and_reset(response(b'{"choices"', length=500))) as server:
-            check_lost(await failure_at(server.url), f"127.0.0.1:{server.port}: ")
+            check_lost(await failure_at(server.base_url), f"127.0.0.1:{server.port}: ")
 
     run(scenario())
 
@@ -373,7 +315,7 @@ def test_a_reset_in_the_body_may_have_been_billed() -> None:
 def test_a_body_without_a_length_that_is_cut_is_no_answer() -> None:
     async def scenario() -> None:
         async with serving(send_and_close(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ANSWER[:-5])) as server:
-            error = await failure_at(server.url)
+            error = await failure_at(server.base_url)
         assert isinstance(error, NoAnswerError)
         assert error.maybe_billed
 
@@ -417,7 +359,7 @@ def test_of_several_addresses_one_that_answers_is_enough(monkeypatch: pytest.Mon
     monkeypatch.setattr(uvloop.Loop, "getaddrinfo", look_up_all)
 
     async def scenario() -> None:
-        async with serving(send(response())) as server:
+        async with serving(send(GOOD)) as server:
             assert (await complete(f"http://several.example:{server.port}/v1")).text == "hello"
         assert server.connections == 1
 
@@ -426,9 +368,9 @@ def test_of_several_addresses_one_that_answers_is_enough(monkeypatch: pytest.Mon
 
 def test_a_connection_the_server_closed_in_between_is_not_used_again() -> None:
     async def scenario() -> None:
-        async with serving(send_and_close(response()), send(response())) as server, client_of(server.url) as client:
+        async with serving(send_and_close(GOOD), send(GOOD)) as server, client_of(server.base_url) as client:
             await client.complete(PAYLOAD)
-            await server.closed.wait()
+            await server.one_has_closed.wait()
             for _ in range(3):
                 await asyncio.sleep(0)
             assert (await client.complete(PAYLOAD)).text == "hello"
@@ -439,7 +381,7 @@ def test_a_connection_the_server_closed_in_between_is_not_used_again() -> None:
 
 def test_a_good_connection_is_used_again() -> None:
     async def scenario() -> None:
-        async with serving(*[send(response())] * 3) as server, client_of(server.url) as client:
+        async with serving(*[send(GOOD)] * 3) as server, client_of(server.base_url) as client:
             for _ in range(3):
                 await client.complete(PAYLOAD)
         assert (server.connections, len(server.requests)) == (1, 3)
@@ -459,7 +401,7 @@ def answering(text: str) -> bytes:
 def test_what_comes_with_an_answer_unasked_is_not_the_next_ones(late: bytes) -> None:
     async def scenario() -> None:
         acts = [send(answering("first") + late), send(answering("second"))]
-        async with serving(*acts) as server, client_of(server.url) as client:
+        async with serving(*acts) as server, client_of(server.base_url) as client:
             assert (await client.complete(PAYLOAD)).text == "first"
             assert (await client.complete(PAYLOAD)).text == "second"
         assert server.connections == 2
@@ -481,7 +423,7 @@ def test_a_connection_on_which_something_arrives_between_two_requests_is_not_use
             connections.append(writer.get_extra_info("socket").fileno())
             await send(answering("first"))(writer)
 
-        async with serving(first, send(answering("second"))) as server, client_of(server.url) as client:
+        async with serving(first, send(answering("second"))) as server, client_of(server.base_url) as client:
             assert (await client.complete(PAYLOAD)).text == "first"
             if late:
                 os.write(connections[0], late)
@@ -507,7 +449,7 @@ def test_an_endpoint_caught_answering_unasked_gets_a_new_connection_for_each_req
             await send(answering("first"))(writer)
 
         acts = [first, *(send(answering(text)) for text in "abc")]
-        async with serving(*acts) as server, client_of(server.url) as client:
+        async with serving(*acts) as server, client_of(server.base_url) as client:
             await client.complete(PAYLOAD)
             os.write(connections[0], answering("late"))
             for _ in range(10):
@@ -559,7 +501,7 @@ def test_a_server_that_takes_no_other_connection_is_asked_on_the_one_there_is() 
             with contextlib.suppress(asyncio.IncompleteReadError):
                 while True:
                     await read_request(reader)
-                    writer.write(response())
+                    writer.write(GOOD)
             writer.close()
 
         listening = await asyncio.start_server(accept, "127.0.0.1", 0)
@@ -647,7 +589,7 @@ def test_a_call_cancelled_after_it_left_says_nothing_of_not_being_sent() -> None
             reached.set()
             await hang(writer)
 
-        async with serving(act) as server, client_of(server.url) as client:
+        async with serving(act) as server, client_of(server.base_url) as client:
             call = asyncio.create_task(client.complete(PAYLOAD))
             await reached.wait()
             call.cancel()
@@ -665,7 +607,10 @@ def test_a_call_cancelled_after_it_left_says_nothing_of_not_being_sent() -> None
 def test_where_a_key_is_wanted_and_none_was_sent_its_variable_is_named(status: str) -> None:
     async def scenario() -> None:
         for key, is_said in ((None, True), (KEY, False)):
-            async with serving(send(response(b"who?", status))) as server, client_of(server.url, key=key) as client:
+            async with (
+                serving(send(response(b"who?", status))) as server,
+                client_of(server.base_url, key=key) as client,
+            ):
                 with pytest.raises(AsyncgenError, match="who") as caught:
                     await client.complete(PAYLOAD)
             assert ("No key was sent: put it into ASYNCGEN_API_KEY" in str(caught.value)) is is_said
@@ -675,8 +620,8 @@ def test_where_a_key_is_wanted_and_none_was_sent_its_variable_is_named(status: s
 
 def test_who_has_answered_without_a_key_is_not_said_to_want_one() -> None:
     async def scenario() -> None:
-        acts = [send(response()), send(response(b"who?", "403 Forbidden"))]
-        async with serving(*acts) as server, client_of(server.url, key=None) as client:
+        acts = [send(GOOD), send(response(b"who?", "403 Forbidden"))]
+        async with serving(*acts) as server, client_of(server.base_url, key=None) as client:
             await client.complete(PAYLOAD)
             with pytest.raises(AsyncgenError, match="who") as caught:
                 await client.complete(PAYLOAD)
@@ -690,7 +635,7 @@ def test_what_a_model_wrote_is_data_and_what_a_server_says_is_not() -> None:
         choice = {"message": {"content": f"It is {KEY}."}, "finish_reason": "stop"}
         answer = msgspec.json.encode({"id": f"r-{KEY}", "model": KEY, "choices": [choice]})
         acts = [send(response(answer)), send(response(KEY.encode(), "400 Bad Request", f"X-Request-Id: {KEY}"))]
-        async with serving(*acts) as server, client_of(server.url) as client:
+        async with serving(*acts) as server, client_of(server.base_url) as client:
             completion = await client.complete(PAYLOAD)
             assert completion.text == f"It is {KEY}."
             assert (completion.request_id, completion.model) == ("r-[redacted]", "[redacted]")
@@ -705,8 +650,8 @@ def test_what_a_model_wrote_is_data_and_what_a_server_says_is_not() -> None:
 def test_a_query_goes_behind_the_path() -> None:
     async def scenario() -> None:
         async with (
-            serving(send(response()), send(response(b"{}"))) as server,
-            client_of(f"{server.url}?api-version=2024-10-21") as client,
+            serving(send(GOOD), send(response(b"{}"))) as server,
+            client_of(f"{server.base_url}?api-version=2024-10-21") as client,
         ):
             await client.complete(PAYLOAD)
             await client.get("/models")
@@ -730,7 +675,7 @@ def test_names_in_localhost_are_this_machine_whatever_a_name_server_says(
     monkeypatch.setattr(uvloop.Loop, "getaddrinfo", look_up_one)
 
     async def scenario() -> None:
-        async with serving(send(response())) as server:
+        async with serving(send(GOOD)) as server:
             assert (await complete(f"http://{host}:{server.port}/v1")).text == "hello"
         assert set(asked) <= {"localhost", "127.0.0.1", "0.0.0.0"}
 
@@ -742,7 +687,7 @@ def test_names_in_localhost_are_this_machine_whatever_a_name_server_says(
 
 def test_a_page_is_asked_for_with_the_key_and_read() -> None:
     async def scenario() -> None:
-        async with serving(send(response(b'{"data": []}'))) as server, client_of(server.url) as client:
+        async with serving(send(response(b'{"data": []}'))) as server, client_of(server.base_url) as client:
             assert await client.get("/models") == b'{"data": []}'
         (request,) = server.requests
         assert (request.line, request.body) == ("GET /v1/models HTTP/1.1", b"")
@@ -770,7 +715,7 @@ def test_a_page_that_does_not_come_is_no_error(act: Act) -> None:
     async def scenario() -> None:
         async with (
             serving(act) as server,
-            client_of(server.url, max_body=1000, timings=Timings(page=SHORT)) as client,
+            client_of(server.base_url, max_body=1000, timings=Timings(page=SHORT)) as client,
         ):
             assert await client.get("/key") is None
 
@@ -781,7 +726,7 @@ def test_a_page_of_nobody_is_no_error() -> None:
     async def scenario() -> None:
         async with serving() as server:
             pass
-        async with client_of(server.url) as client:
+        async with client_of(server.base_url) as client:
             assert await client.get("/models") is None
 
     run(scenario())
@@ -803,7 +748,7 @@ def test_a_client_that_is_not_open_is_a_bug() -> None:
 def test_a_body_beyond_the_cap_is_cut_and_its_connection_closed(body: bytes) -> None:
     async def scenario() -> None:
         answers = send(response(body)), send(response(b""))
-        async with serving(*answers) as server, client_of(server.url, max_body=101) as client:
+        async with serving(*answers) as server, client_of(server.base_url, max_body=101) as client:
             with pytest.raises(ConnectionFailedError, match="an answer of more than 101 bytes") as caught:
                 await client.complete(PAYLOAD)
             assert caught.value.maybe_billed
@@ -821,7 +766,7 @@ def test_a_bomb_is_cut_at_the_cap_before_it_fills_the_memory() -> None:
         async with serving(send(response(bomb, "200 OK", "Content-Encoding: gzip"))) as server:
             tracemalloc.start()
             try:
-                error = await failure_at(server.url, max_body=2**20)
+                error = await failure_at(server.base_url, max_body=2**20)
                 check_lost(error, "an answer of more than 1,048,576 bytes")
                 _, peak = tracemalloc.get_traced_memory()
             finally:
@@ -840,7 +785,7 @@ def test_a_redirect_stops_the_run_and_nothing_reaches_the_other_host(status: int
         async with serving() as other:
             location = f"Location: http://localhost:{other.port}/v1/chat/completions"
             async with serving(send(response(b"", f"{status} Moved", location))) as server:
-                error = await failure_at(server.url)
+                error = await failure_at(server.base_url)
             assert isinstance(error, RedirectedError)
             assert f"127.0.0.1:{server.port} answered {status}, a redirect to localhost" in str(error)
             assert other.connections == 0
@@ -869,7 +814,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
 def test_a_certificate_nobody_vouches_for_stops_the_run(certificate: ssl.SSLContext) -> None:
     async def scenario() -> None:
         async with serving(tls=certificate) as server:
-            error = await failure_at(server.url)
+            error = await failure_at(server.base_url)
         assert type(error) is FatalError
         assert str(error) == (
             f"127.0.0.1:{server.port}: its certificate is not trusted (self-signed certificate); if a company "
@@ -1006,7 +951,7 @@ def test_a_proxy_that_is_not_there_was_not_billed(monkeypatch: pytest.MonkeyPatc
 
 def test_a_plain_request_goes_through_its_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        async with serving(send(response())) as proxy:
+        async with serving(send(GOOD)) as proxy:
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
             async with client_of("http://a.example/v1", key=None) as client:
                 assert (await client.complete(PAYLOAD)).text == "hello"
