@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from asyncgen.command.flag_values import number_or_nan
+from asyncgen.command.flag_values import limit
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, make_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
     add_sources(parser)
     parser.add_argument(
         "--fail-on",
-        type=_limit,
+        type=limit,
         action="append",
         default=[],
         metavar="RULE=RATE",
@@ -61,12 +61,3 @@ def run(flags: argparse.Namespace, _: str) -> int:
         above = list(describe_passed(audit, limits))
         print_above(above)
         return ABOVE_A_LIMIT if above else 0
-
-
-def _limit(text: str) -> tuple[str, float]:
-    """RULE=RATE, the rate as a share or in percent."""
-    rule, equals, rate = text.partition("=")
-    number = number_or_nan(rate.removesuffix("%")) / (100 if rate.endswith("%") else 1)
-    if not (rule and equals and 0 <= number <= 1):
-        raise argparse.ArgumentTypeError(f"expected RULE=RATE with a rate such as 0.01 or 1%, got {text!r}")
-    return rule, number

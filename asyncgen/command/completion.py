@@ -42,7 +42,8 @@ def run(flags: argparse.Namespace, _: str) -> int:
         "FILE": shtab.FILE,
         "CLEAN": shtab.FILE,
         "OUTPUT": shtab.glob("*.jsonl"),
-        "PATH": {
+        "PATH": shtab.FILE,
+        "RECIPE": {
             "bash": "_asyncgen_recipes",
             "zsh": "_asyncgen_recipes",
             "fish": f"(printf '%s\\n' {recipes}; __fish_complete_directories)",

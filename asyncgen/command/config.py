@@ -59,8 +59,13 @@ def read_generate_config(
     """Raises ConfigError for flags, recipe, key or address that cannot be used. `command`: the line as typed."""
     if flags.append and flags.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
-    request = _with_headers(flags, read_request_config(flags, environment), environment)
+    request = read_request_config(flags, environment)
     endpoint = request.endpoint
+    if not endpoint.is_offline:  # which needs no key, so that a run without any is whole
+        address, insecure_http = endpoint.base_url, flags.insecure_http
+        headers = read_headers(request.recipe.headers, address, environment, insecure_http=insecure_http)
+        endpoint = replace(endpoint, headers=headers)
+        request = replace(request, endpoint=endpoint)
     endpoint.check_key()
     if endpoint.is_offline and flags.provider is None and (flag := _flag_that_means_a_model(flags)):
         raise ConfigError(
@@ -149,14 +154,6 @@ def _check_roles(output: Path, log: Path | None, read: Sequence[Path]) -> None:
             raise ConfigError(f"--log: {log} is what the recipe is read from; choose another name")
     if log is not None and (paths.owns(log) or belongs_to_output(log)):
         raise ConfigError(f"--log: {log} belongs to an output; choose another name")
-
-
-def _with_headers(flags: argparse.Namespace, request: RequestConfig, environment: Mapping[str, str]) -> RequestConfig:
-    endpoint = request.endpoint
-    if endpoint.is_offline:  # which needs no key, so that a run without any is whole
-        return request
-    headers = read_headers(request.recipe.headers, endpoint.base_url, environment, insecure_http=flags.insecure_http)
-    return replace(request, endpoint=replace(endpoint, headers=headers))
 
 
 def _notices(flags: argparse.Namespace, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:

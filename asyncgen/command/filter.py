@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from asyncgen.command.flag_values import number_or_nan, seed
+from asyncgen.command.flag_values import seed, share, similarity
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -46,13 +46,13 @@ def add_arguments(parser: Parser) -> None:
     )
     add(
         "--dedup",
-        type=_similarity,
+        type=similarity,
         metavar="T",
         help="leave out near-duplicates, from this Jaccard similarity on, but for the first (default: keep them)",
     )
     add(
         "--split",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help="write two files, .train with this share and .validation, near-duplicates together (default: one)",
     )
@@ -80,17 +80,3 @@ def run(flags: argparse.Namespace, _: str) -> int:
             result = filter_output(dataset, plan, progress=progress)
         print_result(dataset, result)
         return 0
-
-
-def _similarity(text: str) -> float:
-    number = number_or_nan(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"expected a similarity above 0, 1 at most, got {text!r}")
-    return number
-
-
-def _share(text: str) -> float:
-    number = number_or_nan(text)
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, got {text!r}")
-    return number

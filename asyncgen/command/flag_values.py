@@ -13,6 +13,7 @@ from asyncgen.endpoint.presets import PROVIDERS
 MOST = 10**15  # of anything that is counted: exact as a float, and no more digits than a person reads
 _MAX_AMOUNT = 20  # characters of a sum, so that products of it stay exact
 _MOST_DOLLARS = 10**9
+MAX_PORT = 65535
 _SUFFIXES = {"": 1, "k": 1_000, "m": 1_000_000}
 # 20000, 20_000, 20,000; with a suffix also 1.5m. Without one there is no point: some write 20.000 for 20,000.
 _WHOLE = re.compile(r"(\d+(?:_\d+)*|\d{1,3}(?:,\d{3})+)(?:(\.\d+)?([km])|)", re.ASCII | re.IGNORECASE)
@@ -98,3 +99,41 @@ def provider(text: str) -> str:
         hint = did_you_mean(text, PROVIDERS)
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(PROVIDERS)}, got {text!r}{hint}")
     return text
+
+
+def limit(text: str) -> tuple[str, float]:
+    """RULE=RATE, the rate as a share or in percent."""
+    rule, equals, rate = text.partition("=")
+    number = number_or_nan(rate.removesuffix("%")) / (100 if rate.endswith("%") else 1)
+    if not (rule and equals and 0 <= number <= 1):
+        raise argparse.ArgumentTypeError(f"expected RULE=RATE with a rate such as 0.01 or 1%, got {text!r}")
+    return rule, number
+
+
+def similarity(text: str) -> float:
+    number = number_or_nan(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a similarity above 0, 1 at most, got {text!r}")
+    return number
+
+
+def share(text: str) -> float:
+    number = number_or_nan(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, got {text!r}")
+    return number
+
+
+def condition(text: str) -> tuple[str, str]:
+    """DIMENSION=TEXT."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"expected DIMENSION=TEXT, got {text!r}")
+    return name, value
+
+
+def port(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len("65535") else -1
+    if not 0 <= number <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"expected 0 to {MAX_PORT}, got {text!r}")
+    return number

@@ -34,7 +34,7 @@ def output_path(text: str) -> Path:
 
 def add_sources(parser: Parser) -> None:
     add = parser.add_argument
-    add("--recipe", metavar="PATH", help="the recipe to judge by (default: that of the run)")
+    add("--recipe", metavar="RECIPE", help="the recipe to judge by (default: that of the run)")
     add("--knowledge", type=Path, metavar="FILE", help="the knowledge base to judge by (default: that of the run)")
 
 

@@ -15,7 +15,7 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
     add(
         "--recipe",
         default="nanochat",
-        metavar="PATH",
+        metavar="RECIPE",
         help="a recipe's folder, or a built-in one (default: %(default)s)",
     )
     add("--knowledge", type=Path, metavar="FILE", help="the knowledge base (default: the recipe's)")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from asyncgen.command.flag_values import seed, whole
+from asyncgen.command.flag_values import condition, seed, whole
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add(
         "--where",
-        type=_condition,
+        type=condition,
         action="append",
         default=[],
         metavar="DIMENSION=TEXT",
@@ -70,10 +70,3 @@ def run(flags: argparse.Namespace, _: str) -> int:
         choice = Choice(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding)
         limit = SHOWN if flags.limit is None and not (flags.line or flags.index) else flags.limit
         return show(dataset, choice, audit, limit=limit, sample=flags.random, seed=flags.seed)
-
-
-def _condition(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise argparse.ArgumentTypeError(f"expected DIMENSION=TEXT, got {text!r}")
-    return name, value

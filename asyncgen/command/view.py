@@ -2,9 +2,9 @@
 
 import argparse
 
+from asyncgen.command.flag_values import port
 from asyncgen.command.output_flags import add_output
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.errors import ConfigError
 
 NAME = "view"
 PURPOSE = "browse an output in a browser, on loopback"
@@ -14,19 +14,16 @@ ABOUT = (
     "What you mark as dropped goes to OUTPUT.dropped, and filter leaves it out."
 )
 CLOSING: Sections = {EXAMPLES: {"view data/nanochat.jsonl": "prints the address to open"}}
-_MAX_PORT = 65535
 
 
 def add_arguments(parser: Parser) -> None:
     add_output(parser)
     parser.add_argument(
-        "--port", type=int, default=0, metavar="PORT", help="port on loopback, 0 for a free one (default: %(default)s)"
+        "--port", type=port, default=0, metavar="PORT", help="port on loopback, 0 for a free one (default: %(default)s)"
     )
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    if not 0 <= flags.port <= _MAX_PORT:
-        raise ConfigError(f"--port: expected 0 to {_MAX_PORT}, got {flags.port}")
     from asyncgen.viewer.server import serve_view
 
     return serve_view(flags.output, port=flags.port)

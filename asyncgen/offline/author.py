@@ -32,19 +32,16 @@ class Author:
     def write(self, messages: Sequence[Message], digest: bytes) -> list[Message]:
         """The conversation for a request's messages (at least one), drawn from the request's digest."""
         brief = read_brief(messages)
+        if brief.knowledge not in self._kept:
+            if len(self._kept) == _KNOWLEDGE_KEPT:
+                self.close()
+            self._kept[brief.knowledge] = Questions(Library(brief.knowledge))
         rng = random.Random(digest)  # noqa: S311 - repeatable, not secret
-        return _Draft(brief, self._open(brief.knowledge), rng).write()
+        return _Draft(brief, self._kept[brief.knowledge], rng).write()
 
     def close(self) -> None:
         while self._kept:
             self._kept.popitem()[1].library.close()
-
-    def _open(self, knowledge: str) -> Questions:
-        if knowledge not in self._kept:
-            if len(self._kept) == _KNOWLEDGE_KEPT:
-                self.close()
-            self._kept[knowledge] = Questions(Library(knowledge))
-        return self._kept[knowledge]
 
 
 def digest_request(messages: Iterable[Message], seed: int | None) -> bytes:
@@ -106,7 +103,10 @@ class _Draft:
             answer = f"{opener.answer.text}\n\n{answer}"
         elif opener.is_foreign:
             answer = f"{self._new(phrases.FOREIGN_REPLIES)} {answer}"
-        return f"{_finish(opener.text)} {_relax(question, opener)}".strip(), answer
+        greeting = opener.text
+        if greeting and greeting[-1] not in ".!?:)":  # a sentence follows it
+            greeting += "!" if greeting.isupper() else "."
+        return f"{greeting} {_relax(question, opener)}".strip(), answer
 
     def _draw(self, ranked: Sequence[Passage]) -> Passage | None:
         """One of the ranked that are free, the first ones likelier; without these one of those near the subject."""
@@ -164,13 +164,6 @@ def _read_mood(scenario: str) -> tuple[float, tuple[str, ...]]:
     """How often its user puts a statement into a question, and how they react."""
     reactions = tuple(phrase for pattern, each in phrases.REACTIONS if pattern.search(scenario) for phrase in each)
     return (0.6 if phrases.DOUBTFUL.search(scenario) else 0.2), reactions
-
-
-def _finish(opener: str) -> str:
-    """The opener, ready to be followed by a sentence."""
-    if not opener or opener[-1] in ".!?:)":
-        return opener
-    return f"{opener}!" if opener.isupper() else f"{opener}."
 
 
 def _relax(text: str, opener: Opener) -> str:

@@ -58,17 +58,19 @@ class Capacity:
     def admit(self, now: float, prompt_tokens: int, max_tokens: int | None) -> Decimal | Refusal:
         """The money that is reserved for the call, to be released at its end; or why it is refused."""
         self._pace.start(now)
+        knobs = self._knobs
         completion_tokens = max_tokens if max_tokens is not None and max_tokens > 0 else ASSUMED_COMPLETION
         reserve = self._prices.cost(prompt_tokens, completion_tokens) if self._prices else Decimal(0)
         refusal = (
             self._check_money(prompt_tokens, completion_tokens, reserve)
-            or self._check_place(now)
+            or (None if knobs.queue or self.has_place(now) else Refusal(Limit.CONCURRENCY))
             or self._check_rate(now, self._requests, 1, Limit.REQUESTS_PER_MINUTE)
             or self._check_rate(now, self._tokens, prompt_tokens, Limit.TOKENS_PER_MINUTE)
-            or self._check_in_flight_budget(reserve)
         )
         if refusal:
             return refusal
+        if knobs.in_flight_budget is not None and self._reserved + reserve > knobs.in_flight_budget:
+            return Refusal(Limit.IN_FLIGHT_BUDGET)
         if self._requests:
             self._requests.take(1)
         if self._tokens:
@@ -111,9 +113,6 @@ class Capacity:
                 return Refusal(Limit.ONE_REQUEST, limit=completion_tokens, remaining=affordable)
         return None
 
-    def _check_place(self, now: float) -> Refusal | None:
-        return None if self._knobs.queue or self.has_place(now) else Refusal(Limit.CONCURRENCY)
-
     def _check_rate(self, now: float, bucket: "_Bucket | None", amount: int, reason: Limit) -> Refusal | None:
         if bucket is None:
             return None
@@ -123,10 +122,6 @@ class Capacity:
             return None
         slower = DROP if self._pace.is_down(now) else 1
         return Refusal(reason, wait * slower, bucket.per_minute, bucket.remaining)
-
-    def _check_in_flight_budget(self, reserve: Decimal) -> Refusal | None:
-        budget = self._knobs.in_flight_budget
-        return Refusal(Limit.IN_FLIGHT_BUDGET) if budget is not None and self._reserved + reserve > budget else None
 
 
 class _Pace:

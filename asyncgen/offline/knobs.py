@@ -84,10 +84,7 @@ class Knobs:
     canned: bool = False
 
     def __post_init__(self) -> None:
-        self._check_ranges()
-        self._check_needs()
-
-    def _check_ranges(self) -> None:
+        """Raises ConfigError."""
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None and field.name != "seed" and not 0 <= value < float("inf"):
@@ -100,6 +97,8 @@ class Knobs:
         for name in _LIMITS:
             if getattr(self, name) == 0:
                 raise ConfigError(f"{_flag(name)}: expected 1 or more, got 0")
+
+        self._check_needs()
 
     def _check_needs(self) -> None:
         """A knob that could have no effect is a mistake, and a test that relies on it would show nothing."""
@@ -150,19 +149,15 @@ class Fates:
         if self._is_constant:
             return self._constant
         rng = random.Random(f"{self._knobs.seed}:{sequence}")  # noqa: S311 - repeatable, not secret
-        return Fate(self._draw_latency(rng), self._draw_fault(rng))
-
-    def _draw_latency(self, rng: random.Random) -> float:
         latency = self._knobs.latency + rng.uniform(0.0, self._knobs.jitter)
-        return latency * _LONG_TAIL if rng.random() < self._knobs.long_tail else latency
-
-    def _draw_fault(self, rng: random.Random) -> Fault | None:
+        if rng.random() < self._knobs.long_tail:
+            latency *= _LONG_TAIL
         drawn = rng.random()
         for fault, share in self._shares.items():
             drawn -= share
             if drawn < 0:
-                return fault
-        return None
+                return Fate(latency, fault)
+        return Fate(latency, None)
 
 
 def _flag(name: str) -> str:

@@ -30,39 +30,26 @@ def run_server(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
 
 
 async def _serve(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
-    stop = _stop_on_signals()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = web.AppRunner(create_app(knobs), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN)
     await runner.setup()
     try:
-        await _listen(runner, port)
-        _announce(f"http://{HOST}:{runner.addresses[0][1]}/v1")
+        try:
+            await web.TCPSite(runner, HOST, port, backlog=_BACKLOG).start()
+        except OSError as error:
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error
+        try:
+            print(f"http://{HOST}:{runner.addresses[0][1]}/v1", flush=True)  # noqa: T201 - what was asked for
+        except BrokenPipeError:  # the parent is gone already; a second flush at exit would print a trace
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if exit_with_stdin:
             _stop_with_stdin(stop)
         await stop.wait()
     finally:
         await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, port: int) -> None:
-    try:
-        await web.TCPSite(runner, HOST, port, backlog=_BACKLOG).start()
-    except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error
-
-
-def _announce(url: str) -> None:
-    try:
-        print(url, flush=True)  # noqa: T201 - what was asked for
-    except BrokenPipeError:  # the parent is gone already; a second flush at exit would print a trace
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
 
 
 def _stop_with_stdin(stop: asyncio.Event) -> None:

@@ -22,6 +22,11 @@ class _RequestMessage(msgspec.Struct):
     role: str
     content: str | list[_Part] | None = None
 
+    @property
+    def text(self) -> str:
+        parts = self.content if isinstance(self.content, list) else [_Part(self.content or "")]
+        return "\n".join(part.text for part in parts)
+
 
 class _ResponseFormat(msgspec.Struct):
     type: str
@@ -90,21 +95,6 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
     """Raises BadRequestError."""
-    request = _decode_request(body)
-    if not dialect.unknown_fields:
-        _refuse_unknown_fields(body, dialect)
-    if request.response_format is not None:
-        _check_response_format(request.response_format, dialect)
-    return ChatRequest(
-        messages=tuple(Message(each.role, _read_content(each.content)) for each in request.messages),
-        model=request.model,
-        seed=request.seed,
-        max_tokens=request.max_completion_tokens or request.max_tokens,
-        prompt_tokens=count_tokens(len(body)),
-    )
-
-
-def _decode_request(body: bytes) -> _Request:
     try:
         request = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -113,27 +103,20 @@ def _decode_request(body: bytes) -> _Request:
         raise BadRequestError("'messages' must not be empty")
     if request.stream:
         raise BadRequestError("'stream' is not supported here, send false")
-    return request
-
-
-def _refuse_unknown_fields(body: bytes, dialect: Dialect) -> None:
     known = _PLAIN_FIELDS if dialect.response_format else _PLAIN_FIELDS - {"response_format"}
-    if unknown := sorted(_names_decoder.decode(body).keys() - known):
-        names = ", ".join(map(repr, unknown))
-        raise UnexpectedFieldsError(f"Unexpected fields in the request: {{{names}}}")
-
-
-def _check_response_format(response_format: _ResponseFormat, dialect: Dialect) -> None:
-    if not dialect.response_format:
+    if not dialect.unknown_fields and (unknown := sorted(_names_decoder.decode(body).keys() - known)):
+        raise UnexpectedFieldsError(f"Unexpected fields in the request: {{{', '.join(map(repr, unknown))}}}")
+    if request.response_format and not dialect.response_format:
         raise BadRequestError("'response_format' is not supported by this model")
-    if not dialect.json_schema and response_format.type == "json_schema":
+    if request.response_format and not dialect.json_schema and request.response_format.type == "json_schema":
         raise BadRequestError("'response_format.type' must be 'text' or 'json_object', not 'json_schema'")
-
-
-def _read_content(content: str | list[_Part] | None) -> str:
-    if isinstance(content, list):
-        return "\n".join(part.text for part in content)
-    return content or ""
+    return ChatRequest(
+        messages=tuple(Message(each.role, each.text) for each in request.messages),
+        model=request.model,
+        seed=request.seed,
+        max_tokens=request.max_completion_tokens or request.max_tokens,
+        prompt_tokens=count_tokens(len(body)),
+    )
 
 
 def count_tokens(size_bytes: int) -> int:

@@ -95,17 +95,14 @@ class Questions:
             else self._uncapitalize(each)
             for each in (claim if is_claim else "", denied)
         )
-        return Angles(self._name(passage), claim, mistake)
-
-    def _name(self, passage: Passage) -> str:
         name, chapter = self.library.name, passage.chapter
         title = chapter if _NO_NOUN.match(passage.heading) else passage.heading
         title = self._uncapitalize(title.rstrip("?.!:").rpartition(": ")[2])
-        if not title or _CLAUSE.match(title):
-            return title
-        if name and chapter.startswith("Compar"):
-            return f"how {name} compares with {title}"
-        return f"about {title}" if not name or _NOT_YOURS.match(title) else f"about your {title}"
+        if name and title and chapter.startswith("Compar") and not _CLAUSE.match(title):
+            title = f"how {name} compares with {title}"
+        elif title and not _CLAUSE.match(title):
+            title = f"about {title}" if not name or _NOT_YOURS.match(title) else f"about your {title}"
+        return Angles(title, claim, mistake)
 
     def _uncapitalize(self, text: str) -> str:
         """The text as it stands in the middle of a sentence: names and abbreviations keep their capitals."""

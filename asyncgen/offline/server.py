@@ -135,9 +135,17 @@ class _Service:
             self._capacity.release(reserve)
 
     async def _serve(self, request: web.Request, chat: ChatRequest, fate: Fate, sequence: int) -> web.StreamResponse:
-        await _wait(fate)
+        if fate.latency:
+            await asyncio.sleep(fate.latency)
+        if fate.fault is Fault.HANGS:
+            await asyncio.get_running_loop().create_future()
         if fate.fault is Fault.RESETS:
-            return self._reset(request)
+            self.ledger.statuses[NO_ANSWER] += 1
+            if request.transport is not None:
+                connection = request.transport.get_extra_info("socket")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                request.transport.abort()
+            return web.Response()
         if fate.fault is Fault.SERVER_ERRORS:
             return self._fail(500, "The engine failed on purpose.", "server_error")
         answer = self._complete(chat, fate.fault, sequence)
@@ -165,14 +173,6 @@ class _Service:
     def _respond(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> web.Response:
         self.ledger.statuses[status] += 1
         return _json_response(status, body, headers)
-
-    def _reset(self, request: web.Request) -> web.Response:
-        self.ledger.statuses[NO_ANSWER] += 1
-        if request.transport is not None:
-            connection = request.transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            request.transport.abort()
-        return web.Response()
 
     def _complete(self, chat: ChatRequest, fault: Fault | None, sequence: int) -> Answer:
         if self._knobs.canned:
@@ -206,13 +206,6 @@ class _Service:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _wait(fate: Fate) -> None:
-    if fate.latency:
-        await asyncio.sleep(fate.latency)
-    if fate.fault is Fault.HANGS:
-        await asyncio.get_running_loop().create_future()
 
 
 def _json_response(status: int, body: bytes, headers: dict[str, str] | None = None) -> web.Response:

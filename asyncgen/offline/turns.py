@@ -21,25 +21,22 @@ class Turns:
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
         """A place for as long as the block lasts."""
-        await self._begin()
+        loop = asyncio.get_running_loop()
+        if not self._waiting and self._capacity.has_place(loop.time()):
+            self._capacity.begin(loop.time())
+        else:
+            turn = loop.create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():  # the place had been handed over already
+                    self._end()
+                raise
         try:
             yield
         finally:
             self._end()
-
-    async def _begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        if not self._waiting and self._capacity.has_place(loop.time()):
-            self._capacity.begin(loop.time())
-            return
-        turn = loop.create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # the place had been handed over already
-                self._end()
-            raise
 
     def _end(self) -> None:
         now = asyncio.get_running_loop().time()

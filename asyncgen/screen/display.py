@@ -142,18 +142,16 @@ class Display:
             await self._output.moved()
 
     def _draw(self) -> None:
+        """What is to be said, and the live region over the last one, in one write, which does not flicker."""
         said = [*self._unsaid]
         self._unsaid.clear()
-        if self._is_live:
-            self._redraw(*(row for line in said for row in line.wrap(self._console, self._console.width)))
-        else:
+        if not self._is_live:
             for line in said:
                 self._console.print(line, soft_wrap=True)
-
-    def _redraw(self, *above: Text) -> None:
-        """Print `above` and the live region over the last one, in one write, which does not flicker."""
+            return
         size = self._console.size
-        is_drawable = self._is_live and (self._output.is_in_foreground() or not self._can_lose_foreground)
+        above = [row for line in said for row in line.wrap(self._console, size.width)]
+        is_drawable = self._output.is_in_foreground() or not self._can_lose_foreground
         rows: list[Text] = []
         if self._is_open and is_drawable:
             rows = frame(self._counts, self._pace, size.width)[: size.height - 1]

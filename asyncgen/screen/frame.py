@@ -1,7 +1,7 @@
 """The counts of a run as rows of a live display, or as one plain line."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import TypeAlias
 
@@ -29,8 +29,9 @@ def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
     """The rows of the live region, none wider than `width` less the margin."""
     width = max(1, width - MARGIN)
     rows = [_bar_row(counts, width), *_notice_rows(counts, pace, width)]
+    so_far = f"{format_duration(pace.elapsed)} so far"
     work = [
-        _row("speed", _speed_parts(counts, pace)),
+        _row("speed", [f"{format_rate(pace.rate)}/s", *_time_left(counts, pace), so_far]),
         _row("calls", _call_parts(counts)),
         _row("tokens", token_parts(counts)),
     ]
@@ -48,7 +49,8 @@ def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
         rows.append(_row("cost", money)(width))
     if counts.maker:
         rows.append(_row("made by", [clean(counts.maker)])(width))
-    rows.append(_cut(labelled("latest", Text(_describe(counts.scenario))), width))
+    latest = " · ".join(clean(value) for value in counts.scenario.values()) or "--"
+    rows.append(_cut(labelled("latest", Text(latest)), width))
     return rows
 
 
@@ -80,7 +82,11 @@ def _notice(counts: Counts, pace: Pace) -> str:
     if counts.notice:
         return clean(counts.notice)
     if counts.grace_until is not None:
-        return _countdown(counts, counts.grace_until - pace.now)
+        if not counts.in_flight or counts.grace_until <= pace.now:
+            return "stopping: what has arrived is being saved"
+        calls = "call" if counts.in_flight == 1 else "calls"
+        left = format_duration(counts.grace_until - pace.now)
+        return f"stopping: {left} left for {counts.in_flight:,} {calls} under way"
     if counts.trouble and pace.has_lasting_trouble:
         return clean(counts.trouble)
     if counts.paused_until > pace.now:
@@ -88,27 +94,17 @@ def _notice(counts: Counts, pace: Pace) -> str:
     return ""
 
 
-def _countdown(counts: Counts, seconds: float) -> str:
-    if counts.in_flight and seconds > 0:
-        calls = "call" if counts.in_flight == 1 else "calls"
-        return f"stopping: {format_duration(seconds)} left for {counts.in_flight:,} {calls} under way"
-    return "stopping: what has arrived is being saved"
-
-
 def _bar_row(counts: Counts, width: int) -> Text:
+    """Heavy for what is written, red for what failed, light for the rest: it can be read without colours too."""
     asked = f"{counts.num:,}"
     figures = _fit([f"{f'{counts.done:,}':>{len(asked)}} / {asked}", f"{_percent(counts):>6}"], width)
     room = width - len(figures) - len(GAP)
     if room < MIN_BAR:
         return _cut(Text(figures, style="bold"), width)
-    return Text.assemble(_bar(counts, room), GAP, (figures, "bold"))
-
-
-def _bar(counts: Counts, width: int) -> Text:
-    """Heavy for what is written, red for what failed, light for the rest: it can be read without colours too."""
-    done = _share(counts.done, counts.num, width)
-    failed = min(_share(counts.failed.total(), counts.num, width), width - done)
-    return Text.assemble(("━" * done, "green"), ("━" * failed, "red"), ("─" * (width - done - failed), "dim"))
+    done = _share(counts.done, counts.num, room)
+    failed = min(_share(counts.failed.total(), counts.num, room), room - done)
+    bar = (("━" * done, "green"), ("━" * failed, "red"), ("─" * (room - done - failed), "dim"))
+    return Text.assemble(*bar, GAP, (figures, "bold"))
 
 
 def _share(part: int, whole: int, width: int) -> int:
@@ -118,10 +114,6 @@ def _share(part: int, whole: int, width: int) -> int:
 def _percent(counts: Counts) -> str:
     """Rounded down: 100 % is all of them."""
     return f"{_share(counts.done, counts.num, 1000) / 10:.1f}%"
-
-
-def _speed_parts(counts: Counts, pace: Pace) -> list[str]:
-    return [f"{format_rate(pace.rate)}/s", *_time_left(counts, pace), f"{format_duration(pace.elapsed)} so far"]
 
 
 def _time_left(counts: Counts, pace: Pace) -> list[str]:
@@ -200,10 +192,6 @@ def breakdown(counter: Counter[str], width: int | None = None) -> str:
     choices += [everything] if reasons else []
     choices += [f"{total}: {', '.join(reasons[:shown])}, …" for shown in range(len(reasons) - 1, 0, -1)]
     return next((each for each in choices if width is None or cell_len(each) <= width), total)
-
-
-def _describe(scenario: Mapping[str, str]) -> str:
-    return " · ".join(clean(value) for value in scenario.values()) or "--"
 
 
 def labelled(label: str, value: Text) -> Text:

@@ -25,7 +25,6 @@ from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import FREE, Allowance, Price, format_cost, read_allowance, read_price
-from asyncgen.output.journal import Header
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
@@ -94,7 +93,11 @@ def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> N
             raise ConfigError(f"--requests: {path} exists and holds something else; choose another file")
         descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         with os.fdopen(descriptor, "wb") as file:
-            file.writelines(_encode_requests(config, scenarios))
+            encoder = msgspec.json.Encoder()
+            for index in range(config.num):
+                scenario = scenarios.draw(index)
+                messages = build_messages(config.recipe, scenario)
+                file.write(encoder.encode({"index": index, "scenario": scenario, "messages": messages}) + b"\n")
     except OSError as error:
         raise ConfigError(f"--requests: {path} cannot be written: {error.strerror}") from error
 
@@ -107,14 +110,6 @@ def _holds_something_else(path: Path) -> bool:
     with path.open("rb") as file:
         begins = file.read(len(REQUEST_BEGINS))
     return begins not in (b"", REQUEST_BEGINS)
-
-
-def _encode_requests(config: RequestConfig, scenarios: Scenarios) -> Iterator[bytes]:
-    encoder = msgspec.json.Encoder()
-    for index in range(config.num):
-        scenario = scenarios.draw(index)
-        messages = build_messages(config.recipe, scenario)
-        yield encoder.encode({"index": index, "scenario": scenario, "messages": messages}) + b"\n"
 
 
 def format_request(recipe: Recipe, scenarios: Scenarios, index: int) -> str:
@@ -228,7 +223,10 @@ def measure_prompt(recipe: Recipe, scenarios: Scenarios) -> PromptSize:
     for index in range(SAMPLE):
         contents = [message["content"] for message in build_messages(recipe, scenarios.draw(index))]
         text = "".join(contents)
-        shared = text if shared is None else _common_prefix(shared, text)
+        if shared is None:
+            shared = text
+        elif not text.startswith(shared):
+            shared = os.path.commonprefix([shared, text])  # noqa: RUF071 - they are no paths
         size = len(text.encode())
         system += size - len(contents[-1].encode())
         total += size
@@ -236,13 +234,6 @@ def measure_prompt(recipe: Recipe, scenarios: Scenarios) -> PromptSize:
     shared_size = len((shared or "").encode())
     mean_system, mean_total = round(system / SAMPLE), round(total / SAMPLE)
     return PromptSize(mean_system, mean_total - mean_system, shared_size, shared_size / largest)
-
-
-def _common_prefix(one: str, other: str) -> str:
-    if other.startswith(one):
-        return one
-    pairs = enumerate(zip(one, other, strict=False))
-    return one[: next((length for length, (a, b) in pairs if a != b), len(other))]
 
 
 def estimate_tokens(size: int) -> int:
@@ -258,14 +249,10 @@ def estimate_completion(config: RequestConfig) -> tuple[int, str]:
         ledger = Ledger()
     made = len(ledger) - sum(index is None for index, _ in ledger.conversations())
     used = ledger.totals.completion_tokens
-    if made and used and _is_by(ledger.headers[-1], config.model):
+    last = ledger.headers[-1] if made and used else None
+    if last and last.provider != OFFLINE and last.request.get("model") == config.model:  # another one has other lengths
         return round(used / made), f"the average of {made:,} made before, in {journal.name}"
     return COMPLETION_TOKENS, "assumed"
-
-
-def _is_by(header: Header, model: str) -> bool:
-    """Whether a run was the writing of that model: quotations have another length."""
-    return header.provider != OFFLINE and header.request.get("model") == model
 
 
 # ---- what is printed
@@ -275,8 +262,17 @@ def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
     recipe = config.recipe
     coverage = count_coverage(recipe.dimensions, scenarios, config.num)
     size = measure_prompt(recipe, scenarios)
+    endpoint, provider = config.endpoint, config.endpoint.provider.name
+    run = {
+        "recipe": f"{recipe.name} ({recipe.source})",
+        "sampling": SAMPLING_VERSIONS[recipe.sampling],
+        "seed": "none" if config.seed is None else str(config.seed),
+        "num": f"{config.num:,}",
+        "provider": provider if endpoint.is_offline else f"{provider} ({endpoint.base_url})",
+        "model": f"{config.model} (the offline engine answers instead)" if endpoint.is_offline else config.model,
+    }
     console = plain_console()
-    console.print(_panel("run", _describe_run(config)))
+    console.print(_panel("run", labelled_grid(run)))
     console.print(_panel(f"coverage with --num {config.num:,}", _coverage_tables(coverage)))
     console.print(_panel("prompt", _describe_prompt(size)))
     console.print(_panel("to expect", _describe_expectation(config, size)))
@@ -284,21 +280,6 @@ def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
 
 def _panel(title: str, content: RenderableType) -> Panel:
     return Panel(content, title=Text(title, style="bold"), title_align="left")
-
-
-def _describe_run(config: RequestConfig) -> Table:
-    endpoint, recipe = config.endpoint, config.recipe
-    provider = endpoint.provider.name
-    return labelled_grid(
-        {
-            "recipe": f"{recipe.name} ({recipe.source})",
-            "sampling": SAMPLING_VERSIONS[recipe.sampling],
-            "seed": "none" if config.seed is None else str(config.seed),
-            "num": f"{config.num:,}",
-            "provider": provider if endpoint.is_offline else f"{provider} ({endpoint.base_url})",
-            "model": f"{config.model} (the offline engine answers instead)" if endpoint.is_offline else config.model,
-        }
-    )
 
 
 def _coverage_tables(coverage: Coverage) -> Group:
@@ -383,13 +364,13 @@ def ask_provider(config: RequestConfig) -> tuple[Price | None, Allowance | None]
     """What the provider tells of the model's price, and of what the key has left."""
     if not config.endpoint.provider.lists_prices:
         return None, None
-    return asyncio.run(_ask(config))
 
+    async def ask() -> list[bytes | None]:
+        async with Client(config.endpoint, connections=2, timeout=USUAL.page) as client:
+            paths = ["/models"] if config.endpoint.key is None else ["/models", "/key"]
+            return await asyncio.gather(*[client.get(path) for path in paths])
 
-async def _ask(config: RequestConfig) -> tuple[Price | None, Allowance | None]:
-    async with Client(config.endpoint, connections=2, timeout=USUAL.page) as client:
-        paths = ["/models"] if config.endpoint.key is None else ["/models", "/key"]
-        models, *key = await asyncio.gather(*[client.get(path) for path in paths])
+    models, *key = asyncio.run(ask())
     return read_price(models or b"", config.model), read_allowance(key[0] or b"") if key else None
 
 

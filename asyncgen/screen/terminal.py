@@ -78,8 +78,12 @@ class Terminal:
             except BaseException:
                 self._display.drain(LAST_WORDS)
                 raise
-            with contextlib.suppress(asyncio.CancelledError):  # by a second Ctrl-C: nobody waits for readers any more
-                await self._end_show()
+            if self._show is not None:
+                with contextlib.suppress(asyncio.CancelledError):  # by a second Ctrl-C: nobody waits for readers then
+                    await self._show.close()
+                    if missed := self._show.missed:
+                        why = "because nobody read on; they are in the output"
+                        self._run.say(f"{missed:,} conversations were not shown, {why}")
             status = self._report(error)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._display.drained()
@@ -97,14 +101,6 @@ class Terminal:
             return self._run.stop.error
         finally:
             self._display.restore()
-
-    async def _end_show(self) -> None:
-        if self._show is not None:
-            await self._show.close()
-            if missed := self._show.missed:
-                self._run.say(
-                    f"{missed:,} conversations were not shown, because nobody read on; they are in the output"
-                )
 
     def _end_at_once(self) -> None:
         self._display.restore()
