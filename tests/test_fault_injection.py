@@ -88,7 +88,7 @@ class Disk:
             patch.setattr(Path, "open", self._wrap_path_open(Path.open))
             patch.setattr(shutil, "copy", copy)
             patch.setattr(os, "fsync", self._sync)
-            patch.setattr(files, "_sync", self._sync)
+            patch.setattr(os, files.SYNC, self._sync)
             yield
         for descriptor in self._open:  # as the end of the process does
             os.close(descriptor)
@@ -443,7 +443,7 @@ def paths(tmp_path: Path) -> OutputPaths:
 @pytest.fixture(autouse=True)
 def no_syncs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the disk loses is decided here."""
-    monkeypatch.setattr(files, "_sync", lambda descriptor: None)
+    monkeypatch.setattr(os, files.SYNC, lambda descriptor: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 

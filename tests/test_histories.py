@@ -541,7 +541,6 @@ class Histories(RuleBasedStateMachine):
         self.patch.setattr("asyncgen.run.run.Run", SpiedRun)
         self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.run.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
-        self.patch.setattr("asyncgen.pacing.pause.HURRY", 1e9)
         self.patch.setattr("asyncgen.command.main.build_parser", lambda: PARSER)
 
     def teardown(self) -> None:

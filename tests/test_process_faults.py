@@ -224,12 +224,12 @@ SLOW_DISK = """
 import os, time
 from asyncgen.command import main as cli
 from asyncgen.output import files
-sync = files._sync
+sync = getattr(os, files.SYNC)
 def wait_and_sync(descriptor):
     while os.path.exists("hold"):
         time.sleep(0.001)
     sync(descriptor)
-files._sync = wait_and_sync
+setattr(os, files.SYNC, wait_and_sync)
 cli.script()
 """
 HANGING_LOOKUP = """

@@ -23,7 +23,7 @@ NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO
 APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 COPIED_AT_ONCE = 2**20  # bytes
 NEWEST_MARK = b'{"type":"mark",'
-_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+SYNC = "fdatasync" if hasattr(os, "fdatasync") else "fsync"  # macOS has only the latter
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -90,7 +90,7 @@ class AppendFile:
             return
         self._check_unchanged()
         try:
-            _sync(self._descriptor)
+            getattr(os, SYNC)(self._descriptor)
         except OSError as error:
             self._is_broken = True
             raise OutputError(f"{self.path}: the disk did not confirm the last write ({error.strerror})") from error

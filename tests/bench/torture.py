@@ -61,14 +61,14 @@ values = {numbers}
 
 
 SLOW_DISK = """
-import random, time
+import os, random, time
 from asyncgen.command import main as cli
 from asyncgen.output import files
-sync = files._sync
+sync = getattr(os, files.SYNC)
 def wait_and_sync(descriptor):
     time.sleep(random.uniform(0, 0.1))
     sync(descriptor)
-files._sync = wait_and_sync
+setattr(os, files.SYNC, wait_and_sync)
 cli.script()
 """
 

@@ -23,6 +23,7 @@ from sweep import sweep
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.begin import Start, prepare
+from asyncgen.output.files import SYNC
 from asyncgen.output.journal import Header, Kept, Mark, checksum, encode_entry
 from asyncgen.output.match import read_earlier
 from asyncgen.output.paths import OutputPaths, mended_path, torn_path
@@ -37,7 +38,7 @@ def paths(tmp_path: Path) -> OutputPaths:
 
 @pytest.fixture
 def no_syncs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncgen.output.files._sync", lambda descriptor: None)
+    monkeypatch.setattr(os, SYNC, lambda descriptor: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
@@ -72,7 +73,8 @@ def test_a_first_run_leaves_a_header_and_empty_files(paths: OutputPaths) -> None
 def test_the_header_is_on_disk_before_the_output_exists(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[tuple[bytes, bool]] = []
     monkeypatch.setattr(
-        "asyncgen.output.files._sync",
+        os,
+        SYNC,
         lambda descriptor: synced.append((paths.journal.read_bytes(), paths.output.exists())),
     )
     open_and_close(prepare(paths, HEADER))
@@ -299,7 +301,7 @@ def test_a_refusal_changes_nothing(paths: OutputPaths, name: str) -> None:
 
 
 def test_a_name_with_no_room_for_a_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="File name too long"):
+    with pytest.raises(ConfigError, match="is too long a name"):
         prepare(OutputPaths.of(tmp_path / ("x" * 250)), HEADER)
 
 

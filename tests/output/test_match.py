@@ -36,7 +36,7 @@ from sweep import sweep, sweep_on
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.begin import Start, prepare
-from asyncgen.output.files import Record
+from asyncgen.output.files import SYNC, Record
 from asyncgen.output.journal import VERSION, Done, Kept
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.match import Lines, match_lines, read_earlier, read_status
@@ -57,7 +57,7 @@ def paths(tmp_path: Path) -> OutputPaths:
 @pytest.fixture
 def no_syncs(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of thousands of states, none of which loses power."""
-    monkeypatch.setattr("asyncgen.output.files._sync", lambda descriptor: None)
+    monkeypatch.setattr(os, SYNC, lambda descriptor: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
@@ -282,7 +282,7 @@ class Killer:
     @contextmanager
     def armed(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("asyncgen.output.files._sync", lambda descriptor: self.step())
+            patch.setattr(os, SYNC, lambda descriptor: self.step())
             patch.setattr(os, "fsync", lambda descriptor: self.step())
             patch.setattr(shutil, "copy", self._copy)
             patch.setattr(Path, "replace", self._replace(Path.replace))
@@ -626,7 +626,7 @@ class Histories(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.paths = OutputPaths.of(Path(self.folder.name) / "x.jsonl")
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("asyncgen.output.files._sync", lambda descriptor: None)
+        self.patch.setattr(os, SYNC, lambda descriptor: None)
         self.patch.setattr(os, "fsync", lambda descriptor: None)
         self.newest: dict[int, int] = {}
         self.kept: list[int] = []

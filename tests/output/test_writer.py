@@ -26,7 +26,7 @@ from sweep import sweep
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.begin import prepare
-from asyncgen.output.files import Files, Record, Reject, SideFileLostError, encode_reject, sync_directory
+from asyncgen.output.files import SYNC, Files, Record, Reject, SideFileLostError, encode_reject, sync_directory
 from asyncgen.output.journal import Done, Mark, checksum, encode_entry
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths, torn_path
@@ -53,7 +53,7 @@ class Disk:
         self._names = dict(zip(paths.data, ("output", "journal", "rejects"), strict=True))
         self._write, self._sync = os.write, os.fsync
         monkeypatch.setattr("asyncgen.output.files.os.write", self.write)
-        monkeypatch.setattr("asyncgen.output.files._sync", self.sync)
+        monkeypatch.setattr(os, SYNC, self.sync)
 
     def _name(self, descriptor: int) -> str | None:
         status = os.fstat(descriptor)
@@ -463,7 +463,7 @@ def test_a_side_file_that_goes_away_takes_nothing_with_it(
     """Whenever it goes: all of the batch is written, the run is told once, and the next one finds nothing to mend."""
     path, syncs, told = getattr(paths, name), count(1), list[str]()
     files = prepare(paths, HEADER).open()
-    monkeypatch.setattr("asyncgen.output.files._sync", lambda _: meddle(path) if next(syncs) == sync else None)
+    monkeypatch.setattr(os, SYNC, lambda _: meddle(path) if next(syncs) == sync else None)
     if sync == 0:
         meddle(path)
     for index in range(4):
@@ -609,7 +609,7 @@ def test_lines_for_an_output_that_goes_away_before_it_is_synced_are_kept_as_reje
     files = Files(paths)
     files.append_batch([done(0)])
     syncs = count(1)
-    monkeypatch.setattr("asyncgen.output.files._sync", lambda _: paths.output.unlink() if next(syncs) == sync else None)
+    monkeypatch.setattr(os, SYNC, lambda _: paths.output.unlink() if next(syncs) == sync else None)
     with pytest.raises(OutputError, match=r"gone while .*; what had just arrived is in x\.jsonl\.rejects"):
         files.append_batch([rejected(1), done(2), done(3)])
     first, *kept = rejects(paths.rejects)

@@ -60,8 +60,8 @@ def refuse(concurrency: Concurrency, ticket: int, *, in_flight: int, is_hinted: 
         (1, long_tail, 120, 400),
         (20, constant, 20, 120),
         (20, long_tail, 20, 200),
-        (200, uniform, 20, 70),
-        (200, long_tail, 20, 70),
+        pytest.param(200, uniform, 20, 70, marks=pytest.mark.slow),
+        pytest.param(200, long_tail, 20, 70, marks=pytest.mark.slow),
     ],
 )
 def test_a_limit_on_concurrency_is_used_and_seldom_touched(
@@ -86,10 +86,10 @@ def test_a_limit_of_2000_is_found_within_seconds() -> None:
     [
         (Bucket(10, 10), constant),
         (Bucket(10, 10), uniform),
-        (Bucket(100, 100), long_tail),
+        pytest.param(Bucket(100, 100), long_tail, marks=pytest.mark.slow),
         (Window(600, 60), long_tail),
         (Window(100, 10), uniform),
-        (Window(1000, 10), uniform),
+        pytest.param(Window(1000, 10), uniform, marks=pytest.mark.slow),
     ],
 )
 def test_a_limit_on_the_rate_is_used_and_seldom_touched(endpoint: Endpoint, latency: Latency) -> None:
@@ -109,7 +109,7 @@ def test_capacity_that_drops_and_comes_back_is_found_again(latency: Latency, ret
 
 
 @pytest.mark.parametrize(("retry_after", "learnt"), [(0.0, 40.0), (1.0, 60.0)])
-@pytest.mark.parametrize("latency", [constant, long_tail])
+@pytest.mark.parametrize("latency", [pytest.param(constant, marks=pytest.mark.slow), long_tail])
 def test_refusals_at_random_do_not_drive_the_limit_down(latency: Latency, retry_after: float, learnt: float) -> None:
     run = Run(Slots(256, retry_after, moody=0.1), ceiling=256, latency=latency).go(learnt + 15)
     assert run.share_used(learnt) >= 0.9
@@ -134,6 +134,7 @@ def test_a_fixed_limit_is_not_moved_by_refusals() -> None:
     assert run.trace == [(0.0, 64)]
 
 
+@pytest.mark.slow
 def test_steady_hinted_refusals_do_not_hold_the_limit_at_1_once_the_endpoint_recovers() -> None:
     run = Run(Slots(0, 1.0, changes=((120, 200),)), ceiling=256, latency=uniform).go(200)
     assert run.share_used(180) >= 0.85

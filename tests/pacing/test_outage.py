@@ -171,7 +171,7 @@ def test_with_a_fixed_limit_an_outage_of_any_kind_is_met_with_single_probes_too(
 
 
 def test_a_fixed_limit_that_is_too_high_is_no_outage() -> None:
-    run = Run(Slots(20), ceiling=64, latency=constant, adaptive=False).go(20)
+    run = Run(Slots(20), ceiling=64, latency=constant, adaptive=False).go(10)
     assert run.share_used(5) >= 0.95
 
 
