@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asyncgen.conversation import Conversation, Message
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Charset
+from asyncgen.recipe.scenario import Drawn
 
 RECIPE = load_recipe("nanochat")
 

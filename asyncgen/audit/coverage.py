@@ -16,8 +16,8 @@ import msgspec
 from asyncgen.audit.rules import Subject
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.journal import Header
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.recipe import Dimension
+from asyncgen.recipe.scenario import Drawn
 
 ROOM = 20_000  # indices without a line that are drawn in any case, some tenths of a second
 MAX_CELLS = 65_536  # of a matrix that is worth writing; more are only counted

@@ -10,7 +10,7 @@ from asyncgen.audit.turns import find_lengths
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.journal import Done, Entry, Rejected
-from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.scenario import Drawn
 
 BINS = 40  # of a histogram, at most
 ROLES = ("system", "user", "assistant")

@@ -16,7 +16,7 @@ import msgspec
 from asyncgen.audit.counting import DistinctCounter, HeavyHitters, TextSample
 from asyncgen.audit.rules import Check, Finding, Subject, excerpt
 from asyncgen.audit.words import Sentences, split_sentences, split_words
-from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.scenario import Drawn
 
 PHRASE_WORDS = 4
 LONG_PHRASE_WORDS = 6

@@ -27,7 +27,7 @@ from asyncgen.audit.facts import (
     without_code,
 )
 from asyncgen.audit.rules import Finding, Subject, excerpt
-from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.scenario import Drawn
 
 NO_SCENARIO = ""  # the topic of lines without one
 

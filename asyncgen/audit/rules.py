@@ -16,9 +16,9 @@ from asyncgen.audit.words import Sentences, split_sentences
 from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.problems import Key, write_key
 from asyncgen.recipe.recipe import AuditOptions, Charset, Recipe
+from asyncgen.recipe.scenario import Drawn
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 Span: TypeAlias = tuple[int, int]  # from where to where a finding stands in a text

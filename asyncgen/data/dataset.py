@@ -20,9 +20,9 @@ from asyncgen.output.journal import Done, Entry, Failed, Filtered, Header, Lost,
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.load import load_recipe, read_knowledge
 from asyncgen.recipe.recipe import KNOWLEDGE, Charset, Recipe, digest_part
+from asyncgen.recipe.scenario import Drawn
 
 NO_JOURNAL = "no journal beside it: no line has an index, and scenarios, calls and coverage are unknown"
 

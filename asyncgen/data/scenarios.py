@@ -10,9 +10,9 @@ from pathlib import Path
 
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Header
-from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
+from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import Dimension, Sampling
-from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.scenario import Drawn, Scenarios
 
 _TWO_BYTES = 2**16
 _SAMPLINGS: Mapping[str, Sampling] = {version: sampling for sampling, version in SAMPLING_VERSIONS.items()}

@@ -17,6 +17,7 @@ import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
 from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
+from asyncgen.recipe.bindings import Bindings, conditions_of
 from asyncgen.recipe.recipe import Dimension
 
 VERSION = 2
@@ -183,6 +184,8 @@ def decode_entry(line: bytes) -> Entry:
         raise ValueError("not an index")
     if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
         raise ValueError("a dimension is there twice")
+    if isinstance(entry, Header) and any(map(conditions_of, entry.dimensions)):
+        Bindings(entry.dimensions)  # raises ValueError for what no recipe can say
     if isinstance(entry, Call) and entry.cost is not None and not _is_amount(entry.cost):
         raise ValueError("not an amount of money")
     if isinstance(entry, Mark) and min(entry.output, entry.journal, entry.rejects) < 0:

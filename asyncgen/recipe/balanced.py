@@ -19,9 +19,10 @@ from math import gcd, lcm
 from operator import add
 from typing import Literal, TypeAlias
 
-from asyncgen.recipe.recipe import Dimension, Group
+from asyncgen.recipe.bindings import Bindings, Choice, Context
+from asyncgen.recipe.recipe import Dimension
 
-Drawn: TypeAlias = tuple[tuple[str, str], ...]
+Numbers: TypeAlias = tuple[int, ...]  # of the values that a dimension gives
 SAMPLING_VERSIONS: Mapping[Literal["balanced", "random"], str] = {
     "balanced": "balanced/1",
     "random": "random/1",
@@ -33,65 +34,112 @@ _TOLERANCE = 2  # how far a weighted value may be from its share, in uses
 
 
 class Balanced:
-    """Deals all dimensions block by block: single values arranged to meet each other, then the picks."""
+    """Deals all dimensions block by block, each one's values arranged to meet those of the dimensions before it.
+
+    What is dealt in a context has a source of its own there, so its bounds hold among the indices of that context,
+    however many. Where a source stands when a block begins is the number of indices before that have its context:
+    a sum of uses of a parent's values in contexts of its own, and so on up to dimensions that have none.
+    """
 
     def __init__(self, dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> None:
-        self._names = [each.name for each in dimensions]
+        self._bindings = Bindings(dimensions)
         self._block_size = block_size
-        self._singles: list[_Single] = []
-        self._picks: list[_Pick] = []
-        for each in dimensions:
-            key = f"{SAMPLING_VERSIONS['balanced']}:{seed}:{each.name}"
-            if each.pick is None:
-                self._singles.append(_Single(each, key))
-            else:
-                self._picks.append(_Pick(each, each.pick, key))
-        self._singles.sort(key=lambda single: -len(single.drawn))
+        self._picks = [each.pick for each in dimensions]
+        self._keys = [f"{SAMPLING_VERSIONS['balanced']}:{seed}:{each.name}" for each in dimensions]
+        self._single = lru_cache(maxsize=None)(self._make_single)
+        self._pick = lru_cache(maxsize=None)(self._make_pick)
         self._block = lru_cache(maxsize=2)(self._make_block)
 
-    def draw(self, index: int) -> tuple[Drawn, ...]:
+    def draw(self, index: int) -> tuple[Numbers, ...]:
         number, position = divmod(index, self._block_size)
         return self._block(number)[position]
 
-    def _make_block(self, number: int) -> list[tuple[Drawn, ...]]:
+    def _make_single(self, place: int, context: Context) -> "_Single":
+        return _Single(self._bindings.choices(place, context), self._key(place, context))
+
+    def _make_pick(self, place: int, context: Context) -> "_Pick":
+        return _Pick(self._bindings.choices(place, context), self._picks[place] or 1, self._key(place, context))
+
+    def _key(self, place: int, context: Context) -> str:
+        return "|".join([self._keys[place], *map(str, context)])
+
+    def _make_block(self, number: int) -> list[tuple[Numbers, ...]]:
         start = number * self._block_size
-        stop = start + self._block_size
-        columns: dict[str, list[Drawn]] = {}
+        columns: list[list[Numbers]] = [[] for _ in self._keys]
         arranged: list[list[int]] = []
-        for single in self._singles:
-            values = _arrange(single.supply.segments(start, stop), arranged)
-            arranged.append(values)
-            columns[single.name] = [single.drawn[value] for value in values]
-        for pick in self._picks:
-            columns[pick.name] = pick.draw(start, stop)
-        return list(zip(*[columns[name] for name in self._names], strict=True))
+        for place in self._bindings.order:
+            column: list[Numbers] = [()] * self._block_size
+            before = self._count(self._bindings.parents[place], start)
+            for context, positions in self._find_contexts(place, columns).items():
+                first, last = before[context], before[context] + len(positions)
+                if self._picks[place] is None:
+                    earlier = [each if not context else [each[place] for place in positions] for each in arranged]
+                    drawn = self._single(place, context).draw(first, last, earlier)
+                else:
+                    drawn = self._pick(place, context).draw(first, last)
+                for position, numbers in zip(positions, drawn, strict=True):
+                    column[position] = numbers
+            columns[place] = column
+            if self._picks[place] is None:
+                arranged.append([numbers[0] for numbers in column])
+        return list(zip(*columns, strict=True))
+
+    def _find_contexts(self, place: int, columns: Sequence[Sequence[Numbers]]) -> Mapping[Context, Sequence[int]]:
+        """The positions in a block that have each context."""
+        parents = self._bindings.parents[place]
+        if not parents:
+            return {(): range(self._block_size)}
+        found: defaultdict[Context, list[int]] = defaultdict(list)
+        classes = [map(self._bindings.classes[each].__getitem__, chain(*columns[each])) for each in parents]
+        for position, context in enumerate(zip(*classes, strict=True)):
+            found[context].append(position)
+        return found
+
+    def _count(self, parents: Sequence[int], stop: int) -> Counter[Context]:
+        """How many of the indices before `stop` have each context of these parents."""
+        if not parents:
+            return Counter({(): stop})
+        *others, last = parents
+        counts: Counter[Context] = Counter()
+        classes = self._bindings.classes[last]
+        for context, places in self._count(self._bindings.parents[last], stop).items():
+            known = self._bindings.project(last, context, others)
+            for value, uses in self._single(last, context).count_uses(places):
+                counts[*known, classes[value]] += uses
+        return counts
 
 
 class _Single:
-    """A dimension that gives one value; its groups are balanced as if they were one list."""
+    """Gives one value; its groups are balanced as if they were one list."""
 
-    def __init__(self, dimension: Dimension, key: str) -> None:
-        self.name = dimension.name
-        self.drawn: list[Drawn] = [((group.name, value),) for group in dimension.groups for value in group.values]
-        self.supply = _supply([weight for group in dimension.groups for weight in _weights(group)], key)
+    def __init__(self, choices: Sequence[Choice], key: str) -> None:
+        self._numbers = list(chain.from_iterable(each.numbers for each in choices))
+        self._supply = _supply([weight for each in choices for weight in _weights(each)], key)
+
+    def draw(self, start: int, stop: int, earlier: Sequence[Sequence[int]]) -> list[Numbers]:
+        segments = ([self._numbers[value] for value in each] for each in self._supply.segments(start, stop))
+        return [(value,) for value in _arrange(segments, earlier)]
+
+    def count_uses(self, places: int) -> Iterator[tuple[int, int]]:
+        """How often each value is used in the first `places` places."""
+        return zip(self._numbers, self._supply.count_uses(places), strict=True)
 
 
 class _Pick:
-    """A dimension that gives one value each of several groups.
+    """Gives one value each of several groups.
 
     After every `_round` indices all groups have been used equally often, so a round is dealt without those before.
     """
 
-    def __init__(self, dimension: Dimension, pick: int, key: str) -> None:
-        self.name = dimension.name
+    def __init__(self, choices: Sequence[Choice], pick: int, key: str) -> None:
         self._key = key
-        self._count = len(dimension.groups)
+        self._count = len(choices)
         self._pick = min(pick, self._count)
         self._round = lcm(self._pick, self._count) // self._pick
-        self._pairs = [[(group.name, value) for value in group.values] for group in dimension.groups]
-        self._supplies = [_supply(_weights(group), f"{key}:{number}") for number, group in enumerate(dimension.groups)]
+        self._numbers = [each.numbers for each in choices]
+        self._supplies = [_supply(_weights(each), f"{key}:{each.group}") for each in choices]
 
-    def draw(self, start: int, stop: int) -> list[Drawn]:
+    def draw(self, start: int, stop: int) -> list[Numbers]:
         rounds, begun = divmod(start, self._round)
         chosen = list(self._choose(start - begun, stop))
         before = Counter(chain.from_iterable(chosen[:begun]))
@@ -100,7 +148,7 @@ class _Pick:
         for group, supply in enumerate(self._supplies):
             first = rounds * self._round * self._pick // self._count + before[group]
             order = chain.from_iterable(supply.segments(first, first + uses[group]))
-            values.append(map(self._pairs[group].__getitem__, order))
+            values.append(map(self._numbers[group].__getitem__, order))
         return [tuple([next(values[group]) for group in groups]) for groups in chosen[begun:]]
 
     def _choose(self, start: int, stop: int) -> Iterator[list[int]]:
@@ -124,8 +172,8 @@ class _Pick:
             yield chosen
 
 
-def _weights(group: Group) -> Sequence[float]:
-    return group.weights or [1.0] * len(group.values)
+def _weights(choice: Choice) -> Sequence[float]:
+    return choice.weights or [1.0] * len(choice.numbers)
 
 
 def _supply(weights: Sequence[float], key: str) -> "_Cycles | _Quotas":
@@ -145,6 +193,14 @@ class _Cycles:
             first = cycle * self._size
             yield _shuffle(self._size, f"{self._key}:{cycle}")[max(start - first, 0) : stop - first]
 
+    def count_uses(self, places: int) -> list[int]:
+        """How often each value is used in the first `places` places."""
+        cycles, begun = divmod(places, self._size)
+        uses = [cycles] * self._size
+        for value in _shuffle(self._size, f"{self._key}:{cycles}")[:begun] if begun else ():
+            uses[value] += 1
+        return uses
+
 
 class _Quotas:
     """Values without end in proportion to their weights, none ever more than 2 uses away from its share.
@@ -162,7 +218,7 @@ class _Quotas:
 
     def segments(self, start: int, stop: int) -> Iterator[list[int]]:
         """The values of these places; inside a segment any order keeps the balance."""
-        uses = self._count_uses(start)
+        uses = self.count_uses(start)
         while start < stop:
             run = self._find_free_run(start, stop, uses)
             yield [run[position] for position in _shuffle(len(run), f"{self._key}:{start}")]
@@ -192,7 +248,7 @@ class _Quotas:
             run.append(value)
         return run
 
-    def _count_uses(self, places: int) -> list[int]:
+    def count_uses(self, places: int) -> list[int]:
         """How often each value is used in the first `places` places."""
         uses = [0] * len(self._weights)
         pending = [(self._tree, places)]

@@ -5,7 +5,6 @@ that a run, which is refused by the first mistake, and `asyncgen check`, which s
 After `load_recipe` a recipe can be used without looking back.
 """
 
-import math
 import re
 import shlex
 import tomllib
@@ -18,13 +17,14 @@ from typing import NamedTuple, TypeAlias
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
 from asyncgen.program import program
+from asyncgen.recipe.dimensions import read_dimensions
+from asyncgen.recipe.documents import Knowledge, read_documents, read_text
+from asyncgen.recipe.language import LANGUAGE, explain_code
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
     PLACEHOLDER,
     AuditOptions,
-    Dimension,
-    Group,
     Header,
     Recipe,
     Rules,
@@ -33,11 +33,10 @@ from asyncgen.recipe.recipe import (
 from asyncgen.recipe.request import read_request
 from asyncgen.recipe.tables import (
     AuditTable,
-    DimensionTable,
     EnvironmentValue,
     PromptTable,
     RecipeTable,
-    WeightedValue,
+    Words,
     read,
 )
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
@@ -80,10 +79,11 @@ def read_recipe(
 def read_knowledge(path: Path) -> str:
     """A knowledge base by itself, as `load_recipe` would read it. Raises ConfigError."""
     problems = Problems(path)
-    text = _read_text(path, "the knowledge base", problems)
-    if problems.found:
-        raise ConfigError(str(problems.found[0]))
-    return strip_blank_lines(text)
+    text = read_documents(Path(), str(path), (), problems).join()
+    for each in problems.found:
+        if not each.is_warning:
+            raise ConfigError(str(each))
+    return text
 
 
 def _read(source: str, knowledge: Path | None, check_audit: AuditCheck | None) -> tuple[Recipe | None, Problems]:
@@ -110,19 +110,6 @@ def _find(source: str) -> Path:
         f"no recipe at {path}: expected a folder with a recipe.toml, the path of one, "
         f"or a built-in name ({', '.join(BUILT_IN)})"
     )
-
-
-def _read_text(path: Path, what: str, problems: Problems) -> str:
-    """As it stands there, which is empty only after a problem."""
-    try:
-        text = read_file(path)
-    except UnreadableError as error:
-        problems.add_in(path, f"{what} {error}")
-        return ""
-    if not text.strip():
-        problems.add_in(path, f"{what} is empty")
-        return ""
-    return text
 
 
 def _read_toml(path: Path, problems: Problems) -> dict[str, object] | None:
@@ -153,25 +140,24 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     if table.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", table.name):
         expected = "expected up to 80 letters, digits, dots and dashes (it names files)"
         problems.add(("name",), f"{expected}, got {table.name!r}")
-    knowledge_path = knowledge or path.parent / (table.knowledge or "")
-    text = _read_text(knowledge_path, "the knowledge base", problems) if knowledge or table.knowledge else ""
+    own = table.knowledge if isinstance(table.knowledge, str | None) else list(filter(None, table.knowledge))
+    prompts = _read_prompts(path.parent, table.prompt, problems)
+    known = Knowledge()
+    if knowledge:
+        known = read_documents(Path(), str(knowledge), (), problems)
+    elif own:
+        known = read_documents(path.parent, own, (KNOWLEDGE,), problems, [each.path for each in prompts.values()])
     request = {} if table.request is None else read_request(table.request, problems)
     headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
-    prompts = _read_prompts(path.parent, table.prompt, problems)
-    tables = table.dimension or []
-    names = [None if each is None else each.name for each in tables]
-    _check_names(names, problems)
-    dimensions = [
-        None if each is None else _read_dimension(("dimension", place), each, problems)
-        for place, each in enumerate(tables)
-    ]
-    _check_placeholders(prompts, names, problems)
+    language = _read_language(table.language, problems)
+    dimensions, keys = read_dimensions(table.dimension or (), language, problems)
+    _check_placeholders(prompts, keys, problems)
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
     if problems.has_errors or table.name is None:
         return None
-    if knowledge and (subject := _find_lost_subject(table.name, prompts, path.parent / (table.knowledge or ""), text)):
+    if knowledge and (subject := _find_lost_subject(table.name, prompts, path.parent, own or [], known.join())):
         problems.add_in(
             f"--knowledge {knowledge}",
             f"never mentions {subject!r}, and recipe {table.name} is about it by its prompts: its conversations still "
@@ -183,15 +169,16 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         description=table.description,
         source=source if source in BUILT_IN else str(path.resolve()),
         sampling=table.sampling,
-        knowledge=strip_blank_lines(text),
+        knowledge=known.join(),
         system=strip_blank_lines(prompts["system"].text) if "system" in prompts else None,
         user=strip_blank_lines(prompts["user"].text),
         request=request,
         headers=tuple(filter(None, headers)),
-        dimensions=tuple(filter(None, dimensions)),
+        dimensions=dimensions,
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
-        files=(path, knowledge_path, *(each.path for each in prompts.values())),
+        language=language,
+        files=(path, *known.files, *(each.path for each in prompts.values())),
         warnings=tuple(map(str, problems.in_order())),
     )
 
@@ -209,15 +196,15 @@ class _Prompt(NamedTuple):
 def _read_prompts(folder: Path, table: PromptTable | None, problems: Problems) -> dict[str, _Prompt]:
     named = {} if table is None else {"system": table.system, "user": table.user}
     return {
-        name: _Prompt(folder / file, _read_text(folder / file, f"prompt.{name}", problems))
+        name: _Prompt(folder / file, read_text(folder / file, f"prompt.{name}", problems))
         for name, file in named.items()
         if file is not None
     }
 
 
-def _check_placeholders(prompts: Mapping[str, _Prompt], names: Sequence[str | None], problems: Problems) -> None:
+def _check_placeholders(prompts: Mapping[str, _Prompt], dimensions: Mapping[str, Key], problems: Problems) -> None:
     """Each one in a prompt means something, and each thing that it could mean is in a prompt."""
-    known = [f"{{{name}}}" for name in (KNOWLEDGE, *names) if name]
+    known = [f"{{{name}}}" for name in (KNOWLEDGE, *dimensions)]
     used: set[str] = set()
     for path, text in prompts.values():
         for found in PLACEHOLDER.finditer(text):
@@ -236,13 +223,14 @@ def _check_placeholders(prompts: Mapping[str, _Prompt], names: Sequence[str | No
             f"no prompt uses {{{KNOWLEDGE}}}, so it would never be sent; expected it in prompt.system "
             "(where providers cache it) or prompt.user",
         )
-    for place, name in enumerate(names):
-        if name is not None and name not in used:
-            expected = "expected it in prompt.system or prompt.user"
-            problems.add(("dimension", place), f"no prompt uses {{{name}}}, {expected}")
+    for name, key in dimensions.items():
+        if name not in used:
+            problems.add(key, f"no prompt uses {{{name}}}, expected it in prompt.system or prompt.user")
 
 
-def _find_lost_subject(name: str, prompts: Mapping[str, _Prompt], own: Path, knowledge: str) -> str | None:
+def _find_lost_subject(
+    name: str, prompts: Mapping[str, _Prompt], folder: Path, own: str | Sequence[str], knowledge: str
+) -> str | None:
     """What the prompts are about by name, where the knowledge base that replaces their own one never mentions it.
 
     The subject is that name of the prompts which the recipe's own knowledge base mentions most often.
@@ -250,69 +238,25 @@ def _find_lost_subject(name: str, prompts: Mapping[str, _Prompt], own: Path, kno
     text = PLACEHOLDER.sub(" ", "\n".join(each.text for each in prompts.values()))
     names = {each for each in _NAME.findall(text) if each[0].isupper()}
     names.update(each for each in _WORD.findall(text) if each.casefold() == name.casefold())
-    try:
-        mentioned = read_file(own)
-    except UnreadableError:  # a recipe may come without its documents
-        mentioned = name
+    # A recipe may come without its documents.
+    mentioned = read_documents(folder, own, (), Problems(folder)).join() or name
     counts = Counter(each for each in _WORD.findall(mentioned) if each in names)
     subject = counts.most_common(1)[0][0] if counts else None
     return None if subject is None or subject.casefold() in knowledge.casefold() else subject
 
 
-# ---- dimensions
+# ---- languages
 
 
-def _check_names(names: Sequence[str | None], problems: Problems) -> None:
-    for place, name in enumerate(names):
-        key = ("dimension", place, "name")
-        if name is None:
-            continue
-        if not PLACEHOLDER.fullmatch("{" + name + "}"):
-            problems.add(key, f"expected letters, digits and _, got {name!r}")
-        elif name == KNOWLEDGE:
-            problems.add(key, f"expected another name, {{{KNOWLEDGE}}} is the knowledge base")
-        elif name in names[:place]:
-            problems.add(key, f"expected a new name, {name!r} is there twice")
-
-
-def _read_dimension(key: Key, table: DimensionTable, problems: Problems) -> Dimension | None:
-    """None where it cannot be used."""
-    groups, values, pick = table.groups, table.values, table.pick
-    if not problems.touch(key):
-        if (groups is None) == (values is None):
-            problems.add(key, f"expected either groups or values in dimension {table.name!r}")
-        elif groups is None and pick is not None:
-            problems.add((*key, "pick"), "expected groups to pick from, got values")
-        elif groups is not None and pick is not None and pick > len(groups):
-            problems.add((*key, "pick"), f"expected at most {len(groups)}, as many as there are groups, got {pick}")
-    if groups is None:
-        read_groups = [] if values is None else [_read_group((*key, "values"), "", values, problems)]
-    else:
-        read_groups = [_read_group((*key, "groups", name), name, each, problems) for name, each in groups.items()]
-    if problems.touch(key) or table.name is None:
-        return None
-    return Dimension(table.name, tuple(filter(None, read_groups)), grouped=groups is not None, pick=pick)
-
-
-def _read_group(
-    key: Key, name: str, given: Sequence[str | WeightedValue | None] | None, problems: Problems
-) -> Group | None:
-    values: dict[str, float] = {}
-    for place, each in enumerate(given or ()):
-        value, weight = (each.value, each.weight) if isinstance(each, WeightedValue) else (each, 1.0)
-        if value is None or weight is None:
-            continue
-        if not value.strip():
-            problems.add((*key, place), "expected text, got a blank value")
-        elif value in values:
-            problems.add((*key, place), f"{value!r} is there twice, expected a weight instead")
-        values[value] = weight
-    if not math.isfinite(sum(values.values())):
-        problems.add(key, "expected weights with a finite sum")
-    if problems.touch(key):
-        return None
-    has_weights = any(isinstance(each, WeightedValue) for each in given or ())
-    return Group(name, tuple(values), tuple(values.values()) if has_weights else None)
+def _read_language(given: Words, problems: Problems) -> tuple[str, ...]:
+    codes = [given] if isinstance(given, str) else given or []
+    for place, code in enumerate(codes):
+        key = (LANGUAGE,) if isinstance(given, str) else (LANGUAGE, place)
+        if code is not None and (wrong := explain_code(code)):
+            problems.add(key, wrong)
+        elif code is not None and code in codes[:place]:
+            problems.add(key, f"{code!r} is there twice")
+    return tuple(dict.fromkeys(filter(None, codes)))
 
 
 # ---- headers and audit

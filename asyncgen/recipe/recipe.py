@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 Sampling: TypeAlias = Literal["balanced", "random"]
 Charset: TypeAlias = Literal["ascii", "any"]
 LastRole: TypeAlias = Literal["assistant", "any"]
+
+# Of each dimension named, one of these values, or a value of one of these groups.
+Condition: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 KNOWLEDGE = "knowledge"
@@ -21,11 +25,15 @@ KNOWLEDGE = "knowledge"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Values drawn together; `weights` is None unless the recipe gives one for at least one of them."""
+    """Values drawn together; `weights` is None unless the recipe gives one for at least one of them.
+
+    `only_with`: by the place of a value, or None for all of them, what has to be drawn for it to be drawn beside.
+    """
 
     name: str
     values: tuple[str, ...]
     weights: tuple[float, ...] | None = None
+    only_with: tuple[tuple[int | None, Condition], ...] | UnsetType = UNSET  # left out where nothing is bound
 
     def __post_init__(self) -> None:
         """A journal is read into these too, and what it holds nobody has checked."""
@@ -58,6 +66,10 @@ class Dimension:
             raise ValueError(f"dimension {self.name!r}: expected groups, each of them once")
         if self.pick is not None and (self.pick < 1 or not self.grouped):
             raise ValueError(f"dimension {self.name!r}: expected groups to pick from, and to pick 1 or more")
+
+    @property
+    def size(self) -> int:
+        return sum(len(each.values) for each in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +105,9 @@ class Header:
 class Recipe:
     """A recipe and its knowledge base, whole and checked.
 
-    `source` is what a person would call it: the built-in's name or the resolved path of its file. `files`: what it was
-    read from. `warnings`: what a person should know of it before it is used.
+    `source` is what a person would call it: the built-in's name or the resolved path of its file. `language`: codes of
+    ISO 639-1, as far as they are declared. `files`: what it was read from. `warnings`: what a person should know of it
+    before it is used.
     """
 
     name: str
@@ -109,6 +122,7 @@ class Recipe:
     dimensions: tuple[Dimension, ...]
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
+    language: tuple[str, ...] = ()
     files: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 

@@ -1,17 +1,21 @@
 """What each conversation is about: a pure function of (dimensions, sampling, seed, index).
 
 `random` draws every index by itself; `balanced`, which has a module of its own, uses values equally often over any
-number of indices. Both are frozen, because an output goes on with the scenarios it was begun with.
+number of indices. Both are frozen, because an output goes on with the scenarios it was begun with. What is drawn are
+numbers of values; their texts are looked up for the index that needs them.
 """
 
 import random
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from asyncgen.recipe.balanced import BLOCK_SIZE, Balanced, Drawn
-from asyncgen.recipe.recipe import Dimension, Group
+from asyncgen.recipe.balanced import BLOCK_SIZE, Balanced, Numbers
+from asyncgen.recipe.bindings import Bindings, Choice
+from asyncgen.recipe.recipe import Dimension
+from asyncgen.recipe.values import Values
 
 Scenario: TypeAlias = Mapping[str, str]
+Drawn: TypeAlias = tuple[tuple[str, str], ...]  # group and value
 
 
 class Scenarios:
@@ -28,19 +32,26 @@ class Scenarios:
         seed: int | None,
         block_size: int = BLOCK_SIZE,
     ) -> None:
-        self._names = [(each.name, each.pick is not None) for each in dimensions]
+        self._columns = [(each.name, Values(each), each.pick is not None) for each in dimensions]
         self._source = Balanced(dimensions, seed, block_size) if sampling == "balanced" else _Random(dimensions, seed)
 
     def draw(self, index: int) -> dict[str, str]:
         """The text of each dimension: its value, or the values of a pick as a "- " list."""
         return {
-            name: "- " + "\n- ".join([value for _, value in drawn]) if is_list else drawn[0][1]
-            for (name, is_list), drawn in zip(self._names, self._source.draw(index), strict=True)
+            name: "- " + "\n- ".join([values.texts[each] for each in numbers]) if is_list else values.texts[numbers[0]]
+            for (name, values, is_list), numbers in zip(self._columns, self._source.draw(index), strict=True)
         }
 
+    def draw_numbers(self, index: int) -> tuple[Numbers, ...]:
+        """What the texts are made of: for each dimension the numbers of its values as drawn; see `Values`."""
+        return self._source.draw(index)
+
     def draw_values(self, index: int) -> dict[str, Drawn]:
-        """What the texts are made of: for each dimension its (group, value) pairs, in the order drawn."""
-        return {name: drawn for (name, _), drawn in zip(self._names, self._source.draw(index), strict=True)}
+        """The same as (group, value) pairs, by the dimension's name."""
+        return {
+            name: tuple([values.pair(each) for each in numbers])
+            for (name, values, _), numbers in zip(self._columns, self._source.draw(index), strict=True)
+        }
 
 
 class _Random:
@@ -48,24 +59,27 @@ class _Random:
 
     def __init__(self, dimensions: Sequence[Dimension], seed: int | None) -> None:
         self._dimensions = tuple(dimensions)
+        self._bindings = Bindings(dimensions)
         self._seed = seed
 
-    def draw(self, index: int) -> list[Drawn]:
+    def draw(self, index: int) -> tuple[Numbers, ...]:
         rng = random.Random(index if self._seed is None else f"{self._seed}:{index}")
-        return [_draw_values(rng, each) for each in self._dimensions]
+        bindings = self._bindings
+        drawn: dict[int, Numbers] = {}
+        for place in bindings.order_of_recipe:
+            context = tuple([bindings.classes[parent][drawn[parent][0]] for parent in bindings.parents[place]])
+            choices = _choose_groups(rng, self._dimensions[place], bindings.choices(place, context))
+            drawn[place] = tuple([_choose_value(rng, each) for each in choices])
+        return tuple([drawn[place] for place in range(len(self._dimensions))])
 
 
-def _draw_values(rng: random.Random, dimension: Dimension) -> Drawn:
-    return tuple([(group.name, _choose_value(rng, group)) for group in _choose_groups(rng, dimension)])
-
-
-def _choose_groups(rng: random.Random, dimension: Dimension) -> Sequence[Group]:
+def _choose_groups(rng: random.Random, dimension: Dimension, choices: Sequence[Choice]) -> Sequence[Choice]:
     if dimension.pick is not None:
-        return rng.sample(dimension.groups, min(dimension.pick, len(dimension.groups)))
-    return [rng.choice(dimension.groups)] if dimension.grouped else dimension.groups
+        return rng.sample(choices, min(dimension.pick, len(choices)))
+    return [rng.choice(choices)] if dimension.grouped else choices
 
 
-def _choose_value(rng: random.Random, group: Group) -> str:
-    if group.weights is None:
-        return rng.choice(group.values)
-    return rng.choices(group.values, group.weights)[0]
+def _choose_value(rng: random.Random, choice: Choice) -> int:
+    if choice.weights is None:
+        return rng.choice(choice.numbers)
+    return rng.choices(choice.numbers, choice.weights)[0]

@@ -18,19 +18,26 @@ from asyncgen.recipe.recipe import Charset, LastRole, Sampling
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-class WeightedValue(msgspec.Struct, forbid_unknown_fields=True):
+Words: TypeAlias = str | Annotated[list[str | None], Meta(min_length=1)] | None
+# By dimension: which of its values or groups have to be drawn.
+ConditionTable: TypeAlias = Annotated[dict[str, Words], Meta(min_length=1)] | None
+
+
+class ValueTable(msgspec.Struct, forbid_unknown_fields=True):
     value: str | None
-    weight: Annotated[float, Meta(gt=0)] | None
+    weight: Annotated[float, Meta(gt=0)] | None = None
+    only_with: ConditionTable = None
 
 
-Values: TypeAlias = Annotated[list[str | WeightedValue | None], Meta(min_length=1)] | None
+ValueList: TypeAlias = Annotated[list[str | ValueTable | None], Meta(min_length=1)] | None
 
 
 class DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None
-    groups: Annotated[dict[str, Values], Meta(min_length=1)] | None = None
-    values: Values = None
+    groups: Annotated[dict[str, ValueList], Meta(min_length=1)] | None = None
+    values: ValueList = None
     pick: Annotated[int, Meta(ge=1)] | None = None
+    only_with: dict[str, ConditionTable] = {}  # by group
 
 
 class PromptTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,11 +62,12 @@ class EnvironmentValue(msgspec.Struct, forbid_unknown_fields=True):
 
 class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None
-    knowledge: str | None
+    knowledge: Words
     request: dict[str, object] | None
     prompt: PromptTable | None
     dimension: Annotated[list[DimensionTable | None], Meta(min_length=1)] | None
     description: str = ""
+    language: Words = None
     sampling: Sampling = "balanced"
     headers: dict[str, str | EnvironmentValue | None] = {}
     rules: RulesTable = msgspec.field(default_factory=RulesTable)

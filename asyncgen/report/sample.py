@@ -15,7 +15,7 @@ import msgspec
 
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
-from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.scenario import Drawn
 
 ALLOWANCE = 4_000_000  # characters of all conversations together
 LEAST_ALLOWANCE = 2_000  # characters of one, however many were asked for

@@ -18,7 +18,7 @@ from asyncgen.audit.audit import Audit, find_in_line
 from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.scenario import Drawn
 from asyncgen.screen.rows import plain_console
 from asyncgen.text import one_line, printable
 

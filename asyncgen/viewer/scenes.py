@@ -11,9 +11,9 @@ from functools import lru_cache
 
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Header
-from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
+from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import Dimension, Sampling
-from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.scenario import Drawn, Scenarios
 
 NONE = 0  # the number that stands for no value
 _BLOCKS = 64  # kept, because a call that ends long after its neighbours would otherwise have its block drawn again

@@ -13,9 +13,9 @@ from asyncgen.audit.markup import find_markdown
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Charset
+from asyncgen.recipe.scenario import Drawn
 
 RECIPE = load_recipe("nanochat")
 ENGLISH = Languages(["en"])

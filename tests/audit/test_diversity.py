@@ -11,7 +11,7 @@ from asyncgen.audit.diversity import TRACKED, Counted, Diversity
 from asyncgen.audit.rules import Finding, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
-from asyncgen.recipe.balanced import Drawn
+from asyncgen.recipe.scenario import Drawn
 
 PRINT_RESULT = """
 import msgspec

@@ -8,8 +8,8 @@ from asyncgen.audit.grounding import NO_SCENARIO, Grounding
 from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.scenario import Drawn
 
 KNOWLEDGE = load_recipe("nanochat").knowledge
 SHARED = Grounding(KNOWLEDGE)

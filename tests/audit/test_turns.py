@@ -7,9 +7,9 @@ from asyncgen.audit.rules import Finding, Subject
 from asyncgen.audit.turns import TurnsCheck, find_lengths
 from asyncgen.conversation import Conversation, Message
 from asyncgen.data.dataset import Record
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group
+from asyncgen.recipe.scenario import Drawn
 
 DIMENSIONS = (
     Dimension("topic", (Group("", ("rye", "wheat")),)),

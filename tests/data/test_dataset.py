@@ -16,10 +16,9 @@ from asyncgen.output.begin import prepare
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, Failed, Header, Lost, Rejected
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.balanced import Drawn
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group, Recipe
-from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.scenario import Drawn, Scenarios
 
 DIMENSIONS = (
     Dimension("topic", (Group("flour", ("rye", "wheat")), Group("tools", ("ovens", "tins"))), grouped=True),

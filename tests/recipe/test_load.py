@@ -226,7 +226,7 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
             '{environment = "GATEWAY_KEY"}',
             "headers.X-Gateway-Key.environment: unknown key, expected one of env",
         ),
-        (", weight = 3}", "}", "dimension[0].groups.tools[1].weight: missing, but required"),
+        ('value = "tins", ', "", "dimension[0].groups.tools[1].value: missing, but required"),
         ('name = "bread"', "", "name: missing, but required"),
         ('knowledge = "baking.md"', "", "knowledge: missing, but required"),
         ('user = "user.md"', "", "prompt.user: missing, but required"),
@@ -407,7 +407,7 @@ def test_a_file_that_is_missing_or_empty_is_named(write: Write, file: str, what:
         load_recipe(str(folder))
 
 
-@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/dev/tty", "."])
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/dev/tty", "none"])
 def test_what_may_have_no_end_is_not_read(smallest: Path, path: str) -> None:
     with pytest.raises(ConfigError, match=r"the knowledge base (is no ordinary file|cannot be read)"):
         load_recipe(str(smallest), knowledge=Path(path))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS, Drawn
+from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group
-from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.scenario import Drawn, Scenarios
 
 
 def flat(name: str, size: int, weights: Sequence[float] | None = None) -> Dimension:

@@ -1,0 +1,120 @@
+"""A knowledge base as documents: one file as it stands, or several, each under a heading and with its source.
+
+Folders are read in the order in which a person would list them, so that the same files are the same text on every
+machine. What stands in a folder and is no text is told and left out; what is named by itself has to be text.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncgen.recipe.problems import Key, Problems
+from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
+
+SUFFIXES = (".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org")  # of texts in a folder
+MOST_BYTES_IN_ALL = 64 * 1024 * 1024
+MOST_NAMED = 3  # in a sentence about files that are left out
+_HEADING = re.compile(r"#{1,6}\s+\S")
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`source`: how the recipe names it; empty for a knowledge base that is one file."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """`files`: what it was read from."""
+
+    documents: tuple[Document, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    def join(self) -> str:
+        return "\n\n".join(map(write_document, self.documents))
+
+
+def write_document(document: Document) -> str:
+    """Under its own heading, or its name's, and with its source, where it is one of several."""
+    if not document.source:
+        return document.text
+    first, _, rest = document.text.partition("\n")
+    if not _HEADING.match(first):
+        first, rest = f"# {Path(document.source).stem}", document.text
+    return f"{first}\nSource: {document.source}\n\n{rest.lstrip(chr(10))}".rstrip("\n")
+
+
+def read_documents(
+    folder: Path, named: str | Sequence[str], key: Key, problems: Problems, prompts: Sequence[Path] = ()
+) -> Knowledge:
+    """The documents at these paths, which are relative to `folder`. `key`: where the recipe names them.
+
+    `prompts`: files that are no documents, wherever they stand.
+    """
+    if isinstance(named, str) and not (folder / named).is_dir():
+        text = read_text(folder / named, "the knowledge base", problems)
+        return Knowledge((Document("", strip_blank_lines(text)),), (folder / named,))
+    files: dict[Path, str] = {}  # the same file counts once, whatever it is called
+    for place, name in enumerate([named] if isinstance(named, str) else named):
+        path = folder / name
+        found = list(_find_texts(path, problems)) if path.is_dir() else [path]
+        if not found:
+            at = key if isinstance(named, str) else (*key, place)
+            problems.add(at, f"expected documents in {path}, files that end in {', '.join(SUFFIXES)}")
+        shown = Path(path.name if Path(name).is_absolute() else name)
+        for each in found:
+            files.setdefault(each.resolve(), str(shown / each.relative_to(path)))
+    for each in prompts:
+        files.pop(each.resolve(), None)
+    documents = tuple(
+        Document(source, strip_blank_lines(read_text(path, "the document", problems))) for path, source in files.items()
+    )
+    if (size := sum(len(each.text) for each in documents)) > MOST_BYTES_IN_ALL:
+        problems.add(key, f"expected at most {MOST_BYTES_IN_ALL:,} characters in all, got {size:,}")
+    return Knowledge(documents, tuple(files))
+
+
+def read_text(path: Path, what: str, problems: Problems) -> str:
+    """As it stands there, which is empty only after a problem."""
+    try:
+        text = read_file(path)
+    except UnreadableError as error:
+        problems.add_in(path, f"{what} {error}")
+        return ""
+    if not text.strip():
+        problems.add_in(path, f"{what} is empty")
+        return ""
+    return text
+
+
+def _find_texts(folder: Path, problems: Problems) -> Iterator[Path]:
+    """The texts in a folder and the folders in it, without hidden ones."""
+    left_out = []
+    for path in sorted(_walk(folder), key=_order):
+        if path.suffix.lower() in SUFFIXES:
+            yield path
+        else:
+            left_out.append(str(path.relative_to(folder)))
+    if left_out:
+        names = ", ".join(left_out[:MOST_NAMED]) + (", ..." if len(left_out) > MOST_NAMED else "")
+        what = f"{len(left_out)} files that are no text by their names are left out: {names}"
+        problems.add_in(folder, what, is_warning=True)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        yield from (Path(parent, each) for each in names if not each.startswith("."))
+
+
+def _order(path: Path) -> list[tuple[object, ...]]:
+    """By the parts of the path; numbers in them count as numbers."""
+    return [
+        tuple((0, int(each), "") if each.isdecimal() else (1, 0, each) for each in _DIGITS.split(part))
+        for part in path.parts
+    ]

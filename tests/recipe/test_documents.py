@@ -1,0 +1,156 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asyncgen.errors import ConfigError
+from asyncgen.recipe.documents import MOST_BYTES_IN_ALL, Knowledge, read_documents
+from asyncgen.recipe.load import load_recipe, read_knowledge, read_recipe
+from asyncgen.recipe.problems import Problems
+
+RECIPE = """\
+name = "shop"
+knowledge = %s
+[request]
+model = "some/model"
+[prompt]
+user = "user.md"
+[[dimension]]
+name = "topic"
+values = ["bells"]
+"""
+Fill = Callable[..., Path]
+
+
+@pytest.fixture
+def fill(tmp_path: Path) -> Fill:
+    def fill(**texts: str) -> Path:
+        """Files by their path, with `__` for `/` and `_` for the last dot."""
+        for name, text in texts.items():
+            stem, _, suffix = name.replace("__", "/").rpartition("_")
+            path = tmp_path / f"{stem}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    return fill
+
+
+def read(folder: Path, named: str | list[str]) -> tuple[Knowledge, list[str]]:
+    problems = Problems(folder / "recipe.toml")
+    return read_documents(folder, named, ("knowledge",), problems), list(map(str, problems.found))
+
+
+def test_one_file_is_read_as_it_stands(fill: Fill) -> None:
+    knowledge, problems = read(fill(facts_md="\n\nNo heading.\n\n"), "facts.md")
+    assert (knowledge.join(), problems) == ("No heading.", [])
+
+
+def test_each_of_several_documents_has_a_heading_and_its_source(fill: Fill) -> None:
+    folder = fill(faq_md="\n## Questions\n\nWhy?\n", about_txt="We ride.\n")
+    knowledge, problems = read(folder, ["faq.md", "about.txt"])
+    assert problems == []
+    assert knowledge.join() == "## Questions\nSource: faq.md\n\nWhy?\n\n# about\nSource: about.txt\n\nWe ride."
+    assert knowledge.files == (folder / "faq.md", folder / "about.txt")
+
+
+def test_a_folder_is_read_in_the_order_in_which_a_person_lists_it(fill: Fill) -> None:
+    folder = fill(
+        docs__b_md="b", docs__a__10_txt="10", docs__a__9_txt="9", docs__a__sub__x_rst="x", docs__c_markdown="c"
+    )
+    knowledge, _ = read(folder, "docs")
+    assert [each.source for each in knowledge.documents] == [
+        "docs/a/9.txt",
+        "docs/a/10.txt",
+        "docs/a/sub/x.rst",
+        "docs/b.md",
+        "docs/c.markdown",
+    ]
+
+
+def test_hidden_files_are_no_documents_and_other_ones_are_told(fill: Fill) -> None:
+    folder = fill(docs__a_md="a", docs__b_pdf="%PDF", docs__c_PNG="x", docs__sub__d_docx="x", docs__e_html="x")
+    (folder / "docs" / ".git").mkdir()
+    (folder / "docs" / ".git" / "notes.md").write_text("x")
+    (folder / "docs" / ".hidden.md").write_text("x")
+    knowledge, problems = read(folder, "docs")
+    assert [each.text for each in knowledge.documents] == ["a"]
+    assert problems == [
+        f"{folder / 'docs'}: 4 files that are no text by their names are left out: b.pdf, c.PNG, e.html, ..."
+    ]
+
+
+def test_a_file_that_is_named_twice_is_read_once(fill: Fill) -> None:
+    knowledge, _ = read(fill(docs__a_md="a", docs__b_md="b"), ["docs/b.md", "docs"])
+    assert [each.source for each in knowledge.documents] == ["docs/b.md", "docs/a.md"]
+
+
+def test_a_path_of_this_machine_is_not_in_the_text(fill: Fill) -> None:
+    folder = fill(docs__a_md="a", b_md="b")
+    knowledge, _ = read(folder / "elsewhere", [str(folder / "docs"), str(folder / "b.md")])
+    assert [each.source for each in knowledge.documents] == ["docs/a.md", "b.md"]
+
+
+def test_every_document_that_cannot_be_used_is_told(fill: Fill) -> None:
+    folder = fill(docs__a_md=" \n", docs__b_md="b", empty__x_pdf="x")
+    (folder / "docs" / "c.md").write_bytes(b"caf\xe9")
+    _, problems = read(folder, ["docs", "none.md", "empty"])
+    ends = ".md, .markdown, .mdx, .txt, .text, .rst, .adoc, .org"
+    assert problems == [
+        f"{folder / 'empty'}: 1 files that are no text by their names are left out: x.pdf",
+        f"{folder / 'recipe.toml'}: knowledge[2]: expected documents in {folder / 'empty'}, files that end in {ends}",
+        f"{folder / 'docs' / 'a.md'}: the document is empty",
+        f"{folder / 'docs' / 'c.md'}: the document is not UTF-8 (byte 3)",
+        f"{folder / 'none.md'}: the document cannot be read: No such file or directory",
+    ]
+
+
+def test_more_than_any_memory_is_for_is_refused(fill: Fill) -> None:
+    folder = fill(docs__a_md="x" * (16 * 1024 * 1024))
+    for number in range(4):
+        (folder / "docs" / f"b{number}.md").hardlink_to(folder / "docs" / "a.md")
+    _, problems = read(folder, "docs")
+    assert MOST_BYTES_IN_ALL == 4 * 16 * 1024 * 1024
+    assert problems == [
+        f"{folder / 'recipe.toml'}: knowledge: expected at most 67,108,864 characters in all, got 83,886,080"
+    ]
+
+
+def test_a_folder_that_is_a_recipe_does_not_hand_out_its_prompts(fill: Fill) -> None:
+    folder = fill(recipe_toml=RECIPE % '"."', user_md="{knowledge} {topic}", facts_md="Facts.")
+    assert load_recipe(str(folder)).knowledge == "# facts\nSource: facts.md\n\nFacts."
+
+
+def test_what_is_read_from_a_folder_is_what_an_audit_reads_from_it(fill: Fill) -> None:
+    folder = fill(docs__a_md="a", docs__b_md="b", recipe_toml=RECIPE % '["docs"]', user_md="{knowledge} {topic}")
+    recipe = load_recipe(str(folder))
+    assert recipe.knowledge == "# a\nSource: docs/a.md\n\na\n\n# b\nSource: docs/b.md\n\nb"
+    assert read_knowledge(folder / "docs") == recipe.knowledge
+    assert load_recipe(str(folder), knowledge=folder / "docs").digests() == recipe.digests()
+    with pytest.raises(ConfigError, match="the knowledge base cannot be read"):
+        read_knowledge(folder / "none")
+
+
+def test_a_changed_document_is_a_changed_knowledge_base(fill: Fill) -> None:
+    folder = fill(docs__a_md="a", docs__b_md="b", recipe_toml=RECIPE % '"docs"', user_md="{knowledge} {topic}")
+    before = load_recipe(str(folder)).digests()
+    (folder / "docs" / "b.md").write_text("other")
+    assert before.items() ^ load_recipe(str(folder)).digests().items() == {
+        ("knowledge", before["knowledge"]),
+        ("knowledge", load_recipe(str(folder)).digests()["knowledge"]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "complaint"),
+    [
+        ("[]", "knowledge: expected a list of length >= 1"),
+        ("7", "knowledge: expected text or a list, got a whole number"),
+        ('["docs", 7]', "knowledge[1]: expected text, got a whole number"),
+    ],
+)
+def test_a_list_that_is_none_is_told(fill: Fill, knowledge: str, complaint: str) -> None:
+    folder = fill(recipe_toml=RECIPE % knowledge, user_md="{knowledge} {topic}", docs__a_md="a")
+    recipe, problems = read_recipe(str(folder))
+    assert recipe is None
+    assert [str(each).partition(": ")[2] for each in problems] == [complaint]
