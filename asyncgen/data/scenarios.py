@@ -14,7 +14,8 @@ from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import Dimension, Sampling
 from asyncgen.recipe.scenario import Drawn, Scenarios
 
-_TWO_BYTES = 2**16
+_TWO_BYTES = 2**15
+_NONE = -1  # in a slot of a pick that its bindings have left fewer groups
 _SAMPLINGS: Mapping[str, Sampling] = {version: sampling for sampling, version in SAMPLING_VERSIONS.items()}
 
 
@@ -89,7 +90,9 @@ class Plan:
         return {
             values.name: values.singles[block[values.slots[0]][position]]
             if width == 1
-            else tuple([values.listed[block[slot][position]] for slot in values.slots[:width]])
+            else tuple(
+                [values.listed[number] for slot in values.slots[:width] if (number := block[slot][position]) != _NONE]
+            )
             for values, width in self._widths
         }
 
@@ -97,8 +100,10 @@ class Plan:
         """By slot the number of its value; None where this plan has none."""
         block, position = self._find(index)
         if len(block) == self._slots:
-            return [column[position] for column in block.values()]
-        return [block[slot][position] if slot in block else None for slot in range(self._slots)]
+            numbers = [column[position] for column in block.values()]
+        else:
+            numbers = [block[slot][position] if slot in block else _NONE for slot in range(self._slots)]
+        return [None if each == _NONE else each for each in numbers]
 
     def _find(self, index: int) -> tuple[dict[int, "array[int]"], int]:
         """The block of an index, and where it stands there."""
@@ -108,11 +113,15 @@ class Plan:
             drawn = list(map(self._scenarios.draw_values, range(first, first + BLOCK_SIZE)))
             block = {
                 slot: array(
-                    "H" if len(values.listed) <= _TWO_BYTES else "I",
-                    [values.numbers[each[values.name][place]] for each in drawn],
+                    "h" if len(values.listed) <= _TWO_BYTES else "i",
+                    [_number(values, each[values.name], place) for each in drawn],
                 )
                 for values, width in self._widths
                 for place, slot in enumerate(values.slots[:width])
             }
             self._blocks[number] = dict(sorted(block.items()))
         return self._blocks.get(number, {}), position
+
+
+def _number(values: Values, drawn: Drawn, place: int) -> int:
+    return values.numbers[drawn[place]] if place < len(drawn) else _NONE
