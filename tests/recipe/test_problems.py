@@ -57,15 +57,27 @@ def test_no_key_of_the_built_in_recipe_is_missed() -> None:
     assert set(keys_of(tomllib.loads(toml))) - find_lines(toml).keys() == {()}
 
 
-@given(st.text(st.sampled_from("ab=.,[]{}\"'#\n \\1"), max_size=40))
-def test_no_text_stops_the_search_for_lines(text: str) -> None:
-    lines = find_lines(text)
-    assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
-    try:
-        table = tomllib.loads(text)
-    except ValueError:
-        return
-    assert {key for key in keys_of(table) if key and key not in lines and key[:-1] in lines} == set()
+TABLES = st.recursive(
+    st.sampled_from(["1", "'a]'", '"b\\"}"', "'''\n#\n'''", "2026-01-01", "[]", "{}"]),
+    lambda value: (
+        st.lists(value, min_size=1, max_size=3).map(lambda items: "[ # [\n" + ",\n".join(items) + ",\n]")
+        | st.lists(value.filter(lambda each: "\n" not in each), min_size=1, max_size=3).map(
+            lambda items: "{" + ", ".join(f"k{place}.'x y' = {each}" for place, each in enumerate(items)) + "}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(TABLES, min_size=1, max_size=4), st.sampled_from(["", "[a.'b.c']\n", "[[a]]\n[[a.b]]\n"]))
+def test_no_value_hides_where_the_next_one_stands(values: list[str], header: str) -> None:
+    toml = header + "\n".join(f"{chr(ord('p') + place)} = {value}" for place, value in enumerate(values))
+    lines = find_lines(toml)
+    assert set(keys_of(tomllib.loads(toml))) - lines.keys() <= {(), ("a",)}
+    for place in range(len(values)):
+        name = chr(ord("p") + place)
+        (line,) = {line for key, line in lines.items() if key[-1] == name}
+        assert toml.splitlines()[line - 1].startswith(f"{name} = ")
 
 
 def test_nesting_that_cannot_be_followed_has_no_lines() -> None:
