@@ -6,14 +6,12 @@ call may be billed is not guessed from how it ended: it is noted where its bytes
 """
 
 import asyncio
-import contextlib
 import errno
 import os
 import select
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -47,7 +45,7 @@ from asyncgen.timings import USUAL, Timings
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
 CONNECT_TIMEOUT = 30.0
-REST_EVERY = 4  # connections that are to be used again; one of them is passed over once
+REST_EVERY = 4  # times that the last idle connection is to be used again; then it is passed over once
 KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
 
 
@@ -145,13 +143,22 @@ class Client:
 
     def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> Completion:
         """What a model wrote stays as it came; of all else that is said or kept, a run's own secrets are taken out."""
-        classify = partial(classify_response, host=self._where, now=self._timings.clock(), key_advice=self._key_advice)
         if status < HTTPStatus.MULTIPLE_CHOICES:
-            with contextlib.suppress(AsyncgenError):  # which would quote the answer: it is read once more below
-                answer = self._without_secrets(classify(status, headers, body))
+            try:
+                answer = self._without_secrets(classify_response(status, headers, body, host=self._where))
+            except AsyncgenError:  # which would quote the answer: it is read once more below
+                pass
+            else:
                 self._key_advice = ""  # who has answered wants none
                 return answer
-        return classify(status, self._redactor.redact_headers(headers), self._redactor.redact(body))
+        return classify_response(
+            status,
+            self._redactor.redact_headers(headers),
+            self._redactor.redact(body),
+            host=self._where,
+            now=self._timings.clock(),
+            key_advice=self._key_advice,
+        )
 
     def _without_secrets(self, answer: Completion) -> Completion:
         """Its labels are the server's words, and journalled."""
@@ -224,8 +231,9 @@ class _Connector(aiohttp.TCPConnector):
     A gateway's late second answer would be taken for the next request's, and every later one for that of the request
     after it. aiohttp looks only when it puts a connection back: what comes while it lies idle is kept for whoever is
     next. What comes once the next request has left cannot be told from its answer: so there is one connection more
-    than requests, and each lies idle for a turn, where it shows; and an endpoint that was caught gets a new one for
-    each request. An end of a connection that nobody has read yet is found here, too.
+    than requests, and each lies idle for a turn, where it shows, because aiohttp takes the one that has been idle for
+    longest; and an endpoint that was caught gets a new one for each request. An end of a connection that nobody has
+    read yet is found here, too.
     """
 
     def __init__(self, *, connections: int, keepalive_timeout: float, resolver: AbstractResolver) -> None:
@@ -246,13 +254,16 @@ class _Connector(aiohttp.TCPConnector):
             protocol = connection.protocol
             if protocol is None:
                 return connection
-            if protocol not in self._polls:  # over a new one, TLS has things of its own to say
+            poll = self._polls.get(protocol)
+            if poll is None:  # over a new one, TLS has things of its own to say
                 self._polls[protocol] = _poll_of(connection)
                 return connection
             self._is_caught = self._is_caught or protocol.should_close
-            if not (self._is_caught or self._polls[protocol](0)):
+            if not (self._is_caught or poll(0)):
                 break
             connection.close()
+        if self._conns:  # those that lie idle
+            return connection
         self._reuses += 1
         if self._reuses % REST_EVERY or self._is_passing_over:
             return connection

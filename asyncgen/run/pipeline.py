@@ -1,14 +1,14 @@
-"""Producer, slots, workers, writer, stop: who owns which task, and what happens to it in the end.
+"""Slots, writer, stop: who owns which task, and what happens to it in the end.
 
-The producer takes a slot before it starts the task of an index, and the slot comes back when the task is gone, so
-memory depends on the slots and not on the number of indices. A fatal answer never travels through the task group,
-where it would cancel calls that are being paid for: it requests a stop, the calls under way get the grace period, and
-the writer outlives them all.
+Each slot is a task that makes one index after another, all slots from one iterator, so memory depends on the slots and
+not on the number of indices. A fatal answer never travels through the task group, where it would cancel calls that are
+being paid for: it requests a stop, the calls under way get the grace period, and the writer outlives them all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
+from itertools import chain, pairwise
 from typing import Protocol
 
 from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError
@@ -16,6 +16,8 @@ from asyncgen.run import events
 from asyncgen.run.desk import Desk, Unit
 from asyncgen.run.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
+
+NONE_LEFT = -1
 
 
 class RecordWriter(Protocol):
@@ -27,7 +29,7 @@ class RecordWriter(Protocol):
 
 
 class Pipeline:
-    """Makes every index of an iterable: one task each, `slots` of them alive at a time."""
+    """Makes every index of an iterable, `slots` of them side by side."""
 
     def __init__(
         self,
@@ -55,22 +57,16 @@ class Pipeline:
         what has arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the
         disk fails.
         """
-        free = asyncio.Semaphore(slots)
+        begun = self._begin_each(indices)
         async with asyncio.TaskGroup() as group:
             drained = group.create_task(self._writer.run(), name="writer")
             try:
                 async with _grace_after(self._stop, grace), asyncio.TaskGroup() as workers:
-                    for index in indices:
-                        await free.acquire()
-                        if self._stop.is_set():
-                            break
-                        task = workers.create_task(self._produce(index), name=f"index-{index}")
-                        # In a done callback, because a task cancelled before its first step runs no `finally`.
-                        task.add_done_callback(lambda _: free.release())
+                    for number in range(slots):
+                        task = workers.create_task(self._produce(begun), name=f"slot-{number}")
                         if not answered.is_set():
                             await _first_of(task, answered, self._verdict.doubt)
                             self._verdict.doubt.clear()
-                    self._verdict.everything_is_begun = True
             finally:
                 self._desk.settle()
                 self._writer.close()
@@ -82,20 +78,30 @@ class Pipeline:
         if not drained.cancelled() and drained.exception() is not None:
             self._desk.emit(events.Unrecorded(await self._writer.save_rest()))
 
-    async def _produce(self, index: int) -> None:
-        unit = self._desk.open(index)
-        try:
-            await self._make(unit)
-        except StopRequestedError:
-            self._desk.abandon()
-        except FatalError as error:
-            self._desk.abandon(error)
-        except MemoryError:  # of one large answer; what is left is enough to end in order
-            self._desk.abandon(OutOfMemoryError("an answer did not fit into memory; lower --concurrency"))
-        except RejectedError as error:
-            self._desk.fail(unit, error)
-        finally:
-            self._desk.close(unit)
+    def _begin_each(self, indices: Iterable[int]) -> Iterator[int]:
+        """The indices, until a stop; of the last one it is known at once that it is."""
+        for index, following in pairwise(chain(indices, (NONE_LEFT,))):
+            if self._stop.is_set():
+                return
+            self._verdict.everything_is_begun = following == NONE_LEFT
+            yield index
+
+    async def _produce(self, indices: Iterator[int]) -> None:
+        """What one slot makes, one index after another."""
+        for index in indices:
+            unit = self._desk.open(index)
+            try:
+                await self._make(unit)
+            except StopRequestedError:
+                self._desk.abandon()
+            except FatalError as error:
+                self._desk.abandon(error)
+            except MemoryError:  # of one large answer; what is left is enough to end in order
+                self._desk.abandon(OutOfMemoryError("an answer did not fit into memory; lower --concurrency"))
+            except RejectedError as error:
+                self._desk.fail(unit, error)
+            finally:
+                self._desk.close(unit)
 
 
 async def _first_of(task: asyncio.Task[None], *events: asyncio.Event) -> None:

@@ -259,6 +259,7 @@ def test_a_fatal_error_starts_no_further_index_and_lets_the_others_finish(
     error: Exception, fatal: type[FatalError]
 ) -> None:
     async def generate(index: int, _: Stop) -> Record:
+        await asyncio.sleep(0)
         if index == 5:
             raise error
         for _turn in range(20):
