@@ -60,7 +60,7 @@ class Cell:
 
     @property
     def tone(self) -> str:
-        return "is-missing" if self.missing else f"heat-{min(HEATS - 1, floor(self.heat * HEATS))}"
+        return "is-error" if self.missing else f"heat-{min(HEATS - 1, floor(self.heat * HEATS))}"
 
 
 @dataclass(frozen=True, slots=True)

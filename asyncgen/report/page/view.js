@@ -492,7 +492,7 @@ function foldOrUnfold() {
 // ---- figures
 
 function fact(name, value, detail = "") {
-  const definition = element("dd", "live", value);
+  const definition = element("dd", "", value);
   if (detail) definition.append(element("small", "", detail));
   return element("div", "", element("dt", "", name), definition);
 }
@@ -588,7 +588,7 @@ list.addEventListener("click", (event) => {
   scrollTo(0, 0);
 });
 window.addEventListener("popstate", () => followAddress());
-new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${form.offsetHeight}px`)).observe(form);
+new ResizeObserver(() => document.documentElement.style.setProperty("--toolbar", `${form.offsetHeight}px`)).observe(form);
 
 listen();
 followAddress(true);
