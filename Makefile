@@ -16,13 +16,14 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test test-all lint types check pages bench bench-peers bench-limits bench-audit fuzz torture clean
+.PHONY: help generate test test-all lint types check check-trainers pages bench bench-peers bench-limits bench-audit fuzz torture clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
 	@echo "make test               run the quick tests, in about a minute"
 	@echo "make check              lint, types, and all tests, the slow ones too"
+	@echo "make check-trainers     what export writes, read by the code of trainers (TORCH=yes: and trained on, some gigabytes)"
 	@echo "make pages              write the page of all commands from their help texts"
 	@echo "make bench              speed and memory, beside a bare loop and simple clients (also BENCH=--long)"
 	@echo "make bench-peers        the same, beside litellm and curator too"
@@ -44,10 +45,10 @@ generate: $(RUN_READY)
 	@exec $(VENV)/bin/python -m asyncgen generate $(GENERATE_FLAGS)
 
 test: $(DEV_READY)
-	$(VENV)/bin/python -m pytest -m "not slow"
+	$(VENV)/bin/python -m pytest -m "not slow and not trainers"
 
 test-all: $(DEV_READY)
-	$(VENV)/bin/python -m pytest --hypothesis-profile thorough
+	$(VENV)/bin/python -m pytest -m "not trainers" --hypothesis-profile thorough
 
 lint: $(DEV_READY)
 	$(VENV)/bin/ruff check
@@ -57,6 +58,19 @@ types: $(DEV_READY)
 	$(VENV)/bin/mypy
 
 check: lint types test-all
+
+# The code of trainers that can be had as packages. Those of the second group are taken without what they want, which is
+# torch and nearly everything else; TORCH=yes brings it for those that cannot do without, and NANOCHAT= names a checkout.
+TRAINERS := .venv-trainers
+TORCH ?=
+check-trainers: export NANOCHAT := $(NANOCHAT)
+check-trainers:
+	$(PYTHON) -m venv $(TRAINERS)
+	$(TRAINERS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(TRAINERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable . --group dev --group trainers
+	$(TRAINERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --group trainers-alone
+	$(if $(TORCH),$(TRAINERS)/bin/python -m pip install --quiet --disable-pip-version-check --group trainers-torch)
+	$(TRAINERS)/bin/python -m pytest -m trainers -rs -n 2 tests/export
 
 pages: $(DEV_READY)
 	$(VENV)/bin/python tests/commands_page.py
@@ -94,7 +108,7 @@ torture: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/torture.py --kills $(KILLS)
 
 clean:
-	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) $(TRAINERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 # Debian's python3 lacks what puts pip into an environment, and leaves one without: such a one is made anew, and so is
 # one whose python is gone.

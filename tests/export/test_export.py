@@ -1,6 +1,7 @@
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,17 @@ def test_an_output_that_changes_meanwhile_is_not_believed(paths: OutputPaths, tm
         == sorted(["x.jsonl", "x.jsonl.journal", "x.jsonl.rejects", "x.jsonl.lock"][: len(list(tmp_path.iterdir()))])
         or not (tmp_path / "made.jsonl").exists()
     )
+
+
+@pytest.mark.parametrize("to", ["parquet", "nanochat", "hub"])
+def test_without_the_library_for_parquet_there_is_one_sentence_with_the_line_to_type(
+    to: str, paths: OutputPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "asyncgen.export.parquet", raising=False)
+    with pytest.raises(ConfigError, match=r"-m pip install pyarrow \(the extra asyncgen\[parquet\]\)"):
+        export(paths.output, tmp_path / "made", to)
+    assert not (tmp_path / "made").exists()
 
 
 # ---- the command
