@@ -31,6 +31,7 @@ from asyncgen.data.target import audit_path
 from asyncgen.data.text import answers_text, whole_text
 from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError
+from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import ascii_json, one_line
 
@@ -110,6 +111,13 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     def conversations(self) -> int:
         """How many of the lines hold one."""
         return sum(self.shape.messages.values())
+
+    def is_newer_than(self, time: float) -> bool:
+        """`time`: seconds since 1970."""
+        try:
+            return datetime.fromisoformat(self.made).timestamp() > time
+        except ValueError:
+            return False
 
 
 # ---- the pass
@@ -310,23 +318,25 @@ def write_audit(dataset: Dataset, audit: Audit) -> None:
         file.write(encode_audit(audit))
 
 
-def read_audit(dataset: Dataset) -> Audit | None:
-    """The audit beside an output, if it is of what stands there now and of a version that is known here."""
-    paths = dataset.paths
+def load_audit(paths: OutputPaths) -> Audit | None:
+    """The audit beside an output, of whatever content, if there is one of the version that is known here."""
     try:
         audit = _decoder.decode(audit_path(paths).read_bytes())
-        status = paths.output.stat()
     except (OSError, ValueError, RecursionError):
         return None
-    is_current = audit.bytes == status.st_size == dataset.size and _is_after(audit.made, status.st_mtime)
-    return audit if is_current and audit.version == VERSION else None
+    return audit if audit.version == VERSION else None
 
 
-def _is_after(made: str, changed: float) -> bool:
+def read_audit(dataset: Dataset) -> Audit | None:
+    """The audit beside an output, if it is of what stands there now."""
+    audit = load_audit(dataset.paths)
     try:
-        return datetime.fromisoformat(made).timestamp() > changed
-    except ValueError:
-        return False
+        status = dataset.paths.output.stat()
+    except OSError:
+        return None
+    if audit is None or not audit.bytes == status.st_size == dataset.size:
+        return None
+    return audit if audit.is_newer_than(status.st_mtime) else None
 
 
 def _encode_lines(lines: object) -> list[int]:

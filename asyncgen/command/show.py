@@ -60,7 +60,7 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.audit.audit import read_audit
     from asyncgen.audit.rules import check_rule_names
-    from asyncgen.viewer.browse import Choice, show
+    from asyncgen.viewer.show import Choice, show
 
     rules = [] if flags.finding is None else [flags.finding]
     check_rule_names("--finding", rules)

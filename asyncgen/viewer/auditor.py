@@ -28,7 +28,7 @@ class Auditor:
 
     def follow(self, catalogue: Catalogue, now: float) -> None:
         """Begin an audit if it is time for one."""
-        size, audited = catalogue.size, catalogue.findings.lines
+        size, audited = catalogue.follower.size, catalogue.findings.lines
         if size != self._grown[0]:
             self._grown = size, now
         is_lacking = audited is None or (audited < len(catalogue) and now - self._grown[1] >= self._still)

@@ -31,21 +31,20 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.report.templates import read_page_file, templates
 from asyncgen.run.interrupt import SIGNALS
 from asyncgen.text import one_line
-from asyncgen.viewer.auditor import Auditor
-from asyncgen.viewer.catalogue import Catalogue
-from asyncgen.viewer.search import split_words
-from asyncgen.viewer.selection import Choice, Selections
-from asyncgen.viewer.shown import (
+from asyncgen.viewer.answers import (
     Marked,
     Page,
     ShownConversation,
     State,
     audit_command,
-    show_all,
     show_conversation,
     show_options,
     show_state,
 )
+from asyncgen.viewer.auditor import Auditor
+from asyncgen.viewer.catalogue import Catalogue
+from asyncgen.viewer.selection import Selections, split_words
+from asyncgen.viewer.store import Choice
 
 HOST = "127.0.0.1"
 PAGE_SIZE = 10
@@ -128,7 +127,7 @@ class _Change(msgspec.Struct, frozen=True):
     name: str
     generation: int
     dropped: bool
-    positions: "array[int]"
+    lines: "array[int]"
 
 
 class Viewer:
@@ -282,22 +281,16 @@ class Viewer:
                 return _json(page)
 
     def _make_page(self, choice: Choice, words: Sequence[str], start: int) -> Page:
-        positions, searched = self._fitting(choice, words)
+        catalogue, selection = self._catalogue, self._selections.go_on(choice, words)
+        known = map(catalogue.store.get, selection.lines[start : start + PAGE_SIZE])
         return Page(
-            generation=self._catalogue.generation,
+            generation=catalogue.generation,
             start=start,
-            total=len(positions),
-            searched=searched,
-            lines=len(self._catalogue),
-            conversations=show_all(self._catalogue, positions[start : start + PAGE_SIZE]),
+            total=len(selection.lines),
+            searched=selection.searched,
+            lines=len(catalogue),
+            conversations=[show_conversation(catalogue, each) for each in known],
         )
-
-    def _fitting(self, choice: Choice, words: Sequence[str]) -> tuple[Sequence[int], int]:
-        """What is known to fit, and of how many lines."""
-        if not words:
-            return self._selections.select(choice), len(self._catalogue)
-        search = self._selections.search(choice, words)
-        return search.found, len(self._catalogue) if search.is_over else search.position
 
     async def _mark(self, request: web.Request) -> web.Response:
         mark = await _read_body(request, _Mark)
@@ -307,37 +300,36 @@ class Viewer:
     def _make_mark(self, mark: _Mark) -> ShownConversation | None:
         if mark.generation != self._catalogue.generation or not 0 < mark.line <= len(self._catalogue):
             return None
-        self._catalogue.mark([mark.line - 1], is_dropped=mark.dropped)
-        return show_conversation(self._catalogue, mark.line - 1)
+        self._catalogue.mark([mark.line], is_dropped=mark.dropped)
+        return show_conversation(self._catalogue, self._catalogue.store.get(mark.line))
 
     async def _mark_all(self, request: web.Request) -> web.Response:
         asked = await _read_body(request, _MarkAll)
         words, total = _split_words(asked.words), max(asked.total, 0)
         while True:
-            fitting, searched = await self._work(lambda: self._fitting(asked.choice, words))
-            if len(fitting) >= total or searched == len(self._catalogue):
-                break
-        return await self._change_marks(asked.generation, array("I", fitting[:total]), dropped=asked.dropped)
+            selection = await self._work(lambda: self._selections.go_on(asked.choice, words))
+            if len(selection.lines) >= total or selection.searched == len(self._catalogue):
+                return await self._change_marks(asked.generation, selection.lines[:total], dropped=asked.dropped)
 
     async def _undo(self, request: web.Request) -> web.Response:
         asked, change = await _read_body(request, _Undo), self._change
         if change is None or change.name != asked.undo:
             return _refuse(409, "That cannot be undone any more; choose mark: dropped to see what is dropped.")
-        return await self._change_marks(change.generation, change.positions, dropped=not change.dropped)
+        return await self._change_marks(change.generation, change.lines, dropped=not change.dropped)
 
-    async def _change_marks(self, generation: int, positions: "array[int]", *, dropped: bool) -> web.Response:
+    async def _change_marks(self, generation: int, lines: "array[int]", *, dropped: bool) -> web.Response:
         """Slice by slice, so that pages are answered meanwhile; what was marked can be undone also after a failure."""
         change = self._change = _Change(secrets.token_urlsafe(8), generation, dropped, array("I"))
-        for start in range(0, len(positions), _MARKED_AT_ONCE):
-            part = positions[start : start + _MARKED_AT_ONCE]
+        for start in range(0, len(lines), _MARKED_AT_ONCE):
+            part = lines[start : start + _MARKED_AT_ONCE]
             if not await self._work(partial(self._mark_part, change, part)):
                 return _refuse_changed()
-        return _json(Marked(changed=len(change.positions), undo=change.name))
+        return _json(Marked(changed=len(change.lines), undo=change.name))
 
-    def _mark_part(self, change: _Change, positions: "array[int]") -> bool:
+    def _mark_part(self, change: _Change, lines: "array[int]") -> bool:
         """False when the file is not the one any more that was asked about."""
         if change.generation == self._catalogue.generation:
-            change.positions.extend(self._catalogue.mark(positions, is_dropped=change.dropped))
+            change.lines.extend(self._catalogue.mark(lines, is_dropped=change.dropped))
         return change.generation == self._catalogue.generation
 
     async def _events(self, request: web.Request) -> web.StreamResponse:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import HTTPError
@@ -39,11 +40,12 @@ from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group
+from asyncgen.viewer.answers import ALLOWANCE, Marked, Options, Page, ShownConversation, State, audit_command
 from asyncgen.viewer.auditor import Auditor
 from asyncgen.viewer.catalogue import Catalogue
-from asyncgen.viewer.search import Search, split_words
+from asyncgen.viewer.selection import Selections, split_words
 from asyncgen.viewer.server import PAGE_SIZE, Viewer
-from asyncgen.viewer.shown import ALLOWANCE, Marked, Options, Page, ShownConversation, State, audit_command
+from asyncgen.viewer.store import Choice
 
 pytestmark = pytest.mark.slow  # a server, and sometimes a process, for each
 
@@ -331,8 +333,7 @@ def test_a_conversation_has_all_that_is_known_of_it(output: Path) -> None:
     async def story(there: Visit) -> None:
         shown = (await there.page()).conversations[4]
         assert (shown.line, shown.index, shown.model, shown.finish_reason, shown.asks) == (5, 4, "some/model", None, 1)
-        drawn = Dataset.open(output).scenario(4)
-        assert shown.scenario == {name: list(values) for name, values in drawn.items()}
+        assert shown.scenario == Dataset.open(output).scenario(4)
         assert [(each.role, each.content) for each in shown.messages] == [
             ("user", "Whose is it?"),
             ("assistant", "Write to jane.doe@bakery-of-jane.com about it."),
@@ -564,25 +565,22 @@ def test_a_search_in_a_file_that_was_changed_begins_anew(output: Path) -> None:
 @given(
     st.lists(st.lists(st.text(max_size=8), min_size=1, max_size=3), min_size=1, max_size=6),
     st.lists(st.text('aAbk"\\/é\u212a\u0130\n\u2028u0', min_size=1, max_size=2), min_size=1, max_size=2),
-    st.integers(1, 3),
 )
 def test_a_search_finds_exactly_what_holds_the_words(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[list[str]], words: list[str], most: int
+    tmp_path_factory: pytest.TempPathFactory, texts: list[list[str]], words: list[str]
 ) -> None:
     output = tmp_path_factory.mktemp("search") / "out.jsonl"
     endings = ["", "".join(words)]
     spelled = [talk(*[text + endings[number % 2] for text in each]) for number, each in enumerate(texts)]
     output.write_bytes(b"".join(map(encode_line, spelled)))
     sought = split_words(" ".join(words))
-    found: list[int] = []
-    search = Search(sought, 0, most)
     with read(output) as catalogue:
-        while not search.is_over:
-            search.go_on(catalogue, range(len(catalogue)))
-            found += search.found
-            search = Search(sought, search.position, most, is_over=search.is_over)
+        selections = Selections(catalogue, clock=count(step=0.1).__next__)  # a line is more than a slice
+        slices = [selections.go_on(Choice(), sought).searched for _ in texts]
+        found = list(selections.go_on(Choice(), sought).lines)
+    assert slices == list(range(1, len(texts) + 1))
     contents = ["\n".join(each.content for each in conversation).lower() for conversation in spelled]
-    assert found == [number for number, content in enumerate(contents) if all(word in content for word in sought)]
+    assert found == [number for number, content in enumerate(contents, 1) if all(word in content for word in sought)]
 
 
 def test_a_search_finds_what_another_program_escaped(tmp_path: Path) -> None:
@@ -726,7 +724,7 @@ def test_lines_of_a_run_appear_with_index_scenario_and_figures(output: Path) -> 
                     break
         shown = (await there.page(start=LINES)).conversations
         assert [each.index for each in shown] == [LINES, LINES + 1, LINES + 2]
-        assert shown[2].scenario["topic"] == list(Dataset.open(output).scenario(LINES + 2)["topic"])
+        assert shown[2].scenario["topic"] == Dataset.open(output).scenario(LINES + 2)["topic"]
 
     ask_for(output, LINES + 3)
     visit(output, story)
@@ -875,18 +873,18 @@ def test_indices_are_those_of_the_data_set_however_the_lines_are_ordered(
     with read(output) as catalogue:
         records = list(dataset.records())
         assert len(records) == len(catalogue)
-        for position, record in enumerate(records):
-            assert catalogue.begin_of(position) == record.offset
-            assert catalogue.read(position) == record.conversation
-            index = catalogue.columns.indices[position]
+        for record in records:
+            known = catalogue.store.get(record.number)
+            assert known.start == record.offset
+            assert catalogue.read(known) == record.conversation
+            index = known.index
+            assert index is not None
             if alike > 1:  # any of those alike will do
                 assert conversations[index] == record.conversation
             else:
                 assert index == record.index
-            assert catalogue.scenario(position) == {
-                name: list(drawn) for name, drawn in dataset.scenario(index).items()
-            }
-        assert catalogue.report()[0].done == dataset.lines.count_done()
+            assert catalogue.scenario(known) == dataset.scenario(index)
+        assert catalogue.follower.report()[0].done == dataset.lines.count_done()
 
 
 def test_runs_with_other_dimensions_are_shown_with_their_own(output: Path) -> None:
@@ -1038,7 +1036,14 @@ def test_marks_that_cannot_be_read_are_told_and_left_alone(output: Path) -> None
         before = (await there.until(lambda state: True)).options
         path.write_bytes(b"what is this\n")
         await there.until(lambda state: state.options > before)
+        async with there.session.get(there.root / "events") as events:
+            for _ in range(12):  # some looks later it is still told, until it is mended
+                await events.content.readline()
         assert any("line 1 marks no conversation" in note for note in (await there.options()).notes)
+        path.unlink()
+        await there.until(lambda state: state.options > before + 1)
+        assert (await there.options()).notes == []
+        path.write_bytes(b"what is this\n")
 
     visit(output, story)
     assert path.read_bytes() == b"what is this\n"
@@ -1102,13 +1107,32 @@ def read(output: Path) -> Iterator[Catalogue]:
         yield catalogue
 
 
-def test_a_line_of_the_built_in_recipe_takes_at_most_forty_bytes(tmp_path: Path) -> None:
-    output = make_output(tmp_path / "out.jsonl", [plain(1)], dimensions=load_recipe("nanochat").dimensions)
+def test_a_line_of_the_built_in_recipe_takes_at_most_150_bytes_of_a_file(tmp_path: Path) -> None:
+    lines = 3000
+    output = make_output(
+        tmp_path / "out.jsonl",
+        [plain(number) for number in range(lines)],
+        dimensions=load_recipe("nanochat").dimensions,
+    )
     with read(output) as catalogue:
-        columns = catalogue.columns
-    arrays = [columns.ends, columns.indices, columns.calls, columns.digests, *columns.scenes]
-    findings = 4
-    assert sum(each.itemsize for each in arrays) + 1 + findings <= 40
+        pages = catalogue.store._database.execute("PRAGMA page_count").fetchone()[0]
+    assert 4096 * pages <= 150 * lines
+
+
+def test_a_database_for_which_there_is_no_room_is_told_and_made_anew(output: Path) -> None:
+    async def story(there: Visit) -> None:
+        before = (await there.until(lambda state: True)).options
+        catalogue = there.viewer._catalogue
+        catalogue.store._database.execute("PRAGMA max_page_count = 1")
+        append(output, *[plain(number) for number in range(100, 1100)])
+        await there.until(lambda state: state.options > before)
+        assert any("TMPDIR names a folder" in note for note in (await there.options()).notes)
+        state = await there.until(lambda state: state.generation > 0 and state.is_whole)
+        assert state.lines == LINES + 1000
+        assert await there.numbers({"lines": [1, LINES + 1000]}) == [1, LINES + 1000]
+
+    ask_for(output, LINES + 1000)
+    visit(output, story)
 
 
 def test_a_slice_ends_with_its_time_and_the_next_goes_on(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from asyncgen.audit.audit import Audit, audit_dataset
 from asyncgen.conversation import Conversation, Message, encode_line
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import ConfigError
-from asyncgen.viewer.browse import Choice, show
+from asyncgen.viewer.show import Choice, show
 
 
 def audited(dataset: Dataset, findings: Mapping[str, Sequence[int]]) -> Audit:

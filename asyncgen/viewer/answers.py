@@ -5,7 +5,6 @@ a page of ten stays one that a browser shows at once.
 """
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,11 +12,12 @@ import msgspec
 from asyncgen.conversation import Conversation
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE, format_cost
-from asyncgen.output.ledger import Totals
+from asyncgen.recipe.scenario import Drawn
 from asyncgen.report.sample import LONGEST_ROLE, SampledMessage
 from asyncgen.text import one_line
-from asyncgen.viewer.catalogue import DROPPED, Catalogue
+from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.findings import FoundRule
+from asyncgen.viewer.store import Known
 
 ALLOWANCE = 200_000  # characters of a conversation
 
@@ -38,7 +38,7 @@ class ShownConversation(msgspec.Struct, frozen=True, kw_only=True):
     index: int | None
     is_conversation: bool
     dropped: bool
-    scenario: dict[str, list[tuple[str, str]]]
+    scenario: dict[str, Drawn]
     model: str | None
     finish_reason: str | None
     asks: int | None
@@ -109,32 +109,37 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None
 
 
-def show_conversation(catalogue: Catalogue, position: int) -> ShownConversation:
-    columns = catalogue.columns
-    conversation = catalogue.read(position)
-    index = columns.indices[position]
-    call = catalogue.calls[columns.calls[position]]
+def show_conversation(catalogue: Catalogue, known: Known) -> ShownConversation:
+    conversation = catalogue.read(known)
     messages = cut(conversation or ())
     return ShownConversation(
-        line=position + 1,
-        index=None if index < 0 else index,
+        line=known.line,
+        index=known.index,
         is_conversation=conversation is not None,
-        dropped=columns.flags[position] == DROPPED,
-        scenario=catalogue.scenario(position),
-        model=call.model,
-        finish_reason=call.finish_reason,
-        asks=None if index < 0 else call.asks,
-        findings=[_show_finding(catalogue, rule, position) for rule in catalogue.findings.of(position)],
+        dropped=known.is_dropped,
+        scenario=catalogue.scenario(known),
+        model=None if known.call is None else known.call.model,
+        finish_reason=None if known.call is None else known.call.finish_reason,
+        asks=None if known.call is None else known.call.asks,
+        findings=_show_findings(catalogue, known.line),
         messages=messages,
         omitted=len(conversation or ()) - len(messages),
     )
 
 
-def _show_finding(catalogue: Catalogue, rule: FoundRule, position: int) -> ShownFinding:
-    findings = catalogue.findings
-    like = findings.like(rule.name, position)
-    evidence = [example.evidence for name, example in findings.evidence(position) if name == rule.name]
-    return ShownFinding(rule=rule.name, severity=rule.severity, evidence=evidence if like is None else [], like=like)
+def _show_findings(catalogue: Catalogue, line: int) -> list[ShownFinding]:
+    """In the order of the audit."""
+    found, findings = catalogue.store.findings_of(line), catalogue.findings
+    return [
+        ShownFinding(
+            rule=name,
+            severity=rule.severity,
+            evidence=findings.evidence.get((name, line), []) if found[name] is None else [],
+            like=found[name],
+        )
+        for name, rule in findings.rules.items()
+        if name in found
+    ]
 
 
 def cut(conversation: Conversation) -> list[SampledMessage]:
@@ -150,15 +155,15 @@ def cut(conversation: Conversation) -> list[SampledMessage]:
 
 def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Options:
     dimensions = []
-    for values in catalogue.scenes.dimensions.values():
+    for values in catalogue.follower.plans.dimensions.values():
         groups: dict[str, list[str]] = {}
         for group, value in values.listed:
             groups.setdefault(group, []).append(value)
         dimensions.append(ShownDimension(values.name, [ShownGroup(*each) for each in groups.items()]))
     return Options(
         dimensions=dimensions,
-        models=sorted({call.model for call in catalogue.calls if call.model is not None}),
-        rules=[rule for rule in catalogue.findings.rules if rule.count],
+        models=catalogue.store.models(),
+        rules=[rule for rule in catalogue.findings.rules.values() if rule.count],
         audit=auditing or _describe_audit(catalogue, command),
         notes=catalogue.describe(),
     )
@@ -178,32 +183,23 @@ def audit_command(output: Path) -> str:
 
 
 def show_state(catalogue: Catalogue, options: int, rate: float | None) -> State:
-    report, totals = catalogue.report()
-    cost = _describe_cost(catalogue, totals)
+    follower = catalogue.follower
+    report, totals = follower.report()
+    is_free = totals.cost is None and catalogue.store.models() == [OFFLINE]
     return State(
         generation=catalogue.generation,
         options=options,
         lines=len(catalogue),
-        read=catalogue.begin_of(len(catalogue)),
-        size=catalogue.size,
+        read=follower.offset,
+        size=follower.size,
         is_whole=catalogue.is_whole,
         num=report.num,
         done=report.done,
         failed=report.failed,
         pending=report.pending,
         calls=report.calls,
-        cost=cost,
-        unpriced=0 if cost == FREE else totals.unpriced,
-        dropped=catalogue.columns.flags.count(DROPPED),
+        cost=FREE if is_free else None if totals.cost is None else format_cost(totals.cost),
+        unpriced=0 if is_free else totals.unpriced,
+        dropped=catalogue.store.dropped,
         rate=rate,
     )
-
-
-def _describe_cost(catalogue: Catalogue, totals: Totals) -> str | None:
-    if totals.cost is not None:
-        return format_cost(totals.cost)
-    return FREE if {call.model for call in catalogue.calls[1:]} == {OFFLINE} else None
-
-
-def show_all(catalogue: Catalogue, positions: Sequence[int]) -> list[ShownConversation]:
-    return [show_conversation(catalogue, position) for position in positions]
