@@ -159,7 +159,11 @@ def _check_roles(output: Path, log: Path | None, read: Sequence[Path]) -> None:
 def _notices(flags: argparse.Namespace, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
     notices = _unused_address(flags, endpoint, environment)
     if not endpoint.is_offline:
-        return notices + (_exposed_env_file() if endpoint.key or endpoint.headers else [])
+        file = find_dotenv(usecwd=True) if endpoint.key or endpoint.headers else ""
+        if file and Path(file).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            what = f"{file} holds keys and can be read by other users of this machine"
+            notices.append(f"{what}: chmod 600 {shlex.quote(file)}")
+        return notices
     if flags.provider == OFFLINE:
         return []
     notice = (
@@ -177,13 +181,6 @@ def _unused_address(flags: argparse.Namespace, endpoint: Endpoint, environment: 
     if name is None or environment[name].rstrip("/") == endpoint.base_url:
         return []
     return [f'{name} is set and not used: --base-url "${name}" asks that address, with the key of {CUSTOM_KEY}']
-
-
-def _exposed_env_file() -> list[str]:
-    path = find_dotenv(usecwd=True)
-    if not path or not Path(path).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        return []
-    return [f"{path} holds keys and can be read by other users of this machine: chmod 600 {shlex.quote(path)}"]
 
 
 def _how_to_get_a_model(environment: Mapping[str, str]) -> str:

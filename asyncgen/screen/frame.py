@@ -44,7 +44,10 @@ def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
         rows += [row(width) for row in work + trouble]
     else:
         half = (width - len(GAP)) // 2
-        rows += [_side_by_side(left(half), right(half), half) for left, right in zip(work, trouble, strict=True)]
+        for left, right in zip(work, trouble, strict=True):
+            first = left(half)
+            first.pad_right(half - first.cell_len)
+            rows.append(Text.assemble(first, GAP, right(half)))
     if money := _money_parts(counts):
         rows.append(_row("cost", money)(width))
     if counts.maker:
@@ -196,11 +199,6 @@ def breakdown(counter: Counter[str], width: int | None = None) -> str:
 
 def labelled(label: str, value: Text) -> Text:
     return Text.assemble((f"{label:<{LABEL_WIDTH}}", "dim"), value)
-
-
-def _side_by_side(left: Text, right: Text, width: int) -> Text:
-    left.pad_right(width - left.cell_len)
-    return Text.assemble(left, GAP, right)
 
 
 def _cut(row: Text, width: int) -> Text:

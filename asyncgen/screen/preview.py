@@ -153,7 +153,8 @@ class Coverage:
 
 def count_coverage(dimensions: Sequence[Dimension], scenarios: Scenarios, num: int) -> Coverage:
     """Count values and pairs over the indices below `num`; dimensions with a pick take no part in pairs."""
-    numbers = [_number_values(dimension) for dimension in dimensions]
+    named = [[(group.name, value) for group in dimension.groups for value in group.values] for dimension in dimensions]
+    numbers = [{value: number for number, value in enumerate(values)} for values in named]
     uses = [[0] * len(each) for each in numbers]
     singles = [position for position, dimension in enumerate(dimensions) if dimension.pick is None]
     # A byte a pair: a set of the pairs met would grow with num.
@@ -175,11 +176,6 @@ def count_coverage(dimensions: Sequence[Dimension], scenarios: Scenarios, num: i
             for (a, b), table in met.items()
         ],
     )
-
-
-def _number_values(dimension: Dimension) -> dict[tuple[str, str], int]:
-    values = ((group.name, value) for group in dimension.groups for value in group.values)
-    return {value: number for number, value in enumerate(values)}
 
 
 def _summarise(dimension: Dimension, counts: list[int]) -> Iterator[Uses]:
