@@ -78,5 +78,5 @@ def run(flags: argparse.Namespace, _: str) -> int:
             plan = replace(plan, broken={rule: audit.rules[rule].lines for rule in flags.drop})
         with shown_progress() as progress:
             result = filter_output(dataset, plan, progress=progress)
-        print_result(dataset, result)
+        print_result(dataset, result, flags.clean)
         return 0

@@ -19,7 +19,7 @@ from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.money.price import format_cost
 from asyncgen.report.verdict import judge
 from asyncgen.screen.figures import format_count
-from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
+from asyncgen.screen.rows import command_line, export_line, labelled_grid, plain_console, print_copied
 from asyncgen.text import one_line
 
 SEVERITIES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -44,7 +44,9 @@ def print_summary(audit: Audit, path: Path) -> None:
     console.print()
     print_copied(console, "written", str(path))
     if broken:
-        print_copied(console, "next", command_line("show", audit.output, "--finding", broken[0][0]))
+        print_copied(console, "next", command_line("show", Path(audit.output), "--finding", broken[0][0]))
+    else:
+        print_copied(console, "next", export_line(Path(audit.output)))
     console.print(Text(one_line(judge(audit).lead.replace("\u00a0", " ")), style="bold"))
 
 

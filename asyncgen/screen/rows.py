@@ -32,6 +32,19 @@ def print_copied(console: Console, label: str, value: str) -> None:
     console.print(labelled(label, Text(one_line(value))), soft_wrap=True)
 
 
+def export_line(output: Path, *, is_parted: bool = False) -> str:
+    """What makes of an output, or of the parts it was filtered into, what trainers load."""
+    target = output.with_name(f"{output.stem}.messages{'' if is_parted else '.jsonl'}")
+    return command_line("export", output, "-o", target)
+
+
 def command_line(command: str, *arguments: str | Path) -> str:
     """A command of ours as it is typed here."""
-    return f"{program()} {shlex.join([command, *map(str, arguments)])}"
+    words = [near(each) if isinstance(each, Path) else each for each in arguments]
+    return f"{program()} {shlex.join([command, *words])}"
+
+
+def near(path: Path) -> str:
+    """A path as one types it: without what leads to this folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -15,7 +15,7 @@ from asyncgen.run.run import Run, conversations, in_event_loop, opened
 from asyncgen.run.verdict import with_advice
 from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display
-from asyncgen.screen.rows import command_line
+from asyncgen.screen.rows import command_line, export_line
 from asyncgen.screen.summary import Summary
 
 FINISHED = (0, 3)  # exit statuses of a run that has tried every index
@@ -132,7 +132,8 @@ class Terminal:
         """What one does with a finished output."""
         if self._config.quiet or status not in FINISHED or not self._run.counts.done:
             return []
-        return [command_line(command, self._config.output) for command in ("view", "audit")]
+        output = self._config.output
+        return [command_line("view", output), command_line("audit", output), export_line(output)]
 
     def _outcome(self, error: FatalError | None) -> tuple[int, str]:
         if error is not None:

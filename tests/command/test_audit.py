@@ -13,6 +13,7 @@ from asyncgen.audit.rules import RULES
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, encode_line
 from asyncgen.run.interrupt import SIGNALS
+from asyncgen.screen.rows import near
 
 RECIPE = """
 name = "bread"
@@ -138,7 +139,7 @@ def test_the_summary_moves_no_cursor(program: Program) -> None:
 
 def test_the_verdict_is_the_last_thing_said(program: Program) -> None:
     _, out, _ = program.run("audit")
-    look = f"asyncgen show {program.output} --finding email\n"
+    look = f"asyncgen show {near(program.output)} --finding email\n"
     verdict = " ".join(out.partition(look)[2].split())
     assert verdict.startswith("12 conversations by some/model. Before training on it, look at ")
     assert out.index("distinct-") < out.index("anna@bakery.example") < out.index("Before training")
@@ -255,7 +256,11 @@ def test_filter_leaves_out_the_lines_that_break_a_rule_and_says_so(program: Prog
     kept = [line for number, line in enumerate(program.lines("x.jsonl"), 1) if number not in {3, 5, 7}]
     assert sorted(program.lines("clean.jsonl")) == sorted(kept)
     assert "\n9 of 12 lines kept\n" in out
-    assert out.endswith(f"next     asyncgen audit {program.folder / 'clean.jsonl'}\n")
+    clean = near(program.folder / "clean.jsonl")
+    assert out.splitlines()[-2:] == [
+        f"next     asyncgen audit {clean}",
+        f"next     asyncgen export {clean} -o {clean.removesuffix('jsonl')}messages.jsonl",
+    ]
     assert [line.split()[1:] for line in out.splitlines() if line.startswith("dropped")] == [
         ["2", "email"],
         ["1", "near-duplicate", "(--dedup)"],
