@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asyncgen.command.commands import build_parser
@@ -18,6 +18,7 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import GenerateConfig
 from asyncgen.screen.terminal import generate
+from asyncgen.timings import USUAL, Timings
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ def polished(config: GenerateConfig) -> Polished:
     return Polished(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.request.seed))
 
 
+def main(argv: Sequence[str], timings: Timings = USUAL) -> int:
+    given = build_parser().parse_args(argv)
+    return generate(read_generate_config(given, read_environment(), "again", timings), polished)
+
+
 if __name__ == "__main__":
-    given = build_parser().parse_args(sys.argv[1:])
-    sys.exit(generate(read_generate_config(given, read_environment(), "again"), polished))
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A job with a step between two calls, in real processes: what has been answered is never asked again."""
+"""A job with a step between two calls, killed in real processes: what has been answered is never asked again."""
 
 import json
 import subprocess
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import two_calls
 from fake_provider import Call, FakeProvider, Reply, completion, conversation, error
+from quick import QUICK
 
 from asyncgen.command.main import main
 
@@ -56,15 +57,13 @@ def flags(provider: FakeProvider, *more: str) -> list[str]:
     return [*command, *more]
 
 
-def start(provider: FakeProvider, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, two_calls.__file__, *flags(provider, *more)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def start(provider: FakeProvider, *more: str) -> subprocess.Popen[bytes]:
+    """A run that is to be killed."""
+    return subprocess.Popen([sys.executable, two_calls.__file__, *flags(provider, *more)], stderr=subprocess.DEVNULL)
 
 
-def finish(provider: FakeProvider, *more: str) -> tuple[int, str]:
-    with start(provider, *more) as process:
-        _, said = process.communicate(timeout=60)
-    return process.returncode, said
+def finish(provider: FakeProvider) -> int:
+    return two_calls.main(flags(provider), QUICK)
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
@@ -80,7 +79,7 @@ def asked(provider: FakeProvider) -> Counter[str]:
 def test_each_index_is_asked_twice_and_its_line_comes_from_the_second_call() -> None:
     write_recipe()
     with FakeProvider(answer) as provider:
-        assert finish(provider)[0] == 0
+        assert finish(provider) == 0
     assert set(asked(provider).values()) == {1}
     assert len(provider.calls) == 2 * NUM
     assert sorted(entry["index"] for entry in entries("step")) == list(range(NUM))
@@ -98,11 +97,11 @@ def test_killed_between_the_calls_an_index_goes_on_with_the_second_one() -> None
         process = start(provider, "--concurrency", "16", "--no-adaptive")
         provider.wait_for_calls(2 * NUM - 3)
         process.kill()
-        process.communicate()
+        process.wait()
         steps = entries("step")
         assert len(steps) == NUM - 3, "a step is on disk before anything is asked with it"
         provider.release()
-        assert finish(provider)[0] == 0
+        assert finish(provider) == 0
     drafts = {call: number for call, number in asked(provider).items() if not call.startswith("Polish ")}
     assert {call for call, number in drafts.items() if number > 1} == {
         f"{each} Bread is baked." for each in ("n7", "n8", "n9")
@@ -121,7 +120,7 @@ def test_bad_replies_are_asked_for_again_where_the_index_is() -> None:
         return completion("no") if seen[asked] == 1 else answer(call)
 
     with FakeProvider(clumsy) as provider:
-        assert finish(provider)[0] == 0
+        assert finish(provider) == 0
     assert set(seen.values()) == {2}
     assert {entry["ask"] for entry in entries("step")} == {2}
     assert {entry["asks"] for entry in entries("done")} == {2}
@@ -133,11 +132,11 @@ def test_what_was_asked_in_another_way_is_not_gone_on_with() -> None:
         process = start(provider, "-n", "1")
         provider.wait_for_calls(2)
         process.kill()
-        process.communicate()
+        process.wait()
         (step,) = entries("step")
         provider.release()
         Path("knowledge.md").write_text("Bread is bought.", "utf-8")
-        assert finish(provider)[0] == 0
+        assert finish(provider) == 0
     assert step["text"].endswith("Bread is baked.")
     polished = [call.scenario for call in provider.calls if is_polish(call)][1:]
     assert len(polished) == NUM
@@ -147,7 +146,7 @@ def test_what_was_asked_in_another_way_is_not_gone_on_with() -> None:
 def test_an_output_holds_what_one_job_makes(capsys: pytest.CaptureFixture[str]) -> None:
     write_recipe()
     with FakeProvider(answer) as provider:
-        assert finish(provider)[0] == 0
+        assert finish(provider) == 0
         assert main(flags(provider, "-n", "20")) == 2
     assert "polished conversations" in capsys.readouterr().err
 
@@ -159,7 +158,7 @@ def test_a_failed_index_keeps_its_step() -> None:
         return error(400, "not this one") if "n3" in call.scenario and is_polish(call) else answer(call)
 
     with FakeProvider(stubborn) as provider:
-        assert finish(provider)[0] == 3
-        assert finish(provider)[0] == 3
+        assert finish(provider) == 3
+        assert finish(provider) == 3
     assert asked(provider)["n3 Bread is baked."] == 1
     assert asked(provider)["Polish draft of n3 Bread is baked."] == 2
