@@ -65,7 +65,7 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.audit.filter import Plan, check_parts, filter_output
     from asyncgen.audit.rules import check_rule_names
-    from asyncgen.report.kept import print_result
+    from asyncgen.report.filtered import print_filter
     from asyncgen.screen.bar import shown_progress
 
     check_rule_names("--drop", flags.drop)
@@ -78,5 +78,5 @@ def run(flags: argparse.Namespace, _: str) -> int:
             plan = replace(plan, broken={rule: audit.rules[rule].lines for rule in flags.drop})
         with shown_progress() as progress:
             result = filter_output(dataset, plan, progress=progress)
-        print_result(dataset, result, flags.clean)
+        print_filter(dataset, result, flags.clean)
         return 0

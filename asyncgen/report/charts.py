@@ -89,7 +89,11 @@ class LineChart:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Shares of the height, and the value there."""
-        return [(part, _tick(part * self.ceiling)) for part in (1.0, 0.5, 0.0)]
+        ticks = ((part, part * self.ceiling) for part in (1.0, 0.5, 0.0))
+        return [
+            (part, f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}")  # noqa: PLR2004
+            for part, value in ticks
+        ]
 
     @property
     def stretches(self) -> list[list[tuple[float, float]]]:
@@ -136,7 +140,3 @@ def compact(number: int) -> str:
             scaled = number / size
             return f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"  # noqa: PLR2004
     return str(number)
-
-
-def _tick(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"  # noqa: PLR2004

@@ -84,23 +84,35 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 def draw_sample(dataset: Dataset, found: Mapping[str, Found], size: int) -> Sample:
     """So many lines, or all, in the order of the file; the same for the same file."""
     chosen = choose_lines(found, lines=len(dataset), size=size)
-    records = [(record, _scenario(dataset, record)) for record in _pick(dataset.records(), chosen)]
-    dimensions = [_Values.of(name, [scenario for _, scenario in records]) for name in _single_valued(dataset)]
+    records = list(_pick(dataset.records(), chosen))
+    scenarios: list[Scenario] = [{} if each.index is None else dataset.scenario(each.index) for each in records]
+    dimensions = () if dataset.header is None else dataset.header.dimensions
+    places = {each.name: _place_values(each.name, scenarios) for each in dimensions if each.pick is None}
     broken = {rule: lines for rule, each in found.items() if (lines := chosen.intersection(each.lines))}
     allowance = max(ALLOWANCE // max(len(chosen), 1), LEAST_ALLOWANCE)
-    return Sample(
-        dimensions=[SampledDimension(each.name, [Value(*drawn) for drawn in each.places]) for each in dimensions],
-        rules=[SampledRule(rule, found[rule].severity) for rule in broken],
-        conversations=[
-            _sample_conversation(
-                record,
-                scenario=[each.place(scenario) for each in dimensions],
+    conversations = []
+    for record, scenario in zip(records, scenarios, strict=True):
+        messages = _cut(record.conversation, allowance)
+        conversations.append(
+            SampledConversation(
+                line=record.number,
+                scenario=[values[scenario[name][0]] if name in scenario else None for name, values in places.items()],
                 findings=[number for number, lines in enumerate(broken.values()) if record.number in lines],
-                allowance=allowance,
+                messages=messages,
+                omitted=len(record.conversation) - len(messages),
             )
-            for record, scenario in records
-        ],
+        )
+    return Sample(
+        dimensions=[SampledDimension(name, [Value(*drawn) for drawn in values]) for name, values in places.items()],
+        rules=[SampledRule(rule, found[rule].severity) for rule in broken],
+        conversations=conversations,
     )
+
+
+def _place_values(name: str, scenarios: Sequence[Scenario]) -> dict[tuple[str, str], int]:
+    """The values that a dimension has in the sample, each with its place among them."""
+    drawn = sorted({scenario[name][0] for scenario in scenarios if name in scenario})
+    return {each: place for place, each in enumerate(drawn)}
 
 
 def choose_lines(found: Mapping[str, Found], *, lines: int, size: int) -> frozenset[int]:
@@ -126,40 +138,6 @@ def _pick(records: Iterator[Record], lines: frozenset[int]) -> Iterator[Record]:
         if record.number in lines:
             left -= 1
             yield record
-
-
-def _scenario(dataset: Dataset, record: Record) -> Scenario:
-    return {} if record.index is None else dataset.scenario(record.index)
-
-
-def _single_valued(dataset: Dataset) -> list[str]:
-    return [] if dataset.header is None else [each.name for each in dataset.header.dimensions if each.pick is None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Values:
-    """The values that a dimension has in the sample, each with its place among them."""
-
-    name: str
-    places: dict[tuple[str, str], int]
-
-    @classmethod
-    def of(cls, name: str, scenarios: Sequence[Scenario]) -> "_Values":
-        drawn = sorted({scenario[name][0] for scenario in scenarios if name in scenario})
-        return cls(name, {each: place for place, each in enumerate(drawn)})
-
-    def place(self, scenario: Scenario) -> int | None:
-        return self.places[scenario[self.name][0]] if self.name in scenario else None
-
-
-def _sample_conversation(
-    record: Record, *, scenario: list[int | None], findings: list[int], allowance: int
-) -> SampledConversation:
-    messages = _cut(record.conversation, allowance)
-    omitted = len(record.conversation) - len(messages)
-    return SampledConversation(
-        line=record.number, scenario=scenario, findings=findings, messages=messages, omitted=omitted
-    )
 
 
 def _cut(conversation: Conversation, allowance: int) -> list[SampledMessage]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 
-from asyncgen.audit.audit import Audit, Totals
+import msgspec
+
+from asyncgen.audit.audit import Audit, BothDuplicates, Totals
 from asyncgen.audit.coverage import CoverageResult, PairCoverage, ValueCoverage
 from asyncgen.audit.distributions import Distribution, ShapeResult, ValueFailures
 from asyncgen.audit.diversity import Counted, DiversityResult, SideDiversity
@@ -30,6 +32,7 @@ MOST_COLUMNS = 26
 MOST_CLUSTERS = 10
 MOST_PHRASES = 12
 WORST = 15  # values of a dimension by their failures
+IDLE = Moment(time="", seconds=0, done=0, rejected=0, failed=0, lost=0, in_flight=None, seconds_p50=None)
 LONGEST_PAUSE = 20  # buckets without any call that are drawn; a longer pause is a gap of one
 
 
@@ -49,7 +52,7 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
         ("coverage", "Coverage", _coverage(audit.coverage)),
         ("shape", "Shape", _shape(audit.shape)),
         ("diversity", "Diversity", _diversity(audit.diversity)),
-        ("duplicates", "Near-duplicates", _duplicates(audit)),
+        ("duplicates", "Near-duplicates", _duplicates(audit.duplicates)),
         ("grounding", "Grounding", _grounding(audit.grounding)),
         ("failures", "Failures", _failures(audit.totals, audit.shape)),
         ("time", "Throughput", _timeline(audit.timeline)),
@@ -291,9 +294,9 @@ def _variety(roles: Mapping[str, SideDiversity]) -> Table:
 # ---- near-duplicates
 
 
-def _duplicates(audit: Audit) -> Iterator[Block]:
-    yield from _clusters("Whole conversations", audit.duplicates.conversation)
-    yield from _clusters("The assistant's side alone", audit.duplicates.assistant)
+def _duplicates(both: BothDuplicates) -> Iterator[Block]:
+    yield from _clusters("Whole conversations", both.conversation)
+    yield from _clusters("The assistant's side alone", both.assistant)
 
 
 def _clusters(title: str, found: Duplicates) -> Iterator[Block]:
@@ -428,15 +431,10 @@ def _without_pauses(moments: Sequence[Moment]) -> list[Moment | None]:
         if missing > LONGEST_PAUSE:
             filled.append(None)
         else:
-            filled += [_idle(begins + timedelta(seconds=seconds * step), seconds) for step in range(1, missing + 1)]
+            times = [begins + timedelta(seconds=seconds * step) for step in range(1, missing + 1)]
+            filled += [msgspec.structs.replace(IDLE, time=each.isoformat(), seconds=seconds) for each in times]
         filled.append(second)
     return filled
-
-
-def _idle(begins: datetime, seconds: int) -> Moment:
-    return Moment(
-        time=begins.isoformat(), seconds=seconds, done=0, rejected=0, failed=0, lost=0, in_flight=None, seconds_p50=None
-    )
 
 
 # ---- runs

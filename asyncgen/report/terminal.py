@@ -12,17 +12,17 @@ from rich.text import Text
 
 from asyncgen.audit.audit import Audit, RuleResult
 from asyncgen.audit.coverage import CoverageResult, ValueCoverage
-from asyncgen.audit.distributions import Distribution, ShapeResult
+from asyncgen.audit.distributions import ShapeResult
 from asyncgen.audit.diversity import DiversityResult
-from asyncgen.audit.grounding import GroundingResult
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.money.price import format_cost
-from asyncgen.report.verdict import judge
+from asyncgen.report.formatting import quantity, shorten
+from asyncgen.report.verdict import broken_rules, judge
 from asyncgen.screen.figures import format_count
 from asyncgen.screen.rows import command_line, export_line, labelled_grid, plain_console, print_copied
 from asyncgen.text import one_line
 
-SEVERITIES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
+STYLES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
 MOST_CHARACTERS = 60  # of a value or a phrase
 MOST_PHRASES = 3
 MOST_VALUES = 6  # of a breakdown
@@ -39,7 +39,7 @@ def print_summary(audit: Audit, path: Path) -> None:
     clean = [rule for rule, result in audit.rules.items() if not result.count]
     if clean:
         console.print(labelled_grid({"found in no line": ", ".join(clean)}))
-    if broken := _sort_rules(audit.rules):
+    if broken := broken_rules(audit):
         console.print(_findings(broken))
     console.print()
     print_copied(console, "written", str(path))
@@ -73,7 +73,7 @@ def _overview(audit: Audit) -> Iterator[tuple[str, str]]:
     yield "lines", f"{audit.lines:,}, {format_count(audit.bytes)} bytes"
     if audit.runs:
         newest = audit.runs[-1]
-        yield "made by", f"{newest.model or 'unknown'} ({newest.provider}), {_count(len(audit.runs), 'run')}"
+        yield "made by", f"{newest.model or 'unknown'} ({newest.provider}), {quantity(len(audit.runs), 'run')}"
         yield "done", f"{totals.done:,} of {totals.num:,}"
     if totals.failed:
         yield "failed", _breakdown(totals.failed_by_reason)
@@ -86,12 +86,6 @@ def _overview(audit: Audit) -> Iterator[tuple[str, str]]:
 # ---- findings
 
 
-def _sort_rules(rules: Mapping[str, RuleResult]) -> list[tuple[str, RuleResult]]:
-    """Those that are broken, the gravest and most frequent first."""
-    broken = [(rule, result) for rule, result in rules.items() if result.count]
-    return sorted(broken, key=lambda each: (list(SEVERITIES).index(each[1].severity), -each[1].count))
-
-
 def _findings(rules: Sequence[tuple[str, RuleResult]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
@@ -100,21 +94,14 @@ def _findings(rules: Sequence[tuple[str, RuleResult]]) -> Table:
     table.add_column("rate", justify="right", no_wrap=True)
     table.add_column("such as", overflow="fold")
     for rule, result in rules:
-        style = SEVERITIES[result.severity]
-        cells = [f"{result.count:,}", _percent(result.rate)]
-        table.add_row(Text(result.severity, style=style), Text(rule, style=style), *map(Text, cells), _example(result))
+        style = STYLES[result.severity]
+        such_as = result.description
+        if result.examples:
+            first = result.examples[0]
+            such_as = f"line {first.line:,}: {one_line(first.evidence)}"
+        cells = [f"{result.count:,}", _percent(result.rate), such_as]
+        table.add_row(Text(result.severity, style=style), Text(rule, style=style), *map(Text, cells))
     return table
-
-
-def _example(result: RuleResult) -> Text:
-    if not result.examples:
-        return Text(result.description)
-    first = result.examples[0]
-    return Text(f"line {first.line:,}: {one_line(first.evidence)}")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
 
 
 # ---- measures
@@ -126,7 +113,9 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
     yield from _shape(audit.shape)
     yield from _diversity(audit.diversity)
     if audit.grounding is not None:
-        yield "grounding", _grounding(audit.grounding)
+        facts = audit.grounding
+        outside = f"{facts.ungrounded:,} not in the knowledge base, {facts.derived:,} derived from it"
+        yield "grounding", f"{facts.checked:,} facts looked at, {outside}"
     yield "near-duplicates", _duplicates(audit.duplicates.conversation)
     yield "  answers alone", _duplicates(audit.duplicates.assistant)
 
@@ -143,25 +132,24 @@ def _uses(values: Sequence[ValueCoverage]) -> str:
     planned = [each for each in values if each.planned]
     used = sum(each.found > 0 for each in planned)
     counts = [each.found for each in planned] or [0]
-    text = f"{used:,} of {len(planned):,} planned values, {_range(min(counts), max(counts))} times each"
+    low, high = min(counts), max(counts)
+    times = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    text = f"{used:,} of {len(planned):,} planned values, {times} times each"
     least = min(planned, key=lambda each: each.found / each.planned, default=None)
     if least is not None and least.found < least.planned / 2:
-        text += f"; least of its plan: {_cut(least.value)} ({least.found:,} of {least.planned:,})"
+        text += f"; least of its plan: {shorten(least.value, MOST_CHARACTERS)} ({least.found:,} of {least.planned:,})"
     return text
 
 
 def _shape(shape: ShapeResult) -> Iterator[tuple[str, str]]:
     yield "messages", ", ".join(f"{number}: {count:,}" for number, count in shape.messages.items())
     for role, words in shape.words.items():
-        yield f"words, {role}", _words(words)
+        mostly = f"{words.mean:,.0f} a message, {words.p5:,} to {words.p95:,} nine times of ten"
+        yield f"words, {role}", f"{mostly}, {words.highest:,} at most"
     if shape.finish_reasons:
         yield "finish reasons", _breakdown(shape.finish_reasons)
     if shape.rejected:
         yield "rejected replies", _breakdown(shape.rejected)
-
-
-def _words(words: Distribution) -> str:
-    return f"{words.mean:,.0f} a message, {words.p5:,} to {words.p95:,} nine times of ten, {words.highest:,} at most"
 
 
 def _diversity(diversity: DiversityResult) -> Iterator[tuple[str, str]]:
@@ -169,7 +157,7 @@ def _diversity(diversity: DiversityResult) -> Iterator[tuple[str, str]]:
     if openers.top:
         most = openers.top[0]
         about = "" if openers.is_exact else "about "
-        often = f"the most frequent in {_percent(most.share)}: {_cut(most.text)}"
+        often = f"the most frequent in {_percent(most.share)}: {shorten(most.text, MOST_CHARACTERS)}"
         yield "openers", f"{about}{openers.different:,} different, {often}"
     for role, side in diversity.roles.items():
         figures = [f"distinct-{each.words} {each.ratio:.3f}" for each in side.distinct if each.total]
@@ -178,15 +166,11 @@ def _diversity(diversity: DiversityResult) -> Iterator[tuple[str, str]]:
         if figures:
             yield f"variety, {role}", ", ".join(figures)
         if side.phrases:
-            phrases = [f"{_cut(each.text)} ({_percent(each.share)})" for each in side.phrases[:MOST_PHRASES]]
+            phrases = [
+                f"{shorten(each.text, MOST_CHARACTERS)} ({_percent(each.share)})"
+                for each in side.phrases[:MOST_PHRASES]
+            ]
             yield f"phrases, {role}", "; ".join(phrases)
-
-
-def _grounding(grounding: GroundingResult) -> str:
-    return (
-        f"{grounding.checked:,} facts looked at, {grounding.ungrounded:,} not in the knowledge base, "
-        f"{grounding.derived:,} derived from it"
-    )
 
 
 def _duplicates(duplicates: Duplicates) -> str:
@@ -194,20 +178,12 @@ def _duplicates(duplicates: Duplicates) -> str:
         return f"none, from a similarity of {duplicates.threshold:g} on"
     largest = max(cluster.size for cluster in duplicates.largest)
     return (
-        f"{duplicates.lines:,} lines repeat another, in {_count(duplicates.clusters, 'cluster')} of up to {largest:,} "
-        f"(similarity {duplicates.threshold:g})"
+        f"{duplicates.lines:,} lines repeat another, in {quantity(duplicates.clusters, 'cluster')} "
+        f"of up to {largest:,} (similarity {duplicates.threshold:g})"
     )
 
 
 # ---- figures
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _range(low: int, high: int) -> str:
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _breakdown(numbers: Mapping[str, int]) -> str:

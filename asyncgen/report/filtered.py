@@ -11,7 +11,7 @@ from asyncgen.screen.rows import command_line, export_line, plain_console, print
 from asyncgen.text import one_line
 
 
-def print_result(dataset: Dataset, result: Result, clean: Path) -> None:
+def print_filter(dataset: Dataset, result: Result, clean: Path) -> None:
     """What went where and why. `clean`: where the lines that stay were asked for, in one file or in parts."""
     console = plain_console()
     table = Table.grid(padding=(0, 2))
