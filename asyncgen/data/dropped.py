@@ -57,7 +57,9 @@ def append_mark(paths: OutputPaths, *digests: bytes, is_dropped: bool) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            _write_whole(file, lines, _cut_torn_end(file))
+            size = (file.read() or b"").rfind(b"\n") + 1
+            file.truncate(size)  # what stands behind was never confirmed, and would spoil the next mark
+            _write_whole(file, lines, size)
         sync_directory(path.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
@@ -74,13 +76,6 @@ def _write_whole(file: RawIOBase, lines: bytes, size: int) -> None:
     if written != len(lines):
         file.truncate(size)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _cut_torn_end(file: RawIOBase) -> int:
-    """Cut what stands behind the last newline, a mark never confirmed that would spoil the next; the size then."""
-    whole = (file.read() or b"").rfind(b"\n") + 1
-    file.truncate(whole)
-    return whole
 
 
 def _read_mark(path: Path, number: int, line: bytes) -> tuple[bytes, bool]:

@@ -1,6 +1,5 @@
 """Where a file may be written: nowhere that the input, a run, or anything that matters stands."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from asyncgen.data.dataset import Dataset
@@ -13,8 +12,10 @@ from asyncgen.output.paths import OutputPaths, check_length
 def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
     """Raises ConfigError. `refusal`: why a file that is there stays there, None if it may be replaced."""
     check_length(path)
-    if any(_is_same(path, each) for each in _files_of(dataset.paths)):
-        raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another file")
+    paths = dataset.paths
+    for each in (*paths.data, paths.lock, dropped_path(paths), audit_path(paths)):
+        if path == each or (path.exists() and each.exists() and path.samefile(each)):
+            raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another file")
     journal = OutputPaths(path).journal
     if journal.exists() and not is_of_filter(journal):
         raise ConfigError(f"--output: {path} is the output of a run, with a journal beside it; choose another file")
@@ -38,14 +39,3 @@ def is_of_filter(journal: Path) -> bool:
 
 def audit_path(paths: OutputPaths) -> Path:
     return paths.output.with_name(paths.output.name + ".audit.json")
-
-
-def _files_of(paths: OutputPaths) -> Iterator[Path]:
-    yield from paths.data
-    yield paths.lock
-    yield dropped_path(paths)
-    yield audit_path(paths)
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    return one == other or (one.exists() and other.exists() and one.samefile(other))

@@ -55,7 +55,10 @@ class Catalogue:
         """Read on for a slice; False when there was nothing more to do. Raises OSError and ConfigError."""
         until = self._clock() + SLICE
         try:
-            self._look()
+            if self._is_stale:
+                raise ReplacedError  # noqa: TRY301 - as if the follower had found it
+            self.follower.look()
+            self._take_marks()
             while (piece := self.follower.read()) is not None:
                 self._is_stale = True  # unless it is stored
                 self.store.add(piece, self._dropped)
@@ -74,12 +77,6 @@ class Catalogue:
             self.store.take_findings(audit)
             self.version += 1
         return self.store.add_index()
-
-    def _look(self) -> None:
-        if self._is_stale:
-            raise ReplacedError
-        self.follower.look()
-        self._take_marks()
 
     def _take_marks(self) -> None:
         """Marks may have been made here, by another viewer, or deleted by hand."""

@@ -13,13 +13,13 @@ from time import monotonic
 
 import msgspec
 
-from asyncgen.conversation import Conversation
 from asyncgen.output.match import read_line
 from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.store import Choice
 
 SLICE = 0.05  # seconds
 _BLOCK = 256 * 1024  # bytes read at once
+_LONGEST = 1000  # characters of words
 KEPT = 3  # selections; each may take four bytes a line
 
 
@@ -66,8 +66,10 @@ class Selections:
                 begin, block = start, self._catalogue.follower.read_between(start, start + max(size, _BLOCK))
                 is_promising = _may_hold(block, words)
             text = block[start - begin : start - begin + size]
-            if is_promising and _may_hold(text, words) and _holds(read_line(text), words):
-                selection.lines.append(line)
+            if is_promising and _may_hold(text, words) and (conversation := read_line(text)) is not None:
+                said = "\n".join([message.content for message in conversation]).lower()
+                if all(word in said for word in words):
+                    selection.lines.append(line)
             selection.searched = line
             if self._clock() >= until:
                 return
@@ -84,12 +86,5 @@ def _may_hold(text: bytes, words: Sequence[str]) -> bool:
     )
 
 
-def _holds(conversation: Conversation | None, words: Sequence[str]) -> bool:
-    if conversation is None:
-        return False
-    text = "\n".join([message.content for message in conversation]).lower()
-    return all(word in text for word in words)
-
-
 def split_words(text: str) -> list[str]:
-    return text.lower().split()
+    return text[:_LONGEST].lower().split()

@@ -55,7 +55,6 @@ _SPAN = 30.0  # seconds over which the rate is taken
 _SHUTDOWN = 1.0  # seconds for answers that are being sent
 _MOST_BODY = 64 * 1024  # bytes
 _MARKED_AT_ONCE = 1024  # lines between two pages
-_LONGEST_WORDS = 1000  # characters
 _TOKEN = "X-Token"  # noqa: S105 - a name
 
 _POLICY = (
@@ -85,18 +84,13 @@ def serve_view(output: Path, *, port: int) -> int:
             raise ConfigError(f"{paths.output} is no ordinary file")
         with paths.output.open("rb"):
             catalogue = Catalogue(paths)
-            _read_first_page(catalogue)
+            until = time.monotonic() + PATIENCE
+            while catalogue.advance() and len(catalogue) < PAGE_SIZE and time.monotonic() < until:
+                pass  # so that whoever opens the address sees something
     except OSError as error:
         raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
     uvloop.run(_serve(Viewer(catalogue, audit_command(output), Auditor(output)), port))
     return 0
-
-
-def _read_first_page(catalogue: Catalogue) -> None:
-    """So that whoever opens the address sees something; a second at most."""
-    until = time.monotonic() + PATIENCE
-    while catalogue.advance() and len(catalogue) < PAGE_SIZE and time.monotonic() < until:
-        pass
 
 
 class _Mark(msgspec.Struct, forbid_unknown_fields=True):
@@ -267,7 +261,7 @@ class Viewer:
 
         With words it may be less than there is: what was found within a second, and more if it is asked for again.
         """
-        choice, words = _read_choice(request), _split_words(request.query.get("words", ""))
+        choice, words = _read_choice(request), split_words(request.query.get("words", ""))
         line = _read_number(request, "line")
         start = _read_number(request, "start") or 0
         if line is not None:
@@ -293,19 +287,20 @@ class Viewer:
         )
 
     async def _mark(self, request: web.Request) -> web.Response:
-        mark = await _read_body(request, _Mark)
-        shown = await self._work(lambda: self._make_mark(mark))
-        return _refuse_changed() if shown is None else _json(shown)
+        mark, catalogue = await _read_body(request, _Mark), self._catalogue
 
-    def _make_mark(self, mark: _Mark) -> ShownConversation | None:
-        if mark.generation != self._catalogue.generation or not 0 < mark.line <= len(self._catalogue):
-            return None
-        self._catalogue.mark([mark.line], is_dropped=mark.dropped)
-        return show_conversation(self._catalogue, self._catalogue.store.get(mark.line))
+        def change() -> ShownConversation | None:
+            if mark.generation != catalogue.generation or not 0 < mark.line <= len(catalogue):
+                return None
+            catalogue.mark([mark.line], is_dropped=mark.dropped)
+            return show_conversation(catalogue, catalogue.store.get(mark.line))
+
+        shown = await self._work(change)
+        return _refuse_changed() if shown is None else _json(shown)
 
     async def _mark_all(self, request: web.Request) -> web.Response:
         asked = await _read_body(request, _MarkAll)
-        words, total = _split_words(asked.words), max(asked.total, 0)
+        words, total = split_words(asked.words), max(asked.total, 0)
         while True:
             selection = await self._work(lambda: self._selections.go_on(asked.choice, words))
             if len(selection.lines) >= total or selection.searched == len(self._catalogue):
@@ -341,27 +336,23 @@ class Viewer:
             await response.prepare(request)
             sent: State | None = None
             while True:
-                state = self._state
-                if state == sent:
+                if self._state == sent:
                     await response.write(b": still here\n\n")
                 else:
-                    await response.write(b"data: " + msgspec.json.encode(state) + b"\n\n")
-                sent = state
-                await self._wait_for_news(state)
+                    sent = self._state
+                    await response.write(b"data: " + msgspec.json.encode(sent) + b"\n\n")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._heartbeat), self._news:
+                        while self._state == sent:
+                            await self._news.wait()
         except ConnectionResetError:
             return response
         finally:
             self._tasks.discard(task)
 
-    async def _wait_for_news(self, state: State) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._heartbeat), self._news:
-                await self._news.wait_for(lambda: self._state != state)
-
     async def _end_streams(self, _: web.Application) -> None:
-        for task in self._tasks:
-            if task is not None:
-                task.cancel()
+        for task in filter(None, self._tasks):
+            task.cancel()
 
 
 class _Rate:
@@ -400,10 +391,6 @@ def _read_number(request: web.Request, name: str) -> int | None:
     if not (given.isascii() and given.isdigit() and len(given) <= len(str(sys.maxsize)) - 1):
         raise _bad(f"{name}: expected a whole number")
     return int(given)
-
-
-def _split_words(given: str) -> list[str]:
-    return split_words(given[:_LONGEST_WORDS])
 
 
 async def _read_body(request: web.Request, kind: type[T]) -> T:
@@ -469,16 +456,12 @@ async def _serve(viewer: Viewer, port: int) -> None:
     runner = web.AppRunner(viewer.create_app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN)
     await runner.setup()
     try:
-        await _listen(runner, port)
+        try:
+            await web.TCPSite(runner, HOST, port).start()
+        except OSError as error:
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error
         print(f"http://{HOST}:{runner.addresses[0][1]}/{viewer.key}/", flush=True)  # noqa: T201 - what was asked for
         await viewer.stop.wait()
     finally:
         await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, port: int) -> None:
-    try:
-        await web.TCPSite(runner, HOST, port).start()
-    except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error

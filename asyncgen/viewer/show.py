@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 
-from rich.console import Console
 from rich.text import Text
 
 from asyncgen.audit.audit import Audit, find_in_line
 from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.scenario import Drawn
 from asyncgen.screen.rows import plain_console
 from asyncgen.text import one_line, printable
 
@@ -58,9 +56,14 @@ def show(
     for shown, record in enumerate(chosen, 1):
         if shown > 1:
             console.print()
-        _print(console, dataset, record, findings.of(record))
-    if beyond := sorted(line for line in choice.lines if line > len(dataset)):
-        _complain(dataset, f"there is no line {', '.join(map(str, beyond))}; {_describe_lines(len(dataset))}")
+        console.print(_heading(dataset, record, findings.of(record)), soft_wrap=not console.is_terminal)
+        for message in record.conversation:
+            text = Text(f"{one_line(message.role)}: ", style=ROLE_STYLES.get(message.role, "bold"))
+            text.append(printable(message.content), style="not bold default")
+            console.print(text, soft_wrap=not console.is_terminal)
+    if beyond := sorted(line for line in choice.lines if line > (last := len(dataset))):
+        there = f"its lines are 1 to {last:,}" if last > 1 else "it has one line" if last else "it has none"
+        _complain(dataset, f"there is no line {', '.join(map(str, beyond))}; {there}")
     elif not shown:
         _complain(dataset, "no conversation fits")
     return 0 if shown else 1
@@ -68,10 +71,6 @@ def show(
 
 def _complain(dataset: Dataset, what: str) -> None:
     print(f"asyncgen: {one_line(str(dataset.paths.output))}: {what}", file=sys.stderr)  # noqa: T201
-
-
-def _describe_lines(lines: int) -> str:
-    return f"its lines are 1 to {lines:,}" if lines > 1 else "it has one line" if lines else "it has none"
 
 
 def _check_dimensions(dataset: Dataset, choice: Choice) -> None:
@@ -109,17 +108,16 @@ class _Findings:
             if finding.rule in broken:
                 broken[finding.rule].append(finding)
         for rule, found in broken.items():
-            if not found:
-                found.append(self._kept(rule, line))
+            example = self._examples.get((rule, line))
+            if found:
+                continue
+            if like := self._like.get(rule, {}).get(line):
+                found.append(Finding(rule, line, None, f"like line {like}"))
+            elif example is not None:
+                found.append(Finding(rule, line, example.message, example.evidence))
+            else:
+                found.append(Finding(rule, line, None, self._descriptions[rule]))
         return broken
-
-    def _kept(self, rule: str, line: int) -> Finding:
-        if like := self._like.get(rule, {}).get(line):
-            return Finding(rule, line, None, f"like line {like}")
-        example = self._examples.get((rule, line))
-        if example is None:
-            return Finding(rule, line, None, self._descriptions[rule])
-        return Finding(rule, line, example.message, example.evidence)
 
 
 def _chosen(dataset: Dataset, choice: Choice, findings: _Findings) -> Iterator[Record]:
@@ -142,11 +140,10 @@ def _fits(dataset: Dataset, choice: Choice, record: Record) -> bool:
     if record.index is None:
         return False
     scenario = dataset.scenario(record.index)
-    return all(_holds(scenario.get(name, ()), text.casefold()) for name, text in choice.where)
-
-
-def _holds(drawn: Drawn, text: str) -> bool:
-    return any(text in group.casefold() or text in value.casefold() for group, value in drawn)
+    return all(
+        any(text.casefold() in part.casefold() for part in chain.from_iterable(scenario.get(name, ())))
+        for name, text in choice.where
+    )
 
 
 def _draw(records: Iterator[Record], number: int, seed: int) -> list[Record]:
@@ -161,28 +158,17 @@ def _draw(records: Iterator[Record], number: int, seed: int) -> list[Record]:
     return sorted(drawn, key=lambda record: record.number)
 
 
-def _print(console: Console, dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Finding]]) -> None:
-    console.print(_heading(dataset, record, broken), soft_wrap=not console.is_terminal)
-    for message in record.conversation:
-        text = Text(f"{one_line(message.role)}: ", style=ROLE_STYLES.get(message.role, "bold"))
-        text.append(printable(message.content), style="not bold default")
-        console.print(text, soft_wrap=not console.is_terminal)
-
-
 def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Finding]]) -> Text:
     """Where it stands, what it was to be about, what is wrong with it."""
     made = "not made here" if record.index is None else f"index {record.index:,}"
     heading = Text(f"--- line {record.number:,}, {made}", style="bold")
     if record.index is not None:
         for name, drawn in dataset.scenario(record.index).items():
-            heading.append(f"\n{one_line(name)}: {one_line(_describe(drawn))}", style="not bold dim")
+            described = "; ".join(f"{value} ({group})" if group else value for group, value in drawn)
+            heading.append(f"\n{one_line(name)}: {one_line(described)}", style="not bold dim")
     if broken:
         heading.append(f"\nfindings: {', '.join(broken)}", style="bold yellow")
     for finding in chain.from_iterable(broken.values()):
         where = "" if finding.message is None else f", message {finding.message + 1}"
         heading.append(f"\n  {finding.rule}{where}: {one_line(finding.evidence)}", style="not bold yellow")
     return heading
-
-
-def _describe(drawn: Drawn) -> str:
-    return "; ".join(f"{value} ({group})" if group else value for group, value in drawn)

@@ -365,7 +365,7 @@ def test_a_name_that_bites_is_escaped(tmp_path: Path) -> None:
     async def story(there: Visit) -> None:
         page = (await there.get(""))[1].decode()
         assert "<img" not in page
-        assert "&lt;img src=x onerror=&quot;1&quot;&gt;[U+202E].jsonl" in page
+        assert "&lt;img src=x onerror=&#34;1&#34;&gt;[U+202E].jsonl" in page
 
     visit(output, story)
 
