@@ -104,11 +104,12 @@ def _find(source: str) -> Path:
         path = path / "recipe.toml" if path.is_dir() else path
         if path.is_file():
             return path
+        near = [str(each.parent) for each in path.parent.glob("*/recipe.toml")]
     except OSError as error:
         raise ConfigError(f"{path}: the recipe cannot be read: {error.strerror}") from error
     raise ConfigError(
         f"no recipe at {path}: expected a folder with a recipe.toml, the path of one, "
-        f"or a built-in name ({', '.join(BUILT_IN)})"
+        f"or a built-in name ({', '.join(BUILT_IN)}){did_you_mean(source, (*BUILT_IN, *near))}"
     )
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from asyncgen.audit.audit import Audit, find_in_line
 from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Dataset, Record
+from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
 from asyncgen.screen.rows import plain_console
 from asyncgen.text import one_line, printable
@@ -77,7 +78,8 @@ def _check_dimensions(dataset: Dataset, choice: Choice) -> None:
     names = [] if dataset.header is None else [each.name for each in dataset.header.dimensions]
     for name, _ in choice.where:
         if name not in names:
-            raise ConfigError(f"--where: there is no dimension {name!r}; there are {', '.join(names) or 'none'}")
+            told = f"there are {', '.join(names) or 'none'}{did_you_mean(name, names)}"
+            raise ConfigError(f"--where: there is no dimension {name!r}; {told}")
 
 
 class _Findings:

@@ -128,6 +128,27 @@ def test_an_output_whose_journal_is_left_is_taken_by_its_name(capsys: pytest.Cap
     assert "did you mean" not in refused(capsys, "audit", "a.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (["generate", "--recipe", "nanochta"], "nanochat"),
+        (["plan", "--recipe", "recipes/otters"], "recipes/otter"),
+        (["audit", "x.jsonl", "--fail-on", "ungroundd=1%"], "ungrounded"),
+        (["filter", "x.jsonl", "-o", "y.jsonl", "--drop", "emial"], "email"),
+        (["show", "x.jsonl", "--finding", "near-duplicates"], "near-duplicate"),
+        (["show", "x.jsonl", "--where", "topc=a"], "topic"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_name_that_is_nearly_one_there_is_gets_that_as_a_hint(
+    argv: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("recipes/otter").mkdir(parents=True)
+    Path("recipes/otter/recipe.toml").touch()
+    write_output(Path("x.jsonl"), [conversation(0)])
+    assert f"did you mean {meant}?" in refused(capsys, *argv)
+
+
 def test_without_a_command_the_help_is_shown_and_nothing_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     said = capsys.readouterr()
