@@ -30,6 +30,8 @@ def print_page(name: str) -> None:
         return
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.theme import Theme
 
-    console = Console()
-    console.print(Markdown(_PICTURE.sub("", text), hyperlinks=False), width=min(console.width, WIDEST))
+    console = Console(theme=Theme({"markdown.code": "cyan"}))  # without the black that it has on any background
+    page = Markdown(_PICTURE.sub("", text), hyperlinks=False, code_theme="ansi_dark")
+    console.print(page, width=min(console.width, WIDEST))
