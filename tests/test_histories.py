@@ -33,11 +33,10 @@ from test_fault_injection import Crash, Fault
 
 from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
-from asyncgen.output.files import Record
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.run import interrupt
+from asyncgen.run import events, interrupt
 from asyncgen.run import run as run_module
 from asyncgen.run.counts import Counts
 
@@ -533,10 +532,7 @@ class Histories(RuleBasedStateMachine):
             def __init__(self, *arguments: Any) -> None:
                 super().__init__(*arguments)
                 machine.run.counts = self.counts
-
-            def _on_written(self, records: Sequence[Record]) -> None:
-                super()._on_written(records)
-                machine.note_counted(records, self.counts)
+                self.watch(events.Written, lambda event: machine.note_counted(event.lines, self.counts))
 
         self.patch.setattr("asyncgen.run.run.Run", SpiedRun)
         self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
@@ -611,9 +607,8 @@ class Histories(RuleBasedStateMachine):
         if self.away.exists():
             self.away.rename(getattr(self.paths, self.weather.vanishing))
 
-    def note_counted(self, records: Sequence[Record], counts: Counts) -> None:
+    def note_counted(self, lines: Sequence[bytes], counts: Counts) -> None:
         """What is counted now must be on disk now."""
-        lines = [record.line for record in records if record.line]
         self.run.counted += [json.loads(line)[1]["content"] for line in lines]
         durable = self.disk.durable(self.paths.output)
         if any(line not in durable for line in lines) or counts.done > len(durable.splitlines()):

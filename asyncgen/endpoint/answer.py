@@ -179,7 +179,10 @@ def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None
         return None
     if usage.cost_details is not None and (usage.is_byok is not False or not usage.cost):
         return None
-    if usage.is_byok or usage.cost == 0 or (usage.cost is None and _has_cost_header(headers)):
+    if usage.is_byok or usage.cost == 0:
+        return None
+    # An HTTP client's mapping knows names in any case; lowering all of them takes as long as decoding the body.
+    if usage.cost is None and COST_HEADER in (lowered(headers) if type(headers) is dict else headers):
         return None
     details = usage.prompt_tokens_details
     cached = None if details is None else details.cached_tokens
@@ -188,11 +191,6 @@ def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None
     if cached is not None and cached > prompt:
         return None
     return Usage(prompt, cached, completion, read_cost(usage.cost))
-
-
-def _has_cost_header(headers: Mapping[str, str]) -> bool:
-    """An HTTP client's mapping knows names in any case; lowering all of them takes as long as decoding the body."""
-    return COST_HEADER in headers or (type(headers) is dict and COST_HEADER in lowered(headers))
 
 
 class _Answer(NamedTuple):

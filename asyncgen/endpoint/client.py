@@ -344,7 +344,9 @@ def translate(
     _, ours, text = next(row for row in _TRANSLATIONS if isinstance(error, row[0]))
     if ours is FatalError and (has_answered or _may_pass(error)):
         ours, text = ConnectionFailedError, "no connection ({reason})"
-    message = f"{where}: {text.format(reason=_reason(error), timeout=timeout, ca_advice=_ca_advice(error))}"
+    code = getattr(getattr(error, "certificate_error", None), "verify_code", None)
+    ca_advice = _CA_ADVICE if code in _UNKNOWN_ISSUER else ""
+    message = f"{where}: {text.format(reason=_reason(error), timeout=timeout, ca_advice=ca_advice)}"
     return ours(message, maybe_billed=has_left) if issubclass(ours, ConnectionFailedError) else ours(message)
 
 
@@ -357,16 +359,6 @@ def _may_pass(error: Exception) -> bool:
             return True
         case _:
             return False
-
-
-def _ca_advice(error: Exception) -> str:
-    match error:
-        case aiohttp.ClientConnectorCertificateError(
-            certificate_error=ssl.SSLCertVerificationError(verify_code=int() as code)
-        ) if code in _UNKNOWN_ISSUER:
-            return _CA_ADVICE
-        case _:
-            return ""
 
 
 def _reason(error: Exception) -> str:

@@ -85,7 +85,8 @@ def join_events(body: bytes) -> Joined | None:
                 damaged += 1
                 continue
             event = _Event(document, read_choice(_of_first(document)))
-            is_ended = is_ended or _is_last(event)
+            is_ended = is_ended or document.get("done") is True or document.get("type") == MESSAGE_STOP
+            is_ended = is_ended or bool(event.piece.finish_reason)
         events.append(event)
     return Joined(_join(events), not is_ended or damaged > 0) if events else None
 
@@ -118,11 +119,6 @@ def _decode(data: bytes) -> JsonObject | None:
         return object_of(msgspec.json.decode(data))
     except (ValueError, RecursionError):
         return None
-
-
-def _is_last(event: _Event) -> bool:
-    document = event.document
-    return document.get("done") is True or document.get("type") == MESSAGE_STOP or bool(event.piece.finish_reason)
 
 
 def _join(events: Sequence[_Event]) -> JsonObject:

@@ -167,18 +167,18 @@ def read_headers(
     headers: Iterable[Header], base_url: str, environment: Mapping[str, str], *, insecure_http: bool = False
 ) -> dict[str, Secret]:
     """A recipe's headers, ready to be sent to that address. Raises ConfigError."""
-    return {header.name: _read_header(header, base_url, environment, insecure_http=insecure_http) for header in headers}
-
-
-def _read_header(header: Header, base_url: str, environment: Mapping[str, str], *, insecure_http: bool) -> Secret:
-    if header.variable is None:
-        return Secret(header.value or "", is_public=True)
-    secret = _read_secret(header.variable, environment, base_url, insecure_http=insecure_http)
-    if secret is None:
-        raise ConfigError(f"the recipe's header {header.name}: {header.variable} is not set")
-    if not secret.reveal().isprintable():
-        raise ConfigError(f"{header.variable}: a header is one printable line; this one has another character in it")
-    return secret
+    read: dict[str, Secret] = {}
+    for each in headers:
+        if each.variable is None:
+            read[each.name] = Secret(each.value or "", is_public=True)
+            continue
+        secret = _read_secret(each.variable, environment, base_url, insecure_http=insecure_http)
+        if secret is None:
+            raise ConfigError(f"the recipe's header {each.name}: {each.variable} is not set")
+        if not secret.reveal().isprintable():
+            raise ConfigError(f"{each.variable}: a header is one printable line; this one has another character in it")
+        read[each.name] = secret
+    return read
 
 
 def read_key(

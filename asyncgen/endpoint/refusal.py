@@ -18,6 +18,7 @@ from asyncgen.endpoint.body import (
     MAX_LABEL,
     MAX_SEARCHED,
     JsonObject,
+    at,
     clean,
     first_choice,
     lowered,
@@ -159,9 +160,10 @@ def leaf_of(fault: Fault) -> AsyncgenError:
     Evidence of a filter goes before words, because its message may quote what a user wrote. What ends a run is known
     under any status: gateways tell a spent balance as 400, 403, 412, 429 or 500.
     """
+    is_evident = fault.is_filtered or fault.is_named(known.FILTER_NAMES | {known.REFUSAL_NAME})
     leaf = (
         _named_money_leaf(fault)
-        or _filter_leaf(fault, is_evident=_has_filter_evidence(fault))
+        or _filter_leaf(fault, is_evident=is_evident)
         or _unvalidated_leaf(fault)
         or _too_long_leaf(fault)
         or _told_leaf(fault)
@@ -215,7 +217,7 @@ def _told_leaf(fault: Fault) -> FatalError | None:
     if fault.says(known.NO_MONEY_WORDS) or (fault.says(known.QUOTA_WORDS) and not is_slow_down):
         return NoMoneyError(f"{fault.told}. {ADD_CREDITS}")
     if fault.status == 401 or fault.is_named(known.KEY_NAMES) or fault.says(known.KEY_WORDS):
-        return _access_denied(fault)
+        return AccessDeniedError(f"{fault.told}. {fault.key_advice or CHECK_KEY}")
     if fault.says(known.PASSING_WORDS):
         return None
     if fault.is_named(known.SHUT_OUT_NAMES) or fault.says(known.SHUT_OUT_WORDS):
@@ -223,10 +225,6 @@ def _told_leaf(fault: Fault) -> FatalError | None:
     if fault.is_named(known.NO_MODEL_NAMES) or fault.says(known.NO_MODEL_WORDS):
         return NotFoundError(f"{fault.told}. {CHECK_MODEL}")
     return None
-
-
-def _access_denied(fault: Fault) -> AccessDeniedError:
-    return AccessDeniedError(f"{fault.told}. {fault.key_advice or CHECK_KEY}")
 
 
 def _stopping_leaf(fault: Fault) -> FatalError | None:
@@ -274,10 +272,6 @@ def _too_long_leaf(fault: Fault) -> TooLongError | None:
     if fault.status == 413 or is_named:
         return TooLongError(fault.message, status=fault.status, reply=fault.reply)
     return None
-
-
-def _has_filter_evidence(fault: Fault) -> bool:
-    return fault.is_filtered or fault.is_named(known.FILTER_NAMES | {known.REFUSAL_NAME})
 
 
 def _filter_leaf(fault: Fault, *, is_evident: bool) -> ContentFilteredError | RefusedError | None:
@@ -330,7 +324,7 @@ def find_error(document: JsonObject, *, has_answer: bool = False) -> JsonObject:
     """
     error = document.get("error") or first_choice(document).get("error")
     if not error and not has_answer and not document.get("choices"):
-        wrapped = (_inside(document, path) for path in WRAPPERS)
+        wrapped = (object_of(at(document, path)) for path in WRAPPERS)
         error = (
             document.get("detail")
             or document.get("errors")
@@ -362,12 +356,6 @@ def inner_status(error: JsonObject) -> int | None:
         if isinstance(value, int) and 400 <= value < 600:
             return value
     return None
-
-
-def _inside(document: JsonObject, path: tuple[str, ...]) -> JsonObject:
-    for key in path:
-        document = object_of(document.get(key))
-    return document
 
 
 def _first_message(error: JsonObject) -> str:

@@ -91,7 +91,8 @@ def _named_waits(fields: JsonObject) -> Iterator[object]:
         if isinstance(milliseconds := fields.get(name), str | int | float):
             yield f"{milliseconds}ms"
     for name in SECONDS_NAMES:
-        yield _plain(fields.get(name))
+        hint = fields.get(name)
+        yield object_of(hint).get("seconds") if isinstance(hint, dict) else hint  # protobuf's JSON by fields
     if fields.get("x-ratelimit-remaining", fields.get("ratelimit-remaining", 0)) in (0, "0"):
         for name in RESET_NAMES:
             yield fields.get(name)
@@ -101,11 +102,6 @@ def _named_waits(fields: JsonObject) -> Iterator[object]:
     for name in TIME_NAMES:
         if isinstance(moment := fields.get(name), str):
             yield moment
-
-
-def _plain(hint: object) -> object:
-    """A duration as protobuf's JSON writes it by fields; anything else as it is."""
-    return object_of(hint).get("seconds") if isinstance(hint, dict) else hint
 
 
 def _until_refill(headers: JsonObject, now: float | None) -> float | None:

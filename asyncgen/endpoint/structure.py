@@ -222,7 +222,11 @@ class Ladder:
         if named := self._refused_settings(form, refusal):
             lower = self._make(form.step, form.without | named)
         elif is_routed_away(refusal):
-            lower = self._ask_less_of_router(form)
+            routing = form.settings.get("provider")
+            demands_all = isinstance(routing, dict) and routing.get("require_parameters")
+            lower = (
+                self._make(form.step, form.without | {REQUIRE_PARAMETERS}) if demands_all else self._lower_format(form)
+            )
         elif self.is_about_format(form, error):
             lower = self._lower_format(form)
         else:
@@ -271,12 +275,6 @@ class Ladder:
         if given is None:
             return None
         return self._make(JSON_OBJECT if given == RESPONSE_FORMAT else PROMPT_ONLY, form.without)
-
-    def _ask_less_of_router(self, form: Form) -> Form | None:
-        routing = form.settings.get("provider")
-        if isinstance(routing, dict) and routing.get("require_parameters"):
-            return self._make(form.step, form.without | {REQUIRE_PARAMETERS})
-        return self._lower_format(form)
 
     def _refused_settings(self, form: Form, refusal: Refusal) -> frozenset[str]:
         """The settings that a refusal says it does not take at all, so that leaving them out is what cures."""

@@ -29,6 +29,7 @@ COMPLETION = (
     *("completion_tokens", "output_tokens", "completionTokens", "outputTokens", "candidatesTokenCount"),
     *("outputTokenCount", "eval_count"),
 )
+COUNTED = frozenset({*PROMPT, *COMPLETION})
 TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
 CACHED = (
     ("prompt_tokens_details", "cached_tokens"),
@@ -85,12 +86,14 @@ CACHE_STATUS_HEADER = "x-openrouter-cache-status"
 
 def read_usage(document: JsonObject, headers: Mapping[str, str], *, has_text: bool) -> Usage:
     """What a body, or its headers, say that the call took; `has_text`: something was written for it."""
-    counts = next(filter(_holds_counts, (object_of(at(document, home)) for home in HOMES)), {})
+    homes = (object_of(at(document, home)) for home in HOMES)
+    counts = next((each for each in homes if not COUNTED.isdisjoint(each)), {})
     prompt, completion = _first(counts, PROMPT), _first(counts, COMPLETION)
     cached = _first_at(counts, CACHED)
     prompt, completion = _with_the_rest(counts, prompt, completion, cached)
     cost = _read_cost(document, headers)
-    if has_text and not (prompt and completion) and not _is_from_a_cache(headers):
+    is_sent_again = lowered(headers).get(CACHE_STATUS_HEADER, "").lower() == "hit"  # then zeros are true
+    if has_text and not (prompt and completion) and not is_sent_again:
         if prompt == 0 or completion == 0:
             cost = cost or None
         prompt, completion = prompt or None, completion or None
@@ -112,10 +115,6 @@ def _count(value: object) -> int | None:
     if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
-
-
-def _holds_counts(counts: JsonObject) -> bool:
-    return any(key in counts for key in (*PROMPT, *COMPLETION))
 
 
 def _first(counts: JsonObject, keys: Sequence[str]) -> int | None:
@@ -146,11 +145,6 @@ def _with_the_rest(
     return prompt, completion
 
 
-def _is_from_a_cache(headers: Mapping[str, str]) -> bool:
-    """Whether a stored answer was sent again, for which zeros are true."""
-    return lowered(headers).get(CACHE_STATUS_HEADER, "").lower() == "hit"
-
-
 # ---- money
 
 
@@ -168,14 +162,10 @@ def _costs(document: JsonObject, headers: Mapping[str, str]) -> Iterator[Decimal
         if isinstance(value, dict):
             home, value = value, next((value[key] for key in SUMS if key in value), None)
         amount = _amount(value)
-        if amount is not None and _is_in_dollars(home):
+        currencies = (currency for key in CURRENCIES if isinstance(currency := home.get(key), str))
+        if amount is not None and all(currency.upper() == "USD" for currency in currencies):
             yield amount if unit is DOLLAR else amount * unit
     yield _amount(lowered(headers).get(COST_HEADER))
-
-
-def _is_in_dollars(home: JsonObject) -> bool:
-    named = [currency for key in CURRENCIES if isinstance(currency := home.get(key), str)]
-    return all(currency.upper() == "USD" for currency in named)
 
 
 def _with_upstream(usage: JsonObject, charged: Decimal | None) -> Decimal | None:
@@ -188,7 +178,8 @@ def _with_upstream(usage: JsonObject, charged: Decimal | None) -> Decimal | None
     if is_byok is True:
         if upstream is None:  # what is charged is only the gateway's fee
             return None
-        return upstream if charged is None or _is_same(charged, upstream) else charged + upstream
+        is_told_twice = charged is not None and abs(charged - upstream) <= SAME * max(charged, upstream)
+        return upstream if charged is None or is_told_twice else charged + upstream
     if upstream is None or (is_byok is False and charged is not None):
         return charged
     return upstream if charged is None else max(charged, upstream)
@@ -203,10 +194,6 @@ def _read_upstream(details: JsonObject) -> Decimal | None:
         if parts:
             return sum(parts, ZERO)
     return None
-
-
-def _is_same(one: Decimal, other: Decimal) -> bool:
-    return abs(one - other) <= SAME * max(one, other)
 
 
 def _amount(value: object) -> Decimal | None:

@@ -74,17 +74,14 @@ class Start:
         if 0 < done < num:
             notes.append(f"{output}: {done:,} of {num:,} are there, {num - done:,} to make")
         if missing := self.lines.missing:
-            cost = self._cost_of(missing)
+            each = None if self.totals.cost is None else self.totals.cost / (self.lines.count_done() + missing)
+            cost = "" if each is None else f" (about {format_cost(each * missing)})"
             notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
         if self.kept:
             notes.append(f"lines not made here that are kept: {len(self.kept):,}")
         if self.earlier is not None and self.earlier.header.base_url != self.header.base_url:
             notes.append(f"earlier runs asked {self.earlier.header.base_url or 'another address'}")
         return notes
-
-    def _cost_of(self, number: int) -> str:
-        made = self.lines.count_done() + number
-        return "" if self.totals.cost is None else f" (about {format_cost(self.totals.cost / made * number)})"
 
     def open(self, clock: Callable[[], float] = USUAL.clock) -> Files:
         """Set aside, mend, write the header, and open the files. Raises OutputError."""
@@ -143,17 +140,14 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
                 f"--append to keep its lines and add to them; {START_ANEW}"
             )
         kept, patch = adopt_lines(paths.output, header.line_hash)
-        _check_format(paths.output, header)
         patches.append(patch)
+        with paths.output.open("rb") as file:  # the first line tells: nobody mixes formats and trains on the result
+            found = OBJECTS if file.readline().lstrip().startswith(b"{") else ARRAYS
+        if found != header.line_format:
+            raise ConfigError(
+                f"{paths.output} holds {found}, this run would write {header.line_format} (see --save-metadata)"
+            )
     return Start(paths, header, kept=kept, patches=[patch for patch in patches if patch])
-
-
-def _check_format(output: Path, header: Header) -> None:
-    """The first line tells: nobody mixes formats and trains on the result."""
-    with output.open("rb") as file:
-        found = OBJECTS if file.readline().lstrip().startswith(b"{") else ARRAYS
-    if found != header.line_format:
-        raise ConfigError(f"{output} holds {found}, this run would write {header.line_format} (see --save-metadata)")
 
 
 def _check_ordinary(paths: OutputPaths) -> None:

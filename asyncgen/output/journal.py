@@ -186,15 +186,12 @@ def decode_entry(line: bytes) -> Entry:
         raise ValueError("a dimension is there twice")
     if isinstance(entry, Header) and any(map(conditions_of, entry.dimensions)):
         Bindings(entry.dimensions)  # raises ValueError for what no recipe can say
-    if isinstance(entry, Call) and entry.cost is not None and not _is_amount(entry.cost):
+    cost = entry.cost if isinstance(entry, Call) else None
+    if cost is not None and not (cost.is_finite() and abs(cost.adjusted()) <= MAX_COST_DIGITS):
         raise ValueError("not an amount of money")
     if isinstance(entry, Mark) and min(entry.output, entry.journal, entry.rejects) < 0:
         raise ValueError("not a size")
     return entry
-
-
-def _is_amount(cost: Decimal) -> bool:
-    return cost.is_finite() and abs(cost.adjusted()) <= MAX_COST_DIGITS
 
 
 def checksum(data: bytes) -> int:

@@ -59,23 +59,19 @@ class Totals:
             self.prompt_tokens += entry.prompt_tokens or 0
             self.cached_tokens += entry.cached_tokens or 0
             self.completion_tokens += entry.completion_tokens or 0
-            if entry.cost is None and isinstance(entry, Rejected) and entry.reason in UNANSWERED:
+            if entry.cost is not None:
+                self.cost = (self.cost or Decimal(0)) + entry.cost
+                self.dearest = entry.cost if self.dearest is None else max(self.dearest, entry.cost)
+            elif isinstance(entry, Rejected) and entry.reason in UNANSWERED:
                 self.lost += 1
             else:
-                self._add_cost(entry.cost)
+                self.unpriced += 1
         if isinstance(entry, Rejected):
             self.rejected[entry.reason] += 1
         elif isinstance(entry, Failed):
             self.calls += entry.status is not None
         elif isinstance(entry, Lost):
             self.lost += 1
-
-    def _add_cost(self, cost: Decimal | None) -> None:
-        if cost is None:
-            self.unpriced += 1
-            return
-        self.cost = (self.cost or Decimal(0)) + cost
-        self.dearest = cost if self.dearest is None else max(self.dearest, cost)
 
 
 class Ledger:
@@ -103,7 +99,8 @@ class Ledger:
                 self.failed.pop(entry.index, None)
                 self.steps.pop(entry.index, None)
                 self._add_digest(entry.index, entry.digest)
-                self._set_newest(entry.index)
+                self._newest.extend([-1] * (entry.index + 1 - len(self._newest)))
+                self._newest[entry.index] = len(self._indices) - 1
             case Step():
                 self.steps.setdefault(entry.index, []).append(entry)
             case Header():
@@ -126,12 +123,6 @@ class Ledger:
     def _add_digest(self, index: int, digest: str) -> None:
         self._indices.append(index)
         self._digests += bytes.fromhex(digest)
-
-    def _set_newest(self, index: int) -> None:
-        missing = index + 1 - len(self._newest)
-        if missing > 0:
-            self._newest.extend([-1] * missing)
-        self._newest[index] = len(self._indices) - 1
 
     def conversations(self) -> Iterator[tuple[int | None, bytes]]:
         """(index, digest) of every line the output should hold, in journal order; index None for kept lines."""

@@ -46,7 +46,9 @@ def _open_lock(paths: OutputPaths) -> int:
             _release(descriptor)
             raise
         if _is_same_file(descriptor, paths.lock):
-            _sign(descriptor)
+            with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
             return descriptor
         _release(descriptor)  # unlinked between open and lock: this lock would guard nothing
 
@@ -66,12 +68,6 @@ def _lock(paths: OutputPaths, descriptor: int) -> None:
         ) from None
     except OSError as error:
         raise ConfigError(f"{paths.lock}: this file system has no locks ({error.strerror})") from error
-
-
-def _sign(descriptor: int) -> None:
-    with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed, and is the holder all the same
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:

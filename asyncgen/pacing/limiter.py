@@ -98,24 +98,22 @@ class Limiter:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while queue := self._next_in_line():
+        while queue := (self._first or self._again) if self.outage.is_down else (self._again or self._first):
             if self.in_flight + self._waiting >= self._capacity:
                 return
             if self.in_flight >= self.concurrency.limit and not self.concurrency.is_growing:
                 return
             now = self._clock()
             if (delay := self._delay(now)) > 0:
-                self._come_back(delay)
+                if self._timer is not None:
+                    self._timer.cancel()
+                if delay < math.inf:  # otherwise an answer will come first
+                    self._timer = asyncio.get_running_loop().call_later(delay, self._hand_out)
                 return
             waiter = queue.popleft()
             if not waiter.cancelled():
                 self._take(now)
                 waiter.set_result(None)
-
-    def _next_in_line(self) -> "deque[asyncio.Future[None]]":
-        if self.outage.is_down:
-            return self._first or self._again
-        return self._again or self._first
 
     def _delay(self, now: float) -> float:
         delay = 0.0
@@ -128,13 +126,6 @@ class Limiter:
         if self._is_paced:
             delay = max(delay, self._requests.wait(now), self._tokens.wait(now))
         return delay
-
-    def _come_back(self, delay: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if delay == math.inf:  # an answer will come first
-            return
-        self._timer = asyncio.get_running_loop().call_later(delay, self._hand_out)
 
     def _take(self, now: float) -> None:
         self.in_flight += 1

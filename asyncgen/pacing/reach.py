@@ -41,7 +41,8 @@ class Reach:
         if len(self._answers) > 2 * self._memory:
             del self._answers[: -self._memory]
         if self._known == 1:
-            self._take_for_granted()
+            if self._alone > 0 and self._timeout > TIGHT * self._alone:
+                self.limit = self._places * max(1.0, self._timeout / self._alone - 1)
         else:
             self._observe(now, sent, 0)
 
@@ -53,10 +54,6 @@ class Reach:
     def resume(self) -> None:
         """After an outage: calls that it kept waiting have said nothing about a queue."""
         self.limit = max(self.limit, self._places)
-
-    def _take_for_granted(self) -> None:
-        if self._alone > 0 and self._timeout > TIGHT * self._alone:
-            self.limit = self._places * max(1.0, self._timeout / self._alone - 1)
 
     def _observe(self, now: float, sent: float, unanswered: int) -> None:
         if self.limit < math.inf and now > sent:

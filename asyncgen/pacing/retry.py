@@ -71,8 +71,8 @@ class _Retrying:
             retry=retry_if_result(_is_passing),
             after=self._count,
             wait=self._wait,
-            stop=self._is_over,
-            before_sleep=self._report,
+            stop=lambda _: self._policy.stop.is_set() or self._failures > self._policy.retries,
+            before_sleep=lambda state: self._policy.on_retry(_error(state), state.upcoming_sleep),
             sleep=self._policy.sleep,
             retry_error_callback=self._give_up,
         )
@@ -85,12 +85,6 @@ class _Retrying:
             return 0.0
         error = _error(state)
         return wait_seconds(error.retry_after, self._failures, self._policy.random, self._policy.timings)
-
-    def _is_over(self, _: RetryCallState) -> bool:
-        return self._policy.stop.is_set() or self._failures > self._policy.retries
-
-    def _report(self, state: RetryCallState) -> None:
-        self._policy.on_retry(_error(state), state.upcoming_sleep)
 
     def _give_up(self, state: RetryCallState) -> None:
         error = _error(state)

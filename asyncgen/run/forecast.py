@@ -69,7 +69,11 @@ class Pace:
         self._follow_start(now, counts)
         samples = self._samples
         samples.append((now, counts.written, _ended(counts)))
-        while len(samples) > 1 and self._is_past(*samples[1][:2]):
+        longest = max(RATE_LONGEST, self._window)
+        while len(samples) > 1:
+            age, gained = now - samples[1][0], counts.written - samples[1][1]
+            if age < longest and (age < self._window or gained < RATE_WRITES):
+                break
             samples.popleft()
 
     def _follow_start(self, now: float, counts: Counts) -> None:
@@ -91,17 +95,9 @@ class Pace:
         if has_time and has_answers and now >= self._grown_at + max(SHORTEST, counts.latency):
             self._is_starting = False
 
-    def _is_past(self, moment: float, written: int) -> bool:
-        age = self._now - moment
-        return age >= self._longest or (age >= self._window and self._samples[-1][1] - written >= RATE_WRITES)
-
     @property
     def _window(self) -> float:
         return max(RATE_WINDOW, START_ROUNDS * (self._latency or 0.0))
-
-    @property
-    def _longest(self) -> float:
-        return max(RATE_LONGEST, self._window)
 
     @property
     def now(self) -> float:

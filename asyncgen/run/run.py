@@ -8,7 +8,7 @@ import asyncio
 import gc
 import resource
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -163,24 +163,20 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
 def _fit_to_open_files(config: GenerateConfig) -> GenerateConfig:
     """No more connections than this process may have files open: the rest would fail, with nothing wrong outside."""
     wanted = config.request.concurrency
-    possible = max(1, _allow_open_files(wanted + OTHER_FILES) - OTHER_FILES)
+    files = wanted + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= files:
+        return config
+    allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):  # macOS has a limit of its own below the one that it tells
+        allowed = soft
+    possible = max(1, allowed - OTHER_FILES)
     if possible >= wanted:
         return config
     notice = f"--concurrency {wanted:,}: only {possible:,} fit into the limit of open files (ulimit -n)"
     return replace(config, request=replace(config.request, concurrency=possible), notices=(*config.notices, notice))
-
-
-def _allow_open_files(number: int) -> int:
-    """Raise the limit of open files to that number, as far as is allowed; what the limit then is."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= number:
-        return number
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # macOS has a limit of its own below the one that it tells
-        return soft
-    return wanted
 
 
 class Run:
@@ -191,12 +187,15 @@ class Run:
         self._start = start
         self._job = job
         self.stop = Stop()
-        num = config.request.num
+        num, request = config.request.num, config.request
+        maker = f"{request.model} at {request.endpoint.host}"
+        if request.endpoint.is_offline:
+            maker = "the offline engine: quotations, no model"
         self._tariffs = self._make_tariffs()
         self.counts = Counts(
             num=num,
             already=start.lines.count_done(num),
-            maker=_describe_maker(config.request),
+            maker=maker,
             account=Account(config.request.budget, start.totals.cost, list(self._tariffs.values())),
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
@@ -207,7 +206,7 @@ class Run:
         self._verdict = self._make_verdict()
         self._limiter = self._make_limiter()
         self.stop.when_requested(self._limiter.close)
-        self.stop.when_requested(self._count_down)
+        self.stop.when_requested(lambda: self._emit(events.Ending(time.monotonic() + config.grace)))
         self._is_trouble_said = False
         self._said_of_trouble = ""
         self._end_of_patience: asyncio.TimerHandle | None = None
@@ -284,16 +283,15 @@ class Run:
             writer = Writer(
                 files,
                 capacity=request.concurrency,
-                on_written=self._on_written,
-                on_taken=self._on_taken,
+                on_written=lambda records: self._emit(events.Written([each.line for each in records if each.line])),
+                on_taken=lambda records: self._limiter.taken(sum(each.is_reply for each in records)),
                 on_full=self._on_disk_full,
                 on_loss=self.stop.request,
                 timings=config.timings,
             )
-            desk = self._open_desk(writer)
-            live = self._make_live(client, writer, desk)
+            live = self._make_live(client, writer)
             make = live.make if before_each is None else _held_up(before_each, live.make)
-            pipeline = Pipeline(make, desk, writer, self.stop, verdict=self._verdict)
+            pipeline = Pipeline(make, live.desk, writer, self.stop, verdict=self._verdict)
             await pipeline.run(
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
@@ -301,9 +299,9 @@ class Run:
                 answered=self._ladder.settled,
             )
 
-    def _open_desk(self, writer: Writer) -> Desk:
-        config, request = self._config, self._config.request
-        return Desk(
+    def _make_live(self, client: Client, writer: Writer) -> Live:
+        config = self._config
+        desk = Desk(
             self._job,
             writer,
             self._budget,
@@ -312,13 +310,11 @@ class Run:
             self._emit,
             self.stop,
             reasks=config.reasks,
-            model=request.model,
+            model=config.request.model,
             line_hash=self._start.header.line_hash,
             steps=self._start.steps,
             clock=config.timings.clock,
         )
-
-    def _make_live(self, client: Client, writer: Writer, desk: Desk) -> Live:
         for ladder in self._ladders.values():
             ladder.on_step = lambda form: self._on_step(writer, form)
         seats = {
@@ -331,7 +327,6 @@ class Run:
             )
             for name, ladder in self._ladders.items()
         }
-        config = self._config
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
 
@@ -453,15 +448,6 @@ class Run:
         if isinstance(error, TimedOutError) and self.counts.retries[error.reason] == TIMEOUTS_SAID_AT:
             self._say_trouble(f"{TIMEOUTS_SAID_AT} calls, which may be billed", with_advice(error))
 
-    def _on_taken(self, records: Sequence[Record]) -> None:
-        self._limiter.taken(sum(record.is_reply for record in records))
-
-    def _on_written(self, records: Sequence[Record]) -> None:
-        self._emit(events.Written([record.line for record in records if record.line]))
-
-    def _count_down(self) -> None:
-        self._emit(events.Ending(time.monotonic() + self._config.grace))
-
     def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
         if is_full and self.counts.notice is None:
             self.say(DISK_FULL)
@@ -471,12 +457,6 @@ class Run:
         if trouble != self._said_of_trouble:
             self._said_of_trouble = trouble
             self._emit(events.Said(f"{what}: {trouble}", is_in_frame))
-
-
-def _describe_maker(request: RequestConfig) -> str:
-    if request.endpoint.is_offline:
-        return "the offline engine: quotations, no model"
-    return f"{request.model} at {request.endpoint.host}"
 
 
 def estimate_tokens(request: RequestConfig) -> float:

@@ -152,7 +152,10 @@ class Verdict:
         state.failed = state.ticket
         state.failures += 1
         is_put_off = bool(error.retry_after) and not may_be_own(error)
-        is_own = not is_put_off and self._is_own(state, before, error)
+        is_alone = not is_put_off and self._answered > before
+        state.is_proven = state.is_proven or is_alone
+        can_be_own = not is_put_off and self._has_worked and may_be_own(error)
+        is_own = is_alone or (can_be_own and self._is_all_that_is_left())
         if is_own:
             self.patience.restore()
         else:
@@ -160,12 +163,6 @@ class Verdict:
         if state.failures >= DOUBTS and may_be_own(error) and len(self._live) < MOST_DOUBTED:
             self.doubt.set()
         return is_own
-
-    def _is_own(self, state: _Index, before: int, error: TransientError) -> bool:
-        if self._answered > before:
-            state.is_proven = True
-            return True
-        return self._has_worked and may_be_own(error) and self._is_all_that_is_left()
 
     def _is_all_that_is_left(self) -> bool:
         if any(each.failed is None for each in self._live.values()):
