@@ -10,10 +10,10 @@ from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
+from asyncgen.export.formats import FORMATS, SPLITS, Split
 
 if TYPE_CHECKING:
     from asyncgen.export.export import Plan
-    from asyncgen.export.formats import Split
 
 NAME = "export"
 PURPOSE = "write an output in the format of a trainer or a hub"
@@ -24,11 +24,7 @@ ABOUT = (
     "without text. PATH is a file when it ends in .jsonl or .parquet, and otherwise a folder of train, valid and test. "
     "PATH.rows.jsonl says which line and index each row is. See asyncgen help formats."
 )
-_FORMATS = (
-    *("messages", "openai", "sharegpt", "prompt-completion", "gemini", "bedrock"),
-    *("arrays", "parquet", "nanochat", "hub"),
-)
-_SPLIT_NAMES: Mapping[str, "Split"] = {
+_SPLIT_NAMES: Mapping[str, Split] = {
     "train": "train",
     "valid": "validation",
     "validation": "validation",
@@ -59,10 +55,10 @@ def add_arguments(parser: Parser) -> None:
     )
     add(
         "--to",
-        choices=_FORMATS,
+        choices=FORMATS,
         default="messages",
         metavar="FORMAT",
-        help=f"{', '.join(_FORMATS)} (default: messages)",
+        help=f"{', '.join(FORMATS)} (default: messages)",
     )
     add("--system", type=Path, metavar="FILE", help="begin each conversation with this system message (default: none)")
     add(
@@ -140,7 +136,6 @@ def _check_hub_flags(flags: argparse.Namespace) -> None:
 
 def _read_plan(flags: argparse.Namespace) -> "Plan":
     from asyncgen.export.export import UNNAMED, Plan
-    from asyncgen.export.formats import FORMATS
     from asyncgen.export.tokens import estimate_tokens, load_tokenizer
     from asyncgen.output.paths import OutputPaths
 
@@ -173,7 +168,7 @@ def _read_system(path: Path) -> str:
     return text
 
 
-def _complete(given: Sequence[tuple["Split", float]]) -> dict["Split", float]:
+def _complete(given: Sequence[tuple[Split, float]]) -> dict[Split, float]:
     """The shares in the order of the splits; train takes what the others leave. Raises ConfigError."""
     shares = dict(given)
     if len(shares) < len(given):
@@ -185,17 +180,17 @@ def _complete(given: Sequence[tuple["Split", float]]) -> dict["Split", float]:
     if not given:
         return {}
     named = {"train": 1 - others, **shares}
-    return {name: named[name] for name in ("train", "validation", "test") if name in named}
+    return {name: named[name] for name in SPLITS if name in named}
 
 
 def _output(text: str) -> Path:
     """What `filter --split` was told to write has not its own name, but that of its parts."""
     path = Path(text)
-    is_parted = any(path.with_name(f"{path.stem}.{each}{path.suffix}").exists() for each in ("train", "validation"))
+    is_parted = any(path.with_name(f"{path.stem}.{each}{path.suffix}").exists() for each in SPLITS)
     return path if is_parted else output_path(text)
 
 
-def _split(text: str) -> tuple["Split", float]:
+def _split(text: str) -> tuple[Split, float]:
     name, equals, share = text.partition("=")
     number = number_or_nan(share)
     if not (equals and name in _SPLIT_NAMES and 0 < number <= 1):

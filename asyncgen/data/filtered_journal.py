@@ -53,19 +53,16 @@ class FilteredJournal:
                     if run == len(number_of_run):
                         return  # a run that has begun since the data set was opened
                     if isinstance(entry, Done):
-                        self._note(entry.index, offset, number_of_run[run])
+                        missing = entry.index + 1 - len(self._offsets)
+                        self._offsets.extend([-1] * missing)
+                        self._group_of.extend([0] * missing)
+                        self._offsets[entry.index], self._group_of[entry.index] = offset, number_of_run[run]
                     elif isinstance(entry, Step):
                         steps = self._steps.setdefault(entry.index, [])
                         if steps and entry.index < len(self._offsets) and steps[-1] < self._offsets[entry.index]:
                             steps.clear()  # they have led to an earlier line
                         steps.append(offset)
                 offset += len(line)
-
-    def _note(self, index: int, offset: int, group: int) -> None:
-        missing = index + 1 - len(self._offsets)
-        self._offsets.extend([-1] * missing)
-        self._group_of.extend([0] * missing)
-        self._offsets[index], self._group_of[index] = offset, group
 
     def write(
         self, file: BinaryIO, filtered: Filtered, numbers: Sequence[int], offsets: Sequence[int], *, size: int

@@ -13,8 +13,7 @@ import msgspec
 from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.data.growing import GrowingFile, ReplacedError
 from asyncgen.data.scenarios import Plan, Plans
-from asyncgen.data.state import Report, make_report
-from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.data.state import Report, asked_model, make_report
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, Header, Kept, Step, decode_entry
 from asyncgen.output.ledger import Ledger, Totals
@@ -147,8 +146,7 @@ class Follower:
 
     def _begin_run(self, header: Header) -> None:
         self._num = max(self._num, header.num)
-        asked_for = header.request.get("model")
-        self._model = OFFLINE if header.provider == OFFLINE else asked_for if isinstance(asked_for, str) else None
+        self._model = asked_model(header)
         try:
             self._plan = self.plans.of(header)
         except ConfigError as error:

@@ -59,22 +59,25 @@ def make_report(ledger: Ledger, lines: Lines) -> Report:
         cached_tokens=totals.cached_tokens,
         completion_tokens=totals.completion_tokens,
         cost_usd=None if totals.cost is None else msgspec.Raw(digits_of(totals.cost).encode()),
-        runs=[_report_run(header) for header in ledger.headers],
+        runs=[
+            RunReport(
+                started=header.started,
+                num=header.num,
+                provider=header.provider,
+                base_url=header.base_url,
+                model=asked_model(header),
+                seed=header.seed,
+                recipe=header.recipe,
+            )
+            for header in ledger.headers
+        ],
     )
 
 
-def _report_run(header: Header) -> RunReport:
-    # Offline, the model of the recipe has written nothing.
+def asked_model(header: Header) -> str | None:
+    """The model that writes unless an answer names another. Offline, that of the recipe has written nothing."""
     model = OFFLINE if header.provider == OFFLINE else header.request.get("model")
-    return RunReport(
-        started=header.started,
-        num=header.num,
-        provider=header.provider,
-        base_url=header.base_url,
-        model=model if isinstance(model, str) else None,
-        seed=header.seed,
-        recipe=header.recipe,
-    )
+    return model if isinstance(model, str) else None
 
 
 def digits_of(cost: Decimal) -> str:

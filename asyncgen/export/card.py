@@ -17,6 +17,7 @@ from markupsafe import Markup
 from asyncgen import __version__
 from asyncgen.audit.audit import read_audit
 from asyncgen.data.dataset import Dataset
+from asyncgen.data.state import asked_model
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.export.formats import Split
 from asyncgen.money.price import format_cost
@@ -47,6 +48,7 @@ def write_card(
     """`datasets`: what was exported, by split where there are several. `rows`: how many were written, by split."""
     sources = list(datasets.values())
     headers = [header for dataset in sources for header in dataset.ledger.headers]
+    story = headers[-1].filtered if headers else ()
     recipe = next((dataset.recipe for dataset in sources if dataset.recipe is not None), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -57,7 +59,17 @@ def write_card(
     )
     environment.filters["json"] = lambda value: Markup(msgspec.json.encode(value).decode())  # noqa: S704 - YAML
     text = environment.get_template("card.md.jinja").render(
-        front=_front(licence, name, sum(rows.values())),
+        front={
+            "license": licence,
+            **({} if recipe is None or not recipe.language else {"language": recipe.language}),
+            "pretty_name": name,
+            "tags": TAGS,
+            "task_categories": ["text-generation"],
+            "annotations_creators": ["machine-generated"],
+            "language_creators": ["machine-generated"],
+            "source_datasets": ["original"],
+            "size_categories": [next((size for limit, size in _SIZES if sum(rows.values()) < limit), "n>10M")],
+        },
         title=name,
         rows=dict(rows),
         count=lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}",
@@ -73,8 +85,8 @@ def write_card(
             for header in headers[-1:]
             for each in header.dimensions
         },
-        left_out=[*_filtered(headers), *left_out],
-        audits={split: rates for split, dataset in datasets.items() if (rates := _rates(dataset)) is not None},
+        left_out=[each for filtered in story for each in filtered.left_out.items()] + list(left_out),
+        audits={split: audit.rules for split, dataset in datasets.items() if (audit := read_audit(dataset))},
     )
     return text.rstrip() + "\n"
 
@@ -84,19 +96,6 @@ def _escape(value: Any) -> Any:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return one_line(value).replace("|", "\\|").replace("<", "&lt;")
-
-
-def _front(licence: str, name: str, rows: int) -> dict[str, object]:
-    return {
-        "license": licence,
-        "pretty_name": name,
-        "tags": TAGS,
-        "task_categories": ["text-generation"],
-        "annotations_creators": ["machine-generated"],
-        "language_creators": ["machine-generated"],
-        "source_datasets": ["original"],
-        "size_categories": [next((size for limit, size in _SIZES if rows < limit), "n>10M")],
-    }
 
 
 def _facts(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[tuple[str, str]]:
@@ -125,7 +124,7 @@ def _count_models(datasets: Sequence[Dataset]) -> Counter[str]:
         asked = "unknown"
         for entry in dataset.calls():
             if isinstance(entry, Header):
-                asked = OFFLINE if entry.provider == OFFLINE else str(entry.request.get("model", "unknown"))
+                asked = asked_model(entry) or "unknown"
             elif isinstance(entry, Done):
                 models[entry.model or asked] += 1
     return models
@@ -154,15 +153,3 @@ def _costs(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[t
         rejected.update(whole.rejected)
     if rejected:
         yield "replies not used", ", ".join(f"{number:,} {reason}" for reason, number in rejected.most_common())
-
-
-def _filtered(headers: Sequence[Header]) -> Iterator[tuple[str, int]]:
-    for each in headers[-1].filtered if headers else ():
-        yield from each.left_out.items()
-
-
-def _rates(dataset: Dataset) -> list[tuple[str, int, float]] | None:
-    audit = read_audit(dataset)
-    if audit is None:
-        return None
-    return [(rule, result.count, result.rate) for rule, result in audit.rules.items()]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asyncgen.data.dataset import Dataset, Record
-from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.data.state import asked_model
 from asyncgen.output.journal import Done, Header
 
 ID, INDEX, MODEL = "conversation_id", "index", "model"
@@ -47,18 +47,14 @@ class Metadata:
         self._columns = [each for each in columns if each.dimension is not None]
         self._models: dict[str | None, int] = {None: 0}
         self._model_of = array("H")  # by index
-        self._read_models()
-        self._names = list(self._models)
-
-    def _read_models(self) -> None:
         asked: str | None = None
-        for entry in self._dataset.calls():
+        for entry in dataset.calls():
             if isinstance(entry, Header):
-                model = OFFLINE if entry.provider == OFFLINE else entry.request.get("model")
-                asked = model if isinstance(model, str) else None
+                asked = asked_model(entry)
             elif isinstance(entry, Done):
                 self._model_of.extend([0] * (entry.index + 1 - len(self._model_of)))
                 self._model_of[entry.index] = self._models.setdefault(entry.model or asked, len(self._models))
+        self._names = list(self._models)
 
     def of(self, record: Record, digest: bytes) -> Mapping[str, object]:
         index = record.index

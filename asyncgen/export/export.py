@@ -18,7 +18,7 @@ from asyncgen.data.dropped import read_dropped
 from asyncgen.errors import ConfigError
 from asyncgen.export.card import write_card
 from asyncgen.export.checks import Tally, describe_limits, find_fault
-from asyncgen.export.columns import Metadata, name_columns
+from asyncgen.export.columns import Column, Metadata, name_columns
 from asyncgen.export.formats import SPLITS, Format, Row, Split
 from asyncgen.export.staging import MADE, ROWS, check_place, create, make_folder, staged
 from asyncgen.export.tokens import CUTS, CountTokens, estimate_tokens
@@ -56,7 +56,7 @@ class Plan:
     @property
     def is_file(self) -> bool:
         """Whether PATH names a single file; otherwise it is a folder."""
-        return self.path.suffix in self.format.suffixes
+        return self.path.suffix == self.format.suffix
 
 
 @dataclass(slots=True)
@@ -150,6 +150,14 @@ class _LineWriter:
         self.files = [(self._path, self._rows)]
 
 
+def _open_writer(path: Path, plan: Plan, columns: Sequence[Column]) -> _Writer:
+    if plan.format.to_row is not None:
+        return _LineWriter(path, plan.format.to_row)
+    from asyncgen.export.parquet import BYTES_PER_SHARD, ParquetWriter  # noqa: PLC0415 - an extra, and large
+
+    return ParquetWriter(path, columns, shard_size=None if plan.is_file else BYTES_PER_SHARD)
+
+
 class _Pass:
     def __init__(self, sources: Sources, plan: Plan, stage: Path) -> None:
         self._sources = sources
@@ -162,7 +170,7 @@ class _Pass:
         self._has_system = False
 
     def run(self, progress: Advance) -> Result:
-        writers = {split: self._open_writer(self._stage / split) for split in self._rows}
+        writers = {split: _open_writer(self._stage / split, self._plan, self._columns) for split in self._rows}
         with ExitStack() as stack:
             for each in writers.values():
                 stack.callback(each.close)
@@ -178,13 +186,6 @@ class _Pass:
         self._check_rows()
         self._place({split: each.files for split, each in writers.items()})
         return self._result
-
-    def _open_writer(self, path: Path) -> _Writer:
-        if self._plan.format.to_row is not None:
-            return _LineWriter(path, self._plan.format.to_row)
-        from asyncgen.export.parquet import BYTES_PER_SHARD, ParquetWriter  # noqa: PLC0415 - an extra, and large
-
-        return ParquetWriter(path, self._columns, shard_size=None if self._plan.is_file else BYTES_PER_SHARD)
 
     def _choose(self, dataset: Dataset, progress: Advance) -> Iterator[tuple[Record, bytes, Conversation]]:
         """The records that stay, each with its digest and with what is to be written of it."""
@@ -306,7 +307,7 @@ def _describe_for_llamafactory(plan: Plan, splits: Sequence[Split]) -> str:
     column, *tags = (plan.format.tags or {}).items()
     entries = {
         plan.path.name if split == "train" else f"{plan.path.name}_{split}": {
-            "file_name": plan.format.name_file(split, 0, 1),
+            "file_name": plan.format.name_file(split),
             "formatting": "sharegpt",
             "columns": {"messages": column[1]},
             "tags": dict(tags),

@@ -14,50 +14,34 @@ from asyncgen.conversation import Conversation
 Row: TypeAlias = dict[str, object] | Conversation
 Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-# As mlx-lm wants them; `datasets` and all that stands on it takes valid.jsonl for validation, too.
-_LINE_NAMES: Mapping[str, str] = MappingProxyType(
-    {"train": "train.jsonl", "validation": "valid.jsonl", "test": "test.jsonl"}
-)
-LINE_SUFFIXES = frozenset({".jsonl", ".json"})
-PARQUET_SUFFIXES = frozenset({".parquet"})
+LINES, PARQUET = ".jsonl", ".parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`to_row`: None for parquet, whose one column is `messages`. `suffixes`: of a path that names a single file.
+    """`to_row`: None for parquet, whose one column is `messages`.
 
-    `name_file`: within the folder, by split, number and count of the files of a split. `tags`: what a column and its
-    roles are called, for LLaMA-Factory's dataset_info.json. `takes_metadata` and `takes_system`: whether its readers
-    take further columns, and a system message.
+    `file`: the name of one in a folder, made of `split`, `number` and `count` of a split's files; `{short}` is the
+    split as mlx-lm calls it. `suffix`: of a path that names a single file, None where there is only a folder. `tags`:
+    what the column, its fields and the roles are called, for LLaMA-Factory's dataset_info.json. `takes_metadata` and
+    `takes_system`: whether its readers take further columns, and a system message.
     """
 
     name: str
-    purpose: str
     to_row: Callable[[Conversation], Row] | None
-    suffixes: frozenset[str]
-    name_file: Callable[[Split, int, int], str]
+    file: str = "{short}.jsonl"
+    suffix: str | None = LINES
     tags: Mapping[str, str] | None = None
     takes_metadata: bool = False
     takes_system: bool = True
 
-
-# ---- rows
-
-
-def _as_messages(conversation: Conversation) -> Row:
-    return {"messages": conversation}
+    def name_file(self, split: Split, number: int = 0, count: int = 1) -> str:
+        # `datasets` and all that stands on it takes valid.jsonl for validation, too.
+        short = "valid" if split == "validation" else split
+        return self.file.format(split=split, short=short, number=number, count=count)
 
 
 _SHAREGPT_NAMES = {"system": "system", "user": "human", "assistant": "gpt"}
-
-
-def _as_sharegpt(conversation: Conversation) -> Row:
-    turns = [{"from": _SHAREGPT_NAMES[each.role], "value": each.content} for each in conversation]
-    return {"conversations": turns}
-
-
-def _as_prompt_completion(conversation: Conversation) -> Row:
-    return {"prompt": conversation[:-1], "completion": conversation[-1:]}
 
 
 def _as_gemini(conversation: Conversation) -> Row:
@@ -66,109 +50,43 @@ def _as_gemini(conversation: Conversation) -> Row:
         {"role": "model" if each.role == "assistant" else each.role, "parts": [{"text": each.content}]}
         for each in turns
     ]
-    return (
-        {"contents": contents} if system is None else {"systemInstruction": {"parts": [system]}, "contents": contents}
-    )
+    return {**({"systemInstruction": {"parts": system}} if system else {}), "contents": contents}
 
 
 def _as_bedrock(conversation: Conversation) -> Row:
     system, turns = _part_system(conversation)
     return {
         "schemaVersion": "bedrock-conversation-2024",
-        **({} if system is None else {"system": [system]}),
+        **({"system": system} if system else {}),
         "messages": [{"role": each.role, "content": [{"text": each.content}]} for each in turns],
     }
 
 
-def _as_array(conversation: Conversation) -> Row:
-    return conversation
+def _part_system(conversation: Conversation) -> tuple[list[dict[str, str]], Conversation]:
+    """The system message as a list of one text, or of none, and the rest."""
+    has_system = conversation[0].role == "system"
+    return [{"text": each.content} for each in conversation[:has_system]], conversation[has_system:]
 
 
-def _part_system(conversation: Conversation) -> tuple[dict[str, str] | None, Conversation]:
-    if conversation[0].role != "system":
-        return None, conversation
-    return {"text": conversation[0].content}, conversation[1:]
-
-
-# ---- files
-
-
-def _name_lines(split: Split, _number: int, _count: int) -> str:
-    return _LINE_NAMES[split]
-
-
-def _name_shard(split: Split, number: int, count: int) -> str:
-    return f"{split}-{number:05}-of-{count:05}.parquet"
-
-
-def _name_hub_shard(split: Split, number: int, count: int) -> str:
-    return f"data/{_name_shard(split, number, count)}"
-
-
-def _name_nanochat_shard(split: Split, number: int, _count: int) -> str:
-    return f"default/{split}/{number:05}.parquet"
-
-
-_MESSAGE_TAGS = {
-    "column": "messages",
-    "role_tag": "role",
-    "content_tag": "content",
-    "user_tag": "user",
-    "assistant_tag": "assistant",
-    "system_tag": "system",
-}
-_SHAREGPT_TAGS = {
-    "column": "conversations",
-    "role_tag": "from",
-    "content_tag": "value",
-    "user_tag": "human",
-    "assistant_tag": "gpt",
-    "system_tag": "system",
-}
-
+_TAGS = ("column", "role_tag", "content_tag", "user_tag", "assistant_tag", "system_tag")
+_MESSAGE_TAGS = dict(zip(_TAGS, ("messages", "role", "content", "user", "assistant", "system"), strict=True))
+_SHAREGPT_TAGS = dict(zip(_TAGS, ("conversations", "from", "value", "human", "gpt", "system"), strict=True))
 
 _ALL = (
-    Format(
-        "messages",
-        "TRL, axolotl, LLaMA-Factory, torchtune, mlx-lm, unsloth, Together, Fireworks, Mistral",
-        _as_messages,
-        LINE_SUFFIXES,
-        _name_lines,
-        tags=_MESSAGE_TAGS,
-        takes_metadata=True,
-    ),
-    Format("openai", "OpenAI: messages and nothing else", _as_messages, LINE_SUFFIXES, _name_lines),
+    Format("messages", lambda each: {"messages": each}, tags=_MESSAGE_TAGS, takes_metadata=True),
+    Format("openai", lambda each: {"messages": each}),
     Format(
         "sharegpt",
-        "human and gpt, for older loaders",
-        _as_sharegpt,
-        LINE_SUFFIXES,
-        _name_lines,
+        lambda each: {"conversations": [{"from": _SHAREGPT_NAMES[one.role], "value": one.content} for one in each]},
         tags=_SHAREGPT_TAGS,
         takes_metadata=True,
     ),
-    Format(
-        "prompt-completion",
-        "the last answer alone is trained on",
-        _as_prompt_completion,
-        LINE_SUFFIXES,
-        _name_lines,
-        takes_metadata=True,
-    ),
-    Format("gemini", "Gemini on Vertex", _as_gemini, LINE_SUFFIXES, _name_lines),
-    Format("bedrock", "Amazon Bedrock", _as_bedrock, LINE_SUFFIXES, _name_lines),
-    Format(
-        "arrays",
-        "bare lists, as nanochat read them until July 2026",
-        _as_array,
-        LINE_SUFFIXES,
-        _name_lines,
-        takes_system=False,
-    ),
-    Format("parquet", "messages as parquet", None, PARQUET_SUFFIXES, _name_shard, takes_metadata=True),
-    Format("nanochat", "parquet and manifest, for nanochat's cache folder", None, frozenset(), _name_nanochat_shard),
-    Format(
-        "hub", "a folder with data card, for huggingface.co", None, frozenset(), _name_hub_shard, takes_metadata=True
-    ),
+    Format("prompt-completion", lambda each: {"prompt": each[:-1], "completion": each[-1:]}, takes_metadata=True),
+    Format("gemini", _as_gemini),
+    Format("bedrock", _as_bedrock),
+    Format("arrays", lambda each: each, takes_system=False),
+    Format("parquet", None, "{split}-{number:05}-of-{count:05}.parquet", PARQUET, takes_metadata=True),
+    Format("nanochat", None, "default/{split}/{number:05}.parquet", None),
+    Format("hub", None, "data/{split}-{number:05}-of-{count:05}.parquet", None, takes_metadata=True),
 )
 FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in _ALL})

@@ -53,17 +53,11 @@ def _check_replaceable(path: Path, *, is_file: bool, overwrite: bool) -> None:
         raise ConfigError(f"--output: {path} is no folder, and a folder is to be written; choose another name")
     if not overwrite:
         raise ConfigError(f"--output: {path} exists; choose another name, or replace it with --overwrite")
-    if not is_file and (stranger := _find_stranger(path)):
-        raise ConfigError(f"--output: {path} holds {stranger}, which no export has written; choose another name")
-
-
-def _find_stranger(folder: Path) -> str | None:
-    for at, _, names in os.walk(folder):
+    for at, _, names in os.walk(path):  # of a folder; in a file there is nothing to walk
         for name in names:
-            inside = (Path(at) / name).relative_to(folder).as_posix()
+            inside = (Path(at) / name).relative_to(path).as_posix()
             if not _OURS.fullmatch(inside):
-                return inside
-    return None
+                raise ConfigError(f"--output: {path} holds {inside}, which no export has written; choose another name")
 
 
 def create(path: Path) -> BinaryIO:

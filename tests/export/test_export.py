@@ -289,7 +289,7 @@ def test_the_command_tells_what_it_wrote_and_how_it_is_loaded(
     told = " ".join(capsys.readouterr().out.split())
     assert "6 rows written, 0 lines left out" in told
     assert "estimated, 4 bytes each" in told
-    assert 'load_dataset("json", data_files=\'' in told
+    assert "load_dataset('json', data_files='made.jsonl')" in told
     assert said(rows(tmp_path / "made.jsonl")[0])[0] == "You are Ada."
 
 
