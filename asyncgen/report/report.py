@@ -38,7 +38,10 @@ def render(audit: Audit, dataset: Dataset, sample: Sample) -> str:
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    verdict = judge(audit)
+    verdict, there = judge(audit), quantity(audit.conversations, "conversation")
+    sampling = f"All {there} of the file."
+    if len(sample.conversations) < audit.conversations:
+        sampling = f"{len(sample.conversations):,} of {there}: examples of every finding, and others drawn at random."
     return templates.get_template("report.html").render(
         policy=policy,
         version=audit.asyncgen,
@@ -49,18 +52,11 @@ def render(audit: Audit, dataset: Dataset, sample: Sample) -> str:
         made=audit.made,
         sections=make_sections(audit, dataset, verdict),
         sampled=sample.lines,
-        sampling=_describe_sampling(audit, sample),
+        sampling=sampling,
         sample=encode_sample(sample),
         style=style,
         script=script,
     )
-
-
-def _describe_sampling(audit: Audit, sample: Sample) -> str:
-    there = quantity(audit.conversations, "conversation")
-    if len(sample.conversations) == audit.conversations:
-        return f"All {there} of the file."
-    return f"{len(sample.conversations):,} of {there}: examples of every finding, and others drawn at random."
 
 
 def _digest(source: str) -> str:

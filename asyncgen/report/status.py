@@ -4,6 +4,7 @@ Nothing is locked and nothing written, so it can be asked at any time, also of a
 """
 
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -28,48 +29,41 @@ def status(output: Path, *, as_json: bool) -> int:
     paths = OutputPaths.of(output)
     ledger, lines = read_status(paths)
     report = make_report(ledger, lines)
-    if as_json:
-        sys.stdout.write(_encode(report))
-    else:
-        _print_report(paths, report, ledger, lines)
-    return 0
-
-
-def _encode(report: Report) -> str:
-    """One line of ASCII: a name in a journal may hold what moves a terminal's cursor."""
-    text = msgspec.json.encode(report).decode()
-    return ascii_json(text) + "\n"
-
-
-def _print_report(paths: OutputPaths, report: Report, ledger: Ledger, lines: Lines) -> None:
+    if as_json:  # in ASCII: a name in a journal may hold what moves a terminal's cursor
+        sys.stdout.write(ascii_json(msgspec.json.encode(report).decode()) + "\n")
+        return 0
     console = plain_console()
     console.print(Text(printable(str(paths.output)), style="bold"), soft_wrap=True)
-    console.print(labelled_grid((label, value) for label, value in _rows(report, ledger, lines).items() if value))
+    console.print(labelled_grid(_rows(report, ledger, lines)))
     if report.runs:
         console.print()
         console.print(_runs(report.runs))
+    return 0
 
 
-def _rows(report: Report, ledger: Ledger, lines: Lines) -> dict[str, str]:
-    """What there is to tell, by its label; empty where there is nothing."""
+def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, str]]:
     totals = ledger.totals
     is_free = bool(report.runs) and all(run.provider == OFFLINE for run in report.runs)
-    return {
-        "done": f"{report.done:,} of {report.num:,}",
-        "failed": _breakdown(report.failed_by_reason),
-        "pending": f"{report.pending:,}",
-        "missing": f"{lines.missing:,}, made but not in the output (deleted, or not written yet)"
-        if lines.missing
-        else "",
-        "kept": f"{lines.kept:,}, lines not made here" if lines.kept else "",
-        "filter": "; ".join(map(describe_filter, ledger.headers[-1].filtered if ledger.headers else ())),
-        "unknown": _unknown(lines),
-        "calls": f"{report.calls:,}",
-        "tokens": _tokens(report),
-        "cost": _cost(totals, is_free=is_free),
-        "rejected": _breakdown(totals.rejected),
-        "lost": _lost(totals.lost, is_free=is_free),
-    }
+    yield "done", f"{report.done:,} of {report.num:,}"
+    if report.failed_by_reason:
+        yield "failed", _breakdown(report.failed_by_reason)
+    yield "pending", f"{report.pending:,}"
+    if lines.missing:
+        yield "missing", f"{lines.missing:,}, made but not in the output (deleted, or not written yet)"
+    if lines.kept:
+        yield "kept", f"{lines.kept:,}, lines not made here"
+    if ledger.headers and ledger.headers[-1].filtered:
+        yield "filter", "; ".join(map(describe_filter, ledger.headers[-1].filtered))
+    if lines.unknown:
+        yield "unknown", _unknown(lines)
+    yield "calls", f"{report.calls:,}"
+    cached = report.cached_tokens / report.prompt_tokens if report.prompt_tokens else 0
+    yield "tokens", f"{report.prompt_tokens:,} in ({cached:.1%} cached), {report.completion_tokens:,} out"
+    yield "cost", _cost(totals, is_free=is_free)
+    if totals.rejected:
+        yield "rejected", _breakdown(totals.rejected)
+    if totals.lost:
+        yield "lost", f"{totals.lost:,}, calls without an answer" + ("" if is_free else ", perhaps billed")
 
 
 def _cost(totals: Totals, *, is_free: bool) -> str:
@@ -79,30 +73,15 @@ def _cost(totals: Totals, *, is_free: bool) -> str:
     return f"at least {spent}: that of {totals.unpriced:,} calls is unknown" if totals.unpriced else spent
 
 
-def _lost(number: int, *, is_free: bool) -> str:
-    if not number:
-        return ""
-    return f"{number:,}, calls without an answer" + ("" if is_free else ", perhaps billed")
-
-
-def _breakdown(numbers: dict[str, int]) -> str:
-    if not numbers:
-        return ""
+def _breakdown(numbers: Mapping[str, int]) -> str:
     reasons = sorted(numbers.items(), key=lambda each: -each[1])
     return f"{sum(numbers.values()):,}: " + ", ".join(f"{number:,} {reason}" for reason, number in reasons)
 
 
 def _unknown(lines: Lines) -> str:
-    if not lines.unknown:
-        return ""
     numbers = ", ".join(str(number) for number, _ in lines.unknown[:SHOWN_LINES])
     more = ", ..." if len(lines.unknown) > SHOWN_LINES else ""
     return f"{len(lines.unknown):,}, not known to the journal: line {numbers}{more}"
-
-
-def _tokens(report: Report) -> str:
-    share = report.cached_tokens / report.prompt_tokens if report.prompt_tokens else 0
-    return f"{report.prompt_tokens:,} in ({share:.1%} cached), {report.completion_tokens:,} out"
 
 
 def _runs(runs: list[RunReport]) -> Table:
