@@ -34,7 +34,7 @@ def describe_command(parser: Parser) -> Iterator[str]:
     for title, rows in parser.closing.items():
         if title == EXAMPLES:
             yield "```sh"
-            yield from (f"asyncgen {line}\n# {what}" for line, what in rows.items())
+            yield from (f"# {what}\nasyncgen {line}" for line, what in rows.items())
             yield "```\n"
         else:
             yield f"| {title} | |\n|---|---|"

@@ -1,4 +1,5 @@
 import argparse
+import re
 import runpy
 import subprocess
 import sys
@@ -33,6 +34,14 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     assert said.err.count("\n") == 1
     assert set(Path().rglob("*")) == before
     return said.err
+
+
+def test_the_help_of_generate_is_in_groups_with_examples_variables_and_exit_statuses() -> None:
+    shown = commands()["generate"].format_help()
+    titles = re.findall(r"^(\S.*):$", shown, re.MULTILINE)
+    assert titles[1:8] == ["what to make", "whom to ask", "money", "pace", "when calls fail", "files", "screen"]
+    assert titles[8:] == ["examples", "environment (also read from .env)", "exit status"]
+    assert max(map(len, shown.split("examples:")[0].splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
