@@ -19,7 +19,6 @@ from asyncgen.audit.coverage import Coverage, CoverageResult
 from asyncgen.audit.distributions import Shape, ShapeResult
 from asyncgen.audit.diversity import Diversity, DiversityResult
 from asyncgen.audit.grounding import Grounding, GroundingResult
-from asyncgen.audit.language import Languages
 from asyncgen.audit.near_duplicates import Duplicates, NearDuplicates, find_repeats, summarise
 from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
 from asyncgen.audit.timeline import Moment, Timeline
@@ -204,7 +203,6 @@ class _Pass:
         if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
             self._grounding = Grounding(dataset.knowledge)
         self.line_checks: list[Check] = line_checks(
-            Languages(["en"]),
             None if dataset.recipe is None else dataset.recipe.system,
             settings.phrases,
             () if dataset.header is None else dataset.header.dimensions,

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from asyncgen.audit.control_tokens import ControlTokens
+from asyncgen.audit.control_tokens import check_control_tokens
 from asyncgen.audit.credentials import check_secrets, find_email
-from asyncgen.audit.endings import Endings
-from asyncgen.audit.language import Languages
+from asyncgen.audit.endings import find_break
 from asyncgen.audit.leaks import Leaks, PromptPieces
 from asyncgen.audit.markup import find_markdown
 from asyncgen.audit.role_confusion import RoleConfusion
@@ -15,22 +14,21 @@ from asyncgen.recipe.recipe import Dimension
 
 
 def line_checks(
-    languages: Languages,
     system_prompt: str | None = None,
     phrases: Mapping[str, tuple[str, ...]] | None = None,
     dimensions: Sequence[Dimension] = (),
 ) -> list[Check]:
     """All but grounding. `system_prompt`: as the recipe writes it, the knowledge base still a placeholder."""
     return [
-        Leaks(languages, phrases or {}).check,
+        Leaks(phrases or {}).check,
         PromptPieces(system_prompt).check,
-        ControlTokens(languages).check,
+        check_control_tokens,
         _check_each("email", find_email),
         check_secrets,
         _check_ascii,
         _check_each("markdown", find_markdown),
-        _check_each("truncated", Endings(languages).find_break, role="assistant"),
-        RoleConfusion(languages, system_prompt).check,
+        _check_each("truncated", find_break, role="assistant"),
+        RoleConfusion(system_prompt).check,
         TurnsCheck(dimensions).check,
     ]
 

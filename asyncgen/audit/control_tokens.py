@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from asyncgen.audit.language import Languages
+from asyncgen.audit.language import any_phrase
 from asyncgen.audit.rules import Finding, Span, Subject, excerpt
 
 _TOKEN = re.compile(
@@ -14,32 +14,30 @@ _TOKEN = re.compile(
     r"|Assistant|User|System|Input) ?:",
     re.MULTILINE,
 )
+_TALK = any_phrase("control-token", "talk")
 _NEAR = 100  # characters on each side of a control token
 _ROLE_AFTER = re.compile(r"\s*(?:user|assistant|system|model|<\||\[/?INST|</?s>|<start_of|$)")
 
 
-class ControlTokens:
-    def __init__(self, languages: Languages) -> None:
-        self._talk = languages.pattern("control-token", "talk")
+def check_control_tokens(subject: Subject) -> Iterator[Finding]:
+    question = ""
+    for position, message in enumerate(subject.record.conversation):
+        if span := find_control_token(message.content, question):
+            yield Finding("control-token", subject.record.number, position, excerpt(message.content, *span))
+        question = message.content
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
-        question = ""
-        for position, message in enumerate(subject.record.conversation):
-            if span := self.find(message.content, question):
-                yield Finding("control-token", subject.record.number, position, excerpt(message.content, *span))
-            question = message.content
 
-    def find(self, text: str, question: str = "") -> Span | None:
-        """The first control token that leaked."""
-        if "<" not in text and "[" not in text and "###" not in text:
-            return None
-        is_talk: bool | None = None
-        for match in _TOKEN.finditer(text):
-            if is_talk is None:
-                is_talk = bool(self._talk.search(f"{question} {_TOKEN.sub('', text)}"))
-            if not (is_talk and _is_mentioned(text, *match.span())):
-                return match.span()
+def find_control_token(text: str, question: str = "") -> Span | None:
+    """The first control token that leaked."""
+    if "<" not in text and "[" not in text and "###" not in text:
         return None
+    is_talk: bool | None = None
+    for match in _TOKEN.finditer(text):
+        if is_talk is None:
+            is_talk = bool(_TALK.search(f"{question} {_TOKEN.sub('', text)}"))
+        if not (is_talk and _is_mentioned(text, *match.span())):
+            return match.span()
+    return None
 
 
 def _is_mentioned(text: str, start: int, end: int) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 
-from asyncgen.audit.language import Languages
+from asyncgen.audit.language import listed
 from asyncgen.audit.markup import CODE_LIKE
 from asyncgen.audit.rules import Span, blank
 
@@ -14,6 +14,7 @@ _BARE_NUMBER = re.compile(r"\n[^\S\n]*(?:\d{1,2}[.)]|[-*+])$")
 _URL_END = re.compile(r"(?:https?://|www\.)\S+$|(?:[\w-]+\.)+(?:com|org|net|ai|io|dev)(?:/\S*)?$")
 _FIGURE_END = re.compile(r"\$?-?[\d,.]*\d%?[A-Za-z]?$|\b(?:is|answer:?|equals|gives|:) [A-Z]$|[-=]> ?\S+$")
 _SIGNATURE = re.compile(r"^\s*-{1,2} ?[A-Za-z][\w .]{0,40}$")
+_DANGLING = listed("truncated", "dangling")
 _OPEN_END = frozenset(",:;-([{/&")
 _SHORT_WORDS = 4
 _LINE_OF_VERSE = 60  # characters
@@ -26,39 +27,36 @@ _NO_BRACKETS = re.compile(
 _INCHES = re.compile(r'(?<=\d)"')
 
 
-class Endings:
-    def __init__(self, languages: Languages) -> None:
-        self._dangling = languages.words("truncated", "dangling")
-
-    def find_break(self, text: str) -> Span | None:
-        """Where an answer breaks off: no end of a sentence, or a fence, bracket or quotation left open."""
-        text = text.rstrip()
-        if text.count("```") % 2:
-            return text.rindex("```"), len(text)
-        if not text or text.endswith("```"):
-            return None
-        if (text[-1] not in _SENTENCE_ENDS and not self._ends_well(text)) or _BARE_NUMBER.search(text):
-            return max(len(text) - _SHOWN, 0), len(text)
-        if "(" in text or '"' in text or "[" in text:
-            place = _find_open(text)
-            return None if place is None else (place, len(text))
+def find_break(text: str) -> Span | None:
+    """Where an answer breaks off: no end of a sentence, or a fence, bracket or quotation left open."""
+    text = text.rstrip()
+    if text.count("```") % 2:
+        return text.rindex("```"), len(text)
+    if not text or text.endswith("```"):
         return None
+    if (text[-1] not in _SENTENCE_ENDS and not _ends_well(text)) or _BARE_NUMBER.search(text):
+        return max(len(text) - _SHOWN, 0), len(text)
+    if "(" in text or '"' in text or "[" in text:
+        place = _find_open(text)
+        return None if place is None else (place, len(text))
+    return None
 
-    def _ends_well(self, text: str) -> bool:
-        """Whether a text without a mark at its end may end there."""
-        line = text[-_LAST_WORDS:].rpartition("\n")[2]
-        # No ending holds more blanks than its part of these: a search of the whole line costs twenty times as much.
-        last, last_two = line.rpartition(" ")[2], " ".join(line.rsplit(" ", 2)[-2:])
-        if text[-1] in _CLOSED or not text[-1].isascii() or _EMOTICON.search(last) or line[:1] in {" ", "\t"}:
-            return True
-        if text[-1] in _OPEN_END:
-            return False
-        if CODE_LIKE.match(line) or _URL_END.search(last) or _FIGURE_END.search(last_two) or _SIGNATURE.match(line):
-            return True
-        if re.split(r"\W", last)[-1].lower() in self._dangling:
-            return False
-        is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
-        return is_short or _LIST_LINE.match(line) is not None or _is_verse(text)
+
+def _ends_well(text: str) -> bool:
+    """Whether a text without a mark at its end may end there."""
+    line = text[-_LAST_WORDS:].rpartition("\n")[2]
+    # No ending holds more blanks than its part of these: a search of the whole line costs twenty times as much.
+    last, last_two = line.rpartition(" ")[2], " ".join(line.rsplit(" ", 2)[-2:])
+    if text[-1] in _CLOSED or not text[-1].isascii() or _EMOTICON.search(last) or line[:1] in {" ", "\t"}:
+        return True
+    if text[-1] in _OPEN_END:
+        return False
+    if CODE_LIKE.match(line) or _URL_END.search(last) or _FIGURE_END.search(last_two) or _SIGNATURE.match(line):
+        return True
+    if re.split(r"\W", last)[-1].lower() in _DANGLING:
+        return False
+    is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
+    return is_short or _LIST_LINE.match(line) is not None or _is_verse(text)
 
 
 def _is_verse(text: str) -> bool:

@@ -1,18 +1,27 @@
-r"""Facts in running text: measures, dates and terms, each in one form however it is spelled.
+r"""Facts in running text: measures, dates, times of day and terms, each in one form however it is spelled.
 
 1,384,124,976, "1.38B" and "1.4 billion" are one quantity at three precisions: a measure carries its value and the step
 to the next value of the same precision, so that whoever compares can ask whether two agree by rounding. Code carries
-no facts. The scan looks at words that hold a capital, a digit or an inner mark and at nothing else, which is what makes
+no facts. The scan looks at words that hold a capital, a digit or an inner mark and at little else, which is what makes
 it fast enough for a million conversations.
+
+What months, units and hours are called is data by language; all languages are read at once, because hardly a word of
+one means another thing in the other. Two things depend on the language of a text: what a comma and a point in a number
+mean (`with_decimal_points`) and whether a word with a capital is a name (`names`).
 """
 
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
+
+from asyncgen.audit.language import listed, table_of, tables
+from asyncgen.audit.names import fold, is_listed, tell_name
+from asyncgen.audit.number_words import find_numbers, in_all_spellings, may_hold_numbers
 
 TermKind: TypeAlias = Literal["url", "identifier", "acronym", "name"]
 
@@ -42,67 +51,116 @@ class Date(msgspec.Struct, frozen=True):
     last_day: int | None = None
 
 
+class Time(msgspec.Struct, frozen=True):
+    """A time of day. `minute`: of the day. `is_half_told`: whether it may be twelve hours later as well."""
+
+    text: str
+    start: int
+    minute: int
+    is_half_told: bool
+
+
 class Term(msgspec.Struct, frozen=True):
-    """An address, an identifier, an acronym or a name. `key` is what is compared. `opens`: it opens its sentence."""
+    """An address, an identifier, an acronym or a name. `key` is what is compared. `opens`: it opens its sentence.
+
+    `beside`: the key of the word that alone makes it a name; it is none where that word is known.
+    """
 
     text: str
     start: int
     kind: TermKind
     key: str
     opens: bool = False
+    beside: str = ""
 
 
-Fact: TypeAlias = Measure | Date | Term
+Fact: TypeAlias = Measure | Date | Time | Term
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = (
-    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
-    r"|Nov(?:ember)?|Dec(?:ember)?)\b\.?"
-)
-_MONTH_CAPITALS = frozenset(each[0].upper() for each in _MONTHS)
+
+def _any_of(table: str, key: str) -> str:
+    """Any of the patterns that the languages have there, the longest first."""
+    patterns = {in_all_spellings(each) for each in listed(table, key)}
+    return "|".join(sorted(patterns, key=len, reverse=True))
+
+
+_MONTHS = [
+    "|".join(map(in_all_spellings, spellings))
+    for spellings in zip(*[table["months"] for table in tables("dates")], strict=True)
+]
+_MONTH = rf"(?i:{'|'.join(_MONTHS)})\b\.?"
+_MONTH_CAPITALS = frozenset("ADFJMNOS")
 _YEAR = r"(?:19|20)\d\d\b(?![,.]\d)"
-_DAY = r"\d{1,2}(?:st|nd|rd|th)?\b(?![,.]\d{3}|[.:/]\d)"
+_DAY = rf"\d{{1,2}}(?:(?:{_any_of('dates', 'ordinal')})(?!\w)|\b)(?![,.]?\d{{3}}|[.:/]?\d)"
+_TO = rf"(?: ?- ?| (?:{_any_of('dates', 'to')}) )"
 _MONTH_FIRST = re.compile(
-    rf"(?P<month>{_MONTH})(?: (?:the )?(?P<day>{_DAY})(?:(?: ?- ?| to | and | or | through "
-    rf"| until )(?P<last>{_DAY}))?)?"
-    rf"(?: (?:and|or|to|through) (?P<other>{_MONTH}))?(?:,? (?:of )?(?P<year>{_YEAR}))?"
+    rf"(?P<month>{_MONTH})(?: (?:the )?(?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?)?"
+    rf"(?:{_TO}(?P<other>{_MONTH})(?! \d{{1,2}}\b))?(?:,? (?:of )?(?P<year>{_YEAR}))?"
 )
-_DAY_FIRST = re.compile(rf"(?P<day>{_DAY})(?: of)? (?P<month>{_MONTH})(?:,? (?P<year>{_YEAR}))?")
+_DAY_FIRST = re.compile(
+    rf"(?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?(?: of)? (?P<month>(?-i:(?=[A-Z])){_MONTH})(?:,? (?P<year>{_YEAR}))?"
+)
 _ISO = re.compile(r"(?P<year>(?:19|20)\d\d)([-/])(?P<month>0[1-9]|1[0-2])\2(?P<day>[0-3]\d)\b")
+_WITH_POINTS = re.compile(r"(?P<day>[0-3]?\d)\.(?P<month>0?[1-9]|1[0-2])\.(?:(?P<year>(?:19|20)?\d\d)\b|(?!\d))")
 
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
-_SCALES |= {"k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "mn": 1e6, "t": 1e12}
+_SCALES = {"trillion": 1e12, "k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "mn": 1e6, "t": 1e12}
+_SCALE_NAMES = {
+    re.compile(table[key], re.IGNORECASE): value
+    for table in tables("numbers")
+    for key, value in (("thousand", 1e3), ("million", 1e6), ("billion", 1e9))
+}
 _MINUTE, _HOUR, _DAYS = 60.0, 3600.0, 86400.0
-_UNITS: dict[str, tuple[str, float]] = {
-    **dict.fromkeys(("%", "percent", "per cent", "percentage points", "percentage point"), ("%", 1.0)),
-    **dict.fromkeys(("$", "dollar", "dollars", "us dollars", "bucks", "usd"), ("$", 1.0)),
-    **dict.fromkeys(("€", "euro", "euros", "eur"), ("€", 1.0)),
-    **dict.fromkeys(("£", "pounds", "gbp"), ("£", 1.0)),
-    **dict.fromkeys(("ms", "millisecond", "milliseconds"), ("s", 0.001)),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("s", 1.0)),
-    **dict.fromkeys(("min", "mins", "minute", "minutes"), ("s", _MINUTE)),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), ("s", _HOUR)),
-    **dict.fromkeys(("day", "days"), ("s", _DAYS)),
-    **dict.fromkeys(("week", "weeks"), ("s", 7 * _DAYS)),
-    **dict.fromkeys(("month", "months"), ("s", 365.25 / 12 * _DAYS)),
-    **dict.fromkeys(("year", "years"), ("s", 365.25 * _DAYS)),
-    **dict.fromkeys(("kb", "kib", "kilobytes", "kilobyte"), ("B", 1e3)),
-    **dict.fromkeys(("mb", "mib", "megabytes", "megabyte"), ("B", 1e6)),
-    **dict.fromkeys(("gb", "gib", "gigabytes", "gigabyte", "gigs"), ("B", 1e9)),
-    **dict.fromkeys(("tb", "tib", "terabytes", "terabyte"), ("B", 1e12)),
+_UNITS: dict[str, tuple[str, float]] = {  # by their signs; their names are the languages'
+    "%": ("%", 1.0),
+    **dict.fromkeys(("$", "us$", "usd"), ("$", 1.0)),
+    **dict.fromkeys(("€", "eur"), ("€", 1.0)),
+    **dict.fromkeys(("£", "gbp"), ("£", 1.0)),
+    "ms": ("s", 0.001),
+    "s": ("s", 1.0),
+    "min": ("s", _MINUTE),
+    "h": ("s", _HOUR),
+    "day": ("s", _DAYS),
+    "week": ("s", 7 * _DAYS),
+    "month": ("s", 365.25 / 12 * _DAYS),
+    "year": ("s", 365.25 * _DAYS),
+    **dict.fromkeys(("kb", "kib"), ("B", 1e3)),
+    **dict.fromkeys(("mb", "mib"), ("B", 1e6)),
+    **dict.fromkeys(("gb", "gib"), ("B", 1e9)),
+    **dict.fromkeys(("tb", "tib"), ("B", 1e12)),
+    "m": ("m", 1.0),
+    "km": ("m", 1e3),
+    "cm": ("m", 0.01),
+    "mm": ("m", 0.001),
+    "mi": ("m", 1609.344),
+    "kg": ("kg", 1.0),
+    "g": ("kg", 0.001),
+    "km/h": ("km/h", 1.0),
+    "mph": ("km/h", 1.609344),
+    "wh": ("Wh", 1.0),
+    "kwh": ("Wh", 1e3),
+    "w": ("W", 1.0),
+    "kw": ("W", 1e3),
+    "nm": ("Nm", 1.0),
+}
+_UNIT_NAMES = {
+    re.compile("|".join(map(in_all_spellings, names)), re.IGNORECASE): unit
+    for table in tables("units")
+    for unit, names in table.items()
 }
 _MOST_ZEROS = 100  # of a number: a model can write more than a float can hold
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+\b)?(?:(?:\^|\*\*)\d+)?)"
-_SCALE = r"(?:[ -]?(?:thousand|million|billion|trillion|bn|mn)\b|[kKMBT]\b| [MBT](?= param| token))"
+_SCALE = (
+    rf"(?:[ -]?(?:(?i:trillion|{'|'.join(each.pattern for each in _SCALE_NAMES)})|bn|mn)\b(?:\.(?= [A-Z€$]))?|[kKMBT]\b"
+    r"| [MBT](?= param| token))"
+)
+_NAMES_OF_UNITS = "|".join(sorted((each.pattern for each in _UNIT_NAMES), key=len, reverse=True))
 _UNIT = (
-    r"(?:[ ]?%|(?:[ -]?(?:percent(?:age points?)?|per cent|(?:US )?dollars?|bucks|USD|euros?|EUR|pounds|GBP|"
-    r"milliseconds?|ms|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|[KMGT]i?B|kB|gigs|"
-    r"(?:kilo|mega|giga|tera)bytes?)|[sh]|min)\b)"
+    rf"(?:[ ]?[%€]|(?:[ -]?(?:(?i:{_NAMES_OF_UNITS})|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
+    r"|k?Wh?)|[sh])\b)"
 )
 _CURRENCY = r"(?:(?:US)?\$|[€£]|USD )"
 _MEASURE = re.compile(
     rf"(?P<currency>{_CURRENCY}[ ]?)?(?P<number>{_NUMBER})(?P<scale>{_SCALE})?(?P<unit>{_UNIT})?"
-    rf"(?:(?: ?- ?| to | and | or )(?P<currency2>{_CURRENCY})?(?P<number2>{_NUMBER})(?P<scale2>{_SCALE})?"
+    rf"(?:{_TO}(?P<currency2>{_CURRENCY})?(?P<number2>{_NUMBER})(?P<scale2>{_SCALE})?"
     rf"(?P<unit2>{_UNIT})?"
     r"(?![\w:]))?"
 )
@@ -112,51 +170,42 @@ _HOURS_MINUTES = re.compile(
 )
 # What looks like a number and states no quantity: times of day, ratios, ordinals, decades, fractions, days a week.
 _NO_QUANTITY = re.compile(
-    r"\d{1,2}:\d\d\b|\d{1,2} ?[ap]\.?m\b|\d+:\d+\b|\d*(?:1st|2nd|3rd|\dth)\b|\d+'?s\b(?<!\ds(?=ec))|\d{1,2}/\d{1,2}\b"
-    r"|24/7|[1-4]-?[dD]\b|4K\b|\d{1,2} o'clock"
+    r"\d+:\d+\b|\d*(?:1st|2nd|3rd|\dth)\b|\d+'?s\b(?<!\ds(?=ec))|\d{1,2}/\d{1,2}\b"
+    r"|24/7|[1-4]-?[dD]\b|4K\b"
 )
 # Most numbers, told from all that is read before a measure by what follows them. Bounded, because 1,2,3,... is read
 # from each of its numbers on.
 _PLAIN_NUMBER = re.compile(r"[$€£]|\d++(?:[.,]\d++){0,9}+(?:[%.,;!?)\n]| (?![ahopJFMASOND])|$)")
 _LIST_NUMBER = re.compile(r"(?:^|\n)[ \t]*\(?$")
 
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-_ONE_TO_NINE = "one two three four five six seven eight nine"
-_SMALL_WORDS = f"{_ONE_TO_NINE} {_TEENS}"
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SPELLED = {word: value for value, word in enumerate(_SMALL_WORDS.split(), start=1)}
-SMALL_NUMBERS = frozenset(_SMALL_WORDS.split()[:12])
-_SPELLED |= dict(zip(_TENS.split(), range(20, 100, 10), strict=True))
-_UP_TO_99 = (
-    rf"(?:(?:{_TENS.replace(' ', '|')})(?:[- ](?:{_ONE_TO_NINE.replace(' ', '|')})\b)?"
-    rf"|(?:{'|'.join(reversed(_SMALL_WORDS.split()))})\b)"
+# A time of day: with am or pm, with what an hour is called, or with a colon; or the first of two of them.
+_CLOCK_DIGITS = r"(?P<hour>[01]?\d|2[0-4])(?:[:.](?P<minute>[0-5]\d))?"
+_HOUR_NAME = rf"(?: ?(?:{_any_of('times', 'behind')})\b)"
+_LATER = (
+    rf"(?: ?(?:-|\u2013) ?| (?:{_any_of('times', 'to')}) )[012]?\d(?:[:.][0-5]\d)?(?:{_HOUR_NAME}|(?: ?[aApP]\.?m\b))"
 )
-_IN_WORDS = re.compile(
-    rf"\b(?P<head>{_UP_TO_99}|an?\b)(?P<hundred>[ -]hundred\b(?:(?: and)? (?P<rest>{_UP_TO_99}))?)?"
-    rf"(?P<scale>[ -](?:thousand|million|billion|trillion)\b)?(?P<unit>{_UNIT})?",
+_CLOCK = re.compile(
+    rf"{_CLOCK_DIGITS}(?: ?(?P<half>[aApP])\.?[mM]\b\.?|(?i:{_HOUR_NAME})|(?i:(?={_LATER})))"
+    r"|(?P<hour2>[01]?\d|2[0-3]):(?P<minute2>[0-5]\d)\b(?!:)"
+)
+_IS_FULLY_TOLD = re.compile(r"\d[:.]\d\d Uhr")  # no hour is told twice a day there
+_OFFSETS: dict[str, int] = {words: off for table in tables("times") for words, off in table["offsets"].items()}
+_HOURS: dict[str, int] = {
+    word: hour for table in tables("numbers") for hour, word in enumerate(table["small"], start=1)
+}
+_SPELLED_CLOCK = re.compile(
+    rf"\b(?:(?P<offset>{'|'.join(map(in_all_spellings, sorted(_OFFSETS, key=len, reverse=True)))})"
+    rf" (?P<hour>\d{{1,2}}\b|(?:{'|'.join(map(in_all_spellings, reversed(_HOURS)))})\b)"
+    rf"|(?P<whole>{'|'.join(map(in_all_spellings, reversed(_HOURS)))})(?:{_HOUR_NAME}|(?={_LATER}|"
+    rf" (?:{_any_of('times', 'to')}) \w{{3,10}}{_HOUR_NAME})))",
     re.IGNORECASE,
 )
-# Where a number in words may begin: to match all of `_IN_WORDS` at every word costs six times as much.
-_MAY_BEGIN = re.compile(r"\b(?:t[ehw]|f[io]|s[ie]|e[il]|ni|one|an?(?=[ -][hmbt]))", re.IGNORECASE)
-_WORD_STEMS = (
-    "teen",
-    "twent",
-    "thirt",
-    "fort",
-    "fift",
-    "sixt",
-    "sevent",
-    "eight",
-    "ninet",
-    "hundred",
-    "thousand",
-    "illion",
-)
+_SPELLED_CLOCK_HINTS = ("half past", "quarter", "halb ", "iertel", "uhr", "Uhr", "o'clock", " vor ", " nach ")
 
 # A token with a capital or a digit, from there on. Both scans begin with a set of characters, which `re` skips to.
-_CAPITAL_OR_DIGIT = re.compile(r"[$€£A-Z\d]\S{0,300}")  # bounded: a list without blanks is read again and again
+_CAPITAL_OR_DIGIT = re.compile(r"[$€£A-ZÀ-ÖØ-Þ\d]\S{0,300}")  # bounded: a list without blanks is read again and again
 _SUFFIXES = (
-    "com|org|net|ai|io|dev|co|edu|gov|app|info|gg|xyz|tv|cloud|chat|tech|py|sh|md|json|jsonl|toml|yaml|yml|txt|csv|cpp|rs|js|ts|html|css|ipynb|cfg|ini|"
+    "com|org|net|ai|io|dev|co|edu|gov|app|info|gg|xyz|tv|cloud|chat|tech|shop|example|de|at|ch|eu|uk|fr|nl|py|sh|md|json|jsonl|toml|yaml|yml|txt|csv|cpp|rs|js|ts|html|css|ipynb|cfg|ini|"
     "parquet|safetensors|gguf|onnx|pt|pth|pkl|bin"
 )
 _INNER_MARK = re.compile(
@@ -164,7 +213,7 @@ _INNER_MARK = re.compile(
 )
 _FILE = re.compile(r"[\w./~-]*\w\.[A-Za-z]\w{0,10}$")
 _HOSTS = re.compile(
-    r"(?:[\w-]+\.)+(?:com|org|net|ai|io|dev|co|edu|gov|app|info|gg|xyz|tv|cloud|chat|tech)(?:[/:]\S*)?$"
+    r"(?:[\w-]+\.)+(?:com|org|net|ai|io|dev|co|edu|gov|app|info|gg|xyz|tv|cloud|chat|tech|shop|example|de|at|ch|eu|uk|fr|nl)(?:[/:]\S*)?$"
 )
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
@@ -182,7 +231,7 @@ _OPENING = "\"'([{<*_`~#"
 _CLOSING = "\"')]}>*_`~,.;:!?"
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"(\[*>`|]|(?:^|\s)(?:-{1,3}|[-*+]|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$")
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
-_WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-z][^\W_]*(?:'[a-z]+)?")
+_WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
 _WORD_REST = re.compile(r"[\w.]*\w")
 _MULTIPLIED = re.compile(r"[xX](?!\w{0,30}[a-z]\b(?<!s))")
 _SINGLE_NAME = re.compile(r"`[\w./:-]*[A-Za-z][\w./:-]*`$")
@@ -202,8 +251,10 @@ def without_code(text: str) -> str:
 _NONE_SETTLED: Mapping[str, Term | None] = MappingProxyType({})
 
 
-def read_facts(text: str, settled: Mapping[str, Term | None] = _NONE_SETTLED) -> Iterator[Fact]:
-    """The facts of a text that `without_code` has passed, not in order.
+def read_facts(
+    text: str, language: str | None = None, settled: Mapping[str, Term | None] = _NONE_SETTLED
+) -> Iterator[Fact]:
+    """The facts of a text that `without_code` and `with_decimal_points` have passed, not in order.
 
     `settled`: tokens with the one term each is, or None for no fact; they are not read again.
     """
@@ -223,42 +274,62 @@ def read_facts(text: str, settled: Mapping[str, Term | None] = _NONE_SETTLED) ->
         elif taken and taken[0][0] <= start:
             done = end
         elif is_inner or not (found := _read_number(text, start) or _read_month(text, start)):
-            yield from _read_words(text, _begin_of_token(text, start, done), end)
+            yield from _read_words(text, _begin_of_token(text, start, done), end, language)
             done = end
         else:
             done, facts = found
             yield from facts
-    if any(map(text.__contains__, _WORD_STEMS)):
+    if any(map(text.__contains__, _SPELLED_CLOCK_HINTS)):
+        yield from _read_spelled_clock(text)
+    if may_hold_numbers(text):
         yield from read_spelled(text)
 
 
 def read_spelled(text: str) -> Iterator[Measure]:
     """The quantities written in words, the small ones too; "a hundred" only with a unit."""
-    for match in _find_spelled(text):
-        head = match["head"].lower()
-        unit = _unit(match["unit"])
-        is_article = head in {"a", "an"}
-        if is_article and not (unit[0] and (match["hundred"] or match["scale"])):
+    for start, end, value in find_numbers(text):
+        unit = _SPELLED_UNIT.match(text, end)
+        if (unit is None and text[start:end].lower().startswith(_NO_COUNTS)) or _CLOCK_BEHIND.match(text, end):
             continue
-        value = 1.0 if is_article else _spelled_value(head)
-        if match["hundred"]:
-            value = value * 100 + _spelled_value(match["rest"])
-        scale = _SCALES[match["scale"][1:].lower()] if match["scale"] else 1.0
-        step = _step(f"{value:.0f}") * scale * unit[1]
-        yield Measure(match[0], match.start(), value * scale * unit[1], step, unit[0], is_spelled=True)
+        name, factor = _unit(unit and unit[0])
+        written = text[start : unit.end() if unit else end]
+        yield Measure(written, start, value * factor, _step(f"{value:.0f}") * factor, name, is_spelled=True)
 
 
-def _find_spelled(text: str) -> Iterator[re.Match[str]]:
-    done = 0
-    for start in _MAY_BEGIN.finditer(text):
-        if start.start() >= done and (match := _IN_WORDS.match(text, start.start())):
-            done = match.end()
-            yield match
+_NO_COUNTS = ("a ", "an ", "a-", "hundert", "tausend")  # of a hundred there may be many
+_SPELLED_UNIT = re.compile(_UNIT)
+_CLOCK_BEHIND = re.compile(rf"{_HOUR_NAME}|(?: (?:{_any_of('times', 'to')}) \w{{3,10}}{_HOUR_NAME})", re.IGNORECASE)
+
+
+def _read_spelled_clock(text: str) -> Iterator[Time]:
+    for match in _SPELLED_CLOCK.finditer(text):
+        word = (match["hour"] or match["whole"]).lower()
+        hour = int(word) if word.isdecimal() else _HOURS[_as_written(word)]
+        minute = 60 * hour + (_OFFSETS[_as_written(match["offset"].lower())] if match["offset"] else 0)
+        yield Time(match[0], match.start(), minute % _MINUTES_OF_DAY, hour <= _HALF_DAY)
+
+
+@lru_cache
+def _as_written(word: str) -> str:
+    """The word as the tables spell it."""
+    return next(each for each in (*_HOURS, *_OFFSETS) if re.fullmatch(in_all_spellings(each), word))
+
+
+_MINUTES_OF_DAY, _HALF_DAY = 1440, 12
+_NUMBER_WITH_COMMA = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)(?![\d]|[.,]\d)")
+_SWAPPED = str.maketrans(",.", ".,")
+
+
+def with_decimal_points(text: str, language: str | None) -> str:
+    """A text of a language with decimal commas with decimal points, and all in its place."""
+    if not table_of(language, "numbers").get("decimal-comma"):
+        return text
+    return _NUMBER_WITH_COMMA.sub(lambda match: match[0].translate(_SWAPPED), text)
 
 
 def squeeze(text: str) -> str:
     """Letters and digits alone, so that GPT-2, gpt2 and "GPT 2" are one."""
-    return (text if text.isalnum() else "".join(filter(str.isalnum, text))).casefold()
+    return fold(text if text.isalnum() else "".join(filter(str.isalnum, text)))
 
 
 def normalize_address(text: str) -> str:
@@ -294,7 +365,7 @@ def _read_token(text: str, start: int, end: int) -> Term | None:
     return None
 
 
-def _read_words(text: str, start: int, end: int) -> Iterator[Fact]:
+def _read_words(text: str, start: int, end: int, language: str | None) -> Iterator[Fact]:
     for match in _WORD.finditer(text, start, end):
         place = match.start()
         if number := match["number"]:
@@ -311,12 +382,13 @@ def _read_words(text: str, start: int, end: int) -> Iterator[Fact]:
             continue
         singular = word.removesuffix("s")
         if singular.isupper():
-            yield Term(word, place, "acronym", singular.casefold())
+            yield Term(word, place, "acronym", fold(singular))
         elif word[1:].islower():
             opens = _SENTENCE_START.search(text, max(place - 12, 0), place) is not None
-            yield Term(word, place, "name", word.casefold(), opens)
+            if (beside := tell_name(text, word, place, language, opens=opens)) is not None:
+                yield Term(word, place, "name", fold(word), opens and not is_listed(word), beside)
         else:
-            yield Term(word, place, "identifier", word.casefold())
+            yield Term(word, place, "identifier", fold(word))
 
 
 def _read_month(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
@@ -333,10 +405,10 @@ def _read_number(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
     """Where the number at `start` ends and what it states; None when there is none."""
     if text[start].isalpha():
         return None
+    if found := _read_clock(text, start) or _read_day(text, start):
+        return found
     if _PLAIN_NUMBER.match(text, start):
         return _read_measure(text, start)
-    if found := _read_day(text, start):
-        return found
     if match := _NO_QUANTITY.match(text, start):
         return match.end(), ()
     if match := _HOURS_MINUTES.match(text, start):
@@ -348,10 +420,27 @@ def _read_number(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
 def _read_day(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
     if match := _ISO.match(text, start):
         return match.end(), [Date(match[0], start, int(match["year"]), int(match["month"]), int(match["day"]))]
+    if match := _WITH_POINTS.match(text, start):
+        year = int(match["year"]) if match["year"] else None
+        year = year + 2000 if year is not None and year < 100 else year  # noqa: PLR2004 - 3.5.26
+        return match.end(), [Date(match[0], start, year, int(match["month"]), int(match["day"]))]
     if match := _DAY_FIRST.match(text, start):
         year = int(match["year"]) if match["year"] else None
-        return match.end(), [Date(match[0], start, year, _month(match["month"]), _day(match["day"]))]
+        return match.end(), [
+            Date(match[0], start, year, _month(match["month"]), _day(match["day"]), _day(match["last"]))
+        ]
     return None
+
+
+def _read_clock(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
+    match = _CLOCK.match(text, start)
+    if not match:
+        return None
+    hour, minute = int(match["hour"] or match["hour2"]), int(match["minute"] or match["minute2"] or 0)
+    if match["half"]:
+        hour = hour % _HALF_DAY + (_HALF_DAY if match["half"] in "pP" else 0)
+    is_half_told = hour <= _HALF_DAY and not match["half"] and not _IS_FULLY_TOLD.search(match[0])
+    return match.end(), [Time(match[0], start, (60 * hour + minute) % _MINUTES_OF_DAY, is_half_told)]
 
 
 def _read_measure(text: str, start: int) -> tuple[int, Sequence[Fact]]:
@@ -391,7 +480,7 @@ def _read_range(match: re.Match[str]) -> list[Measure]:
 def _measure(text: str, start: int, number: str, scale: str | None, unit: str | None) -> Measure:
     plain = number.replace(",", "")
     base, power = re.split(r"\^|\*\*", plain) if "^" in plain or "**" in plain else (plain, "1")
-    factor = _SCALES[scale.strip(" -").lower()] if scale else 1.0
+    factor = _scale(scale) if scale else 1.0
     name, in_base_unit = _unit(unit)
     factor *= in_base_unit
     if power != "1":
@@ -410,23 +499,32 @@ def _step(number: str) -> float:
     return float(10.0 ** min(zeros, _MOST_ZEROS)) if number.strip("0") else 1.0
 
 
+@lru_cache(maxsize=64)
+def _scale(spelling: str) -> float:
+    name = spelling.strip(" -.")
+    return _SCALES.get(name.lower()) or next(value for names, value in _SCALE_NAMES.items() if names.fullmatch(name))
+
+
+@lru_cache(maxsize=512)
 def _unit(spelling: str | None) -> tuple[str, float]:
     if not spelling:
         return "", 1.0
-    spelling = spelling.strip(" -").casefold()
-    return _UNITS.get(spelling) or _UNITS["$" if "$" in spelling else spelling]
+    spelling = spelling.strip(" -")
+    sign = next((unit for names, unit in _UNIT_NAMES.items() if names.fullmatch(spelling)), spelling).casefold()
+    return _UNITS.get(sign) or _UNITS["$" if "$" in sign else sign]
 
 
-def _spelled_value(words: str | None) -> float:
-    return float(sum(_SPELLED[word] for word in re.split(r"[- ]", words.lower()))) if words else 0.0
+def is_month(word: str) -> bool:
+    return re.fullmatch(_MONTH, word) is not None
 
 
 def _month(word: str) -> int:
-    return _MONTHS.index(word[:3].casefold()) + 1
+    word = word.rstrip(".")
+    return next(month for month, each in enumerate(_MONTHS, start=1) if re.fullmatch(each, word, re.IGNORECASE))
 
 
 def _day(word: str | None) -> int | None:
-    return int(word.rstrip("sthndr")) if word else None
+    return int(word.rstrip("sthndr.")) if word else None
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -7,30 +7,36 @@ and common names are let through, and a figure that follows from two others is a
 
 import re
 from bisect import bisect_left
-from calendar import month_abbr, month_name
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, permutations
 
 import msgspec
 
-from asyncgen.audit.common_names import COMMON_NAMES
 from asyncgen.audit.facts import (
-    SMALL_NUMBERS,
     Date,
     Fact,
     Measure,
     Term,
+    Time,
+    is_month,
     read_facts,
     read_spelled,
     squeeze,
+    with_decimal_points,
     without_code,
 )
+from asyncgen.audit.language import any_phrase, find_language
+from asyncgen.audit.names import COMMON_NAMES, fold
+from asyncgen.audit.number_words import is_small
 from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.words import split_words
+from asyncgen.recipe.fold import fold_to_ascii
 from asyncgen.recipe.scenario import Drawn
 
 NO_SCENARIO = ""  # the topic of lines without one
 
+_HALF_DAY = 720  # minutes
 _SMALL = 12  # counts up to here are part of the language
 _DISTINCT_DIGITS = 3  # a number with so many digits that count is known under any unit
 _THOUSAND = 1000  # a shorter number may leave out its unit
@@ -42,43 +48,29 @@ _OPERANDS = 12
 _SETTLED_MAX = 100_000
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EPSILON = 1e-9
+_CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
 
-_ABOUT = re.compile(
-    r"(?:\b(?:about|around|roughly|approximately|circa|ca\.|some|close to|nearly|almost|on the order of)|~)\s*$",
-    re.IGNORECASE,
-)
-_OVER = re.compile(r"\b(?:over|more than|above|at least|upwards of|beyond|exceeding|north of)\s*$", re.IGNORECASE)
-_UNDER = re.compile(
-    r"\b(?:under|less than|below|up to|at most|fewer than|just shy of|within|no more than)\s*$", re.IGNORECASE
-)
+
+def _said(key: str, before: str = "", behind: str = "") -> re.Pattern[str]:
+    """One of the phrases of that kind, in any language."""
+    return re.compile(f"(?:{before})(?:{any_phrase('grounding', key).pattern}){behind}", re.IGNORECASE)
+
+
+_ABOUT = re.compile(_said("about").pattern + r"\.?\s*$|~\s*$", re.IGNORECASE)
+_OVER, _UNDER = _said("over", behind=r"\s*$"), _said("under", behind=r"\s*$")
 _HEDGE_REACH = 18  # characters before a figure
 _HEADING_REACH = 200  # characters of a heading or a name of several words
-_OPERATOR_BEFORE = re.compile(
-    r"(?:[+*/=^]|\bx|\b(?:plus|minus|times|equals|divided by|multiplied by)|[^\s\w]-|\d -)\s*\(?\$?$"
-)
-_OPERATOR_AFTER = re.compile(
-    r"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:plus|minus|times|divided by|multiplied by) \$?\d|equals\b)"
-)
-_SUPPOSED = re.compile(
-    r"\b(?:suppose|imagine|let's say|let us say|say you|pretend|picture|if you (?:had|have|bought|buy|were))\b[^.!?]*$",
-    re.IGNORECASE,
-)
-_CREATIVE = re.compile(
-    r"\b(?:an?|another|some|short|little|tiny|bedtime|funny|more|write|make up|tell me|with)\b(?: [\w-]+){0,3}? "
-    r"(?:stor(?:y|ies)|poems?|haikus?|limericks?|fables?|(?:fairy )?tales?|songs?|jokes?|rhymes?|riddles?|verses?"
-    r"|sonnets?|dialogues?)\b",
-    re.IGNORECASE,
-)
-_THE_STORY = re.compile(r"\b(?:the|your|its|his|whole|full|origin) (?:\w+ )?(?:story|tale)\b", re.IGNORECASE)
-_MONTH_WORDS = frozenset(each.casefold() for names in (month_name, month_abbr) for each in names) | {"sept"}
+_OPERATOR = _said("operators").pattern
+_OPERATOR_BEFORE = re.compile(rf"(?:[+*/=^]|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE)
+_OPERATOR_AFTER = re.compile(rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|{_OPERATOR} \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE)
+_SUPPOSED = _said("supposed", behind="[^.!?]*$")
+_CREATIVE, _TRUE_STORY = _said("creative"), _said("true-story")
 _EXERCISE = re.compile(
-    r"\d ?(?:[-+*/x^]|plus|minus|times|divided by|multiplied by) ?\$?\d"
-    r"|\b(?:calculate|compute|multiply|subtract|add up|sum of|square of)\b"
-    r"|(?:\d|%) ?(?:%|percent) of \$?\d",
-    re.IGNORECASE,
+    rf"\d ?(?:[-+*/x^]|{_OPERATOR}) ?\$?\d|(?:\d|%) ?(?:%|percent) of \$?\d|{_said('calculate').pattern}", re.IGNORECASE
 )
-_WORD_PROBLEM = re.compile(r"(?P<digit>\d)|[.?,]|(?P<asks>\bhow (?:many|much|long|far|old)\b)", re.IGNORECASE)
+_WORD_PROBLEM = re.compile(rf"(?P<digit>\d)|[.?,]|(?P<asks>{_said('how-many').pattern})", re.IGNORECASE)
+_WRAPPED = re.compile(r"(?<=[^\n|])\n(?=[^\W\d_]|\d[\d.,:]*\s)")  # a line that goes on
 _WORDS = re.compile(r"[^\W_]+")
 _FIGURE = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
 _NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]{0,40})[ -](?:of )?(\d+(?:\.\d+)?)\b")
@@ -108,19 +100,38 @@ class GroundingResult(msgspec.Struct, frozen=True, kw_only=True):
 class KnownFacts:
     """What some texts state, to be asked whether they state a fact too."""
 
+    language: str | None = None  # of the last text
+
     def __init__(self, texts: Iterable[str]) -> None:
         self.terms: set[str] = set()
         self.names: set[str] = set()  # of which there may be versions
         self._addresses: list[str] = []
         self._dates: set[tuple[int | None, int, int | None]] = set()
+        self._minutes: set[int] = set()  # of the day
         self._years: set[int] = set()
         self._values: dict[str, list[float]] = {}
         self.measures: list[Measure] = []
         for text in texts:
-            self._add(text)
+            self.language = find_language(split_words(text))
+            for paragraph in text.split("\n\n"):
+                language = find_language(split_words(paragraph)) or self.language
+                unwrapped = _WRAPPED.sub(" ", paragraph)
+                self._add(with_decimal_points(unwrapped, language), language)
         for values in self._values.values():
             values.sort()
         self._addresses.sort()
+
+    def knows(self, fact: Fact, hedge: str = "") -> bool:
+        match fact:
+            case Term():
+                return self.knows_term(fact)
+            case Date():
+                return self.knows_date(fact)
+            case Time():
+                later = (fact.minute + _HALF_DAY) % (2 * _HALF_DAY)
+                return fact.minute in self._minutes or (fact.is_half_told and later in self._minutes)
+            case Measure():
+                return self.knows_measure(fact, hedge)
 
     def knows_term(self, term: Term) -> bool:
         key = term.key
@@ -146,7 +157,7 @@ class KnownFacts:
         low, high = _tolerance(measure, hedge)
         units: Iterable[str] = (measure.unit,)
         if not measure.unit:
-            is_short = measure.value < _THOUSAND
+            is_short = measure.value < _THOUSAND and not measure.is_spelled
             units = self._values if is_short or _distinct_digits(measure) >= _DISTINCT_DIGITS else units
         elif _distinct_digits(measure) >= _DISTINCT_DIGITS:
             units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
@@ -157,26 +168,32 @@ class KnownFacts:
         place = bisect_left(values, low)
         return place < len(values) and values[place] <= high
 
-    def _add(self, text: str) -> None:
-        self.terms.update(each.casefold() for each in _WORDS.findall(text))
+    def _add(self, text: str, language: str | None) -> None:
+        words = _WORDS.findall(text)
+        self.terms.update(map(fold, words))
+        self.terms.update(fold_to_ascii(each).casefold() for each in words if not each.isascii())
         for token in text.split():
             self._add_token(token.strip("\"'()[]{}<>*`~,.;:!?"))
         for name, number in _NAMED_NUMBER.findall(text):
             self.terms.add(squeeze(name + number))
-            self.terms.add(name[0].casefold() + number)  # "depth 6" is d6
-        for fact in (*read_facts(text), *read_spelled(text)):
+            self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
+        for fact in (*read_facts(text, language), *read_spelled(text)):
             if isinstance(fact, Measure):
                 self._add_measure(fact)
             elif isinstance(fact, Date):
                 self._add_date(fact)
+            elif isinstance(fact, Time):
+                self._minutes.add(fact.minute)
+                if fact.is_half_told:
+                    self._minutes.add((fact.minute + _HALF_DAY) % (2 * _HALF_DAY))
             else:
                 self._add_term(fact)
 
     def _add_token(self, token: str) -> None:
         if token.isalnum():  # nearly all: without marks all of its forms are one
-            self.terms.add(token.casefold())
+            self.terms.add(fold(token))
             return
-        self.terms |= {token.casefold(), squeeze(token), token.casefold().rsplit("/", 1)[-1]}
+        self.terms |= {fold(token), squeeze(token), fold(token).rsplit("/", 1)[-1]}
         for part in token.split("-"):
             self.terms.add(squeeze(part))
 
@@ -215,7 +232,7 @@ class Grounding:
     def __init__(self, knowledge: str, allowed: Iterable[str] = ()) -> None:
         self._known = KnownFacts([without_code(knowledge), *allowed])
         self._known.terms |= COMMON_NAMES
-        self._settled: dict[str, Term | None] = {}
+        self._settled: dict[str | None, dict[str, Term | None]] = {}  # by language
         # Small talk and refusals come again word for word: in the offline engine's files four answers of five.
         self._examine = lru_cache(maxsize=_ANSWERS_KEPT)(self._examine_anew)
         self._asked: dict[tuple[str, float, str], bool] = {}  # figures by text, value and unit: the same come often
@@ -247,41 +264,43 @@ class Grounding:
         for position, message in enumerate(subject.record.conversation):
             if message.role != "assistant":
                 continue
-            checked, unknown = self._examine(message.content)
+            language = subject.languages[position] or self._known.language
+            checked, unknown = self._examine(message.content, language)
             tally.checked += checked
             if not unknown:
                 continue
-            prose = without_code(message.content)
+            prose = with_decimal_points(without_code(message.content), language)
             review = review or _Review(subject, self._known)
             for rule, fact in review.judge(position, prose, unknown):
                 tally.ungrounded += rule == "ungrounded"
                 tally.derived += rule == "derived-number"
                 findings += rule == "ungrounded"
-                evidence = _evidence(prose, fact)
+                evidence = _evidence(message.content, fact)
                 if evidence not in shown:  # Elon Musk is two names and one finding
                     shown.add(evidence)
                     yield Finding(rule, subject.record.number, position, evidence)
         tally.lines += findings > 0
 
-    def _examine_anew(self, content: str) -> tuple[int, Sequence[Fact]]:
+    def _examine_anew(self, content: str, language: str | None) -> tuple[int, Sequence[Fact]]:
         """How many facts an answer states, and those that the knowledge base does not."""
-        prose = without_code(content)
+        prose = with_decimal_points(without_code(content), language)
+        settled = self._settled.setdefault(language, {})
         checked = 0
         unknown = []
-        for fact in read_facts(prose, self._settled):
+        for fact in read_facts(prose, language, settled):
             checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
-            if not self._knows(fact, prose):
+            if not self._knows(fact, prose, settled):
                 unknown.append(fact)
         return checked, unknown
 
-    def _knows(self, fact: Fact, prose: str) -> bool:
+    def _knows(self, fact: Fact, prose: str, settled: dict[str, Term | None]) -> bool:
         if isinstance(fact, Term):
-            if self._known.knows_term(fact):
-                self._settle(fact)
+            if (fact.beside and fact.beside in self._known.terms) or self._known.knows_term(fact):
+                _settle(fact, settled)
                 return True
             return fact.opens
-        if isinstance(fact, Date):
-            return self._known.knows_date(fact)
+        if not isinstance(fact, Measure):
+            return self._known.knows(fact)
         if is_everyday(fact):
             return not (fact.unit == "" and _names_unknown_version(fact, prose, self._known))
         asked = (fact.text, fact.value, fact.unit)
@@ -294,13 +313,14 @@ class Grounding:
         hedge = _hedge(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge)
 
-    def _settle(self, term: Term) -> None:
-        """Tokens that are this word and a mark need no second look. Months do: a day may follow."""
-        word = term.text
-        if word in self._settled or len(self._settled) >= _SETTLED_MAX or term.key in _MONTH_WORDS:
-            return
-        fact = None if term.opens or term.key in COMMON_NAMES else term
-        self._settled.update({word + mark: fact for mark in ("", ",", ".", ";", ":", "?", "!", "'s")})
+
+def _settle(term: Term, settled: dict[str, Term | None]) -> None:
+    """Tokens that are this word and a mark need no second look. Months do: a day may follow."""
+    word = term.text
+    if word in settled or len(settled) >= _SETTLED_MAX or is_month(word):
+        return
+    fact = None if term.opens or term.key in COMMON_NAMES else term
+    settled.update({word + mark: fact for mark in ("", ",", ".", ";", ":", "?", "!", "'s")})
 
 
 class _Review:
@@ -319,7 +339,7 @@ class _Review:
             each.content for each in self._conversation[max(position - 3, 0) : position] if each.role == "user"
         )
         is_exercise = bool(_EXERCISE.search(before)) or _is_word_problem(before)
-        is_creative = bool(_CREATIVE.search(before)) and not _THE_STORY.search(before)
+        is_creative = bool(_CREATIVE.search(before)) and not _TRUE_STORY.search(before)
         judged: set[object] = set()
         figures: list[Measure] | None = None
         for fact in unknown:
@@ -327,15 +347,13 @@ class _Review:
             if identity in judged or (is_creative and _is_fiction(fact)):
                 continue
             judged.add(identity)
-            if isinstance(fact, Term):
-                if not (self._said.knows_term(fact) or _is_label(prose, fact)):
-                    yield "ungrounded", fact
-            elif isinstance(fact, Date):
-                if not self._said.knows_date(fact):
+            if not isinstance(fact, Measure):
+                if not (self._said.knows(fact) or (isinstance(fact, Term) and _is_label(prose, fact))):
                     yield "ungrounded", fact
             elif not (self._said.knows_measure(fact, _hedge(prose, fact)) or _is_exercise(prose, fact)):
                 if figures is None:
-                    stated = [each for each in read_facts(prose) if isinstance(each, Measure)]
+                    read = (*read_facts(prose), *read_spelled(prose))
+                    stated = [each for each in read if isinstance(each, Measure)]
                     figures = [each for each in stated if is_exercise or self._known.knows_measure(each)]
                 others = islice((each for each in reversed(figures) if each.value != fact.value), _OPERANDS)
                 operands = [*self._said.measures[-_OPERANDS:], *reversed(list(others))]
@@ -369,7 +387,7 @@ def is_everyday(measure: Measure) -> bool:
     if measure.unit == "":
         return measure.value <= _SMALL and measure.value == int(measure.value)
     if measure.unit == "s" and measure.is_spelled:
-        return measure.text.split()[0].casefold() in SMALL_NUMBERS
+        return is_small(measure.text)
     return (measure.unit, measure.value) in _EVERYDAY
 
 
@@ -407,7 +425,7 @@ def _distinct_digits(measure: Measure) -> int:
 def _names_unknown_version(measure: Measure, prose: str, known: KnownFacts) -> bool:
     """Claude 3, where the knowledge base names Claude but no third: the number is part of a name."""
     name = _NAME_BEFORE.search(prose, max(measure.start - 24, 0), measure.start)
-    if name is None or measure.is_spelled or name[1].casefold() not in known.names:
+    if name is None or measure.is_spelled or fold(name[1]) not in known.names:
         return False
     return squeeze(name[1] + measure.text) not in known.terms
 
@@ -415,7 +433,7 @@ def _names_unknown_version(measure: Measure, prose: str, known: KnownFacts) -> b
 def _is_fiction(fact: Fact) -> bool:
     if isinstance(fact, Term):
         return fact.kind in {"name", "acronym"}
-    return isinstance(fact, Date) or fact.unit in {"", "s"}
+    return isinstance(fact, Date | Time) or fact.unit in {"", "s", "m", "kg", "km/h"}
 
 
 def _is_label(prose: str, term: Term) -> bool:
@@ -441,14 +459,19 @@ def _is_exercise(prose: str, measure: Measure) -> bool:
 
 
 def _derives(measure: Measure, known: Sequence[Measure]) -> bool:
-    """Whether two of the last known figures give this one: their sum, difference, product, quotient or share."""
+    """Whether two of the last known figures give this one: their sum, difference, product, quotient or share.
+
+    A number of hours or days is a count as well, and so are the days of a week and the months of a year: three days at
+    18 a day are 54. With the calendar's numbers it has to be exact.
+    """
+    known = known[-_OPERANDS:]
+    figures = {(each.value, each.unit) for each in known}
+    figures |= {(float(found[0]), "") for each in known if each.unit == "s" and (found := _FIGURE.search(each.text))}
     half = min(measure.step / 2, measure.value * _CLOSE) + measure.value * _EPSILON
-    figures = {(each.value, each.unit) for each in known[-_OPERANDS:]}
-    return any(
-        abs(result - measure.value) <= half
-        for first, second in permutations(figures, 2)
-        for result in _combine(first, second, measure.unit)
-    )
+    exact = min(half, 0.5)
+    pairs = [(pair, half) for pair in permutations(figures, 2)]
+    pairs += [(pair, exact) for each in figures for other in _CALENDAR for pair in ((each, other), (other, each))]
+    return any(abs(result - measure.value) <= off for pair, off in pairs for result in _combine(*pair, measure.unit))
 
 
 def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> Iterator[float]:
@@ -481,6 +504,8 @@ def _identity(fact: Fact) -> object:
         return fact.kind, fact.key
     if isinstance(fact, Date):
         return fact.year, fact.month, fact.day
+    if isinstance(fact, Time):
+        return "time", fact.minute
     return fact.unit, fact.value
 
 

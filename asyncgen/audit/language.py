@@ -1,49 +1,55 @@
 """Languages: what the audit knows of each, as data, one file a language; a new file is a new language.
 
-Rules are told which languages a data set speaks and look for what those say. Where two speak, both are looked for: a
-phrase of one language is no phrase of another.
+A rule that asks for words looks for those of all of them: a phrase of one language is no phrase of another. What a text
+speaks is told by its most frequent words.
 """
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Mapping
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from asyncgen.audit.phrases import Phrase, Phrases, either, read_phrases
+from asyncgen.audit.phrases import Phrase, either, read_phrases
+from asyncgen.audit.words import split_words
 
-_FOLDER = files("asyncgen.audit") / "languages"
-KNOWN = tuple(sorted(each.name.removesuffix(".toml") for each in _FOLDER.iterdir() if each.name.endswith(".toml")))
+_TABLES: Mapping[str, Mapping[str, Any]] = {
+    each.name.removesuffix(".toml"): tomllib.loads(each.read_text(encoding="utf-8"))
+    for each in sorted((files("asyncgen.audit") / "languages").iterdir(), key=lambda each: each.name)
+    if each.name.endswith(".toml")
+}
+LANGUAGES = tuple(_TABLES)
+_FREQUENT = {code: frozenset(split_words(table["frequent"]["words"])) for code, table in _TABLES.items()}
+_LEAST_SHARE = 0.08  # of a text's words that are among the most frequent ones of its language; half are, mostly
 
 
-@lru_cache
-def _load(code: str) -> Mapping[str, Any]:
-    return tomllib.loads((_FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
+def tables(name: str) -> Iterator[Mapping[str, Any]]:
+    """What each language has under a name; one that a rule cannot read has nothing."""
+    return (table[name] for table in _TABLES.values() if name in table)
 
 
-class Languages:
-    """Those of one data set, by their codes."""
+def table_of(language: str | None, name: str) -> Mapping[str, Any]:
+    table: Mapping[str, Any] = _TABLES.get(language or "", {}).get(name, {})
+    return table
 
-    def __init__(self, codes: Iterable[str]) -> None:
-        self.codes = tuple(each for each in codes if each in KNOWN)
 
-    def tables(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """What each of them has under a name; a language that a rule cannot read has nothing."""
-        return (table[name] for code in self.codes if name in (table := _load(code)))
+def listed(rule: str, key: str) -> frozenset[str]:
+    return frozenset(word for table in tables(rule) for word in table.get(key, ()))
 
-    def words(self, rule: str, name: str) -> frozenset[str]:
-        return frozenset(word for table in self.tables(rule) for word in table.get(name, ()))
 
-    def read(self, rule: str, key: str = "phrases", sets: Mapping[str, str] = MappingProxyType({})) -> Iterator[Phrase]:
-        """The phrases of a rule. `sets`: further ones that they may name."""
-        for code in self.codes:
-            table = _load(code)
-            yield from read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], **sets})
+def phrases(rule: str, key: str = "phrases", sets: Mapping[str, str] = MappingProxyType({})) -> Iterator[Phrase]:
+    """The phrases of a rule. `sets`: further ones that they may name."""
+    for table in _TABLES.values():
+        yield from read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], **sets})
 
-    def phrases(self, rule: str) -> Phrases:
-        return Phrases(self.read(rule))
 
-    def pattern(self, rule: str, key: str) -> re.Pattern[str]:
-        return either(self.read(rule, key))
+def any_phrase(rule: str, key: str) -> re.Pattern[str]:
+    return either(phrases(rule, key))
+
+
+def find_language(words: Collection[bytes]) -> str | None:
+    """The known language that a text speaks; None for another one, and where there are too few words to tell."""
+    counts = {code: sum(map(frequent.__contains__, words)) for code, frequent in _FREQUENT.items()}
+    language = max(counts, key=counts.__getitem__)
+    return language if counts[language] > _LEAST_SHARE * len(words) else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from asyncgen.audit.language import Languages
+from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrases, either, literal_phrase, plain, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES, Finding, Subject, blank, excerpt
 from asyncgen.audit.words import split_words
@@ -28,13 +28,13 @@ class Leaks:
     recipe's own phrases are found everywhere.
     """
 
-    def __init__(self, languages: Languages, own: Mapping[str, tuple[str, ...]]) -> None:
-        self._phrases = {rule: languages.phrases(rule) for rule in PHRASE_RULES}
+    def __init__(self, own: Mapping[str, tuple[str, ...]]) -> None:
+        self._phrases = {rule: Phrases(language.phrases(rule)) for rule in PHRASE_RULES}
         self._own = {rule: Phrases(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
-        self._literals = sorted(languages.words(_LEAK, "literals"))
+        self._literals = sorted(language.listed(_LEAK, "literals"))
         self._raised = [
             tuple(either(read_phrases(topic[side], {})) for side in ("found", "said"))
-            for table in languages.tables("raised")
+            for table in language.tables("raised")
             for topic in table.values()
         ]
 

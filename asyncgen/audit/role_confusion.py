@@ -7,7 +7,7 @@ that need a name are left out. What stands between quotation marks is somebody e
 import re
 from collections.abc import Iterator, Sequence
 
-from asyncgen.audit.language import Languages
+from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrase, Phrases, plain
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
 from asyncgen.conversation import Conversation
@@ -27,9 +27,9 @@ _NO_NAMES = frozenset(
 class RoleConfusion:
     """`system_prompt`: as the recipe writes it; the name in it is the assistant's."""
 
-    def __init__(self, languages: Languages, system_prompt: str | None) -> None:
+    def __init__(self, system_prompt: str | None) -> None:
         rule, name = "role-confusion", find_assistant_name(system_prompt)
-        roles = sorted(languages.words(rule, "labels"))
+        roles = sorted(language.listed(rule, "labels"))
         role, own = "|".join(map(re.escape, roles)), re.escape(name or "\0")
         capital = "|".join(re.escape(each) for word in roles for each in (word.capitalize(), word.upper()))
         self._label = re.compile(
@@ -38,13 +38,13 @@ class RoleConfusion:
             re.MULTILINE,
         )
         self._may_label = (":", *(f"<{each}>" for each in roles))
-        self._definition = languages.pattern(rule, "definition")
-        self._transcript = languages.pattern(rule, "transcript")
+        self._definition = language.any_phrase(rule, "definition")
+        self._transcript = language.any_phrase(rule, "transcript")
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
-            named = [] if name is None else languages.read(rule, f"{other}-named", {"name": plain(name)})
-            self._phrases[speaker] = Phrases([*named, *languages.read(rule, other)])
+            named = [] if name is None else language.phrases(rule, f"{other}-named", {"name": plain(name)})
+            self._phrases[speaker] = Phrases([*named, *language.phrases(rule, other)])
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         conversation = subject.record.conversation

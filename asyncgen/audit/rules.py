@@ -12,6 +12,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from asyncgen.audit.language import find_language
 from asyncgen.audit.words import Sentences, split_sentences
 from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
@@ -61,6 +62,12 @@ class Subject:
     def sentences(self) -> Sequence[Sentences]:
         """Each message split into words: once for all that ask, because it is 50 microseconds of a line."""
         return [split_sentences(message.content) for message in self.record.conversation]
+
+    @cached_property
+    def languages(self) -> Sequence[str | None]:
+        """The known language that each message speaks: where it tells too little, what the conversation speaks."""
+        whole = find_language(list(chain.from_iterable(chain.from_iterable(self.sentences))))
+        return [find_language(list(chain.from_iterable(each))) or whole for each in self.sentences]
 
     @cached_property
     def words(self) -> frozenset[bytes]:

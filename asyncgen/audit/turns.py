@@ -5,16 +5,15 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import inf
 
-from asyncgen.audit.language import KNOWN, Languages
+from asyncgen.audit.language import listed, tables
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.recipe.recipe import Dimension
 
-_ALL = Languages(KNOWN)
-_NUMBERS = {word: value for table in _ALL.tables("numbers") for value, word in enumerate(table["small"][:12], start=1)}
+_NUMBERS = {word: value for table in tables("numbers") for value, word in enumerate(table["small"][:12], start=1)}
 
 
 def _any_of(name: str) -> str:
-    return "|".join(sorted(_ALL.words("turns", name), key=len, reverse=True))
+    return "|".join(sorted(listed("turns", name), key=len, reverse=True))
 
 
 _NUMBER = rf"(?:\d{{1,3}}|{'|'.join(_NUMBERS)})"

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.control_tokens import ControlTokens
+from asyncgen.audit.control_tokens import find_control_token
 from asyncgen.audit.credentials import find_email, find_secret
-from asyncgen.audit.endings import Endings
-from asyncgen.audit.language import Languages
+from asyncgen.audit.endings import find_break
 from asyncgen.audit.markup import find_markdown
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject
 from asyncgen.conversation import Message
@@ -18,8 +17,7 @@ from asyncgen.recipe.recipe import Charset
 from asyncgen.recipe.scenario import Drawn
 
 RECIPE = load_recipe("nanochat")
-ENGLISH = Languages(["en"])
-CHECKS = line_checks(ENGLISH, RECIPE.system)
+CHECKS = line_checks(RECIPE.system)
 SCENARIO: dict[str, Drawn] = {
     "topic": (("identity", "where the name nanochat comes from and how it relates to nanoGPT"),),
     "persona": (("", "a skeptic who doubts that something this small and cheap can be any good"),),
@@ -102,7 +100,7 @@ def test_a_text_that_the_user_handed_over_may_be_spoken_of() -> None:
 
 @pytest.mark.parametrize("rule", PHRASE_RULES)
 def test_a_recipe_adds_phrases(rule: str) -> None:
-    checks = line_checks(ENGLISH, phrases={rule: ("secret sauce",)})
+    checks = line_checks(phrases={rule: ("secret sauce",)})
     subject = Subject(
         Record(1, 0, (Message("user", "hi"), Message("assistant", "A Secret\nsauce.")), None), None, "ascii"
     )
@@ -159,7 +157,7 @@ def test_a_cutoff_that_was_asked_for_is_no_disclaimer() -> None:
     ],
 )
 def test_leaked_control_tokens_are_found(text: str) -> None:
-    assert ControlTokens(ENGLISH).find(text)
+    assert find_control_token(text)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +172,7 @@ def test_leaked_control_tokens_are_found(text: str) -> None:
     ],
 )
 def test_discussed_control_tokens_are_not(text: str) -> None:
-    assert ControlTokens(ENGLISH).find(text) is None
+    assert find_control_token(text) is None
 
 
 @pytest.mark.parametrize(
@@ -280,7 +278,7 @@ def test_lists_and_code_are_no_markdown(text: str) -> None:
     ],
 )
 def test_broken_off_answers_are_found(text: str) -> None:
-    assert Endings(ENGLISH).find_break(text)
+    assert find_break(text)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +300,7 @@ def test_broken_off_answers_are_found(text: str) -> None:
     ],
 )
 def test_answers_that_end_without_a_full_stop_for_a_reason_are_whole(text: str) -> None:
-    assert Endings(ENGLISH).find_break(text) is None
+    assert find_break(text) is None
 
 
 @pytest.mark.parametrize(

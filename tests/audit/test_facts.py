@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.audit.facts import Date, Measure, Term, read_facts, without_code
+from asyncgen.audit.facts import Date, Measure, Term, Time, read_facts, with_decimal_points, without_code
 
 
 def measures(text: str) -> list[tuple[float, str]]:
@@ -43,7 +43,7 @@ def terms(text: str) -> list[tuple[str, str]]:
         ("two billion", [(2e9, "")]),
         ("a thirty-two layer model", [(32, "")]),
         ("a two hundred and five dollar a seventeen", [(205, "$"), (17, "")]),
-        ("12 of 19. Then 7 and 8 PM, 9 Oct 2025", [(12, ""), (19, ""), (7, ""), (8, "")]),
+        ("12 of 19. Then 7 and 8 PM, 9 Oct 2025", [(12, ""), (19, "")]),
         ("600x", [(600, "")]),
         ("mid-2025", [(2025, "")]),
         ("$24/GPU-hour", [(24, "$")]),
@@ -149,3 +149,114 @@ def test_every_fact_stands_where_it_says(text: str) -> None:
 @given(st.integers(1, 10**12))
 def test_separators_and_scales_do_not_matter(number: int) -> None:
     assert measures(f"{number:,}") == measures(f"{number}") == [(number, "")]
+
+
+# ---- other languages
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1.299 €", [(1299, "€")]),
+        ("1.299,50 Euro", [(1299.5, "€")]),
+        ("3,9 %", [(3.9, "%")]),
+        ("3,5 Prozent", [(3.5, "%")]),
+        ("1.384.124.976 Parameter", [(1384124976, "")]),
+        ("1,4 Milliarden", [(1.4e9, "")]),
+        ("2 Mio. Euro", [(2e6, "€")]),
+        ("4.5 Sterne", [(4.5, "")]),
+        ("drei bis vier Werktage, dann zwanzig Minuten", [(3, ""), (4, ""), (1200, "s")]),
+        ("12 oder 24 Monate", [(31557600, "s"), (63115200, "s")]),
+        ("einundzwanzig Gänge", [(21, "")]),
+        ("fünfhundert Euro", [(500, "€")]),
+        ("fuenfhundert Euro", [(500, "€")]),
+        ("zweitausenddreihundertfünf", [(2305, "")]),
+        ("1,85 m", [(1.85, "m")]),
+        ("32 Kilometer", [(32000, "m")]),
+    ],
+)
+def test_german_quantities_have_the_same_form(text: str, found: list[tuple[float, str]]) -> None:
+    facts = [each for each in read_facts(with_decimal_points(text, "de"), "de") if isinstance(each, Measure)]
+    assert [each.value for each in facts] == pytest.approx([value for value, _ in found])
+    assert [each.unit for each in facts] == [unit for _, unit in found]
+
+
+def test_only_a_language_with_decimal_commas_has_them() -> None:
+    assert with_decimal_points("1,299 or 3.9", "en") == "1,299 or 3.9"
+    assert with_decimal_points("1,299 or 3.9", None) == "1,299 or 3.9"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("3. Mai 2026", (2026, 5, 3)),
+        ("am 3. Mai", (None, 5, 3)),
+        ("03.05.2026", (2026, 5, 3)),
+        ("3.5.26", (2026, 5, 3)),
+        ("vom 24.12. an", (None, 12, 24)),
+        ("im März 2026", (2026, 3, None)),
+        ("17. Maerz", (None, 3, 17)),
+        ("14. Okt. 2025", (2025, 10, 14)),
+    ],
+)
+def test_german_dates_have_the_same_form(text: str, found: tuple[int | None, int, int | None]) -> None:
+    [date] = [each for each in read_facts(text, "de") if isinstance(each, Date)]
+    assert (date.year, date.month, date.day) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("9:30 am", [9.5]),
+        ("5 pm", [17]),
+        ("8.30 a.m.", [8.5]),
+        ("10 am to 3 pm", [10, 15]),
+        ("from 10 to 3 pm", [10, 15]),
+        ("half past nine", [9.5]),
+        ("a quarter to eight", [7.75]),
+        ("6 o'clock", [6]),
+        ("18:45", [18.75]),
+        ("9:30 bis 18:30 Uhr", [9.5, 18.5]),
+        ("10 bis 15 Uhr", [10, 15]),
+        ("von elf bis siebzehn Uhr", [11, 17]),
+        ("um 14 Uhr", [14]),
+        ("halb acht", [7.5]),
+        ("Viertel vor sieben", [6.75]),
+        ("zehn nach zwölf", [12 + 1 / 6]),
+        ("16:9 and 2:1", []),
+        ("24/7", []),
+    ],
+)
+def test_times_of_day_are_read(text: str, hours: list[float]) -> None:
+    times = sorted(each.minute for each in read_facts(text, "de") if isinstance(each, Time))
+    assert times == pytest.approx([60 * hour for hour in hours])
+
+
+def test_a_time_that_is_told_once_a_day_is_that_time_alone() -> None:
+    told = {
+        each.text: each.is_half_told
+        for each in read_facts("18:30, 9 am, 7:30, 7:30 Uhr, 7 Uhr")
+        if isinstance(each, Time)
+    }
+    assert told == {"18:30": False, "9 am": False, "7:30": True, "7:30 Uhr": False, "7 Uhr": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Wir haben Ersatzteile, Kettenöl und eine Probefahrt für Kinder.", []),
+        ("Bei Nässe greifen Scheibenbremsen besser.", []),
+        ("Wenn Berge dabei sind, hilft ein Mittelmotor.", []),
+        ("Gute Frage! Das hängt von der Rahmengröße ab.", []),
+        ("Ein Tropfen Kettenöl reicht, Ende Oktober erst recht.", []),
+        ("Die Werkstatt leitet Holger Brinkmann.", ["holger", "brinkmann"]),
+        ("Den Verkauf leitet Frau Lohmeyer.", ["lohmeyer"]),
+        ("Die zweite Filiale ist in Offenburg.", ["offenburg"]),
+        ("Der Motor kommt von Bosch.", ["bosch"]),
+        ("Sebastian führt die Tour.", ["sebastian"]),
+        ("Hier hilft Jürgen weiter.", ["juergen"]),
+    ],
+)
+def test_a_german_noun_is_no_name_and_a_name_is_one(text: str, names: list[str]) -> None:
+    found = [each.key for each in read_facts(text, "de") if isinstance(each, Term) and not each.opens]
+    assert found == names

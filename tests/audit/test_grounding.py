@@ -46,7 +46,7 @@ def ungrounded(answer: str, question: str = "hi") -> list[str]:
         "For example:\n\n- Cheap Lunch Boxes: one each.\n- Cost.",
         "People need a pause, a minute is 60 seconds, and two days pass 100% of the time.",
         "```\nx = 777\n```\nThat works.",
-        "The 1990s, the 21st try, 10:30 and 3/4 of it.",
+        "The 1990s, the 21st try, 16:9 and 3/4 of it.",
         "In English, on Monday, in France, with a GPU and an API.",
     ],
 )
@@ -127,7 +127,7 @@ def test_names_and_counts_of_a_story_that_was_asked_for_pass() -> None:
     story = "Once, in Willowbrook, a fox named Bramble walked 45 miles with Tilly."
 
     assert not find(story, "please write me a short story about a fox")
-    assert ungrounded(story, "what is the story of your release?") == ["Willowbrook", "Bramble", "45", "Tilly"]
+    assert ungrounded(story, "what is the story of your release?") == ["Willowbrook", "Bramble", "45 miles", "Tilly"]
 
 
 @pytest.mark.parametrize(

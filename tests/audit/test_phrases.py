@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import PER_LINE
 
-from asyncgen.audit.language import KNOWN, Languages
+from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrase, Phrases, literal_phrase, plain, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES
 from asyncgen.audit.words import split_words
@@ -83,8 +83,7 @@ def test_a_literal_phrase_means_its_characters(words: list[str]) -> None:
 
 
 def all_phrases() -> list[Phrase]:
-    languages = Languages(KNOWN)
-    return [phrase for rule, key in SPOKEN for phrase in languages.read(rule, key, {"name": "nanochat"})]
+    return [phrase for rule, key in SPOKEN for phrase in language.phrases(rule, key, {"name": "nanochat"})]
 
 
 def test_a_text_that_holds_a_phrase_has_the_words_that_it_asks_for() -> None:

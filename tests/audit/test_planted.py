@@ -13,7 +13,6 @@ from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.diversity import Diversity
 from asyncgen.audit.grounding import Grounding
-from asyncgen.audit.language import Languages
 from asyncgen.audit.near_duplicates import NearDuplicates
 from asyncgen.audit.rules import RULES, Check, Subject
 from asyncgen.conversation import Conversation
@@ -35,7 +34,7 @@ HONEST = 300  # lines of the offline engine, which quotes the knowledge base wor
 @pytest.fixture(scope="module")
 def checks() -> list[Check]:
     return [
-        *line_checks(Languages(["en"]), RECIPE.system, dimensions=RECIPE.dimensions),
+        *line_checks(RECIPE.system, dimensions=RECIPE.dimensions),
         Grounding(RECIPE.knowledge).check,
     ]
 
