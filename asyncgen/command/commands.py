@@ -11,7 +11,7 @@ from asyncgen.command import filter as filter_
 from asyncgen.command import help as help_
 from asyncgen.command.command import Command
 from asyncgen.command.pages import list_pages
-from asyncgen.command.parser import EXAMPLES, Parser
+from asyncgen.command.parser import EXAMPLES, PAGES, Parser
 
 COMMANDS: tuple[Command, ...] = (
     generate,
@@ -35,7 +35,7 @@ def build_parser() -> Parser:
         prog="asyncgen",
         description="Turn a knowledge base and a recipe into chat conversations.",
         closing={
-            "pages": list_pages(),
+            PAGES: list_pages(),
             EXAMPLES: {
                 "generate -n 3 --show": "make three conversations and print them",
                 "plan -n 20k": "what 20,000 of them would cover and cost",

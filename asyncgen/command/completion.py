@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from asyncgen.command.pages import list_pages
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.endpoint.presets import PROVIDERS
 
 NAME = "completion"
 PURPOSE = "print what lets a shell complete commands, flags and values"
@@ -55,7 +54,6 @@ def run(flags: argparse.Namespace, _: str) -> int:
         },
     }
     words: dict[str, Sequence[str]] = {
-        "PROVIDER": tuple(PROVIDERS),
         "RULE": tuple(RULES),
         "RULE=RATE": [f"{rule}=1%" for rule in RULES],
         "WORD": (*root.commands, *list_pages()),

@@ -7,9 +7,6 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from asyncgen.did_you_mean import did_you_mean
-from asyncgen.endpoint.presets import PROVIDERS
-
 MOST = 10**15  # of anything that is counted: exact as a float, and no more digits than a person reads
 _MAX_AMOUNT = 20  # characters of a sum, so that products of it stay exact
 _MOST_DOLLARS = 10**9
@@ -92,13 +89,6 @@ def _read_dollars(text: str, *, least: Decimal, what: str) -> Decimal:
     if not (amount.is_finite() and least <= amount <= _MOST_DOLLARS):
         raise argparse.ArgumentTypeError(f"expected {what}, got {text!r}")
     return amount
-
-
-def provider(text: str) -> str:
-    if text not in PROVIDERS:
-        hint = did_you_mean(text, PROVIDERS)
-        raise argparse.ArgumentTypeError(f"expected one of {', '.join(PROVIDERS)}, got {text!r}{hint}")
-    return text
 
 
 def limit(text: str) -> tuple[str, float]:

@@ -15,6 +15,7 @@ from asyncgen.program import program
 USAGE = 2  # exit status
 # What stands below the flags: lines of two columns under their titles.
 Sections: TypeAlias = Mapping[str, Mapping[str, str]]
+PAGES = "pages"
 EXAMPLES = "examples"  # the section whose first column is what follows the program's name
 _COLUMN = 24  # where the second column begins
 _WIDEST = 100
@@ -57,13 +58,20 @@ class Parser(argparse.ArgumentParser):
             self._refuse(unknown[0])
         return known, unknown
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = list(map(str, action.choices))
+            hint = did_you_mean(str(value), choices)
+            raise argparse.ArgumentError(action, f"expected one of {', '.join(choices)}, got {value!r}{hint}")
+
     def _check_command(self, word: str) -> None:
         if word in self.commands or word in self._option_string_actions:
             return
         if word.startswith("-"):
             hint = did_you_mean(word, self._option_string_actions) or f"; it follows one: {self.prog} COMMAND {word}"
             self.error(f"there is no flag {word} before a command{hint}")
-        hint = did_you_mean(word, (*self.commands, *self._option_string_actions))
+        pages = (f"help {page}" for page in self.closing.get(PAGES, ()))
+        hint = did_you_mean(word, (*self.commands, *self._option_string_actions, *pages))
         self.error(f"there is no command {word!r}" + (hint or f"; there are {', '.join(self.commands)}"))
 
     def _check_dashes(self, args: Sequence[str]) -> None:

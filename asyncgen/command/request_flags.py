@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from asyncgen.command.flag_values import budget, price, provider, seed, temperature, whole
+from asyncgen.command.flag_values import budget, price, seed, temperature, whole
 from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
 
@@ -23,7 +23,7 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
     add = parser.add_argument_group("whom to ask").add_argument
     add(
         "--provider",
-        type=provider,
+        choices=PROVIDERS,
         metavar="PROVIDER",
         help=f"one of {', '.join(PROVIDERS)} (default: openrouter when its key is set, otherwise offline)",
     )
