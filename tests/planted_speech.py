@@ -108,7 +108,7 @@ The source material is silent on this.
                 talk(f"I am {persona}. How big are you?", "The standard d24 has about 1.38 billion parameters."),
                 scenario(persona=persona),
             )
-            for persona in PERSONAS[:4]
+            for persona in list(PERSONAS)[:4]
         ),
     ),
     near_misses=(

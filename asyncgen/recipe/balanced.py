@@ -9,12 +9,13 @@ integers.
 import hashlib
 import heapq
 import struct
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from math import gcd, lcm
 from operator import add
 from typing import Literal, TypeAlias
@@ -30,6 +31,7 @@ SAMPLING_VERSIONS: Mapping[Literal["balanced", "random"], str] = {
 BLOCK_SIZE = 2048  # indices arranged together; part of what balanced/1 means
 _FIRST_MEETING = 100  # a pair not yet met in the block outweighs any small difference between pairs that have
 _CHOICES = 64  # values compared for one place: keeps a block's time in bounds when a dimension has thousands
+_FEW = 128  # values of which every one may have a counter of its own for every value of another dimension
 _TOLERANCE = 2  # how far a weighted value may be from its share, in uses
 
 
@@ -68,27 +70,38 @@ class Balanced:
         columns: list[list[Numbers]] = [[] for _ in self._keys]
         arranged: list[list[int]] = []
         for place in self._bindings.order:
-            column: list[Numbers] = [()] * self._block_size
-            before = self._count(self._bindings.parents[place], start)
-            for context, positions in self._find_contexts(place, columns).items():
-                first, last = before[context], before[context] + len(positions)
-                if self._picks[place] is None:
-                    earlier = [each if not context else [each[place] for place in positions] for each in arranged]
-                    drawn = self._single(place, context).draw(first, last, earlier)
-                else:
-                    drawn = self._pick(place, context).draw(first, last)
-                for position, numbers in zip(positions, drawn, strict=True):
-                    column[position] = numbers
-            columns[place] = column
+            parents = self._bindings.parents[place]
+            if parents:
+                columns[place] = self._deal_by_context(place, start, columns, arranged)
+            else:
+                columns[place] = self._deal(place, (), start, self._block_size, arranged)
             if self._picks[place] is None:
-                arranged.append([numbers[0] for numbers in column])
+                arranged.append(list(chain.from_iterable(columns[place])))
         return list(zip(*columns, strict=True))
+
+    def _deal(
+        self, place: int, context: Context, first: int, count: int, earlier: Sequence[Sequence[int]]
+    ) -> list[Numbers]:
+        """What a source gives from its place `first` on. `earlier`: what other dimensions give to the same indices."""
+        if self._picks[place] is None:
+            return self._single(place, context).draw(first, first + count, earlier)
+        return self._pick(place, context).draw(first, first + count)
+
+    def _deal_by_context(
+        self, place: int, start: int, columns: Sequence[Sequence[Numbers]], arranged: Sequence[Sequence[int]]
+    ) -> list[Numbers]:
+        column: list[Numbers] = [()] * self._block_size
+        before = self._count(self._bindings.parents[place], start)
+        for context, positions in self._find_contexts(place, columns).items():
+            earlier = [[each[position] for position in positions] for each in arranged]
+            drawn = self._deal(place, context, before[context], len(positions), earlier)
+            for position, numbers in zip(positions, drawn, strict=True):
+                column[position] = numbers
+        return column
 
     def _find_contexts(self, place: int, columns: Sequence[Sequence[Numbers]]) -> Mapping[Context, Sequence[int]]:
         """The positions in a block that have each context."""
         parents = self._bindings.parents[place]
-        if not parents:
-            return {(): range(self._block_size)}
         found: defaultdict[Context, list[int]] = defaultdict(list)
         classes = [map(self._bindings.classes[each].__getitem__, chain(*columns[each])) for each in parents]
         for position, context in enumerate(zip(*classes, strict=True)):
@@ -113,12 +126,14 @@ class _Single:
     """Gives one value; its groups are balanced as if they were one list."""
 
     def __init__(self, choices: Sequence[Choice], key: str) -> None:
-        self._numbers = list(chain.from_iterable(each.numbers for each in choices))
+        lists = [each.numbers for each in choices]
+        self._size = max(map(max, lists)) + 1
+        self._numbers = lists[0] if len(lists) == 1 else list(chain(*lists))
         self._supply = _supply([weight for each in choices for weight in _weights(each)], key)
 
     def draw(self, start: int, stop: int, earlier: Sequence[Sequence[int]]) -> list[Numbers]:
-        segments = ([self._numbers[value] for value in each] for each in self._supply.segments(start, stop))
-        return [(value,) for value in _arrange(segments, earlier)]
+        segments = (list(map(self._numbers.__getitem__, each)) for each in self._supply.segments(start, stop))
+        return list(zip(_arrange(segments, earlier, self._size), strict=True))
 
     def count_uses(self, places: int) -> Iterator[tuple[int, int]]:
         """How often each value is used in the first `places` places."""
@@ -141,35 +156,35 @@ class _Pick:
 
     def draw(self, start: int, stop: int) -> list[Numbers]:
         rounds, begun = divmod(start, self._round)
-        chosen = list(self._choose(start - begun, stop))
-        before = Counter(chain.from_iterable(chosen[:begun]))
-        uses = Counter(chain.from_iterable(chosen[begun:]))
-        values = []
+        chosen = list(chain.from_iterable(islice(self._choose(start - begun), stop - start + begun)))
+        skipped = begun * self._pick
+        before, uses = Counter(chosen[:skipped]), Counter(chosen[skipped:])
+        following = []
         for group, supply in enumerate(self._supplies):
             first = rounds * self._round * self._pick // self._count + before[group]
             order = chain.from_iterable(supply.segments(first, first + uses[group]))
-            values.append(map(self._numbers[group].__getitem__, order))
-        return [tuple([next(values[group]) for group in groups]) for groups in chosen[begun:]]
+            following.append(map(self._numbers[group].__getitem__, order).__next__)
+        values = iter([following[group]() for group in chosen[skipped:]])
+        return list(zip(*[values] * self._pick, strict=True))
 
-    def _choose(self, start: int, stop: int) -> Iterator[list[int]]:
-        """The groups of each index from `start`, where a round begins.
+    def _choose(self, start: int) -> Iterator[list[int]]:
+        """The groups of each index from `start` on, where a round begins.
 
         Each cycle uses every group once. An index that takes the last groups of one cycle and the first of the
         next skips in the next those it already has.
         """
         cycle = start * self._pick // self._count
         left: list[int] = []
-        for _ in range(start, stop):
-            chosen = left[-self._pick :]
-            del left[-self._pick :]
-            if len(chosen) < self._pick:
-                order = _shuffle(self._count, f"{self._key}:groups:{cycle}")
-                cycle += 1
-                last = set(chosen)
-                chosen += [group for group in order if group not in last][: self._pick - len(chosen)]
-                taken = set(chosen) - last
-                left = [group for group in order if group not in taken]
-            yield chosen
+        while True:
+            while len(left) >= self._pick:
+                yield left[-self._pick :]
+                del left[-self._pick :]
+            last = set(left)
+            order = _shuffle(self._count, f"{self._key}:groups:{cycle}")
+            cycle += 1
+            first = [group for group in order if group not in last][: self._pick - len(left)]
+            yield left + first
+            left = [group for group in order if group not in first]
 
 
 def _weights(choice: Choice) -> Sequence[float]:
@@ -186,18 +201,23 @@ class _Cycles:
     def __init__(self, size: int, key: str) -> None:
         self._size = size
         self._key = key
+        self._order = lru_cache(maxsize=1)(self._make_order)  # of a cycle that may be longer than many blocks
+
+    def _make_order(self, cycle: int) -> "list[int] | array[int]":
+        order = _shuffle(self._size, f"{self._key}:{cycle}")
+        return order if self._size <= BLOCK_SIZE else array("L", order)
 
     def segments(self, start: int, stop: int) -> Iterator[list[int]]:
         """The values of these places; inside a segment any order keeps the balance."""
         for cycle in range(start // self._size, -(-stop // self._size)):
             first = cycle * self._size
-            yield _shuffle(self._size, f"{self._key}:{cycle}")[max(start - first, 0) : stop - first]
+            yield list(self._order(cycle)[max(start - first, 0) : stop - first])
 
     def count_uses(self, places: int) -> list[int]:
         """How often each value is used in the first `places` places."""
         cycles, begun = divmod(places, self._size)
         uses = [cycles] * self._size
-        for value in _shuffle(self._size, f"{self._key}:{cycles}")[:begun] if begun else ():
+        for value in self._order(cycles)[:begun] if begun else ():
             uses[value] += 1
         return uses
 
@@ -307,33 +327,45 @@ def _to_integers(weights: Sequence[float]) -> list[int]:
     return [each // gcd(*scaled) for each in scaled]
 
 
-def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]]) -> list[int]:
+def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]], size: int) -> list[int]:
     """The segments in order, and inside each at every place the value that has met the earlier ones least.
 
-    `earlier` holds the values other dimensions give to the same places.
+    `earlier` holds the values other dimensions give to the same places. All values are below `size`.
     """
     if not earlier:
         return list(chain.from_iterable(segments))
-    met = zip(*[_follow(values) for values in earlier], strict=True)
+    met = zip(*[_follow(values, size) for values in earlier], strict=True)
     arranged: list[int] = []
     for segment in segments:
         left = segment
         while left:
             counters = next(met)
-            choices = left[:_CHOICES]
-            costs = list(map(counters[0].__getitem__, choices))
-            for counter in counters[1:]:
-                costs = list(map(add, costs, map(counter.__getitem__, choices)))
-            value = left.pop(costs.index(min(costs)))
+            choices = left if len(left) <= _CHOICES else left[:_CHOICES]
+            if len(counters) == 1:
+                value = min(choices, key=counters[0].__getitem__)
+                left.remove(value)
+            else:
+                costs = map(counters[0].__getitem__, choices)
+                for counter in counters[1:]:
+                    costs = map(add, costs, map(counter.__getitem__, choices))
+                listed = list(costs)
+                value = left.pop(listed.index(min(listed)))
             for counter in counters:
                 counter[value] += 1 if counter[value] else _FIRST_MEETING
             arranged.append(value)
     return arranged
 
 
-def _follow(values: Iterable[int]) -> list[defaultdict[int, int]]:
+_Meetings: TypeAlias = "list[int] | defaultdict[int, int]"
+
+
+def _follow(values: Iterable[int], size: int) -> list[_Meetings]:
     """For each place the counter that belongs to its value."""
-    counters: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+
+    def make() -> _Meetings:
+        return [0] * size if size <= _FEW else defaultdict(int)
+
+    counters: defaultdict[int, _Meetings] = defaultdict(make)
     return [counters[value] for value in values]
 
 

@@ -8,7 +8,7 @@ bound: how often their classes occur together is then known in closed form for a
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, product
 from math import prod
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ from asyncgen.recipe.recipe import Condition, Dimension
 
 Context: TypeAlias = tuple[int, ...]  # a class for each parent, in their order
 MOST_CONTEXTS = 4096  # of one dimension
+_COUNTED_PAIRS = 1_000_000
 
 
 class Choice(NamedTuple):
@@ -108,6 +109,28 @@ class Bindings:
             for choice in self.choices(last, context)
             for each in {classes[number] for number in choice.numbers}
         )
+
+    def count_pairs(self, one: int, other: int) -> int:
+        """How many pairs of values of two dimensions may be drawn together; of very many, how many there are."""
+        if self.order.index(one) > self.order.index(other):
+            one, other = other, one
+        size = self._dimensions[one].size * self._dimensions[other].size
+        if not (self.parents[one] or self.parents[other]) or size > _COUNTED_PAIRS:
+            return size
+        pairs: set[tuple[int, int]] = set()
+        for first, second in product(self.reachable(self.parents[one]), self.reachable(self.parents[other])):
+            known = dict(zip(self.parents[one], first, strict=True))
+            decided = dict(zip(self.parents[other], second, strict=True))
+            if any(decided.get(place, each) != each for place, each in known.items()):
+                continue
+            values = [
+                number
+                for choice in self.choices(one, first)
+                for number in choice.numbers
+                if one not in decided or self.classes[one][number] == decided[one]
+            ]
+            pairs.update(product(values, chain(*(choice.numbers for choice in self.choices(other, second)))))
+        return len(pairs)
 
     def describe(self, place: int, context: Context) -> str:
         """A context by the first value of each parent that has the class."""

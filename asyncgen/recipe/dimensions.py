@@ -2,30 +2,49 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import UNSET
 
 from asyncgen.did_you_mean import did_you_mean
-from asyncgen.recipe.bindings import Bindings
+from asyncgen.recipe.bindings import Bindings, conditions_of
+from asyncgen.recipe.documents import Knowledge
 from asyncgen.recipe.language import LANGUAGE
-from asyncgen.recipe.problems import Key, Problems
+from asyncgen.recipe.listed import list_file, list_passages
+from asyncgen.recipe.problems import Key, Problems, write_key
 from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Condition, Dimension, Group
-from asyncgen.recipe.tables import ConditionTable, DimensionTable, ValueList, ValueTable, Words
+from asyncgen.recipe.tables import ConditionTable, DimensionTable, FileTable, ValueList, ValueTable, Words
+from asyncgen.recipe.text_file import UnreadableError
 from asyncgen.recipe.values import Values
 
 SHOWN = 8  # values named in a sentence
 
 
+class _Sources(NamedTuple):
+    """Where values may stay, and where mistakes go. `folder`: that of the recipe."""
+
+    folder: Path
+    knowledge: Knowledge
+    problems: Problems
+
+
 def read_dimensions(
-    tables: Sequence[DimensionTable | None], language: Sequence[str], problems: Problems
+    tables: Sequence[DimensionTable | None],
+    folder: Path,
+    knowledge: Knowledge,
+    language: Sequence[str],
+    problems: Problems,
 ) -> tuple[tuple[Dimension, ...], Mapping[str, Key]]:
-    """All dimensions, and where each name stands; fewer dimensions only after a problem.
+    """All dimensions, and where each name stands; fewer dimensions only after a problem. `folder`: of the recipe.
 
     Several languages are a dimension of that name, which is made where the recipe has none.
     """
     keys = _check_names(tables, problems)
+    sources = _Sources(folder, knowledge, problems)
     read = [
-        _read_dimension(("dimension", place), each, problems) for place, each in enumerate(tables) if each is not None
+        _read_dimension(("dimension", place), each, sources) for place, each in enumerate(tables) if each is not None
     ]
     dimensions = tuple(each for each in read if each is not None)
     if len(language) > 1:
@@ -56,36 +75,71 @@ def _check_names(tables: Sequence[DimensionTable | None], problems: Problems) ->
     return keys
 
 
-def _read_dimension(key: Key, table: DimensionTable, problems: Problems) -> Dimension | None:
+def _read_dimension(key: Key, table: DimensionTable, sources: _Sources) -> Dimension | None:
     """None where it cannot be used."""
-    groups, values, pick = table.groups, table.values, table.pick
+    problems = sources.problems
+    kinds = {"groups": table.groups, "values": table.values, "from": table.from_, "passages": table.passages}
+    given = [name for name, each in kinds.items() if each is not None]
     if not problems.touch(key):
-        if (groups is None) == (values is None):
-            problems.add(key, f"expected either groups or values in dimension {table.name!r}")
-        elif groups is None and pick is not None:
-            problems.add((*key, "pick"), "expected groups to pick from, got values")
-        elif groups is not None and pick is not None and pick > len(groups):
-            problems.add((*key, "pick"), f"expected at most {len(groups)}, as many as there are groups, got {pick}")
-    for name in table.only_with:
-        if groups is None:
-            problems.add((*key, "only_with"), 'expected groups to bind; a value is {value = "...", only_with = {...}}')
-        elif name not in groups:
-            expected = f"expected one of the groups {', '.join(groups)}"
-            problems.add((*key, "only_with", name), f"{expected}{did_you_mean(name, groups)}")
-    if groups is None:
-        read = [] if values is None else [_read_group((*key, "values"), "", values, None, problems)]
-    else:
-        read = [
-            _read_group((*key, "groups", name), name, each, table.only_with.get(name), problems)
-            for name, each in groups.items()
-        ]
-    if problems.touch(key) or table.name is None:
+        if len(given) != 1:
+            got = f", got {' and '.join(given)}" if given else ""
+            problems.add(key, f"expected one of {', '.join(kinds)} in dimension {table.name!r}{got}")
+        if table.pick is not None and table.groups is None:
+            problems.add((*key, "pick"), f"expected groups to pick from, got {given[0]}")
+        elif table.pick is not None and table.pick > len(table.groups or ()):
+            expected = f"expected at most {len(table.groups or ())}, as many as there are groups"
+            problems.add((*key, "pick"), f"{expected}, got {table.pick}")
+        if table.field is not None and table.from_ is None:
+            problems.add((*key, "field"), "expected `from` beside it, the file that has the field")
+    groups = list(_read_groups(key, table, sources))
+    found = [each for each in groups if each is not None]
+    if len(found) < len(groups):
         return None
-    return Dimension(table.name, tuple(filter(None, read)), grouped=groups is not None, pick=pick)
+    is_grouped = table.groups is not None or any(each.name for each in found)
+    found = _bind(key, found, table.only_with, problems, is_grouped=is_grouped)
+    if problems.touch(key) or table.name is None or not found:
+        return None
+    return Dimension(table.name, tuple(found), grouped=is_grouped, pick=table.pick)
 
 
-def _read_group(key: Key, name: str, given: ValueList, condition: ConditionTable, problems: Problems) -> Group | None:
-    """`condition`: of the whole group. None where it cannot be used."""
+def _read_groups(key: Key, table: DimensionTable, sources: _Sources) -> Iterator[Group | None]:
+    for name, values in (table.groups or {}).items():
+        yield _read_group((*key, "groups", name), name, values, sources)
+    if table.values is not None:
+        yield _read_group((*key, "values"), "", table.values, sources)
+    if table.from_ is not None:
+        yield _read_file((*key, "from"), "", FileTable(table.from_, table.field), sources)
+    if table.passages is not None:
+        for document, path in zip(sources.knowledge.documents, sources.knowledge.files, strict=True):
+            yield _read_passages(path, table.passages, document.source, sources.problems)
+
+
+def _bind(
+    key: Key, groups: list[Group], only_with: Mapping[str, ConditionTable], problems: Problems, *, is_grouped: bool
+) -> list[Group]:
+    """The groups with what binds all values of one; documents may be named by a folder they are in."""
+    for name, table in only_with.items():
+        at = (*key, "only_with", name)
+        names = [each.name for each in groups]
+        meant = [each for each in names if each == name or each.startswith(f"{name.rstrip('/')}/")]
+        if not is_grouped:
+            problems.add(at, 'expected groups to bind; a value is {value = "...", only_with = {...}}')
+        elif not meant and groups:
+            problems.add(at, f"expected one of the groups {_some(names)}{did_you_mean(name, names)}")
+        if table:
+            bound = (None, _condition(table))
+            groups = [
+                replace(each, only_with=(bound, *(each.only_with or ()))) if each.name in meant else each
+                for each in groups
+            ]
+    return groups
+
+
+def _read_group(key: Key, name: str, given: ValueList, sources: _Sources) -> Group | None:
+    """None where it cannot be used."""
+    if isinstance(given, FileTable):
+        return _read_file((*key, "from"), name, given, sources)
+    problems = sources.problems
     values: dict[str, ValueTable] = {}
     for place, each in enumerate(given or ()):
         table = ValueTable(each) if isinstance(each, str) else each
@@ -101,10 +155,38 @@ def _read_group(key: Key, name: str, given: ValueList, condition: ConditionTable
         problems.add(key, "expected weights with a finite sum")
     if problems.touch(key):
         return None
-    bound = [(None, condition), *((place, each.only_with) for place, each in enumerate(values.values()))]
-    only_with = tuple((place, _condition(each)) for place, each in bound if each)
+    only_with = tuple(
+        (place, _condition(each.only_with)) for place, each in enumerate(values.values()) if each.only_with
+    )
     has_weights = any(each.weight is not None for each in values.values())
     return Group(name, tuple(values), weights if has_weights else None, only_with or UNSET)
+
+
+def _read_file(key: Key, name: str, table: FileTable, sources: _Sources) -> Group | None:
+    """The values of a file; None where it has none that can be used."""
+    path = sources.folder / (table.from_ or "")
+    try:
+        values, file = list_file(path, table.field)
+    except UnreadableError as error:
+        sources.problems.add_in(path, f"{write_key(key)}: {error}", error.line)
+        return None
+    left_out = [f"{file.blank:,} blank"] * bool(file.blank) + [f"{file.repeated:,} repeated"] * bool(file.repeated)
+    if left_out:
+        what = f"{write_key(key)}: {' and '.join(left_out)} values are left out, {len(values):,} are used"
+        sources.problems.add_in(path, what, is_warning=True)
+    return Group(name, values)
+
+
+def _read_passages(path: Path, words: int, source: str, problems: Problems) -> Group | None:
+    try:
+        return Group(source, list_passages(path, words, source))
+    except UnreadableError as error:
+        problems.add_in(path, f"passages: {error}")
+        return None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def _condition(table: Mapping[str, Words]) -> Condition:
@@ -143,12 +225,13 @@ def _check_bindings(dimensions: Sequence[Dimension], keys: Mapping[str, Key], pr
         return
     for place, dimension in enumerate(dimensions):
         drawn: set[int] = set()
+        is_bound = bool(conditions_of(dimension))
         for context in sorted(bindings.reachable(bindings.parents[place])):
             choices = bindings.choices(place, context)
-            drawn.update(*(each.numbers for each in choices))
+            drawn.update(*(each.numbers for each in choices if is_bound))
             if not choices:
                 problems.add(keys[dimension.name], f"no value may be drawn beside {bindings.describe(place, context)}")
-        if dimension.size > len(drawn):
+        if is_bound and dimension.size > len(drawn):
             never = next(text for number, text in enumerate(Values(dimension).texts) if number not in drawn)
             problems.add(keys[dimension.name], f"{never!r} can never be drawn: nothing fulfils its only_with")
 
@@ -174,6 +257,5 @@ def _check_words(
     known = [*(group.name for group in other.groups if other.grouped), *Values(other).texts]
     for word in words:
         if word not in known:
-            some = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-            expected = f"expected a value or a group of dimension {name} ({some}), got {word!r}"
+            expected = f"expected a value or a group of dimension {name} ({_some(known)}), got {word!r}"
             problems.add(key, f"{expected}{did_you_mean(word, known)}")

@@ -9,7 +9,7 @@ import re
 import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -20,11 +20,13 @@ from asyncgen.program import program
 from asyncgen.recipe.dimensions import read_dimensions
 from asyncgen.recipe.documents import Knowledge, read_documents, read_text
 from asyncgen.recipe.language import LANGUAGE, explain_code
+from asyncgen.recipe.listed import Listed
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
     PLACEHOLDER,
     AuditOptions,
+    Dimension,
     Header,
     Recipe,
     Rules,
@@ -151,8 +153,12 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     request = {} if table.request is None else read_request(table.request, problems)
     headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
     language = _read_language(table.language, problems)
-    dimensions, keys = read_dimensions(table.dimension or (), language, problems)
-    _check_placeholders(prompts, keys, problems)
+    dimensions, keys = read_dimensions(table.dimension or (), path.parent, known, language, problems)
+    has_passages = any(
+        each is not None and (each.passages is not None or problems.touch(("dimension", place, "passages")))
+        for place, each in enumerate(table.dimension or ())
+    )
+    _check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
@@ -179,9 +185,14 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
         language=language,
-        files=(path, *known.files, *(each.path for each in prompts.values())),
+        files=(path, *known.files, *_files_of(dimensions), *(each.path for each in prompts.values())),
         warnings=tuple(map(str, problems.in_order())),
     )
+
+
+def _files_of(dimensions: Sequence[Dimension]) -> Iterator[Path]:
+    for dimension in dimensions:
+        yield from (Path(each.values.file) for each in dimension.groups if isinstance(each.values, Listed))
 
 
 # ---- prompts
@@ -203,7 +214,9 @@ def _read_prompts(folder: Path, table: PromptTable | None, problems: Problems) -
     }
 
 
-def _check_placeholders(prompts: Mapping[str, _Prompt], dimensions: Mapping[str, Key], problems: Problems) -> None:
+def _check_placeholders(
+    prompts: Mapping[str, _Prompt], dimensions: Mapping[str, Key], problems: Problems, *, is_knowledge_wanted: bool
+) -> None:
     """Each one in a prompt means something, and each thing that it could mean is in a prompt."""
     known = [f"{{{name}}}" for name in (KNOWLEDGE, *dimensions)]
     used: set[str] = set()
@@ -218,7 +231,7 @@ def _check_placeholders(prompts: Mapping[str, _Prompt], dimensions: Mapping[str,
             used.add(found[1])
     if not prompts or not all(each.text for each in prompts.values()):
         return
-    if KNOWLEDGE not in used:
+    if is_knowledge_wanted and KNOWLEDGE not in used:
         problems.add(
             (KNOWLEDGE,),
             f"no prompt uses {{{KNOWLEDGE}}}, so it would never be sent; expected it in prompt.system "

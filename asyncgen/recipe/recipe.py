@@ -4,12 +4,14 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from asyncgen.recipe.listed import Listed
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 Sampling: TypeAlias = Literal["balanced", "random"]
@@ -31,13 +33,13 @@ class Group:
     """
 
     name: str
-    values: tuple[str, ...]
+    values: tuple[str, ...] | Listed
     weights: tuple[float, ...] | None = None
     only_with: tuple[tuple[int | None, Condition], ...] | UnsetType = UNSET  # left out where nothing is bound
 
     def __post_init__(self) -> None:
         """A journal is read into these too, and what it holds nobody has checked."""
-        if not self.values or len(set(self.values)) < len(self.values):
+        if isinstance(self.values, tuple) and not 0 < len(set(self.values)) == len(self.values):
             raise ValueError(f"group {self.name!r}: expected values, each of them once")
         if self.weights is not None and not _are_weights(self.weights, of=len(self.values)):
             raise ValueError(f"group {self.name!r}: expected a weight above 0 for each value, with a finite sum")
@@ -128,12 +130,23 @@ class Recipe:
 
     def digests(self) -> dict[str, str]:
         """Digest of each part that shapes the data, by the name under which a difference is reported."""
-        parts: dict[str, object] = {f"dimension {each.name}": each for each in self.dimensions}
+        parts: dict[str, object] = {f"dimension {each.name}": _anywhere(each) for each in self.dimensions}
         parts["order of dimensions"] = [each.name for each in self.dimensions]
         parts["prompts"] = [self.system, self.user]
         parts["rules"] = self.rules
         parts["knowledge"] = self.knowledge
         return {name: digest_part(part) for name, part in parts.items()}
+
+
+def _anywhere(dimension: Dimension) -> Dimension:
+    """The dimension without the places of its files: a recipe that is moved is the same one."""
+    if not any(isinstance(each.values, Listed) for each in dimension.groups):
+        return dimension
+    groups = [
+        replace(each, values=msgspec.structs.replace(each.values, file="")) if isinstance(each.values, Listed) else each
+        for each in dimension.groups
+    ]
+    return replace(dimension, groups=tuple(groups))
 
 
 def is_text(argument: str) -> bool:

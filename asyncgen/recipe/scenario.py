@@ -32,14 +32,18 @@ class Scenarios:
         seed: int | None,
         block_size: int = BLOCK_SIZE,
     ) -> None:
-        self._columns = [(each.name, Values(each), each.pick is not None) for each in dimensions]
+        self._values = [Values(each) for each in dimensions]
+        self._texts = [
+            (each.name, values.texts, each.pick is not None)
+            for each, values in zip(dimensions, self._values, strict=True)
+        ]
         self._source = Balanced(dimensions, seed, block_size) if sampling == "balanced" else _Random(dimensions, seed)
 
     def draw(self, index: int) -> dict[str, str]:
         """The text of each dimension: its value, or the values of a pick as a "- " list."""
         return {
-            name: "- " + "\n- ".join([values.texts[each] for each in numbers]) if is_list else values.texts[numbers[0]]
-            for (name, values, is_list), numbers in zip(self._columns, self._source.draw(index), strict=True)
+            name: "- " + "\n- ".join([texts[each] for each in numbers]) if is_list else texts[numbers[0]]
+            for (name, texts, is_list), numbers in zip(self._texts, self._source.draw(index), strict=True)
         }
 
     def draw_numbers(self, index: int) -> tuple[Numbers, ...]:
@@ -49,8 +53,8 @@ class Scenarios:
     def draw_values(self, index: int) -> dict[str, Drawn]:
         """The same as (group, value) pairs, by the dimension's name."""
         return {
-            name: tuple([values.pair(each) for each in numbers])
-            for (name, values, _), numbers in zip(self._columns, self._source.draw(index), strict=True)
+            values.name: tuple([values.pair(each) for each in numbers])
+            for values, numbers in zip(self._values, self._source.draw(index), strict=True)
         }
 
 

@@ -29,13 +29,21 @@ class ValueTable(msgspec.Struct, forbid_unknown_fields=True):
     only_with: ConditionTable = None
 
 
-ValueList: TypeAlias = Annotated[list[str | ValueTable | None], Meta(min_length=1)] | None
+class FileTable(msgspec.Struct, forbid_unknown_fields=True):
+    from_: str | None = msgspec.field(name="from")
+    field: str | None = None
+
+
+ValueList: TypeAlias = Annotated[list[str | ValueTable | None], Meta(min_length=1)] | FileTable | None
 
 
 class DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None
     groups: Annotated[dict[str, ValueList], Meta(min_length=1)] | None = None
     values: ValueList = None
+    from_: str | None = msgspec.field(name="from", default=None)
+    field: str | None = None
+    passages: Annotated[int, Meta(ge=1)] | None = None
     pick: Annotated[int, Meta(ge=1)] | None = None
     only_with: dict[str, ConditionTable] = {}  # by group
 
@@ -109,7 +117,7 @@ def _alternatives(shape: Any) -> tuple[Any, ...]:
 def _read_struct(table: dict[str, object], kind: type[S], key: Key, problems: Problems) -> S:
     """With None for what is required and cannot be read."""
     fields: dict[str, Any] = {}
-    known = {each.name: each for each in msgspec.structs.fields(kind)}
+    known = {each.encode_name: each for each in msgspec.structs.fields(kind)}
     for name in table:
         if name not in known:
             hint = did_you_mean(name, known)
@@ -117,7 +125,7 @@ def _read_struct(table: dict[str, object], kind: type[S], key: Key, problems: Pr
     for name, each in known.items():
         found = read(table[name], each.type, (*key, name), problems) if name in table else None
         if found is not None or each.required:
-            fields[name] = found
+            fields[each.name] = found
         if each.default is NODEFAULT and each.default_factory is NODEFAULT and name not in table:
             problems.add((*key, name), "missing, but required")
     return kind(**fields)

@@ -9,7 +9,11 @@ MOST_BYTES = 16 * 1024 * 1024  # of a recipe's file or a knowledge base
 
 
 class UnreadableError(Exception):
-    """Why a file is no text that can be used, as the end of a sentence."""
+    """Why a file is no text that can be used, as the end of a sentence. `line`: 0 where none is at fault."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 def read_file(path: Path) -> str:

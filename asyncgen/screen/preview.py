@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from textwrap import indent
 
@@ -28,6 +28,7 @@ from asyncgen.money.price import FREE, Allowance, Price, format_cost, read_allow
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
+from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import Dimension, Recipe
 from asyncgen.recipe.scenario import Scenarios
@@ -42,6 +43,7 @@ SAMPLE = 1000  # indices whose requests are measured
 BYTES_PER_TOKEN = 4  # of English; other scripts need more tokens for a byte
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
 SECONDS_PER_CALL = 10.0
+MOST_PAIRS = 16_000_000  # of two dimensions, a byte each; beyond, nobody asks for all of them
 DEFAULT_PROVIDER = "openrouter"
 
 
@@ -138,7 +140,7 @@ class Uses:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """How many of the pairs of two dimensions' values are met."""
+    """How many of the pairs of two dimensions' values are met, of those that bindings allow."""
 
     name: str
     pairs: int
@@ -153,26 +155,25 @@ class Coverage:
 
 def count_coverage(dimensions: Sequence[Dimension], scenarios: Scenarios, num: int) -> Coverage:
     """Count values and pairs over the indices below `num`; dimensions with a pick take no part in pairs."""
-    named = [[(group.name, value) for group in dimension.groups for value in group.values] for dimension in dimensions]
-    numbers = [{value: number for number, value in enumerate(values)} for values in named]
-    uses = [[0] * len(each) for each in numbers]
+    bindings = Bindings(dimensions)
+    sizes = [each.size for each in dimensions]
+    uses = [[0] * size for size in sizes]
     singles = [position for position, dimension in enumerate(dimensions) if dimension.pick is None]
     # A byte a pair: a set of the pairs met would grow with num.
-    met = {(a, b): bytearray(len(uses[a]) * len(uses[b])) for a, b in combinations(singles, 2)}
+    met = {
+        (a, b): bytearray(sizes[a] * sizes[b]) for a, b in combinations(singles, 2) if sizes[a] * sizes[b] <= MOST_PAIRS
+    }
     for index in range(num):
-        drawn = [
-            [number_of[value] for value in values]
-            for number_of, values in zip(numbers, scenarios.draw_values(index).values(), strict=True)
-        ]
+        drawn = scenarios.draw_numbers(index)
         for counts, values in zip(uses, drawn, strict=True):
             for value in values:
                 counts[value] += 1
         for (a, b), table in met.items():
-            table[drawn[a][0] * len(uses[b]) + drawn[b][0]] = 1
+            table[drawn[a][0] * sizes[b] + drawn[b][0]] = 1
     return Coverage(
         [each for dimension, counts in zip(dimensions, uses, strict=True) for each in _summarise(dimension, counts)],
         [
-            Pairs(f"{dimensions[a].name} x {dimensions[b].name}", len(table), table.count(1))
+            Pairs(f"{dimensions[a].name} x {dimensions[b].name}", bindings.count_pairs(a, b), table.count(1))
             for (a, b), table in met.items()
         ],
     )
@@ -183,7 +184,7 @@ def _summarise(dimension: Dimension, counts: list[int]) -> Iterator[Uses]:
         yield _uses(dimension.name, counts)
         return
     rest = iter(counts)
-    by_group = [sum(next(rest) for _ in group.values) for group in dimension.groups]
+    by_group = [sum(islice(rest, len(group.values))) for group in dimension.groups]
     yield _uses(f"{dimension.name}, groups", by_group)
     yield _uses(f"{dimension.name}, values", counts)
 

@@ -2,7 +2,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Literal
 
 import pytest
@@ -198,6 +198,22 @@ def test_what_two_dimensions_decide_together_is_balanced_for_every_pair_of_their
     uses = Counter(row["opener"] for row in rows)
     assert len(uses) == 18
     assert max(uses.values()) - min(uses.values()) <= 3
+
+
+@settings(max_examples=40)
+@given(bound_dimensions())
+def test_no_pair_is_met_that_is_not_counted_as_possible(dimensions: tuple[Dimension, ...]) -> None:
+    bindings = Bindings(dimensions)
+    scenarios = Scenarios(dimensions, sampling="random", seed=None)
+    rows = [scenarios.draw_numbers(index) for index in range(100)]
+    for one, other in combinations([place for place, each in enumerate(dimensions) if each.pick is None], 2):
+        met = {(row[one], row[other]) for row in rows}
+        assert len(met) <= bindings.count_pairs(one, other) <= dimensions[one].size * dimensions[other].size
+
+
+def test_only_pairs_that_may_be_drawn_together_are_counted() -> None:
+    bindings = Bindings((*TWO_LANGUAGES, MOOD))
+    assert [bindings.count_pairs(*pair) for pair in ((0, 1), (1, 0), (0, 2), (1, 2))] == [6, 6, 6, 18]
 
 
 def test_an_index_of_a_million_million_is_found_at_once() -> None:
