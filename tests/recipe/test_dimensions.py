@@ -187,7 +187,7 @@ def test_values_are_bound_one_by_one_where_there_are_no_groups(write: Write) -> 
     flat = '[[dimension]]\nname = "mood"\nvalues = ["calm"]\nonly_with = {calm = {language = "de"}}\n' + TOPIC
     folder = write((TOPIC, flat), user="{knowledge} {topic} {opener} {language} {mood}")
     assert complaints(folder) == [
-        ':11: dimension[0].only_with: expected groups to bind; a value is {value = "...", only_with = {...}}'
+        ':11: dimension[0].only_with.calm: expected groups to bind; a value is {value = "...", only_with = {...}}'
     ]
 
 
