@@ -20,7 +20,7 @@ HOMES = {
     "aiofiles": {"output"},
     "aiohttp": {"endpoint", "offline", "viewer"},
     "anyascii": {"recipe"},
-    "dotenv": {"command"},
+    "dotenv": {"run"},
     "huggingface_hub": {"export"},
     "jinja2": {"export", "report"},
     "pyarrow": {"export"},

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asyncgen.command.commands import build_parser
-from asyncgen.command.config import read_environment, read_generate_config
+from asyncgen.command.config import read_generate_config
 from asyncgen.conversation import encode_line
 from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import BadReplyError
@@ -17,6 +17,7 @@ from asyncgen.recipe.accept import parse_conversation
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import GenerateConfig
+from asyncgen.run.configure import read_environment
 from asyncgen.screen.terminal import generate
 from asyncgen.timings import USUAL, Timings
 

@@ -4,10 +4,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from asyncgen.command.flag_values import seed, share, similarity
+from asyncgen.command.flag_values import share, similarity
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.run.values import seed
 
 NAME = "filter"
 PURPOSE = "write the lines worth keeping to files of their own"

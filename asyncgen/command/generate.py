@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from asyncgen.command.flag_values import seconds, seconds_or_none, whole
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
+from asyncgen.run.settings import DEFAULTS
+from asyncgen.run.values import seconds, seconds_or_none, whole
 
 NAME = "generate"
 PURPOSE = "make conversations, going on where an earlier run stopped"
@@ -40,20 +41,38 @@ def add_arguments(parser: Parser) -> None:
     add("--rpm", type=whole(1), metavar="N", help="requests a minute at most (default: no limit)")
     add("--tpm", type=whole(1), metavar="N", help="tokens a minute at most (default: no limit)")
     add = parser.add_argument_group("when calls fail").add_argument
-    add("--timeout", type=seconds, default=300.0, metavar="S", help="seconds an answer may take (default: %(default)g)")
-    add("--retries", type=whole(0), default=8, metavar="N", help="retries of a call that fails (default: %(default)s)")
-    add("--reasks", type=whole(0), default=3, metavar="N", help="further asks after a bad reply (default: %(default)s)")
+    add(
+        "--timeout",
+        type=seconds,
+        default=DEFAULTS.timeout,
+        metavar="S",
+        help="seconds an answer may take (default: %(default)g)",
+    )
+    add(
+        "--retries",
+        type=whole(0),
+        default=DEFAULTS.retries,
+        metavar="N",
+        help="retries of a call that fails (default: %(default)s)",
+    )
+    add(
+        "--reasks",
+        type=whole(0),
+        default=DEFAULTS.reasks,
+        metavar="N",
+        help="further asks after a bad reply (default: %(default)s)",
+    )
     add(
         "--give-up",
         type=seconds,
-        default=600.0,
+        default=DEFAULTS.give_up,
         metavar="S",
         help="stop when calls have only failed for so many seconds (default: %(default)g)",
     )
     add(
         "--grace",
         type=seconds_or_none,
-        default=30.0,
+        default=DEFAULTS.grace,
         metavar="S",
         help="seconds that calls under way get after the first Ctrl-C (default: %(default)g)",
     )
@@ -71,8 +90,9 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, command: str) -> int:
-    from asyncgen.command.config import read_environment, read_generate_config
+    from asyncgen.command.config import read_generate_config
     from asyncgen.command.log_file import start_logging
+    from asyncgen.run.configure import read_environment
     from asyncgen.screen.terminal import generate
 
     config = read_generate_config(flags, read_environment(), command, flags.timings)

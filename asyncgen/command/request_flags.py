@@ -3,15 +3,23 @@
 import argparse
 from pathlib import Path
 
-from asyncgen.command.flag_values import budget, price, seed, temperature, whole
 from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
+from asyncgen.run.settings import DEFAULTS
+from asyncgen.run.values import budget, price, seed, temperature, whole
 
 
 def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
     """The last group, of pace, which a command that sends something has more of."""
     add = parser.add_argument_group("what to make").add_argument
-    add("--num", "-n", type=whole(1), default=1000, metavar="N", help="conversations in all (default: %(default)s)")
+    add(
+        "--num",
+        "-n",
+        type=whole(1),
+        default=DEFAULTS.num,
+        metavar="N",
+        help="conversations in all (default: %(default)s)",
+    )
     add(
         "--recipe",
         default="nanochat",
@@ -48,7 +56,7 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
     pace.add_argument(
         *("--concurrency", "--workers", "-c"),
         type=whole(1),
-        default=256,
+        default=DEFAULTS.concurrency,
         metavar="N",
         help="requests in flight at most (default: %(default)s)",
     )

@@ -58,12 +58,12 @@ class GenerateConfig:
     append: bool
     overwrite: bool
     allow_changed: bool
-    show: bool
-    log: Path | None
-    quiet: bool
-    debug: bool
-    continue_command: str
     notices: Sequence[str]
+    log: Path | None = None
+    show: bool = False
+    quiet: bool = False
+    debug: bool = False
+    continue_command: str = ""
     timings: Timings = USUAL
 
 

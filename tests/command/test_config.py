@@ -2,16 +2,19 @@ import os
 import shlex
 import traceback
 from collections.abc import Mapping
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from asyncgen.command.commands import build_parser
-from asyncgen.command.config import read_environment, read_generate_config, read_request_config
+from asyncgen.command.config import read_generate_config, read_request_config
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.run.config import GenerateConfig, raise_budget
+from asyncgen.run.configure import read_environment
+from asyncgen.run.settings import DEFAULTS, Settings
 
 KEY = "sk-marker-0a1b2c3d"
 NAMES = ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND")
@@ -388,3 +391,12 @@ def test_what_a_recipe_is_read_from_is_not_written(workspace: Path, name: str) -
         configure("--knowledge", "facts.md", "--log", name)
     with pytest.raises(ConfigError, match=r"--output: .* would be written over facts\.md"):
         configure("--knowledge", "facts.md", "-o", name, "--overwrite")
+
+
+# ---- settings
+
+
+def test_every_setting_of_a_run_is_a_flag_with_its_default() -> None:
+    flags = vars(build_parser().parse_args(["generate"]))
+    settings = {each.name: getattr(DEFAULTS, each.name) for each in fields(Settings)}
+    assert {name: flags[name] for name in settings} == settings | {"param": []}

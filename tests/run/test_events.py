@@ -8,10 +8,11 @@ from fake_provider import Call, FakeProvider, Reply, always_good, completion, er
 from quick import QUICK
 
 from asyncgen.command.commands import build_parser
-from asyncgen.command.config import read_environment, read_generate_config
+from asyncgen.command.config import read_generate_config
 from asyncgen.errors import FatalError
 from asyncgen.run import events
 from asyncgen.run.config import GenerateConfig
+from asyncgen.run.configure import read_environment
 from asyncgen.run.counts import Counts
 from asyncgen.run.events import Event
 from asyncgen.run.run import Run, conversations, in_event_loop, opened

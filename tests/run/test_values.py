@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.command.flag_values import MOST, seed, whole
 from asyncgen.did_you_mean import did_you_mean
+from asyncgen.run.values import MOST, seed, whole
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""What a run is to do, from its settings, the environment and `.env`, read once into frozen values.
+
+Nothing else reads the environment. `.env` is looked up from the working directory upwards and read without changing the
+environment, so that keys reach no child process by accident.
+"""
+
+import os
+import shlex
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dotenv import dotenv_values, find_dotenv
+
+from asyncgen.endpoint.address import CUSTOM_KEY
+from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
+from asyncgen.endpoint.settings import Override, parse_param, request_settings
+from asyncgen.errors import ConfigError
+from asyncgen.money.price import Price
+from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
+from asyncgen.pacing.rates import Rates
+from asyncgen.recipe.recipe import Recipe
+from asyncgen.run.config import GenerateConfig, RequestConfig
+from asyncgen.run.settings import Settings
+from asyncgen.timings import USUAL, Timings
+
+# Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.
+_NEVER_FROM_FILE = frozenset({"ASYNCGEN_COMMAND"})
+# Other programs read the endpoint's address from these.
+_FOREIGN_ADDRESSES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+
+
+def read_environment() -> dict[str, str]:
+    """The environment over `.env`. Raises ConfigError when `.env` cannot be read."""
+    from_file: Mapping[str, str | None] = {}
+    path, problem = "", None
+    try:
+        path = find_dotenv(usecwd=True)
+        if path:
+            from_file = dotenv_values(path)
+    except OSError as error:
+        problem = error.strerror
+    except UnicodeDecodeError:
+        problem = "not UTF-8"
+    if problem:  # raised out here because a decoding error carries the whole file, keys and all
+        raise ConfigError(f"{path or '.env'}: cannot be read: {problem}")
+    believed = ((name, value) for name, value in from_file.items() if name not in _NEVER_FROM_FILE)
+    return {name: value for name, value in (*believed, *os.environ.items()) if value and value.strip()}
+
+
+def configure_run(
+    recipe: Recipe,
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    log: Path | None = None,
+    timings: Timings = USUAL,
+) -> GenerateConfig:
+    """Raises ConfigError for settings, key or address that cannot be used. `log`: another file that is written."""
+    if settings.append and settings.overwrite:
+        raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
+    request = configure_request(recipe, settings, environment)
+    endpoint = request.endpoint
+    if not endpoint.is_offline:  # which needs no key, so that a run without any is whole
+        address, insecure_http = endpoint.base_url, settings.insecure_http
+        headers = read_headers(recipe.headers, address, environment, insecure_http=insecure_http)
+        endpoint = replace(endpoint, headers=headers)
+        request = replace(request, endpoint=endpoint)
+    endpoint.check_key()
+    if endpoint.is_offline and settings.provider is None and (flag := _flag_that_means_a_model(settings)):
+        raise ConfigError(
+            f"{flag}: no key is set, and the offline engine is no model. {_how_to_get_a_model(environment)}"
+        )
+    if request.budget is not None and request.price is None and not endpoint.provider.reports_cost:
+        raise ConfigError(
+            f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
+            "--price-out (US dollars a million tokens), or leave --budget out"
+        )
+    output = settings.output or request.default_output
+    _check_roles(output, log, recipe.files)
+    return GenerateConfig(
+        request=request,
+        output=output,
+        timeout=settings.timeout,
+        retries=settings.retries,
+        reasks=settings.reasks,
+        grace=settings.grace,
+        give_up=settings.give_up,
+        adaptive=not settings.no_adaptive,
+        rates=Rates(settings.rpm, settings.tpm),
+        save_metadata=settings.save_metadata,
+        append=settings.append,
+        overwrite=settings.overwrite,
+        allow_changed=settings.allow_changed,
+        log=log,
+        notices=[*recipe.warnings, *_notices(settings, endpoint, environment)],
+        timings=timings,
+    )
+
+
+def configure_request(recipe: Recipe, settings: Settings, environment: Mapping[str, str]) -> RequestConfig:
+    """What is also needed to plan, for which there needs to be no key. Raises ConfigError."""
+    endpoint = resolve_endpoint(settings.provider, settings.base_url, environment, insecure_http=settings.insecure_http)
+    overrides: list[Override] = [parse_param(text) for text in settings.param]
+    if settings.temperature is not None:
+        overrides.append(Override(("temperature",), settings.temperature))
+    if settings.model is not None:
+        overrides.append(Override(("model",), settings.model))
+    return RequestConfig(
+        recipe=recipe,
+        endpoint=endpoint,
+        settings=request_settings(recipe.request, endpoint.provider.fields, overrides),
+        seed=settings.seed,
+        num=settings.num,
+        concurrency=settings.concurrency,
+        budget=settings.budget,
+        price=_read_price(settings),
+    )
+
+
+def _read_price(settings: Settings) -> Price | None:
+    if settings.price_in is None and settings.price_out is None and settings.price_cached is None:
+        return None
+    if settings.price_in is None or settings.price_out is None:
+        raise ConfigError("--price-in and --price-out are given together; --price-cached is for cached input tokens")
+    return Price.per_million(input=settings.price_in, output=settings.price_out, cached=settings.price_cached)
+
+
+def _flag_that_means_a_model(settings: Settings) -> str | None:
+    """A flag that makes sense only where a model is paid for, as it was given."""
+    values = {
+        "--model": settings.model,
+        "--budget": settings.budget,
+        "--price-in": settings.price_in,
+        "--price-out": settings.price_out,
+        "--price-cached": settings.price_cached,
+    }
+    return next((f"{flag} {value}" for flag, value in values.items() if value is not None), None)
+
+
+def _check_roles(output: Path, log: Path | None, read: Sequence[Path]) -> None:
+    """What is written is nothing else that the run reads or writes, by whatever name."""
+    paths = OutputPaths.of(output)
+    for path in read:
+        if paths.owns(path):
+            raise ConfigError(f"--output: {output} would be written over {path}, which the recipe is read from")
+        if log is not None and is_same_path(log, path):
+            raise ConfigError(f"--log: {log} is what the recipe is read from; choose another name")
+    if log is not None and (paths.owns(log) or belongs_to_output(log)):
+        raise ConfigError(f"--log: {log} belongs to an output; choose another name")
+
+
+def _notices(settings: Settings, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
+    notices = _unused_address(settings, endpoint, environment)
+    if not endpoint.is_offline:
+        file = find_dotenv(usecwd=True) if endpoint.key or endpoint.headers else ""
+        if file and Path(file).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            what = f"{file} holds keys and can be read by other users of this machine"
+            notices.append(f"{what}: chmod 600 {shlex.quote(file)}")
+        return notices
+    if settings.provider == OFFLINE:
+        return []
+    notice = (
+        "NO KEY, OFFLINE ENGINE: no OPENROUTER_API_KEY is set, so the built-in offline engine answers. It quotes the "
+        "knowledge base; it is not a model and costs nothing."
+    )
+    return [*notices, f"{notice} {_how_to_get_a_model(environment)}"]
+
+
+def _unused_address(settings: Settings, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
+    """Whoever has set an address for other programs may think that it is asked here, too; a key must not follow it."""
+    if settings.base_url is not None or settings.provider not in (None, "openai"):
+        return []
+    name = next((each for each in _FOREIGN_ADDRESSES if environment.get(each)), None)
+    if name is None or environment[name].rstrip("/") == endpoint.base_url:
+        return []
+    return [f'{name} is set and not used: --base-url "${name}" asks that address, with the key of {CUSTOM_KEY}']
+
+
+def _how_to_get_a_model(environment: Mapping[str, str]) -> str:
+    if other := other_key(environment):
+        return f"{other.key_variable} is set: --provider {other.name} uses it."
+    if environment.get(CUSTOM_KEY):
+        return f"{CUSTOM_KEY} is set: --base-url URL uses it."
+    return "For a model, put OPENROUTER_API_KEY=... into the environment or .env, or name a --provider or --base-url."

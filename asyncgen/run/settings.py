@@ -1,0 +1,41 @@
+"""What can be set for a run, and what it is unless somebody sets it: the one place for names and defaults."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What flags of `generate` say, under their names and with their defaults. Seconds, US dollars."""
+
+    num: int = 1000
+    seed: int | None = None
+    provider: str | None = None
+    base_url: str | None = None
+    insecure_http: bool = False
+    model: str | None = None
+    temperature: float | None = None
+    param: Sequence[str] = ()
+    budget: Decimal | None = None
+    price_in: Decimal | None = None
+    price_out: Decimal | None = None
+    price_cached: Decimal | None = None
+    concurrency: int = 256
+    no_adaptive: bool = False
+    rpm: int | None = None
+    tpm: int | None = None
+    timeout: float = 300.0
+    retries: int = 8
+    reasks: int = 3
+    give_up: float = 600.0
+    grace: float = 30.0
+    output: Path | None = None
+    save_metadata: bool = False
+    append: bool = False
+    overwrite: bool = False
+    allow_changed: bool = False
+
+
+DEFAULTS = Settings()
