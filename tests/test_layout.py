@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "asyncgen"
 GROUND = "ground"  # the modules at the top of the package, on which all rooms stand
 # From the top down. A room may import from itself and from what stands below it.
 ROOMS = (
-    *("command", "viewer", "report", "export", "audit", "data", "screen"),
+    *("command", "viewer", "report", "export", "audit", "data", "screen", "scaffold"),
     *("run", "jobs", "output", "pacing", "money", "endpoint", "recipe", GROUND),
 )
 # An endpoint in a process of its own: it stands on the ground, and only the command that serves it knows it.
@@ -20,10 +20,13 @@ HOMES = {
     "aiofiles": {"output"},
     "aiohttp": {"endpoint", "offline", "viewer"},
     "anyascii": {"recipe"},
+    "bs4": {"scaffold"},
     "dotenv": {"run"},
     "huggingface_hub": {"export"},
     "jinja2": {"export", "report"},
     "pyarrow": {"export"},
+    "markdownify": {"scaffold"},
+    "markitdown": {"scaffold"},
     "rich": {"command", "report", "screen", "viewer"},
     "shtab": {"command"},
     "tenacity": {"pacing"},

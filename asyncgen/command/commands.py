@@ -6,7 +6,21 @@ completion, "did you mean" and the tests of every flag find it by that. What it 
 """
 
 from asyncgen import __version__
-from asyncgen.command import audit, check, completion, export, generate, plan, report, serve, show, status, view
+from asyncgen.command import (
+    audit,
+    check,
+    completion,
+    export,
+    generate,
+    init,
+    plan,
+    recipes,
+    report,
+    serve,
+    show,
+    status,
+    view,
+)
 from asyncgen.command import filter as filter_
 from asyncgen.command import help as help_
 from asyncgen.command.command import Command
@@ -14,6 +28,8 @@ from asyncgen.command.pages import list_pages
 from asyncgen.command.parser import EXAMPLES, PAGES, Parser
 
 COMMANDS: tuple[Command, ...] = (
+    init,
+    recipes,
     generate,
     check,
     plan,

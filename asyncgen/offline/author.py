@@ -9,6 +9,7 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from asyncgen.offline import phrases
@@ -19,6 +20,7 @@ from asyncgen.offline.questions import Angles, Opener, Questions
 _KNOWLEDGE_KEPT = 4
 _DIGEST_SIZE = 12  # bytes; it is also the visible part of an answer's id
 _TOP = 6  # passages of a ranking from which the first answer is drawn
+_ENGLISH = {"", "en", "english"}  # as a scenario names it, if it does
 _PARAGRAPHS = 320  # characters: a longer answer of two passages is set in paragraphs
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.!?:] ))[A-Z](?=[a-z' ])")
 
@@ -59,6 +61,7 @@ class _Draft:
         self._brief = brief
         self._questions = questions
         self._library = questions.library
+        self._is_english = self._library.is_english and brief.language in _ENGLISH
         self._rng = rng
         self._about = self._library.most_known(brief.candidates) or brief.about
         self._doubts, self._reactions = _read_mood(f"{brief.dynamic} {brief.persona}")
@@ -68,7 +71,7 @@ class _Draft:
     def write(self) -> list[Message]:
         count = self._rng.choice(self._brief.lengths) // 2
         opener = self._choose_opener(count)
-        may_greet = bool(opener.text) and self._library.is_english and not opener.text.endswith("?")
+        may_greet = bool(opener.text) and self._is_english and not opener.text.endswith("?")
         stands_alone = count > 1 and (bool(opener.answer) or (may_greet and self._happens(0.35)))
         ranked = self._library.rank(self._about)[: max(_TOP, 2 * count + 3) + len(self._taken)]
         leads = [self._draw(ranked if position else ranked[:_TOP]) for position in range(count - stands_alone)]
@@ -81,7 +84,7 @@ class _Draft:
         for lead in leads:
             question, intros = self._ask(lead)
             is_reply = len(said) > 1 or opener.answer or not stands_alone  # a greeting tells nothing to react to
-            if self._library.is_english and is_reply and self._happens(0.75):
+            if self._is_english and is_reply and self._happens(0.75):
                 question = f"{self._new(self._reactions)} {question}"
             said.append((_relax(question, opener), self._answer(lead, intros)))
         return [Message(role, text) for pair in said for role, text in zip(("user", "assistant"), pair, strict=True)]
@@ -92,7 +95,7 @@ class _Draft:
             openers += [each for each in openers if not each.answer] * 2
         opener = self._rng.choice(openers)
         self._taken.update({opener.answer.number} if opener.answer else ())
-        return opener
+        return opener if self._is_english else replace(opener, is_foreign=False)
 
     def _attach_question(self, opener: Opener, lead: Passage | None) -> tuple[str, str]:
         question, intros = self._ask(lead)
@@ -123,7 +126,7 @@ class _Draft:
     def _ask(self, lead: Passage | None) -> tuple[str, Sequence[str]]:
         """A question for the passage, and the words that its answer may begin with."""
         angles = self._questions.angles[lead.number] if lead else Angles()
-        if not self._library.is_english:
+        if not self._is_english:
             return angles.phrase or "?", ()
         if angles.mistake and self._happens(self._doubts):
             return self._new(phrases.MISTAKES).replace("{}", angles.mistake), phrases.CORRECTIONS

@@ -13,7 +13,9 @@ _BEGIN, _END = "<knowledge>\n", "\n</knowledge>"  # found as text: a pattern tak
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
 _LABEL = re.compile(r"^([^\W\d_][\w /-]{0,39}):[ \t]+(\S.*)$", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
-_LENGTH = re.compile(r"\b(\d{1,3})(?: ?(?:-|to|or) ?(\d{1,3}))?[ -](?:turns?|messages?|nachrichten)\b", re.IGNORECASE)
+_LENGTH = re.compile(
+    r"\b(\d{1,3})(?: ?(?:-|to|or) ?(\d{1,3}))?[ -](?:turns?|messages?|nachrichten|mensajes|messaggi)\b", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
 _SUBJECTS = ("topic", "subject", "theme", "about")  # labels
 _MOST_CANDIDATES = 24
@@ -42,6 +44,7 @@ class Brief:
     lengths: tuple[int, ...]
     openers: tuple[str, ...]
     candidates: tuple[str, ...] = ()
+    language: str = ""
 
 
 def read_brief(messages: Sequence[Message]) -> Brief:
@@ -60,6 +63,7 @@ def read_brief(messages: Sequence[Message]) -> Brief:
         persona=named.get("persona") or " ".join(value for _, value in labels[1:] if value != dynamic),
         dynamic=dynamic,
         lengths=_read_lengths(dynamic),
+        language=named.get("language", "").casefold(),
         openers=tuple(item.strip().strip('"') for item in _LIST_ITEM.findall(text)),
         candidates=() if subject else tuple(filter(None, candidates))[:_MOST_CANDIDATES],
     )

@@ -20,6 +20,7 @@ _SEARCHES_KEPT = 4096
 _TABLE = "CREATE VIRTUAL TABLE passage USING fts5(heading, chapter, text, tokenize='porter unicode61')"
 _RANK = "SELECT rowid, bm25(passage, 3) FROM passage WHERE passage MATCH ? ORDER BY 2, 1 LIMIT ?"  # headings weigh more
 
+_SOURCE = re.compile(r"Source: \S")  # whoever puts documents together says so below a heading
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+(.*)$")
 _RULE = re.compile(r"(?:[-*_=]\s*){3,}$|\|?[\s:|-]+\|[\s:|-]*$")
@@ -153,7 +154,7 @@ def _blocks(knowledge: str) -> Iterator[tuple[int, str]]:
             yield len(heading[1]), _plain(heading[2])
         elif item:
             lines = [item[1]]
-        elif line and not _RULE.match(line):
+        elif line and not _RULE.match(line) and not _SOURCE.match(line):
             lines.append(", ".join(filter(None, map(str.strip, line.split("|")))) if line[0] == "|" else line)
 
 

@@ -92,10 +92,18 @@ def read_text(path: Path, what: str, problems: Problems) -> str:
     return text
 
 
+def list_files(folder: Path) -> list[Path]:
+    """The files in a folder and in the folders in it, without hidden ones, as a person would list them."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        found += [Path(parent, each) for each in names if not each.startswith(".")]
+    return sorted(found, key=_order)
+
+
 def _find_texts(folder: Path, problems: Problems) -> Iterator[Path]:
-    """The texts in a folder and the folders in it, without hidden ones."""
     left_out = []
-    for path in sorted(_walk(folder), key=_order):
+    for path in list_files(folder):
         if path.suffix.lower() in SUFFIXES:
             yield path
         else:
@@ -104,12 +112,6 @@ def _find_texts(folder: Path, problems: Problems) -> Iterator[Path]:
         names = ", ".join(left_out[:MOST_NAMED]) + (", ..." if len(left_out) > MOST_NAMED else "")
         what = f"{len(left_out)} files that are no text by their names are left out: {names}"
         problems.add_in(folder, what, is_warning=True)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if not each.startswith(".")]
-        yield from (Path(parent, each) for each in names if not each.startswith("."))
 
 
 def _order(path: Path) -> list[tuple[object, ...]]:

@@ -44,9 +44,11 @@ from asyncgen.recipe.tables import (
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
 
 _WORD = re.compile(r"\w[\w-]*")
+_REMARK = re.compile(r"<!--.*?-->[ \t]*\n?", re.DOTALL)  # in a prompt: for its owner, and not sent
 # A word that does not open its sentence, so that a capital says something.
 _NAME = re.compile(r"(?<=[^\W\d_,] )\w[\w-]*")
-BUILT_IN = ("nanochat",)
+_RECIPES = files("asyncgen") / "recipes"
+BUILT_IN = tuple(sorted(each.name for each in _RECIPES.iterdir() if (each / "recipe.toml").is_file()))
 
 
 # Names what is wrong in the table `[audit]`: which rules there are is known above.
@@ -78,6 +80,15 @@ def read_recipe(
     return recipe, problems.in_order()
 
 
+def built_in_folder(name: str) -> Path:
+    """Where a built-in recipe lies. Raises ConfigError for a name that is none."""
+    if name not in BUILT_IN:
+        raise ConfigError(
+            f"there is no built-in recipe {name!r}: expected one of {', '.join(BUILT_IN)}{did_you_mean(name, BUILT_IN)}"
+        )
+    return Path(str(_RECIPES / name))
+
+
 def read_knowledge(path: Path) -> str:
     """A knowledge base by itself, as `load_recipe` would read it. Raises ConfigError."""
     problems = Problems(path)
@@ -100,7 +111,7 @@ def _read(source: str, knowledge: Path | None, check_audit: AuditCheck | None) -
 
 def _find(source: str) -> Path:
     if source in BUILT_IN:
-        return Path(str(files("asyncgen") / "recipes" / source / "recipe.toml"))
+        return built_in_folder(source) / "recipe.toml"
     path = Path(source)
     try:
         path = path / "recipe.toml" if path.is_dir() else path
@@ -177,8 +188,8 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         source=source if source in BUILT_IN else str(path.resolve()),
         sampling=table.sampling,
         knowledge=known.join(),
-        system=strip_blank_lines(prompts["system"].text) if "system" in prompts else None,
-        user=strip_blank_lines(prompts["user"].text),
+        system=strip_blank_lines(_REMARK.sub("", prompts["system"].text)) if "system" in prompts else None,
+        user=strip_blank_lines(_REMARK.sub("", prompts["user"].text)),
         request=request,
         headers=tuple(filter(None, headers)),
         dimensions=dimensions,
@@ -221,9 +232,10 @@ def _check_placeholders(
     known = [f"{{{name}}}" for name in (KNOWLEDGE, *dimensions)]
     used: set[str] = set()
     for path, text in prompts.values():
-        for found in PLACEHOLDER.finditer(text):
+        sent = _REMARK.sub(lambda remark: "\n" * remark[0].count("\n"), text)
+        for found in PLACEHOLDER.finditer(sent):
             if found[0] not in known and found[1] not in used:
-                line = text[: found.start()].count("\n") + 1
+                line = sent[: found.start()].count("\n") + 1
                 hint = did_you_mean(found[0], known)
                 expected = f"expected one of {', '.join(sorted(known))}{hint}"
                 problems.add_in(path, f"unknown placeholder {found[0]}, {expected}", line)

@@ -67,7 +67,7 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["help", "generat"], "there is no command and no page 'generat'; did you mean generate?"),
         (["help", "mony"], "there is no command and no page 'mony'; did you mean money?"),
         (["--verison"], "there is no flag --verison before a command; did you mean --version?"),
-        (["xyz"], "there is no command 'xyz'; there are generate, "),
+        (["xyz"], "there is no command 'xyz'; there are init, recipes, "),
         (["money"], "there is no command 'money'; did you mean help money?"),
         (["completion", "bsh"], "expected one of bash, zsh, fish, tcsh, got 'bsh'; did you mean bash?"),
         (["export", "x.jsonl", "-o", "y", "--to", "sharegtp"], "got 'sharegtp'; did you mean sharegpt?"),

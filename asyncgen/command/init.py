@@ -1,0 +1,187 @@
+"""`asyncgen init`: a recipe of one's own, from a folder of documents."""
+
+import argparse
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.endpoint.presets import OFFLINE, PROVIDERS, resolve_endpoint
+from asyncgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asyncgen.recipe.documents import Knowledge
+    from asyncgen.scaffold.recipe import Plan
+
+NAME = "init"
+PURPOSE = "make a recipe of your own from documents, or from an example"
+ABOUT = (
+    "The recipe runs at once, without a key. Documents are Markdown, text and HTML; .pdf, .docx, .pptx, .xlsx and "
+    ".epub with pip install 'asyncgen[documents]'. With a model, it reads them and suggests topics, personas, "
+    "misconceptions and openers: one call a language, shown before anything is written."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "init bikeshop --from docs/": "a recipe in the folder bikeshop",
+        "init bikeshop --from docs/ --language de,en": "its conversations are in German and in English",
+        "init bikeshop --from faq.html manual.md --model google/gemini-3-flash-preview": "with a model's suggestions",
+        "init bikeshop --update": "read the documents again; what you have edited stays",
+        "init ada --like persona": "a copy of an example, see asyncgen recipes",
+    }
+}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def add_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, metavar="NAME", help="the folder to make; its last part names the assistant")
+    add(
+        "--from",
+        nargs="+",
+        type=Path,
+        dest="sources",
+        metavar="PATH",
+        help="documents: files and folders (default: none)",
+    )
+    add("--language", metavar="CODES", help="of the conversations, as de or de,en (default: that of the documents)")
+    add(
+        "--about",
+        default="",
+        metavar="TEXT",
+        help='who the assistant is, as "the assistant of a bicycle shop" (default: its name alone)',
+    )
+    add("--like", metavar="RECIPE", help="copy this example instead, see asyncgen recipes (default: none)")
+    add("--update", action="store_true", help="renew the knowledge of a recipe that init has made (default: make one)")
+    add = parser.add_argument_group("suggestions by a model").add_argument
+    add("--provider", choices=PROVIDERS, metavar="PROVIDER", help=f"one of {', '.join(PROVIDERS)} (default: no model)")
+    add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")
+    add("--insecure-http", action="store_true", help="send a key over plain http to any host (default: this machine)")
+    add("--model", metavar="NAME", help="the model that reads the documents (default: none)")
+    add("--yes", action="store_true", help="take the suggestions without asking (default: ask)")
+
+
+def run(flags: argparse.Namespace, _: str) -> int:
+    folder: Path = flags.folder
+    if flags.update:
+        return _update(flags, folder)
+    if (flags.like is None) == (flags.sources is None):
+        raise ConfigError(
+            "--from PATH makes a recipe from documents, --like RECIPE copies an example: give one of them"
+        )
+    if not _NAME.fullmatch(folder.name):
+        raise ConfigError(
+            f"{folder.name!r} cannot name a recipe: expected up to 80 letters, digits, dots and dashes, because it "
+            "names files"
+        )
+    return _copy(flags, folder) if flags.like is not None else _make(flags, folder)
+
+
+def _make(flags: argparse.Namespace, folder: Path) -> int:
+    from asyncgen.recipe.load import load_recipe
+    from asyncgen.scaffold.documents import collect_documents
+    from asyncgen.scaffold.folder import made_whole, write_files, write_knowledge
+    from asyncgen.scaffold.recipe import Plan, read_voices, write_recipe
+    from asyncgen.scaffold.topics import find_topics
+    from asyncgen.screen.init import show_made
+
+    collected = collect_documents(flags.sources)
+    knowledge = collected.knowledge
+    languages = _read_languages(flags.language)
+    plan = Plan(
+        name=folder.name,
+        about=" ".join(flags.about.split()),
+        topics=find_topics(knowledge.documents),
+        voices={each: read_voices(each, folder.name) for each in languages},
+    )
+    with made_whole(folder) as staged:
+        if flags.model or flags.provider or flags.base_url:
+            plan = _with_drafts(flags, plan, knowledge)
+        write_files(staged, write_recipe(plan))
+        write_knowledge(staged, knowledge.join() + "\n", flags.sources, folder)
+        recipe = load_recipe(str(staged))
+    show_made(folder, recipe, collected)
+    return 0
+
+
+def _read_languages(codes: str | None) -> Sequence[str]:
+    from asyncgen.recipe.language import explain_code
+
+    found = list(dict.fromkeys(filter(None, re.split(r"[,\s]+", codes or "en"))))
+    for code in found:
+        if wrong := explain_code(code):
+            raise ConfigError(f"--language: {wrong}")
+    if not found:
+        raise ConfigError("--language: expected codes such as de or de,en")
+    return found
+
+
+def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge") -> "Plan":
+    from asyncgen.endpoint.settings import Override, request_settings
+    from asyncgen.run.configure import read_environment
+    from asyncgen.scaffold.draft import ask_for_drafts, write_request
+    from asyncgen.screen.init import show_drafts, show_price
+
+    endpoint = resolve_endpoint(flags.provider, flags.base_url, read_environment(), insecure_http=flags.insecure_http)
+    if endpoint.is_offline:
+        raise ConfigError(
+            f"--model: the offline engine is no model and suggests nothing; name a --provider other than {OFFLINE}, or "
+            "put OPENROUTER_API_KEY=... into the environment or .env"
+        )
+    endpoint.check_key()
+    if not flags.yes and not sys.stdin.isatty():
+        raise ConfigError(
+            "--model: its suggestions are shown before they are written, and nobody can be asked; add --yes"
+        )
+    model = flags.model or "google/gemini-3-flash-preview"
+    settings = request_settings(
+        {"model": model, "temperature": 1.0, "max_tokens": 8192},
+        endpoint.provider.fields,
+        [Override(("response_format",), None)],
+    )
+    text = knowledge.join()
+    requests = {each: write_request(each, plan.name, plan.about, text) for each in plan.languages}
+    show_price(model, endpoint.provider.name, list(requests.values()))
+    found = asyncio.run(ask_for_drafts(endpoint, settings, requests))
+    show_drafts(found)
+    if not flags.yes and input("Take these into the recipe? [y/N] ").strip().lower() not in {"y", "yes", "j", "ja"}:
+        raise ConfigError("nothing was written; without --model the recipe is made from the headings alone")
+    return plan.with_drafts(found.drafts)
+
+
+def _copy(flags: argparse.Namespace, folder: Path) -> int:
+    from asyncgen.recipe.load import built_in_folder
+    from asyncgen.scaffold.folder import copy_recipe
+    from asyncgen.screen.init import show_copied
+
+    copy_recipe(built_in_folder(flags.like), folder)
+    show_copied(folder, flags.like)
+    return 0
+
+
+def _update(flags: argparse.Namespace, folder: Path) -> int:
+    from asyncgen.recipe.load import load_recipe
+    from asyncgen.scaffold.documents import collect_documents
+    from asyncgen.scaffold.folder import is_edited, read_sources, renew_knowledge
+    from asyncgen.scaffold.topics import missing_topics
+    from asyncgen.screen.init import show_updated
+
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; without --update it is made")
+    recipe = load_recipe(str(folder))
+    if flags.sources is None:
+        sources = read_sources(folder)
+        paths = [folder / each for each in sources.paths]
+        keeps_old = is_edited(folder, sources)
+    else:
+        paths = flags.sources
+        keeps_old = False
+    collected = collect_documents(paths)
+    where = renew_knowledge(folder, collected.knowledge.join() + "\n", paths, keeps_old=keeps_old)
+    known = [
+        value for each in recipe.dimensions if each.name == "topic" for group in each.groups for value in group.values
+    ]
+    show_updated(folder, where, collected, missing_topics(collected.knowledge.documents, known))
+    return 0

@@ -1,0 +1,114 @@
+"""A document of any kind as Markdown text.
+
+What stands in a web page for browsers and for finding one's way (scripts, styles, menus, forms) is no knowledge and is
+left out. Formats of offices are read by markitdown, which is installed with the extra `documents`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bs4 import BeautifulSoup, UnicodeDammit
+from markdownify import ATX, MarkdownConverter
+
+from asyncgen.errors import AsyncgenError
+
+TEXTS = (".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org")
+PAGES = (".html", ".htm", ".xhtml")
+OFFICE = (".docx", ".epub", ".pdf", ".pptx", ".xls", ".xlsx")
+SUFFIXES = (*TEXTS, *PAGES, *OFFICE)
+LARGEST = 256 * 2**20  # bytes: what is larger is no document but data
+ENCODINGS = ("utf-8", "windows-1252")  # tried in this order where no mark says which
+_NO_KNOWLEDGE = (
+    *("button", "canvas", "footer", "form", "iframe", "nav", "noscript", "script", "style", "svg", "template"),
+    *("[role=navigation]", "[role=search]", "[aria-hidden=true]", "[hidden]"),
+)
+_SETEXT = re.compile(r"^(?!\s*[-=>#|*+])(\S.*)\n(=+|-{2,})[ \t]*$", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
+class UnreadableDocumentError(AsyncgenError):
+    """A document that cannot be read as text; the message says why, without its name."""
+
+
+def read_as_markdown(path: Path) -> str:
+    """Raises UnreadableDocumentError, for an empty document too. A name without a suffix is a text's."""
+    suffix = path.suffix.lower()
+    if suffix and suffix not in SUFFIXES:
+        raise UnreadableDocumentError(f"is no document by its name: expected one of {', '.join(SUFFIXES)}")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UnreadableDocumentError(f"is larger than {LARGEST // 2**20} MB")
+        text = _read_office(path) if suffix in OFFICE else _READERS.get(suffix, _read_text)(path.read_bytes())
+    except OSError as error:
+        raise UnreadableDocumentError(f"cannot be read: {error.strerror}") from error
+    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not text.strip():
+        raise UnreadableDocumentError("is empty")
+    return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def _decode(content: bytes) -> str:
+    found = UnicodeDammit(content, known_definite_encodings=[], user_encodings=list(ENCODINGS))
+    text = found.unicode_markup
+    if text is None or "\0" in text:
+        raise UnreadableDocumentError("is no text")
+    return text
+
+
+def _read_text(content: bytes) -> str:
+    return _decode(content)
+
+
+def _read_markdown(content: bytes) -> str:
+    """Headings in one style, without the table in front that is for the site it was written for."""
+    text = _FRONT_MATTER.sub("", _decode(content).replace("\r\n", "\n"))
+    return _SETEXT.sub(lambda heading: f"{'#' if heading[2][0] == '=' else '##'} {heading[1]}", text)
+
+
+def _read_page(content: bytes) -> str:
+    soup = BeautifulSoup(content, "html5lib")
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    for each in soup.select(",".join(_NO_KNOWLEDGE)):
+        each.decompose()
+    for each in soup.select("header"):  # of a site, if nothing in it is a heading
+        if each.find(re.compile("h[1-6]")) is None:
+            each.decompose()
+    main = soup.select_one("main, [role=main]") or soup.body or soup
+    text = _Converter().convert_soup(main).strip()
+    return text if not title or text.startswith("#") else f"# {title}\n\n{text}"
+
+
+class _Converter(MarkdownConverter):
+    """Words and structure: no links, no pictures, no backslashes."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            heading_style=ATX,
+            bullets="-",
+            strip=["a", "b", "em", "i", "img", "strong"],
+            escape_asterisks=False,
+            escape_underscores=False,
+            escape_misc=False,
+        )
+
+
+def _read_office(path: Path) -> str:
+    try:
+        from markitdown import MarkItDown, MarkItDownException  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UnreadableDocumentError(
+            f"needs what reads {path.suffix.lower()}: pip install 'asyncgen[documents]'"
+        ) from error
+    try:
+        return str(MarkItDown(enable_plugins=False).convert_local(path).text_content)
+    except MarkItDownException as error:
+        raise UnreadableDocumentError(f"cannot be converted ({type(error).__name__})") from error
+
+
+_READERS: Mapping[str, Callable[[bytes], str]] = {
+    **dict.fromkeys(PAGES, _read_page),
+    **dict.fromkeys((".md", ".markdown", ".mdx"), _read_markdown),
+}

@@ -1,0 +1,115 @@
+"""The documents of a recipe to be: found, converted, and put together as one knowledge base."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncgen.errors import ConfigError
+from asyncgen.recipe.documents import Document, Knowledge, list_files
+from asyncgen.scaffold.convert import SUFFIXES, UnreadableDocumentError, read_as_markdown
+
+LONGEST_TITLE = 80  # characters of a first line that is taken for one
+_HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t#]*$")
+_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
+_NUMBERING = re.compile(r"^(?:\d+\.)*\d+[.)]?\s+(?=\S)")
+_MARKS = re.compile(r"[*_`]|\[([^\]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """`title`: its heading without marks and numbering. `is_empty`: only further headings follow."""
+
+    title: str
+    level: int
+    is_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What one document is about: its own title, and the headings in it."""
+
+    title: str
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """`skipped`: files that were left out, each with its reason."""
+
+    knowledge: Knowledge
+    skipped: Sequence[str]
+
+
+def collect_documents(paths: Sequence[Path]) -> Collected:
+    """All documents at these paths, in their order; those of a folder as a person would list them.
+
+    Raises ConfigError for a path that is not there, for a file named by itself that cannot be read, and where nothing
+    is left.
+    """
+    documents: dict[Path, Document] = {}
+    skipped = []
+    for named, path in _find_files(paths):
+        try:
+            text = read_as_markdown(path)
+        except UnreadableDocumentError as error:
+            if path == named:
+                raise ConfigError(f"--from {path}: {error}") from error
+            skipped.append(f"{path} {error}")
+            continue
+        source = path.name if path == named else str(Path(named.resolve().name, path.relative_to(named)))
+        documents.setdefault(path.resolve(), Document(source, _under_one_title(text, path)))
+    if not documents:
+        raise ConfigError(
+            f"--from: no documents in {', '.join(map(str, paths))}: expected files that end in {', '.join(SUFFIXES)}"
+            + (f" ({skipped[0]})" if skipped else "")
+        )
+    return Collected(Knowledge(tuple(documents.values()), tuple(documents)), skipped)
+
+
+def _find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Each file, after the path that was named for it."""
+    for named in paths:
+        if not os.path.lexists(named):
+            raise ConfigError(f"--from {named}: no such file or folder")
+        for path in list_files(named) if named.is_dir() else [named]:
+            yield named, path
+
+
+def outline(document: Document) -> Outline:
+    title, *sections = _read_sections(document.text)
+    return Outline(title.title, sections)
+
+
+def _under_one_title(text: str, path: Path) -> str:
+    """One heading of the first level, at the top: a short first line, or else the file's name, where it has none."""
+    lines = text.split("\n")
+    if next(_headings(lines), (None,))[0] != 0:
+        is_titled = len(lines[0]) <= LONGEST_TITLE and lines[0][-1] not in ".!?:;," and not "".join(lines[1:2]).strip()
+        lines[:0] = [] if is_titled else [path.stem.replace("_", " ").replace("-", " "), ""]
+    lines[0] = f"# {lines[0].lstrip('# ')}"
+    others = list(_headings(lines))[1:]
+    if any(level == 1 for _, (level, _) in others):
+        for number, _ in others:
+            lines[number] = f"#{lines[number]}"
+    return "\n".join(lines)
+
+
+def _read_sections(text: str) -> Iterator[Section]:
+    lines = text.split("\n")
+    found = list(_headings(lines))
+    for (number, (level, title)), (end, _) in zip(found, [*found[1:], (len(lines), (0, ""))], strict=True):
+        yield Section(title, level, not any(each.strip() for each in lines[number + 1 : end]))
+
+
+def _headings(lines: Sequence[str]) -> Iterator[tuple[int, tuple[int, str]]]:
+    """The number of each line that is a heading, its level and its words; what looks like one in code is none."""
+    fence = ""
+    for number, line in enumerate(lines):
+        mark = _FENCE.match(line)
+        if mark and (not fence or mark[1].startswith(fence)):
+            fence = "" if fence else mark[1]
+        elif not fence and (heading := _HEADING.match(line)):
+            words = _MARKS.sub(r"\1", heading[2]).strip() or heading[2]
+            yield number, (len(heading[1]), _NUMBERING.sub("", words) or words)

@@ -1,0 +1,176 @@
+"""The files of a new recipe, as text: a working copy of what the built-in prompts know, with remarks for its owner."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import Any
+
+from asyncgen.recipe.language import LANGUAGE, NAMES
+from asyncgen.scaffold.draft import Draft
+
+_FOLDER = files("asyncgen.scaffold")
+KNOWN = tuple(sorted(each.name.removesuffix(".toml") for each in (_FOLDER / "languages").iterdir()))
+ENGLISH = "en"
+GREETINGS = "greetings"
+MISUNDERSTANDING = 3  # its place among the dynamics of each language
+NO_MISCONCEPTION = "nothing in particular"
+OPENERS_SHOWN = 2  # of them a model sees, each from another group
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """What users are like in one language: values of dimensions. `openers` by kind."""
+
+    personas: Sequence[str]
+    dynamics: Sequence[str]
+    openers: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a new recipe is to be. `topics` by document; `voices` by language; `about`: who the assistant is."""
+
+    name: str
+    about: str
+    topics: Mapping[str, Sequence[str]]
+    voices: Mapping[str, Voices]
+    misconceptions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self.voices)
+
+    def with_drafts(self, drafts: Mapping[str, Draft]) -> "Plan":
+        """With a model's suggestions: beside the headings, and for the written voices but how they unfold and greet."""
+        asked = {f"asked in {NAMES[code]}": each.topics for code, each in drafts.items()}
+        voices = {
+            code: replace(
+                each,
+                personas=drafts[code].personas,
+                openers={GREETINGS: each.openers[GREETINGS], "suggested": drafts[code].openers},
+            )
+            for code, each in self.voices.items()
+        }
+        wrong = {code: each.misconceptions for code, each in drafts.items()}
+        return replace(self, topics={**self.topics, **asked}, voices=voices, misconceptions=wrong)
+
+
+def read_voices(language: str, name: str) -> Voices:
+    """Those that are written down for a language; of a language without any, the English ones."""
+    known = language if language in KNOWN else ENGLISH
+    table: dict[str, Any] = tomllib.loads((_FOLDER / "languages" / f"{known}.toml").read_text(encoding="utf-8"))
+    openers = {kind: [each.replace("{name}", name) for each in values] for kind, values in table["openers"].items()}
+    return Voices(table["personas"], table["dynamics"], openers)
+
+
+def write_recipe(plan: Plan) -> dict[str, str]:
+    """The text of each file, but for the knowledge base."""
+    about = f", {plan.about.rstrip('.')}" if plan.about else ""
+    named = " or ".join(NAMES[each] for each in plan.languages)
+    has_several = len(plan.languages) > 1
+    language = (
+        f"Both sides write {named}: the scenario names the language by its code."
+        if has_several
+        else f"Both sides write {named}."
+    )
+    system = (_FOLDER / "system.md").read_text(encoding="utf-8")
+    user = (_FOLDER / "user.md").read_text(encoding="utf-8")
+    lines = "Language: {language}\n" if has_several else ""
+    if plan.misconceptions:
+        user = user.replace("Dynamic: {dynamic}\n", "Dynamic: {dynamic}\nThe user wrongly believes: {misconception}\n")
+    return {
+        "recipe.toml": "\n".join(_write_toml(plan)) + "\n",
+        "system.md": system.replace("{name}", plan.name).replace("{about}", about).replace("{language}", language),
+        "user.md": user.replace("{language_line}", lines),
+    }
+
+
+def _write_toml(plan: Plan) -> Iterator[str]:
+    yield f"# The recipe of {plan.name}, for you to edit. What everything means: asyncgen help recipes"
+    yield f"# After an edit: asyncgen check {plan.name}"
+    yield f"name = {_quoted(plan.name)}"
+    yield f"description = {_quoted(plan.about or f'{plan.name}, an assistant that knows its documents')}"
+    yield 'knowledge = "knowledge.md"'
+    yield f"language = {_quoted(plan.languages[0]) if len(plan.languages) == 1 else json.dumps(plan.languages)}"
+    yield ""
+    yield "[request]"
+    yield 'model = "google/gemini-3-flash-preview"  # another one for one run: --model NAME'
+    yield "temperature = 1.0"
+    yield "max_tokens = 8192"
+    yield ""
+    yield "[prompt]"
+    yield 'system = "system.md"'
+    yield 'user = "user.md"'
+    yield ""
+    yield "# What conversations are about: the headings of the documents. Strike out what nobody asks, add what is."
+    yield from _write_groups("topic", plan.topics)
+    if len(plan.languages) > 1:
+        yield from ("", "# One of these is drawn for each conversation, in equal parts.")
+        yield from ("[[dimension]]", f'name = "{LANGUAGE}"', f"values = {json.dumps(plan.languages)}")
+    voices = plan.voices.items()
+    yield from ("", "# Who is asking.")
+    yield from _write_by_language("persona", {code: each.personas for code, each in voices})
+    yield from ("", "# How it unfolds. Each value states its number of messages.")
+    yield from _write_by_language("dynamic", {code: each.dynamics for code, each in voices})
+    if plan.misconceptions:
+        yield from (
+            "",
+            "# What the user gets wrong, where the dynamic is a misunderstanding (the fourth of each language).",
+        )
+        yield from _write_misconceptions(plan)
+    yield from ("", f"# How the user opens. {OPENERS_SHOWN} are shown to the model as examples of style.")
+    groups = {
+        (code, kind if len(plan.languages) == 1 else f"{kind}_{code}"): values
+        for code, each in voices
+        for kind, values in each.openers.items()
+    }
+    yield from _write_groups("opener", {kind: values for (_, kind), values in groups.items()}, pick=OPENERS_SHOWN)
+    if len(plan.languages) > 1:
+        yield from _write_bindings({kind: {LANGUAGE: [code]} for code, kind in groups})
+    yield ""
+    yield "[rules]"
+    yield 'charset = "any"'
+
+
+def _write_by_language(name: str, values: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    if len(values) == 1:
+        (only,) = values.values()
+        yield from ("[[dimension]]", f'name = "{name}"', "values = [", *_items(only), "]")
+        return
+    yield from _write_groups(name, values)
+    yield from _write_bindings({code: {LANGUAGE: [code]} for code in values})
+
+
+def _write_misconceptions(plan: Plan) -> Iterator[str]:
+    mistaken = {code: each.dynamics[MISUNDERSTANDING] for code, each in plan.voices.items()}
+    others = [each for voices in plan.voices.values() for each in voices.dynamics if each not in mistaken.values()]
+    yield from _write_groups("misconception", {"none": [NO_MISCONCEPTION], **plan.misconceptions})
+    bound = {code: {"dynamic": [mistaken[code]]} for code in plan.misconceptions}
+    yield from _write_bindings({"none": {"dynamic": others}, **bound})
+
+
+def _write_groups(name: str, groups: Mapping[str, Sequence[str]], pick: int | None = None) -> Iterator[str]:
+    yield from ("[[dimension]]", f'name = "{name}"')
+    if pick is not None:
+        yield f"pick = {pick}"
+    yield "[dimension.groups]"
+    for group, values in groups.items():
+        yield from (f"{_quoted(group)} = [", *_items(values), "]")
+
+
+def _write_bindings(bindings: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[str]:
+    yield "[dimension.only_with]"
+    for group, conditions in bindings.items():
+        words = ", ".join(f"{name} = [{', '.join(map(_quoted, values))}]" for name, values in conditions.items())
+        yield f"{_quoted(group)} = {{{words}}}"
+
+
+def _items(values: Sequence[str]) -> Iterator[str]:
+    return (f"    {_quoted(each)}," for each in values)
+
+
+def _quoted(text: str) -> str:
+    """As TOML has it, which unlike JSON wants DEL escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

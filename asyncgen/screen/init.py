@@ -1,0 +1,143 @@
+"""What `asyncgen init` says: what was made of which documents, what a model suggests, and what comes next."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from rich.text import Text
+
+from asyncgen.money.price import Price, format_cost
+from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.scaffold.documents import Collected
+from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
+from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, estimate_tokens, measure_prompt
+from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
+from asyncgen.text import one_line
+
+MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every request
+MOST_NAMED = 5
+CONVERSATIONS = 1000  # whose price is told
+_MARKUP = re.compile(
+    r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>\n]{0,200})?/?>|&(?:[a-z]{2,8}|#\d{2,6});|\{[{%][^{}\n]{0,80}[%}]\}"
+)
+
+
+def show_made(folder: Path, recipe: Recipe, collected: Collected) -> None:
+    console = plain_console()
+    documents = collected.knowledge.documents
+    size = len(recipe.knowledge.encode())
+    topics = next(each for each in recipe.dimensions if each.name == "topic")
+    number = sum(len(group.values) for group in topics.groups)
+    rows = {
+        "recipe": str(folder),
+        "documents": f"{len(documents):,}: {_named([each.source for each in documents])}",
+        "knowledge": f"{size:,} bytes, about {estimate_tokens(size):,} tokens",
+        "topics": f"{number:,}, from the headings",
+        "language": ", ".join(recipe.language),
+        "price": _describe_price(recipe),
+    }
+    console.print(labelled_grid(rows))
+    for warning in find_doubts(collected):
+        console.print(Text(one_line(f"warning  {warning}")), soft_wrap=True)
+    _show_next(folder)
+
+
+def show_updated(folder: Path, where: Path, collected: Collected, missing: Sequence[str]) -> None:
+    console = plain_console()
+    size = len(collected.knowledge.join().encode())
+    documents = [each.source for each in collected.knowledge.documents]
+    rows = {
+        "knowledge": f"{where}: {size:,} bytes, about {estimate_tokens(size):,} tokens",
+        "documents": f"{len(documents):,}: {_named(documents)}",
+    }
+    if missing:
+        rows["new topics"] = f"{len(missing):,} headings are no topic of {folder / 'recipe.toml'}: {_named(missing)}"
+    console.print(labelled_grid(rows))
+    if where.name != "knowledge.md":
+        note = f"{folder / 'knowledge.md'} was edited and stays as it is; take from {where.name} what you want"
+        console.print(Text(one_line(f"warning  {note}")), soft_wrap=True)
+    for warning in find_doubts(collected):
+        console.print(Text(one_line(f"warning  {warning}")), soft_wrap=True)
+    print_copied(console, "next", command_line("check", folder))
+
+
+def show_price(model: str, provider: str, requests: Sequence[str]) -> None:
+    """Before anything is sent."""
+    tokens = sum(estimate_tokens(len(each.encode())) for each in requests)
+    calls = f"{len(requests)} call{'s' * (len(requests) > 1)} to {model} at {provider}"
+    quote = PRICES.get((provider, model))
+    cost = quote and format_cost(quote.price.cost(fresh=tokens, cached=0, output=ANSWER_TOKENS * len(requests)))
+    plain_console().print(
+        Text(one_line(f"{calls}: about {tokens:,} tokens in, {(cost and f'about {cost}') or 'no price known'}")),
+        soft_wrap=True,
+    )
+
+
+def show_drafts(drafts: Drafts) -> None:
+    console = plain_console()
+    for language, draft in drafts.drafts.items():
+        for kind, lines in draft.by_kind().items():
+            console.print(Text(f"{kind} ({language})", style="bold"))
+            for line in lines:
+                console.print(Text(one_line(f"  {line}")), soft_wrap=True)
+    if drafts.cost is not None:
+        console.print(Text(f"cost {format_cost(drafts.cost)}"))
+
+
+def show_copied(folder: Path, like: str) -> None:
+    console = plain_console()
+    console.print(Text(one_line(f"{folder} is a copy of {like}")), soft_wrap=True)
+    _show_next(folder)
+
+
+def find_doubts(collected: Collected) -> list[str]:
+    """What may be wrong with a knowledge base, each as a sentence."""
+    text = collected.knowledge.join()
+    doubts = []
+    if collected.skipped:
+        doubts.append(f"{len(collected.skipped):,} files are left out: {_named(collected.skipped)}")
+    if marks := [found[0] for found in _MARKUP.finditer(text)]:
+        doubts.append(f"markup is left in knowledge.md, {len(marks):,} times: {_named(list(dict.fromkeys(marks)))}")
+    if (tokens := estimate_tokens(len(text.encode()))) > MOST_TOKENS:
+        doubts.append(
+            f"about {tokens:,} tokens of knowledge go with each request: models lose sight of what is in the middle, "
+            "and all of it is paid for; a dimension with passages = 400 sends each scenario its part "
+            "(asyncgen help recipes)"
+        )
+    return doubts
+
+
+def _describe_price(recipe: Recipe) -> str:
+    model = str(recipe.request["model"])
+    quote = PRICES.get((DEFAULT_PROVIDER, model))
+    if quote is None:
+        return f"no price known for {model}; asyncgen plan asks the provider"
+    size = measure_prompt(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None))
+    shared, fresh = (estimate_tokens(each) * CONVERSATIONS for each in (size.shared, size.total - size.shared))
+    warm, cold = (_cost(quote.price, fresh=fresh + shared - cached, cached=cached) for cached in (shared, 0))
+    return (
+        f"{CONVERSATIONS:,} conversations about {format_cost(warm)} with a warm cache, {format_cost(cold)} without "
+        f"({model}; {quote.source}); free with the offline engine"
+    )
+
+
+def _cost(price: Price, *, fresh: int, cached: int) -> Decimal:
+    return price.cost(fresh=fresh, cached=cached, output=COMPLETION_TOKENS * CONVERSATIONS, calls=CONVERSATIONS)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+
+
+def _show_next(folder: Path) -> None:
+    console = plain_console()
+    for number, command in enumerate(
+        (
+            command_line("check", folder),
+            command_line("generate", "--recipe", folder, "-n", "200"),
+            command_line("view", Path("data") / f"{folder.name}.offline.jsonl"),
+        )
+    ):
+        print_copied(console, "" if number else "next", command)

@@ -1,0 +1,226 @@
+"""`init` through the command line, and what it makes through the commands that come next."""
+
+import json
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fake_provider import Call, FakeProvider, Reply, completion, error
+
+from asyncgen.command.main import main
+from asyncgen.recipe.language import NAMES
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.scenario import Scenarios
+from asyncgen.scaffold.recipe import KNOWN
+
+DRAFT = {
+    "topics": ["how long a battery lasts", "what an inspection costs"],
+    "personas": ["a courier in a hurry"],
+    "misconceptions": ["that e-bikes need a licence"],
+    "openers": ["yo, my bike is broken", "{hi}"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _documents() -> None:
+    Path("docs").mkdir()
+    Path("docs/rental.md").write_text("# Rental\n\n## Prices of the rental\n\nA bike costs 15 euros a day.\n")
+    Path("docs/shop.html").write_text("<title>Shop</title><nav>Menu</nav><p>Open until six &lt;b&gt;.</p>")
+
+
+def init(capsys: pytest.CaptureFixture[str], *argv: str, status: int = 0) -> str:
+    assert main(["init", *argv]) == status
+    out, err = capsys.readouterr()
+    return err if status else out
+
+
+def files(folder: str = "shop") -> Mapping[str, str]:
+    return {path.name: path.read_text() for path in Path(folder).iterdir()}
+
+
+def test_documents_become_a_recipe_that_runs_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    out = init(capsys, "shop", "--from", "docs", "--about", "the assistant of a bicycle shop.")
+    assert "documents  2: docs/rental.md, docs/shop.html" in out
+    assert "topics     2, from the headings" in out
+    assert "1,000 conversations about $" in out
+    assert "markup is left in knowledge.md, 1 times: <b>" in out
+    assert [line.split()[-1] for line in out.splitlines() if "asyncgen" in line][-1] == "data/shop.offline.jsonl"
+    texts = files()
+    assert texts["knowledge.md"] == (
+        "# Rental\nSource: docs/rental.md\n\n## Prices of the rental\n\nA bike costs 15 euros a day.\n\n"
+        "# Shop\nSource: docs/shop.html\n\nOpen until six <b>.\n"
+    )
+    assert "with shop, the assistant of a bicycle shop. From reading" in " ".join(texts["system.md"].split())
+    assert main(["check", "shop"]) == 0
+    assert capsys.readouterr().out.endswith("shop: nothing wrong\n")
+    assert main(["generate", "--recipe", "shop", "-n", "20", "--quiet"]) == 0
+    lines = Path("data/shop.offline.jsonl").read_text().splitlines()
+    assert len(lines) == 20
+    assert any("A bike costs 15 euros a day." in line for line in lines)
+    assert "Source:" not in "".join(lines)
+
+
+def test_remarks_in_prompts_are_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    init(capsys, "shop", "--from", "docs")
+    assert "<!--" in files()["system.md"]
+    recipe = load_recipe("shop")
+    assert recipe.system is not None
+    assert "<!--" not in recipe.system + recipe.user
+    assert "\n\n\n" not in recipe.system
+
+
+@pytest.mark.parametrize("codes", [*KNOWN, "de,en", "en,sv,fr"])
+def test_users_of_each_language_are_of_that_language(capsys: pytest.CaptureFixture[str], codes: str) -> None:
+    init(capsys, "shop", "--from", "docs", "--language", codes)
+    recipe = load_recipe("shop")
+    assert recipe.language == tuple(codes.split(","))
+    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)
+    seen = set()
+    for index in range(200):
+        drawn = scenarios.draw(index)
+        seen.add((drawn.get("language", codes), drawn["persona"]))
+    by_language = {code: {persona for each, persona in seen if each == code} for code in recipe.language}
+    if set(recipe.language) <= set(KNOWN):
+        assert all(not one & other for one, other in pairwise(by_language.values()))
+    assert all(len(personas) == 10 for personas in by_language.values())
+
+
+@pytest.mark.parametrize(
+    ("argv", "wrong"),
+    [
+        (("shop",), "--from PATH makes a recipe from documents, --like RECIPE copies an example: give one of them"),
+        (("shop", "--from", "docs", "--like", "nanochat"), "give one of them"),
+        (("my shop", "--from", "docs"), "'my shop' cannot name a recipe"),
+        (
+            ("shop", "--from", "docs", "--language", "german"),
+            "--language: expected a code of ISO 639-1 such as de or en",
+        ),
+        (("shop", "--from", "docs", "--language", ","), "--language: expected codes"),
+        (("shop", "--from", "nowhere"), "--from nowhere: no such file or folder"),
+        (("docs", "--from", "docs"), "docs: is there already; --update renews its knowledge"),
+        (("shop", "--update"), "shop: no such folder; without --update it is made"),
+        (("shop", "--from", "docs", "--model", "m"), "the offline engine is no model"),
+        (("shop", "--from", "docs", "--provider", "openai"), "--provider openai needs a key"),
+        (("shop", "--like", "nanochatt"), "did you mean nanochat?"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_a_sentence_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], wrong: str
+) -> None:
+    err = init(capsys, *argv, status=2)
+    assert wrong in err
+    assert len(err.splitlines()) == 1
+    assert {path.name for path in Path().iterdir()} == {"docs"}
+
+
+def test_an_update_reads_the_documents_again_and_names_new_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    init(capsys, "shop", "--from", "docs")
+    Path("shop/recipe.toml").write_text(files()["recipe.toml"].replace("Prices of the rental", "what it costs"))
+    before = files()
+    Path("docs/rental.md").write_text("# Rental\n\n## Deposits for a bike\n\n50 euros.\n")
+    out = init(capsys, "shop", "--update")
+    after = files()
+    assert "## Deposits for a bike" in after["knowledge.md"]
+    assert "Deposits for a bike" in out
+    assert {name for name in after if after[name] != before.get(name)} == {"knowledge.md", "sources.json"}
+
+
+def test_knowledge_that_was_edited_stays_and_the_new_one_lies_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    init(capsys, "shop", "--from", "docs")
+    edited = files()["knowledge.md"] + "\nBy hand.\n"
+    Path("shop/knowledge.md").write_text(edited)
+    Path("docs/rental.md").write_text("# Rental\n\nClosed.\n")
+    out = init(capsys, "shop", "--update")
+    assert "shop/knowledge.md was edited and stays as it is; take from knowledge.new.md what you want" in out
+    assert files()["knowledge.md"] == edited
+    assert "Closed." in files()["knowledge.new.md"]
+
+
+def test_a_recipe_made_elsewhere_finds_its_documents_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init(capsys, "recipes/shop", "--from", "docs")
+    monkeypatch.chdir("recipes")
+    assert "knowledge  shop/knowledge.md" in init(capsys, "shop", "--update")
+
+
+# ---- suggestions of a model
+
+
+def drafting(*drafts: object) -> Callable[[Call], Reply]:
+    replies = iter(drafts)
+
+    def reply(_: Call) -> Reply:
+        draft = next(replies)
+        return draft if isinstance(draft, Reply) else completion(f"Here:\n{json.dumps(draft)}", cost=0.01)
+
+    return reply
+
+
+def ask(capsys: pytest.CaptureFixture[str], provider: FakeProvider, *argv: str, status: int = 0) -> str:
+    flags = ("--base-url", provider.base_url, "--model", "m", *argv)
+    return init(capsys, "shop", "--from", "docs", *flags, status=status)
+
+
+def test_a_model_reads_the_documents_once_a_language_and_its_suggestions_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with FakeProvider(drafting(error(503), DRAFT, DRAFT)) as provider:
+        out = ask(capsys, provider, "--language", "de,en", "--yes")
+        _, german, english = (call.scenario for call in provider.calls)
+    assert "2 calls to m at" in out.splitlines()[0]
+    assert "  how long a battery lasts" in out
+    assert "cost $0.0200" in out
+    assert "A bike costs 15 euros a day." in german
+    assert german.replace("German", "English") == english
+    recipe = load_recipe("shop")
+    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)
+    drawn = [scenarios.draw(index) for index in range(200)]
+    assert {each["persona"] for each in drawn} == {"a courier in a hurry"}
+    assert "what an inspection costs" in {each["topic"] for each in drawn}
+    for each in drawn:
+        is_mistaken = each["dynamic"].startswith(("misunderstanding", "Missverständnis"))
+        assert (each["misconception"] == "that e-bikes need a licence") == is_mistaken
+    assert any("yo, my bike is broken" in each["opener"] for each in drawn)
+
+
+@pytest.mark.parametrize(
+    ("reply", "wrong"),
+    [
+        (completion("I would rather not."), "the model's draft is no JSON object; try again, or another --model"),
+        ({**DRAFT, "personas": "many", "openers": [1]}, "the model's draft has no personas, openers"),
+        ([DRAFT], ""),
+        (error(401), "401"),
+    ],
+)
+def test_a_draft_that_cannot_be_read_writes_nothing(
+    capsys: pytest.CaptureFixture[str], reply: object, wrong: str
+) -> None:
+    with FakeProvider(drafting(reply)) as provider:
+        status = 0 if not wrong else 1
+        err = ask(capsys, provider, "--yes", status=status)
+    assert wrong in err
+    assert Path("shop").exists() == (status == 0)
+
+
+def test_nobody_is_asked_where_nobody_can_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(drafting()) as provider:
+        err = ask(capsys, provider, status=2)
+        assert provider.calls == []
+    assert "nobody can be asked; add --yes" in err
+
+
+@pytest.mark.parametrize(("answer", "is_made"), [("y", True), ("Yes ", True), ("", False), ("n", False)])
+def test_a_person_is_asked_before_suggestions_are_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: str, *, is_made: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    with FakeProvider(drafting(DRAFT)) as provider:
+        ask(capsys, provider, status=0 if is_made else 2)
+    assert Path("shop").exists() == is_made
+
+
+def test_a_request_names_the_language_in_words() -> None:
+    assert {NAMES[each] for each in KNOWN} == {"English", "German", "French", "Spanish", "Italian"}

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from asyncgen.errors import ConfigError
+from asyncgen.recipe.documents import Document
+from asyncgen.scaffold.documents import collect_documents, outline
+from asyncgen.scaffold.topics import MOST_TOPICS, find_topics, missing_topics
+
+
+def made(folder: Path, **texts: str) -> Path:
+    for name, text in texts.items():
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".md").write_text(text)
+    return folder
+
+
+def test_documents_stand_under_their_titles_with_their_sources(tmp_path: Path) -> None:
+    folder = made(tmp_path / "docs", b="# Bikes\n\nTwo wheels.", a="No heading here.", c__d="Prices\n\nFive euros.")
+    (folder / "x.png").write_bytes(b"\0")
+    (folder / "empty.txt").write_text("\n")
+    collected = collect_documents([folder])
+    assert collected.knowledge.join() == (
+        "# a\nSource: docs/a.md\n\nNo heading here.\n\n"
+        "# Bikes\nSource: docs/b.md\n\nTwo wheels.\n\n"
+        "# Prices\nSource: docs/c/d.md\n\nFive euros."
+    )
+    assert [each.partition(" is ")[2].partition(":")[0] for each in collected.skipped] == [
+        "empty",
+        "no document by its name",
+    ]
+
+
+def test_a_file_that_is_named_twice_is_one_document(tmp_path: Path) -> None:
+    folder = made(tmp_path / "docs", a="# A\n\nx")
+    assert len(collect_documents([folder, folder / "a.md"]).knowledge.documents) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("nowhere", r"--from .*nowhere: no such file or folder"),
+        ("picture.png", r"--from .*picture.png: is no document by its name: expected one of \.md,"),
+        ("binary.txt", r"--from .*binary.txt: is no text"),
+        ("bare", r"--from: no documents in .*bare: expected files that end in .md"),
+    ],
+)
+def test_what_cannot_be_a_document_is_told(tmp_path: Path, name: str, wrong: str) -> None:
+    (tmp_path / "picture.png").write_bytes(b"x")
+    (tmp_path / "binary.txt").write_bytes(b"\0\0")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(ConfigError, match=wrong):
+        collect_documents([tmp_path / name])
+
+
+def test_every_document_has_one_heading_of_the_first_level(tmp_path: Path) -> None:
+    folder = made(tmp_path, a="# One\n\nx\n\n# Two\n\n## Three\n\n```\n# no heading\n```")
+    (document,) = collect_documents([folder]).knowledge.documents
+    assert document.text == "# One\n\nx\n\n## Two\n\n### Three\n\n```\n# no heading\n```"
+
+
+def test_topics_are_the_headings_that_have_text_by_document() -> None:
+    documents = [
+        Document(
+            "shop.md",
+            "# The shop\n\nIt is old.\n\n## Hours\n\nNine to five.\n\n## 2.1 How to *get* [here](x) #\n\nBy tram.",
+        ),
+        Document("rent.md", "# Rental\n\n## Prices\n\n### Day by day and by the week\n\nTen."),
+        Document("faq.md", "# Questions\n\nNone yet."),
+        Document("old.md", "# The shop\n\n## hours\n\nOnce."),
+    ]
+    topics = find_topics(documents)
+    assert topics == {
+        "The shop": ["The shop: Hours", "How to get here"],
+        "Rental": ["Day by day and by the week"],
+        "Questions": ["Questions"],
+    }
+    assert missing_topics(documents, ["the shop: hours", "questions", "more"]) == [
+        "How to get here",
+        "Day by day and by the week",
+    ]
+
+
+def test_where_there_are_very_many_headings_the_deep_ones_are_none() -> None:
+    deep = "\n\n".join(f"#### Part number {number} of it\n\nx" for number in range(MOST_TOPICS))
+    text = f"# Manual\n\n## How it is built and run\n\nx\n\n{deep}"
+    assert find_topics([Document("x.md", text)]) == {"Manual": ["How it is built and run"]}
+
+
+@given(st.text(alphabet="#`~ =-\nab1.*[]()", max_size=60))
+def test_any_text_has_an_outline(text: str) -> None:
+    document = Document("x.md", f"# Title\n\n{text}")
+    assert outline(document).title == "Title"
+    assert all(each.title.strip() for each in outline(document).sections)
