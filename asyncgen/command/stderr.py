@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 
 from asyncgen.text import one_line
@@ -18,18 +18,13 @@ def say(message: str, argv: Sequence[str] = ()) -> None:
 
 def sentence(message: str, argv: Sequence[str] = ()) -> str:
     """The message on one line; of a very long argument that it quotes, how that begins."""
-    for text in _long_texts(argv):
-        message = message.replace(text, f"{text[:QUOTED]}... ({len(text):,} characters)")
+    for part in (part for argument in argv for part in (argument, *argument.split("=", 1))):
+        text = part.rstrip("/")  # as a path is told
+        if len(text) > LONGEST_ARGUMENT:
+            for quoted in (text, repr(text)[1:-1]):
+                message = message.replace(quoted, f"{quoted[:QUOTED]}... ({len(text):,} characters)")
     half = LONGEST_MESSAGE // 2
     return one_line(message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} ... {message[-half:]}")
-
-
-def _long_texts(argv: Sequence[str]) -> Iterator[str]:
-    """As messages have them: whole, of `--flag=value` and `key=value` a part, a path without its end, quoted."""
-    for argument in argv:
-        for part in (argument, *argument.split("=", 1)):
-            if len(text := part.rstrip("/")) > LONGEST_ARGUMENT:
-                yield from (text, repr(text)[1:-1])
 
 
 def print_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

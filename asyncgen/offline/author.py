@@ -10,7 +10,6 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from asyncgen.offline import phrases
 from asyncgen.offline.brief import Brief, Message, read_brief
@@ -64,7 +63,9 @@ class _Draft:
         self._is_english = self._library.is_english and brief.language in _ENGLISH
         self._rng = rng
         self._about = self._library.most_known(brief.candidates) or brief.about
-        self._doubts, self._reactions = _read_mood(f"{brief.dynamic} {brief.persona}")
+        mood = f"{brief.dynamic} {brief.persona}"
+        self._doubts = 0.6 if phrases.DOUBTFUL.search(mood) else 0.2  # how often a question holds a statement
+        self._reactions = [each for pattern, words in phrases.REACTIONS if pattern.search(mood) for each in words]
         self._taken: set[int] = set()
         self._said: set[str] = set()
 
@@ -160,13 +161,6 @@ class _Draft:
         option = self._rng.choice([each for each in options if each not in self._said] or options)
         self._said.add(option)
         return option
-
-
-@lru_cache(maxsize=1024)
-def _read_mood(scenario: str) -> tuple[float, tuple[str, ...]]:
-    """How often its user puts a statement into a question, and how they react."""
-    reactions = tuple(phrase for pattern, each in phrases.REACTIONS if pattern.search(scenario) for phrase in each)
-    return (0.6 if phrases.DOUBTFUL.search(scenario) else 0.2), reactions
 
 
 def _relax(text: str, opener: Opener) -> str:

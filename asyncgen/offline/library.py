@@ -60,13 +60,19 @@ class Passage:
 
 
 class Library:
-    """The passages of one knowledge base. Close it: the index is an SQLite connection."""
+    """The passages of one knowledge base. Close it: the index is an SQLite connection.
+
+    `name`: what it is about, which is the name that opens at least a tenth of its passages, if one does.
+    """
 
     def __init__(self, knowledge: str) -> None:
         self.passages = _read_passages(knowledge, _LONG)
         if len(self.passages) < _FEW:
             self.passages = _read_passages(knowledge, 0)
-        self.name = _find_name(self.passages)
+        first = (word[0] for each in self.passages if (word := WORD.match(each.text)))
+        names = Counter(word for word in first if word.casefold() not in STOP_WORDS)
+        name, count = next(iter(names.most_common(1)), ("", 0))
+        self.name = name if count >= max(_NAME_MIN, len(self.passages) / 10) else ""
         self.words = Counter(word.casefold() for each in self.passages for word in WORD.findall(each.text))
         self.is_english = sum(self.words[word] for word in _ENGLISH) >= _ENGLISH_SHARE * self.words.total()
         self._search = lru_cache(_SEARCHES_KEPT)(self._query)
@@ -171,11 +177,3 @@ def _cut(block: str, size: int) -> Iterator[str]:
         else:
             part = f"{part} {sentence}"
     yield part
-
-
-def _find_name(passages: Sequence[Passage]) -> str:
-    """What the knowledge base is about: the name that opens at least a tenth of its passages."""
-    first = (word[0] for each in passages if (word := WORD.match(each.text)))
-    names = Counter(word for word in first if word.casefold() not in STOP_WORDS)
-    name, count = next(iter(names.most_common(1)), ("", 0))
-    return name if count >= max(_NAME_MIN, len(passages) / 10) else ""
