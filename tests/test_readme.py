@@ -49,8 +49,8 @@ def test_what_make_is_asked_for_is_there() -> None:
 
 @pytest.mark.slow
 def test_every_line_that_needs_no_key_works_as_typed(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "asyncgen" / "recipes", tmp_path / "asyncgen" / "recipes")
-    shutil.copytree(ROOT / "knowledge", tmp_path / "knowledge")
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "tests" / "audit" / "shop" / "knowledge_en.md", tmp_path / "docs")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "activate").touch()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
