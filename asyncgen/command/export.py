@@ -13,7 +13,7 @@ from asyncgen.export.formats import FORMATS, SPLITS, Split
 from asyncgen.run.values import number_or_nan, seed, whole
 
 if TYPE_CHECKING:
-    from asyncgen.export.export import Plan
+    from asyncgen.export.export import Plan, Sources
 
 NAME = "export"
 PURPOSE = "write an output in the format of a trainer or a hub"
@@ -60,7 +60,17 @@ def add_arguments(parser: Parser) -> None:
         metavar="FORMAT",
         help=f"{', '.join(FORMATS)} (default: messages)",
     )
-    add("--system", type=Path, metavar="FILE", help="begin each conversation with this system message (default: none)")
+    add(
+        "--system",
+        type=Path,
+        metavar="FILE",
+        help="begin each conversation with this system message (default: what the recipe names under [export])",
+    )
+    add(
+        "--no-system",
+        action="store_true",
+        help="put no system message there (default: that of --system)",
+    )
     add(
         "--metadata",
         action="store_true",
@@ -100,10 +110,10 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.report.exported import print_export
     from asyncgen.screen.bar import shown_progress
 
-    _check_hub_flags(flags)
+    _check_flags(flags)
     with interrupts_raised():
-        plan = _read_plan(flags)
         sources = open_sources(flags.output)
+        plan = _read_plan(flags, sources)
         check_plan(sources, plan)
         with shown_progress() as progress:
             result = export_output(sources, plan, progress=progress)
@@ -117,7 +127,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
         return 0
 
 
-def _check_hub_flags(flags: argparse.Namespace) -> None:
+def _check_flags(flags: argparse.Namespace) -> None:
     """Raises ConfigError."""
     for flag in ("license", "push", "public", "dry_run"):
         if getattr(flags, flag) and flags.to != "hub":
@@ -130,11 +140,13 @@ def _check_hub_flags(flags: argparse.Namespace) -> None:
         from asyncgen.export.hub import check_repository
 
         check_repository(flags.push)
+    if flags.system is not None and flags.no_system:
+        raise ConfigError("--no-system contradicts --system")
     if flags.drop_long and flags.max_tokens is None:
         raise ConfigError("--drop-long needs --max-tokens")
 
 
-def _read_plan(flags: argparse.Namespace) -> "Plan":
+def _read_plan(flags: argparse.Namespace, sources: "Sources") -> "Plan":
     from asyncgen.export.export import UNNAMED, Plan
     from asyncgen.export.tokens import estimate_tokens, load_tokenizer
     from asyncgen.output.paths import OutputPaths
@@ -142,7 +154,7 @@ def _read_plan(flags: argparse.Namespace) -> "Plan":
     return Plan(
         path=OutputPaths.of(flags.path).output,
         format=FORMATS[flags.to],
-        system=None if flags.system is None else _read_system(flags.system),
+        system=_find_system(flags, sources),
         metadata=flags.metadata,
         splits=_complete(flags.split),
         seed=flags.seed,
@@ -155,16 +167,21 @@ def _read_plan(flags: argparse.Namespace) -> "Plan":
     )
 
 
-def _read_system(path: Path) -> str:
-    """Raises ConfigError."""
+def _find_system(flags: argparse.Namespace, sources: "Sources") -> str | None:
+    """That of the flag, or else of the recipe, where the format has a place for it. Raises ConfigError."""
+    if flags.no_system:
+        return None
+    if flags.system is None:
+        recipes = [each.recipe for each in sources.values() if each.recipe is not None]
+        return recipes[0].export_system if recipes and FORMATS[flags.to].takes_system else None
     from asyncgen.recipe.text_file import UnreadableError, read_file
 
     try:
-        text = read_file(path).strip()
+        text = read_file(flags.system).strip()
     except UnreadableError as error:
-        raise ConfigError(f"--system: {path}: it {error}") from error
+        raise ConfigError(f"--system: {flags.system}: it {error}") from error
     if not text:
-        raise ConfigError(f"--system: {path} is empty")
+        raise ConfigError(f"--system: {flags.system} is empty")
     return text
 
 

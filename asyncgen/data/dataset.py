@@ -196,7 +196,7 @@ class Dataset:
 
     def _describe_lines(self) -> Iterator[str]:
         for each in () if self.header is None else self.header.filtered:
-            yield describe_filter(each)
+            yield f"filtered {describe_filter(each)}"
         if damaged := self.damaged:
             yield f"lines that are no conversation and are left out: {len(damaged):,}, the first is line {damaged[0]}"
         if unknown := self.lines.unknown:
@@ -204,10 +204,10 @@ class Dataset:
 
 
 def describe_filter(filtered: Filtered) -> str:
-    """A phrase such as `filtered from x.jsonl: of its 10 lines went 2 near-duplicate; this is the train part`."""
-    went = ", ".join(f"{count:,} {reason}" for reason, count in filtered.left_out.items()) or "none"
+    """A phrase such as `from x.jsonl, of whose 10 lines were left out: 2 near-duplicate; this is the train part`."""
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in filtered.left_out.items()) or "none"
     part = f"; this is the {filtered.part} part" if filtered.part else ""
-    return f"filtered from {filtered.source}: of its {filtered.lines:,} lines went {went}{part}"
+    return f"from {filtered.source}, of whose {filtered.lines:,} lines were left out: {left_out}{part}"
 
 
 def _read_entries(journal: Path) -> Iterator[Entry]:

@@ -80,11 +80,7 @@ def write_card(
         roles=f"{'system, ' if has_system else ''}user, assistant",
         columns=columns,
         facts={} if not headers else dict(_facts(sources, headers)),
-        dimensions={
-            each.name: sum(len(group.values) for group in each.groups)
-            for header in headers[-1:]
-            for each in header.dimensions
-        },
+        dimensions={each.name: each.size for header in headers[-1:] for each in header.dimensions},
         left_out=[each for filtered in story for each in filtered.left_out.items()] + list(left_out),
         audits={split: audit.rules for split, dataset in datasets.items() if (audit := read_audit(dataset))},
     )

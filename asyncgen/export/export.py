@@ -63,7 +63,7 @@ class Plan:
 class Result:
     """`files`: rows by file, with `companions` beside them. `left_out`: by reason. `long`: by tokens, who has more.
 
-    `own_system`: conversations that have a system message and keep it. `notes`: what readers do not take.
+    `own_system`: conversations that have a system message and keep it. `notes`: who does not take so much or so little.
     """
 
     path: Path
@@ -184,7 +184,10 @@ class _Pass:
                     sidecar.write(encode_document(row))
                     self._rows[split] += 1
         self._check_rows()
-        self._place({split: each.files for split, each in writers.items()})
+        files = {split: each.files for split, each in writers.items()}
+        for path, rows in files.get("train", ()):
+            self._result.notes += describe_limits(self._plan.format.name, rows=rows, size=path.stat().st_size)
+        self._place(files)
         return self._result
 
     def _choose(self, dataset: Dataset, progress: Advance) -> Iterator[tuple[Record, bytes, Conversation]]:
@@ -259,7 +262,7 @@ class _Pass:
         if plan.is_file:
             ((path, rows),) = files["train" if "train" in files else next(iter(files))]
             path.rename(made)
-            self._note_file(plan.path, made, rows)
+            self._result.files[plan.path] = rows
             return
         make_folder(made)
         for split, parts in files.items():
@@ -267,15 +270,11 @@ class _Pass:
                 name = plan.format.name_file(split, number, len(parts))
                 make_folder((made / name).parent)
                 path.rename(made / name)
-                self._note_file(plan.path / name, made / name, rows)
+                self._result.files[plan.path / name] = rows
         for name, text in self._companions(files):
             with create(made / name) as file:
                 file.write(text.encode())
             self._result.companions.append(plan.path / name)
-
-    def _note_file(self, path: Path, made: Path, rows: int) -> None:
-        self._result.files[path] = rows
-        self._result.notes += describe_limits(self._plan.format.name, rows=rows, size=made.stat().st_size)
 
     def _companions(self, files: Mapping[Split, Sequence[object]]) -> Iterator[tuple[str, str]]:
         """What a reader wants beside the rows, by name."""

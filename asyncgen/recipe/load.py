@@ -170,6 +170,8 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         for place, each in enumerate(table.dimension or ())
     )
     _check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
+    persona = [path.parent / table.export.system] if table.export.system else []
+    export_system = [strip_blank_lines(read_text(each, "export.system", problems)) for each in persona]
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
@@ -196,7 +198,8 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
         language=language,
-        files=(path, *known.files, *_files_of(dimensions), *(each.path for each in prompts.values())),
+        export_system=export_system[0] if export_system else None,
+        files=(path, *known.files, *_files_of(dimensions), *(each.path for each in prompts.values()), *persona),
         warnings=tuple(map(str, problems.in_order())),
     )
 

@@ -108,8 +108,8 @@ class Recipe:
     """A recipe and its knowledge base, whole and checked.
 
     `source` is what a person would call it: the built-in's name or the resolved path of its file. `language`: codes of
-    ISO 639-1, as far as they are declared. `files`: what it was read from. `warnings`: what a person should know of it
-    before it is used.
+    ISO 639-1, as far as they are declared. `export_system`: the system message of what is exported. `files`: what it
+    was read from. `warnings`: what a person should know of it before it is used.
     """
 
     name: str
@@ -125,6 +125,7 @@ class Recipe:
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
     language: tuple[str, ...] = ()
+    export_system: str | None = None
     files: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 

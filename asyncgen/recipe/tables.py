@@ -64,6 +64,10 @@ class AuditTable(msgspec.Struct, forbid_unknown_fields=True):
     phrases: dict[str, list[str | None] | None] = {}
 
 
+class ExportTable(msgspec.Struct, forbid_unknown_fields=True):
+    system: str | None = None
+
+
 class EnvironmentValue(msgspec.Struct, forbid_unknown_fields=True):
     env: Annotated[str, Meta(min_length=1)] | None
 
@@ -80,6 +84,7 @@ class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     headers: dict[str, str | EnvironmentValue | None] = {}
     rules: RulesTable = msgspec.field(default_factory=RulesTable)
     audit: AuditTable = msgspec.field(default_factory=AuditTable)
+    export: ExportTable = msgspec.field(default_factory=ExportTable)
 
 
 def read(value: object, shape: Any, key: Key, problems: Problems) -> Any:

@@ -38,6 +38,8 @@ def _describe_files(sources: Sources, plan: Plan, result: Result) -> Iterator[tu
         yield "written", f"{rows:,}", near(path)
     for path in (*result.companions, rows_path(plan.path)):
         yield "beside", "", near(path)
+    if plan.system is not None:
+        yield "system", "", plan.system
     if result.own_system.count:
         told = f"have a system message of their own and keep it: {result.own_system.describe()}"
         yield "system", f"{result.own_system.count:,}", told

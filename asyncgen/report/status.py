@@ -53,7 +53,7 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
     if lines.kept:
         yield "kept", f"{lines.kept:,}, lines not made here"
     if ledger.headers and ledger.headers[-1].filtered:
-        yield "filter", "; ".join(map(describe_filter, ledger.headers[-1].filtered))
+        yield "filtered", "; ".join(map(describe_filter, ledger.headers[-1].filtered))
     if lines.unknown:
         yield "unknown", _unknown(lines)
     yield "calls", f"{report.calls:,}"

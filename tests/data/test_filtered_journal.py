@@ -79,8 +79,8 @@ def test_what_was_filtered_twice_tells_both(paths: OutputPaths) -> None:
     assert [each.lines for each in (second.header or HEADER).filtered] == [6, 5]
     assert second.ledger.totals.cost == 3 * COST
     assert [note for note in second.notes if "filtered" in note] == [
-        f"filtered from {paths.output}: of its 6 lines went 1 email",
-        f"filtered from {first.output}: of its 5 lines went 2 email",
+        f"filtered from {paths.output}, of whose 6 lines were left out: 1 email",
+        f"filtered from {first.output}, of whose 5 lines were left out: 2 email",
     ]
 
 
@@ -103,7 +103,7 @@ def test_of_a_filtered_file_nothing_is_pending(paths: OutputPaths, capfd: pytest
     assert main(["status", str(clean.output)]) == 0
     told = " ".join(capfd.readouterr().out.split())
     assert "4 of 4" in told
-    assert "of its 6 lines went 2 email" in told
+    assert "of whose 6 lines were left out: 2 email" in told
 
 
 @pytest.mark.parametrize("without", [[2], [1, 2, 3, 4, 5, 6]])

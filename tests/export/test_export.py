@@ -24,6 +24,7 @@ from asyncgen.export.export import DAMAGED, DROPPED, UNFINISHED, Plan, export_ou
 from asyncgen.export.formats import FORMATS
 from asyncgen.export.tokens import estimate_tokens
 from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group
 
 COLUMNS = ["messages", "conversation_id", "index", "topic", "persona", "openers", "model"]
@@ -160,6 +161,35 @@ def test_what_a_format_cannot_hold_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=flag):
         export(paths.output, tmp_path / "made", to, **plan)
+
+
+def test_the_recipe_names_the_system_message_unless_a_flag_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bread = tmp_path / "bread"
+    bread.mkdir()
+    (bread / "recipe.toml").write_text(
+        'name = "bread"\nknowledge = "k.md"\n[request]\nmodel = "m"\n[prompt]\nuser = "u.md"\n'
+        '[[dimension]]\nname = "topic"\nvalues = ["rye"]\n[export]\nsystem = "ada.md"\n'
+    )
+    for name, text in (("k.md", "230 degrees"), ("u.md", "{topic} {knowledge}"), ("ada.md", "\nYou are Ada.\n")):
+        (bread / name).write_text(text)
+    recipe = load_recipe(str(bread))
+    header = msgspec.structs.replace(
+        HEADER, recipe=recipe.source, dimensions=recipe.dimensions, digests=recipe.digests()
+    )
+    paths = OutputPaths.of(tmp_path / "x.jsonl")
+    make_run(paths, [[made(0, talk(0))]], header)
+    (tmp_path / "bob.txt").write_text("You are Bob.")
+    firsts = []
+    for number, flags in enumerate(([], ["--no-system"], ["--system", str(tmp_path / "bob.txt")], ["--to", "arrays"])):
+        path = tmp_path / f"{number}.jsonl"
+        assert main(["export", str(paths.output), "-o", str(path), *flags]) == 0
+        row = rows(path)[0]
+        firsts.append((row if isinstance(row, list) else row["messages"])[0]["content"])
+    question = talk(0)[0].content
+    assert firsts == ["You are Ada.", question, "You are Bob.", question]
+    assert "system You are Ada." in " ".join(capsys.readouterr().out.split())
 
 
 # ---- length
@@ -300,6 +330,7 @@ def test_the_command_tells_what_it_wrote_and_how_it_is_loaded(
         (["--split", "valid=0.5", "--split", "test=0.5"], "leave something to train"),
         (["--split", "train=0.5", "--split", "test=0.4"], "make 1 with it"),
         (["--split", "valid=0.1", "--split", "validation=0.1"], "each name once"),
+        (["--no-system", "--system", "x.txt"], "--no-system contradicts --system"),
         (["--drop-long"], "--drop-long needs --max-tokens"),
         (["--license", "mit"], "--license goes with --to hub"),
         (["--push", "me/x"], "--push goes with --to hub"),
