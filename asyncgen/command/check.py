@@ -21,7 +21,7 @@ CLOSING: Sections = {
 def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="a recipe's folder, or a built-in one")
-    add("--knowledge", type=Path, metavar="FILE", help="the knowledge base (default: the recipe's)")
+    add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     add("--index", type=whole(0), default=0, metavar="I", help="the scenario to show (default: %(default)s)")
 

@@ -26,7 +26,7 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
         metavar="RECIPE",
         help="a recipe's folder, or a built-in one (default: %(default)s)",
     )
-    add("--knowledge", type=Path, metavar="FILE", help="the knowledge base (default: the recipe's)")
+    add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     add = parser.add_argument_group("whom to ask").add_argument
     add(

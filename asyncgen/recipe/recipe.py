@@ -73,6 +73,11 @@ class Dimension:
     def size(self) -> int:
         return sum(len(each.values) for each in self.groups)
 
+    @property
+    def is_of_passages(self) -> bool:
+        """Whether its values are pieces of the knowledge base."""
+        return any(isinstance(each.values, Listed) and each.values.words is not None for each in self.groups)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

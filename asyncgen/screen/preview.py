@@ -14,6 +14,7 @@ from decimal import Decimal
 from itertools import combinations, islice
 from pathlib import Path
 from textwrap import indent
+from typing import NamedTuple
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -30,7 +31,7 @@ from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.prompt import build_messages
-from asyncgen.recipe.recipe import Dimension, Recipe
+from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Dimension, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run.config import RequestConfig
 from asyncgen.run.forecast import seconds_in_all
@@ -233,6 +234,14 @@ def measure_prompt(recipe: Recipe, scenarios: Scenarios) -> PromptSize:
     return PromptSize(mean_system, mean_total - mean_system, shared_size, shared_size / largest)
 
 
+def measure_passages(recipe: Recipe, scenarios: Scenarios) -> int | None:
+    """Bytes of passages in a request, on average; None where the whole knowledge base is sent."""
+    names = [each.name for each in recipe.dimensions if each.is_of_passages]
+    if not names or KNOWLEDGE in PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}"):
+        return None
+    return sum(len(scenarios.draw(index)[name].encode()) for index in range(SAMPLE) for name in names) // SAMPLE
+
+
 def estimate_tokens(size: int) -> int:
     return round(size / BYTES_PER_TOKEN)
 
@@ -272,7 +281,7 @@ def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
     console.print(_panel("run", labelled_grid(run)))
     console.print(_panel(f"coverage with --num {config.num:,}", _coverage_tables(coverage)))
     console.print(_panel("prompt", _describe_prompt(size)))
-    console.print(_panel("to expect", _describe_expectation(config, size)))
+    console.print(_panel("to expect", _describe_expectation(config, size, measure_passages(recipe, scenarios))))
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
@@ -321,15 +330,19 @@ def _describe_size(size: int) -> str:
     return f"{size:,} bytes, about {estimate_tokens(size):,} tokens"
 
 
-def _describe_expectation(config: RequestConfig, size: PromptSize) -> Table:
+def _describe_expectation(config: RequestConfig, size: PromptSize, passages: int | None) -> Table:
     num = config.num
     fresh, cached = estimate_tokens(size.total - size.shared) * num, estimate_tokens(size.shared) * num
     completion, basis = estimate_completion(config)
     seconds = seconds_in_all(num, ceiling=config.concurrency, latency=SECONDS_PER_CALL)
+    listed, allowance = ask_provider(config)
+    quote = _find_quote(config, listed)
+    tokens = Tokens(fresh, cached, completion * num, num)
     rows = {
         "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
         "output": f"about {completion * num:,} tokens: {completion:,} a conversation ({basis})",
-        **_describe_money(config, fresh=fresh, cached=cached, output=completion * num),
+        **({} if passages is None else _describe_passages(config, tokens, estimate_tokens(passages), quote)),
+        **_describe_money(config, tokens, quote, allowance),
         "time": f"about {format_duration(seconds)}: one call, then up to {config.concurrency:,} at a time, none "
         f"refused, {SECONDS_PER_CALL:g} s a call (assumed)",
         "": "(each index asked once; retries and further asks come on top)",
@@ -371,9 +384,41 @@ def ask_provider(config: RequestConfig) -> tuple[Price | None, Allowance | None]
     return read_price(models or b"", config.model), read_allowance(key[0] or b"") if key else None
 
 
-def _describe_money(config: RequestConfig, *, fresh: int, cached: int, output: int) -> dict[str, str]:
-    listed, allowance = ask_provider(config)
-    quote = _find_quote(config, listed)
+class Tokens(NamedTuple):
+    """Of all calls together. `fresh`: input that no cache holds; `cached`: what a warm one does."""
+
+    fresh: int
+    cached: int
+    output: int
+    calls: int
+
+    def cost(self, price: Price) -> Decimal:
+        return price.cost(fresh=self.fresh, cached=self.cached, output=self.output, calls=self.calls)
+
+    def cost_without_cache(self, price: Price) -> Decimal:
+        return price.cost(fresh=self.fresh + self.cached, cached=0, output=self.output, calls=self.calls)
+
+
+def _describe_passages(config: RequestConfig, tokens: Tokens, each: int, quote: Quote | None) -> dict[str, str]:
+    """What it saves to send passages, beside sending all of the knowledge base first in every request."""
+    whole = estimate_tokens(len(config.recipe.knowledge.encode()))
+    told = f"about {each:,} tokens a request instead of {whole:,} of all the knowledge"
+    saved = f"saves {(whole - each) * config.num:,} tokens" if whole > each else "saves nothing"
+    if quote is not None and whole > each:
+        instead = tokens._replace(fresh=tokens.fresh - each * config.num, cached=tokens.cached + whole * config.num)
+        warm, cold = instead.cost(quote.price), instead.cost_without_cache(quote.price)
+        now, now_cold = tokens.cost(quote.price), tokens.cost_without_cache(quote.price)
+        saved += f" and {_describe_saving(warm - now)} with a warm cache, {_describe_saving(cold - now_cold)} without"
+    return {"passages": f"{told}: {saved}"}
+
+
+def _describe_saving(amount: Decimal) -> str:
+    return f"about {format_cost(amount)}" if amount > 0 else f"nothing (about {format_cost(-amount)} more)"
+
+
+def _describe_money(
+    config: RequestConfig, tokens: Tokens, quote: Quote | None, allowance: Allowance | None
+) -> dict[str, str]:
     is_free = config.endpoint.is_offline and config.price is None
     free = f"{FREE}: the offline engine answers"
     if quote is None:
@@ -381,11 +426,7 @@ def _describe_money(config: RequestConfig, *, fresh: int, cached: int, output: i
         rows = {"cost": free if is_free else f"no price known for {config.model} at {provider}"}
         return rows if allowance is None else {**rows, "key": _describe_allowance(allowance, None)}
     price = quote.price
-    costs = CostRange(
-        config.num,
-        warm=price.cost(fresh=fresh, cached=cached, output=output, calls=config.num),
-        cold=price.cost(fresh=fresh + cached, cached=0, output=output, calls=config.num),
-    )
+    costs = CostRange(config.num, warm=tokens.cost(price), cold=tokens.cost_without_cache(price))
     estimate = (
         f"about {format_cost(costs.warm)} with a warm cache, {format_cost(costs.cold)} without caching\n"
         f"({price.describe()}; {quote.source})"

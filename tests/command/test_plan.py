@@ -391,6 +391,47 @@ def test_offline_is_free_and_tells_what_a_key_would_cost_where_that_is_known(
     assert ("would be about $5.51 with a warm cache" in words) is is_priced
 
 
+PASSAGES = f"""
+name = "small"
+knowledge = "facts.md"
+request = {{model = {json.dumps(FLASH)}}}
+prompt = {{user = "user.md"}}
+[[dimension]]
+name = "passage"
+passages = 40
+"""
+
+
+@pytest.mark.parametrize(
+    ("user", "saves"), [("{passage}", True), ("{knowledge} {passage}", False)], ids=["instead", "beside"]
+)
+def test_a_plan_tells_what_passages_save(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], user: str, *, saves: bool
+) -> None:
+    facts = "\n\n".join("word " * 39 + "end." for _ in range(100))
+    recipe = write_recipe(tmp_path / "small", {"recipe.toml": PASSAGES, "facts.md": facts, "user.md": user})
+    words = summary(capsys, "--recipe", recipe, "--provider", "openai", "--price-in", "10", "--price-out", "0")
+    assert ("saves" in words) == saves
+    if saves:  # 199 bytes of a passage, 20,098 of them all; priced at ten dollars a million tokens, cached or not
+        assert "passages about 50 tokens a request instead of 5,024 of all the knowledge" in words
+        assert "saves 4,974,000 tokens and about $49.74 with a warm cache, about $49.74 without" in words
+
+
+def test_only_pairs_that_bindings_allow_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bound = """
+name = "small"
+knowledge = "facts.md"
+language = ["de", "en"]
+request = {model = "some/model"}
+prompt = {user = "user.md"}
+[[dimension]]
+name = "opener"
+values = [{value = "Moin", only_with = {language = "de"}}, {value = "hi", only_with = {language = "en"}}, "ok"]
+"""
+    files = {"recipe.toml": bound, "facts.md": "x", "user.md": "{knowledge} {language} {opener}"}
+    assert "opener x language 4 4 100.0 %" in summary(capsys, "--recipe", write_recipe(tmp_path / "bound", files))
+
+
 @pytest.mark.parametrize(
     ("num", "concurrency", "told"),
     [
