@@ -11,6 +11,7 @@ WHOLE, *ADDITIONS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 FILES = {
     "otters.md": "# Otters\n\nOtters eat shells.\n",
     "system.md": "{knowledge}",
+    "otto.md": "You are Otto.",
     "personas.jsonl": '{"id": 1, "persona": "a tourist"}\n{"id": 2, "persona": "a diver"}\n',
     "calm.txt": "quiet\n",
 }
