@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.data.scenarios import Plans
+from asyncgen.data.state import describe_filter
 from asyncgen.errors import ConfigError
-from asyncgen.output.journal import Done, Entry, Failed, Filtered, Header, Lost, Rejected, decode_entry
+from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Rejected, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
 from asyncgen.output.paths import OutputPaths
@@ -201,13 +202,6 @@ class Dataset:
             yield f"lines that are no conversation and are left out: {len(damaged):,}, the first is line {damaged[0]}"
         if unknown := self.lines.unknown:
             yield f"lines that the journal does not know: {len(unknown):,}, the first is line {unknown[0][0]}"
-
-
-def describe_filter(filtered: Filtered) -> str:
-    """A phrase such as `from x.jsonl, of whose 10 lines were left out: 2 near-duplicate; this is the train part`."""
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in filtered.left_out.items()) or "none"
-    part = f"; this is the {filtered.part} part" if filtered.part else ""
-    return f"from {filtered.source}, of whose {filtered.lines:,} lines were left out: {left_out}{part}"
 
 
 def _read_entries(journal: Path) -> Iterator[Entry]:

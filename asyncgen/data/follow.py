@@ -13,7 +13,7 @@ import msgspec
 from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.data.growing import GrowingFile, ReplacedError
 from asyncgen.data.scenarios import Plan, Plans
-from asyncgen.data.state import Report, asked_model, make_report
+from asyncgen.data.state import Report, asked_model, describe_filter, make_report
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, Header, Kept, Step, decode_entry
 from asyncgen.output.ledger import Ledger, Totals
@@ -147,6 +147,7 @@ class Follower:
     def _begin_run(self, header: Header) -> None:
         self._num = max(self._num, header.num)
         self._model = asked_model(header)
+        self.notes.update((f"filtered {describe_filter(each)}", None) for each in header.filtered)
         try:
             self._plan = self.plans.of(header)
         except ConfigError as error:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from asyncgen.endpoint.presets import OFFLINE
-from asyncgen.output.journal import Header
+from asyncgen.output.journal import Filtered, Header
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.match import Lines
 
@@ -78,6 +78,13 @@ def asked_model(header: Header) -> str | None:
     """The model that writes unless an answer names another. Offline, that of the recipe has written nothing."""
     model = OFFLINE if header.provider == OFFLINE else header.request.get("model")
     return model if isinstance(model, str) else None
+
+
+def describe_filter(filtered: Filtered) -> str:
+    """A phrase such as `from x.jsonl, of whose 10 lines were left out: 2 near-duplicate; this is the train part`."""
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in filtered.left_out.items()) or "none"
+    part = f"; this is the {filtered.part} part" if filtered.part else ""
+    return f"from {filtered.source}, of whose {filtered.lines:,} lines were left out: {left_out}{part}"
 
 
 def digits_of(cost: Decimal) -> str:

@@ -13,8 +13,13 @@ from asyncgen.data.state import asked_model
 from asyncgen.output.journal import Done, Header
 
 ID, INDEX, MODEL = "conversation_id", "index", "model"
-# What rows of any format are made of.
-_TAKEN = frozenset({ID, INDEX, MODEL, "messages", "conversations", "prompt", "completion", "text"})
+# What rows are made of, and columns in which some trainer looks for something of its own.
+_TAKEN = frozenset(
+    {
+        *(ID, INDEX, MODEL, "messages", "conversations", "prompt", "completion", "text", "system", "tools", "images"),
+        *("chat_template_kwargs", "chosen", "rejected", "label", "labels", "input_ids", "attention_mask", "weight"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,14 @@ def name_columns(datasets: Sequence[Dataset]) -> list[Column]:
         for header in reversed(dataset.ledger.headers):
             for each in header.dimensions:
                 dimensions[each.name] = dimensions.get(each.name, False) or each.pick is not None
-    named = [
-        Column(f"scenario_{name}" if name in _TAKEN else name, name, is_list) for name, is_list in dimensions.items()
-    ]
-    return [Column(ID), Column(INDEX), *named, Column(MODEL)]
+    columns = [Column(ID), Column(INDEX)]
+    taken = _TAKEN | dimensions.keys()
+    for dimension, is_list in dimensions.items():
+        name = dimension
+        while name in _TAKEN or (name != dimension and name in taken):
+            name = f"scenario_{name}"
+        columns.append(Column(name, dimension, is_list))
+    return [*columns, Column(MODEL)]
 
 
 class Metadata:

@@ -11,8 +11,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.data.dataset import describe_filter
-from asyncgen.data.state import Report, RunReport, digits_of, make_report
+from asyncgen.data.state import Report, RunReport, describe_filter, digits_of, make_report
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE
 from asyncgen.output.ledger import Ledger, Totals

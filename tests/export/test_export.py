@@ -132,12 +132,21 @@ def test_metadata_has_the_same_keys_in_every_row_and_lists_as_lists(paths: Outpu
 
 def test_a_dimension_with_a_name_that_is_taken_is_called_otherwise(tmp_path: Path) -> None:
 
-    header = msgspec.structs.replace(HEADER, dimensions=(Dimension("model", (Group("", ("T",)),)),))
+    dimensions = [Dimension(name, (Group("", (name,)),)) for name in ("model", "tools", "scenario_model", "mood")]
+    header = msgspec.structs.replace(HEADER, dimensions=tuple(dimensions))
     paths = OutputPaths.of(tmp_path / "x.jsonl")
     make_run(paths, [[made(0, talk(0))]], header)
     export(paths.output, tmp_path / "made.jsonl", metadata=True)
     (row,) = rows(tmp_path / "made.jsonl")
-    assert (row["scenario_model"], row["model"]) == ("T", "some/model")
+    del row["messages"], row["conversation_id"]
+    assert row == {
+        "index": 0,
+        "scenario_scenario_model": "model",
+        "scenario_tools": "tools",
+        "scenario_model": "scenario_model",
+        "mood": "mood",
+        "model": "some/model",
+    }
 
 
 def test_a_system_message_comes_first_but_for_a_conversation_that_has_one(paths: OutputPaths, tmp_path: Path) -> None:
