@@ -27,6 +27,7 @@ from asyncgen.screen.terminal import Terminal
 PICTURE = Path(__file__).with_name("run.svg")
 WIDTH = 100
 COMMAND = "make generate N=20000"
+PRICES = ("--price-in", "0.50", "--price-cached", "0.05", "--price-out", "3")  # of the recipe's model
 ENGINE = (
     *("serve", "--latency", "0.2", "--jitter", "0.3", "--rate-limited", "0.01", "--retry-after", "2"),
     *("--server-errors", "0.004", "--malformed", "0.006", "--exit-with-stdin"),
@@ -50,7 +51,7 @@ async def watch(terminal: Terminal, run: Run) -> list[Text]:
 
 def draw(base_url: str, folder: Path) -> None:
     flags = build_parser().parse_args(
-        ["generate", "-n", "20000", "-c", "256", "--base-url", base_url, "-o", str(folder / "nanochat.jsonl")]
+        ["generate", "-n", "20000", "-c", "256", "--base-url", base_url, "-o", str(folder / "nanochat.jsonl"), *PRICES]
     )
     config = read_generate_config(flags, {}, COMMAND)
     sys.stderr = summary = StringIO()
