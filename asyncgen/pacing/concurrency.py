@@ -123,8 +123,9 @@ class Concurrency:
         """It was answered. `is_saturated`: another request waits for the place, so growing is of use."""
         self.latency += (now - sent - self.latency) / min(ticket, self.limit + 1)
         self._latest_answer = now
-        self._reach.answered(now, sent)
-        self._keep_in_reach()
+        if self._adaptive:
+            self._reach.answered(now, sent)
+            self._keep_in_reach()
         if ticket <= self.latest_cut:
             return
         if self.limit < HALF * self._trusted:  # cut so far without one answer in between: it was an outage
@@ -144,8 +145,9 @@ class Concurrency:
 
     def timed_out(self, now: float, *, sent: float) -> None:
         """It was not answered before its deadline, though the endpoint is not down."""
-        self._reach.timed_out(now, sent)
-        self._keep_in_reach()
+        if self._adaptive:
+            self._reach.timed_out(now, sent)
+            self._keep_in_reach()
 
     def resume(self, now: float) -> None:
         """An outage is over: search from the start for what was served before it."""
@@ -154,8 +156,9 @@ class Concurrency:
         self._is_searching = self._adaptive
         self._grows_at = now + TICK
         self._refusals.clear()
-        self._reach.resume()
-        self._keep_in_reach()
+        if self._adaptive:
+            self._reach.resume()
+            self._keep_in_reach()
         self._set(min(START, self._served))
 
     def explains(self, now: float, ticket: int) -> bool:
@@ -212,9 +215,8 @@ class Concurrency:
         return True
 
     def _keep_in_reach(self) -> None:
-        if self._adaptive:
-            self._most = max(1, int(min(self._ceiling, self._reach.limit)))
-            self.limit = min(self._allowed, self._most)
+        self._most = max(1, int(min(self._ceiling, self._reach.limit)))
+        self.limit = min(self._allowed, self._most)
 
     def _set(self, limit: int) -> None:
         if self._adaptive:
