@@ -22,10 +22,10 @@ class OutputPaths:
         """Raises ConfigError for a path that names no file."""
         try:
             resolved = output.expanduser().resolve()
-        except RuntimeError as error:  # no such user, or a symlink that leads to itself
-            raise ConfigError(f"--output: {error}") from error
+        except RuntimeError as error:
+            raise ConfigError(f"{output} leads nowhere: it is a link to itself, or there is no such user") from error
         if not resolved.name:
-            raise ConfigError(f"--output: {output} is a folder; name a file in it")
+            raise ConfigError(f"{output} is a folder; name a file in it")
         check_length(resolved)
         return cls(resolved)
 
@@ -64,7 +64,7 @@ def check_length(output: Path) -> None:
         os.lstat(mended_path(OutputPaths(output).journal))
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise ConfigError(f"--output: {output} is too long a name; choose a shorter one") from error
+            raise ConfigError(f"{output} is too long a name; choose a shorter one") from error
 
 
 def is_same_path(one: Path, other: Path) -> bool:

@@ -134,6 +134,12 @@ def test_an_output_that_is_not_there_and_has_nearly_the_name_of_one_is_told(
     assert "data/nanochat.jsonl is not there; did you mean data/nanochat.offline.jsonl?" in said
 
 
+@pytest.mark.parametrize("command", ["audit", "status", "view", "filter -o y.jsonl", "report", "generate -o"])
+def test_a_link_that_leads_to_itself_is_no_output(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("loop").symlink_to("loop")
+    assert "loop leads nowhere: it is a link to itself" in refused(capsys, *command.split(), "loop")
+
+
 def test_an_output_whose_journal_is_left_is_taken_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.jsonl.journal").touch()
     Path("ab.jsonl").touch()

@@ -668,7 +668,7 @@ def test_two_names_of_one_output_are_one_output(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/", "~no-such-user-here/x.jsonl"])
 def test_a_path_that_names_no_file_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match="--output"):
+    with pytest.raises(ConfigError, match=r"is a folder|leads nowhere"):
         OutputPaths.of(Path(name))
 
 
