@@ -21,6 +21,7 @@ from asyncgen.data.whole_file import whole_files
 from asyncgen.output.journal import Filtered
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.bar import Advance, unseen
+from asyncgen.text import one_line
 
 SPLIT_THRESHOLD = 0.8  # Jaccard similarity from which two lines stay on one side of a split
 MARKED = "marked as dropped"
@@ -201,7 +202,7 @@ def _write(
 def _tell(dataset: Dataset, result: Result, part: str | None) -> Filtered:
     totals = dataset.ledger.totals
     return Filtered(
-        source=str(dataset.paths.output),
+        source=one_line(str(dataset.paths.output)),  # a journal holds no path that is not UTF-8
         lines=result.lines,
         left_out=dict(result.dropped),
         part=part,

@@ -62,7 +62,7 @@ def write_card(
         front={
             "license": licence,
             **({} if recipe is None or not recipe.language else {"language": recipe.language}),
-            "pretty_name": name,
+            "pretty_name": one_line(name),
             "tags": TAGS,
             "task_categories": ["text-generation"],
             "annotations_creators": ["machine-generated"],

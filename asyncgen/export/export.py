@@ -36,8 +36,8 @@ STEP = 256  # lines between two movements of the bar
 class Plan:
     """What is asked for.
 
-    `splits`: shares of the output by split, empty for one file of all. `system`: put before each conversation that has
-    none of its own. `max_tokens` and `drops_long`: what is longer is counted, or left out too.
+    `splits`: shares of the output by split, empty where it is not parted. `system`: put before each conversation that
+    has none of its own. `max_tokens` and `drops_long`: what is longer is counted, or left out too.
     """
 
     path: Path
@@ -236,15 +236,18 @@ class _Pass:
         return False
 
     def _choose_split(self, conversation: Conversation) -> Split:
-        """By the conversation alone, so that it stays on its side whatever comes or goes, and in whichever journal."""
+        """By the conversation alone, so that it stays on its side whatever comes or goes, and in whichever journal.
+
+        What is not validation nor test is train: another split takes from it alone.
+        """
         salt = self._plan.seed.to_bytes(blake2b.SALT_SIZE, "big", signed=True)
         digest = blake2b(digest_conversation(conversation, BLAKE2B), digest_size=8, salt=salt).digest()
         place = int.from_bytes(digest, "big") / 2**64
-        for split, share in self._plan.splits.items():
-            place -= share
+        for split in SPLITS[1:]:
+            place -= self._plan.splits.get(split, 0)
             if place < 0:
                 return split
-        return "train"
+        return SPLITS[0]
 
     def _check_rows(self) -> None:
         output = " and ".join(str(each.paths.output) for each in self._sources.values())
@@ -253,7 +256,7 @@ class _Pass:
             raise ConfigError(f"{output}: there is nothing to write{f' ({why})' if why else ''}")
         for split, rows in self._rows.items():
             if not rows:
-                raise ConfigError(f"{output}: no line fell into {split}; give it a larger share")
+                raise ConfigError(f"{output}: {split} would have no row; give it a larger share")
 
     # ---- where everything goes
 

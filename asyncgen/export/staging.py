@@ -10,13 +10,16 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import BinaryIO
 
 from asyncgen.data.dataset import Dataset
+from asyncgen.data.dropped import dropped_path
+from asyncgen.data.target import audit_path
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.files import sync_directory
-from asyncgen.output.paths import OWNER_ONLY, belongs_to_output
+from asyncgen.output.paths import OWNER_ONLY, belongs_to_output, check_length, is_same_path
 
 MADE, ROWS, REPLACED = "made", "rows", "replaced"  # names in the folder
 # All that an export leaves in a folder, and what readers leave beside it.
@@ -33,9 +36,12 @@ def rows_path(path: Path) -> Path:
 
 def check_place(datasets: list[Dataset], path: Path, *, is_file: bool, overwrite: bool) -> None:
     """Raises ConfigError for a place where nothing may be written."""
+    check_length(path)
     for dataset in datasets:
-        output = dataset.paths.output
-        if dataset.paths.owns(path) or dataset.paths.owns(rows_path(path)) or output.is_relative_to(path):
+        paths = dataset.paths
+        own = (*paths.all, paths.lock, dropped_path(paths), audit_path(paths))
+        is_own = any(is_same_path(*each) for each in product(own, (path, rows_path(path))))
+        if is_own or paths.output.is_relative_to(path):
             raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another name")
     for each in (path, rows_path(path)):
         if belongs_to_output(each):

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -71,6 +72,15 @@ def test_the_header_says_where_the_lines_are_from_and_what_that_took(paths: Outp
     assert filtered.source == str(paths.output)
     assert (filtered.lines, filtered.left_out, filtered.part) == (6, {"email": 1}, None)
     assert (filtered.calls, filtered.cost, filtered.rejected) == (7, 7 * COST, {"not-json": 1})
+
+
+def test_a_path_that_is_no_utf_8_is_told_as_far_as_it_can_be(tmp_path: Path) -> None:
+    paths = OutputPaths.of(tmp_path / os.fsdecode(b"x\xff.jsonl"))
+    make_run(paths, [[done(0)]])
+    clean = paths.output.with_name("clean.jsonl")
+    filter_output(Dataset.open(paths.output), Plan(clean, {}))
+    (header,) = read_journal(OutputPaths(clean).journal).ledger.headers
+    assert header.filtered[0].source == str(tmp_path / "x?.jsonl")
 
 
 def test_what_was_filtered_twice_tells_both(paths: OutputPaths) -> None:

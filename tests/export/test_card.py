@@ -117,7 +117,7 @@ def test_what_a_model_or_a_recipe_is_called_is_only_text(tmp_path: Path) -> None
     make_run(paths, [[made(0, talk(0))]], msgspec.structs.replace(HEADER, request=request))
     text = card(paths.output, name="x\n---\nlicense: mit")
     assert "| written by | a\\|b&lt;script>?# c?[2J (1) |" in text
-    assert front(text)["pretty_name"] == "x\n---\nlicense: mit"
+    assert front(text)["pretty_name"] == "x?---?license: mit"
     assert text.count("\n---\n") == 1
 
 

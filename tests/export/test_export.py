@@ -244,6 +244,13 @@ def test_a_conversation_stays_on_its_side_whatever_comes_and_goes(
     assert all(whole[row] == side for row, side in some.items())
 
 
+def test_a_further_split_takes_from_train_alone(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"".join(encode_line(talk(number)) for number in range(200)))
+    export(tmp_path / "x.jsonl", tmp_path / "two", splits={"train": 0.9, "validation": 0.1})
+    export(tmp_path / "x.jsonl", tmp_path / "three", splits={"train": 0.7, "validation": 0.1, "test": 0.2})
+    assert rows(tmp_path / "two" / "valid.jsonl") == rows(tmp_path / "three" / "valid.jsonl")
+
+
 def test_shares_are_about_what_was_asked_for(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(b"".join(encode_line(talk(number)) for number in range(2000)))
     result = export(tmp_path / "x.jsonl", tmp_path / "made", splits={"train": 0.8, "validation": 0.1, "test": 0.1})
@@ -254,7 +261,7 @@ def test_shares_are_about_what_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_split_that_gets_nothing_is_refused(paths: OutputPaths, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no line fell into validation"):
+    with pytest.raises(ConfigError, match="validation would have no row"):
         export(paths.output, tmp_path / "made", splits={"train": 0.9999, "validation": 0.0001})
     assert not (tmp_path / "made").exists()
 

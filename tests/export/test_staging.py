@@ -12,7 +12,7 @@ def paths(tmp_path: Path) -> OutputPaths:
     return write_run(tmp_path / "x.jsonl", [talk(number) for number in range(3)])
 
 
-@pytest.mark.parametrize("suffix", ["", ".journal", ".rejects", ".lock"])
+@pytest.mark.parametrize("suffix", ["", ".journal", ".rejects", ".lock", ".dropped", ".audit.json"])
 def test_no_file_of_the_input_is_written_over(paths: OutputPaths, suffix: str) -> None:
     with pytest.raises(ConfigError, match="belongs to the input"):
         export(paths.output, Path(f"{paths.output}{suffix}"), overwrite=True)
@@ -64,6 +64,12 @@ def test_a_file_and_a_folder_do_not_replace_each_other(paths: OutputPaths, tmp_p
         export(paths.output, tmp_path / "file", overwrite=True)
     with pytest.raises(ConfigError, match="is no file"):
         export(paths.output, tmp_path / "folder.jsonl", overwrite=True)
+
+
+@pytest.mark.parametrize("length", [241, 255, 300])
+def test_a_name_without_room_for_those_beside_it_is_refused(paths: OutputPaths, tmp_path: Path, length: int) -> None:
+    with pytest.raises(ConfigError, match="too long a name"):
+        export(paths.output, tmp_path / ("x" * length))
 
 
 def test_a_folder_that_is_not_there_is_named(paths: OutputPaths, tmp_path: Path) -> None:
