@@ -14,7 +14,6 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from asyncgen import __version__
 from asyncgen.audit.audit import read_audit
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.state import asked_model
@@ -24,7 +23,13 @@ from asyncgen.money.price import format_cost
 from asyncgen.output.journal import Done, Header
 from asyncgen.text import one_line
 
-TAGS = ("synthetic", "asyncgen")
+# Only of lines that a run has made: nobody knows who wrote the others.
+MADE_HERE = {
+    "tags": ["synthetic", "asyncgen"],
+    "annotations_creators": ["machine-generated"],
+    "language_creators": ["machine-generated"],
+    "source_datasets": ["original"],
+}
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 # Settings of a request that shape what is written; others may name an account or a person.
 _SETTINGS = (
@@ -63,18 +68,14 @@ def write_card(
             "license": licence,
             **({} if recipe is None or not recipe.language else {"language": recipe.language}),
             "pretty_name": one_line(name),
-            "tags": TAGS,
             "task_categories": ["text-generation"],
-            "annotations_creators": ["machine-generated"],
-            "language_creators": ["machine-generated"],
-            "source_datasets": ["original"],
+            **(MADE_HERE if headers else {}),
             "size_categories": [next((size for limit, size in _SIZES if sum(rows.values()) < limit), "n>10M")],
         },
         title=name,
         rows=dict(rows),
         count=lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}",
-        is_quotation=bool(headers) and all(each.provider == OFFLINE for each in headers),
-        version=__version__,
+        author=_describe_author(headers),
         description="" if recipe is None else recipe.description,
         repository=repository,
         roles=f"{'system, ' if has_system else ''}user, assistant",
@@ -85,6 +86,14 @@ def write_card(
         audits={split: audit.rules for split, dataset in datasets.items() if (audit := read_audit(dataset))},
     )
     return text.rstrip() + "\n"
+
+
+def _describe_author(headers: Sequence[Header]) -> str:
+    if not headers:
+        return ""
+    if all(each.provider == OFFLINE for each in headers):
+        return "quotations of a knowledge base, put together to try things out, and no material for training"
+    return "written by a language model from a knowledge base and a recipe, with asyncgen"
 
 
 def _escape(value: Any) -> Any:

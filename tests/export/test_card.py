@@ -145,7 +145,7 @@ def test_it_tells_the_rates_of_an_audit_that_is_true_of_the_file(paths: OutputPa
 def test_quotations_of_the_offline_engine_are_called_that(tmp_path: Path) -> None:
     paths = OutputPaths.of(tmp_path / "x.jsonl")
     make_run(paths, [[made(0, talk(0))]], msgspec.structs.replace(HEADER, provider="offline"))
-    assert "no\nmaterial for training" in card(paths.output)
+    assert "no material for training" in card(paths.output)
     assert "| written by | offline (1) |" in card(paths.output)
 
 
@@ -154,6 +154,8 @@ def test_of_lines_that_no_run_made_only_their_number_is_told(tmp_path: Path) -> 
     text = card(tmp_path / "x.jsonl", rows={"train": 1})
     assert "1 conversation between a user and an assistant" in text
     assert "How it was made" not in text
+    assert "synthetic" not in text
+    assert front(text).keys() == {"license", "pretty_name", "task_categories", "size_categories"}
 
 
 def test_an_unknown_cost_is_no_zero(tmp_path: Path) -> None:
