@@ -70,8 +70,7 @@ class TransientError(AsyncgenError):
 
     `retry_after`: seconds the provider asked to wait, or None. `maybe_billed`: the request was sent and its
     answer never arrived. `reply`: an answer that arrived and holds no conversation, but may have been paid for.
-    `status`: of the answer that said no, if one did. `pauses_run`: the whole run keeps the wait, so nobody has to
-    keep it once more. `is_own`: it is the index's and not the endpoint's, so it uses up an attempt.
+    `status`: of the answer that said no, if one did.
     """
 
     def __init__(

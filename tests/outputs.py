@@ -13,7 +13,7 @@ import msgspec
 from asyncgen.conversation import Conversation, Message, decode_line, digest_conversation, encode_line
 from asyncgen.output.begin import prepare
 from asyncgen.output.files import Files, Record, Reject, encode_reject
-from asyncgen.output.journal import VERSION, Done, Entry, Failed, Header, Lost, Rejected, decode_entry, encode_entry
+from asyncgen.output.journal import VERSION, Done, Entry, Failed, Header, Lost, Unused, decode_entry, encode_entry
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.writer import Writer
 
@@ -54,7 +54,7 @@ def done(index: int, text: object = None) -> Record:
 
 
 def rejected(index: int) -> Record:
-    entry = Rejected(index=index, reason="not-json", cost=COST)
+    entry = Unused(index=index, reason="not-json", cost=COST)
     return Record(encode_entry(entry), reject=encode_reject(Reject(index, 1, "not-json", "I would rather not")))
 
 

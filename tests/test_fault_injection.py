@@ -28,7 +28,7 @@ from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output import files
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Files, Record, Reject, encode_reject
-from asyncgen.output.journal import Call, Done, Failed, Header, Lost, Mark, Rejected, encode_entry
+from asyncgen.output.journal import Call, Done, Failed, Header, Lost, Mark, Unused, encode_entry
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths, torn_path
 from asyncgen.output.writer import Writer
@@ -298,7 +298,7 @@ def batches(start: Start, attempt: str) -> Iterator[list[Record]]:
 
 def tries(index: int, attempt: str) -> list[Record]:
     about = text(index, attempt)
-    rejected = Rejected(index=index, reason="not-json", cost=COST, request_id=attempt)
+    rejected = Unused(index=index, reason="not-json", cost=COST, request_id=attempt)
     done = Done(index=index, digest=digest(about), cost=COST)
     return [
         Record(encode_entry(Lost(index=index, reason="connection", time=attempt))),

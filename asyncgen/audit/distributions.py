@@ -9,7 +9,7 @@ from asyncgen.audit.rules import Subject
 from asyncgen.audit.turns import find_lengths
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
-from asyncgen.output.journal import Done, Entry, Rejected
+from asyncgen.output.journal import Done, Entry, Unused
 from asyncgen.recipe.scenario import Drawn
 
 BINS = 40  # of a histogram, at most
@@ -109,7 +109,7 @@ class Shape:
             self._finish_reasons[entry.finish_reason or "unknown"] += 1
             if entry.model is not None:
                 self._models[entry.model] += 1
-        elif isinstance(entry, Rejected):
+        elif isinstance(entry, Unused):
             self._rejected.add(entry.reason, self._dataset.scenario(entry.index))
 
     def result(self) -> ShapeResult:

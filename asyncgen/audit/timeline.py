@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected
+from asyncgen.output.journal import Done, Entry, Failed, Lost, Unused
 
 MOST_BUCKETS = 200
 STEPS = 20  # of the latency scale for a factor of e: a median is right to 2.5 %
@@ -40,13 +40,13 @@ class _Bucket:
     in_flight: int = 0
     latencies: Counter[int] = field(default_factory=Counter)
 
-    def add(self, entry: Done | Rejected | Failed | Lost) -> None:
+    def add(self, entry: Done | Unused | Failed | Lost) -> None:
         match entry:
             case Done():
                 self.done += 1
                 self.in_flight += entry.in_flight
                 self.latencies[round(math.log(max(entry.seconds, BRIEFEST)) * STEPS)] += 1
-            case Rejected():
+            case Unused():
                 self.rejected += 1
             case Failed():
                 self.failed += 1
@@ -78,7 +78,7 @@ class Timeline:
         self._buckets: dict[int, _Bucket] = {}
 
     def add(self, entry: Entry) -> None:
-        if not isinstance(entry, Done | Rejected | Failed | Lost):
+        if not isinstance(entry, Done | Unused | Failed | Lost):
             return
         try:
             moment = datetime.fromisoformat(entry.time).timestamp()

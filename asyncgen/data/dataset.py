@@ -17,7 +17,7 @@ from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.data.scenarios import Plans
 from asyncgen.data.state import describe_filter
 from asyncgen.errors import ConfigError
-from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Rejected, decode_entry
+from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Unused, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
 from asyncgen.output.paths import OutputPaths
@@ -140,7 +140,7 @@ class Dataset:
     def calls(self) -> Iterator[Entry]:
         """Headers and calls (done, rejected, failed, lost) in the journal's order, read anew from the file."""
         for entry in _read_entries(self.paths.journal):
-            if isinstance(entry, Header | Done | Rejected | Failed | Lost):
+            if isinstance(entry, Header | Done | Unused | Failed | Lost):
                 yield entry
 
     def _number_runs(self) -> "array[int]":

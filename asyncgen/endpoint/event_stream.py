@@ -29,7 +29,7 @@ class _PlainDelta(msgspec.Struct):
     tool_calls: None = None
 
 
-class _PlainChoice(msgspec.Struct):
+class _PlainPiece(msgspec.Struct):
     delta: _PlainDelta
     index: int = 0
     finish_reason: None = None
@@ -39,7 +39,7 @@ class _PlainChoice(msgspec.Struct):
 class _PlainEvent(msgspec.Struct):
     """What nearly every event of a stream looks like. A field of type None must be absent or null."""
 
-    choices: Annotated[list[_PlainChoice], msgspec.Meta(min_length=1, max_length=1)]
+    choices: Annotated[list[_PlainPiece], msgspec.Meta(min_length=1, max_length=1)]
     usage: None = None
     error: None = None
 
@@ -47,7 +47,7 @@ class _PlainEvent(msgspec.Struct):
 _plain_decoder = msgspec.json.Decoder(_PlainEvent)
 
 
-class _Event(NamedTuple):
+class _StreamEvent(NamedTuple):
     document: JsonObject
     piece: Choice
 
@@ -69,7 +69,7 @@ def join_events(body: bytes) -> Joined | None:
         data = (line for line in map(bytes.strip, lines) if line)
     else:
         return None
-    events: list[_Event] = []
+    events: list[_StreamEvent] = []
     is_ended, odd, damaged = False, 0, 0
     for each in data:
         if each == END:
@@ -84,7 +84,7 @@ def join_events(body: bytes) -> Joined | None:
             if document is None:
                 damaged += 1
                 continue
-            event = _Event(document, read_choice(_of_first(document)))
+            event = _StreamEvent(document, read_choice(_of_first(document)))
             is_ended = is_ended or document.get("done") is True or document.get("type") == MESSAGE_STOP
             is_ended = is_ended or bool(event.piece.finish_reason)
         events.append(event)
@@ -105,12 +105,12 @@ def _event_data(lines: Sequence[bytes]) -> Iterator[bytes]:
             gathered = []
 
 
-def _read_plain_event(data: bytes) -> _Event | None:
+def _read_plain_event(data: bytes) -> _StreamEvent | None:
     try:
         (choice,) = _plain_decoder.decode(data).choices
     except (ValueError, RecursionError):
         return None
-    return _Event({}, Choice(choice.delta.content if choice.index == 0 else "", "", None, is_there=True))
+    return _StreamEvent({}, Choice(choice.delta.content if choice.index == 0 else "", "", None, is_there=True))
 
 
 def _decode(data: bytes) -> JsonObject | None:
@@ -121,7 +121,7 @@ def _decode(data: bytes) -> JsonObject | None:
         return None
 
 
-def _join(events: Sequence[_Event]) -> JsonObject:
+def _join(events: Sequence[_StreamEvent]) -> JsonObject:
     top: dict[str, object] = {}
     usage: dict[str, object] = {}
     for event, _ in events:

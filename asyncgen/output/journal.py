@@ -108,7 +108,7 @@ class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
     in_flight: int = 0
 
 
-class Rejected(Call, tag_field="type", tag="rejected", frozen=True, kw_only=True):
+class Unused(Call, tag_field="type", tag="rejected", frozen=True, kw_only=True):
     """A call whose reply could not be used; the reply is in the rejects file."""
 
     index: int
@@ -163,7 +163,7 @@ class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=Tr
     digest: str
 
 
-Entry: TypeAlias = Header | Mark | Done | Step | Rejected | Failed | Lost | Kept | Stepped
+Entry: TypeAlias = Header | Mark | Done | Step | Unused | Failed | Lost | Kept | Stepped
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -180,7 +180,7 @@ def decode_entry(line: bytes) -> Entry:
         raise ValueError("nested too deeply") from error
     if isinstance(entry, Done | Kept) and len(bytes.fromhex(entry.digest)) != DIGEST_SIZE:
         raise ValueError("not a digest")
-    if isinstance(entry, Done | Step | Rejected | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
+    if isinstance(entry, Done | Step | Unused | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
         raise ValueError("not an index")
     if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
         raise ValueError("a dimension is there twice")

@@ -27,9 +27,9 @@ from asyncgen.output.journal import (
     Kept,
     Lost,
     Mark,
-    Rejected,
     Step,
     Stepped,
+    Unused,
     checksum,
     decode_entry,
 )
@@ -62,11 +62,11 @@ class Totals:
             if entry.cost is not None:
                 self.cost = (self.cost or Decimal(0)) + entry.cost
                 self.dearest = entry.cost if self.dearest is None else max(self.dearest, entry.cost)
-            elif isinstance(entry, Rejected) and entry.reason in UNANSWERED:
+            elif isinstance(entry, Unused) and entry.reason in UNANSWERED:
                 self.lost += 1
             else:
                 self.unpriced += 1
-        if isinstance(entry, Rejected):
+        if isinstance(entry, Unused):
             self.rejected[entry.reason] += 1
         elif isinstance(entry, Failed):
             self.calls += entry.status is not None
@@ -226,7 +226,7 @@ def _entry_or_none(line: bytes, num: int) -> Entry | None:
         entry = decode_entry(line)
     except ValueError:
         return None
-    return None if isinstance(entry, Done | Step | Rejected | Failed | Lost) and entry.index >= num else entry
+    return None if isinstance(entry, Done | Step | Unused | Failed | Lost) and entry.index >= num else entry
 
 
 class _Version(msgspec.Struct, tag_field="type", tag="run"):

@@ -35,7 +35,7 @@ from asyncgen.jobs.work import Job, Work
 from asyncgen.money.account import Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record, Reject, encode_reject
-from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected, Step, encode_entry
+from asyncgen.output.journal import Done, Entry, Failed, Lost, Step, Unused, encode_entry
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.run import events
 from asyncgen.run.events import Emit
@@ -156,7 +156,7 @@ class Desk:
         error = result if meant is None else meant
         reply = self.budget.book_failure(self._tariff_of(unit), result) or (None if meant is None else meant.reply)
         if reply is not None:
-            return Outcome(error, saved=self._keep(unit, error.reason, reply), is_own=is_own)
+            return Outcome(error, saved=self._receive_unused(unit, error.reason, reply), is_own=is_own)
         if isinstance(error, TransientError) and error.maybe_billed:
             self._note_lost(unit, error.reason)
         return Outcome(error, has_reply=False, is_own=is_own)
@@ -182,7 +182,7 @@ class Desk:
         try:
             product = unit.work.take(reply, ask=unit.ask)
         except BadReplyError as error:
-            saved = self._keep(unit, error.reason, UnusedReply(reply.text, usage, reply.request_id))
+            saved = self._receive_unused(unit, error.reason, UnusedReply(reply.text, usage, reply.request_id))
             return Outcome(error, saved=saved)
         self._count(unit, usage)
         if product is None:
@@ -223,9 +223,9 @@ class Desk:
         unit.ask, unit.was_cut_off = 1, False
         return self.writer.put_synced(Record(encode_entry(entry), is_reply=True))
 
-    def _keep(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
+    def _receive_unused(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
         self._count(unit, reply.usage)
-        entry = Rejected(
+        entry = Unused(
             *astuple(reply.usage),
             index=unit.index,
             ask=unit.ask,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.audit.timeline import MOST_BUCKETS, Timeline
-from asyncgen.output.journal import Done, Entry, Failed, Lost, Rejected
+from asyncgen.output.journal import Done, Entry, Failed, Lost, Unused
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def test_what_ends_in_the_same_second_is_one_moment() -> None:
     first, second = timeline(
         done(0.1, in_flight=4),
         done(0.9, in_flight=8),
-        Rejected(index=1, reason="not-json", time=at(0.2)),
+        Unused(index=1, reason="not-json", time=at(0.2)),
         Failed(index=2, reason="refused", time=at(5)),
         Lost(index=3, reason="connection", time=at(5.5)),
     ).result()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from asyncgen.command.main import main
 from asyncgen.endpoint.presets import PROVIDERS
-from asyncgen.output.journal import Done, Entry, Header, Kept, Rejected, encode_entry
+from asyncgen.output.journal import Done, Entry, Header, Kept, Unused, encode_entry
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
@@ -584,7 +584,7 @@ DIGEST = "00" * 16
 CALLS: list[Entry] = [
     Kept(digest=DIGEST),
     Done(index=0, digest=DIGEST, completion_tokens=1000, cost=Decimal(1)),
-    Rejected(index=1, reason="not-json", completion_tokens=600),
+    Unused(index=1, reason="not-json", completion_tokens=600),
     Done(index=1, digest=DIGEST, completion_tokens=1400),
 ]
 

@@ -11,7 +11,7 @@ from sweep import sweep
 from asyncgen.command.main import main
 from asyncgen.conversation import Message, digest_conversation, encode_line
 from asyncgen.output.files import Files, Record
-from asyncgen.output.journal import Done, Entry, Failed, Header, Kept, Lost, Rejected, encode_entry
+from asyncgen.output.journal import Done, Entry, Failed, Header, Kept, Lost, Unused, encode_entry
 from asyncgen.output.paths import OutputPaths
 
 KEYS = [
@@ -133,7 +133,7 @@ def test_the_json_has_exactly_these_keys_in_this_order(shown: Shown) -> None:
         header(),
         [
             made(0, cost="0.001"),
-            noted(Rejected(index=1, reason="not-json", prompt_tokens=1000, completion_tokens=7, cost=Decimal("0.002"))),
+            noted(Unused(index=1, reason="not-json", prompt_tokens=1000, completion_tokens=7, cost=Decimal("0.002"))),
             made(1, cost="0.0003"),
             noted(Failed(index=2, reason="content-filtered", status=403)),
             noted(Failed(index=3, reason="connection"), Lost(index=3, reason="connection")),
@@ -309,7 +309,7 @@ def test_the_tables_tell_everything_there_is(shown: Shown) -> None:
                 Failed(index=3, reason="content-filtered"),
                 Failed(index=4, reason="connection"),
                 Lost(index=4, reason="connection"),
-                Rejected(index=5, reason="not-json"),
+                Unused(index=5, reason="not-json"),
             ),
         ],
     )
@@ -336,7 +336,7 @@ HOSTILE = "\x1b[2J\x9b31m\u202e[red]m[/red][/]"
 
 
 def test_what_the_files_say_moves_no_cursor_and_is_no_markup(shown: Shown) -> None:
-    records = [noted(Failed(index=0, reason=HOSTILE), Rejected(index=1, reason=HOSTILE))]
+    records = [noted(Failed(index=0, reason=HOSTILE), Unused(index=1, reason=HOSTILE))]
     write_run(shown.output, header(model=HOSTILE), records)
     text = shown.text()
     assert all(character.isprintable() or character == "\n" for character in text)

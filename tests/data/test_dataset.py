@@ -14,7 +14,7 @@ from asyncgen.data.dataset import NO_JOURNAL, Dataset
 from asyncgen.errors import ConfigError
 from asyncgen.output.begin import prepare
 from asyncgen.output.files import Record
-from asyncgen.output.journal import Done, Failed, Header, Lost, Rejected
+from asyncgen.output.journal import Done, Failed, Header, Lost, Unused
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group, Recipe
@@ -198,7 +198,7 @@ def test_calls_come_in_the_order_of_the_journal(paths: OutputPaths) -> None:
     with paths.journal.open("ab") as file:
         file.write(b'{"type":"done","index":3')
     dataset = Dataset.open(paths.output)
-    assert [type(entry) for entry in dataset.calls()] == [Header, Rejected, Done, Failed, Lost]
+    assert [type(entry) for entry in dataset.calls()] == [Header, Unused, Done, Failed, Lost]
 
 
 # ---- scenarios

@@ -21,9 +21,9 @@ from asyncgen.output.journal import (
     Kept,
     Lost,
     Mark,
-    Rejected,
     Step,
     Stepped,
+    Unused,
     checksum,
     decode_entry,
     encode_entry,
@@ -97,7 +97,7 @@ entries = st.one_of(
         in_flight=counts,
         **usage,
     ),
-    st.builds(Rejected, index=indices, reason=texts, ask=counts, **usage),
+    st.builds(Unused, index=indices, reason=texts, ask=counts, **usage),
     st.builds(Step, index=indices, text=texts, ask=counts, finish_reason=some_texts, model=some_texts, **usage),
     st.builds(Failed, index=indices, reason=texts, message=texts, status=some_counts, asks=counts, time=texts),
     st.builds(Lost, index=indices, reason=texts, time=texts),
@@ -119,11 +119,11 @@ def test_a_step_of_an_older_version_goes_without_nothing() -> None:
 
 @pytest.mark.parametrize("cost", ["0", "0.1", "0.30", "0.000000000000000001", "123456789.000000001", "1E+3"])
 def test_a_cost_keeps_every_digit(cost: str) -> None:
-    entry = Rejected(index=1, reason="not-json", cost=Decimal(cost))
+    entry = Unused(index=1, reason="not-json", cost=Decimal(cost))
     encoded = encode_entry(entry)
     assert b'"cost":"' not in encoded  # a number, for whoever else reads the journal
     decoded = decode_entry(encoded)
-    assert isinstance(decoded, Rejected)
+    assert isinstance(decoded, Unused)
     assert decoded.cost is not None
     assert decoded.cost.as_tuple() == Decimal(cost).as_tuple()
 
@@ -382,8 +382,8 @@ def test_totals_are_sums_over_all_calls() -> None:
     totals = Totals()
     for entry in (
         Done(index=0, digest=digest(0), prompt_tokens=10, cached_tokens=5, completion_tokens=3, cost=Decimal("0.1")),
-        Rejected(index=1, reason="roles", prompt_tokens=1, completion_tokens=1, cost=Decimal("0.2")),
-        Rejected(index=1, reason="roles"),
+        Unused(index=1, reason="roles", prompt_tokens=1, completion_tokens=1, cost=Decimal("0.2")),
+        Unused(index=1, reason="roles"),
         Failed(index=1, reason="request-rejected", status=400),
         Failed(index=2, reason="connection"),
         Lost(index=3, reason="connection"),
@@ -409,7 +409,7 @@ def test_a_cost_that_nobody_reported_is_unknown_and_not_zero() -> None:
 def test_totals_know_the_dearest_call_and_how_many_have_no_cost() -> None:
     totals = Totals()
     for cost in ("0.2", None, "0.3", "0.1", None):
-        totals.add(Rejected(index=1, reason="not-json", cost=None if cost is None else Decimal(cost)))
+        totals.add(Unused(index=1, reason="not-json", cost=None if cost is None else Decimal(cost)))
     totals.add(Lost(index=1, reason="connection"))
     totals.add(Failed(index=1, reason="request-rejected", status=400))
     assert (totals.cost, totals.dearest, totals.unpriced, totals.lost) == (Decimal("0.6"), Decimal("0.3"), 2, 1)
@@ -417,7 +417,7 @@ def test_totals_know_the_dearest_call_and_how_many_have_no_cost() -> None:
 
 @pytest.mark.parametrize("priced", [True, False])
 def test_a_computed_cost_is_told_from_a_reported_one(*, priced: bool) -> None:
-    entry = Rejected(
+    entry = Unused(
         index=1,
         reason="not-json",
         prompt_tokens=1,

@@ -32,7 +32,7 @@ from asyncgen.jobs.conversation import Conversations
 from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
-from asyncgen.output.journal import Done, Entry, Lost, Rejected, decode_entry
+from asyncgen.output.journal import Done, Entry, Lost, Unused, decode_entry
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.limiter import Limiter
@@ -197,7 +197,7 @@ def test_what_a_bad_reply_cost_is_journalled_with_it() -> None:
     bench = Bench("no JSON", GOOD)
     bench.generate()
     entry, _ = bench.writer.entries
-    assert isinstance(entry, Rejected)
+    assert isinstance(entry, Unused)
     assert (entry.prompt_tokens, str(entry.cost), entry.reason) == (100, "0.0015", "not-json")
     assert str(bench.counts.cost) == "0.0030"
 
@@ -269,7 +269,7 @@ def test_an_answer_without_a_conversation_is_kept_with_its_cost(error: AsyncgenE
     with suppress(ContentFilteredError):
         bench.generate()
     entry = bench.writer.entries[0]
-    assert isinstance(entry, Rejected)
+    assert isinstance(entry, Unused)
     assert (str(entry.cost), entry.request_id, entry.reason) == ("0.01", "gen-8", error.reason)
     assert bench.writer.rejects[0]["text"] in {"half a", "I can't"}
 
