@@ -28,6 +28,8 @@ from asyncgen.screen.bar import Advance, unseen
 DROPPED = "marked as dropped"
 DAMAGED = "no conversation"
 UNFINISHED = "an unfinished last line"
+# No folder is called so on purpose.
+FILE_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", ".txt", ".gz", ".zip", ".arrow"})
 UNNAMED = "OWNER/NAME"  # a repository until it has a name
 STEP = 256  # lines between two movements of the bar
 
@@ -56,7 +58,7 @@ class Plan:
     @property
     def is_file(self) -> bool:
         """Whether PATH names a single file; otherwise it is a folder."""
-        return self.path.suffix == self.format.suffix
+        return self.path.suffix.lower() == self.format.suffix
 
 
 @dataclass(slots=True)
@@ -106,6 +108,11 @@ def check_plan(sources: Sources, plan: Plan) -> None:
     if plan.is_file and len(splits) > 1:
         raise ConfigError(f"--output: {plan.path} is one file, and there are {len(splits)} splits: name a folder")
     name = plan.format.name
+    if not plan.is_file and plan.path.suffix.lower() in FILE_SUFFIXES:
+        or_file = f"a file that ends in {plan.format.suffix}, or " if plan.format.suffix else ""
+        raise ConfigError(
+            f"--output: {plan.path} looks like a file, and {name} is {or_file}a folder; choose another name"
+        )
     if plan.metadata and not plan.format.takes_metadata:
         raise ConfigError(f"--metadata: rows of {name} have no place for it")
     if plan.system is not None and not plan.format.takes_system:

@@ -201,6 +201,29 @@ def test_the_recipe_names_the_system_message_unless_a_flag_does(
     assert "system You are Ada." in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        ("messages", "a.json"),
+        ("messages", "a.parquet"),
+        ("parquet", "a.jsonl"),
+        ("nanochat", "a.parquet"),
+        ("hub", "a.jsonl"),
+    ],
+)
+def test_a_name_of_a_file_that_is_not_written_is_refused(
+    to: str, name: str, paths: OutputPaths, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=rf"a\.\w+ looks like a file, and {to} is .*a folder"):
+        export(paths.output, tmp_path / name, to)
+
+
+@pytest.mark.parametrize(("name", "is_file"), [("a.jsonl", True), ("a.JSONL", True), ("a", False), ("v1.2", False)])
+def test_a_path_is_a_file_by_its_ending(name: str, is_file: bool, paths: OutputPaths, tmp_path: Path) -> None:  # noqa: FBT001
+    export(paths.output, tmp_path / name)
+    assert (tmp_path / name).is_file() == is_file
+
+
 # ---- length
 
 
