@@ -108,16 +108,16 @@ def check_plan(sources: Sources, plan: Plan) -> None:
     if plan.is_file and len(splits) > 1:
         raise ConfigError(f"--output: {plan.path} is one file, and there are {len(splits)} splits: name a folder")
     name = plan.format.name
-    if not plan.is_file and plan.path.suffix.lower() in FILE_SUFFIXES:
-        or_file = f"a file that ends in {plan.format.suffix}, or " if plan.format.suffix else ""
-        raise ConfigError(
-            f"--output: {plan.path} looks like a file, and {name} is {or_file}a folder; choose another name"
-        )
     if plan.metadata and not plan.format.takes_metadata:
         raise ConfigError(f"--metadata: rows of {name} have no place for it")
     if plan.system is not None and not plan.format.takes_system:
         raise ConfigError(f"--system: rows of {name} have no place for a system message")
     check_place(list(sources.values()), plan.path, is_file=plan.is_file, overwrite=plan.overwrite)
+    if not plan.is_file and plan.path.suffix.lower() in FILE_SUFFIXES:
+        or_file = f"a file that ends in {plan.format.suffix}, or " if plan.format.suffix else ""
+        raise ConfigError(
+            f"--output: {plan.path} looks like a file, and {name} is {or_file}a folder; choose another name"
+        )
 
 
 def export_output(sources: Sources, plan: Plan, *, progress: Advance = unseen) -> Result:
