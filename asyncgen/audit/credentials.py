@@ -47,15 +47,14 @@ _VARIED = 8  # different characters in a key
 _SHOWN = 6  # characters of a secret
 
 
-def find_email(text: str) -> Span | None:
-    """An e-mail address; the user name of a repository's address is none."""
+def find_emails(text: str) -> Iterator[Span]:
+    """The e-mail addresses; the user name of a repository's address is none."""
     if "@" not in text:
-        return None
+        return
     for match in _EMAIL.finditer(text):
         local = _LOCAL_PART.search(text, max(match.start() - _LONGEST_LOCAL_PART, 0), match.start())
         if local and local[0] != "git" and not _LOGIN.search(text, max(local.start() - 40, 0), local.start()):
-            return local.start(), match.end()
-    return None
+            yield local.start(), match.end()
 
 
 def find_secret(text: str) -> Span | None:

@@ -1,10 +1,11 @@
 """Endings: an answer may end without a full stop for many good reasons, so the test is for the bad ones."""
 
 import re
+from collections.abc import Iterator
 
-from asyncgen.audit.language import listed
+from asyncgen.audit.language import LANGUAGES, listed, table_of
 from asyncgen.audit.markup import CODE_LIKE
-from asyncgen.audit.rules import Span, blank
+from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
 
 _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _CLOSED = frozenset("\"')]}*_`~")
@@ -14,27 +15,38 @@ _BARE_NUMBER = re.compile(r"\n[^\S\n]*(?:\d{1,2}[.)]|[-*+])$")
 _URL_END = re.compile(r"(?:https?://|www\.)\S+$|(?:[\w-]+\.)+(?:com|org|net|ai|io|dev)(?:/\S*)?$")
 _FIGURE_END = re.compile(r"\$?-?[\d,.]*\d%?[A-Za-z]?$|\b(?:is|answer:?|equals|gives|:) [A-Z]$|[-=]> ?\S+$")
 _SIGNATURE = re.compile(r"^\s*-{1,2} ?[A-Za-z][\w .]{0,40}$")
-_DANGLING = listed("truncated", "dangling")
+_DANGLING: dict[str | None, frozenset[str]] = {  # words that end no sentence, by language
+    None: listed("truncated", "dangling"),
+    **{code: frozenset(table_of(code, "truncated").get("dangling", ())) for code in LANGUAGES},
+}
 _OPEN_END = frozenset(",:;-([{/&")
 _SHORT_WORDS = 4
 _LINE_OF_VERSE = 60  # characters
 _LAST_WORDS = 400  # characters that tell how an answer ends
 _SHOWN = 40  # characters of a broken end
-# Brackets that close nothing: calls, faces, list letters, quoted tokens.
+# Brackets that close nothing: code, German quotations, calls, faces, list letters, quoted tokens.
 _NO_BRACKETS = re.compile(
-    r"`[^`\n]*`|(?<=\w)\([^()]*\)?|[:;=8xX][-'^]?[()\[\]]+|\\\"|^[^\S\n]*\(?\w{1,2}\)|[<\[]\|", re.MULTILINE
+    r"`[^`\n]*`|\u201e[^\"\u201c-\u201e\n]*[\"\u201c\u201d]|(?<=\w)\([^()]*\)?|[:;=8xX][-'^]?[()\[\]]+|\\\""
+    r"|^[^\S\n]*\(?\w{1,2}\)|[<\[]\|",
+    re.MULTILINE,
 )
 _INCHES = re.compile(r'(?<=\d)"')
 
 
-def find_break(text: str) -> Span | None:
+def check_endings(subject: Subject) -> Iterator[Finding]:
+    for position, message in enumerate(subject.record.conversation):
+        if message.role == "assistant" and (span := find_break(message.content, subject.languages[position])):
+            yield Finding("truncated", subject.record.number, position, excerpt(message.content, *span))
+
+
+def find_break(text: str, language: str | None = None) -> Span | None:
     """Where an answer breaks off: no end of a sentence, or a fence, bracket or quotation left open."""
     text = text.rstrip()
     if text.count("```") % 2:
         return text.rindex("```"), len(text)
     if not text or text.endswith("```"):
         return None
-    if (text[-1] not in _SENTENCE_ENDS and not _ends_well(text)) or _BARE_NUMBER.search(text):
+    if (text[-1] not in _SENTENCE_ENDS and not _ends_well(text, language)) or _BARE_NUMBER.search(text):
         return max(len(text) - _SHOWN, 0), len(text)
     if "(" in text or '"' in text or "[" in text:
         place = _find_open(text)
@@ -42,7 +54,7 @@ def find_break(text: str) -> Span | None:
     return None
 
 
-def _ends_well(text: str) -> bool:
+def _ends_well(text: str, language: str | None) -> bool:
     """Whether a text without a mark at its end may end there."""
     line = text[-_LAST_WORDS:].rpartition("\n")[2]
     # No ending holds more blanks than its part of these: a search of the whole line costs twenty times as much.
@@ -53,7 +65,7 @@ def _ends_well(text: str) -> bool:
         return False
     if CODE_LIKE.match(line) or _URL_END.search(last) or _FIGURE_END.search(last_two) or _SIGNATURE.match(line):
         return True
-    if re.split(r"\W", last)[-1].lower() in _DANGLING:
+    if re.split(r"\W", last)[-1].lower() in _DANGLING[language]:
         return False
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
     return is_short or _LIST_LINE.match(line) is not None or _is_verse(text)

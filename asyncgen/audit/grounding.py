@@ -258,6 +258,8 @@ class Grounding:
     def check(self, subject: Subject) -> Iterator[Finding]:
         tally = self.by_topic.setdefault(_topic(subject.scenario), TopicGrounding())
         tally.conversations += 1
+        if not subject.is_readable:
+            return
         review: _Review | None = None
         shown: set[str] = set()
         findings = 0

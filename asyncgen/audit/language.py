@@ -21,7 +21,7 @@ _TABLES: Mapping[str, Mapping[str, Any]] = {
 }
 LANGUAGES = tuple(_TABLES)
 _FREQUENT = {code: frozenset(split_words(table["frequent"]["words"])) for code, table in _TABLES.items()}
-_LEAST_SHARE = 0.08  # of a text's words that are among the most frequent ones of its language; half are, mostly
+_LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
 
 
 def tables(name: str) -> Iterator[Mapping[str, Any]]:
@@ -46,6 +46,12 @@ def phrases(rule: str, key: str = "phrases", sets: Mapping[str, str] = MappingPr
 
 def any_phrase(rule: str, key: str) -> re.Pattern[str]:
     return either(phrases(rule, key))
+
+
+def share_of(language: str, words: Collection[bytes]) -> float:
+    """The share of the words that are among the most frequent ones of a language; 0 for one that is not known."""
+    frequent = _FREQUENT.get(language, frozenset())
+    return sum(map(frequent.__contains__, words)) / (len(words) or 1)
 
 
 def find_language(words: Collection[bytes]) -> str | None:

@@ -28,7 +28,8 @@ class Leaks:
     recipe's own phrases are found everywhere.
     """
 
-    def __init__(self, own: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, own: Mapping[str, tuple[str, ...]], knowledge: str = "") -> None:
+        self._knowledge = _spaced(knowledge)
         self._phrases = {rule: Phrases(language.phrases(rule)) for rule in PHRASE_RULES}
         self._own = {rule: Phrases(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
         self._literals = sorted(language.listed(_LEAK, "literals"))
@@ -51,7 +52,7 @@ class Leaks:
                     text = _QUOTED.sub(blank, text) if message.role == "assistant" else ""
                 for each in spoken if match is None else ():
                     found = each.pattern.search(text)
-                    if found and not self._was_raised(found[0], conversation[:position]):
+                    if found and not self._may_be_said(found[0], conversation[:position]):
                         match = found
                         break
                 if match:
@@ -61,10 +62,19 @@ class Leaks:
                 place = message.content.index(literal)
                 yield Finding(_LEAK, number, position, excerpt(message.content, place, place + len(literal)))
 
-    def _was_raised(self, found: str, earlier: Conversation) -> bool:
-        """Whether a user brought up the cutoff, or handed over the text, that an answer then speaks of."""
+    def _may_be_said(self, found: str, earlier: Conversation) -> bool:
+        """Whether the knowledge base says so too, or a user brought up what the answer speaks of.
+
+        He may have asked for the cutoff, or handed over the text.
+        """
+        if _spaced(found) in self._knowledge:
+            return True
         said = [each.content for each in earlier if each.role == "user"]
         return any(topic.search(found) and any(raises.search(each) for each in said) for topic, raises in self._raised)
+
+
+def _spaced(text: str) -> bytes:
+    return b" %b " % b" ".join(split_words(text))
 
 
 # ---- pieces of the prompt and of the scenario
@@ -77,19 +87,20 @@ _LABEL_RUN = 6  # words of a persona or a dynamic in a row
 
 
 class PromptPieces:
-    """Finds eight words in a row of the prompt, and six of the scenario's persona or dynamic.
+    """Finds eight words in a row of the prompt that the knowledge base lacks, and six of the persona or dynamic.
 
     The words of a message are looked up four at a time. The topic may be spoken
     of in the recipe's words, and so may a dimension with several values, because those are examples.
     """
 
-    def __init__(self, system_prompt: str | None) -> None:
+    def __init__(self, system_prompt: str | None, knowledge: str = "") -> None:
         self._runs: set[tuple[bytes, ...]] = set()
         self._anchors: set[tuple[bytes, ...]] = set()
         for part in PLACEHOLDER.split(system_prompt or "")[::2]:
             words = split_words(part)
             self._runs.update(_runs(words, _PROMPT_RUN))
             self._anchors.update(_runs(words, _ANCHOR))
+        self._runs.difference_update(_runs(split_words(knowledge), _PROMPT_RUN))
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         labels = [

@@ -24,6 +24,7 @@ from asyncgen.recipe.scenario import Drawn
 Severity: TypeAlias = Literal["error", "warning", "note"]
 Span: TypeAlias = tuple[int, int]  # from where to where a finding stands in a text
 
+_ENOUGH_WORDS = 20  # to tell that a conversation speaks no known language
 MAX_EVIDENCE = 120  # characters
 
 
@@ -69,6 +70,12 @@ class Subject:
         whole = find_language(list(chain.from_iterable(chain.from_iterable(self.sentences))))
         return [find_language(list(chain.from_iterable(each))) or whole for each in self.sentences]
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether it speaks a language that the audit knows, or too little to tell."""
+        count = sum(len(sentence) for message in self.sentences for sentence in message)
+        return count < _ENOUGH_WORDS or any(self.languages)
+
     @cached_property
     def words(self) -> frozenset[bytes]:
         """All words of the conversation."""
@@ -93,6 +100,7 @@ _ALL = (
     Rule("markdown", "warning", "headings, bold, tables or other markup where plain text is meant"),
     Rule("truncated", "warning", "an answer that ends in the middle of a sentence, a list or code"),
     Rule("role-confusion", "error", "one side speaks as the other, or writes the other's turn"),
+    Rule("wrong-language", "warning", "a message in a language that the recipe does not declare"),
     Rule("wrong-turns", "warning", "another number of messages than the scenario names"),
     Rule("repeated-opener", "note", "a first message that many lines share"),
     Rule("stock-phrase", "note", "a phrase that a large share of the answers repeats"),

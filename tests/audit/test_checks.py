@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.control_tokens import find_control_token
-from asyncgen.audit.credentials import find_email, find_secret
+from asyncgen.audit.credentials import find_emails, find_secret
 from asyncgen.audit.endings import find_break
 from asyncgen.audit.markup import find_markdown
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject
@@ -185,9 +185,7 @@ def test_discussed_control_tokens_are_not(text: str) -> None:
     ],
 )
 def test_email_addresses(text: str, found: str | None) -> None:
-    span = find_email(text)
-
-    assert (text[slice(*span)] if span else None) == found
+    assert [text[slice(*span)] for span in find_emails(text)] == ([] if found is None else [found])
 
 
 @pytest.mark.parametrize(
@@ -296,11 +294,17 @@ def test_broken_off_answers_are_found(text: str) -> None:
         "Roses are red\nViolets are blue\nI am a model\nAnd tiny too",
         "A string with .count( for letters is allowed.",
         'A 24" monitor.',
+        'Das Rad heißt \u201eKranich". Es ist leicht.',
         "```\ncode\n```",
     ],
 )
 def test_answers_that_end_without_a_full_stop_for_a_reason_are_whole(text: str) -> None:
     assert find_break(text) is None
+
+
+def test_what_dangles_in_one_language_may_end_a_sentence_in_another() -> None:
+    assert find_break("Ruf uns einfach an", "de") is None
+    assert find_break("Call us at an", "en")
 
 
 @pytest.mark.parametrize(
@@ -346,3 +350,32 @@ def test_any_text_is_looked_at_and_evidence_stays_short(contents: list[str]) -> 
         assert finding.rule in RULES
         assert finding.line == 7
         assert len(finding.evidence) <= MAX_EVIDENCE
+
+
+# ---- what the knowledge base says itself
+
+SUPPORT = "Write to help@shop.example. Our customers' notes are in the knowledge base at https://shop.example/help."
+
+
+def find_with(knowledge: str, answer: str, system_prompt: str | None = None) -> set[str]:
+    messages = (Message("user", "Where can I find help?"), Message("assistant", answer))
+    checks = line_checks(system_prompt, knowledge=knowledge)
+    return {each.rule for check in checks for each in check(Subject(Record(1, 0, messages, None), None, "any"))}
+
+
+def test_an_address_of_the_knowledge_base_is_no_finding_and_another_is() -> None:
+    assert find_with(SUPPORT, "Write to Help@shop.example.") == set()
+    assert find_with(SUPPORT, "Write to help@shop.example or jane@shop.example.") == {"email"}
+    assert find_with("", "Write to help@shop.example.") == {"email"}
+
+
+def test_what_the_knowledge_base_says_is_no_leak_and_another_wording_is() -> None:
+    assert find_with(SUPPORT, "Look into the knowledge base.") == set()
+    assert find_with(SUPPORT, "According to the provided knowledge base, yes.") == {"prompt-leak"}
+    assert find_with("", "Look into the knowledge base.") == {"prompt-leak"}
+
+
+def test_a_piece_of_the_prompt_that_is_the_knowledge_base_s_too_is_no_leak() -> None:
+    said = "We answer every question within two working days of its arrival."
+    assert find_with("", said, said) == {"prompt-leak"}
+    assert find_with(said, said, said) == set()

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from planted import FILES, PAIRS, PER_LINE
+from planted_german import GERMAN
 from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
 
 from asyncgen.audit.checks import line_checks
@@ -15,6 +16,7 @@ from asyncgen.audit.diversity import Diversity
 from asyncgen.audit.grounding import Grounding
 from asyncgen.audit.near_duplicates import NearDuplicates
 from asyncgen.audit.rules import RULES, Check, Subject
+from asyncgen.audit.wrong_language import WrongLanguage
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.data.text import answers_text, whole_text
@@ -36,6 +38,7 @@ def checks() -> list[Check]:
     return [
         *line_checks(RECIPE.system, dimensions=RECIPE.dimensions),
         Grounding(RECIPE.knowledge).check,
+        WrongLanguage(("de", "en")).check,
     ]
 
 
@@ -73,6 +76,14 @@ def test_a_rule_finds_the_planted_lines_and_no_near_miss(rule: str, checks: list
     missed = [each for each in cases.positives if rule not in find_rules(checks, each)]
     false = [each for each in cases.near_misses if rule in find_rules(checks, each)]
     judge(rule, list(map(_spell, missed)), list(map(_spell, false)), len(cases.positives))
+
+
+@pytest.mark.parametrize("rule", GERMAN)
+def test_a_rule_about_words_reads_german_too(rule: str, checks: list[Check]) -> None:
+    cases = GERMAN[rule]
+    missed = [each for each in cases.positives if rule not in find_rules(checks, each)]
+    false = [each for each in cases.near_misses if rule in find_rules(checks, each)]
+    judge(f"{rule}, German", list(map(_spell, missed)), list(map(_spell, false)), len(cases.positives))
 
 
 def _spell(case: Case) -> str:
@@ -151,6 +162,7 @@ HONEST_RATES = {
     "email": 0.0,
     "markdown": 0.0,
     "wrong-turns": 0.0,
+    "wrong-language": 0.0,
     "truncated": 0.0,
     "ungrounded": 0.01,
     "derived-number": 0.01,
