@@ -99,6 +99,7 @@ def add_arguments(parser: Parser) -> None:
         help="count tokens with this tokenizer.json or model folder (default: estimate them)",
     )
     add("--overwrite", action="store_true", help="replace PATH if it exists (default: refuse)")
+    add = parser.add_argument_group("with --to hub").add_argument
     add("--license", metavar="ID", help="what the data card says, such as cc-by-4.0 (default: none, hub needs it)")
     add("--push", metavar="OWNER/NAME", help="upload the folder of --to hub to this data set (default: only write it)")
     add("--public", action="store_true", help="let everybody see a data set that --push makes (default: private)")
