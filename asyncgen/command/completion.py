@@ -40,7 +40,8 @@ def run(flags: argparse.Namespace, _: str) -> int:
     files = {
         "FILE": shtab.FILE,
         "CLEAN": shtab.FILE,
-        "OUTPUT": shtab.glob("*.jsonl"),
+        # zsh takes the parentheses that shtab puts around a single pattern for something else.
+        "OUTPUT": {**shtab.glob("*.jsonl"), "zsh": "_files -g '*.jsonl'"},
         "PATH": shtab.FILE,
         "RECIPE": {
             "bash": "_asyncgen_recipes",

@@ -1,6 +1,8 @@
 """The script for bash, as bash uses it; the others as far as they can be looked at without their shells."""
 
 import subprocess
+from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -51,3 +53,24 @@ def test_a_script_names_every_command(shell: str, capsys: pytest.CaptureFixture[
     assert main(["completion", shell]) == 0
     said = capsys.readouterr().out
     assert [command for command in build_parser().commands if command not in said] == []
+
+
+@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
+def test_a_script_is_understood_by_its_shell_where_that_is_at_hand(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    assert main(["completion", shell]) == 0
+    Path("script").write_text(capsys.readouterr().out)
+    subprocess.run([shell, "-n", "script"], check=True)
+
+
+@pytest.mark.skipif(which("fish") is None, reason="no fish here")
+def test_fish_completes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "fish"]) == 0
+    Path("script").write_text(capsys.readouterr().out)
+    Path("x.jsonl").touch()
+    shell = "source script; complete -C 'asyncgen generate --provider olla'; complete -C 'asyncgen audit x'"
+    done = subprocess.run(["fish", "--no-config", "-c", shell], capture_output=True, text=True, check=True)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["ollama", "x.jsonl"]
