@@ -381,7 +381,7 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
         if len(word) < 2 or word.islower():  # noqa: PLR2004
             continue
         singular = word.removesuffix("s")
-        if singular.isupper():
+        if singular.isupper() and len(singular) > 1:
             yield Term(word, place, "acronym", fold(singular))
         elif word[1:].islower():
             opens = _SENTENCE_START.search(text, max(place - 12, 0), place) is not None

@@ -48,6 +48,8 @@ _OPERANDS = 12
 _SETTLED_MAX = 100_000
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EPSILON = 1e-9
+_MOST_TIMES = 60
+_YEARS = range(1900, 2100)
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
 
@@ -163,6 +165,12 @@ class KnownFacts:
             units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
         return any(self._has(unit, low, high) for unit in units)
 
+    def knows_multiple(self, measure: Measure, operands: Iterable[Measure]) -> bool:
+        """Whether it is exactly so many times a figure of the texts as one of the operands counts: ten tickets."""
+        counts = {each.value for each in operands if each.unit == "" and 1 < each.value <= _MOST_TIMES}
+        low, high = measure.value * (1 - _EPSILON), measure.value * (1 + _EPSILON)
+        return any(self._has(measure.unit, low / count, high / count) for count in counts)
+
     def _has(self, unit: str, low: float, high: float) -> bool:
         values = self._values.get(unit, ())
         place = bisect_left(values, low)
@@ -204,6 +212,8 @@ class KnownFacts:
             self._values.setdefault(_BARE, []).append(float(number[0]))  # "3.04 hours, and 2.91 for the second"
         if measure.unit == "" and measure.value < 1 and _distinct_digits(measure) >= _DISTINCT_DIGITS:
             self._values.setdefault(_SHARE, []).append(measure.value * 100)
+        if measure.unit == "" and measure.value in _YEARS:
+            self._years.add(int(measure.value))
 
     def _add_date(self, date: Date) -> None:
         days: Iterable[int | None] = (date.day,)
@@ -356,11 +366,16 @@ class _Review:
                 if figures is None:
                     read = (*read_facts(prose), *read_spelled(prose))
                     stated = [each for each in read if isinstance(each, Measure)]
-                    figures = [each for each in stated if is_exercise or self._known.knows_measure(each)]
+                    figures = [
+                        each for each in stated if is_exercise or is_everyday(each) or self._known.knows_measure(each)
+                    ]
                 others = islice((each for each in reversed(figures) if each.value != fact.value), _OPERANDS)
                 operands = [*self._said.measures[-_OPERANDS:], *reversed(list(others))]
                 if not (is_exercise and _derives(fact, operands)) and not _derives(fact, self._said.measures):
-                    yield ("derived-number" if _derives(fact, operands) else "ungrounded"), fact
+                    is_derived = _derives(fact, operands) or self._known.knows_multiple(fact, operands)
+                    if is_derived:
+                        figures.append(fact)  # what follows may be derived from it
+                    yield ("derived-number" if is_derived else "ungrounded"), fact
 
 
 def _is_word_problem(text: str) -> bool:
@@ -461,19 +476,29 @@ def _is_exercise(prose: str, measure: Measure) -> bool:
 
 
 def _derives(measure: Measure, known: Sequence[Measure]) -> bool:
-    """Whether two of the last known figures give this one: their sum, difference, product, quotient or share.
+    """Whether some of the last known figures give this one: their sum, difference, product, quotient or share.
 
     A number of hours or days is a count as well, and so are the days of a week and the months of a year: three days at
-    18 a day are 54. With the calendar's numbers it has to be exact.
+    18 a day are 54. With the calendar's numbers it has to be exact, and so has a sum with so many times another: one
+    ticket at 5 and three at 2 are 11.
     """
     known = known[-_OPERANDS:]
     figures = {(each.value, each.unit) for each in known}
     figures |= {(float(found[0]), "") for each in known if each.unit == "s" and (found := _FIGURE.search(each.text))}
+    counts = [value for value, unit in figures if not unit and 1 < value <= _MOST_TIMES]
     half = min(measure.step / 2, measure.value * _CLOSE) + measure.value * _EPSILON
     exact = min(half, 0.5)
     pairs = [(pair, half) for pair in permutations(figures, 2)]
     pairs += [(pair, exact) for each in figures for other in _CALENDAR for pair in ((each, other), (other, each))]
-    return any(abs(result - measure.value) <= off for pair, off in pairs for result in _combine(*pair, measure.unit))
+    sums = (
+        one + count * other
+        for (one, unit), (other, other_unit) in permutations(figures, 2)
+        if unit == other_unit == measure.unit != ""
+        for count in counts
+    )
+    return any(
+        abs(result - measure.value) <= off for pair, off in pairs for result in _combine(*pair, measure.unit)
+    ) or any(abs(each - measure.value) <= measure.value * _EPSILON for each in sums)
 
 
 def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> Iterator[float]:
@@ -498,7 +523,7 @@ def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> 
     if unit_one == unit == "$" and unit_other == "s" and other:
         yield from (one * other / 3600, one / other * 3600)
     if unit_one == "%" and unit_other == unit:
-        yield one * other / 100
+        yield from (one * other / 100, other - one * other / 100, other + one * other / 100)
 
 
 def _identity(fact: Fact) -> object:

@@ -1,7 +1,7 @@
 """What an assistant of a bicycle shop may say, in German and in English: how much of it grounding lets pass.
 
 The answers in `shop/` were written as a model would word them. Half of them, `unseen`, were written before the rules
-were looked at and none of the rules was mended on them.
+were looked at. `elsewhere` is a swimming pool in German and a library in English.
 """
 
 from collections.abc import Iterator
@@ -27,12 +27,20 @@ def read_exchanges(name: str) -> Iterator[tuple[str, Conversation]]:
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
-@pytest.mark.parametrize("half", ["unseen", "worked_on"])
-def test_correct_answers_pass_and_inventions_do_not(half: str, language: str) -> None:
-    knowledge = (SHOP / f"knowledge_{language}.md").read_text(encoding="utf-8")
-    grounding = Grounding(knowledge)
+@pytest.mark.parametrize(
+    ("name", "knowledge", "correct", "inventions"),
+    [
+        ("unseen", "knowledge", 60, 30),
+        ("worked_on", "knowledge", 60, 30),
+        ("elsewhere", "knowledge_elsewhere", 25, 15),
+    ],
+)
+def test_correct_answers_pass_and_inventions_do_not(
+    name: str, knowledge: str, correct: int, inventions: int, language: str
+) -> None:
+    grounding = Grounding((SHOP / f"{knowledge}_{language}.md").read_text(encoding="utf-8"))
     false, missed, counts = [], [], {"+": 0, "-": 0}
-    for kind, conversation in read_exchanges(f"{half}_{language}.txt"):
+    for kind, conversation in read_exchanges(f"{name}_{language}.txt"):
         found = [
             each
             for each in grounding.check(Subject(Record(1, 0, conversation, None), None, "any"))
@@ -43,8 +51,8 @@ def test_correct_answers_pass_and_inventions_do_not(half: str, language: str) ->
             false.append(f"{found[0].evidence}")
         if kind == "-" and not found:
             missed.append(conversation[1].content)
-    print(f"\n{language} {half:10} {len(false)} of {counts['+']} false, {len(missed)} of {counts['-']} missed", end="")  # noqa: T201 - for -s
+    print(f"\n{language} {name:10} {len(false)} of {counts['+']} false, {len(missed)} of {counts['-']} missed", end="")  # noqa: T201 - for -s
     wrong = "\n".join([*(f"false: {each}" for each in false), *(f"missed: {each}" for each in missed)])
-    assert counts == {"+": 60, "-": 30}
+    assert counts == {"+": correct, "-": inventions}
     assert len(false) <= MOST_FALSE * counts["+"], wrong
     assert len(missed) <= (1 - LEAST_FOUND) * counts["-"], wrong
