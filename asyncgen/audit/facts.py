@@ -154,7 +154,7 @@ _SCALE = (
 )
 _NAMES_OF_UNITS = "|".join(sorted((each.pattern for each in _UNIT_NAMES), key=len, reverse=True))
 _UNIT = (
-    rf"(?:[ ]?[%€]|(?:[ -]?(?:(?i:{_NAMES_OF_UNITS})|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
+    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?i:{_NAMES_OF_UNITS})|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
     r"|k?Wh?)|[sh])\b)"
 )
 _CURRENCY = r"(?:(?:US)?\$|[€£]|USD )"
