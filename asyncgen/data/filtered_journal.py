@@ -5,18 +5,15 @@ journal and lines can be read side by side. An entry brings its own cost: that o
 file stays with the source, and a sum over the parts of a split counts no call twice.
 """
 
-from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import BinaryIO
 
 import msgspec
 
 from asyncgen.data.dataset import Dataset
-from asyncgen.errors import ConfigError
+from asyncgen.data.line_calls import LineCalls
 from asyncgen.output.journal import (
     VERSION,
-    Done,
     Entry,
     Filtered,
     Header,
@@ -24,7 +21,6 @@ from asyncgen.output.journal import (
     Mark,
     Step,
     checksum,
-    decode_entry,
     encode_entry,
 )
 
@@ -32,37 +28,13 @@ _BATCH = 256  # entries between two marks, which are what a reader holds at a ti
 
 
 class FilteredJournal:
-    """What the journal of a data set says of its lines, found once: 10 bytes an index."""
+    """Of a data set of which parts are written."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
+        self._calls = LineCalls(dataset)
         self._groups = list(_group_runs(dataset.ledger.headers))
-        self._offsets = array("q")  # by index, of its newest entry
-        self._group_of = array("H")  # by index
-        self._steps: dict[int, list[int]] = {}  # by index, of the calls that led there
-        self._locate()
-
-    def _locate(self) -> None:
-        number_of_run = [number for number, group in enumerate(self._groups) for _ in group]
-        offset, run = 0, -1
-        with self._open() as file:
-            for line in file:
-                with suppress(ValueError):
-                    entry = decode_entry(line)
-                    run += isinstance(entry, Header)
-                    if run == len(number_of_run):
-                        return  # a run that has begun since the data set was opened
-                    if isinstance(entry, Done):
-                        missing = entry.index + 1 - len(self._offsets)
-                        self._offsets.extend([-1] * missing)
-                        self._group_of.extend([0] * missing)
-                        self._offsets[entry.index], self._group_of[entry.index] = offset, number_of_run[run]
-                    elif isinstance(entry, Step):
-                        steps = self._steps.setdefault(entry.index, [])
-                        if steps and entry.index < len(self._offsets) and steps[-1] < self._offsets[entry.index]:
-                            steps.clear()  # they have led to an earlier line
-                        steps.append(offset)
-                offset += len(line)
+        self._group_of_run = [number for number, group in enumerate(self._groups) for _ in group]
 
     def write(
         self, file: BinaryIO, filtered: Filtered, numbers: Sequence[int], offsets: Sequence[int], *, size: int
@@ -73,37 +45,22 @@ class FilteredJournal:
         """
         marked = _MarkedEntries(file)
         num = max(each.num for each in self._dataset.ledger.headers)
-        with self._open() as journal:
+        with self._calls.opened() as journal:
             for group, headers in enumerate(self._groups):
                 for each in headers:
                     story = (*each.filtered, filtered)
                     marked.add(msgspec.structs.replace(each, version=VERSION, num=num, filtered=story))
                 for number in numbers:
                     index = self._dataset.index_of(number)
-                    if index is not None and self._group_of[index] == group:
-                        for entry in self._read_entries(journal, index):
-                            marked.add(entry)
+                    if index is not None and self._group_of_run[self._calls.run_of(index)] == group:
+                        for entry in self._calls.before(index, journal):
+                            if isinstance(entry, Step):
+                                marked.add(msgspec.structs.replace(entry, text=""))  # it only served to go on
+                        marked.add(self._calls.last(index, journal))
                     elif index is None and group == len(self._groups) - 1:
                         digest = self._dataset.digest_of(self._dataset.read(offsets[number]))
                         marked.add(Kept(digest=digest.hex()))
         marked.finish(size)
-
-    def _read_entries(self, journal: BinaryIO, index: int) -> Iterator[Entry]:
-        """The calls that have made the line of an index, without what only served to go on from a step."""
-        for offset in (*self._steps.get(index, ()), self._offsets[index]):
-            journal.seek(offset)
-            try:
-                entry = decode_entry(journal.readline())
-            except ValueError:
-                raise ConfigError(f"{self._dataset.paths.journal}: changed while it was read; begin again") from None
-            yield msgspec.structs.replace(entry, text="") if isinstance(entry, Step) else entry
-
-    def _open(self) -> BinaryIO:
-        path = self._dataset.paths.journal
-        try:
-            return path.open("rb")
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from error
 
 
 def _group_runs(headers: Sequence[Header]) -> Iterator[list[Header]]:

@@ -42,7 +42,7 @@ class Scenarios:
     def draw(self, index: int) -> dict[str, str]:
         """The text of each dimension: its value, or the values of a pick as a "- " list."""
         return {
-            name: "- " + "\n- ".join([texts[each] for each in numbers]) if is_list else texts[numbers[0]]
+            name: list_text([texts[each] for each in numbers]) if is_list else texts[numbers[0]]
             for (name, texts, is_list), numbers in zip(self._texts, self._source.draw(index), strict=True)
         }
 
@@ -56,6 +56,11 @@ class Scenarios:
             values.name: tuple([values.pair(each) for each in numbers])
             for values, numbers in zip(self._values, self._source.draw(index), strict=True)
         }
+
+
+def list_text(values: Sequence[str]) -> str:
+    """How a prompt says the values of a pick."""
+    return "- " + "\n- ".join(values)
 
 
 class _Random:

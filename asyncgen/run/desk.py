@@ -200,6 +200,17 @@ class Desk:
             in_flight=in_flight,
         )
         self._learn_cost(unit)
+        self.emit(
+            events.Made(
+                unit.index,
+                unit.work.request.values,
+                product.conversation,
+                unit.cost,
+                reply.model or self.model,
+                reply.finish_reason,
+                unit.ask,
+            )
+        )
         self.finish(unit, Record(encode_entry(entry), line=product.line, is_reply=True))
         return GOOD
 

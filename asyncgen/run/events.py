@@ -5,10 +5,12 @@ raises nothing. Moments are on the monotonic clock.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
 
+from asyncgen.conversation import Conversation
 from asyncgen.errors import RejectedError, TransientError, Usage
 from asyncgen.run.counts import Counts
 
@@ -82,6 +84,21 @@ class Waiting(Event, frozen=True):
 
     def add_to(self, counts: Counts) -> None:
         counts.waiting += self.more
+
+
+class Made(Event, frozen=True):
+    """A conversation is on its way to the disk; conversations are written in the order in which they are made.
+
+    `cost`: of all calls for its index, in US dollars; None when that of one is unknown.
+    """
+
+    index: int
+    values: Mapping[str, str]
+    conversation: Conversation
+    cost: Decimal | None
+    model: str
+    finish_reason: str | None
+    asks: int
 
 
 class Written(Event, frozen=True):

@@ -6,14 +6,14 @@ passes `printable` first.
 
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, islice
 
 from rich.text import Text
 
-from asyncgen.audit.audit import Audit, find_in_line
+from asyncgen.audit.audit import Audit
+from asyncgen.audit.line_findings import LineFindings
 from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.did_you_mean import did_you_mean
@@ -46,7 +46,7 @@ def show(
     `audit`: what tells the findings, None where nobody has looked for any.
     """
     _check_dimensions(dataset, choice)
-    findings = _Findings(dataset, audit)
+    findings = LineFindings(dataset, audit)
     console = plain_console()
     chosen = _chosen(dataset, choice, findings)
     if sample is not None:
@@ -82,47 +82,7 @@ def _check_dimensions(dataset: Dataset, choice: Choice) -> None:
             raise ConfigError(f"--where: there is no dimension {name!r}; {told}")
 
 
-class _Findings:
-    """What is wrong with a line, and why: found in it again, or as the audit has it where that takes all lines."""
-
-    def __init__(self, dataset: Dataset, audit: Audit | None) -> None:
-        self._dataset = dataset
-        rules = {} if audit is None else audit.rules
-        self._lines = {rule: frozenset(result.lines) for rule, result in rules.items()}
-        self._like = {
-            rule: dict(zip(result.lines, result.like, strict=False)) for rule, result in rules.items() if result.like
-        }
-        self._examples = {(rule, each.line): each for rule, result in rules.items() for each in result.examples}
-        self._descriptions = {rule: result.description for rule, result in rules.items()}
-
-    @cached_property
-    def _find(self) -> Callable[[Record], Iterator[Finding]]:
-        return find_in_line(self._dataset)
-
-    def has(self, rule: str, line: int) -> bool:
-        return line in self._lines.get(rule, ())
-
-    def of(self, record: Record) -> dict[str, list[Finding]]:
-        """By rule."""
-        line = record.number
-        broken: dict[str, list[Finding]] = {rule: [] for rule, lines in self._lines.items() if line in lines}
-        for finding in self._find(record) if broken else ():
-            if finding.rule in broken:
-                broken[finding.rule].append(finding)
-        for rule, found in broken.items():
-            example = self._examples.get((rule, line))
-            if found:
-                continue
-            if like := self._like.get(rule, {}).get(line):
-                found.append(Finding(rule, line, None, f"like line {like}"))
-            elif example is not None:
-                found.append(Finding(rule, line, example.message, example.evidence))
-            else:
-                found.append(Finding(rule, line, None, self._descriptions[rule]))
-        return broken
-
-
-def _chosen(dataset: Dataset, choice: Choice, findings: _Findings) -> Iterator[Record]:
+def _chosen(dataset: Dataset, choice: Choice, findings: LineFindings) -> Iterator[Record]:
     left = len(choice.lines)
     for record in dataset.records():
         if choice.lines and record.number not in choice.lines:

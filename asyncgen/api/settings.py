@@ -1,0 +1,111 @@
+"""Settings as a Python program gives them: named, read and refused like the flags."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypedDict
+
+import msgspec
+
+from asyncgen.did_you_mean import did_you_mean
+from asyncgen.endpoint.presets import PROVIDERS
+from asyncgen.errors import ConfigError
+from asyncgen.recipe.recipe import JsonValue, Recipe
+from asyncgen.run.config import GenerateConfig
+from asyncgen.run.configure import configure_run, read_environment
+from asyncgen.run.settings import Settings
+from asyncgen.run.values import budget, price, seconds, seconds_or_none, seed, temperature, whole
+
+
+class GivenSettings(TypedDict, total=False):
+    """What `generate` and `run` take beside a recipe; None stands for the default. Seconds, and US dollars.
+
+    `asyncgen help commands` says what each is, under its flag: `give_up` is `--give-up`.
+    """
+
+    num: int | str | None
+    seed: int | None
+    provider: str | None
+    base_url: str | None
+    insecure_http: bool | None
+    model: str | None
+    temperature: float | None
+    param: Mapping[str, JsonValue] | Sequence[str] | None
+    budget: Decimal | float | str | None
+    price_in: Decimal | float | str | None
+    price_out: Decimal | float | str | None
+    price_cached: Decimal | float | str | None
+    concurrency: int | None
+    no_adaptive: bool | None
+    rpm: int | None
+    tpm: int | None
+    timeout: float | None
+    retries: int | None
+    reasks: int | None
+    give_up: float | None
+    grace: float | None
+    output: str | os.PathLike[str] | None
+    save_metadata: bool | None
+    append: bool | None
+    overwrite: bool | None
+    allow_changed: bool | None
+
+
+# What is read as the flag of that name reads it.
+_READ: Mapping[str, Callable[[str], object]] = {
+    "num": whole(1),
+    "seed": seed,
+    "temperature": temperature,
+    "budget": budget,
+    "price_in": price,
+    "price_out": price,
+    "price_cached": price,
+    "concurrency": whole(1),
+    "rpm": whole(1),
+    "tpm": whole(1),
+    "timeout": seconds,
+    "retries": whole(0),
+    "reasks": whole(0),
+    "give_up": seconds,
+    "grace": seconds_or_none,
+}
+_NAMES = tuple(each.name for each in fields(Settings))
+
+
+def configure(recipe: Recipe, given: Mapping[str, Any], environment: Mapping[str, str] | None) -> GenerateConfig:
+    """`environment` stands in place of the process's and `.env`. Raises ConfigError."""
+    settings = {name: _check(name, value) for name, value in given.items() if value is not None or name not in _NAMES}
+    return configure_run(recipe, Settings(**settings), read_environment() if environment is None else environment)
+
+
+def _check(name: str, value: Any) -> Any:
+    """What `Settings` holds; a value that is none of its kind is a ConfigError."""
+    if name not in _NAMES:
+        raise ConfigError(f"there is no setting {name!r}{did_you_mean(name, _NAMES)}")
+    if read := _READ.get(name):
+        try:
+            return read(str(value))
+        except argparse.ArgumentTypeError as error:
+            raise ConfigError(f"{name}: {error}") from None
+    if name == "param":
+        is_table = isinstance(value, Mapping)
+        return [f"{key}={_encode(key, each)}" for key, each in value.items()] if is_table else list(value)
+    if name == "output":
+        return Path(value)
+    if name == "provider" and value not in PROVIDERS:
+        hint = did_you_mean(str(value), PROVIDERS)
+        raise ConfigError(f"provider: expected one of {', '.join(PROVIDERS)}, got {value!r}{hint}")
+    kind = str if name in ("provider", "base_url", "model") else bool
+    if not isinstance(value, kind):
+        raise ConfigError(f"{name}: expected a {kind.__name__}, got {value!r}")
+    return value
+
+
+def _encode(key: str, value: JsonValue) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        raise ConfigError(f"param {key}: expected what JSON can say, got {value!r}") from None
