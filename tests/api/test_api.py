@@ -1,7 +1,9 @@
 """asyncgen as a Python program has it, over a loopback endpoint."""
 
+import ast
 import asyncio
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from fake_provider import Call, FakeProvider, Reply, always_good, completion, er
 import asyncgen
 from asyncgen.api.settings import GivenSettings
 from asyncgen.audit.audit import audit_dataset, write_audit
+from asyncgen.command.pages import FOLDER
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import AccessDeniedError, BudgetSpentError
@@ -327,3 +330,24 @@ def test_lines_of_nobodys_run_are_lines() -> None:
     assert any("no journal" in note for note in output.notes)
     with pytest.raises(asyncgen.ConfigError, match=r"nothing\.jsonl"):
         asyncgen.open("nothing.jsonl")
+
+
+# ---- the page
+
+
+def test_the_examples_of_the_page_run_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (FOLDER / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+
+    async def run_all() -> None:
+        for block in blocks:
+            code = compile(block, "python.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            if (waiting := eval(code, names)) is not None:
+                await waiting
+
+    asyncio.run(run_all())
+    printed = capsys.readouterr().out
+    assert "20 of 20 are in" in printed
+    assert "OPENAI_API_KEY" in printed
+    assert len([line for line in printed.splitlines() if re.match(r"\d+ \d+ ", line)]) >= 80
