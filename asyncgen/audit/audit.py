@@ -84,6 +84,22 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     completion_tokens: int
     cost_usd: Decimal | None
 
+    @classmethod
+    def of(cls, dataset: Dataset, report: Report) -> "Totals":
+        return cls(
+            num=report.num,
+            done=report.done,
+            failed=report.failed,
+            failed_by_reason=report.failed_by_reason,
+            pending=report.pending,
+            missing=dataset.lines.missing,
+            calls=report.calls,
+            prompt_tokens=report.prompt_tokens,
+            cached_tokens=report.cached_tokens,
+            completion_tokens=report.completion_tokens,
+            cost_usd=dataset.ledger.totals.cost,
+        )
+
 
 class BothDuplicates(msgspec.Struct, frozen=True, kw_only=True):
     """Of whole conversations, and of the assistant's side alone."""
@@ -257,7 +273,7 @@ class _Pass:
             made=self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             notes=[*dataset.notes, *self._coverage.describe(), *self._describe_languages()],
             runs=report.runs,
-            totals=_total(dataset, report),
+            totals=Totals.of(dataset, report),
             coverage=self._coverage.result(),
             shape=shape,
             diversity=self._diversity.result(),
@@ -318,22 +334,6 @@ class _Pass:
         clusters = self._repeats.pop(rule).clusters(lambda offset: text_of(self._dataset.read(offset)))
         self._note(find_repeats(clusters, rule))
         return summarise(clusters, THRESHOLD)
-
-
-def _total(dataset: Dataset, report: Report) -> Totals:
-    return Totals(
-        num=report.num,
-        done=report.done,
-        failed=report.failed,
-        failed_by_reason=report.failed_by_reason,
-        pending=report.pending,
-        missing=dataset.lines.missing,
-        calls=report.calls,
-        prompt_tokens=report.prompt_tokens,
-        cached_tokens=report.cached_tokens,
-        completion_tokens=report.completion_tokens,
-        cost_usd=dataset.ledger.totals.cost,
-    )
 
 
 # ---- the file

@@ -36,7 +36,7 @@ def line_checks(
         check_control_tokens,
         _check_each("email", find_unknown_email),
         check_secrets,
-        _check_ascii,
+        check_ascii,
         _check_each("markdown", find_markdown),
         check_endings,
         RoleConfusion(system_prompt).check,
@@ -56,7 +56,7 @@ def _check_each(rule: str, find: Callable[[str], Span | None]) -> Check:
     return check
 
 
-def _check_ascii(subject: Subject) -> Iterator[Finding]:
+def check_ascii(subject: Subject) -> Iterator[Finding]:
     if subject.charset != "ascii":
         return
     for position, message in enumerate(subject.record.conversation):

@@ -85,7 +85,18 @@ class Coverage:
         return CoverageResult(
             planned=planned.indices,
             found=found.indices,
-            dimensions={axis.name: _compare_values(axis, planned, found) for axis in self._axes},
+            dimensions={
+                axis.name: [
+                    ValueCoverage(
+                        group=group,
+                        value=value,
+                        planned=planned.values[axis.position][number],
+                        found=found.values[axis.position][number],
+                    )
+                    for (group, value), number in axis.numbers.items()
+                ]
+                for axis in self._axes
+            },
             pairs=list(map(_compare_pairs, _pairs_of(self._axes), planned.pairs, found.pairs)),
         )
 
@@ -156,14 +167,6 @@ class _Tally:
         total.values = [list(map(add, *counts)) for counts in zip(self.values, other.values, strict=True)]
         total.pairs = list(map(add, self.pairs, other.pairs))
         return total
-
-
-def _compare_values(axis: _Axis, planned: _Tally, found: _Tally) -> list[ValueCoverage]:
-    expected, counted = planned.values[axis.position], found.values[axis.position]
-    return [
-        ValueCoverage(group=group, value=value, planned=expected[number], found=counted[number])
-        for (group, value), number in axis.numbers.items()
-    ]
 
 
 def _compare_pairs(axes: tuple[_Axis, _Axis], planned: Counter[int], found: Counter[int]) -> PairCoverage:

@@ -7,7 +7,6 @@ import msgspec
 
 from asyncgen.audit.rules import Subject
 from asyncgen.audit.turns import find_lengths
-from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.journal import Done, Entry, Unused
 from asyncgen.recipe.scenario import Drawn
@@ -89,12 +88,6 @@ class Shape:
     def add(self, subject: Subject) -> None:
         conversation = subject.record.conversation
         self._messages[len(conversation)] += 1
-        self._add_words(conversation)
-        for name, drawn in (subject.scenario or {}).items():
-            if len(drawn) == 1 and find_lengths(drawn[0][1]):
-                self._turns.setdefault((name, drawn[0][1]), Counter())[len(conversation)] += 1
-
-    def _add_words(self, conversation: Conversation) -> None:
         total = 0
         for message in conversation:
             words = len(message.content.split())
@@ -102,6 +95,9 @@ class Shape:
             role = message.role if message.role in ROLES else OTHER
             self._words.setdefault(role, Counter())[words] += 1
         self._conversation_words[total] += 1
+        for name, drawn in (subject.scenario or {}).items():
+            if len(drawn) == 1 and find_lengths(drawn[0][1]):
+                self._turns.setdefault((name, drawn[0][1]), Counter())[len(conversation)] += 1
 
     def add_entry(self, entry: Entry) -> None:
         if isinstance(entry, Done):
@@ -113,7 +109,11 @@ class Shape:
             self._rejected.add(entry.reason, self._dataset.scenario(entry.index))
 
     def result(self) -> ShapeResult:
-        failed = self._count_failed()
+        dataset, failed = self._dataset, _Failures()
+        num = 0 if dataset.header is None else dataset.header.num
+        for index, reason in dataset.ledger.failed.items():
+            if index < num and not dataset.lines.is_done(index):
+                failed.add(reason, dataset.scenario(index))
         return ShapeResult(
             messages=dict(sorted(self._messages.items())),
             words={role: distribution for role in (*ROLES, OTHER) if (distribution := describe(self._words.get(role)))},
@@ -129,14 +129,6 @@ class Shape:
             rejected=dict(self._rejected.reasons.most_common()),
             failures=_by_value(failed, self._rejected),
         )
-
-    def _count_failed(self) -> "_Failures":
-        dataset, failures = self._dataset, _Failures()
-        num = 0 if dataset.header is None else dataset.header.num
-        for index, reason in dataset.ledger.failed.items():
-            if index < num and not dataset.lines.is_done(index):
-                failures.add(reason, dataset.scenario(index))
-        return failures
 
 
 class _Failures:

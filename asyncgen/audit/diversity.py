@@ -109,7 +109,10 @@ class Diversity:
     """
 
     def __init__(self, knowledge: str = "", *, tracked: int = TRACKED) -> None:
-        self._known = _known_phrases(knowledge)
+        sentences = split_sentences(knowledge)
+        short = (b" ".join(each) for each in sentences if len(each) < PHRASE_WORDS)
+        # What the knowledge base says: its runs of four words, and its sentences of less.
+        self._known = frozenset(chain(_runs(list(chain.from_iterable(sentences)), PHRASE_WORDS), short))
         self._lines = 0
         self._openers = _Openers(tracked)
         self._user = _Side(tracked)
@@ -161,13 +164,6 @@ class Diversity:
         return [(phrase, lines) for phrase, lines in self._stock.most_common() if lines >= least]
 
 
-def _known_phrases(knowledge: str) -> frozenset[Phrase]:
-    """What the knowledge base says: its runs of four words, and its sentences of less."""
-    sentences = split_sentences(knowledge)
-    short = (b" ".join(each) for each in sentences if len(each) < PHRASE_WORDS)
-    return frozenset(chain(_runs(list(chain.from_iterable(sentences)), PHRASE_WORDS), short))
-
-
 class _Text:
     """One message: its words, and its runs of four that are not the knowledge base's."""
 
@@ -211,7 +207,11 @@ class _Side:
         words, is_cut = _sample_words(self._sample)
         return SideDiversity(
             is_exact=self._sample.is_whole and not is_cut,
-            distinct=[_measure_distinct(words, size) for size in DISTINCT_WORDS],
+            distinct=[
+                Distinct(words=size, different=different, total=total, ratio=different / (total or 1))
+                for size in DISTINCT_WORDS
+                for different, total in [(len(set(_runs(words, size))), max(0, len(words) - size + 1))]
+            ],
             compression=self._sample.compression_ratio(),
             error=self._phrases.error,
             phrases=_list_phrases(self._phrases.most_common(), lines, LISTED),
@@ -329,12 +329,6 @@ def _sample_words(sample: TextSample) -> tuple[list[bytes], bool]:
         if len(words) > DISTINCT_SAMPLE:
             return words[:DISTINCT_SAMPLE], True
     return words, False
-
-
-def _measure_distinct(words: Sequence[bytes], size: int) -> Distinct:
-    total = max(0, len(words) - size + 1)
-    different = len(set(_runs(words, size)))
-    return Distinct(words=size, different=different, total=total, ratio=different / (total or 1))
 
 
 def _runs(words: Sequence[bytes], size: int) -> Iterable[Phrase]:

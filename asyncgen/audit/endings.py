@@ -68,11 +68,9 @@ def _ends_well(text: str, language: str | None) -> bool:
     if re.split(r"\W", last)[-1].lower() in _DANGLING[language]:
         return False
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
-    return is_short or _LIST_LINE.match(line) is not None or _is_verse(text)
-
-
-def _is_verse(text: str) -> bool:
-    """Short lines that mostly end without a full stop: a poem, an address, letters counted one by one."""
+    if is_short or _LIST_LINE.match(line):
+        return True
+    # Short lines that mostly end without a full stop: a poem, an address, letters counted one by one.
     lines = [line for line in text.rsplit("\n\n", maxsplit=1)[-1].split("\n") if line.strip()]
     return len(lines) > 1 and all(len(line) < _LINE_OF_VERSE for line in lines) and lines[-2].rstrip()[-1:] not in ".!?"
 

@@ -39,6 +39,11 @@ class Measure(msgspec.Struct, frozen=True):
     unit: str
     is_spelled: bool = False
 
+    @property
+    def identity(self) -> object:
+        """Equal for facts that state the same."""
+        return self.unit, self.value
+
 
 class Date(msgspec.Struct, frozen=True):
     """A day, a month or a day without its year: what is not said is None. `last_day` ends a range of days."""
@@ -50,6 +55,10 @@ class Date(msgspec.Struct, frozen=True):
     day: int | None
     last_day: int | None = None
 
+    @property
+    def identity(self) -> object:
+        return self.year, self.month, self.day
+
 
 class Time(msgspec.Struct, frozen=True):
     """A time of day. `minute`: of the day. `is_half_told`: whether it may be twelve hours later as well."""
@@ -58,6 +67,10 @@ class Time(msgspec.Struct, frozen=True):
     start: int
     minute: int
     is_half_told: bool
+
+    @property
+    def identity(self) -> object:
+        return "time", self.minute
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -72,6 +85,10 @@ class Term(msgspec.Struct, frozen=True):
     key: str
     opens: bool = False
     beside: str = ""
+
+    @property
+    def identity(self) -> object:
+        return self.kind, self.key
 
 
 Fact: TypeAlias = Measure | Date | Time | Term
@@ -242,7 +259,10 @@ def without_code(text: str) -> str:
     """The text with code blanked out, so that everything else keeps its place."""
     if "`" in text:
         text = _FENCE.sub(_blank, text)
-        text = _INLINE_CODE.sub(_blank_calculation, text)
+        # A name between backticks is a name all the same.
+        text = _INLINE_CODE.sub(
+            lambda code: code[0].replace("`", " ") if _SINGLE_NAME.match(code[0]) else _blank(code), text
+        )
     if any(map(text.__contains__, _CODE_HINTS)):
         text = _CODE_LINE.sub(_blank, text)
     return text
@@ -273,7 +293,7 @@ def read_facts(
             done = end
         elif taken and taken[0][0] <= start:
             done = end
-        elif is_inner or not (found := _read_number(text, start) or _read_month(text, start)):
+        elif is_inner or not (found := _read_figure(text, start, language)):
             yield from _read_words(text, _begin_of_token(text, start, done), end, language)
             done = end
         else:
@@ -371,7 +391,7 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
         if number := match["number"]:
             # In "top-50" or "mid-2025" the number is a number; in GPT-2 and d24 it is part of a name.
             if number[0] == "-" and match["stem"].islower() and len(match["stem"]) > 2:  # noqa: PLR2004
-                found = _read_number(text, match.start("number") + 1)
+                found = _read_figure(text, match.start("number") + 1, language)
                 yield from found[1] if found else ()
             else:
                 word = match[0].rstrip(".")
@@ -391,22 +411,12 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
             yield Term(word, place, "identifier", fold(word))
 
 
-def _read_month(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
-    match = _MONTH_FIRST.match(text, start) if text[start] in _MONTH_CAPITALS else None
-    if not match or not (match["day"] or match["year"]):
-        return None
-    year = int(match["year"]) if match["year"] else None
-    months = [_month(each) for each in (match["month"], match["other"]) if each]
-    day = _day(match["day"])
-    return match.end(), [Date(match[0], start, year, month, day, _day(match["last"])) for month in months]
-
-
-def _read_number(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
-    """Where the number at `start` ends and what it states; None when there is none."""
+def _read_figure(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
+    """Where the date, the time or the number at `start` ends and what it states; None when there is none."""
+    if found := _read_clock(text, start) or _read_date(text, start, language):
+        return found
     if text[start].isalpha():
         return None
-    if found := _read_clock(text, start) or _read_day(text, start):
-        return found
     if _PLAIN_NUMBER.match(text, start):
         return _read_measure(text, start)
     if match := _NO_QUANTITY.match(text, start):
@@ -417,18 +427,21 @@ def _read_number(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
     return _read_measure(text, start)
 
 
-def _read_day(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
-    if match := _ISO.match(text, start):
-        return match.end(), [Date(match[0], start, int(match["year"]), int(match["month"]), int(match["day"]))]
-    if match := _WITH_POINTS.match(text, start):
-        year = int(match["year"]) if match["year"] else None
-        year = year + 2000 if year is not None and year < 100 else year  # noqa: PLR2004 - 3.5.26
-        return match.end(), [Date(match[0], start, year, int(match["month"]), int(match["day"]))]
+def _read_date(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
+    if (
+        text[start] in _MONTH_CAPITALS
+        and (match := _MONTH_FIRST.match(text, start))
+        and (match["day"] or match["year"])
+    ):
+        year, day, last = _year(match["year"]), _day(match["day"]), _day(match["last"])
+        months = [_month(each) for each in (match["month"], match["other"]) if each]
+        return match.end(), [Date(match[0], start, year, month, day, last) for month in months]
+    has_points = table_of(language, "dates").get("with-points")
+    if (match := _ISO.match(text, start)) or (has_points and (match := _WITH_POINTS.match(text, start))):
+        return match.end(), [Date(match[0], start, _year(match["year"]), int(match["month"]), int(match["day"]))]
     if match := _DAY_FIRST.match(text, start):
-        year = int(match["year"]) if match["year"] else None
-        return match.end(), [
-            Date(match[0], start, year, _month(match["month"]), _day(match["day"]), _day(match["last"]))
-        ]
+        year, day, last = _year(match["year"]), _day(match["day"]), _day(match["last"])
+        return match.end(), [Date(match[0], start, year, _month(match["month"]), day, last)]
     return None
 
 
@@ -523,17 +536,16 @@ def _month(word: str) -> int:
     return next(month for month, each in enumerate(_MONTHS, start=1) if re.fullmatch(each, word, re.IGNORECASE))
 
 
+def _year(word: str | None) -> int | None:
+    return None if word is None else int(word) + (2000 if len(word) == len("26") else 0)
+
+
 def _day(word: str | None) -> int | None:
     return int(word.rstrip("sthndr.")) if word else None
 
 
 def _blank(match: re.Match[str]) -> str:
     return re.sub(r"\S", " ", match[0])
-
-
-def _blank_calculation(match: re.Match[str]) -> str:
-    """A name between backticks is a name all the same."""
-    return match[0].replace("`", " ") if _SINGLE_NAME.match(match[0]) else _blank(match)
 
 
 def _begin_of_token(text: str, place: int, least: int) -> int:

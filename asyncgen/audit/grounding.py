@@ -32,7 +32,6 @@ from asyncgen.audit.number_words import is_small
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.fold import fold_to_ascii
-from asyncgen.recipe.scenario import Drawn
 
 NO_SCENARIO = ""  # the topic of lines without one
 
@@ -266,7 +265,8 @@ class Grounding:
         )
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        tally = self.by_topic.setdefault(_topic(subject.scenario), TopicGrounding())
+        topic = next(iter((subject.scenario or {}).values()), ())  # the value of the first dimension
+        tally = self.by_topic.setdefault(topic[0][1] if topic else NO_SCENARIO, TopicGrounding())
         tally.conversations += 1
         if not subject.is_readable:
             return
@@ -307,10 +307,13 @@ class Grounding:
 
     def _knows(self, fact: Fact, prose: str, settled: dict[str, Term | None]) -> bool:
         if isinstance(fact, Term):
-            if (fact.beside and fact.beside in self._known.terms) or self._known.knows_term(fact):
-                _settle(fact, settled)
-                return True
-            return fact.opens
+            if not self._known.knows_term(fact):
+                return fact.opens or (fact.beside != "" and fact.beside in self._known.terms)
+            # Tokens that are this word and a mark need no second look. Months do: a day may follow.
+            if fact.text not in settled and len(settled) < _SETTLED_MAX and not is_month(fact.text):
+                stated = None if fact.opens or fact.key in COMMON_NAMES else fact
+                settled.update({fact.text + mark: stated for mark in ("", ",", ".", ";", ":", "?", "!", "'s")})
+            return True
         if not isinstance(fact, Measure):
             return self._known.knows(fact)
         if is_everyday(fact):
@@ -324,15 +327,6 @@ class Grounding:
             return True
         hedge = _hedge(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge)
-
-
-def _settle(term: Term, settled: dict[str, Term | None]) -> None:
-    """Tokens that are this word and a mark need no second look. Months do: a day may follow."""
-    word = term.text
-    if word in settled or len(settled) >= _SETTLED_MAX or is_month(word):
-        return
-    fact = None if term.opens or term.key in COMMON_NAMES else term
-    settled.update({word + mark: fact for mark in ("", ",", ".", ";", ":", "?", "!", "'s")})
 
 
 class _Review:
@@ -355,10 +349,9 @@ class _Review:
         judged: set[object] = set()
         figures: list[Measure] | None = None
         for fact in unknown:
-            identity = _identity(fact)
-            if identity in judged or (is_creative and _is_fiction(fact)):
+            if fact.identity in judged or (is_creative and _is_fiction(fact)):
                 continue
-            judged.add(identity)
+            judged.add(fact.identity)
             if not isinstance(fact, Measure):
                 if not (self._said.knows(fact) or (isinstance(fact, Term) and _is_label(prose, fact))):
                     yield "ungrounded", fact
@@ -526,16 +519,6 @@ def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> 
         yield from (one * other / 100, other - one * other / 100, other + one * other / 100)
 
 
-def _identity(fact: Fact) -> object:
-    if isinstance(fact, Term):
-        return fact.kind, fact.key
-    if isinstance(fact, Date):
-        return fact.year, fact.month, fact.day
-    if isinstance(fact, Time):
-        return "time", fact.minute
-    return fact.unit, fact.value
-
-
 def _evidence(prose: str, fact: Fact) -> str:
     start, end = fact.start, fact.start + len(fact.text)
     if isinstance(fact, Term) and fact.kind == "name":
@@ -547,9 +530,3 @@ def _evidence(prose: str, fact: Fact) -> str:
         start = name.start()
     named = " ".join(prose[start:end].split())[:60]
     return f"{named} | {excerpt(prose, start, end)}"[:120]
-
-
-def _topic(scenario: Mapping[str, Drawn] | None) -> str:
-    """The value of the first dimension."""
-    drawn = next(iter(scenario.values()), ()) if scenario else ()
-    return drawn[0][1] if drawn else NO_SCENARIO

@@ -86,27 +86,23 @@ class Timeline:
             return
         self._buckets.setdefault(int(moment // self._width), _Bucket()).add(entry)
         while len(self._buckets) > MOST_BUCKETS:
-            self._widen()
-
-    def _widen(self) -> None:
-        self._width *= 2
-        narrow, self._buckets = self._buckets, {}
-        for number, bucket in narrow.items():
-            self._buckets.setdefault(number // 2, _Bucket()).merge(bucket)
+            self._width *= 2
+            narrow, self._buckets = self._buckets, {}
+            for number, bucket in narrow.items():
+                self._buckets.setdefault(number // 2, _Bucket()).merge(bucket)
 
     def result(self) -> list[Moment]:
         """In order of time; where nothing ended there is no moment."""
-        return [self._moment(number, self._buckets[number]) for number in sorted(self._buckets)]
-
-    def _moment(self, number: int, bucket: _Bucket) -> Moment:
-        begins = datetime.fromtimestamp(number * self._width, UTC)
-        return Moment(
-            time=begins.isoformat(timespec="seconds").replace("+00:00", "Z"),
-            seconds=self._width,
-            done=bucket.done,
-            rejected=bucket.rejected,
-            failed=bucket.failed,
-            lost=bucket.lost,
-            in_flight=round(bucket.in_flight / bucket.done, 1) if bucket.done else None,
-            seconds_p50=bucket.median(),
-        )
+        return [
+            Moment(
+                time=f"{datetime.fromtimestamp(number * self._width, UTC):%Y-%m-%dT%H:%M:%SZ}",
+                seconds=self._width,
+                done=bucket.done,
+                rejected=bucket.rejected,
+                failed=bucket.failed,
+                lost=bucket.lost,
+                in_flight=round(bucket.in_flight / bucket.done, 1) if bucket.done else None,
+                seconds_p50=bucket.median(),
+            )
+            for number, bucket in sorted(self._buckets.items())
+        ]

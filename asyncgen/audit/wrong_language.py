@@ -16,7 +16,6 @@ from asyncgen.audit.facts import without_code
 from asyncgen.audit.language import LANGUAGES, listed, share_of
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.audit.words import split_words
-from asyncgen.conversation import Conversation
 from asyncgen.recipe.language import LANGUAGE, NAMES
 
 _SPEECH = 0.2  # share of a text's words that are frequent in a language it surely speaks
@@ -62,8 +61,12 @@ class WrongLanguage:
             if len(words) < _LEAST_WORDS or any(share_of(code, words) >= _SPEECH for code in allowed):
                 continue
             found = self._find_other(message.content, allowed)
-            if found and not _was_asked_for(found, conversation[: position + 1]):
-                name = NAMES.get(found, found)
+            if found is None:
+                continue
+            name = NAMES.get(found, found)
+            names = {name.lower(), *listed("languages", found)}
+            asked = [each.content.lower() for each in conversation[: position + 1] if each.role == "user"]
+            if not any(each in text for each in names for text in asked):
                 yield Finding("wrong-language", subject.record.number, position, excerpt(f"{name}: {message.content}"))
 
     def _find_other(self, text: str, allowed: Collection[str]) -> str | None:
@@ -94,8 +97,3 @@ def find_guess() -> Guess | None:
         return None
     detector = LangDetector(LangDetectConfig(model="lite", max_input_length=_MOST_LETTERS))
     return lambda text: [(each["lang"], each["score"]) for each in detector.detect(text, k=3)]
-
-
-def _was_asked_for(language: str, conversation: Conversation) -> bool:
-    names = {NAMES.get(language, language).lower(), *listed("languages", language)}
-    return any(name in each.content.lower() for each in conversation if each.role == "user" for name in names)

