@@ -239,7 +239,7 @@ class Grounding:
     """Checks conversations against one knowledge base. `allowed`: texts whose facts may be used as well."""
 
     def __init__(self, knowledge: str, allowed: Iterable[str] = ()) -> None:
-        self._known = KnownFacts([without_code(knowledge), *allowed])
+        self._known = KnownFacts([knowledge, *allowed])
         self._known.terms |= COMMON_NAMES
         self._settled: dict[str | None, dict[str, Term | None]] = {}  # by language
         # Small talk and refusals come again word for word: in the offline engine's files four answers of five.
