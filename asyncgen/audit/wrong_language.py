@@ -24,7 +24,7 @@ _LEAST_WORDS = 6
 _SURE, _HARDLY = 0.6, 0.1  # probabilities
 _NO_SPEECH = re.compile(r"https?://\S+|\S+@\S+|\"[^\"\n]*\"|„[^“”\n]*[“”]|“[^”\n]*”|«[^»\n]*»|\d+")
 # What the library calls a language of its own that nobody would declare beside, or tells badly apart.
-_ALIKE = {
+ALIKE = {
     "als": "de",
     "bar": "de",
     "nds": "de",
@@ -79,10 +79,8 @@ class WrongLanguage:
         spoken = max(LANGUAGES, key=shares.__getitem__)
         if spoken not in allowed and shares[spoken] >= _SPEECH and all(shares[code] <= _FEW for code in allowed):
             return spoken
-        guesses = (
-            [] if self._guess is None else [(_ALIKE.get(code, code), score) for code, score in self._guess(speech)]
-        )
-        own = {_ALIKE.get(code, code) for code in allowed}
+        guesses = [] if self._guess is None else [(ALIKE.get(code, code), score) for code, score in self._guess(speech)]
+        own = {ALIKE.get(code, code) for code in allowed}
         if any(code in own and score > _HARDLY for code, score in guesses):
             return None
         return next((code for code, score in guesses[:1] if score >= _SURE), None)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,13 +84,16 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
     from asyncgen.recipe.load import load_recipe
     from asyncgen.scaffold.documents import collect_documents
     from asyncgen.scaffold.folder import made_whole, write_files, write_knowledge
-    from asyncgen.scaffold.recipe import Plan, read_voices, write_recipe
+    from asyncgen.scaffold.recipe import ENGLISH, Plan, read_voices, write_recipe
     from asyncgen.scaffold.topics import find_topics
     from asyncgen.screen.init import show_made
 
     collected = collect_documents(flags.sources)
     knowledge = collected.knowledge
-    languages = _read_languages(flags.language)
+    if re.search(r"[{}]|<!--", flags.about):
+        raise ConfigError("--about goes into a prompt, where braces and <!-- mean something: leave them out")
+    spoken = _find_spoken(knowledge)
+    languages = _read_languages(flags.language) if flags.language is not None else list(spoken)[:1] or [ENGLISH]
     plan = Plan(
         name=folder.name,
         about=" ".join(flags.about.split()),
@@ -102,14 +106,36 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
         write_files(staged, write_recipe(plan))
         write_knowledge(staged, knowledge.join() + "\n", flags.sources, folder)
         recipe = load_recipe(str(staged))
-    show_made(folder, recipe, collected)
+    show_made(folder, recipe, collected, spoken, _first_output(folder.name))
     return 0
 
 
-def _read_languages(codes: str | None) -> Sequence[str]:
+def _first_output(name: str) -> Path:
+    """Of a run without flags."""
+    from asyncgen.run.configure import read_environment
+
+    endpoint = resolve_endpoint(None, None, read_environment())
+    return Path("data") / f"{name}{'.offline' if endpoint.is_offline else ''}.jsonl"
+
+
+def _find_spoken(knowledge: "Knowledge") -> dict[str, list[str]]:
+    """The documents in each language, that of most text first."""
+    from asyncgen.audit.spoken import find_spoken
+    from asyncgen.audit.wrong_language import find_guess
+
+    documents: dict[str, list[str]] = {}
+    sizes: Counter[str] = Counter()
+    for each in knowledge.documents:
+        if language := find_spoken(each.text, find_guess()):
+            documents.setdefault(language, []).append(each.source)
+            sizes[language] += len(each.text)
+    return {language: documents[language] for language, _ in sizes.most_common()}
+
+
+def _read_languages(codes: str) -> Sequence[str]:
     from asyncgen.recipe.language import explain_code
 
-    found = list(dict.fromkeys(filter(None, re.split(r"[,\s]+", codes or "en"))))
+    found = list(dict.fromkeys(filter(None, re.split(r"[,\s]+", codes))))
     for code in found:
         if wrong := explain_code(code):
             raise ConfigError(f"--language: {wrong}")
@@ -157,7 +183,7 @@ def _copy(flags: argparse.Namespace, folder: Path) -> int:
     from asyncgen.screen.init import show_copied
 
     copy_recipe(built_in_folder(flags.like), folder)
-    show_copied(folder, flags.like)
+    show_copied(folder, flags.like, _first_output(folder.name))
     return 0
 
 

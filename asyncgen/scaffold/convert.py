@@ -4,6 +4,7 @@ What stands in a web page for browsers and for finding one's way (scripts, style
 left out. Formats of offices are read by markitdown, which is installed with the extra `documents`.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,13 +21,32 @@ SUFFIXES = (*TEXTS, *PAGES, *OFFICE)
 LARGEST = 256 * 2**20  # bytes: what is larger is no document but data
 ENCODINGS = ("utf-8", "windows-1252")  # tried in this order where no mark says which
 _NO_KNOWLEDGE = (
-    *("button", "canvas", "footer", "form", "iframe", "nav", "noscript", "script", "style", "svg", "template"),
-    *("[role=navigation]", "[role=search]", "[aria-hidden=true]", "[hidden]"),
+    *(
+        "button",
+        "canvas",
+        "footer",
+        "form",
+        "iframe",
+        "nav",
+        "noscript",
+        "script",
+        "style",
+        "svg",
+        "template",
+        "dialog",
+    ),
+    *("[role=navigation]", "[role=search]", "[role=dialog]", "[role=alertdialog]", "[aria-hidden=true]", "[hidden]"),
 )
 _SETEXT = re.compile(r"^(?!\s*[-=>#|*+])(\S.*)\n(=+|-{2,})[ \t]*$", re.MULTILINE)
+_CODE_OR_COMMENT = re.compile(r"^ {0,3}(`{3,}|~{3,})[\s\S]*?(?:^ {0,3}\1|\Z)|`[^`\n]*`|<!--[\s\S]*?-->", re.MULTILINE)
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
+_WIDE_BLANK = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
+_CUT_SENTENCE = re.compile(r"(?<=[^\s.!?:;|])\n\n(?=[a-zß-ÿ])")  # by the end of a line in print
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
+logging.getLogger("bs4.dammit").setLevel(logging.ERROR)  # a reader who is told of a file is told which one
 
 
 class UnreadableDocumentError(AsyncgenError):
@@ -59,13 +79,22 @@ def _decode(content: bytes) -> str:
 
 
 def _read_text(content: bytes) -> str:
-    return _decode(content)
+    return _with_marked_headings(_decode(content).replace("\r\n", "\n"))
 
 
 def _read_markdown(content: bytes) -> str:
-    """Headings in one style, without the table in front that is for the site it was written for."""
+    """Without remarks, and without the table in front that is for the site it was written for."""
     text = _FRONT_MATTER.sub("", _decode(content).replace("\r\n", "\n"))
+    return _without_comments(_with_marked_headings(text))
+
+
+def _with_marked_headings(text: str) -> str:
+    """Those that are underlined, as all others."""
     return _SETEXT.sub(lambda heading: f"{'#' if heading[2][0] == '=' else '##'} {heading[1]}", text)
+
+
+def _without_comments(text: str) -> str:
+    return _CODE_OR_COMMENT.sub(lambda found: "" if found[0].startswith("<!--") else found[0], text)
 
 
 def _read_page(content: bytes) -> str:
@@ -103,9 +132,12 @@ def _read_office(path: Path) -> str:
             f"needs what reads {path.suffix.lower()}: pip install 'asyncgen[documents]'"
         ) from error
     try:
-        return str(MarkItDown(enable_plugins=False).convert_local(path).text_content)
+        text = _without_comments(str(MarkItDown(enable_plugins=False).convert_local(path).text_content))
     except MarkItDownException as error:
         raise UnreadableDocumentError(f"cannot be converted ({type(error).__name__})") from error
+    if path.suffix.lower() == ".pdf":
+        text = _CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text))
+    return text
 
 
 _READERS: Mapping[str, Callable[[bytes], str]] = {

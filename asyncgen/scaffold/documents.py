@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from asyncgen.scaffold.convert import SUFFIXES, UnreadableDocumentError, read_as
 
 LONGEST_TITLE = 80  # characters of a first line that is taken for one
 _HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t#]*$")
+_TITLE_START = re.compile(r"(?:\d+(?:\.\d+)*\.?\s+)?[^\W\d_a-zß-ÿ]")
 _FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
 _NUMBERING = re.compile(r"^(?:\d+\.)*\d+[.)]?\s+(?=\S)")
 _MARKS = re.compile(r"[*_`]|\[([^\]]*)\]\([^)]*\)")
@@ -28,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What one document is about: its own title, and the headings in it."""
+    """What one document is about: its own title, which is the first heading in it, and all of them."""
 
     title: str
     sections: Sequence[Section]
@@ -78,22 +80,47 @@ def _find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
 
 
 def outline(document: Document) -> Outline:
-    title, *sections = _read_sections(document.text)
-    return Outline(title.title, sections)
+    sections = list(_read_sections(document.text))
+    return Outline(sections[0].title, sections)
 
 
 def _under_one_title(text: str, path: Path) -> str:
-    """One heading of the first level, at the top: a short first line, or else the file's name, where it has none."""
+    """One heading of the first level, at the top: a short first line, or else the file's name, where it has none.
+
+    A text without any heading, as those from print are, has them where a short line stands alone above a longer one.
+    """
     lines = text.split("\n")
-    if next(_headings(lines), (None,))[0] != 0:
-        is_titled = len(lines[0]) <= LONGEST_TITLE and lines[0][-1] not in ".!?:;," and not "".join(lines[1:2]).strip()
-        lines[:0] = [] if is_titled else [path.stem.replace("_", " ").replace("-", " "), ""]
+    first = next(_headings(lines), (None,))[0]
+    if first is None:
+        for number in list(_find_titles(lines)):
+            lines[number] = f"## {lines[number]}"
+    if first != 0:
+        is_titled = _is_title(lines[0]) and not "".join(lines[1:2]).strip()
+        lines[:0] = [] if is_titled else [_name(path), ""]
     lines[0] = f"# {lines[0].lstrip('# ')}"
     others = list(_headings(lines))[1:]
     if any(level == 1 for _, (level, _) in others):
         for number, _ in others:
             lines[number] = f"#{lines[number]}"
     return "\n".join(lines)
+
+
+def _name(path: Path) -> str:
+    """In words: dashes part them where nothing else does."""
+    return path.stem.replace("_", " ") if re.search(r"[ _]", path.stem) else path.stem.replace("-", " ")
+
+
+def _is_title(line: str) -> bool:
+    return len(line) <= LONGEST_TITLE and line[-1] not in ".!?:;,"
+
+
+def _find_titles(lines: Sequence[str]) -> Iterator[int]:
+    """After the first line; what comes again is the head or the foot of a page."""
+    often = Counter(lines)
+    for number, (before, line, after, text) in enumerate(zip(lines, lines[1:], lines[2:], lines[3:], strict=False), 1):
+        is_alone = not (before.strip() or after.strip()) and often[line] == 1
+        if is_alone and _TITLE_START.match(line) and _is_title(line) and len(text) > len(line) and not _is_title(text):
+            yield number
 
 
 def _read_sections(text: str) -> Iterator[Section]:

@@ -68,12 +68,13 @@ def read_voices(language: str, name: str) -> Voices:
 def write_recipe(plan: Plan) -> dict[str, str]:
     """The text of each file, but for the knowledge base."""
     about = f", {plan.about.rstrip('.')}" if plan.about else ""
-    named = " or ".join(NAMES[each] for each in plan.languages)
     has_several = len(plan.languages) > 1
+    codes = ", ".join(f"{code} is {NAMES[code]}" for code in plan.languages)
     language = (
-        f"Both sides write {named}: the scenario names the language by its code."
+        f"Both sides write the language that the scenario names by its code: {codes}. The topic and the knowledge\n"
+        "  may be in another one."
         if has_several
-        else f"Both sides write {named}."
+        else f"Both sides write {NAMES[plan.languages[0]]}."
     )
     system = (_FOLDER / "system.md").read_text(encoding="utf-8")
     user = (_FOLDER / "user.md").read_text(encoding="utf-8")

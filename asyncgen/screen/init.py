@@ -1,17 +1,20 @@
 """What `asyncgen init` says: what was made of which documents, what a model suggests, and what comes next."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from html.entities import html5
 from pathlib import Path
 
 from rich.text import Text
 
 from asyncgen.money.price import Price, format_cost
+from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.scaffold.documents import Collected
 from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
+from asyncgen.scaffold.recipe import KNOWN
 from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, estimate_tokens, measure_prompt
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
 from asyncgen.text import one_line
@@ -20,11 +23,26 @@ MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every reques
 MOST_NAMED = 5
 CONVERSATIONS = 1000  # whose price is told
 _MARKUP = re.compile(
-    r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>\n]{0,200})?/?>|&(?:[a-z]{2,8}|#\d{2,6});|\{[{%][^{}\n]{0,80}[%}]\}"
+    r"</?(?P<tag>[a-zA-Z][a-zA-Z0-9]*)(?:\s+[\w:-]+\s*=[^<>\n]{0,200})?\s*/?>|&(?:(?P<entity>[a-zA-Z]{2,8})|#\d{2,6});"
+    r"|<!--|\{[{%][^{}\n]{0,80}[%}]\}"
 )
+_TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    a abbr article aside b blockquote body br button center code dd details div dl dt em font footer form h1 h2 h3 h4 h5
+    h6 head header hr html i iframe img input label li link main meta nav ol option p pre script section select small
+    span strong style sub summary sup svg table tbody td textarea tfoot th thead title tr u ul video
+    """,
+    )
+)
+_CODE = re.compile(r"^ {0,3}(`{3,}|~{3,})[\s\S]*?(?:^ {0,3}\1|\Z)|`[^`\n]*`", re.MULTILINE)
 
 
-def show_made(folder: Path, recipe: Recipe, collected: Collected) -> None:
+def show_made(
+    folder: Path, recipe: Recipe, collected: Collected, spoken: Mapping[str, Sequence[str]], output: Path
+) -> None:
+    """`spoken`: the documents in each language; `output`: of a run without flags."""
     console = plain_console()
     documents = collected.knowledge.documents
     size = len(recipe.knowledge.encode())
@@ -39,9 +57,9 @@ def show_made(folder: Path, recipe: Recipe, collected: Collected) -> None:
         "price": _describe_price(recipe),
     }
     console.print(labelled_grid(rows))
-    for warning in find_doubts(collected):
+    for warning in (*find_doubts(collected), *doubt_languages(recipe.language, spoken)):
         console.print(Text(one_line(f"warning  {warning}")), soft_wrap=True)
-    _show_next(folder)
+    _show_next(folder, output)
 
 
 def show_updated(folder: Path, where: Path, collected: Collected, missing: Sequence[str]) -> None:
@@ -86,10 +104,10 @@ def show_drafts(drafts: Drafts) -> None:
         console.print(Text(f"cost {format_cost(drafts.cost)}"))
 
 
-def show_copied(folder: Path, like: str) -> None:
+def show_copied(folder: Path, like: str, output: Path) -> None:
     console = plain_console()
     console.print(Text(one_line(f"{folder} is a copy of {like}")), soft_wrap=True)
-    _show_next(folder)
+    _show_next(folder, output)
 
 
 def find_doubts(collected: Collected) -> list[str]:
@@ -97,9 +115,15 @@ def find_doubts(collected: Collected) -> list[str]:
     text = collected.knowledge.join()
     doubts = []
     if collected.skipped:
-        doubts.append(f"{len(collected.skipped):,} files are left out: {_named(collected.skipped)}")
-    if marks := [found[0] for found in _MARKUP.finditer(text)]:
+        what = "file is" if len(collected.skipped) == 1 else "files are"
+        doubts.append(f"{len(collected.skipped):,} {what} left out: {_named(collected.skipped)}")
+    if marks := [found[0] for found in _MARKUP.finditer(_CODE.sub("", text)) if _is_markup(found)]:
         doubts.append(f"markup is left in knowledge.md, {len(marks):,} times: {_named(list(dict.fromkeys(marks)))}")
+    if "</knowledge>" in text:
+        doubts.append(
+            "knowledge.md holds </knowledge>, the mark at its end: strike it out there, or write another mark into "
+            "system.md"
+        )
     if (tokens := estimate_tokens(len(text.encode()))) > MOST_TOKENS:
         doubts.append(
             f"about {tokens:,} tokens of knowledge go with each request: models lose sight of what is in the middle, "
@@ -107,6 +131,35 @@ def find_doubts(collected: Collected) -> list[str]:
             "(asyncgen help recipes)"
         )
     return doubts
+
+
+def doubt_languages(chosen: Sequence[str], spoken: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What may be wrong with the languages of conversations. `spoken`: the documents in each language."""
+    named = " and ".join(NAMES[each] for each in chosen)
+    if not spoken:
+        yield (
+            f"what language the documents are in cannot be told, and conversations are in {named}; --language says "
+            "another, and pip install 'asyncgen[language]' tells more languages apart"
+        )
+    for code in spoken:
+        if code not in chosen:
+            codes = ",".join((*chosen, code))
+            yield (
+                f"conversations are in {named}, and some documents in {NAMES.get(code, code)}: {_named(spoken[code])}; "
+                f"--language {codes} makes conversations in both"
+            )
+    for code in chosen:
+        if code not in KNOWN:
+            yield (
+                f"how users of {NAMES[code]} write is not known here: their personas, dynamics and openers in "
+                "recipe.toml are English; put them into your words"
+            )
+
+
+def _is_markup(found: re.Match[str]) -> bool:
+    """Prose has its <name> and its R&D; too."""
+    tag, entity = found["tag"], found["entity"]
+    return (tag is None or tag.lower() in _TAGS) and (entity is None or f"{entity};" in html5)
 
 
 def _describe_price(recipe: Recipe) -> str:
@@ -131,13 +184,13 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
 
 
-def _show_next(folder: Path) -> None:
+def _show_next(folder: Path, output: Path) -> None:
     console = plain_console()
     for number, command in enumerate(
         (
             command_line("check", folder),
             command_line("generate", "--recipe", folder, "-n", "200"),
-            command_line("view", Path("data") / f"{folder.name}.offline.jsonl"),
+            command_line("view", output),
         )
     ):
         print_copied(console, "" if number else "next", command)

@@ -102,6 +102,7 @@ def test_users_of_each_language_are_of_that_language(capsys: pytest.CaptureFixtu
         (("shop", "--update"), "shop: no such folder; without --update it is made"),
         (("shop", "--from", "docs", "--model", "m"), "the offline engine is no model"),
         (("shop", "--from", "docs", "--provider", "openai"), "--provider openai needs a key"),
+        (("shop", "--from", "docs", "--about", "a {topic} bot"), "--about goes into a prompt"),
         (("shop", "--like", "nanochatt"), "did you mean nanochat?"),
     ],
 )
@@ -112,6 +113,77 @@ def test_what_cannot_be_made_is_said_in_a_sentence_and_leaves_nothing(
     assert wrong in err
     assert len(err.splitlines()) == 1
     assert {path.name for path in Path().iterdir()} == {"docs"}
+
+
+GERMAN = "Die Inspektion kostet 79 Euro und dauert zwei Tage. Wir prüfen dabei auch die Bremsen und das Licht."
+ENGLISH = "We rent bikes by the day and by the week, and you can bring them back at any time of the day."
+
+
+@pytest.mark.parametrize(
+    ("texts", "argv", "language", "warnings"),
+    [
+        ([GERMAN], [], "de", []),
+        ([ENGLISH], [], "en", []),
+        (
+            [GERMAN, GERMAN, ENGLISH],
+            [],
+            "de",
+            ["some documents in English: docs/2.md; --language de,en"],
+        ),
+        ([GERMAN, ENGLISH], ["--language", "en,de"], "en, de", []),
+        (
+            [GERMAN],
+            ["--language", "en"],
+            "en",
+            ["some documents in German: docs/0.md; --language en,de"],
+        ),
+        ([ENGLISH], ["--language", "sv,en"], "sv, en", ["how users of Swedish write is not known here"]),
+        (["1234"], [], "en", ["what language the documents are in cannot be told"]),
+    ],
+)
+def test_conversations_are_in_the_language_of_the_documents_unless_told_otherwise(
+    capsys: pytest.CaptureFixture[str], texts: list[str], argv: list[str], language: str, warnings: list[str]
+) -> None:
+    for path in Path("docs").iterdir():
+        path.unlink()
+    for number, text in enumerate(texts):
+        Path(f"docs/{number}.md").write_text(f"# Title {number}\n\n{text}\n")
+    out = init(capsys, "shop", "--from", "docs", *argv)
+    assert ", ".join(load_recipe("shop").language) == language
+    found = [line for line in out.splitlines() if line.startswith("warning")]
+    assert len(found) == len(warnings)
+    assert all(warning in line for warning, line in zip(warnings, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("a <b>bold</b> word", "2 times: <b>, </b>"),
+        ('<img src="x.png"> and <br/>', '2 times: <img src="x.png">, <br/>'),
+        ("two&nbsp;words &#160; more", "2 times: &nbsp;, &#160;"),
+        ("{{ page.title }} by {% include x %}", "2 times: {{ page.title }}, {% include x %}"),
+        ("if a <b and c> d, then R&D; write <name> to <a friend>", None),
+        ("Call `<b>` or\n\n```html\n<b>x</b>\n```", None),
+        ("A List<String> of x < y", None),
+        ("</knowledge> ends it", "holds </knowledge>"),
+    ],
+)
+def test_markup_that_is_left_is_told_and_prose_and_code_are_none(
+    capsys: pytest.CaptureFixture[str], text: str, mark: str | None
+) -> None:
+    Path("docs/rental.md").write_text(f"# A\n\n{text}\n")
+    Path("docs/shop.html").unlink()
+    out = init(capsys, "shop", "--from", "docs", "--language", "en")
+    assert [mark] == [mark for line in out.splitlines() if line.startswith("warning") and mark and mark in line] or (
+        mark is None and "markup" not in out
+    )
+
+
+def test_what_comes_next_names_the_output_of_a_run_with_a_key(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-test")
+    assert "data/shop.jsonl" in init(capsys, "shop", "--from", "docs").splitlines()[-1]
 
 
 def test_an_update_reads_the_documents_again_and_names_new_headings(capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,19 @@ def test_markdown_loses_its_front_matter_and_has_headings_of_one_style(tmp_path:
     assert read_as_markdown(written(tmp_path, "x.md", text)) == "# Bikes\n\nText\n\n## Prices\n\n- a\n\n---"
 
 
+def test_remarks_are_left_out_and_code_stays_as_it_is(tmp_path: Path) -> None:
+    text = b"# A\n\n<!-- draft\nmore -->\nText\n\n```html\n<!-- kept -->\n```\n\n`<!-- this -->`"
+    assert read_as_markdown(written(tmp_path, "x.md", text)) == (
+        "# A\n\nText\n\n```html\n<!-- kept -->\n```\n\n`<!-- this -->`"
+    )
+
+
+def test_an_empty_file_is_told_by_its_name_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(UnreadableDocumentError, match="is empty"):
+        read_as_markdown(written(tmp_path, "x.md", b""))
+    assert not caplog.records
+
+
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnreadableDocumentError, match="is no text"):
         read_as_markdown(written(tmp_path, "x.txt", b"\x89PNG\0\0\0"))

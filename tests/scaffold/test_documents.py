@@ -62,6 +62,29 @@ def test_every_document_has_one_heading_of_the_first_level(tmp_path: Path) -> No
     assert document.text == "# One\n\nx\n\n## Two\n\n### Three\n\n```\n# no heading\n```"
 
 
+def test_a_text_without_headings_has_them_where_a_short_line_stands_alone_above_a_longer_one(tmp_path: Path) -> None:
+    parts = [
+        *("Manual", "Read this before you ride, and keep it.", "Radhaus 2026"),
+        *("The brakes of this bike", "Pull both of them, always.", "Radhaus 2026"),
+        *("of no use", "A line in small letters is no heading."),
+        *("2.1 Lights", "Switch them on when it gets dark."),
+    ]
+    text = "\n\n".join(parts)
+    (tmp_path / "manual.txt").write_text(text)
+    (document,) = collect_documents([tmp_path]).knowledge.documents
+    assert find_topics([document]) == {"Manual": ["Manual", "The brakes of this bike", "Manual: Lights"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("e-bikes und akkus", "e-bikes und akkus"), ("e-bikes_2026", "e-bikes 2026"), ("how-to", "how to")],
+)
+def test_a_file_without_a_title_is_called_by_its_name_in_words(tmp_path: Path, name: str, title: str) -> None:
+    (tmp_path / f"{name}.txt").write_text("It is a sentence.")
+    (document,) = collect_documents([tmp_path]).knowledge.documents
+    assert document.text.startswith(f"# {title}\n")
+
+
 def test_topics_are_the_headings_that_have_text_by_document() -> None:
     documents = [
         Document(
@@ -74,11 +97,11 @@ def test_topics_are_the_headings_that_have_text_by_document() -> None:
     ]
     topics = find_topics(documents)
     assert topics == {
-        "The shop": ["The shop: Hours", "How to get here"],
+        "The shop": ["The shop", "The shop: Hours", "How to get here"],
         "Rental": ["Day by day and by the week"],
         "Questions": ["Questions"],
     }
-    assert missing_topics(documents, ["the shop: hours", "questions", "more"]) == [
+    assert missing_topics(documents, ["the shop", "the shop: hours", "questions", "more"]) == [
         "How to get here",
         "Day by day and by the week",
     ]
