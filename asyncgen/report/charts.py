@@ -105,15 +105,11 @@ class LineChart:
                 stretches.append([])
             else:
                 stretches[-1].append((position * step, 1000 - 1000 * value / ceiling))
-        return [_with_two_ends(each) for each in stretches if each]
-
-
-def _with_two_ends(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """A single point drawn out, because a line needs two ends to be seen."""
-    if len(points) > 1:
-        return points
-    ((x, y),) = points
-    return [(max(x - 2, 0.0), y), (min(x + 2, 1000.0), y)]
+        return [  # a single point drawn out, because a line needs two ends to be seen
+            points if len(points) > 1 else [(max(x - 2, 0.0), y), (min(x + 2, 1000.0), y)]
+            for points in stretches
+            for x, y in points[:1]
+        ]
 
 
 def letter(column: int) -> str:

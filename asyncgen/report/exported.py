@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from rich.table import Table
 from rich.text import Text
 
 from asyncgen.endpoint.presets import OFFLINE
@@ -10,19 +9,12 @@ from asyncgen.export.export import Plan, Result, Sources
 from asyncgen.export.formats import PARQUET
 from asyncgen.export.staging import rows_path
 from asyncgen.export.tokens import CUTS, ESTIMATED, estimate_tokens
-from asyncgen.screen.rows import near, plain_console, print_copied
-from asyncgen.text import one_line
+from asyncgen.screen.rows import near, plain_console, print_copied, tally_grid
 
 
 def print_export(sources: Sources, plan: Plan, result: Result) -> None:
     console = plain_console()
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, count, text in (*_describe_files(sources, plan, result), *_describe_length(plan, result)):
-        table.add_row(label, count, one_line(text))
-    console.print(table)
+    console.print(tally_grid([*_describe_files(sources, plan, result), *_describe_length(plan, result)]))
     left = sum(each.count for each in result.left_out.values())
     console.print(Text(f"{result.rows:,} rows written, {left:,} lines left out", style="bold"))
     if loading := _describe_loading(plan):

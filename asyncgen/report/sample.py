@@ -6,15 +6,15 @@ change it: no angle bracket is written as itself.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import TypeAlias
 
 import msgspec
 
 from asyncgen.conversation import Conversation
-from asyncgen.data.dataset import Dataset, Record
+from asyncgen.data.dataset import Dataset
 from asyncgen.recipe.scenario import Drawn
 
 ALLOWANCE = 4_000_000  # characters of all conversations together
@@ -84,15 +84,18 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 def draw_sample(dataset: Dataset, found: Mapping[str, Found], size: int) -> Sample:
     """So many lines, or all, in the order of the file; the same for the same file."""
     chosen = choose_lines(found, lines=len(dataset), size=size)
-    records = list(_pick(dataset.records(), chosen))
+    records = list(islice((each for each in dataset.records() if each.number in chosen), len(chosen)))
     scenarios: list[Scenario] = [{} if each.index is None else dataset.scenario(each.index) for each in records]
     dimensions = () if dataset.header is None else dataset.header.dimensions
-    places = {each.name: _place_values(each.name, scenarios) for each in dimensions if each.pick is None}
+    places: dict[str, dict[tuple[str, str], int]] = {}  # by dimension its values in the sample, and where each stands
+    for name in [each.name for each in dimensions if each.pick is None]:
+        drawn = sorted({scenario[name][0] for scenario in scenarios if name in scenario})
+        places[name] = {each: place for place, each in enumerate(drawn)}
     broken = {rule: lines for rule, each in found.items() if (lines := chosen.intersection(each.lines))}
     allowance = max(ALLOWANCE // max(len(chosen), 1), LEAST_ALLOWANCE)
     conversations = []
     for record, scenario in zip(records, scenarios, strict=True):
-        messages = _cut(record.conversation, allowance)
+        messages = cut_messages(record.conversation, allowance)
         conversations.append(
             SampledConversation(
                 line=record.number,
@@ -103,16 +106,10 @@ def draw_sample(dataset: Dataset, found: Mapping[str, Found], size: int) -> Samp
             )
         )
     return Sample(
-        dimensions=[SampledDimension(name, [Value(*drawn) for drawn in values]) for name, values in places.items()],
+        dimensions=[SampledDimension(name, [Value(*each) for each in values]) for name, values in places.items()],
         rules=[SampledRule(rule, found[rule].severity) for rule in broken],
         conversations=conversations,
     )
-
-
-def _place_values(name: str, scenarios: Sequence[Scenario]) -> dict[tuple[str, str], int]:
-    """The values that a dimension has in the sample, each with its place among them."""
-    drawn = sorted({scenario[name][0] for scenario in scenarios if name in scenario})
-    return {each: place for place, each in enumerate(drawn)}
 
 
 def choose_lines(found: Mapping[str, Found], *, lines: int, size: int) -> frozenset[int]:
@@ -130,17 +127,8 @@ def encode_sample(sample: Sample) -> str:
     return msgspec.json.encode(sample).decode().translate(_UNSAFE)
 
 
-def _pick(records: Iterator[Record], lines: frozenset[int]) -> Iterator[Record]:
-    left = len(lines)
-    for record in records:
-        if not left:
-            return
-        if record.number in lines:
-            left -= 1
-            yield record
-
-
-def _cut(conversation: Conversation, allowance: int) -> list[SampledMessage]:
+def cut_messages(conversation: Conversation, allowance: int) -> list[SampledMessage]:
+    """As many messages as the allowance of characters holds, the last of them perhaps not whole."""
     messages = []
     for message in conversation:
         if allowance <= 0:

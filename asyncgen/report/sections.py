@@ -13,8 +13,8 @@ import msgspec
 
 from asyncgen.audit.audit import Audit, BothDuplicates, Totals
 from asyncgen.audit.coverage import CoverageResult, PairCoverage, ValueCoverage
-from asyncgen.audit.distributions import Distribution, ShapeResult, ValueFailures
-from asyncgen.audit.diversity import Counted, DiversityResult, SideDiversity
+from asyncgen.audit.distributions import Distribution, ShapeResult
+from asyncgen.audit.diversity import Counted, DiversityResult
 from asyncgen.audit.grounding import GroundingResult, TopicGrounding
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.timeline import Moment
@@ -44,19 +44,19 @@ class Section:
 
 
 def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Section]:
-    """Those that have something to say."""
+    """Those that have something to say. Each is described by a function of its own, below."""
     clean = [name for name, rule in audit.rules.items() if not rule.count]
     contents: list[tuple[str, str, Iterable[Block]]] = [
-        ("summary", "In short", (verdict, Facts(list(_facts(audit, dataset.ledger.totals.unpriced))))),
+        ("summary", "In short", (verdict, Facts(list(key_figures(audit, dataset.ledger.totals.unpriced))))),
         ("findings", "Findings", (Findings(broken_rules(audit), clean),) if audit.rules else ()),
-        ("coverage", "Coverage", _coverage(audit.coverage)),
-        ("shape", "Shape", _shape(audit.shape)),
-        ("diversity", "Diversity", _diversity(audit.diversity)),
-        ("duplicates", "Near-duplicates", _duplicates(audit.duplicates)),
-        ("grounding", "Grounding", _grounding(audit.grounding)),
-        ("failures", "Failures", _failures(audit.totals, audit.shape)),
-        ("time", "Throughput", _timeline(audit.timeline)),
-        ("runs", "What was run", _runs(audit, dataset)),
+        ("coverage", "Coverage", describe_coverage(audit.coverage)),
+        ("shape", "Shape", describe_shape(audit.shape)),
+        ("diversity", "Diversity", describe_diversity(audit.diversity)),
+        ("duplicates", "Near-duplicates", describe_duplicates(audit.duplicates)),
+        ("grounding", "Grounding", describe_grounding(audit.grounding)),
+        ("failures", "Failures", describe_failures(audit.totals, audit.shape)),
+        ("time", "Throughput", describe_timeline(audit.timeline)),
+        ("runs", "What was run", describe_runs(audit, dataset)),
     ]
     sections = [Section(key, heading, list(blocks)) for key, heading, blocks in contents]
     return [each for each in sections if each.blocks]
@@ -65,7 +65,7 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
 # ---- summary
 
 
-def _facts(audit: Audit, unpriced: int) -> Iterator[tuple[str, str, str]]:
+def key_figures(audit: Audit, unpriced: int) -> Iterator[tuple[str, str, str]]:
     """`unpriced`: answered calls whose cost nobody reported."""
     totals, moments = audit.totals, audit.timeline
     yield "conversations", f"{audit.conversations:,}", f"{totals.done:,} of {totals.num:,} asked for"
@@ -103,7 +103,7 @@ def _tokens(number: int, note: str) -> tuple[str, str]:
 # ---- coverage
 
 
-def _coverage(result: CoverageResult | None) -> Iterator[Block]:
+def describe_coverage(result: CoverageResult | None) -> Iterator[Block]:
     if result is None:
         return
     if result.pairs:
@@ -126,7 +126,13 @@ def _pair(
     if len(dimensions[rows]) < len(dimensions[columns]):
         matrix, rows, columns = list(zip(*matrix, strict=True)), columns, rows
     down, across = dimensions[rows][:MOST_ROWS], dimensions[columns][:MOST_COLUMNS]
-    cells = _cells([row[: len(across)] for row in matrix[: len(down)]], all_planned=pair.planned_met == pair.pairs)
+    counts = [row[: len(across)] for row in matrix[: len(down)]]
+    all_planned = pair.planned_met == pair.pairs
+    average = sum(map(sum, counts)) / max(len(down) * len(across), 1)
+    cells = [
+        [Cell(count, count / average / 2 if average else 0, missing=all_planned and not count) for count in row]
+        for row in counts
+    ]
     title = f"{rows} and {columns}"
     note = "Conversations for each pair. Of middle tone is the average; paler is less, darker is more."
     if any(cell.missing for row in cells for cell in row):
@@ -148,16 +154,6 @@ def _pair(
         key=[each.value for each in across],
         description=f"{pair.met:,} of {pair.planned_met:,} planned pairs occur",
     )
-
-
-def _cells(matrix: Sequence[Sequence[int]], *, all_planned: bool) -> list[list[Cell]]:
-    """Heat 0.5 is the average."""
-    values = [value for row in matrix for value in row]
-    average = sum(values) / len(values) if values else 0
-    return [
-        [Cell(value, value / average / 2 if average else 0, missing=all_planned and not value) for value in row]
-        for row in matrix
-    ]
 
 
 def _dimension(name: str, values: Sequence[ValueCoverage]) -> Figure:
@@ -192,7 +188,7 @@ def _dimension(name: str, values: Sequence[ValueCoverage]) -> Figure:
 # ---- shape
 
 
-def _shape(result: ShapeResult) -> Iterator[Block]:
+def describe_shape(result: ShapeResult) -> Iterator[Block]:
     numbers = sorted(result.messages.items())
     columns = [(f"{length:,}", number) for length, number in numbers[:MOST_COLUMNS]]
     if rest := sum(number for _, number in numbers[MOST_COLUMNS:]):
@@ -245,7 +241,7 @@ def _tally(title: str, heading: str, numbers: Mapping[str, int]) -> Iterator[Blo
 # ---- diversity
 
 
-def _diversity(result: DiversityResult) -> Iterator[Block]:
+def describe_diversity(result: DiversityResult) -> Iterator[Block]:
     if not result.lines:
         return
     openers = result.openers
@@ -254,7 +250,18 @@ def _diversity(result: DiversityResult) -> Iterator[Block]:
     yield from _most_frequent(
         "Most frequent first messages", "Share of the conversations that open so.", openers.top[:MOST_PHRASES]
     )
-    yield _variety(result.roles)
+    sizes = sorted({each.words for role in result.roles.values() for each in role.distinct})
+    varieties = []
+    for role, side in result.roles.items():
+        ratios = {each.words: f"{each.ratio:.3f}" for each in side.distinct}
+        compression = "" if side.compression is None else f"{side.compression:.2f}"
+        varieties.append((role, *(ratios.get(size, "") for size in sizes), compression))
+    yield Table(
+        "Variety of words: distinct-n falls as a file grows; compression is 2 to 3 for prose and rises with repetition",
+        ["role"],
+        [*(f"distinct-{size}" for size in sizes), "compression"],
+        varieties,
+    )
     for role, side in result.roles.items():
         note = "Share of the conversations with these four words in a row."
         yield from _most_frequent(f"Phrases that the {role} repeats", note, side.phrases[:MOST_PHRASES])
@@ -275,26 +282,10 @@ def _most_frequent(title: str, note: str, texts: Sequence[Counted]) -> Iterator[
         yield Figure(title, note, Bars(bars), Table(title, ["text"], ["lines", "share"], rows))
 
 
-def _variety(roles: Mapping[str, SideDiversity]) -> Table:
-    """Distinct-n, as the literature calls it; compared only between files of one size."""
-    sizes = sorted({each.words for role in roles.values() for each in role.distinct})
-    rows = []
-    for name, role in roles.items():
-        ratios = {each.words: f"{each.ratio:.3f}" for each in role.distinct}
-        compression = "" if role.compression is None else f"{role.compression:.2f}"
-        rows.append((name, *(ratios.get(size, "") for size in sizes), compression))
-    return Table(
-        "Variety of words: distinct-n falls as a file grows; compression is 2 to 3 for prose and rises with repetition",
-        ["role"],
-        [*(f"distinct-{size}" for size in sizes), "compression"],
-        rows,
-    )
-
-
 # ---- near-duplicates
 
 
-def _duplicates(both: BothDuplicates) -> Iterator[Block]:
+def describe_duplicates(both: BothDuplicates) -> Iterator[Block]:
     yield from _clusters("Whole conversations", both.conversation)
     yield from _clusters("The assistant's side alone", both.assistant)
 
@@ -323,7 +314,7 @@ def _clusters(title: str, found: Duplicates) -> Iterator[Block]:
 # ---- grounding
 
 
-def _grounding(result: GroundingResult | None) -> Iterator[Block]:
+def describe_grounding(result: GroundingResult | None) -> Iterator[Block]:
     if result is None:
         yield Paragraph("Not looked at: the knowledge base of the run is not at hand.")
         return
@@ -366,14 +357,23 @@ def _ungrounded_share(topic: TopicGrounding) -> float:
 # ---- failures
 
 
-def _failures(totals: Totals, result: ShapeResult) -> Iterator[Block]:
+def describe_failures(totals: Totals, result: ShapeResult) -> Iterator[Block]:
     if not totals.failed and not result.rejected:
         return
     yield from _reasons("Indices that failed", "No conversation came about.", totals.failed_by_reason, "error")
     note = "Replies that could not be used; most were asked for again."
     yield from _reasons("Replies rejected", note, result.rejected, "warning")
     for name, values in result.failures.items():
-        yield from _failing_values(name, values)
+        failing = [(each.value, Counter(each.failed), Counter(each.rejected)) for each in values]
+        failing = [each for each in failing if each[1] or each[2]]
+        failing.sort(key=lambda each: (-each[1].total(), -each[2].total()))
+        if failing:  # those that fail most, because a topic that a model refuses is a hole in the data
+            rows = [
+                (value, (failed + rejected).most_common(1)[0][0], failed.total(), rejected.total())
+                for value, failed, rejected in failing[:WORST]
+            ]
+            caption = f"Failures by {name}" + (f", the worst {WORST}" if len(failing) > WORST else "")
+            yield Table(caption, [name, "mostly"], ["failed", "rejected"], rows)
 
 
 def _reasons(title: str, note: str, reasons: Mapping[str, int], tone: str) -> Iterator[Block]:
@@ -382,24 +382,10 @@ def _reasons(title: str, note: str, reasons: Mapping[str, int], tone: str) -> It
         yield Figure(title, note, Bars([Bar(reason, number, f"{number:,}", tone=tone) for reason, number in ordered]))
 
 
-def _failing_values(name: str, values: Sequence[ValueFailures]) -> Iterator[Block]:
-    """The values that fail most, because a topic that a model refuses is a hole in the data."""
-    failing = [(each.value, Counter(each.failed), Counter(each.rejected)) for each in values]
-    failing = [each for each in failing if each[1] or each[2]]
-    failing.sort(key=lambda each: (-each[1].total(), -each[2].total()))
-    if failing:
-        rows = [
-            (value, (failed + rejected).most_common(1)[0][0], failed.total(), rejected.total())
-            for value, failed, rejected in failing[:WORST]
-        ]
-        caption = f"Failures by {name}" + (f", the worst {WORST}" if len(failing) > WORST else "")
-        yield Table(caption, [name, "mostly"], ["failed", "rejected"], rows)
-
-
 # ---- time
 
 
-def _timeline(moments: Sequence[Moment]) -> Iterator[Block]:
+def describe_timeline(moments: Sequence[Moment]) -> Iterator[Block]:
     if not moments:
         return
     filled = _without_pauses(moments)
@@ -440,7 +426,7 @@ def _without_pauses(moments: Sequence[Moment]) -> list[Moment | None]:
 # ---- runs
 
 
-def _runs(audit: Audit, dataset: Dataset) -> Iterator[Block]:
+def describe_runs(audit: Audit, dataset: Dataset) -> Iterator[Block]:
     if audit.runs:
         rows = [
             (clock(run.started), run.provider, run.model or "unknown", run.recipe, run.num)

@@ -11,10 +11,10 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.data.state import Report, RunReport, describe_filter, digits_of, make_report
+from asyncgen.data.state import Report, describe_filter, digits_of, make_report
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE
-from asyncgen.output.ledger import Ledger, Totals
+from asyncgen.output.ledger import Ledger
 from asyncgen.output.match import Lines, read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.rows import labelled_grid, plain_console
@@ -36,7 +36,13 @@ def status(output: Path, *, as_json: bool) -> int:
     console.print(labelled_grid(_rows(report, ledger, lines)))
     if report.runs:
         console.print()
-        console.print(_runs(report.runs))
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in ("run started", "num", "provider", "model"):
+            table.add_column(heading, overflow="fold", justify="right" if heading == "num" else "left")
+        for run in report.runs:
+            cells = (run.started, f"{run.num:,}", run.provider, run.model or "unknown")
+            table.add_row(*[Text(printable(cell)) for cell in cells])
+        console.print(table)
     return 0
 
 
@@ -54,40 +60,23 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
     if ledger.headers and ledger.headers[-1].filtered:
         yield "filtered", "; ".join(map(describe_filter, ledger.headers[-1].filtered))
     if lines.unknown:
-        yield "unknown", _unknown(lines)
+        numbers = ", ".join(str(number) for number, _ in lines.unknown[:SHOWN_LINES])
+        more = ", ..." if len(lines.unknown) > SHOWN_LINES else ""
+        yield "unknown", f"{len(lines.unknown):,}, not known to the journal: line {numbers}{more}"
     yield "calls", f"{report.calls:,}"
     cached = report.cached_tokens / report.prompt_tokens if report.prompt_tokens else 0
     yield "tokens", f"{report.prompt_tokens:,} in ({cached:.1%} cached), {report.completion_tokens:,} out"
-    yield "cost", _cost(totals, is_free=is_free)
+    if totals.cost is None:
+        yield "cost", FREE if is_free else "unknown"
+    else:
+        unpriced = f": that of {totals.unpriced:,} calls is unknown" if totals.unpriced else ""
+        yield "cost", f"{'at least ' if unpriced else ''}${digits_of(totals.cost)}{unpriced}"
     if totals.rejected:
         yield "rejected", _breakdown(totals.rejected)
     if totals.lost:
         yield "lost", f"{totals.lost:,}, calls without an answer" + ("" if is_free else ", perhaps billed")
 
 
-def _cost(totals: Totals, *, is_free: bool) -> str:
-    if totals.cost is None:
-        return FREE if is_free else "unknown"
-    spent = f"${digits_of(totals.cost)}"
-    return f"at least {spent}: that of {totals.unpriced:,} calls is unknown" if totals.unpriced else spent
-
-
 def _breakdown(numbers: Mapping[str, int]) -> str:
     reasons = sorted(numbers.items(), key=lambda each: -each[1])
     return f"{sum(numbers.values()):,}: " + ", ".join(f"{number:,} {reason}" for reason, number in reasons)
-
-
-def _unknown(lines: Lines) -> str:
-    numbers = ", ".join(str(number) for number, _ in lines.unknown[:SHOWN_LINES])
-    more = ", ..." if len(lines.unknown) > SHOWN_LINES else ""
-    return f"{len(lines.unknown):,}, not known to the journal: line {numbers}{more}"
-
-
-def _runs(runs: list[RunReport]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("run started", "num", "provider", "model"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "num" else "left")
-    for run in runs:
-        cells = (run.started, f"{run.num:,}", run.provider, run.model or "unknown")
-        table.add_row(*[Text(printable(cell)) for cell in cells])
-    return table

@@ -26,13 +26,14 @@ def show(value: object) -> str:
     if not isinstance(value, str | int):
         raise TypeError(f"a page shows text and numbers, not {value}")
     text = str(value)
-    return text if text.isprintable() else "".join(map(_show_character, text))
-
-
-def _show_character(character: str) -> str:
-    if character in _HARMLESS or unicodedata.category(character) not in _UNSEEN:
-        return character
-    return f"[U+{ord(character):04X}]"
+    return (
+        text
+        if text.isprintable()
+        else "".join(
+            f"[U+{ord(each):04X}]" if unicodedata.category(each) in _UNSEEN and each not in _HARMLESS else each
+            for each in text
+        )
+    )
 
 
 def read_page_file(name: str) -> str:

@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncgen.audit.audit import Audit, RuleResult
-from asyncgen.audit.coverage import CoverageResult, ValueCoverage
-from asyncgen.audit.distributions import ShapeResult
+from asyncgen.audit.coverage import ValueCoverage
 from asyncgen.audit.diversity import DiversityResult
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.money.price import format_cost
@@ -109,8 +108,20 @@ def _findings(rules: Sequence[tuple[str, RuleResult]]) -> Table:
 
 def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
     if audit.coverage is not None:
-        yield from _coverage(audit.coverage)
-    yield from _shape(audit.shape)
+        for name, values in audit.coverage.dimensions.items():
+            yield name, _uses(values)
+        for pair in audit.coverage.pairs:
+            met = f"{pair.met:,} of {pair.planned_met:,} planned pairs, {pair.pairs:,} possible"
+            yield f"{pair.first} x {pair.second}", met
+    shape = audit.shape
+    yield "messages", ", ".join(f"{number}: {count:,}" for number, count in shape.messages.items())
+    for role, words in shape.words.items():
+        mostly = f"{words.mean:,.0f} a message, {words.p5:,} to {words.p95:,} nine times of ten"
+        yield f"words, {role}", f"{mostly}, {words.highest:,} at most"
+    if shape.finish_reasons:
+        yield "finish reasons", _breakdown(shape.finish_reasons)
+    if shape.rejected:
+        yield "rejected replies", _breakdown(shape.rejected)
     yield from _diversity(audit.diversity)
     if audit.grounding is not None:
         facts = audit.grounding
@@ -118,14 +129,6 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
         yield "grounding", f"{facts.checked:,} facts looked at, {outside}"
     yield "near-duplicates", _duplicates(audit.duplicates.conversation)
     yield "  answers alone", _duplicates(audit.duplicates.assistant)
-
-
-def _coverage(coverage: CoverageResult) -> Iterator[tuple[str, str]]:
-    for name, values in coverage.dimensions.items():
-        yield name, _uses(values)
-    for pair in coverage.pairs:
-        met = f"{pair.met:,} of {pair.planned_met:,} planned pairs, {pair.pairs:,} possible"
-        yield f"{pair.first} x {pair.second}", met
 
 
 def _uses(values: Sequence[ValueCoverage]) -> str:
@@ -139,17 +142,6 @@ def _uses(values: Sequence[ValueCoverage]) -> str:
     if least is not None and least.found < least.planned / 2:
         text += f"; least of its plan: {shorten(least.value, MOST_CHARACTERS)} ({least.found:,} of {least.planned:,})"
     return text
-
-
-def _shape(shape: ShapeResult) -> Iterator[tuple[str, str]]:
-    yield "messages", ", ".join(f"{number}: {count:,}" for number, count in shape.messages.items())
-    for role, words in shape.words.items():
-        mostly = f"{words.mean:,.0f} a message, {words.p5:,} to {words.p95:,} nine times of ten"
-        yield f"words, {role}", f"{mostly}, {words.highest:,} at most"
-    if shape.finish_reasons:
-        yield "finish reasons", _breakdown(shape.finish_reasons)
-    if shape.rejected:
-        yield "rejected replies", _breakdown(shape.rejected)
 
 
 def _diversity(diversity: DiversityResult) -> Iterator[tuple[str, str]]:

@@ -35,7 +35,7 @@ class Verdict:
 
 
 def judge(audit: Audit) -> Verdict:
-    remarks = [*_on_plan(audit), *_on_coverage(audit), *_on_rules(audit), *_on_diversity(audit)]
+    remarks = [*_on_coverage(audit), *_on_rules(audit), *_on_diversity(audit)]
     good = tuple(each for each in remarks if each.is_good)
     bad = tuple(each for each in remarks if not each.is_good)
     return Verdict(_lead(audit, bad), good, bad)
@@ -67,16 +67,14 @@ def _lead(audit: Audit, bad: tuple[Remark, ...]) -> str:
     return f"{what}. Before training on it, look at {named}{more}."
 
 
-def _on_plan(audit: Audit) -> Iterator[Remark]:
+def _on_coverage(audit: Audit) -> Iterator[Remark]:
+    """Of what was asked for, how much is there."""
     totals = audit.totals
     if totals.pending or totals.failed:
         left = f"{totals.done:,} of {quantity(totals.num, 'conversation')} are there"
         yield Remark(False, f"{left}: {totals.pending:,} are still to do and {totals.failed:,} failed.")
     elif totals.num:
         yield Remark(True, f"All {quantity(totals.num, 'conversation')} that were asked for are there.")
-
-
-def _on_coverage(audit: Audit) -> Iterator[Remark]:
     if audit.coverage is None:
         return
     for pair in audit.coverage.pairs:

@@ -27,6 +27,17 @@ def labelled_grid(rows: Mapping[str, str] | Iterable[tuple[str, str]]) -> Table:
     return table
 
 
+def tally_grid(rows: Iterable[tuple[str, str, str]]) -> Table:
+    """Rows of a label, a count and a text."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, count, text in rows:
+        table.add_row(label, count, one_line(text))
+    return table
+
+
 def print_copied(console: Console, label: str, value: str) -> None:
     """A row to be copied: no line break of ours may enter it."""
     console.print(labelled(label, Text(one_line(value))), soft_wrap=True)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from asyncgen.conversation import Conversation
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.recipe.scenario import Drawn
-from asyncgen.report.sample import LONGEST_ROLE, SampledMessage
+from asyncgen.report.sample import SampledMessage, cut_messages
 from asyncgen.text import one_line
 from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.findings import FoundRule
@@ -111,7 +110,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 def show_conversation(catalogue: Catalogue, known: Known) -> ShownConversation:
     conversation = catalogue.read(known)
-    messages = cut(conversation or ())
+    messages = cut_messages(conversation or (), ALLOWANCE)
     return ShownConversation(
         line=known.line,
         index=known.index,
@@ -140,17 +139,6 @@ def _show_findings(catalogue: Catalogue, line: int) -> list[ShownFinding]:
         for name, rule in findings.rules.items()
         if name in found
     ]
-
-
-def cut(conversation: Conversation) -> list[SampledMessage]:
-    messages, allowance = [], ALLOWANCE
-    for message in conversation:
-        if allowance <= 0:
-            break
-        content = message.content[:allowance]
-        messages.append(SampledMessage(message.role[:LONGEST_ROLE], content, len(message.content) - len(content)))
-        allowance -= len(content) + LONGEST_ROLE
-    return messages
 
 
 def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Options:
