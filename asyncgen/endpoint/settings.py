@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.recipe import JsonValue, is_text
+from asyncgen.recipe.recipe import MODEL, JsonValue, Model, Recipe, is_text
 
 RESPONSE_FORMAT: dict[str, JsonValue] = {
     "type": "json_schema",
@@ -84,7 +84,14 @@ def request_settings(
     return settings
 
 
+def settings_of(recipe: Recipe, model: Model | None = None) -> Mapping[str, JsonValue]:
+    """What a recipe asks one of its models with; the first one, unless it is named."""
+    model = model or next(iter(recipe.models), None)
+    return recipe.request if model is None else _merged(recipe.request, {**model.request, MODEL: model.name})
+
+
 def _merged(below: Mapping[str, JsonValue], above: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Settings over others, table by table."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)

@@ -8,7 +8,7 @@ from asyncgen.endpoint.answer import Completion
 from asyncgen.jobs.work import Product, Request
 from asyncgen.output.journal import CONVERSATIONS
 from asyncgen.recipe.accept import parse_conversation
-from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
@@ -26,7 +26,8 @@ class Conversations:
 
     @property
     def prompts(self) -> Mapping[str, Recipe]:
-        return {"": self.recipe}
+        """Every model that shares the work has a seat of its own, all with the same prompts."""
+        return {each.name: self.recipe for each in self.recipe.models} or {"": self.recipe}
 
     def open(self, index: int) -> "ConversationWork":
         return ConversationWork(self, index)
@@ -38,7 +39,8 @@ class ConversationWork:
     def __init__(self, job: Conversations, index: int) -> None:
         self._job = job
         self._index = index
-        self.request = Request(job.scenarios.draw(index))
+        values = job.scenarios.draw(index)
+        self.request = Request(values, values[MODEL] if job.recipe.models else "")
 
     def take(self, reply: Completion, *, ask: int) -> Product:
         conversation = parse_conversation(reply.text, self._job.recipe.rules, finish_reason=reply.finish_reason)
@@ -49,7 +51,7 @@ class ConversationWork:
         return {
             "index": self._index,
             **self.request.values,
-            "model": reply.model or self._job.model,
+            "model": reply.model or self.request.seat or self._job.model,
             "finish_reason": reply.finish_reason,
             "asks": ask,
             "request_id": reply.request_id,

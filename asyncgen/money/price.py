@@ -4,6 +4,7 @@ What a server says of prices is untrusted, and what makes no sense is unknown.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
@@ -21,6 +22,7 @@ ZERO = Decimal(0)
 FREE = "free"
 CENT = Decimal("0.01")
 JsonObject: TypeAlias = dict[str, object]
+_FINEST = Decimal("1e-12")  # of a price a token that is an average
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,22 @@ class Price:
     def describe(self) -> str:
         shown = (_plain(each * MILLION) for each in (self.input, self.cached, self.output))
         return "a million tokens: ${} in, ${} cached, ${} out".format(*shown)
+
+
+def mean_price(prices: Sequence[Price], weights: Sequence[float]) -> Price:
+    """What tokens cost on average where calls go to several models, in these proportions."""
+    whole = sum(map(Decimal, weights))
+    shares = [Decimal(each) / whole for each in weights]
+
+    def mean(amounts: Iterable[Decimal]) -> Decimal:
+        return sum((share * each for share, each in zip(shares, amounts, strict=True)), ZERO).quantize(_FINEST)
+
+    return Price(
+        input=mean(each.input for each in prices),
+        output=mean(each.output for each in prices),
+        cached=mean(each.cached for each in prices),
+        request=mean(each.request for each in prices),
+    )
 
 
 def cost_of(usage: Usage, price: Price) -> Decimal | None:

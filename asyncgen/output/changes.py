@@ -24,6 +24,11 @@ def differences(old: Header, new: Header) -> list[str]:
         f"{key}: {_json(old.request.get(key))} -> {_json(new.request.get(key))}"
         for key in _different(old.request, new.request)
     ]
+    for model in _different(old.models, new.models):
+        before, after = old.models.get(model, {}), new.models.get(model, {})
+        changed += [
+            f"{model}, {key}: {_json(before.get(key))} -> {_json(after.get(key))}" for key in _different(before, after)
+        ]
     return changed
 
 

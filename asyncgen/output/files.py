@@ -29,13 +29,14 @@ SYNC = "fdatasync" if hasattr(os, "fdatasync") else "fsync"  # macOS has only th
 class Record(msgspec.Struct, frozen=True, gc=False):
     """What one call adds to the files: encoded journal entries, and a line or a rejected reply where there is one.
 
-    `is_reply`: it is what the call has brought, and not only that it was made.
+    `is_reply`: it is what the call has brought, and not only that it was made. `seat`: whose call it was.
     """
 
     entries: bytes
     line: bytes = b""
     reject: bytes = b""
     is_reply: bool = False
+    seat: str = ""
 
 
 class Reject(msgspec.Struct, frozen=True):

@@ -68,13 +68,14 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     line_format: str
     digests: dict[str, str]
     kind: str = CONVERSATIONS
+    models: dict[str, dict[str, object]] = {}  # the settings by model, where several share the work
     filtered: tuple[Filtered, ...] = ()
     line_hash: LineHash = BLAKE2B
 
     @property
     def asked(self) -> tuple[object, ...]:
         """All that decides what is asked for; replies to anything else are of no use."""
-        return self.kind, self.digests, self.sampling, self.seed, self.request
+        return self.kind, self.digests, self.sampling, self.seed, self.request, self.models
 
 
 class Mark(msgspec.Struct, tag_field="type", tag="mark", omit_defaults=True, frozen=True):

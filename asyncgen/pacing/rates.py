@@ -5,7 +5,9 @@ ever holds more than the figure. Tokens are reserved by estimate when a request 
 known; what an answer took beyond its estimate makes the next one wait.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 MINUTE = 60.0
 
@@ -16,6 +18,24 @@ class Rates:
 
     requests: int | None = None
     tokens: int | None = None
+
+    def divide(self, weights: Sequence[float]) -> list["Rates"]:
+        """What each of several may use of them."""
+        none = [None] * len(weights)
+        requests = none if self.requests is None else divide(self.requests, weights)
+        tokens = none if self.tokens is None else divide(self.tokens, weights)
+        return [Rates(*each) for each in zip(requests, tokens, strict=True)]
+
+
+def divide(total: int, weights: Sequence[float]) -> list[int]:
+    """A whole number in these proportions, each part at least 1; `total` has to suffice for that."""
+    whole = sum(weights)
+    ends = [round(total * each / whole) for each in accumulate(weights)]
+    parts = [end - start for start, end in pairwise([0, *ends])]
+    while 0 in parts:
+        parts[parts.index(0)] = 1
+        parts[parts.index(max(parts))] -= 1
+    return parts
 
 
 class Pacer:

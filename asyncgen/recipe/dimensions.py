@@ -14,7 +14,7 @@ from asyncgen.recipe.documents import Knowledge
 from asyncgen.recipe.language import LANGUAGE
 from asyncgen.recipe.listed import list_file, list_passages
 from asyncgen.recipe.problems import Key, Problems, write_key
-from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Condition, Dimension, Group
+from asyncgen.recipe.recipe import KNOWLEDGE, MODEL, PLACEHOLDER, Condition, Dimension, Group, Model
 from asyncgen.recipe.tables import ConditionTable, DimensionTable, FileTable, ValueList, ValueTable, Words
 from asyncgen.recipe.text_file import UnreadableError
 from asyncgen.recipe.values import Values
@@ -34,12 +34,14 @@ def read_dimensions(
     tables: Sequence[DimensionTable | None],
     folder: Path,
     knowledge: Knowledge,
-    language: Sequence[str],
     problems: Problems,
+    *,
+    language: Sequence[str],
+    models: Sequence[Model],
 ) -> tuple[tuple[Dimension, ...], Mapping[str, Key]]:
     """All dimensions, and where each name stands; fewer dimensions only after a problem. `folder`: of the recipe.
 
-    Several languages are a dimension of that name, which is made where the recipe has none.
+    Several languages are a dimension of that name, which is made where the recipe has none; several models are one too.
     """
     keys = _check_names(tables, problems)
     sources = _Sources(folder, knowledge, problems)
@@ -53,6 +55,15 @@ def read_dimensions(
             dimensions += (Dimension(LANGUAGE, (Group("", tuple(language)),)),)
         for each in dimensions:
             _check_language(keys[LANGUAGE], each, language, problems)
+    if models:
+        if MODEL in keys:
+            problems.add(keys[MODEL], f"expected another name, {{{MODEL}}} is the model that answers")
+        keys[MODEL] = ("models",)
+        weights = tuple(each.weight for each in models)
+        names = tuple(dict.fromkeys(each.name for each in models))
+        if len(names) == len(models):
+            group = Group("", names, weights if len(set(weights)) > 1 else None)
+            dimensions += (Dimension(MODEL, (group,)),)
     if len(dimensions) == len(keys):
         _check_bindings(dimensions, keys, problems)
     return dimensions, keys

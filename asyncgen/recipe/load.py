@@ -161,10 +161,12 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         known = read_documents(Path(), str(knowledge), (), problems)
     elif own:
         known = read_documents(path.parent, own, (KNOWLEDGE,), problems, [each.path for each in prompts.values()])
-    request = {} if table.request is None else read_request(table.request, problems)
+    request, models = read_request(table.request, table.models, problems)
     headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
     language = _read_language(table.language, problems)
-    dimensions, keys = read_dimensions(table.dimension or (), path.parent, known, language, problems)
+    dimensions, keys = read_dimensions(
+        table.dimension or (), path.parent, known, problems, language=language, models=models
+    )
     has_passages = any(
         each is not None and (each.passages is not None or problems.touch(("dimension", place, "passages")))
         for place, each in enumerate(table.dimension or ())
@@ -198,6 +200,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
         language=language,
+        models=models,
         export_system=export_system[0] if export_system else None,
         files=(path, *known.files, *_files_of(dimensions), *(each.path for each in prompts.values()), *persona),
         warnings=tuple(map(str, problems.in_order())),
@@ -253,7 +256,7 @@ def _check_placeholders(
             "(where providers cache it) or prompt.user",
         )
     for name, key in dimensions.items():
-        if name not in used:
+        if name not in used and key != ("models",):
             problems.add(key, f"no prompt uses {{{name}}}, expected it in prompt.system or prompt.user")
 
 

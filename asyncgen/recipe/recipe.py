@@ -23,6 +23,7 @@ Condition: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 KNOWLEDGE = "knowledge"
+MODEL = "model"  # the dimension of a recipe whose work several models share
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,15 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """One of the models that share the work. `request`: its settings, over those of all."""
+
+    name: str
+    weight: float
+    request: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A recipe and its knowledge base, whole and checked.
 
@@ -131,6 +141,7 @@ class Recipe:
     audit: AuditOptions = field(default_factory=AuditOptions)
     language: tuple[str, ...] = ()
     export_system: str | None = None
+    models: tuple[Model, ...] = ()
     files: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 

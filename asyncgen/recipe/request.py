@@ -6,13 +6,14 @@ which most endpoints would ignore without a word. What a flag sets (`--param`) i
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.recipe.problems import Key, Problems
-from asyncgen.recipe.recipe import JsonValue, is_text
+from asyncgen.recipe.recipe import MODEL, JsonValue, Model, is_text
+from asyncgen.recipe.tables import ModelTable
 
 _RESERVED = ("messages", "stream")  # set for every call
 # Smallest and largest value of numbers that mean the same wherever they are known.
@@ -58,28 +59,70 @@ exclude_domains data_sources extra_body google safety_settings cached_content ge
 )
 
 
-def read_request(table: Mapping[str, object], problems: Problems) -> dict[str, JsonValue]:
-    """The settings, as JSON has them."""
-    for key, text in _find_unsendable(table, ("request",)):
-        problems.add(key, text)
-    model = table.get("model")
-    if not isinstance(model, str) or not model or not is_text(model):
-        problems.add(("request", "model"), "expected the model's name")
+def read_request(
+    table: Mapping[str, object] | None, models: Sequence[ModelTable | None] | None, problems: Problems
+) -> tuple[dict[str, JsonValue], tuple[Model, ...]]:
+    """The settings of a request, as JSON has them, and the models that share the work, if several do.
+
+    The first of them is the model of the settings: the one that is meant where only one can be named.
+    """
+    request = _read_settings(table or {}, ("request",), problems)
+    if models is None:
+        if table is None:
+            problems.add(("request",), "missing, but required")
+        elif not _is_name(table.get(MODEL)):
+            problems.add(("request", MODEL), "expected the model's name")
+        return request, ()
+    if MODEL in request:
+        problems.add(("request", MODEL), "expected no model here, those of [[models]] share the work")
+    read = _read_models(models, problems)
+    return {MODEL: read[0].name, **request} if read else request, tuple(read)
+
+
+def _read_models(tables: Sequence[ModelTable | None], problems: Problems) -> list[Model]:
+    models: list[Model] = []
+    for place, each in enumerate(tables):
+        key = ("models", place)
+        if each is None or each.model is None:
+            continue
+        if not _is_name(each.model):
+            problems.add((*key, MODEL), "expected the model's name")
+        elif each.model in [other.name for other in models]:
+            problems.add((*key, MODEL), f"{each.model!r} is there twice, expected a weight instead")
+        settings = _read_settings(each.request, (*key, "request"), problems)
+        if MODEL in settings:
+            problems.add((*key, "request", MODEL), f"expected it beside `weight`, in models[{place}].{MODEL}")
+        models.append(Model(each.model, 1.0 if each.weight is None else each.weight, settings))
+    if not math.isfinite(sum(each.weight for each in models)):
+        problems.add(("models",), "expected weights with a finite sum")
+    return models
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and is_text(value)
+
+
+def _read_settings(table: Mapping[str, object], key: Key, problems: Problems) -> dict[str, JsonValue]:
+    """Empty after a problem."""
+    before = len(problems.found)
+    for at, text in _find_unsendable(table, key):
+        problems.add(at, text)
+    is_sendable = len(problems.found) == before
     for name, value in table.items():
         if name in _RESERVED:
-            problems.add(("request", name), "asyncgen sets this one itself, remove it")
+            problems.add((*key, name), "asyncgen sets this one itself, remove it")
         elif name in _RANGES:
-            _check_range(name, value, problems)
+            _check_range((*key, name), name, value, problems)
         elif name not in _KNOWN:
             hint = did_you_mean(name, _KNOWN)
             told = f"no endpoint is known to have this setting{hint or '; it is sent as it is'}"
-            problems.add(("request", name), told, is_warning=not hint)
+            problems.add((*key, name), told, is_warning=not hint)
     if table.get("n", 1) != 1:
-        problems.add(("request", "n"), "a call makes one conversation; further choices would be paid for and dropped")
-    if problems.has_errors:
+        problems.add((*key, "n"), "a call makes one conversation; further choices would be paid for and dropped")
+    if not is_sendable:
         return {}
-    request: dict[str, JsonValue] = msgspec.json.decode(msgspec.json.encode(table))
-    return request
+    settings: dict[str, JsonValue] = msgspec.json.decode(msgspec.json.encode(table))
+    return settings
 
 
 def _find_unsendable(value: object, key: Key) -> Iterator[tuple[Key, str]]:
@@ -96,10 +139,10 @@ def _find_unsendable(value: object, key: Key) -> Iterator[tuple[Key, str]]:
         yield key, "expected a number of at most 64 bits"
 
 
-def _check_range(name: str, value: object, problems: Problems) -> None:
+def _check_range(key: Key, name: str, value: object, problems: Problems) -> None:
     least, most = _RANGES[name]
     is_number = isinstance(value, int if name in _WHOLE else int | float) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:  # type: ignore[operator]  # of numbers alone
         kind = "a whole number" if name in _WHOLE else "a number"
         expected = f"{kind} from {least:g} to {most:g}" if math.isfinite(most) else f"{kind} >= {least:g}"
-        problems.add(("request", name), f"expected {expected}, got {value!r}")
+        problems.add(key, f"expected {expected}, got {value!r}")

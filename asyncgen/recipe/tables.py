@@ -48,6 +48,12 @@ class DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
     only_with: dict[str, ConditionTable] = {}  # by group
 
 
+class ModelTable(msgspec.Struct, forbid_unknown_fields=True):
+    model: str | None
+    weight: Annotated[float, Meta(gt=0)] | None = None
+    request: dict[str, object] = {}  # over those of all
+
+
 class PromptTable(msgspec.Struct, forbid_unknown_fields=True):
     user: str | None
     system: str | None = None
@@ -75,9 +81,10 @@ class EnvironmentValue(msgspec.Struct, forbid_unknown_fields=True):
 class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None
     knowledge: Words
-    request: dict[str, object] | None
     prompt: PromptTable | None
     dimension: Annotated[list[DimensionTable | None], Meta(min_length=1)] | None
+    request: dict[str, object] | None = None
+    models: Annotated[list[ModelTable | None], Meta(min_length=1)] | None = None
     description: str = ""
     language: Words = None
     sampling: Sampling = "balanced"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +19,8 @@ _BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
 class RequestConfig:
     """What is sent, about what, and for how much: shared by the commands that draw scenarios.
 
-    `budget` in US dollars; `price`: the one given by flags.
+    `models`: the settings by model, where several share the work; `settings` are those of the first. `budget` in US
+    dollars; `price`: the one given by flags.
     """
 
     recipe: Recipe
@@ -30,6 +31,11 @@ class RequestConfig:
     concurrency: int
     budget: Decimal | None = None
     price: Price | None = None
+    models: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+
+    def settings_of(self, seat: str) -> Mapping[str, JsonValue]:
+        """What a seat of the job is asked with: a model's name, or another one's where one model answers all."""
+        return self.models.get(seat, self.settings)
 
     @property
     def model(self) -> str:

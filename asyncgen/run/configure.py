@@ -15,12 +15,12 @@ from dotenv import dotenv_values, find_dotenv
 
 from asyncgen.endpoint.address import CUSTOM_KEY
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
-from asyncgen.endpoint.settings import Override, parse_param, request_settings
+from asyncgen.endpoint.settings import Override, parse_param, request_settings, settings_of
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
-from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.run.config import GenerateConfig, RequestConfig
 from asyncgen.run.settings import Settings
 from asyncgen.timings import USUAL, Timings
@@ -107,10 +107,17 @@ def configure_request(recipe: Recipe, settings: Settings, environment: Mapping[s
         overrides.append(Override(("temperature",), settings.temperature))
     if settings.model is not None:
         overrides.append(Override(("model",), settings.model))
+    if recipe.models and any(each.path[0] == MODEL for each in overrides):
+        raise ConfigError(f"--model: the work of recipe {recipe.name} is shared by its [[models]]; change them there")
+    for flag, number in (("--concurrency", settings.concurrency), ("--rpm", settings.rpm), ("--tpm", settings.tpm)):
+        if number is not None and number < len(recipe.models):
+            raise ConfigError(f"{flag} {number}: expected {len(recipe.models)} or more, one for each of [[models]]")
+    fields = endpoint.provider.fields
     return RequestConfig(
         recipe=recipe,
         endpoint=endpoint,
-        settings=request_settings(recipe.request, endpoint.provider.fields, overrides),
+        settings=request_settings(settings_of(recipe), fields, overrides),
+        models={each.name: request_settings(settings_of(recipe, each), fields, overrides) for each in recipe.models},
         seed=settings.seed,
         num=settings.num,
         concurrency=settings.concurrency,

@@ -80,8 +80,8 @@ class Unit:
 class Desk:
     """`tariffs`: by seat. `reasks`: how often a request is asked again after a bad reply.
 
-    `model`: the one that answers, as a rule. `line_hash`: of the digests in the journal. `steps`: of indices under way,
-    from earlier runs.
+    `model`: the one that answers, unless the journal names another; `models`: by seat, where there are several.
+    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs.
     """
 
     job: Job
@@ -94,6 +94,7 @@ class Desk:
     reasks: int
     model: str
     line_hash: LineHash
+    models: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[int, Sequence[Step]] = field(default_factory=dict)
     clock: Callable[[], float] = USUAL.clock
 
@@ -179,6 +180,7 @@ class Desk:
 
     def _receive_answer(self, unit: Unit, reply: Completion, seconds: float, in_flight: int) -> Outcome:
         usage = self.budget.book(self._tariff_of(unit), reply.usage)
+        seat = unit.work.request.seat
         try:
             product = unit.work.take(reply, ask=unit.ask)
         except BadReplyError as error:
@@ -186,14 +188,15 @@ class Desk:
             return Outcome(error, saved=saved)
         self._count(unit, usage)
         if product is None:
-            return Outcome(saved=self._step(unit, reply, usage))
+            return Outcome(saved=self._step(unit, reply, usage, seat))
+        model = reply.model or self.models.get(seat)
         entry = Done(
             *astuple(usage),
             index=unit.index,
             digest=digest_conversation(product.conversation, self.line_hash).hex(),
             asks=unit.ask,
             finish_reason=reply.finish_reason,
-            model=reply.model if reply.model != self.model else None,
+            model=model if model != self.model else None,
             request_id=reply.request_id,
             time=moment(self.clock()),
             seconds=round(seconds, 3),
@@ -206,12 +209,12 @@ class Desk:
                 unit.work.request.values,
                 product.conversation,
                 unit.cost,
-                reply.model or self.model,
+                model or self.model,
                 reply.finish_reason,
                 unit.ask,
             )
         )
-        self.finish(unit, Record(encode_entry(entry), line=product.line, is_reply=True))
+        self.finish(unit, Record(encode_entry(entry), line=product.line, is_reply=True, seat=seat))
         return GOOD
 
     def finish(self, unit: Unit, record: Record) -> None:
@@ -220,7 +223,7 @@ class Desk:
         self._record_failures(self.verdict.made(unit.index))
         self.writer.put_nowait(record)
 
-    def _step(self, unit: Unit, reply: Completion, usage: Usage) -> Awaitable[None]:
+    def _step(self, unit: Unit, reply: Completion, usage: Usage, seat: str) -> Awaitable[None]:
         entry = Step(
             *astuple(usage),
             index=unit.index,
@@ -232,7 +235,7 @@ class Desk:
             time=moment(self.clock()),
         )
         unit.ask, unit.was_cut_off = 1, False
-        return self.writer.put_synced(Record(encode_entry(entry), is_reply=True))
+        return self.writer.put_synced(Record(encode_entry(entry), is_reply=True, seat=seat))
 
     def _receive_unused(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
         self._count(unit, reply.usage)
@@ -245,7 +248,9 @@ class Desk:
             time=moment(self.clock()),
         )
         reject = encode_reject(Reject(unit.index, unit.ask, reason, reply.text))
-        return self.writer.put_synced(Record(encode_entry(entry), reject=reject, is_reply=True))
+        return self.writer.put_synced(
+            Record(encode_entry(entry), reject=reject, is_reply=True, seat=unit.work.request.seat)
+        )
 
     def _note_lost(self, unit: Unit, reason: str) -> None:
         self.emit(events.Lost())

@@ -6,7 +6,7 @@ being paid for: it requests a stop, the calls under way get the grace period, an
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, pairwise
 from typing import Protocol
@@ -46,12 +46,12 @@ class Pipeline:
         self._stop = stop
         self._verdict = verdict
 
-    async def run(self, indices: Iterable[int], *, slots: int, grace: float, answered: asyncio.Event) -> None:
+    async def run(self, indices: Iterable[int], *, slots: int, grace: float, answered: Sequence[asyncio.Event]) -> None:
         """Return when every index is written, failed, or abandoned because of a stop.
 
-        The first index goes alone, until it is made or `answered` is set: what is wrong with the endpoint shows after
-        one call, and what is right warms its prompt cache for all others. Should it only fail, another one is asked
-        beside it, and so on: it may be the index's own fault.
+        The first index goes alone, until it is made or one of `answered` is set: what is wrong with the endpoint shows
+        after one call, and what is right warms its prompt cache for all others. Should it only fail, another one is
+        asked beside it, and so on: it may be the index's own fault.
 
         After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, however often,
         what has arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the
@@ -64,8 +64,8 @@ class Pipeline:
                 async with _grace_after(self._stop, grace), asyncio.TaskGroup() as workers:
                     for number in range(slots):
                         task = workers.create_task(self._produce(begun), name=f"slot-{number}")
-                        if not answered.is_set():
-                            await _first_of(task, answered, self._verdict.doubt)
+                        if not any(each.is_set() for each in answered):
+                            await _first_of(task, *answered, self._verdict.doubt)
                             self._verdict.doubt.clear()
             finally:
                 self._desk.settle()

@@ -8,7 +8,8 @@ import asyncio
 import gc
 import resource
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -19,6 +20,7 @@ from contextlib import (
 )
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
@@ -55,9 +57,10 @@ from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.pause import Gate
+from asyncgen.pacing.rates import Rates, divide
 from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
-from asyncgen.recipe.recipe import JsonValue, Recipe
+from asyncgen.recipe.recipe import MODEL, JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.run import events
 from asyncgen.run.config import GenerateConfig, RequestConfig
@@ -129,7 +132,7 @@ def _seldom_collected() -> Iterator[None]:
 def conversations(config: GenerateConfig) -> Conversations:
     """Raises ConfigError when the metadata of a line would have two values under one name."""
     recipe = config.request.recipe
-    names = {dimension.name for dimension in recipe.dimensions}
+    names = {each.name for each in recipe.dimensions if not (recipe.models and each.name == MODEL)}
     if config.save_metadata and (taken := names & METADATA_KEYS):
         raise ConfigError(
             f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
@@ -141,6 +144,7 @@ def conversations(config: GenerateConfig) -> Conversations:
 def make_header(config: GenerateConfig, job: Job) -> Header:
     request = config.request
     prompts = job.prompts.items()
+    first = next(iter(job.prompts.values()))
     return Header(
         version=VERSION,
         asyncgen=__version__,
@@ -154,8 +158,13 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
         seed=request.seed,
         request=dict(request.settings),
         line_format=OBJECTS if config.save_metadata else ARRAYS,
-        digests={f"{seat} {part}".strip(): each for seat, recipe in prompts for part, each in recipe.digests().items()},
+        digests={
+            part if recipe == first else f"{seat} {part}": each
+            for seat, recipe in prompts
+            for part, each in recipe.digests().items()
+        },
         kind=job.kind,
+        models={seat: dict(settings) for seat, settings in request.models.items()},
         line_hash=XXH3,
     )
 
@@ -188,7 +197,7 @@ class Run:
         self._job = job
         self.stop = Stop()
         num, request = config.request.num, config.request
-        maker = f"{request.model} at {request.endpoint.host}"
+        maker = f"{', '.join(request.models) or request.model} at {request.endpoint.host}"
         if request.endpoint.is_offline:
             maker = "the offline engine: quotations, no model"
         self._tariffs = self._make_tariffs()
@@ -200,12 +209,12 @@ class Run:
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
         self._budget = Budget(self.counts.account, self.stop)
-        self._ladders = {seat: self._make_ladder(recipe) for seat, recipe in job.prompts.items()}
-        self._ladder = next(iter(self._ladders.values()))
+        self._ladders = {seat: self._make_ladder(seat, recipe) for seat, recipe in job.prompts.items()}
         self._random = Random()  # noqa: S311  # jitter is no secret
         self._verdict = self._make_verdict()
-        self._limiter = self._make_limiter()
-        self.stop.when_requested(self._limiter.close)
+        self._limiters = self._make_limiters()
+        for limiter in self._limiters.values():
+            self.stop.when_requested(limiter.close)
         self.stop.when_requested(lambda: self._emit(events.Ending(time.monotonic() + config.grace)))
         self._is_trouble_said = False
         self._said_of_trouble = ""
@@ -276,15 +285,15 @@ class Run:
             for note in (*config.notices, *self._start.notes()):
                 self.say(note)
             if request.price is None and endpoint.provider.lists_prices:
-                price = read_price(await client.get("/models") or b"", request.model)
-                for each in self._tariffs.values():
-                    each.price = price
+                listed = await client.get("/models") or b""
+                for seat, tariff in self._tariffs.items():
+                    tariff.price = read_price(listed, str(request.settings_of(seat)["model"]))
             await stack.enter_async_context(during)
             writer = Writer(
                 files,
                 capacity=request.concurrency,
                 on_written=lambda records: self._emit(events.Written([each.line for each in records if each.line])),
-                on_taken=lambda records: self._limiter.taken(sum(each.is_reply for each in records)),
+                on_taken=self._on_taken,
                 on_full=self._on_disk_full,
                 on_loss=self.stop.request,
                 timings=config.timings,
@@ -296,7 +305,7 @@ class Run:
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
                 grace=config.grace,
-                answered=self._ladder.settled,
+                answered=[each.settled for each in self._ladders.values()],
             )
 
     def _make_live(self, client: Client, writer: Writer) -> Live:
@@ -311,22 +320,17 @@ class Run:
             self.stop,
             reasks=config.reasks,
             model=config.request.model,
+            models={seat: seat for seat in config.request.models},
             line_hash=self._start.header.line_hash,
             steps=self._start.steps,
             clock=config.timings.clock,
         )
-        for ladder in self._ladders.values():
-            ladder.on_step = lambda form: self._on_step(writer, form)
-        seats = {
-            name: Seat(
-                client,
-                ladder,
-                self._limiter,
-                Admission(self._budget, self._tariffs[name], self._limiter, self.stop),
-                FirstAnswers(),
-            )
-            for name, ladder in self._ladders.items()
-        }
+        seats = {}
+        for seat, ladder in self._ladders.items():
+            ladder.on_step = partial(self._on_step, writer, seat)
+            limiter = self._limiters[seat]
+            admission = Admission(self._budget, self._tariffs[seat], limiter, self.stop)
+            seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers())
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
 
@@ -335,7 +339,7 @@ class Run:
         totals, request = self._start.totals, self._config.request
         is_free = request.endpoint.is_offline and request.price is None
         tariffs = {
-            seat: Tariff(request.price, most_tokens(recipe, request.settings), is_free, totals.dearest)
+            seat: Tariff(request.price, most_tokens(recipe, request.settings_of(seat)), is_free, totals.dearest)
             for seat, recipe in self._job.prompts.items()
         }
         first = next(iter(tariffs.values()))
@@ -355,30 +359,51 @@ class Run:
             timings=config.timings,
         )
 
-    def _make_limiter(self) -> Limiter:
+    def _make_limiters(self) -> dict[str, Limiter]:
+        """By seat: one for all, or one for each model, with its share of what is allowed to all of them."""
+        request, rates = self._config.request, self._config.rates
+        if not request.models:
+            return dict.fromkeys(self._job.prompts, self._make_limiter(request.concurrency, rates))
+        weights = [each.weight for each in request.recipe.models]
+        places = divide(request.concurrency, weights)
+        shares = rates.divide(weights)
+        return {
+            seat: self._make_limiter(count, share)
+            for seat, count, share in zip(request.models, places, shares, strict=True)
+        }
+
+    def _make_limiter(self, places: int, rates: Rates) -> Limiter:
         config, request = self._config, self._config.request
         return Limiter(
             Concurrency(
-                request.concurrency,
+                places,
                 adaptive=config.adaptive,
                 timeout=config.timeout,
                 places=request.endpoint.provider.places,
             ),
             Gate(self._random, config.timings),
             Outage(config.timings),
-            rates=config.rates,
+            rates=rates,
             tokens_per_call=estimate_tokens(request),
             on_answer=self._on_answer,
-            capacity=request.concurrency,
+            capacity=places,
         )
 
+    def _on_taken(self, records: Sequence[Record]) -> None:
+        for seat, number in Counter(each.seat for each in records if each.is_reply).items():
+            self._limiters[seat].taken(number)
+
     def _on_answer(self) -> None:
-        concurrency, is_known = self._limiter.concurrency, self._ladder.settled.is_set()
-        latency = concurrency.latency if is_known else None
-        paused_until, counts = self._limiter.gate.open_at, self.counts
-        is_news = concurrency.limit != counts.limit or paused_until != counts.paused_until
+        """All models together: places are added up, and the run is paused until one of them may be asked again."""
+        limiters, counts = set(self._limiters.values()), self.counts
+        limit = sum(each.concurrency.limit for each in limiters)
+        is_known = any(each.settled.is_set() for each in self._ladders.values())
+        weighted = sum(each.concurrency.limit * each.concurrency.latency for each in limiters)
+        latency = weighted / limit if is_known else None
+        paused_until = min(each.gate.open_at for each in limiters)
+        is_news = limit != counts.limit or paused_until != counts.paused_until
         if is_news or latency is None or abs(latency - (counts.latency or 0.0)) > NEWS * latency:
-            self._emit(events.Paced(concurrency.limit, latency, paused_until))
+            self._emit(events.Paced(limit, latency, paused_until))
         self._bear_with_trouble()
 
     def _bear_with_trouble(self) -> None:
@@ -412,26 +437,29 @@ class Run:
         told = f"calls have only failed for {patience.seconds:g} s ({why}). The last time: {self.counts.trouble}"
         self.stop.request(EndpointDownError(told))
 
-    def _make_ladder(self, recipe: Recipe) -> Ladder:
+    def _make_ladder(self, seat: str, recipe: Recipe) -> Ladder:
         """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
         request = self._config.request
-        settings = _with_session(request)
+        settings = _with_session(request, request.settings_of(seat))
+        model = str(settings["model"])
         optional = frozenset({*request.endpoint.provider.fields, "session_id"})
-        marks_cache = request.endpoint.provider.marks_cache_of(request.model)
+        marks_cache = request.endpoint.provider.marks_cache_of(model)
         ladder = Ladder(recipe, settings, optional=optional, marks_cache=marks_cache)
         if self._start.earlier is not None:
-            known = self._start.earlier.ledger.forms.get((request.endpoint.base_url, request.model))
+            known = self._start.earlier.ledger.forms.get((request.endpoint.base_url, model))
             if known is not None:
                 ladder.begin_at(known.step, frozenset(known.without))
         return ladder
 
-    def _on_step(self, writer: Writer, form: Form) -> None:
+    def _on_step(self, writer: Writer, seat: str, form: Form) -> None:
         request = self._config.request
-        self.say(explain(form, request.settings, request.endpoint.where))
+        settings = request.settings_of(seat)
+        told = explain(form, settings, request.endpoint.where)
+        self.say(f"{seat}: {told}" if request.models else told)
         entry = Stepped(
             step=form.step,
             base_url=request.endpoint.base_url,
-            model=request.model,
+            model=str(settings["model"]),
             without=tuple(sorted(form.without)),
         )
         writer.put_nowait(Record(encode_entry(entry)))
@@ -475,16 +503,15 @@ def _prompt_bytes(recipe: Recipe) -> int:
     return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
 
 
-def _with_session(request: RequestConfig) -> Mapping[str, JsonValue]:
+def _with_session(request: RequestConfig, settings: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     """The settings, with a `session_id` where the provider uses one to send calls to the same prompt cache.
 
     It names the constant part of the prompt, so it is the same in every run over it.
     """
-    settings = dict(request.settings)
-    if request.endpoint.provider.session and "session_id" not in settings:
-        prompt = f"{request.recipe.system}\0{request.recipe.user}\0{request.recipe.knowledge}"
-        settings["session_id"] = f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"
-    return settings
+    if not request.endpoint.provider.session or "session_id" in settings:
+        return settings
+    prompt = f"{request.recipe.system}\0{request.recipe.user}\0{request.recipe.knowledge}"
+    return {**settings, "session_id": f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"}
 
 
 @asynccontextmanager

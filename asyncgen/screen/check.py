@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from asyncgen.endpoint.settings import settings_of
 from asyncgen.program import program
 from asyncgen.recipe.problems import Problem
 from asyncgen.recipe.prompt import build_messages
-from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.text import one_line, printable
 
@@ -19,11 +20,12 @@ def show_request(source: str, recipe: Recipe, seed: int | None, index: int) -> N
     """One scenario and what would be sent for it: a message's middle, mostly the knowledge base, is left out."""
     scenario = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=seed).draw(index)
     whole = f"{program()} plan --recipe {shlex.quote(source)} --index {index}"
+    model = next((each for each in recipe.models if each.name == scenario[MODEL]), None)
     parts = [f"--- scenario {index}"]
     parts += [f"{name}: {_indented(text)}" for name, text in scenario.items()]
     for message in build_messages(recipe, scenario):
         parts += ["", f"--- {message['role']}", _shortened(message["content"], whole)]
-    parts += ["", "--- settings", msgspec.json.encode(recipe.request).decode(), ""]
+    parts += ["", "--- settings", msgspec.json.encode(settings_of(recipe, model)).decode(), ""]
     print(printable("\n".join(parts)))  # noqa: T201
 
 

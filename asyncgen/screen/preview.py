@@ -25,7 +25,7 @@ from rich.text import Text
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
-from asyncgen.money.price import FREE, Allowance, Price, format_cost, read_allowance, read_price
+from asyncgen.money.price import FREE, Allowance, Price, format_cost, mean_price, read_allowance, read_price
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
@@ -269,13 +269,14 @@ def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
     coverage = count_coverage(recipe.dimensions, scenarios, config.num)
     size = measure_prompt(recipe, scenarios)
     endpoint, provider = config.endpoint, config.endpoint.provider.name
+    model = ", ".join(config.models or [config.model])
     run = {
         "recipe": f"{recipe.name} ({recipe.source})",
         "sampling": SAMPLING_VERSIONS[recipe.sampling],
         "seed": "none" if config.seed is None else str(config.seed),
         "num": f"{config.num:,}",
         "provider": provider if endpoint.is_offline else f"{provider} ({endpoint.base_url})",
-        "model": f"{config.model} (the offline engine answers instead)" if endpoint.is_offline else config.model,
+        "model": f"{model} (the offline engine answers instead)" if endpoint.is_offline else model,
     }
     console = plain_console()
     console.print(_panel("run", labelled_grid(run)))
@@ -370,10 +371,10 @@ class CostRange:
         return f"NOT ENOUGH: it pays for about {int(sum_ * self.num / self.warm):,} of {self.num:,} with a warm cache"
 
 
-def ask_provider(config: RequestConfig) -> tuple[Price | None, Allowance | None]:
-    """What the provider tells of the model's price, and of what the key has left."""
+def ask_provider(config: RequestConfig) -> tuple[Mapping[str, Price | None], Allowance | None]:
+    """What the provider tells of each model's price, and of what the key has left."""
     if not config.endpoint.provider.lists_prices:
-        return None, None
+        return {}, None
 
     async def ask() -> list[bytes | None]:
         async with Client(config.endpoint, connections=2, timeout=USUAL.page) as client:
@@ -381,7 +382,8 @@ def ask_provider(config: RequestConfig) -> tuple[Price | None, Allowance | None]
             return await asyncio.gather(*[client.get(path) for path in paths])
 
     models, *key = asyncio.run(ask())
-    return read_price(models or b"", config.model), read_allowance(key[0] or b"") if key else None
+    prices = {each: read_price(models or b"", each) for each in config.models or [config.model]}
+    return prices, read_allowance(key[0] or b"") if key else None
 
 
 class Tokens(NamedTuple):
@@ -419,11 +421,12 @@ def _describe_saving(amount: Decimal) -> str:
 def _describe_money(
     config: RequestConfig, tokens: Tokens, quote: Quote | None, allowance: Allowance | None
 ) -> dict[str, str]:
+    model = " and ".join(config.models or [config.model])
     is_free = config.endpoint.is_offline and config.price is None
     free = f"{FREE}: the offline engine answers"
     if quote is None:
         provider = config.endpoint.provider.name
-        rows = {"cost": free if is_free else f"no price known for {config.model} at {provider}"}
+        rows = {"cost": free if is_free else f"no price known for {model} at {provider}"}
         return rows if allowance is None else {**rows, "key": _describe_allowance(allowance, None)}
     price = quote.price
     costs = CostRange(config.num, warm=tokens.cost(price), cold=tokens.cost_without_cache(price))
@@ -431,7 +434,7 @@ def _describe_money(
         f"about {format_cost(costs.warm)} with a warm cache, {format_cost(costs.cold)} without caching\n"
         f"({price.describe()}; {quote.source})"
     )
-    rows = {"cost": f"{free}; {config.model} would be {estimate}" if is_free else estimate}
+    rows = {"cost": f"{free}; {model} would be {estimate}" if is_free else estimate}
     if config.budget is not None:
         rows["budget"] = f"{format_cost(config.budget)}: {costs.judge(config.budget)}"
     if allowance is not None:
@@ -439,14 +442,23 @@ def _describe_money(
     return rows
 
 
-def _find_quote(config: RequestConfig, listed: Price | None) -> Quote | None:
+def _find_quote(config: RequestConfig, listed: Mapping[str, Price | None]) -> Quote | None:
+    """What a token costs; with several models on average, where all their prices are known."""
     if config.price is not None:
         return Quote(config.price, "--price-in, --price-out")
-    if listed is not None:
-        return Quote(listed, "today's price")
     # Who has no key yet plans for what a key would cost.
     provider = DEFAULT_PROVIDER if config.endpoint.is_offline else config.endpoint.provider.name
-    return PRICES.get((provider, config.model))
+    quotes = [
+        PRICES.get((provider, model)) if (price := listed.get(model)) is None else Quote(price, "today's price")
+        for model in config.models or [config.model]
+    ]
+    known = [each for each in quotes if each is not None]
+    if len(known) < len(quotes):
+        return None
+    if len(known) == 1:
+        return known[0]
+    weights = [each.weight for each in config.recipe.models]
+    return Quote(mean_price([each.price for each in known], weights), f"mean of {len(known)} models, by weight")
 
 
 def _describe_allowance(allowance: Allowance, costs: CostRange | None) -> str:

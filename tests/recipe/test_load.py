@@ -10,7 +10,7 @@ import pytest
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.load import load_recipe, read_recipe
 from asyncgen.recipe.prompt import PayloadEncoder, build_messages
-from asyncgen.recipe.recipe import AuditOptions, Dimension, Group, Header, Recipe, Rules
+from asyncgen.recipe.recipe import AuditOptions, Dimension, Group, Header, Model, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
 
 SMALLEST = """\
@@ -199,7 +199,7 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         (
             "name =",
             'sampler = "random"\nname =',
-            "sampler: unknown key, expected one of name, knowledge, request, prompt, dimension, desc",
+            "sampler: unknown key, expected one of name, knowledge, prompt, dimension, request, models",
         ),
         (
             "[rules]",
@@ -660,3 +660,62 @@ def test_the_built_in_request_ends_with_all_that_varies(nanochat: Recipe) -> Non
     payloads = [b"".join(encoder.encode(scenarios.draw(index))) for index in (0, 1)]
     assert payloads[0] != payloads[1]
     assert len(common_prefix(payloads)) / max(map(len, payloads)) >= 0.97
+
+
+MODELS = """\
+name = "bread"
+knowledge = "baking.md"
+[request]
+top_p = 0.9
+[[models]]
+model = "a/large"
+weight = 3
+[[models]]
+model = "a/small"
+request = {temperature = 1.0}
+[prompt]
+user = "user.md"
+[[dimension]]
+name = "topic"
+values = ["rye", "wheat"]
+"""
+
+
+def test_several_models_are_a_dimension(write: Write) -> None:
+    recipe = load_recipe(str(write(MODELS, user="{topic} {knowledge}")))
+    assert recipe.models == (Model("a/large", 3.0, {}), Model("a/small", 1.0, {"temperature": 1.0}))
+    assert recipe.request == {"model": "a/large", "top_p": 0.9}
+    assert recipe.dimensions[1] == Dimension("model", (Group("", ("a/large", "a/small"), (3.0, 1.0)),))
+
+
+def test_a_prompt_may_name_the_model_and_values_may_be_bound_to_it(write: Write) -> None:
+    bound = MODELS.replace('"wheat"', '{value = "wheat", only_with = {model = "a/small"}}')
+    recipe = load_recipe(str(write(bound, user="{topic} {knowledge} {model}")))
+    rows = [Scenarios(recipe.dimensions, sampling="balanced", seed=None).draw(index) for index in range(40)]
+    assert {row["model"] for row in rows if row["topic"] == "wheat"} == {"a/small"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("top_p = 0.9", 'model = "x"', "request.model: expected no model here, those of [[models]] share the work"),
+        ('"a/small"', '"a/large"', "models[1].model: 'a/large' is there twice, expected a weight instead"),
+        ('"a/small"', '""', "models[1].model: expected the model's name"),
+        ('model = "a/small"\n', "", "models[1].model: missing, but required"),
+        ("weight = 3", "weight = 0", "models[0].weight: expected a number > 0.0"),
+        ("weight = 3", "wieght = 3", "models[0].wieght: unknown key, expected one of model, weight, request; did you"),
+        ("temperature = 1.0", "temprature = 1.0", "models[1].request.temprature: no endpoint is known to have this"),
+        ("temperature = 1.0", "temperature = 3", "models[1].request.temperature: expected a number from 0 to 2, got 3"),
+        (
+            "temperature = 1.0",
+            'model = "x"',
+            "models[1].request.model: expected it beside `weight`, in models[1].model",
+        ),
+        ('name = "topic"', 'name = "model"', "dimension[0]: expected another name, {model} is the model that answers"),
+    ],
+)
+def test_a_mistake_in_the_models_is_one_sentence_with_its_key(
+    write: Write, before: str, after: str, complaint: str
+) -> None:
+    assert before in MODELS
+    assert explain(write(MODELS.replace(before, after, 1), user="{topic} {knowledge}")).startswith(complaint)

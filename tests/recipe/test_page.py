@@ -43,3 +43,10 @@ def test_what_the_page_adds_to_a_recipe_can_be_used(tmp_path: Path) -> None:
     assert recipe.language == ("de", "en")
     assert all(("Servus" not in row["opener"]) or row["persona"] == "a tourist" for row in rows)
     assert {row["mood"] for row in rows} == {"quiet", "glad", "keen"}
+
+
+def test_the_models_that_the_page_shows_share_the_work(tmp_path: Path) -> None:
+    models = next(each for each in ADDITIONS if "models" in each)
+    toml = WHOLE.replace('model = "google/gemini-3-flash-preview"\n', "").replace("[prompt]", f"{models}\n[prompt]")
+    recipe = load(tmp_path, toml, "{topic} {persona} {openers}")
+    assert [each.weight for each in recipe.models] == [3.0, 1.0]

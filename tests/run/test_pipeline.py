@@ -137,7 +137,7 @@ def run(
         stop, counts, kept = Stop(), Counts(num=1000), writer or MemoryWriter()
         pipeline = pipeline_of(lambda index: generate(index, stop), kept, stop, counts)
         answered = is_set()
-        await pipeline.run(indices, slots=slots, grace=grace, answered=answered)
+        await pipeline.run(indices, slots=slots, grace=grace, answered=[answered])
         return Outcome(
             [int(record.line) for record in kept.records if record.line],
             [failed_index(record) for record in kept.records if record.entries],
@@ -199,7 +199,7 @@ def test_no_cancellation_reaches_the_writer(cancels: int) -> None:
         stop, writer = Stop(), MemoryWriter(hangs=asyncio.Event())
         counts = Counts(num=10)
         pipeline = pipeline_of(lambda index: good(index, stop), writer, stop, counts)
-        task = asyncio.create_task(pipeline.run(range(10), slots=4, grace=30, answered=is_set()))
+        task = asyncio.create_task(pipeline.run(range(10), slots=4, grace=30, answered=[is_set()]))
         await settle()
         for _ in range(cancels):
             task.cancel()
@@ -228,7 +228,7 @@ def test_an_answer_is_handed_over_before_a_cancellation_can_come_between() -> No
             return line(index)
 
         pipeline = pipeline_of(generate, writer, stop, Counts(num=1))
-        task = asyncio.create_task(pipeline.run(range(1), slots=1, grace=30, answered=is_set()))
+        task = asyncio.create_task(pipeline.run(range(1), slots=1, grace=30, answered=[is_set()]))
         await settle()
         arrived.set_result(None)
         await asyncio.sleep(0)
@@ -348,7 +348,7 @@ def test_a_failing_disk_ends_the_run_and_the_calls_it_cancels_are_still_journall
 
     async def main() -> None:
         pipeline = pipeline_of(generate, writer, Stop(), counts)
-        await pipeline.run(range(10), slots=2, grace=30, answered=is_set())
+        await pipeline.run(range(10), slots=2, grace=30, answered=[is_set()])
 
     with pytest.raises(BaseExceptionGroup) as caught:
         asyncio.run(main())
@@ -402,7 +402,7 @@ def test_indices_go_one_at_a_time_until_the_endpoint_has_answered() -> None:
             return line(index)
 
         pipeline = pipeline_of(generate, MemoryWriter(), Stop(), Counts(num=10))
-        running = asyncio.create_task(pipeline.run(range(10), slots=4, grace=0, answered=answered))
+        running = asyncio.create_task(pipeline.run(range(10), slots=4, grace=0, answered=[answered]))
         for _ in range(50):
             await asyncio.sleep(0)
         assert started == [0, 1]
