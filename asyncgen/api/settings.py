@@ -91,9 +91,10 @@ def _check(name: str, value: Any) -> Any:
         except argparse.ArgumentTypeError as error:
             raise ConfigError(f"{name}: {error}") from None
     if name == "param":
-        is_table = isinstance(value, Mapping)
-        return [f"{key}={_encode(key, each)}" for key, each in value.items()] if is_table else list(value)
+        return _read_params(value)
     if name == "output":
+        if not isinstance(value, str | os.PathLike):
+            raise ConfigError(f"output: expected a path, got {value!r}")
         return Path(value)
     if name == "provider" and value not in PROVIDERS:
         hint = did_you_mean(str(value), PROVIDERS)
@@ -104,8 +105,13 @@ def _check(name: str, value: Any) -> Any:
     return value
 
 
-def _encode(key: str, value: JsonValue) -> str:
+def _read_params(given: Any) -> list[str]:
+    """As flags say them: KEY=VALUE."""
+    if isinstance(given, Sequence) and not isinstance(given, str) and all(isinstance(each, str) for each in given):
+        return list(given)
+    if not isinstance(given, Mapping):
+        raise ConfigError(f'param: expected a table such as {{"top_p": 0.9}}, or a list of KEY=VALUE, got {given!r}')
     try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, RecursionError):
-        raise ConfigError(f"param {key}: expected what JSON can say, got {value!r}") from None
+        return [f"{key}={msgspec.json.encode(value).decode()}" for key, value in given.items()]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"param: expected what JSON can say, got {given!r}") from error

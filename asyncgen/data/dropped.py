@@ -5,17 +5,14 @@ was sorted. It only grows: of two marks of one conversation the newer one counts
 """
 
 import contextlib
-import errno
-import os
-from io import RawIOBase
 from pathlib import Path
 
 import msgspec
 
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.output.files import sync_directory
+from asyncgen.output.files import AppendFile, sync_directory
 from asyncgen.output.journal import DIGEST_SIZE
-from asyncgen.output.paths import OWNER_ONLY, OutputPaths
+from asyncgen.output.paths import OutputPaths
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -55,27 +52,18 @@ def append_mark(paths: OutputPaths, *digests: bytes, is_dropped: bool) -> None:
     path = dropped_path(paths)
     lines = b"".join(msgspec.json.encode(Mark(each.hex(), is_dropped)) + b"\n" for each in digests)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            size = (file.read() or b"").rfind(b"\n") + 1
-            file.truncate(size)  # what stands behind was never confirmed, and would spoil the next mark
-            _write_whole(file, lines, size)
+        with contextlib.closing(AppendFile(path)) as file:
+            file.synced -= len(file.read_behind(b""))
+            file.cut()  # what stands behind the last newline was never confirmed, and would spoil the next mark
+            try:
+                file.append(lines)
+                file.sync()
+            except OSError:
+                file.cut()
+                raise
         sync_directory(path.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _write_whole(file: RawIOBase, lines: bytes, size: int) -> None:
-    """Append and sync; what is not whole is taken back to the size there was before."""
-    try:
-        written = file.write(lines)
-        os.fsync(file.fileno())
-    except OSError:
-        file.truncate(size)
-        raise
-    if written != len(lines):
-        file.truncate(size)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _read_mark(path: Path, number: int, line: bytes) -> tuple[bytes, bool]:

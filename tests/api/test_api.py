@@ -277,7 +277,9 @@ def test_importing_it_loads_nothing_that_takes_its_time() -> None:
         ({"append": "yes"}, "append: expected a bool, got 'yes'"),
         ({"model": 5}, "model: expected a str, got 5"),
         ({"append": True, "overwrite": True}, "--append keeps what is there"),
-        ({"param": {"top_p": object()}}, "param top_p: expected what JSON can say"),
+        ({"param": {"top_p": object()}}, "param: expected what JSON can say"),
+        ({"param": "top_p=0.5"}, "param: expected a table such as"),
+        ({"output": 5}, "output: expected a path, got 5"),
     ],
 )
 def test_a_setting_that_is_wrong_is_refused_before_anything_begins(given: dict[str, Any], message: str) -> None:
@@ -321,6 +323,23 @@ def test_lines_have_what_an_audit_has_found(provider: FakeProvider) -> None:
     assert output.report.calls == ledger.totals.calls
 
 
+def test_a_line_that_was_made_again_costs_what_the_new_one_has_cost() -> None:
+    def script(call: Call) -> Reply:
+        return completion("no JSON", cost=0.5) if call.number == 3 else priced(call)
+
+    with FakeProvider(script) as provider:
+        given = settings(provider, num=3, concurrency=1)
+        asyncgen.run("nanochat", **given)
+        OUTPUT.write_bytes(b"".join(OUTPUT.read_bytes().splitlines(keepends=True)[1:]))
+        asyncgen.run("nanochat", **given)
+    assert {line.index: line.cost for line in asyncgen.open(OUTPUT)} == {
+        0: Decimal("0.75"),
+        1: Decimal("0.25"),
+        2: Decimal("0.25"),
+    }
+    assert asyncgen.open(OUTPUT).report.calls == 5
+
+
 def test_lines_of_nobodys_run_are_lines() -> None:
     OUTPUT.write_text('[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]\n')
     output = asyncgen.open(OUTPUT)
@@ -335,6 +354,7 @@ def test_lines_of_nobodys_run_are_lines() -> None:
 # ---- the page
 
 
+@pytest.mark.slow  # the offline engine starts for each
 def test_the_examples_of_the_page_run_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     page = (FOLDER / "python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
