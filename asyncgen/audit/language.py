@@ -6,7 +6,7 @@ speaks is told by its most frequent words.
 
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -56,6 +56,21 @@ def share_of(language: str, words: Collection[bytes]) -> float:
 
 def find_language(words: Collection[bytes]) -> str | None:
     """The known language that a text speaks; None for another one, and where there are too few words to tell."""
-    counts = {code: sum(map(frequent.__contains__, words)) for code, frequent in _FREQUENT.items()}
-    language = max(counts, key=counts.__getitem__)
-    return language if counts[language] > _LEAST_SHARE * len(words) else None
+    return _most_frequent(_count_frequent(words), len(words))
+
+
+def find_languages(messages: Sequence[Collection[bytes]]) -> Sequence[str | None]:
+    """The language of each message: where it tells too little, that of all of them."""
+    counts = [_count_frequent(each) for each in messages]
+    whole = _most_frequent(list(map(sum, zip(*counts, strict=True))), sum(map(len, messages))) if counts else None
+    return [_most_frequent(count, len(each)) or whole for count, each in zip(counts, messages, strict=True)]
+
+
+def _count_frequent(words: Collection[bytes]) -> Sequence[int]:
+    """How many are among the most frequent ones of each known language."""
+    return [sum(map(frequent.__contains__, words)) for frequent in _FREQUENT.values()]
+
+
+def _most_frequent(counts: Sequence[int], words: int) -> str | None:
+    most = max(counts)
+    return LANGUAGES[counts.index(most)] if most > _LEAST_SHARE * words else None

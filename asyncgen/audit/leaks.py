@@ -50,8 +50,9 @@ class Leaks:
                 match = next((found for each in own if (found := each.pattern.search(text))), None)
                 if rule == _DISCLAIMER:
                     text = _QUOTED.sub(blank, text) if message.role == "assistant" else ""
-                for each in spoken if match is None else ():
-                    found = each.pattern.search(text)
+                words = subject.vocabularies[position]
+                for each in spoken if match is None and text else ():
+                    found = each.pattern.search(text) if each.may_be_in(words) else None
                     if found and not self._may_be_said(found[0], conversation[:position]):
                         match = found
                         break

@@ -50,6 +50,10 @@ class Phrase:
     def pattern(self) -> re.Pattern[str]:
         return re.compile(self.source, re.MULTILINE)
 
+    def may_be_in(self, words: AbstractSet[bytes]) -> bool:
+        """Whether a text of these words may hold it."""
+        return not any(map(words.isdisjoint, self.needs))
+
 
 def _rarity(words: frozenset[bytes]) -> int:
     """The length of the shortest: long words are rare."""
@@ -72,18 +76,14 @@ class Phrases:
         found = self._words & words
         if not found:
             return []
-        opened = {
-            place: phrase
-            for word in found
-            for place, phrase in self._by_word[word]
-            if not any(map(words.isdisjoint, phrase.needs))
-        }
+        opened = {place: phrase for word in found for place, phrase in self._by_word[word] if phrase.may_be_in(words)}
         return [opened[place] for place in sorted(opened)]
 
 
 def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
     """Raises ValueError for what is no phrase, or has no word that a text must hold."""
-    return [phrase for line in lines for phrase in _Reader(line, sets).read()]
+    known: dict[str, _Part] = {}
+    return [phrase for line in lines for phrase in _Reader(line, sets, known).read()]
 
 
 def either(phrases: Iterable[Phrase]) -> re.Pattern[str]:
@@ -111,9 +111,10 @@ class _Part:
 class _Reader:
     """Reads one line of phrases; its sets are read where they are named."""
 
-    def __init__(self, line: str, sets: Mapping[str, str]) -> None:
+    def __init__(self, line: str, sets: Mapping[str, str], known: dict[str, _Part]) -> None:
         self._line = line
         self._sets = sets
+        self._known = known  # the sets that have been read
         self._pieces = iter(_PIECE.findall(line))
 
     def read(self) -> list[Phrase]:
@@ -139,7 +140,10 @@ class _Reader:
             choice = _choice(self.read_alternatives(_CLOSING[piece]), is_optional=piece == "[")
             return choice if piece != "!(" else _Part(f"(?!{_GAP}{choice.pattern}{_WORD_END})", is_mark=True)
         if piece.startswith("{"):
-            return _choice(_Reader(self._sets[piece[1:-1]], self._sets).read_alternatives())
+            if piece not in self._known:
+                reader = _Reader(self._sets[piece[1:-1]], self._sets, self._known)
+                self._known[piece] = _choice(reader.read_alternatives())
+            return self._known[piece]
         return _SIGNS.get(piece) or _word(piece)
 
 

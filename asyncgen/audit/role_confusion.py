@@ -37,7 +37,11 @@ class RoleConfusion:
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$",
             re.MULTILINE,
         )
-        self._may_label = (":", *(f"<{each}>" for each in roles))
+        speakers = [*roles, *([] if name is None else [name.lower()])]
+        self._may_label = (
+            "\nyou: ",
+            *(f"{each}{mark}" for each in speakers for mark in (":", "]", "*", "_", " :", ">")),
+        )
         self._definition = language.any_phrase(rule, "definition")
         self._transcript = language.any_phrase(rule, "transcript")
         # By who speaks: what only the other side says.
@@ -52,7 +56,9 @@ class RoleConfusion:
         for position, message in enumerate(conversation):
             text = _QUOTED.sub(blank, message.content) if '"' in message.content else message.content
             found = self._find_label(text, conversation[:position])
-            if found is None and (phrases := spoken.get(message.role)):
+            words = subject.vocabularies[position]
+            phrases = [each for each in spoken.get(message.role, ()) if each.may_be_in(words)]
+            if found is None and phrases:
                 found = _find_speech(plain(text), phrases, is_user=message.role == "user")
             if found:
                 span = found.span()
@@ -60,7 +66,7 @@ class RoleConfusion:
 
     def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
         """The name of a role in front of what it says, unless a user has asked for such a transcript."""
-        if not any(map(text.__contains__, self._may_label)):
+        if not (":" in text or "<" in text) or not any(map(text.lower().__contains__, self._may_label)):
             return None
         label = self._label.search(text)
         if label is None or self._definition.match(text, label.start()):

@@ -12,7 +12,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from asyncgen.audit.language import find_language
+from asyncgen.audit.language import find_languages
 from asyncgen.audit.words import Sentences, split_sentences
 from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
@@ -67,8 +67,7 @@ class Subject:
     @cached_property
     def languages(self) -> Sequence[str | None]:
         """The known language that each message speaks: where it tells too little, what the conversation speaks."""
-        whole = find_language(list(chain.from_iterable(chain.from_iterable(self.sentences))))
-        return [find_language(list(chain.from_iterable(each))) or whole for each in self.sentences]
+        return find_languages([list(chain.from_iterable(each)) for each in self.sentences])
 
     @property
     def is_readable(self) -> bool:
@@ -77,9 +76,14 @@ class Subject:
         return count < _ENOUGH_WORDS or any(self.languages)
 
     @cached_property
+    def vocabularies(self) -> Sequence[frozenset[bytes]]:
+        """The words of each message."""
+        return [frozenset(chain.from_iterable(each)) for each in self.sentences]
+
+    @cached_property
     def words(self) -> frozenset[bytes]:
         """All words of the conversation."""
-        return frozenset(chain.from_iterable(chain.from_iterable(self.sentences)))
+        return frozenset().union(*self.vocabularies)
 
 
 Check: TypeAlias = Callable[[Subject], Iterable[Finding]]
