@@ -111,6 +111,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 def show_conversation(catalogue: Catalogue, known: Known) -> ShownConversation:
     conversation = catalogue.read(known)
     messages = cut_messages(conversation or (), ALLOWANCE)
+    found, audited = catalogue.store.findings_of(known.line), catalogue.findings
     return ShownConversation(
         line=known.line,
         index=known.index,
@@ -120,25 +121,19 @@ def show_conversation(catalogue: Catalogue, known: Known) -> ShownConversation:
         model=None if known.call is None else known.call.model,
         finish_reason=None if known.call is None else known.call.finish_reason,
         asks=None if known.call is None else known.call.asks,
-        findings=_show_findings(catalogue, known.line),
+        findings=[
+            ShownFinding(
+                rule=name,
+                severity=rule.severity,
+                evidence=audited.evidence.get((name, known.line), []) if found[name] is None else [],
+                like=found[name],
+            )
+            for name, rule in audited.rules.items()  # in the order of the audit
+            if name in found
+        ],
         messages=messages,
         omitted=len(conversation or ()) - len(messages),
     )
-
-
-def _show_findings(catalogue: Catalogue, line: int) -> list[ShownFinding]:
-    """In the order of the audit."""
-    found, findings = catalogue.store.findings_of(line), catalogue.findings
-    return [
-        ShownFinding(
-            rule=name,
-            severity=rule.severity,
-            evidence=findings.evidence.get((name, line), []) if found[name] is None else [],
-            like=found[name],
-        )
-        for name, rule in findings.rules.items()
-        if name in found
-    ]
 
 
 def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Options:

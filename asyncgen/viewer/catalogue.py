@@ -5,7 +5,7 @@ and nothing is locked.
 """
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from contextlib import suppress
 from time import monotonic
 
 from asyncgen.conversation import Conversation
@@ -80,7 +80,10 @@ class Catalogue:
 
     def _take_marks(self) -> None:
         """Marks may have been made here, by another viewer, or deleted by hand."""
-        state = _state(dropped_path(self.paths))
+        state = None
+        with suppress(FileNotFoundError):
+            status = dropped_path(self.paths).stat()
+            state = status.st_ino, status.st_mtime_ns, status.st_size
         if state == self._marked:
             return
         before, self._dropped = self._dropped, read_dropped(self.paths)
@@ -141,12 +144,3 @@ class Catalogue:
         if follower.unreadable:
             notes.append(f"lines of the journal that cannot be read: {follower.unreadable:,}")
         return notes
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """What changes with the content of a file; None when there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -155,25 +155,25 @@ class Viewer:
         self._tasks: set[asyncio.Task[object] | None] = set()
 
     def create_app(self) -> web.Application:
-        app = web.Application(client_max_size=_MOST_BODY, middlewares=[self._guard])
+        app = web.Application(client_max_size=_MOST_BODY, middlewares=[self.guard])
         root = f"/{self.key}"
-        app.router.add_get(f"{root}/", self._page)
-        app.router.add_get(f"{root}/lines", self._lines)
-        app.router.add_get(f"{root}/options", self._show_options)
-        app.router.add_get(f"{root}/events", self._events)
-        app.router.add_post(f"{root}/marks", self._mark)
-        app.router.add_post(f"{root}/marks/all", self._mark_all)
-        app.router.add_post(f"{root}/marks/undo", self._undo)
+        app.router.add_get(f"{root}/", self.send_page)
+        app.router.add_get(f"{root}/lines", self.send_lines)
+        app.router.add_get(f"{root}/options", self.send_options)
+        app.router.add_get(f"{root}/events", self.send_events)
+        app.router.add_post(f"{root}/marks", self.mark)
+        app.router.add_post(f"{root}/marks/all", self.mark_all)
+        app.router.add_post(f"{root}/marks/undo", self.undo)
         for name, kind in _ASSETS.items():
             app.router.add_get(f"{root}/{name}", _asset(name, kind))
-        app.on_response_prepare.append(_add_headers)
-        app.cleanup_ctx.append(self._following)
-        app.on_shutdown.append(self._end_streams)
+        app.on_response_prepare.append(add_headers)
+        app.cleanup_ctx.append(self.following)
+        app.on_shutdown.append(self.end_streams)
         return app
 
     # ---- following the files
 
-    async def _following(self, _: web.Application) -> AsyncIterator[None]:
+    async def following(self, _: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self._follow(), name="follow")
         task.add_done_callback(lambda _: self.stop.set())  # who does not follow any more should not seem to
         yield
@@ -230,38 +230,42 @@ class Viewer:
     # ---- answers
 
     @web.middleware
-    async def _guard(
+    async def guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if request.host not in _own_names(request):
+        names = _own_names(request)
+        if request.host not in names:
             return _refuse(403, "This address is not the viewer's own.")
-        if request.method not in {"GET", "HEAD"} and not self._is_ours(request):
-            return _refuse(403, "Only the viewer's own page may change anything.")
+        if request.method not in {"GET", "HEAD"}:
+            origins = {f"http://{name}" for name in names}
+            token = request.headers.get(_TOKEN, "").encode(errors="surrogateescape")
+            is_ours = secrets.compare_digest(token, self.token.encode())
+            if not is_ours or request.headers.get("Origin") not in {None, *origins}:
+                return _refuse(403, "Only the viewer's own page may change anything.")
         try:
             return await handler(request)
         except (OutputError, ConfigError) as error:  # marks that cannot be written, or read
             return _refuse(500, str(error))
 
-    def _is_ours(self, request: web.Request) -> bool:
-        origins = {f"http://{name}" for name in _own_names(request)}
-        given = request.headers.get(_TOKEN, "").encode(errors="surrogateescape")
-        return request.headers.get("Origin") in {None, *origins} and secrets.compare_digest(given, self.token.encode())
-
-    async def _page(self, _: web.Request) -> web.Response:
+    async def send_page(self, _: web.Request) -> web.Response:
         page = templates.get_template("view.html").render(
             title=self._catalogue.paths.output.name, token=self.token, version=__version__
         )
         return web.Response(text=page, content_type="text/html")
 
-    async def _show_options(self, _: web.Request) -> web.Response:
+    async def send_options(self, _: web.Request) -> web.Response:
         return _json(self._options[1])
 
-    async def _lines(self, request: web.Request) -> web.Response:
+    async def send_lines(self, request: web.Request) -> web.Response:
         """A page by the position of its first line among those that fit, or the page of a line among all.
 
         With words it may be less than there is: what was found within a second, and more if it is asked for again.
         """
-        choice, words = _read_choice(request), split_words(request.query.get("words", ""))
+        try:
+            choice = msgspec.json.decode(request.query.get("choice", "{}"), type=Choice)
+        except (ValueError, RecursionError) as error:
+            raise _bad(f"choice: {error}") from None
+        words = split_words(request.query.get("words", ""))
         line = _read_number(request, "line")
         start = _read_number(request, "start") or 0
         if line is not None:
@@ -286,7 +290,7 @@ class Viewer:
             conversations=[show_conversation(catalogue, each) for each in known],
         )
 
-    async def _mark(self, request: web.Request) -> web.Response:
+    async def mark(self, request: web.Request) -> web.Response:
         mark, catalogue = await _read_body(request, _Mark), self._catalogue
 
         def change() -> ShownConversation | None:
@@ -298,7 +302,7 @@ class Viewer:
         shown = await self._work(change)
         return _refuse_changed() if shown is None else _json(shown)
 
-    async def _mark_all(self, request: web.Request) -> web.Response:
+    async def mark_all(self, request: web.Request) -> web.Response:
         asked = await _read_body(request, _MarkAll)
         words, total = split_words(asked.words), max(asked.total, 0)
         while True:
@@ -306,7 +310,7 @@ class Viewer:
             if len(selection.lines) >= total or selection.searched == len(self._catalogue):
                 return await self._change_marks(asked.generation, selection.lines[:total], dropped=asked.dropped)
 
-    async def _undo(self, request: web.Request) -> web.Response:
+    async def undo(self, request: web.Request) -> web.Response:
         asked, change = await _read_body(request, _Undo), self._change
         if change is None or change.name != asked.undo:
             return _refuse(409, "That cannot be undone any more; choose mark: dropped to see what is dropped.")
@@ -327,7 +331,7 @@ class Viewer:
             change.lines.extend(self._catalogue.mark(lines, is_dropped=change.dropped))
         return change.generation == self._catalogue.generation
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
+    async def send_events(self, request: web.Request) -> web.StreamResponse:
         """A state at once and whenever there is another; ends with its client or the server."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         task = asyncio.current_task()
@@ -350,7 +354,7 @@ class Viewer:
         finally:
             self._tasks.discard(task)
 
-    async def _end_streams(self, _: web.Application) -> None:
+    async def end_streams(self, _: web.Application) -> None:
         for task in filter(None, self._tasks):
             task.cancel()
 
@@ -377,13 +381,6 @@ class _Rate:
 # ---- what is read of a request
 
 
-def _read_choice(request: web.Request) -> Choice:
-    try:
-        return _choice_decoder.decode(request.query.get("choice", "{}"))
-    except ValueError as error:
-        raise _bad(f"choice: {error}") from None
-
-
 def _read_number(request: web.Request, name: str) -> int | None:
     given = request.query.get(name)
     if given is None:
@@ -398,9 +395,6 @@ async def _read_body(request: web.Request, kind: type[T]) -> T:
         return msgspec.json.decode(await request.read(), type=kind)
     except (ValueError, RecursionError) as error:
         raise _bad(str(error)) from None
-
-
-_choice_decoder = msgspec.json.Decoder(Choice)
 
 
 def _own_names(request: web.Request) -> set[str]:
@@ -433,7 +427,7 @@ def _bad(reason: str) -> web.HTTPBadRequest:
     return web.HTTPBadRequest(text=body, content_type="application/json")
 
 
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
 
 

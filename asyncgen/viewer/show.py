@@ -45,7 +45,11 @@ def show(
 
     `audit`: what tells the findings, None where nobody has looked for any.
     """
-    _check_dimensions(dataset, choice)
+    names = [] if dataset.header is None else [each.name for each in dataset.header.dimensions]
+    for name, _ in choice.where:
+        if name not in names:
+            told = f"there are {', '.join(names) or 'none'}{did_you_mean(name, names)}"
+            raise ConfigError(f"--where: there is no dimension {name!r}; {told}")
     findings = LineFindings(dataset, audit)
     console = plain_console()
     chosen = _chosen(dataset, choice, findings)
@@ -72,14 +76,6 @@ def show(
 
 def _complain(dataset: Dataset, what: str) -> None:
     print(f"asyncgen: {one_line(str(dataset.paths.output))}: {what}", file=sys.stderr)  # noqa: T201
-
-
-def _check_dimensions(dataset: Dataset, choice: Choice) -> None:
-    names = [] if dataset.header is None else [each.name for each in dataset.header.dimensions]
-    for name, _ in choice.where:
-        if name not in names:
-            told = f"there are {', '.join(names) or 'none'}{did_you_mean(name, names)}"
-            raise ConfigError(f"--where: there is no dimension {name!r}; {told}")
 
 
 def _chosen(dataset: Dataset, choice: Choice, findings: LineFindings) -> Iterator[Record]:
