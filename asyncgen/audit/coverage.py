@@ -20,6 +20,7 @@ from asyncgen.recipe.recipe import Dimension
 from asyncgen.recipe.scenario import Drawn
 
 ROOM = 20_000  # indices without a line that are drawn in any case, some tenths of a second
+MAX_VALUES = 2_000  # of a dimension that are all listed; of more, those that are planned or found
 MAX_CELLS = 65_536  # of a matrix that is worth writing; more are only counted
 
 
@@ -94,6 +95,9 @@ class Coverage:
                         found=found.values[axis.position][number],
                     )
                     for (group, value), number in axis.numbers.items()
+                    if len(axis) <= MAX_VALUES
+                    or planned.values[axis.position][number]
+                    or found.values[axis.position][number]
                 ]
                 for axis in self._axes
             },

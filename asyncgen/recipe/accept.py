@@ -45,7 +45,9 @@ def _read_reply(text: str, finish_reason: str | None) -> Conversation:
         return messages_of(STRICT.decode(text))
     except (ValueError, RecursionError):
         pass
-    text = _strip_fence(text)
+    text = text.strip(_BLANKS)
+    if opening := _OPENING_FENCE.match(text):
+        text = text[opening.end() :].removesuffix("```").strip(_BLANKS)
     try:
         return read_tolerantly(text)
     except (ValueError, RecursionError) as error:
@@ -69,18 +71,13 @@ def _undress(text: str, error: ValueError | RecursionError, *, is_cut_off: bool)
     raise BadReplyError("not-json", f"the reply is not JSON: {explain(error)}{several}") from None
 
 
-def _strip_fence(text: str) -> str:
-    text = text.strip(_BLANKS)
-    if opening := _OPENING_FENCE.match(text):
-        text = text[opening.end() :].removesuffix("```").strip(_BLANKS)
-    return text
-
-
 def _check_roles(messages: Conversation, rules: Rules) -> Conversation:
     """The messages with our words for their roles. Raises BadReplyError when these are not as they should be."""
     is_alternating = _alternate(messages)
     if not is_alternating:
-        messages = _in_our_words(messages)
+        # "user" for "human" and the like, and without a system message at the beginning.
+        named = tuple(Message(role_of(each.role), each.content) for each in messages)
+        messages = named[1:] if named and named[0].role == "system" else named
         is_alternating = _alternate(messages)
     if len(messages) < rules.min_messages:
         raise BadReplyError("too-few-messages", f"{len(messages)} messages, at least {rules.min_messages} are asked")
@@ -95,12 +92,6 @@ def _check_roles(messages: Conversation, rules: Rules) -> Conversation:
 
 def _alternate(messages: Conversation) -> bool:
     return [each.role for each in messages] == list(islice(cycle(_ROLES), len(messages)))
-
-
-def _in_our_words(messages: Conversation) -> Conversation:
-    """The messages with "user" for "human" and the like, and without a system message at the beginning."""
-    named = tuple(Message(role_of(each.role), each.content) for each in messages)
-    return named[1:] if named and named[0].role == "system" else named
 
 
 def _is_clean(messages: Conversation) -> bool:

@@ -50,11 +50,11 @@ def write_document(document: Document) -> str:
 
 
 def read_documents(
-    folder: Path, named: str | Sequence[str], key: Key, problems: Problems, prompts: Sequence[Path] = ()
+    folder: Path, named: str | Sequence[str], key: Key, problems: Problems, others: Sequence[Path] = ()
 ) -> Knowledge:
     """The documents at these paths, which are relative to `folder`. `key`: where the recipe names them.
 
-    `prompts`: files that are no documents, wherever they stand.
+    `others`: files of the recipe that are no documents, wherever they stand.
     """
     if isinstance(named, str) and not (folder / named).is_dir():
         text = read_text(folder / named, "the knowledge base", problems)
@@ -69,7 +69,7 @@ def read_documents(
         shown = Path(path.name if Path(name).is_absolute() else name)
         for each in found:
             files.setdefault(each.resolve(), str(shown / each.relative_to(path)))
-    for each in prompts:
+    for each in others:
         files.pop(each.resolve(), None)
     documents = tuple(
         Document(source, strip_blank_lines(read_text(path, "the document", problems))) for path, source in files.items()

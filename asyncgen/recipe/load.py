@@ -9,7 +9,7 @@ import re
 import shlex
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -20,13 +20,11 @@ from asyncgen.program import program
 from asyncgen.recipe.dimensions import read_dimensions
 from asyncgen.recipe.documents import Knowledge, read_documents, read_text
 from asyncgen.recipe.language import LANGUAGE, explain_code
-from asyncgen.recipe.listed import Listed
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
     PLACEHOLDER,
     AuditOptions,
-    Dimension,
     Header,
     Recipe,
     Rules,
@@ -156,11 +154,15 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         problems.add(("name",), f"{expected}, got {table.name!r}")
     own = table.knowledge if isinstance(table.knowledge, str | None) else list(filter(None, table.knowledge))
     prompts = _read_prompts(path.parent, table.prompt, problems)
+    persona = [path.parent / table.export.system] if table.export.system else []
+    tables = [each for each in table.dimension or () if each is not None]
+    listed = [path.parent / name for each in tables for name in each.files]
+    others = [path, *persona, *listed, *(each.path for each in prompts.values())]
     known = Knowledge()
     if knowledge:
-        known = read_documents(Path(), str(knowledge), (), problems)
+        known = read_documents(Path(), str(knowledge), (), problems, others)
     elif own:
-        known = read_documents(path.parent, own, (KNOWLEDGE,), problems, [each.path for each in prompts.values()])
+        known = read_documents(path.parent, own, (KNOWLEDGE,), problems, others)
     request, models = read_request(table.request, table.models, problems)
     headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
     language = _read_language(table.language, problems)
@@ -172,7 +174,6 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         for place, each in enumerate(table.dimension or ())
     )
     _check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
-    persona = [path.parent / table.export.system] if table.export.system else []
     export_system = [strip_blank_lines(read_text(each, "export.system", problems)) for each in persona]
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
@@ -202,14 +203,9 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         language=language,
         models=models,
         export_system=export_system[0] if export_system else None,
-        files=(path, *known.files, *_files_of(dimensions), *(each.path for each in prompts.values()), *persona),
+        files=(*others, *known.files),
         warnings=tuple(map(str, problems.in_order())),
     )
-
-
-def _files_of(dimensions: Sequence[Dimension]) -> Iterator[Path]:
-    for dimension in dimensions:
-        yield from (Path(each.values.file) for each in dimension.groups if isinstance(each.values, Listed))
 
 
 # ---- prompts
@@ -224,11 +220,14 @@ class _Prompt(NamedTuple):
 
 def _read_prompts(folder: Path, table: PromptTable | None, problems: Problems) -> dict[str, _Prompt]:
     named = {} if table is None else {"system": table.system, "user": table.user}
-    return {
-        name: _Prompt(folder / file, read_text(folder / file, f"prompt.{name}", problems))
-        for name, file in named.items()
-        if file is not None
-    }
+    prompts = {}
+    for name, file in named.items():
+        if file is not None:
+            text = read_text(folder / file, f"prompt.{name}", problems)
+            prompts[name] = _Prompt(folder / file, text)
+            if text and not _REMARK.sub("", text).strip():
+                problems.add_in(folder / file, f"prompt.{name} is empty but for remarks")
+    return prompts
 
 
 def _check_placeholders(

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -42,12 +42,11 @@ class Group:
         """A journal is read into these too, and what it holds nobody has checked."""
         if isinstance(self.values, tuple) and not 0 < len(set(self.values)) == len(self.values):
             raise ValueError(f"group {self.name!r}: expected values, each of them once")
-        if self.weights is not None and not _are_weights(self.weights, of=len(self.values)):
+        weights = self.weights
+        if weights is None:
+            return
+        if len(weights) != len(self.values) or min(weights) <= 0 or not math.isfinite(sum(weights)):
             raise ValueError(f"group {self.name!r}: expected a weight above 0 for each value, with a finite sum")
-
-
-def _are_weights(weights: Sequence[float], *, of: int) -> bool:
-    return len(weights) == of and all(each > 0 for each in weights) and math.isfinite(sum(weights))
 
 
 @dataclass(frozen=True, slots=True)

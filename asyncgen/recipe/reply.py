@@ -56,6 +56,7 @@ _MARKS = re.compile(
 _ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
 _CONTENT_KEYS = ("content", "value", "text", "message")
 _LIST_KEY = "messages"
+_SPEAKERS = ("user", "assistant")
 
 _ROLES = {
     **dict.fromkeys(("user", "human", "usr", "prompter", "enduser"), "user"),
@@ -168,9 +169,5 @@ def _turns_in(message: dict[str, object]) -> list[Turn]:
     if role is not None:
         content = next((text for key in _CONTENT_KEYS if isinstance(text := message.get(key), str)), None)
         return [] if content is None else [(role, content)]
-    turns = [(key, text) for key, text in message.items() if _is_speaker(key) and isinstance(text, str)]
+    turns = [(key, text) for key, text in message.items() if role_of(key) in _SPEAKERS and isinstance(text, str)]
     return turns if len(turns) == len(message) else []
-
-
-def _is_speaker(word: str) -> bool:
-    return role_of(word) in ("user", "assistant")

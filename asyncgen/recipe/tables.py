@@ -47,6 +47,12 @@ class DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
     pick: Annotated[int, Meta(ge=1)] | None = None
     only_with: dict[str, ConditionTable] = {}  # by group
 
+    @property
+    def files(self) -> list[str]:
+        """The files that its values are in."""
+        named = [self.from_, *(each.from_ for each in (self.groups or {}).values() if isinstance(each, FileTable))]
+        return [each for each in named if each is not None]
+
 
 class ModelTable(msgspec.Struct, forbid_unknown_fields=True):
     model: str | None

@@ -117,6 +117,14 @@ def test_a_matrix_too_large_to_look_at_is_only_counted(paths: OutputPaths, width
     assert (pair.pairs, pair.met, pair.matrix is not None) == (256 * width, 2, is_written)
 
 
+def test_of_very_many_values_those_are_told_that_are_planned_or_found(paths: OutputPaths) -> None:
+    personas = Dimension("persona", (Group("", tuple(f"persona {number}" for number in range(5000))),))
+    header = msgspec.structs.replace(HEADER, num=8, dimensions=(personas,))
+    make_run(paths, [[done(index) for index in range(3)]], header)
+    told = measured(paths).dimensions["persona"]
+    assert (len(told), sum(each.planned for each in told), sum(each.found for each in told)) == (8, 8, 3)
+
+
 def test_values_that_only_an_earlier_run_had_follow_those_of_the_newest(paths: OutputPaths) -> None:
     spelt = (Dimension("topic", (Group("flour", ("spelt", "rye")),), grouped=True), DIMENSIONS[1])
     make_run(paths, [[done(0), done(1)]], a_header(4))

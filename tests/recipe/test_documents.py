@@ -121,6 +121,21 @@ def test_a_folder_that_is_a_recipe_does_not_hand_out_its_prompts(fill: Fill) -> 
     assert load_recipe(str(folder)).knowledge == "# facts\nSource: facts.md\n\nFacts."
 
 
+def test_no_file_that_a_recipe_uses_otherwise_is_a_document(fill: Fill) -> None:
+    toml = RECIPE.replace('values = ["bells"]', 'from = "topics.txt"') % '"."' + '[export]\nsystem = "persona.md"\n'
+    folder = fill(
+        recipe_toml=toml,
+        user_md="{knowledge} {topic}",
+        facts_md="Facts.",
+        topics_txt="bells",
+        persona_md="You are Ada.",
+    )
+    recipe = load_recipe(str(folder))
+    assert recipe.knowledge == "# facts\nSource: facts.md\n\nFacts."
+    assert load_recipe(str(folder), knowledge=folder).digests()["knowledge"] != recipe.digests()["knowledge"]
+    assert {path.name for path in recipe.files} == {"recipe.toml", "user.md", "facts.md", "topics.txt", "persona.md"}
+
+
 def test_what_is_read_from_a_folder_is_what_an_audit_reads_from_it(fill: Fill) -> None:
     folder = fill(docs__a_md="a", docs__b_md="b", recipe_toml=RECIPE % '["docs"]', user_md="{knowledge} {topic}")
     recipe = load_recipe(str(folder))

@@ -662,6 +662,12 @@ def test_the_built_in_request_ends_with_all_that_varies(nanochat: Recipe) -> Non
     assert len(common_prefix(payloads)) / max(map(len, payloads)) >= 0.97
 
 
+def test_a_prompt_of_remarks_alone_is_empty(write: Write) -> None:
+    assert explain(write(WHOLE, system="<!-- to be written: {knowledge} -->\n")).startswith(
+        "prompt.system is empty but"
+    )
+
+
 MODELS = """\
 name = "bread"
 knowledge = "baking.md"
