@@ -228,6 +228,7 @@ _SUFFIXES = (
 _INNER_MARK = re.compile(
     rf"[.:_-](?:(?<=\w\.)(?:{_SUFFIXES})\b|(?<=:)//|(?<=[a-z]_)[a-z0-9]|(?<=\s-)-[a-z]|(?<=^-)-[a-z])"
 )
+_EMAIL = re.compile(r"(?!git@)[\w.+-]{1,64}@[\w-]{1,60}(?:\.[\w-]{1,60}){1,5}")
 _FILE = re.compile(r"[\w./~-]*\w\.[A-Za-z]\w{0,10}$")
 _HOSTS = re.compile(
     r"(?:[\w-]+\.)+(?:com|org|net|ai|io|dev|co|edu|gov|app|info|gg|xyz|tv|cloud|chat|tech|shop|example|de|at|ch|eu|uk|fr|nl)(?:[/:]\S*)?$"
@@ -371,11 +372,11 @@ def _read_marked(text: str) -> Iterator[tuple[int, int, Term]]:
 
 
 def _read_token(text: str, start: int, end: int) -> Term | None:
-    """The address, file name, flag or name with underscores in a token; None for an e-mail address or prose."""
+    """The address, file name, flag or name with underscores in a token; None for prose."""
     word = text[start:end].strip(_OPENING + _CLOSING)
     start = text.index(word, start) if word else start
     if "@" in word or not word:
-        return None
+        return Term(word, start, "identifier", fold(word)) if _EMAIL.fullmatch(word) else None
     if "://" in word or _HOSTS.match(word):
         return Term(word, start, "url", normalize_address(word))
     if word.startswith("--"):

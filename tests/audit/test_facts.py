@@ -119,7 +119,7 @@ def test_ranges_of_days_and_pairs_of_months_are_read() -> None:
         ("with FineWeb-EDU", [("identifier", "fineweb"), ("acronym", "edu")]),
         ("by Keller Jordan", [("name", "keller"), ("name", "jordan")]),
         ("two GPUs", [("acronym", "gpu")]),
-        ("mail jane@example.com", []),
+        ("mail jane@example.com", [("identifier", "jane@example.com")]),
         ("I think so", []),
     ],
 )

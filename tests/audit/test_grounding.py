@@ -150,6 +150,13 @@ def test_a_fact_is_found_once_in_a_message_and_its_evidence_shows_where() -> Non
     assert finding.evidence.startswith("$500 | I cost $500.")
 
 
+def test_an_email_address_is_grounded_as_any_other_is() -> None:
+    grounding = Grounding("Write to desk@library.example.")
+    assert not list(grounding.check(subject("hi", "Write to Desk@library.example.")))
+    [finding] = grounding.check(subject("hi", "Write to info@library.example."))
+    assert finding.evidence.startswith("info@library.example |")
+
+
 def test_counts_are_kept_by_topic() -> None:
     grounding = Grounding(KNOWLEDGE)
     scenario: dict[str, Drawn] = {"topic": (("history", "records"),), "persona": (("", "a skeptic"),)}
