@@ -112,8 +112,8 @@ class Generation:
     def __init__(self, config: GenerateConfig, on_event: OnEvent | None, *, bar: bool) -> None:
         self._handover = _Handover(config, on_event, bar=bar)
         self._generated = _iterate(self._handover)
-        # The generator is closed by the loop, later: a call that goes on at once must find a run that is ending.
-        finalize(self, self._handover.leave).atexit = False
+        # The loop closes the generator, but later or never, and a call that goes on at once has to find an ending run.
+        finalize(self, self._handover.abandon).atexit = False
 
     @property
     def result(self) -> Result | None:
@@ -204,6 +204,15 @@ class _Handover:
         if self.background is not None and not self._is_left:
             self._is_left = True
             self.background.end()
+
+    def abandon(self) -> None:
+        """It is forgotten: then nobody awaits the end of the run but a loop that is about to be closed."""
+        self.leave()
+        if self.background is None or self._consumer is None or self._is_over:
+            return
+        with suppress(RuntimeError):  # no loop is running here
+            if asyncio.get_running_loop() is self._consumer:
+                self._consumer.run_in_executor(None, self.background.ended.wait)
 
     async def end(self, *, cancelled: bool) -> None:
         """Return when the run has ended; a second cancellation hurries it. `cancelled`: there was a first one."""

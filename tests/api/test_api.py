@@ -94,6 +94,24 @@ def test_what_is_left_early_is_gone_on_with_by_the_same_call(provider: FakeProvi
     assert len(provider.calls) == 200
 
 
+def test_a_loop_that_ends_right_after_a_break_waits_for_what_is_under_way() -> None:
+    async def script(call: Call) -> Reply:
+        if call.number >= 3:
+            await asyncio.to_thread(left.wait)
+        return always_good(call)
+
+    async def story(provider: FakeProvider) -> None:
+        async for _ in asyncgen.generate("nanochat", **settings(provider, num=50)):
+            await asyncio.to_thread(provider.wait_for_calls, 5)
+            break
+        left.set()
+
+    left = threading.Event()
+    with FakeProvider(script) as provider:
+        asyncio.run(story(provider))
+        assert len(made()) == len(provider.calls) == 5
+
+
 def holding(call: Call) -> Reply:
     """From the fourth call on nothing is answered until the provider is released."""
     reply = always_good(call)
