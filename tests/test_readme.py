@@ -61,3 +61,5 @@ def test_every_line_that_needs_no_key_works_as_typed(tmp_path: Path) -> None:
         done = subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
     assert len((tmp_path / "data" / "chats.jsonl").read_text().splitlines()) > 1000
+    (program,) = re.findall(r"^```python\n(import asyncgen\n.*?)^```", README, re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
