@@ -234,14 +234,23 @@ def _find_sources(headers: Sequence[Header], source: str | None, knowledge: Path
         recipe = None if source is None else load_recipe(source, knowledge=knowledge)
         return Sources(recipe, _choose_knowledge(recipe, knowledge), (NO_JOURNAL,))
     header = headers[-1]
-    recipe, note = _load(source or header.recipe, knowledge, is_given=source is not None)
+    notes: list[str] = []
+    try:
+        recipe = load_recipe(source or header.recipe, knowledge=knowledge)
+    except ConfigError as error:
+        if source is not None:
+            raise
+        recipe = None
+        notes.append(f"the recipe is not at hand ({error}); --recipe names it")
     text = _choose_knowledge(recipe, knowledge)
-    notes = [note] if note else []
-    if recipe is not None and (changed := _changed_parts(recipe, header)):
-        notes.append(f"recipe {recipe.source}: {', '.join(changed)} differ from the newest run's")
-        if source is None:
-            recipe = None
-            notes[-1] += ", so it is not used; --recipe names another, or insists on it"
+    if recipe is not None:
+        now, then = recipe.digests(), header.digests
+        parts = [name for name in {**then, **now} if name != KNOWLEDGE]  # it may be known where the recipe is not
+        if changed := [name for name in parts if now.get(name) != then.get(name)]:
+            notes.append(f"recipe {recipe.source}: {', '.join(changed)} differ from the newest run's")
+            if source is None:
+                recipe = None
+                notes[-1] += ", so it is not used; --recipe names another, or insists on it"
     if text is not None and digest_part(text) != header.digests.get(KNOWLEDGE):
         notes.append("the knowledge base differs from the newest run's")
         if source is None and knowledge is None:
@@ -252,23 +261,7 @@ def _find_sources(headers: Sequence[Header], source: str | None, knowledge: Path
     return Sources(recipe, text, tuple(notes))
 
 
-def _load(source: str, knowledge: Path | None, *, is_given: bool) -> tuple[Recipe | None, str]:
-    """The recipe, or why there is none; one that the user has given has to be there."""
-    try:
-        return load_recipe(source, knowledge=knowledge), ""
-    except ConfigError as error:
-        if is_given:
-            raise
-        return None, f"the recipe is not at hand ({error}); --recipe names it"
-
-
 def _choose_knowledge(recipe: Recipe | None, knowledge: Path | None) -> str | None:
     if recipe is not None:
         return recipe.knowledge
     return None if knowledge is None else read_knowledge(knowledge)
-
-
-def _changed_parts(recipe: Recipe, header: Header) -> list[str]:
-    """The parts that differ, without the knowledge base: it may be known where the recipe is not."""
-    now, then = recipe.digests(), header.digests
-    return [name for name in {**then, **now} if name != KNOWLEDGE and now.get(name) != then.get(name)]

@@ -5,7 +5,8 @@ journal and lines can be read side by side. An entry brings its own cost: that o
 file stays with the source, and a sum over the parts of a split counts no call twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from typing import BinaryIO
 
 import msgspec
@@ -16,7 +17,6 @@ from asyncgen.output.journal import (
     VERSION,
     Entry,
     Filtered,
-    Header,
     Kept,
     Mark,
     Step,
@@ -33,7 +33,9 @@ class FilteredJournal:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._calls = LineCalls(dataset)
-        self._groups = list(_group_runs(dataset.ledger.headers))
+        self._groups = [  # of runs that followed each other and asked for the same
+            list(group) for _, group in groupby(dataset.ledger.headers, key=lambda each: each.asked)
+        ]
         self._group_of_run = [number for number, group in enumerate(self._groups) for _ in group]
 
     def write(
@@ -61,18 +63,6 @@ class FilteredJournal:
                         digest = self._dataset.digest_of(self._dataset.read(offsets[number]))
                         marked.add(Kept(digest=digest.hex()))
         marked.finish(size)
-
-
-def _group_runs(headers: Sequence[Header]) -> Iterator[list[Header]]:
-    """Runs that followed each other and asked for the same, together."""
-    group: list[Header] = []
-    for header in headers:
-        if group and group[-1].asked != header.asked:
-            yield group
-            group = []
-        group.append(header)
-    if group:
-        yield group
 
 
 class _MarkedEntries:

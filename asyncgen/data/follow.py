@@ -5,7 +5,6 @@ milliseconds; nothing is kept of a line but what waits for its other half.
 """
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -163,7 +162,12 @@ class Follower:
 
     def _read_lines(self, piece: Piece) -> bool:
         if not self._ready:
-            self._ready.extend(self._output.read_lines() or self._read_last())
+            self._ready.extend(self._output.read_lines())
+        if not self._ready:
+            last, offset = self._output.read_unfinished(), self._output.offset
+            if last and read_line(last) is not None:  # it lacks nothing but its newline
+                self._output.take_unfinished(last)
+                self._ready.append((offset, last))
         for _ in range(min(_BATCH, len(self._ready))):
             self.lines += 1
             start, line = self._ready.popleft()
@@ -179,10 +183,3 @@ class Follower:
                 self.unknown += 1
             piece.lines.append(Line(self.lines, start, len(line), digest, made))
         return bool(piece.lines)
-
-    def _read_last(self) -> Iterator[tuple[int, bytes]]:
-        """A last line that lacks nothing but its newline."""
-        line, offset = self._output.read_unfinished(), self._output.offset
-        if line and read_line(line) is not None:
-            self._output.take_unfinished(line)
-            yield offset, line

@@ -37,15 +37,11 @@ class GrowingFile:
         if self._file is None:
             self._file = self.path.open("rb")
             self._identity = (status.st_dev, status.st_ino)
-        if (status.st_dev, status.st_ino) != self._identity or status.st_size < self.offset or not self._fits():
+        if (status.st_dev, status.st_ino) != self._identity or status.st_size < self.offset:
             raise ReplacedError
+        if self.offset and not self._lacks_newline and os.pread(self._file.fileno(), 1, self.offset - 1) != b"\n":
+            raise ReplacedError  # an edit in place hardly ever leaves the end of a line where it was
         self.size = status.st_size
-
-    def _fits(self) -> bool:
-        """Whether what has been read still ends where a line does: an edit in place hardly ever leaves it there."""
-        if self._file is None or not self.offset or self._lacks_newline:
-            return True
-        return os.pread(self._file.fileno(), 1, self.offset - 1) == b"\n"
 
     def read_lines(self) -> list[tuple[int, bytes]]:
         """The next lines with their offsets, about a piece of them; none when there is no more before `size`."""
@@ -53,7 +49,10 @@ class GrowingFile:
             return []
         self._file.seek(self.offset)
         if self._lacks_newline:
-            self._pass_newline(self._file)
+            if self._file.read(1) != b"\n":
+                raise ReplacedError
+            self.offset += 1
+            self._lacks_newline = False
         lines = []
         for line in self._file.readlines(min(PIECE, self.size - self.offset)):
             if not line.endswith(b"\n"):
@@ -61,12 +60,6 @@ class GrowingFile:
             lines.append((self.offset, line))
             self.offset += len(line)
         return lines
-
-    def _pass_newline(self, file: BinaryIO) -> None:
-        if file.read(1) != b"\n":
-            raise ReplacedError
-        self.offset += 1
-        self._lacks_newline = False
 
     def read_unfinished(self) -> bytes:
         """What stands behind the last newline."""

@@ -58,22 +58,18 @@ class Plans:
             )
         key = header.dimensions, header.sampling, header.seed
         if key not in self._plans:
-            widths = [(self._add(each), _width(each)) for each in header.dimensions]
+            widths = []
+            for each in header.dimensions:
+                width = 1 if each.pick is None else min(each.pick, len(each.groups))
+                values = self.dimensions.setdefault(each.name, Values(each.name))
+                values.add(each)
+                missing = max(width - len(values.slots), 0)
+                values.slots.extend(range(self.slots, self.slots + missing))
+                self.slots += missing
+                widths.append((values, width))
             scenarios = Scenarios(header.dimensions, sampling=_SAMPLINGS[header.sampling], seed=header.seed)
             self._plans[key] = Plan(widths, self.slots, scenarios)
         return self._plans[key]
-
-    def _add(self, dimension: Dimension) -> Values:
-        values = self.dimensions.setdefault(dimension.name, Values(dimension.name))
-        values.add(dimension)
-        missing = max(_width(dimension) - len(values.slots), 0)
-        values.slots.extend(range(self.slots, self.slots + missing))
-        self.slots += missing
-        return values
-
-
-def _width(dimension: Dimension) -> int:
-    return 1 if dimension.pick is None else min(dimension.pick, len(dimension.groups))
 
 
 class Plan:
@@ -114,14 +110,13 @@ class Plan:
             block = {
                 slot: array(
                     "h" if len(values.listed) <= _TWO_BYTES else "i",
-                    [_number(values, each[values.name], place) for each in drawn],
+                    [
+                        values.numbers[there[place]] if place < len(there := each[values.name]) else _NONE
+                        for each in drawn
+                    ],
                 )
                 for values, width in self._widths
                 for place, slot in enumerate(values.slots[:width])
             }
             self._blocks[number] = dict(sorted(block.items()))
         return self._blocks.get(number, {}), position
-
-
-def _number(values: Values, drawn: Drawn, place: int) -> int:
-    return values.numbers[drawn[place]] if place < len(drawn) else _NONE

@@ -58,7 +58,7 @@ def write_card(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
-        finalize=_escape,
+        finalize=escape,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown; `finalize` does it
     )
@@ -96,7 +96,7 @@ def _describe_author(headers: Sequence[Header]) -> str:
     return "written by a language model from a knowledge base and a recipe, with asyncgen"
 
 
-def _escape(value: Any) -> Any:
+def escape(value: Any) -> Any:
     """Text from a journal or a recipe as one line that neither ends a cell nor opens a tag."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
@@ -105,7 +105,14 @@ def _escape(value: Any) -> Any:
 
 def _facts(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[tuple[str, str]]:
     newest = headers[-1]
-    models = _count_models(datasets)
+    models: Counter[str] = Counter()  # by the name that answered, or else was asked for; superseded lines included
+    for dataset in datasets:
+        asked = "unknown"
+        for entry in dataset.calls():
+            if isinstance(entry, Header):
+                asked = asked_model(entry) or "unknown"
+            elif isinstance(entry, Done):
+                models[entry.model or asked] += 1
     yield "recipe", newest.recipe.rpartition("/recipe.toml")[0].rpartition("/")[2] or newest.recipe
     yield "written by", ", ".join(f"{name} ({number:,})" for name, number in models.most_common(_MOST_MODELS))
     yield "provider", ", ".join(sorted({each.provider for each in headers}))
@@ -120,19 +127,6 @@ def _facts(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[t
         if part in newest.digests:
             yield f"digest of the {part}", newest.digests[part]
     yield from _costs(datasets, headers)
-
-
-def _count_models(datasets: Sequence[Dataset]) -> Counter[str]:
-    """By the name that answered, or else was asked for: lines of all runs, superseded ones included."""
-    models: Counter[str] = Counter()
-    for dataset in datasets:
-        asked = "unknown"
-        for entry in dataset.calls():
-            if isinstance(entry, Header):
-                asked = asked_model(entry) or "unknown"
-            elif isinstance(entry, Done):
-                models[entry.model or asked] += 1
-    return models
 
 
 def _costs(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[tuple[str, str]]:

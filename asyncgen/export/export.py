@@ -190,7 +190,12 @@ class _Pass:
                     row = {"split": split, "row": self._rows[split], "line": record.number, "index": record.index}
                     sidecar.write(encode_document(row))
                     self._rows[split] += 1
-        self._check_rows()
+        output = " and ".join(str(each.paths.output) for each in self._sources.values())
+        if not sum(self._rows.values()):
+            why = "; ".join(f"{tally.count:,} {reason}" for reason, tally in self._result.left_out.items())
+            raise ConfigError(f"{output}: there is nothing to write{f' ({why})' if why else ''}")
+        if empty := [split for split, rows in self._rows.items() if not rows]:
+            raise ConfigError(f"{output}: {empty[0]} would have no row; give it a larger share")
         files = {split: each.files for split, each in writers.items()}
         for path, rows in files.get("train", ()):
             self._result.notes += describe_limits(self._plan.format.name, rows=rows, size=path.stat().st_size)
@@ -256,15 +261,6 @@ class _Pass:
                 return split
         return SPLITS[0]
 
-    def _check_rows(self) -> None:
-        output = " and ".join(str(each.paths.output) for each in self._sources.values())
-        if not sum(self._rows.values()):
-            why = "; ".join(f"{tally.count:,} {reason}" for reason, tally in self._result.left_out.items())
-            raise ConfigError(f"{output}: there is nothing to write{f' ({why})' if why else ''}")
-        for split, rows in self._rows.items():
-            if not rows:
-                raise ConfigError(f"{output}: {split} would have no row; give it a larger share")
-
     # ---- where everything goes
 
     def _place(self, files: Mapping[Split, Sequence[tuple[Path, int]]]) -> None:
@@ -290,7 +286,18 @@ class _Pass:
         """What a reader wants beside the rows, by name."""
         plan = self._plan
         if plan.format.tags is not None:
-            yield "dataset_info.json", _describe_for_llamafactory(plan, list(files))
+            # With `formatting` openai LLaMA-Factory would put a system prompt of its own before every row.
+            column, *tags = plan.format.tags.items()
+            entries = {
+                plan.path.name if split == "train" else f"{plan.path.name}_{split}": {
+                    "file_name": plan.format.name_file(split),
+                    "formatting": "sharegpt",
+                    "columns": {"messages": column[1]},
+                    "tags": dict(tags),
+                }
+                for split in files
+            }
+            yield "dataset_info.json", json.dumps(entries, indent=2) + "\n"
         if plan.format.name == "nanochat":
             for split, parts in files.items():
                 names = [Path(plan.format.name_file(split, number, len(parts))) for number in range(len(parts))]
@@ -309,18 +316,3 @@ class _Pass:
                     repository=plan.repository,
                 ),
             )
-
-
-def _describe_for_llamafactory(plan: Plan, splits: Sequence[Split]) -> str:
-    """Its dataset_info.json: with `formatting` openai it would put a system prompt of its own before every row."""
-    column, *tags = (plan.format.tags or {}).items()
-    entries = {
-        plan.path.name if split == "train" else f"{plan.path.name}_{split}": {
-            "file_name": plan.format.name_file(split),
-            "formatting": "sharegpt",
-            "columns": {"messages": column[1]},
-            "tags": dict(tags),
-        }
-        for split in splits
-    }
-    return json.dumps(entries, indent=2) + "\n"

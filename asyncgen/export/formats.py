@@ -44,7 +44,7 @@ class Format:
 _SHAREGPT_NAMES = {"system": "system", "user": "human", "assistant": "gpt"}
 
 
-def _as_gemini(conversation: Conversation) -> Row:
+def as_gemini(conversation: Conversation) -> Row:
     system, turns = _part_system(conversation)
     contents = [
         {"role": "model" if each.role == "assistant" else each.role, "parts": [{"text": each.content}]}
@@ -53,7 +53,7 @@ def _as_gemini(conversation: Conversation) -> Row:
     return {**({"systemInstruction": {"parts": system}} if system else {}), "contents": contents}
 
 
-def _as_bedrock(conversation: Conversation) -> Row:
+def as_bedrock(conversation: Conversation) -> Row:
     system, turns = _part_system(conversation)
     return {
         "schemaVersion": "bedrock-conversation-2024",
@@ -82,8 +82,8 @@ _ALL = (
         takes_metadata=True,
     ),
     Format("prompt-completion", lambda each: {"prompt": each[:-1], "completion": each[-1:]}, takes_metadata=True),
-    Format("gemini", _as_gemini),
-    Format("bedrock", _as_bedrock),
+    Format("gemini", as_gemini),
+    Format("bedrock", as_bedrock),
     Format("arrays", lambda each: each, takes_system=False),
     Format("parquet", None, "{split}-{number:05}-of-{count:05}.parquet", PARQUET, takes_metadata=True),
     Format("nanochat", None, "default/{split}/{number:05}.parquet", None),

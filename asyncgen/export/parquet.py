@@ -76,12 +76,6 @@ class ParquetWriter:
             self._write_group()
 
     def _write_group(self) -> None:
-        self._writer.write_table(self._make_table(), row_group_size=ROWS_PER_GROUP)
-        path, rows = self.files[-1]
-        self.files[-1] = path, rows + len(self._conversations)
-        self._begin_group()
-
-    def _make_table(self) -> Any:
         messages = [each for conversation in self._conversations for each in conversation]
         starts = list(accumulate(map(len, self._conversations), initial=0))
         parts = [pa.array([getattr(each, name) for each in messages], pa.string()) for name in ("role", "content")]
@@ -90,7 +84,11 @@ class ParquetWriter:
         for each in self._columns:
             values = [values[each.name] for values in self._values]
             columns.append(pa.array(values, self._schema.field(each.name).type))
-        return pa.Table.from_arrays(columns, schema=self._schema)
+        table = pa.Table.from_arrays(columns, schema=self._schema)
+        self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+        path, rows = self.files[-1]
+        self.files[-1] = path, rows + len(self._conversations)
+        self._begin_group()
 
     def _end_shard(self) -> None:
         self._writer.close()
