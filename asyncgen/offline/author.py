@@ -71,7 +71,12 @@ class _Draft:
 
     def write(self) -> list[Message]:
         count = self._rng.choice(self._brief.lengths) // 2
-        opener = self._choose_opener(count)
+        openers = [self._questions.read_opener(text) for text in self._brief.openers] or [Opener()]
+        if count == 1:  # a question of its own leaves the subject little room in a single answer
+            openers += [each for each in openers if not each.answer] * 2
+        opener = self._rng.choice(openers)
+        self._taken.update({opener.answer.number} if opener.answer else ())
+        opener = opener if self._is_english else replace(opener, is_foreign=False)
         may_greet = bool(opener.text) and self._is_english and not opener.text.endswith("?")
         stands_alone = count > 1 and (bool(opener.answer) or (may_greet and self._happens(0.35)))
         ranked = self._library.rank(self._about)[: max(_TOP, 2 * count + 3) + len(self._taken)]
@@ -89,14 +94,6 @@ class _Draft:
                 question = f"{self._new(self._reactions)} {question}"
             said.append((_relax(question, opener), self._answer(lead, intros)))
         return [Message(role, text) for pair in said for role, text in zip(("user", "assistant"), pair, strict=True)]
-
-    def _choose_opener(self, count: int) -> Opener:
-        openers = [self._questions.read_opener(text) for text in self._brief.openers] or [Opener()]
-        if count == 1:  # a question of its own leaves the subject little room in a single answer
-            openers += [each for each in openers if not each.answer] * 2
-        opener = self._rng.choice(openers)
-        self._taken.update({opener.answer.number} if opener.answer else ())
-        return opener if self._is_english else replace(opener, is_foreign=False)
 
     def _attach_question(self, opener: Opener, lead: Passage | None) -> tuple[str, str]:
         question, intros = self._ask(lead)

@@ -29,7 +29,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(flag, type=int, metavar="N", help=f"{what} (default: no limit)")
 
     def dollars(flag: str, what: str, without: str) -> None:
-        parser.add_argument(flag, type=_read_dollars, metavar="USD", help=f"{what} (default: {without})")
+        parser.add_argument(flag, type=read_dollars, metavar="USD", help=f"{what} (default: {without})")
 
     def switch(flag: str, what: str) -> None:
         parser.add_argument(flag, action="store_true", help=f"{what} (default: off)")
@@ -90,7 +90,7 @@ def serve(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _read_dollars(text: str) -> Decimal:
+def read_dollars(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:

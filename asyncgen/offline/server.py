@@ -59,12 +59,12 @@ def create_app(knobs: Knobs = Knobs()) -> web.Application:  # noqa: B008 - froze
     app[CALLS] = service.ledger
     for path in ("/v1/chat/completions", "/chat/completions"):
         app.router.add_post(path, service.answer)
-        app.router.add_route("*", path, _refuse_method)
+        app.router.add_route("*", path, refuse_method)
     for path in ("/v1/models", "/models"):
-        app.router.add_get(path, _list_models)
-        app.router.add_route("*", path, _refuse_method)
+        app.router.add_get(path, list_models)
+        app.router.add_route("*", path, refuse_method)
     app.router.add_get("/ledger", service.show_ledger)
-    app.router.add_route("*", "/{path:.*}", _refuse_path)
+    app.router.add_route("*", "/{path:.*}", refuse_path)
     app.on_shutdown.append(service.end_calls)
     app.on_cleanup.append(service.close)
     return app
@@ -185,23 +185,19 @@ class _Service:
             content = _WRONG_SCHEMAS[sequence % len(_WRONG_SCHEMAS)]
         elif fault is Fault.EMPTY:
             content = ""
-        return self._encode(chat, digest.hex(), content, cached_tokens=self._count_cached(chat))
+        prefix, cached_tokens = chat.messages[0].content, 0
+        if prefix in self._prefixes:  # an earlier request began with it
+            cached_tokens = count_tokens(len(prefix.encode("utf-8", "surrogatepass")))
+        self._prefixes[prefix] = None
+        self._prefixes.move_to_end(prefix)
+        if len(self._prefixes) > _PREFIXES_KEPT:
+            self._prefixes.popitem(last=False)
+        return self._encode(chat, digest.hex(), content, cached_tokens=cached_tokens)
 
     def _encode(self, chat: ChatRequest, name: str, content: str, *, cached_tokens: int) -> Answer:
         return encode_completion(
             chat, f"gen-offline-{name}", content, cached_tokens=cached_tokens, prices=self._knobs.prices
         )
-
-    def _count_cached(self, chat: ChatRequest) -> int:
-        """Tokens of the first message, if an earlier request began with it."""
-        prefix = chat.messages[0].content
-        if prefix in self._prefixes:
-            self._prefixes.move_to_end(prefix)
-            return count_tokens(len(prefix.encode("utf-8", "surrogatepass")))
-        self._prefixes[prefix] = None
-        if len(self._prefixes) > _PREFIXES_KEPT:
-            self._prefixes.popitem(last=False)
-        return 0
 
 
 def _now() -> float:
@@ -224,13 +220,13 @@ async def _send_half(request: web.Request, body: bytes) -> web.StreamResponse:
     return response
 
 
-async def _list_models(_: web.Request) -> web.Response:
+async def list_models(_: web.Request) -> web.Response:
     return _json_response(200, encode_models())
 
 
-async def _refuse_method(request: web.Request) -> web.Response:
+async def refuse_method(request: web.Request) -> web.Response:
     return _json_response(405, encode_error(405, f"{request.method} is not allowed here.", "invalid_request_error"))
 
 
-async def _refuse_path(request: web.Request) -> web.Response:
+async def refuse_path(request: web.Request) -> web.Response:
     return _json_response(404, encode_error(404, f"There is nothing at {request.path}.", "not_found_error"))

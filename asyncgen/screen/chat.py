@@ -21,7 +21,7 @@ def format_conversation(conversation: Conversation) -> str:
     return "\n".join(f"{message.role}: {printable(message.content)}" for message in conversation)
 
 
-def _format_line(line: bytes) -> str:
+def format_line(line: bytes) -> str:
     return f"{format_conversation(decode_line(line))}\n\n"
 
 
@@ -41,7 +41,7 @@ class Show:
             if self._is_reader_away and self._printer.backlog >= ROOM:
                 self._dropped += 1
             else:
-                self._printer.print(partial(_format_line, line))
+                self._printer.print(partial(format_line, line))
                 self._printer.flush()
 
     @property

@@ -22,7 +22,8 @@ def show_request(source: str, recipe: Recipe, seed: int | None, index: int) -> N
     whole = f"{program()} plan --recipe {shlex.quote(source)} --index {index}"
     model = next((each for each in recipe.models if each.name == scenario[MODEL]), None)
     parts = [f"--- scenario {index}"]
-    parts += [f"{name}: {_indented(text)}" for name, text in scenario.items()]
+    for name, text in scenario.items():
+        parts.append(f"{name}: " + ("\n  " + text.replace("\n", "\n  ") if "\n" in text else text))
     for message in build_messages(recipe, scenario):
         parts += ["", f"--- {message['role']}", _shortened(message["content"], whole)]
     parts += ["", "--- settings", msgspec.json.encode(settings_of(recipe, model)).decode(), ""]
@@ -37,10 +38,6 @@ def show_problems(source: str, problems: Sequence[Problem]) -> None:
     counted = [f"{number} {word}{'s' * (number > 1)}" for number, word in ((errors, "error"), (warnings, "warning"))]
     told = ", ".join(each for each in counted if not each.startswith("0 ")) or "nothing wrong"
     print(one_line(f"{source}: {told}"))  # noqa: T201
-
-
-def _indented(text: str) -> str:
-    return text if "\n" not in text else "\n  " + text.replace("\n", "\n  ")
 
 
 def _shortened(text: str, whole: str) -> str:

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from html.entities import html5
 from pathlib import Path
 
 from rich.text import Text
 
-from asyncgen.money.price import Price, format_cost
+from asyncgen.money.price import format_cost
 from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
@@ -169,15 +168,15 @@ def _describe_price(recipe: Recipe) -> str:
         return f"no price known for {model}; asyncgen plan asks the provider"
     size = measure_prompt(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None))
     shared, fresh = (estimate_tokens(each) * CONVERSATIONS for each in (size.shared, size.total - size.shared))
-    warm, cold = (_cost(quote.price, fresh=fresh + shared - cached, cached=cached) for cached in (shared, 0))
+    output = COMPLETION_TOKENS * CONVERSATIONS
+    warm, cold = (
+        quote.price.cost(fresh=fresh + shared - cached, cached=cached, output=output, calls=CONVERSATIONS)
+        for cached in (shared, 0)
+    )
     return (
         f"{CONVERSATIONS:,} conversations about {format_cost(warm)} with a warm cache, {format_cost(cold)} without "
         f"({model}; {quote.source}); free with the offline engine"
     )
-
-
-def _cost(price: Price, *, fresh: int, cached: int) -> Decimal:
-    return price.cost(fresh=fresh, cached=cached, output=COMPLETION_TOKENS * CONVERSATIONS, calls=CONVERSATIONS)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -92,7 +92,11 @@ def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> N
     Only a file of such lines is written over: any other may be an output, a journal or a recipe.
     """
     try:
-        if _holds_something_else(path):
+        is_other = belongs_to_output(path)
+        if not is_other and path.is_file():
+            with path.open("rb") as file:
+                is_other = file.read(len(REQUEST_BEGINS)) not in (b"", REQUEST_BEGINS)
+        if is_other:
             raise ConfigError(f"--requests: {path} exists and holds something else; choose another file")
         descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         with os.fdopen(descriptor, "wb") as file:
@@ -103,16 +107,6 @@ def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> N
                 file.write(encoder.encode({"index": index, "scenario": scenario, "messages": messages}) + b"\n")
     except OSError as error:
         raise ConfigError(f"--requests: {path} cannot be written: {error.strerror}") from error
-
-
-def _holds_something_else(path: Path) -> bool:
-    if belongs_to_output(path):
-        return True
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        begins = file.read(len(REQUEST_BEGINS))
-    return begins not in (b"", REQUEST_BEGINS)
 
 
 def format_request(recipe: Recipe, scenarios: Scenarios, index: int) -> str:
@@ -278,10 +272,17 @@ def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
         "provider": provider if endpoint.is_offline else f"{provider} ({endpoint.base_url})",
         "model": f"{model} (the offline engine answers instead)" if endpoint.is_offline else model,
     }
+    prompt = {
+        "request": _describe_size(size.total),
+        "system": _describe_size(size.system) if size.system else "none",
+        "user": _describe_size(size.user),
+        "cacheable": f"{_percent(size.cacheable)} at least: {size.shared:,} bytes come first in every request",
+        "": f"(texts of indices 0 to {SAMPLE - 1}; tokens estimated, {BYTES_PER_TOKEN} bytes each)",
+    }
     console = plain_console()
     console.print(_panel("run", labelled_grid(run)))
     console.print(_panel(f"coverage with --num {config.num:,}", _coverage_tables(coverage)))
-    console.print(_panel("prompt", _describe_prompt(size)))
+    console.print(_panel("prompt", labelled_grid(prompt)))
     console.print(_panel("to expect", _describe_expectation(config, size, measure_passages(recipe, scenarios))))
 
 
@@ -313,18 +314,6 @@ def _figures(first: str, *others: str) -> Table:
 def _percent(share: float) -> str:
     """Rounded down: 100 % is all of it."""
     return f"{int(share * 1000) / 10:.1f} %"
-
-
-def _describe_prompt(size: PromptSize) -> Table:
-    return labelled_grid(
-        {
-            "request": _describe_size(size.total),
-            "system": _describe_size(size.system) if size.system else "none",
-            "user": _describe_size(size.user),
-            "cacheable": f"{_percent(size.cacheable)} at least: {size.shared:,} bytes come first in every request",
-            "": f"(texts of indices 0 to {SAMPLE - 1}; tokens estimated, {BYTES_PER_TOKEN} bytes each)",
-        }
-    )
 
 
 def _describe_size(size: int) -> str:

@@ -46,14 +46,14 @@ class Terminal:
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(run.counts, quiet=config.quiet or config.show, timings=config.timings)
         self._show = show = Show(run.stop) if config.show else None
-        self.interrupts = Interrupts(run.stop, grace=config.grace, say=run.say, end=self._end_at_once)
+        self.interrupts = Interrupts(run.stop, grace=config.grace, say=run.say, end=self.end_at_once)
         self._began = time.monotonic()
-        run.watch(Said, self._say)
+        run.watch(Said, self.say)
         run.watch(Retried, lambda event: log.info("retry in %.1f s: %s", event.seconds, event.error))
         if show is not None:
             run.watch(Written, lambda event: show.show(event.lines))
 
-    def _say(self, event: Said) -> None:
+    def say(self, event: Said) -> None:
         log.info("%s", event.text)
         self._display.say(event.text, is_in_frame=event.is_in_frame)
 
@@ -102,14 +102,22 @@ class Terminal:
         finally:
             self._display.restore()
 
-    def _end_at_once(self) -> None:
+    def end_at_once(self) -> None:
         self._display.restore()
         self._display.say(f"Ended at once; what was on disk is whole. To go on: {self._config.continue_command}")
         self._display.drain(LAST_WORDS)
 
     def _report(self, error: FatalError | None) -> int:
-        status, headline = self._outcome(error)
         counts, command = self._run.counts, self._config.continue_command
+        if error is not None:
+            status, headline = error.exit_status, f"Stopped: {error}"
+        elif self.interrupts.count:
+            status, headline = 130, "Interrupted"
+        elif counts.last_failure is None:
+            status, headline = 0, "Finished"
+        else:
+            why = with_advice(counts.last_failure)
+            status, headline = 3, f"Finished, but {counts.failed.total():,} failed. The last one: {why}"
         if isinstance(error, BudgetSpentError):
             command = raise_budget(command, counts.account.higher_limit(counts.pending))
         summary = Summary(
@@ -134,14 +142,3 @@ class Terminal:
             return []
         output = self._config.output
         return [command_line("view", output), command_line("audit", output), export_line(output)]
-
-    def _outcome(self, error: FatalError | None) -> tuple[int, str]:
-        if error is not None:
-            return error.exit_status, f"Stopped: {error}"
-        if self.interrupts.count:
-            return 130, "Interrupted"
-        counts = self._run.counts
-        if counts.last_failure is None:
-            return 0, "Finished"
-        why = with_advice(counts.last_failure)
-        return 3, f"Finished, but {counts.failed.total():,} failed. The last one: {why}"
