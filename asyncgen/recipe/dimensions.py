@@ -91,7 +91,8 @@ def _read_dimension(key: Key, table: DimensionTable, sources: _Sources) -> Dimen
     problems = sources.problems
     kinds = {"groups": table.groups, "values": table.values, "from": table.from_, "passages": table.passages}
     given = [name for name, each in kinds.items() if each is not None]
-    if not problems.touch(key):
+    is_sound = not problems.touch(key)
+    if is_sound:
         if len(given) != 1:
             got = f", got {' and '.join(given)}" if given else ""
             problems.add(key, f"expected one of {', '.join(kinds)} in dimension {table.name!r}{got}")
@@ -107,7 +108,8 @@ def _read_dimension(key: Key, table: DimensionTable, sources: _Sources) -> Dimen
     if len(found) < len(groups):
         return None
     is_grouped = table.groups is not None or any(each.name for each in found)
-    found = _bind(key, found, table.only_with, problems, is_grouped=is_grouped)
+    if is_sound:
+        found = _bind(key, found, table.only_with, problems, is_grouped=is_grouped)
     if problems.touch(key) or table.name is None or not found:
         return None
     return Dimension(table.name, tuple(found), grouped=is_grouped, pick=table.pick)
@@ -183,7 +185,7 @@ def _read_file(key: Key, name: str, table: FileTable, sources: _Sources) -> Grou
         return None
     left_out = [f"{file.blank:,} blank"] * bool(file.blank) + [f"{file.repeated:,} repeated"] * bool(file.repeated)
     if left_out:
-        what = f"{write_key(key)}: {' and '.join(left_out)} values are left out, {len(values):,} are used"
+        what = f"{write_key(key)}: left out: {' and '.join(left_out)}; used: {len(values):,}"
         sources.problems.add_in(path, what, is_warning=True)
     return Group(name, values)
 

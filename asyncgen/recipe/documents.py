@@ -109,8 +109,9 @@ def _find_texts(folder: Path, problems: Problems) -> Iterator[Path]:
         else:
             left_out.append(str(path.relative_to(folder)))
     if left_out:
-        names = ", ".join(left_out[:MOST_NAMED]) + (", ..." if len(left_out) > MOST_NAMED else "")
-        what = f"{len(left_out)} files that are no text by their names are left out: {names}"
+        more = f" and {len(left_out) - MOST_NAMED:,} more" if len(left_out) > MOST_NAMED else ""
+        names = ", ".join(left_out[:MOST_NAMED]) + more
+        what = f"left out, because not named as texts are: {names}"
         problems.add_in(folder, what, is_warning=True)
 
 

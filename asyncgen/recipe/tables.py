@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from msgspec import NODEFAULT, Meta
+from msgspec import Meta
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.recipe.problems import Key, Problems
@@ -134,17 +134,21 @@ def _alternatives(shape: Any) -> tuple[Any, ...]:
 
 def _read_struct(table: dict[str, object], kind: type[S], key: Key, problems: Problems) -> S:
     """With None for what is required and cannot be read."""
-    fields: dict[str, Any] = {}
     known = {each.encode_name: each for each in msgspec.structs.fields(kind)}
-    for name in table:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            problems.add((*key, name), f"unknown key, expected one of {', '.join(known)}{hint}")
+    written = {name: name for name in table if name in known}  # by the name that is meant
+    for name in (each for each in table if each not in known):
+        hint = did_you_mean(name, known)
+        problems.add((*key, name), f"unknown key, expected one of {', '.join(known)}{hint}")
+        # It is read as what it was meant to be, or all that hangs on it would be told to be wrong, too.
+        meant = hint.removeprefix("; did you mean ").removesuffix("?")
+        if meant in known:
+            written.setdefault(meant, name)
+    fields: dict[str, Any] = {}
     for name, each in known.items():
-        found = read(table[name], each.type, (*key, name), problems) if name in table else None
+        found = read(table[written[name]], each.type, (*key, written[name]), problems) if name in written else None
         if found is not None or each.required:
             fields[each.name] = found
-        if each.default is NODEFAULT and each.default_factory is NODEFAULT and name not in table:
+        if each.required and name not in written:
             problems.add((*key, name), "missing, but required")
     return kind(**fields)
 

@@ -178,6 +178,21 @@ def test_a_wrong_binding_or_language_is_one_sentence_with_its_place(
     assert ends or said == complaint
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("language = [", "langauge = ["),
+        ("dimension.groups", "dimension.group"),
+        ("dimension.only_with", "dimension.only_wth"),
+        ("pick = 1", "pik = 1"),
+        ("weight = 2", "wieght = 2"),
+    ],
+)
+def test_a_key_that_is_nearly_right_is_one_mistake_and_no_more(write: Write, before: str, after: str) -> None:
+    (said,) = complaints(write((before, after)))
+    assert said.endswith(f"; did you mean {before.partition('.')[2] or before.partition(' ')[0]}?")
+
+
 def test_bindings_in_a_circle_are_told(write: Write) -> None:
     folder = write(("pick = 1\n", ""), ('"hours"', '{value = "hours", only_with = {opener = "hi"}}'))
     assert ": dimension: dimensions are bound to each other in a circle" in complaints(folder)[0]

@@ -264,7 +264,7 @@ def test_a_mistake_about_files_is_one_sentence_with_its_place(
 def test_what_is_left_out_of_a_file_is_a_warning(write: Write) -> None:
     folder = write(calm="quiet\n\nquiet\n")
     assert load_recipe(str(folder)).warnings == (
-        f"{folder}/calm.txt: dimension[1].groups.calm.from: 1 blank and 1 repeated values are left out, 1 are used",
+        f"{folder}/calm.txt: dimension[1].groups.calm.from: left out: 1 blank and 1 repeated; used: 1",
     )
 
 
