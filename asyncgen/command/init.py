@@ -1,7 +1,6 @@
 """`asyncgen init`: a recipe of one's own, from a folder of documents."""
 
 import argparse
-import asyncio
 import re
 import sys
 from collections import Counter
@@ -145,6 +144,8 @@ def _read_languages(codes: str) -> Sequence[str]:
 
 
 def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge") -> "Plan":
+    import asyncio
+
     from asyncgen.endpoint.settings import Override, request_settings
     from asyncgen.run.configure import read_environment
     from asyncgen.scaffold.draft import ask_for_drafts, write_request

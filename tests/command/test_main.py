@@ -250,7 +250,7 @@ def test_a_log_on_a_full_disk_is_said_once_and_given_up(capsys: pytest.CaptureFi
 def test_help_waits_for_no_http_client() -> None:
     program = (
         "import sys\nfrom asyncgen.command.commands import build_parser\nbuild_parser().format_help()\n"
-        "print(*sorted({'aiohttp', 'jinja2', 'rich', 'tenacity', 'uvloop', 'sqlite3'} & set(sys.modules)))"
+        "print(*sorted({'aiohttp', 'asyncio', 'jinja2', 'rich', 'tenacity', 'uvloop', 'sqlite3'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
