@@ -85,13 +85,14 @@ _ANCHOR = 4  # every run of eight words holds a run of four that begins at a mul
 _STRIDE = _PROMPT_RUN - _ANCHOR + 1
 _TOPIC = "topic"  # the dimension whose values a conversation may well put into words
 _LABEL_RUN = 6  # words of a persona or a dynamic in a row
+_LONGEST_LABEL = 600  # characters; what is longer, or has several lines, is a passage of the knowledge base
 
 
 class PromptPieces:
     """Finds eight words in a row of the prompt that the knowledge base lacks, and six of the persona or dynamic.
 
     The words of a message are looked up four at a time. The topic may be spoken
-    of in the recipe's words, and so may a dimension with several values, because those are examples.
+    of in the recipe's words, and so may a dimension with several values, because those are examples, and a passage.
     """
 
     def __init__(self, system_prompt: str | None, knowledge: str = "") -> None:
@@ -107,7 +108,7 @@ class PromptPieces:
         labels = [
             _label_runs(drawn[0][1])
             for name, drawn in (subject.scenario or {}).items()
-            if len(drawn) == 1 and name != _TOPIC
+            if len(drawn) == 1 and name != _TOPIC and "\n" not in drawn[0][1] and len(drawn[0][1]) <= _LONGEST_LABEL
         ]
         for position, sentences in enumerate(subject.sentences):
             words = list(chain.from_iterable(sentences))

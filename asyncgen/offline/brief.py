@@ -1,6 +1,6 @@
 """What a request asks for: knowledge, subject, persona, number of messages and example openers, read from its text.
 
-Only conventions of a prompt are used, no recipe is known here: a `<knowledge>` block, `Label: value` lines in the
+Only conventions of a prompt are used, no recipe is known here: a block in `<knowledge>` or `<passage>`, `Label: value` lines in the
 last user message, and a "- " list of openers. Whatever is missing has a default, because a recipe is free text: where
 no label names the subject, it is for the knowledge base to say which part of the message it knows most about.
 """
@@ -8,8 +8,9 @@ no label names the subject, it is for the knowledge base to say which part of th
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
-_BEGIN, _END = "<knowledge>\n", "\n</knowledge>"  # found as text: a pattern takes longer than all the rest
+_MARKS = ("knowledge", "passage")  # found as text: a pattern takes longer than all the rest
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
 _LABEL = re.compile(r"^([^\W\d_][\w /-]{0,39}):[ \t]+(\S.*)$", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
@@ -71,14 +72,17 @@ def read_brief(messages: Sequence[Message]) -> Brief:
 
 def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, str]:
     """The knowledge base, and the task's text without it."""
-    for message in messages:
+    for message, mark in product(messages, _MARKS):
         content = message.content
-        start = content.find(_BEGIN)
+        begin, finish = f"<{mark}>\n", f"\n</{mark}>"
+        start = content.find(begin)
         if start >= 0 and content[start - 1 : start] in {"", "\n"}:
-            end = content.find(_END, start + len(_BEGIN) - 1)
+            end = content.find(finish, start + len(begin) - 1)
             end = len(content) if end < 0 else end
-            knowledge = content[start + len(_BEGIN) : end]
-            return knowledge.strip(), content[:start] + content[end + len(_END) :] if message is task else task.content
+            knowledge = content[start + len(begin) : end]
+            return knowledge.strip(), content[:start] + content[
+                end + len(finish) :
+            ] if message is task else task.content
     system = next((each for each in messages if each.role == "system"), None)
     source = system or max(messages, key=lambda each: len(each.content))
     return source.content, task.content

@@ -23,6 +23,8 @@ from asyncgen.text import one_line, printable
 
 ROLE_STYLES = {"user": "bold cyan", "assistant": "bold green"}
 
+PASSAGE_SHOWN = 200  # characters of a passage
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -122,7 +124,8 @@ def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Fin
     heading = Text(f"--- line {record.number:,}, {made}", style="bold")
     if record.index is not None:
         for name, drawn in dataset.scenario(record.index).items():
-            described = "; ".join(f"{value} ({group})" if group else value for group, value in drawn)
+            values = [(group, _beginning(value)) for group, value in drawn]
+            described = "; ".join(f"{value} ({group})" if group else value for group, value in values)
             heading.append(f"\n{one_line(name)}: {one_line(described)}", style="not bold dim")
     if broken:
         heading.append(f"\nfindings: {', '.join(broken)}", style="bold yellow")
@@ -130,3 +133,9 @@ def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Fin
         where = "" if finding.message is None else f", message {finding.message + 1}"
         heading.append(f"\n  {finding.rule}{where}: {one_line(finding.evidence)}", style="not bold yellow")
     return heading
+
+
+def _beginning(value: str) -> str:
+    """Of a passage, which may be a page; any other value is a line, and whole."""
+    words = " ".join(value.split())
+    return words if "\n" not in value or len(words) <= PASSAGE_SHOWN else f"{words[:PASSAGE_SHOWN]} ..."

@@ -89,6 +89,17 @@ def test_topic_and_examples_may_be_said_in_the_words_of_the_recipe() -> None:
     assert not find(topic, "Sure.", "What should I know about you before we start?", "Not much.", scenario=SCENARIO)
 
 
+def test_a_passage_may_be_said_in_its_own_words() -> None:
+    passage = "# Fees\n\nA lost card costs ten euros and a new one is made at the desk within a day."
+    scenario: dict[str, Drawn] = {"passage": (("", passage),)}
+
+    assert not find("I lost mine.", "A lost card costs ten euros and a new one is made at the desk.", scenario=scenario)
+
+
+def test_a_user_who_was_sent_here_gives_no_prompt_away() -> None:
+    assert not find("Mir wurde gesagt, ich soll hier fragen.", "Gern.", charset="any")
+
+
 def test_curly_apostrophes_are_apostrophes() -> None:
     assert rules_in_answer("I\u2019m just an AI and can\u2019t do that.") >= {"ai-disclaimer"}
 

@@ -25,3 +25,16 @@ def test_a_copy_of_a_recipe_runs_as_the_recipe_does(capsys: pytest.CaptureFixtur
     made, copied = (Path(f"data/{each}.offline.jsonl").read_text() for each in (name, "mine"))
     assert len(made.splitlines()) == 20
     assert set(made.splitlines()) == set(copied.splitlines())
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_what_is_quoted_from_its_knowledge_is_neither_invented_nor_a_leak(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["generate", "--recipe", name, "-n", "40", "--quiet"]) == 0
+    output = f"data/{name}.offline.jsonl"
+    rules = ["ungrounded", "derived-number", "prompt-leak"]
+    assert main(["audit", output, *(f"--fail-on={rule}=0" for rule in rules)]) == 0
+    capsys.readouterr()
+    assert main(["show", output, "--limit", "1"]) == 0
+    assert all(len(line) < 300 and "?#" not in line for line in capsys.readouterr().out.splitlines()[:5])

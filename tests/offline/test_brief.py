@@ -37,12 +37,13 @@ def test_labels_and_openers_come_from_the_last_user_message() -> None:
     [
         ([("system", "Rules.\n<knowledge>\nA fact.\n</knowledge>\nMore."), ("user", TASK)], "A fact."),
         ([("system", "Rules."), ("user", f"{TASK}<knowledge>\nA fact.\n</knowledge>")], "A fact."),
+        ([("system", "Rules."), ("user", f"<passage>\nA part.\n</passage>\n{TASK}")], "A part."),
         ([("system", "Rules."), ("user", TASK)], "Rules."),
         ([("user", "short"), ("assistant", "a longer text"), ("user", "mid")], "a longer text"),
         ([("system", "Says <knowledge>\nin passing")], "Says <knowledge>\nin passing"),
         ([("system", "<knowledge>\nnever closed")], "never closed"),
     ],
-    ids=["tagged", "tagged beside the task", "system", "longest", "not a line of its own", "never closed"],
+    ids=["tagged", "tagged beside the task", "passage", "system", "longest", "not a line of its own", "never closed"],
 )
 def test_knowledge_is_found(messages: list[tuple[str, str]], knowledge: str) -> None:
     assert read(*messages).knowledge == knowledge
