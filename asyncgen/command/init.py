@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.endpoint.presets import OFFLINE, PROVIDERS, resolve_endpoint
 from asyncgen.errors import ConfigError
@@ -65,18 +66,19 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace, _: str) -> int:
     folder: Path = flags.folder
-    if flags.update:
-        return _update(flags, folder)
-    if (flags.like is None) == (flags.sources is None):
-        raise ConfigError(
-            "--from PATH makes a recipe from documents, --like RECIPE copies an example: give one of them"
-        )
-    if not _NAME.fullmatch(folder.name):
-        raise ConfigError(
-            f"{folder.name!r} cannot name a recipe: expected up to 80 letters, digits, dots and dashes, because it "
-            "names files"
-        )
-    return _copy(flags, folder) if flags.like is not None else _make(flags, folder)
+    with interrupts_raised():
+        if flags.update:
+            return _update(flags, folder)
+        if (flags.like is None) == (flags.sources is None):
+            raise ConfigError(
+                "--from PATH makes a recipe from documents, --like RECIPE copies an example: give one of them"
+            )
+        if not _NAME.fullmatch(folder.name):
+            raise ConfigError(
+                f"{folder.name!r} cannot name a recipe: expected up to 80 letters, digits, dots and dashes, because it "
+                "names files"
+            )
+        return _copy(flags, folder) if flags.like is not None else _make(flags, folder)
 
 
 def _make(flags: argparse.Namespace, folder: Path) -> int:
@@ -173,9 +175,16 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
     show_price(model, endpoint.provider.name, list(requests.values()))
     found = asyncio.run(ask_for_drafts(endpoint, settings, requests))
     show_drafts(found)
-    if not flags.yes and input("Take these into the recipe? [y/N] ").strip().lower() not in {"y", "yes", "j", "ja"}:
+    if not flags.yes and not _agrees("Take these into the recipe? [y/N] "):
         raise ConfigError("nothing was written; without --model the recipe is made from the headings alone")
     return plan.with_drafts(found.drafts)
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in {"y", "yes", "j", "ja"}
+    except EOFError:
+        return False
 
 
 def _copy(flags: argparse.Namespace, folder: Path) -> int:

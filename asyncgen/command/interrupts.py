@@ -1,4 +1,4 @@
-"""Ctrl-C in a command that only reads an output: it ends by way of its `finally` blocks, which remove half a file."""
+"""Ctrl-C in a command that runs nothing: it ends by way of its `finally` blocks, which remove half a file."""
 
 import contextlib
 import signal

@@ -1,8 +1,9 @@
 """What a request asks for: knowledge, subject, persona, number of messages and example openers, read from its text.
 
-Only conventions of a prompt are used, no recipe is known here: a block in `<knowledge>` or `<passage>`, `Label: value` lines in the
-last user message, and a "- " list of openers. Whatever is missing has a default, because a recipe is free text: where
-no label names the subject, it is for the knowledge base to say which part of the message it knows most about.
+Only conventions of a prompt are used, no recipe is known here: a block in `<knowledge>` or `<passage>`, `Label: value`
+lines in the last user message, and a "- " list of openers. Whatever is missing has a default, because a recipe is free
+text: where no label names the subject, it is for the knowledge base to say which part of the message it knows most
+about.
 """
 
 import re

@@ -62,7 +62,7 @@ def write_request(language: str, name: str, about: str, knowledge: str) -> str:
 
 
 async def ask_for_drafts(endpoint: Endpoint, settings: Mapping[str, JsonValue], requests: Mapping[str, str]) -> Drafts:
-    """`requests`: by language. Raises what a call raises, and BadReplyError for a draft that nobody can read."""
+    """`requests`: by language. Raises what a call raises, and BadReplyError for a second draft that nobody can read."""
     drafts: dict[str, Draft] = {}
     costs: list[Decimal | None] = []
     policy = RetryPolicy(RETRIES, Stop(), Random(), asyncio.sleep, lambda _error, _wait: None)  # noqa: S311 - jitter
@@ -80,7 +80,11 @@ async def ask_for_drafts(endpoint: Endpoint, settings: Mapping[str, JsonValue], 
         for language, request in requests.items():
             message: JsonValue = {"role": "user", "content": request}
             body = msgspec.json.encode({**settings, "messages": [message], "stream": False})
-            await call_with_retries(partial(ask, client, language, body), policy)
+            call = partial(ask, client, language, body)
+            try:
+                await call_with_retries(call, policy)
+            except BadReplyError:  # a model that has answered in prose once mostly does better the second time
+                await call_with_retries(call, policy)
     return Drafts(drafts, None if None in costs else sum(filter(None, costs), Decimal(0)))
 
 
@@ -99,6 +103,7 @@ def read_draft(text: str) -> Draft:
 
 
 def _read_lines(found: object) -> list[str]:
-    lines = [" ".join(each.split()) for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    texts = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    lines = [" ".join(re.sub(r"[{}]", "", each).split()) for each in texts]
     fit = [each for each in lines if each and len(each) <= LONGEST and each.isprintable() and "\ufffd" not in each]
-    return list(dict.fromkeys(re.sub(r"[{}]", "", each) for each in fit))[:MOST]
+    return list(dict.fromkeys(fit))[:MOST]

@@ -38,7 +38,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
         yield staged
         staged.rename(folder)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be made: {error.strerror}") from error
+        raise ConfigError(f"{folder}: cannot be made: {error.strerror or error}") from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
@@ -89,17 +89,20 @@ def is_edited(folder: Path, sources: Sources) -> bool:
 
 def renew_knowledge(folder: Path, text: str, paths: Sequence[Path], *, keeps_old: bool) -> Path:
     """Where the new text stands: beside the old one if that `keeps_old`, which a person has edited."""
-    if keeps_old:
-        path = folder / NEW_KNOWLEDGE_FILE
-        path.write_text(text, encoding="utf-8")
-        return path
     partial = folder / f".{KNOWLEDGE_FILE}.partial"
-    partial.mkdir()
-    write_knowledge(partial, text, paths, folder)
-    for name in (KNOWLEDGE_FILE, SOURCES_FILE):
-        (partial / name).replace(folder / name)
-    partial.rmdir()
-    return folder / KNOWLEDGE_FILE
+    new = folder / (NEW_KNOWLEDGE_FILE if keeps_old else KNOWLEDGE_FILE)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        write_knowledge(partial, text, paths, folder)
+        (partial / KNOWLEDGE_FILE).replace(new)
+        if not keeps_old:
+            (partial / SOURCES_FILE).replace(folder / SOURCES_FILE)
+    except OSError as error:
+        raise ConfigError(f"{new}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return new
 
 
 def _digest(content: bytes) -> str:

@@ -1,6 +1,7 @@
 """`init` through the command line, and what it makes through the commands that come next."""
 
 import json
+import signal
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -209,6 +210,26 @@ def test_knowledge_that_was_edited_stays_and_the_new_one_lies_beside_it(capsys: 
     assert "Closed." in files()["knowledge.new.md"]
 
 
+def test_an_update_that_was_cut_off_stands_in_nobodys_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init(capsys, "shop", "--from", "docs")
+    before = files()
+    Path("docs/rental.md").write_text("# Rental\n\nClosed.\n")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        err = init(capsys, "shop", "--update", status=2)
+    assert err == "asyncgen: shop/knowledge.md: cannot be written: No space left on device\n"
+    assert files() == before
+    Path("shop/.knowledge.md.partial").mkdir()  # as a kill leaves it
+    init(capsys, "shop", "--update")
+    assert "Closed." in files()["knowledge.md"]
+
+
 def test_a_recipe_made_elsewhere_finds_its_documents_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,11 +290,66 @@ def test_a_model_reads_the_documents_once_a_language_and_its_suggestions_are_sho
 def test_a_draft_that_cannot_be_read_writes_nothing(
     capsys: pytest.CaptureFixture[str], reply: object, wrong: str
 ) -> None:
-    with FakeProvider(drafting(reply)) as provider:
+    with FakeProvider(drafting(reply, reply)) as provider:
         status = 0 if not wrong else 1
         err = ask(capsys, provider, "--yes", status=status)
     assert wrong in err
     assert Path("shop").exists() == (status == 0)
+
+
+def test_a_draft_that_cannot_be_read_is_asked_for_once_more(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(drafting(completion("Gladly!"), DRAFT)) as provider:
+        ask(capsys, provider, "--yes")
+    assert len(provider.calls) == 2
+
+
+def test_lines_of_a_draft_of_which_nothing_is_left_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = [
+        "{}",
+        " { } ",
+        "\x1b[31m red",
+        "\u202eright to left",
+        "x" * 900,
+        "{knowledge}",
+        'a "quoted\\ one"',
+        "[dimension]",
+    ]
+    with FakeProvider(drafting({**DRAFT, "topics": odd})) as provider:
+        ask(capsys, provider, "--yes")
+    topics = next(each for each in load_recipe("shop").dimensions if each.name == "topic")
+    assert list(topics.groups[-1].values) == ["knowledge", 'a "quoted\\ one"', "[dimension]"]
+
+
+def test_who_closes_the_question_has_not_agreed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", close)
+    with FakeProvider(drafting(DRAFT)) as provider:
+        assert "nothing was written" in ask(capsys, provider, status=2)
+    assert not Path("shop").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_during_the_question_leaves_nothing_half_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def interrupt(_: str) -> str:
+        signal.raise_signal(number)
+        return "y"
+
+    before = signal.signal(number, lambda *_: None)  # as a process that would end at once, by way of nothing
+    try:
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+        monkeypatch.setattr("builtins.input", interrupt)
+        with FakeProvider(drafting(DRAFT)) as provider:
+            ask(capsys, provider, status=130)
+    finally:
+        signal.signal(number, before)
+    assert {path.name for path in Path().iterdir()} == {"docs"}
 
 
 def test_nobody_is_asked_where_nobody_can_answer(capsys: pytest.CaptureFixture[str]) -> None:
