@@ -372,11 +372,11 @@ def read_audit(dataset: Dataset) -> Audit | None:
     return audit if audit.is_newer_than(status.st_mtime) else None
 
 
-def _encode_lines(lines: object) -> list[int]:
+def encode_lines(lines: object) -> list[int]:
     if isinstance(lines, array):
         return lines.tolist()
     raise NotImplementedError(f"{type(lines)} has no JSON")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_encode_lines, decimal_format="number")
+_encoder = msgspec.json.Encoder(enc_hook=encode_lines, decimal_format="number")
 _decoder = msgspec.json.Decoder(Audit)

@@ -15,7 +15,6 @@ import msgspec
 
 from asyncgen.audit.rules import Subject
 from asyncgen.data.dataset import Dataset
-from asyncgen.output.journal import Header
 from asyncgen.recipe.recipe import Dimension
 from asyncgen.recipe.scenario import Drawn
 
@@ -64,7 +63,11 @@ class Coverage:
         self._dataset = dataset
         self._room = room
         self._num = 0 if dataset.header is None else dataset.header.num
-        self._axes = _find_axes(dataset.ledger.headers)
+        versions: dict[str, dict[Dimension, None]] = {}
+        for header in reversed(dataset.ledger.headers):
+            for each in header.dimensions:
+                versions.setdefault(each.name, {})[each] = None
+        self._axes = [_Axis(position, list(each)) for position, each in enumerate(versions.values())]
         self._done = _Tally(self._axes)
         self._beyond = _Tally(self._axes)
 
@@ -131,14 +134,6 @@ class _Axis:
 
     def __len__(self) -> int:
         return len(self.numbers)
-
-
-def _find_axes(headers: Sequence[Header]) -> list[_Axis]:
-    versions: dict[str, dict[Dimension, None]] = {}
-    for header in reversed(headers):
-        for each in header.dimensions:
-            versions.setdefault(each.name, {})[each] = None
-    return [_Axis(position, list(each)) for position, each in enumerate(versions.values())]
 
 
 def _pairs_of(axes: Sequence[_Axis]) -> list[tuple[_Axis, _Axis]]:

@@ -165,15 +165,23 @@ def describe(counts: Counter[int] | None) -> Distribution | None:
         return None
     total = counts.total()
     values = sorted(counts.items())
+    lowest, highest = values[0][0], values[-1][0]
+    width = -(-(highest - lowest + 1) // BINS)
+    bins: Counter[int] = Counter()
+    for value, count in values:
+        bins[(value - lowest) // width] += count
     return Distribution(
         count=total,
         mean=sum(value * count for value, count in values) / total,
-        lowest=values[0][0],
+        lowest=lowest,
         p5=_quantile(values, 0.05 * total),
         median=_quantile(values, 0.5 * total),
         p95=_quantile(values, 0.95 * total),
-        highest=values[-1][0],
-        bins=_bin(values),
+        highest=highest,
+        bins=[
+            Bin(first=first, last=first + width - 1, count=bins[number])
+            for number, first in enumerate(range(lowest, highest + 1, width))
+        ],
     )
 
 
@@ -184,13 +192,3 @@ def _quantile(values: Sequence[tuple[int, int]], rank: float) -> int:
         if passed >= rank:
             return value
     return values[-1][0]
-
-
-def _bin(values: Sequence[tuple[int, int]]) -> list[Bin]:
-    lowest, highest = values[0][0], values[-1][0]
-    width = -(-(highest - lowest + 1) // BINS)
-    counts: Counter[int] = Counter()
-    for value, count in values:
-        counts[(value - lowest) // width] += count
-    starts = range(lowest, highest + 1, width)
-    return [Bin(first=start, last=start + width - 1, count=counts[number]) for number, start in enumerate(starts)]

@@ -6,7 +6,7 @@ Runs of four words that the knowledge base has too are no style but the subject,
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, compress, filterfalse
+from itertools import chain, compress, filterfalse, islice
 from operator import and_, not_
 from typing import TypeAlias
 from zlib import crc32
@@ -204,7 +204,9 @@ class _Side:
         return phrases
 
     def describe(self, lines: int) -> SideDiversity:
-        words, is_cut = _sample_words(self._sample)
+        words = list(islice(chain.from_iterable(map(split_words, self._sample.texts())), DISTINCT_SAMPLE + 1))
+        is_cut = len(words) > DISTINCT_SAMPLE
+        words = words[:DISTINCT_SAMPLE]
         return SideDiversity(
             is_exact=self._sample.is_whole and not is_cut,
             distinct=[
@@ -319,16 +321,6 @@ def _beginnings(sentences: Sentences) -> Iterator[Phrase]:
     for sentence in sentences:
         if len(sentence) > 1:  # "Yes." is an answer, and "2." the number of a list's item
             yield b" ".join(sentence[:PHRASE_WORDS])
-
-
-def _sample_words(sample: TextSample) -> tuple[list[bytes], bool]:
-    """The words of the sample, up to a fixed number, and whether there were more."""
-    words: list[bytes] = []
-    for text in sample.texts():
-        words += split_words(text)
-        if len(words) > DISTINCT_SAMPLE:
-            return words[:DISTINCT_SAMPLE], True
-    return words, False
 
 
 def _runs(words: Sequence[bytes], size: int) -> Iterable[Phrase]:

@@ -60,6 +60,20 @@ class Plan:
         """Whether PATH names a single file; otherwise it is a folder."""
         return self.path.suffix.lower() == self.format.suffix
 
+    def choose_split(self, conversation: Conversation) -> Split:
+        """By the conversation alone, so that it stays on its side whatever comes or goes, and in whichever journal.
+
+        What is not validation nor test is train: another split takes from it alone.
+        """
+        salt = self.seed.to_bytes(blake2b.SALT_SIZE, "big", signed=True)
+        digest = blake2b(digest_conversation(conversation, BLAKE2B), digest_size=8, salt=salt).digest()
+        place = int.from_bytes(digest, "big") / 2**64
+        for split in SPLITS[1:]:
+            place -= self.splits.get(split, 0)
+            if place < 0:
+                return split
+        return SPLITS[0]
+
 
 @dataclass(slots=True)
 class Result:
@@ -185,7 +199,7 @@ class _Pass:
             for source, dataset in self._sources.items():
                 metadata = Metadata(dataset, self._columns) if self._columns else None
                 for record, digest, conversation in self._choose(dataset, progress):
-                    split = self._choose_split(record.conversation) if self._plan.splits else source
+                    split = self._plan.choose_split(record.conversation) if self._plan.splits else source
                     writers[split].add(conversation, {} if metadata is None else metadata.of(record, digest))
                     row = {"split": split, "row": self._rows[split], "line": record.number, "index": record.index}
                     sidecar.write(encode_document(row))
@@ -246,20 +260,6 @@ class _Pass:
             if tokens > limit:
                 tally.add(line)
         return False
-
-    def _choose_split(self, conversation: Conversation) -> Split:
-        """By the conversation alone, so that it stays on its side whatever comes or goes, and in whichever journal.
-
-        What is not validation nor test is train: another split takes from it alone.
-        """
-        salt = self._plan.seed.to_bytes(blake2b.SALT_SIZE, "big", signed=True)
-        digest = blake2b(digest_conversation(conversation, BLAKE2B), digest_size=8, salt=salt).digest()
-        place = int.from_bytes(digest, "big") / 2**64
-        for split in SPLITS[1:]:
-            place -= self._plan.splits.get(split, 0)
-            if place < 0:
-                return split
-        return SPLITS[0]
 
     # ---- where everything goes
 

@@ -6,6 +6,7 @@ is on disk before the output exists, and both before the first call.
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -91,11 +92,18 @@ class Start:
             raise OutputError(f"{error.filename or self.paths.output}: {error.strerror}") from error
 
     def _open(self, now: float) -> Files:
-        _rename(self.set_aside, now)
+        time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        for path in self.set_aside:  # the output last: while it is there, a run either goes on with it or is refused
+            path.rename(path.with_name(f"{path.name}.bak-{time}"))
+            sync_directory(
+                path.parent
+            )  # or the power may take back any of them, and old rejects stand beside a new run
         mend(self.patches)
         entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
         if self.earlier is None:
-            _create(self.paths.journal, self.header)
+            with closing(AppendFile(self.paths.journal)) as journal:
+                journal.append(encode_entry(self.header))
+                journal.sync()
         else:
             entries = encode_entry(self.header) + entries
         files = Files(self.paths)
@@ -123,7 +131,12 @@ def prepare(
     except OSError as error:
         raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
     if earlier.lines.known or earlier.header.filtered:
-        _check_unchanged(paths, earlier.header, header, allow_changed=allow_changed)
+        check_same_kind(paths, earlier.header, header)
+        if (changed := differences(earlier.header, header)) and not allow_changed:
+            raise ConfigError(
+                f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, choose another "
+                "--output, or mix both with --allow-changed"
+            )
     kept = [digest for _, digest in earlier.lines.unknown]
     header = msgspec.structs.replace(header, line_hash=earlier.ledger.line_hash)
     return Start(paths, header, earlier, kept, earlier.patches)
@@ -161,29 +174,3 @@ def _check_ordinary(paths: OutputPaths) -> None:
     for one, other in combinations(filter(Path.exists, paths.all), 2):
         if one.samefile(other):
             raise ConfigError(f"{one} and {other} are one file; remove one of the names, or choose another --output")
-
-
-def _check_unchanged(paths: OutputPaths, old: Header, new: Header, *, allow_changed: bool) -> None:
-    check_same_kind(paths, old, new)
-    if (changed := differences(old, new)) and not allow_changed:
-        raise ConfigError(
-            f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, choose another "
-            "--output, or mix both with --allow-changed"
-        )
-
-
-def _rename(files: Sequence[Path], now: float) -> None:
-    """The output last: as long as it is there, a run either goes on with it or is refused."""
-    time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    for path in files:
-        path.rename(path.with_name(f"{path.name}.bak-{time}"))
-        sync_directory(path.parent)  # or the power may take back any of them, and old rejects stand beside a new run
-
-
-def _create(journal: Path, header: Header) -> None:
-    file = AppendFile(journal)
-    try:
-        file.append(encode_entry(header))
-        file.sync()
-    finally:
-        file.close()

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -163,40 +162,36 @@ class Journal:
 def read_journal(path: Path) -> Journal:
     """Read and fold a journal, which may be growing meanwhile.
 
-    Raises ConfigError for damage before the newest mark, and for a journal of a newer asyncgen.
+    A mark is written when all before it has been synced: where a whole one does not fit, no crash is to blame. Raises
+    ConfigError for damage before the newest mark, and for a journal of a newer asyncgen.
     """
-    with path.open("rb") as file:
-        return _fold(path, file)
-
-
-def _fold(path: Path, file: BinaryIO) -> Journal:
-    """A mark is written when all before it has been synced: where a whole one does not fit, no crash is to blame."""
     ledger, mark = Ledger(), None
     behind: list[Entry] = []
     tail: list[bytes] = []
     damage: tuple[int, int] | None = None
     begin = (1, 0)  # line number and offset of the tail
     offset = trusted = num = version = 0
-    for number, line in enumerate(file, 1):
-        if not line.endswith(b"\n"):
-            break  # torn, or still being written: what is read next would be the rest of this line
-        entry = _entry_or_none(line, num)
-        if isinstance(entry, Mark):
-            refuse_damage(path, damage)
-            if not _fits(entry, offset, version, tail):
-                refuse_damage(path, begin, last=number)
-            ledger.add_all(behind)
-            mark, behind, tail, trusted, begin = entry, [], [line], len(ledger), (number, offset)
-        elif entry is None:
-            _refuse_newer(path, line)
-            damage = damage or (number, offset)
-        else:
-            if isinstance(entry, Header):
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break  # torn, or still being written: what is read next would be the rest of this line
+            entry = _entry_or_none(line, num)
+            if isinstance(entry, Mark):
+                refuse_damage(path, damage)
+                if not _fits(entry, offset, version, tail):
+                    refuse_damage(path, begin, last=number)
+                ledger.add_all(behind)
+                mark, behind, tail, trusted, begin = entry, [], [line], len(ledger), (number, offset)
+            elif entry is None:
                 _refuse_newer(path, line)
-                num, version = max(num, entry.num), max(version, entry.version)
-            behind.append(entry)
-            tail.append(line)
-        offset += len(line)
+                damage = damage or (number, offset)
+            else:
+                if isinstance(entry, Header):
+                    _refuse_newer(path, line)
+                    num, version = max(num, entry.num), max(version, entry.version)
+                behind.append(entry)
+                tail.append(line)
+            offset += len(line)
     ledger.add_all(behind)
     return Journal(ledger, mark, b"".join(tail), trusted, damage)
 

@@ -6,7 +6,6 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths
@@ -45,11 +44,12 @@ def _open_lock(paths: OutputPaths) -> int:
         except ConfigError:
             _release(descriptor)
             raise
-        if _is_same_file(descriptor, paths.lock):
-            with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-            return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(paths.lock.stat(follow_symlinks=False), os.fstat(descriptor)):
+                with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+                return descriptor
         _release(descriptor)  # unlinked between open and lock: this lock would guard nothing
 
 
@@ -68,11 +68,3 @@ def _lock(paths: OutputPaths, descriptor: int) -> None:
         ) from None
     except OSError as error:
         raise ConfigError(f"{paths.lock}: this file system has no locks ({error.strerror})") from error
-
-
-def _is_same_file(descriptor: int, path: Path) -> bool:
-    try:
-        there = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(there, os.fstat(descriptor))

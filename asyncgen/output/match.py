@@ -227,19 +227,17 @@ class _Scan:
             if self._mark is not None and offset >= self._mark:
                 self._behind.append((line, digest is not None))
             elif digest is None and line.strip():
-                self._note_damage(number, offset, line)
+                if not line.endswith(b"\n"):
+                    self.unfinished = offset
+                elif not self._tolerant:
+                    raise ConfigError(
+                        f"{self._path}: line {number} (byte {offset}) is not a conversation: mend or delete it; "
+                        f"{START_ANEW}"
+                    )
             elif not line.endswith(b"\n"):
                 self._newline_lacks_at = offset + len(line.rstrip(b"\0"))
             if digest is not None:
                 yield number, digest
-
-    def _note_damage(self, number: int, offset: int, line: bytes) -> None:
-        if not line.endswith(b"\n"):
-            self.unfinished = offset
-        elif not self._tolerant:
-            raise ConfigError(
-                f"{self._path}: line {number} (byte {offset}) is not a conversation: mend or delete it; {START_ANEW}"
-            )
 
     def patch(self) -> Patch | None:
         """What makes the end whole; call it after `digests` has run out."""
