@@ -18,6 +18,7 @@ from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.findings import FoundRule
 from asyncgen.viewer.store import Known
 
+MOST_OFFERED = 2_000  # values of a dimension to choose from; of more, their groups alone
 ALLOWANCE = 200_000  # characters of a conversation
 
 
@@ -141,7 +142,11 @@ def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Opti
     for values in catalogue.follower.plans.dimensions.values():
         groups: dict[str, list[str]] = {}
         for group, value in values.listed:
-            groups.setdefault(group, []).append(value)
+            offered = groups.setdefault(group, [])
+            if len(values.listed) <= MOST_OFFERED:
+                offered.append(value)
+        if len(values.listed) > MOST_OFFERED and [*groups] == [""]:
+            continue
         dimensions.append(ShownDimension(values.name, [ShownGroup(*each) for each in groups.items()]))
     return Options(
         dimensions=dimensions,

@@ -418,6 +418,21 @@ def test_lines_are_chosen_by_group_value_and_picked_value(output: Path) -> None:
     visit(output, story)
 
 
+def test_of_very_many_values_only_groups_can_be_chosen(tmp_path: Path) -> None:
+    names = tuple(f"persona {number}" for number in range(3000))
+    dimensions = (
+        Dimension("persona", (Group("", names),)),
+        Dimension("topic", (Group("bread", names), Group("cake", ("sponge",))), grouped=True),
+    )
+    output = make_output(tmp_path / "x.jsonl", [plain(number) for number in range(3)], dimensions=dimensions)
+
+    async def story(there: Visit) -> None:
+        (topic,) = (await there.options()).dimensions
+        assert [(each.name, each.values) for each in topic.groups] == [("bread", []), ("cake", [])]
+
+    visit(output, story)
+
+
 def test_what_can_be_chosen_is_told(output: Path) -> None:
     async def story(there: Visit) -> None:
         options = await there.options()
