@@ -16,13 +16,14 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test test-all lint types check check-trainers pages bench bench-peers bench-limits bench-audit fuzz torture clean
+.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit fuzz torture clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
 	@echo "make test               run the quick tests, in about a minute"
-	@echo "make check              lint, types, and all tests, the slow ones too"
+	@echo "make coverage           run all tests, the slow ones too, and name the lines and branches that none of them runs"
+	@echo "make check              lint, types and coverage: what has to pass"
 	@echo "make check-trainers     what export writes, read by the code of trainers (TORCH=yes: and trained on, some gigabytes)"
 	@echo "make pages              write the page of all commands from their help texts"
 	@echo "make bench              speed and memory, beside a bare loop and simple clients (also BENCH=--long)"
@@ -47,8 +48,8 @@ generate: $(RUN_READY)
 test: $(DEV_READY)
 	$(VENV)/bin/python -m pytest -m "not slow and not trainers"
 
-test-all: $(DEV_READY)
-	$(VENV)/bin/python -m pytest -m "not trainers" --hypothesis-profile thorough
+coverage: $(DEV_READY)
+	$(VENV)/bin/python -m pytest -m "not trainers" --hypothesis-profile thorough --cov
 
 lint: $(DEV_READY)
 	$(VENV)/bin/ruff check
@@ -57,7 +58,7 @@ lint: $(DEV_READY)
 types: $(DEV_READY)
 	$(VENV)/bin/mypy
 
-check: lint types test-all
+check: lint types coverage
 
 # The code of trainers that can be had as packages. Those of the second group are taken without what they want, which is
 # torch and nearly everything else; TORCH=yes brings it for those that cannot do without, and NANOCHAT= names a checkout.
@@ -108,7 +109,7 @@ torture: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/torture.py --kills $(KILLS)
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(TRAINERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) $(TRAINERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* build dist
 
 # Debian's python3 lacks what puts pip into an environment, and leaves one without: such a one is made anew, and so is
 # one whose python is gone.

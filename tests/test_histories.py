@@ -1169,5 +1169,5 @@ class LongHistories(Histories):
     """The same machine, for longer."""
 
 
-TestLongHistories = pytest.mark.slow(pytest.mark.timeout(900)(LongHistories.TestCase))
+TestLongHistories = pytest.mark.slow(pytest.mark.no_cover(pytest.mark.timeout(900)(LongHistories.TestCase)))
 TestLongHistories.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)

@@ -45,15 +45,18 @@ def test_the_engine_lives_as_long_as_the_block_whatever_lies_in_the_working_dire
     run(scenario())
 
 
-def test_an_engine_that_says_nothing_is_a_fault_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("does", ["exit 3", "exec sleep 600"])
+def test_an_engine_that_says_nothing_is_a_fault_of_the_run(
+    does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     silent = tmp_path / "python"
-    silent.write_text("#!/bin/sh\nexit 3\n")
+    silent.write_text(f"#!/bin/sh\n{does}\n")
     silent.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(silent))
 
     async def scenario() -> None:
         with pytest.raises(FatalError, match="the offline engine did not start"):
-            async with offline_engine(lambda: None):
+            async with offline_engine(lambda: None, Timings(engine_start=0.2, engine_end=0.05)):
                 pytest.fail("it has no address")
 
     run(scenario())

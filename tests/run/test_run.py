@@ -266,6 +266,14 @@ def test_bad_replies_are_kept_and_asked_again() -> None:
     assert {(reject["reason"], reject["text"]) for reject in rejects} == {("not-json", "no JSON")}
 
 
+def test_an_output_in_a_folder_that_cannot_be_made_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    with FakeProvider() as provider:
+        assert generate(provider, "-n", "1", "-o", "file/data/x.jsonl") == 2
+    assert provider.calls == []
+    assert "file/data cannot be made: Not a directory" in capsys.readouterr().err
+
+
 def test_a_bad_hour_costs_no_conversation() -> None:
     faults = random.Random(4)
 

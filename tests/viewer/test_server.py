@@ -593,7 +593,7 @@ def test_a_search_finds_exactly_what_holds_the_words(
         selections = Selections(catalogue, clock=count(step=0.1).__next__)  # a line is more than a slice
         slices = [selections.go_on(Choice(), sought).searched for _ in texts]
         found = list(selections.go_on(Choice(), sought).lines)
-    assert slices == list(range(1, len(texts) + 1))
+    assert not sought or slices == list(range(1, len(texts) + 1))
     contents = ["\n".join(each.content for each in conversation).lower() for conversation in spelled]
     assert found == [number for number, content in enumerate(contents, 1) if all(word in content for word in sought)]
 
