@@ -55,6 +55,11 @@ def write_card(
     headers = [header for dataset in sources for header in dataset.ledger.headers]
     story = headers[-1].filtered if headers else ()
     recipe = next((dataset.recipe for dataset in sources if dataset.recipe is not None), None)
+    author = ""
+    if headers and all(each.provider == OFFLINE for each in headers):
+        author = "quotations of a knowledge base, put together to try things out, and no material for training"
+    elif headers:
+        author = "written by a language model from a knowledge base and a recipe, with asyncgen"
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -75,7 +80,7 @@ def write_card(
         title=name,
         rows=dict(rows),
         count=lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}",
-        author=_describe_author(headers),
+        author=author,
         description="" if recipe is None else recipe.description,
         repository=repository,
         roles=f"{'system, ' if has_system else ''}user, assistant",
@@ -86,14 +91,6 @@ def write_card(
         audits={split: audit.rules for split, dataset in datasets.items() if (audit := read_audit(dataset))},
     )
     return text.rstrip() + "\n"
-
-
-def _describe_author(headers: Sequence[Header]) -> str:
-    if not headers:
-        return ""
-    if all(each.provider == OFFLINE for each in headers):
-        return "quotations of a knowledge base, put together to try things out, and no material for training"
-    return "written by a language model from a knowledge base and a recipe, with asyncgen"
 
 
 def escape(value: Any) -> Any:

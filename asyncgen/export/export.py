@@ -233,22 +233,18 @@ class _Pass:
             if digest in dropped:
                 result.leave_out(DROPPED, line)
                 continue
-            conversation = self._put_system(record.conversation, line)
+            conversation = record.conversation
+            if plan.system is not None and conversation[0].role == "system":
+                result.own_system.add(line)
+            elif plan.system is not None:
+                conversation = (Message("system", plan.system), *conversation)
+            self._has_system |= conversation[0].role == "system"
             if fault := find_fault(conversation, takes_system=plan.format.takes_system):
                 result.leave_out(fault, line)
             elif self._is_too_long(conversation, line):
                 result.leave_out(f"longer than {plan.max_tokens:,} tokens", line)
             else:
                 yield record, digest, conversation
-
-    def _put_system(self, conversation: Conversation, line: str) -> Conversation:
-        has_own = conversation[0].role == "system"
-        if self._plan.system is not None and has_own:
-            self._result.own_system.add(line)
-        elif self._plan.system is not None:
-            conversation = (Message("system", self._plan.system), *conversation)
-        self._has_system = self._has_system or conversation[0].role == "system"
-        return conversation
 
     def _is_too_long(self, conversation: Conversation, line: str) -> bool:
         tokens = self._plan.count_tokens(conversation)

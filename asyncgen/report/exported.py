@@ -17,8 +17,17 @@ def print_export(sources: Sources, plan: Plan, result: Result) -> None:
     console.print(tally_grid([*_describe_files(sources, plan, result), *_describe_length(plan, result)]))
     left = sum(each.count for each in result.left_out.values())
     console.print(Text(f"{result.rows:,} rows written, {left:,} lines left out", style="bold"))
-    if loading := _describe_loading(plan):
-        print_copied(console, "next", loading)
+    path = repr(near(plan.path))
+    if plan.format.name in ("gemini", "bedrock", "arrays"):  # a form on a website takes it
+        return
+    if plan.format.name == "nanochat":
+        loading = f"tasks.common.load_hub_dataset({plan.path.name.replace('--', '/')!r}), in nanochat"
+    elif plan.is_file:
+        kind = "parquet" if plan.format.suffix == PARQUET else "json"
+        loading = f"datasets.load_dataset({kind!r}, data_files={path})"
+    else:
+        loading = f"datasets.load_dataset({path})"
+    print_copied(console, "next", loading)
 
 
 def _describe_files(sources: Sources, plan: Plan, result: Result) -> Iterator[tuple[str, str, str]]:
@@ -52,15 +61,3 @@ def _describe_length(plan: Plan, result: Result) -> Iterator[tuple[str, str, str
             yield "long", f"{tally.count:,}", f"longer than {limit:,} tokens{who}: {tally.describe()}"
         elif limit == plan.max_tokens:
             yield "long", "0", f"longer than {limit:,} tokens"
-
-
-def _describe_loading(plan: Plan) -> str | None:
-    """How the result is read, in Python; None where a form on a website takes it."""
-    if plan.format.name in ("gemini", "bedrock", "arrays"):
-        return None
-    if plan.format.name == "nanochat":
-        return f"tasks.common.load_hub_dataset({plan.path.name.replace('--', '/')!r}), in nanochat"
-    path = repr(near(plan.path))
-    if not plan.is_file:
-        return f"datasets.load_dataset({path})"
-    return f"datasets.load_dataset({'parquet' if plan.format.suffix == PARQUET else 'json'!r}, data_files={path})"

@@ -35,7 +35,7 @@ class Verdict:
 
 
 def judge(audit: Audit) -> Verdict:
-    remarks = [*_on_coverage(audit), *_on_rules(audit), *_on_diversity(audit)]
+    remarks = [*_on_coverage(audit), *_on_content(audit)]
     good = tuple(each for each in remarks if each.is_good)
     bad = tuple(each for each in remarks if not each.is_good)
     return Verdict(_lead(audit, bad), good, bad)
@@ -91,17 +91,14 @@ def _on_coverage(audit: Audit) -> Iterator[Remark]:
         yield Remark(False, f"{words} “{worst.value}” ({worst.found:,} of {worst.planned:,}).")
 
 
-def _on_rules(audit: Audit) -> Iterator[Remark]:
-    """Notes are told where the whole is."""
+def _on_content(audit: Audit) -> Iterator[Remark]:
+    """What breaks a rule, notes aside, which are told where the whole is; and what is said again and again."""
     for name, rule in broken_rules(audit):
         if rule.severity != "note":
             lines = f"{quantity(rule.count, 'line')} ({share(rule.rate)})"
             yield Remark(False, f"in {lines}: {rule.description}.", rule=name)
     if clean := [name for name, rule in audit.rules.items() if rule.severity != "note" and not rule.count]:
         yield Remark(True, f"{quantity(len(clean), 'rule')} found nothing: {', '.join(clean)}.")
-
-
-def _on_diversity(audit: Audit) -> Iterator[Remark]:
     openers, stock = audit.diversity.openers, audit.diversity.stock
     if openers.top:
         most = openers.top[0]

@@ -34,7 +34,7 @@ class Printer:
         self._texts: deque[Callable[[], str]] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self.lost = 0  # texts that were not written whole
 
     @property
@@ -71,14 +71,14 @@ class Printer:
 
     async def moved(self, patience: float | None = None) -> bool:
         """Wait until a reader has taken something or `wake` is called; False after so many seconds without."""
-        future = asyncio.get_running_loop().create_future()
+        moved = asyncio.Event()
         with self._changed:
             if not self._texts:
                 return True
-            self._waiting.append(future)
+            self._waiting.append((asyncio.get_running_loop(), moved))
         try:
             async with asyncio.timeout(patience):
-                await future
+                await moved.wait()
         except TimeoutError:
             return False
         return True
@@ -88,9 +88,9 @@ class Printer:
         with self._changed:
             waiting, self._waiting = self._waiting, []
             self._changed.notify_all()
-        for future in waiting:
+        for loop, moved in waiting:
             try:
-                future.get_loop().call_soon_threadsafe(_end, future)
+                loop.call_soon_threadsafe(moved.set)
             except RuntimeError:  # the loop is closed, and nobody waits
                 continue
 
@@ -165,11 +165,6 @@ def _flushed_descriptor(stream: TextIO) -> int | None:
         return None
     stream.flush()
     return descriptor
-
-
-def _end(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def make_console(output: Printer, width: int | None = None) -> Console:

@@ -233,7 +233,11 @@ class Viewer:
     async def guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        names = _own_names(request)
+        address = None if request.transport is None else request.transport.get_extra_info("sockname")
+        port = address[1] if address else 0
+        names = {f"{HOST}:{port}", f"localhost:{port}"}  # the Host headers of requests that mean this server
+        if port == 80:  # noqa: PLR2004 - browsers leave it out
+            names |= {HOST, "localhost"}
         if request.host not in names:
             return _refuse(403, "This address is not the viewer's own.")
         if request.method not in {"GET", "HEAD"}:
@@ -395,14 +399,6 @@ async def _read_body(request: web.Request, kind: type[T]) -> T:
         return msgspec.json.decode(await request.read(), type=kind)
     except (ValueError, RecursionError) as error:
         raise _bad(str(error)) from None
-
-
-def _own_names(request: web.Request) -> set[str]:
-    """The Host headers of requests that mean this server."""
-    address = None if request.transport is None else request.transport.get_extra_info("sockname")
-    port = address[1] if address else 0
-    names = {f"{HOST}:{port}", f"localhost:{port}"}
-    return names | {HOST, "localhost"} if port == 80 else names  # noqa: PLR2004 - browsers leave it out
 
 
 # ---- what is sent
