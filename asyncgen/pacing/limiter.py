@@ -5,7 +5,7 @@ What an attempt has brought counts beside the attempts under way until the disk 
 the calls whose answers would have to wait for it. The batch that is being written is not counted: a disk that keeps up
 would cost throughput otherwise. How an attempt has ended is reported here too: what one call learns holds for all.
 Retries are served before first attempts, because an index that has waited should not queue again behind the whole run;
-in an outage after them, because what an endpoint can do shows better on an index that has not failed yet.
+behind a failure after them, because what an endpoint can do shows better on an index that has not failed yet.
 """
 
 import asyncio
@@ -68,6 +68,7 @@ class Limiter:
         self._first: deque[asyncio.Future[None]] = deque()
         self._again: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_failing = False  # the latest attempt was a failure, and not its index's own
         self._is_closed = False
 
     async def acquire(self, *, again: bool) -> None:
@@ -98,7 +99,8 @@ class Limiter:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while queue := (self._first or self._again) if self.outage.is_down else (self._again or self._first):
+        is_probing = self._is_failing or self.outage.is_down
+        while queue := (self._first or self._again) if is_probing else (self._again or self._first):
             if self.in_flight + self._waiting >= self._capacity:
                 return
             if self.in_flight >= self.concurrency.limit and not self.concurrency.is_growing:
@@ -174,6 +176,7 @@ class Limiter:
         is_for_all = False
         match outcome.error:
             case None | BadReplyError() | RejectedError():
+                self._is_failing = False
                 if self.outage.succeeded(ticket):
                     self.concurrency.resume(now)
                 saturated = bool(self._first or self._again)
@@ -184,6 +187,7 @@ class Limiter:
                 if isinstance(error, TimedOutError) and not self.outage.is_down:
                     self.concurrency.timed_out(now, sent=sent)
                 if not outcome.is_own:
+                    self._is_failing = True
                     self.outage.failed(now, ticket)
             case _:
                 return False

@@ -29,7 +29,7 @@ class RecordWriter(Protocol):
 
 
 class Pipeline:
-    """Makes every index of an iterable, `slots` of them side by side."""
+    """Makes every index of an iterable."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Pipeline:
 
         The first index goes alone, until it is made or one of `answered` is set: what is wrong with the endpoint shows
         after one call, and what is right warms its prompt cache for all others. Should it only fail, another one is
-        asked beside it, and so on: it may be the index's own fault.
+        asked beside it, and so on: it may be the index's own fault. Then `slots` of them are made side by side.
 
         After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, however often,
         what has arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the
@@ -62,11 +62,14 @@ class Pipeline:
             drained = group.create_task(self._writer.run(), name="writer")
             try:
                 async with _grace_after(self._stop, grace), asyncio.TaskGroup() as workers:
+                    while not any(each.is_set() for each in answered):
+                        if (index := next(begun, NONE_LEFT)) == NONE_LEFT:
+                            break
+                        task = workers.create_task(self._produce((index,)), name=f"index-{index}")
+                        await _first_of(task, *answered, self._verdict.doubt)
+                        self._verdict.doubt.clear()
                     for number in range(slots):
-                        task = workers.create_task(self._produce(begun), name=f"slot-{number}")
-                        if not any(each.is_set() for each in answered):
-                            await _first_of(task, *answered, self._verdict.doubt)
-                            self._verdict.doubt.clear()
+                        workers.create_task(self._produce(begun), name=f"slot-{number}")
             finally:
                 self._desk.settle()
                 self._writer.close()
@@ -86,8 +89,8 @@ class Pipeline:
             self._verdict.everything_is_begun = following == NONE_LEFT
             yield index
 
-    async def _produce(self, indices: Iterator[int]) -> None:
-        """What one slot makes, one index after another."""
+    async def _produce(self, indices: Iterable[int]) -> None:
+        """What one task makes, one index after another."""
         for index in indices:
             unit = self._desk.open(index)
             try:

@@ -145,6 +145,26 @@ def test_retries_are_served_before_first_attempts_and_each_in_order() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("is_own", "error"), [(False, None), (True, None), (False, BadReplyError("not-json", "no"))])
+def test_behind_a_failure_of_the_endpoint_those_go_first_who_have_not_been_asked(
+    is_own: bool,  # noqa: FBT001
+    error: AsyncgenError | None,
+) -> None:
+    """Two that fail in turn would keep the third one waiting, by which it is known whose fault it is."""
+
+    async def scenario() -> None:
+        callers = Callers(1)
+        await attempt(callers.limiter, error or NoAnswerError("blank"), is_own=is_own)
+        holder = callers.call()
+        first, again = callers.call(), callers.call(again=True)
+        await settle()
+        await callers.end()
+        is_usual = is_own or error is not None
+        assert callers.entered == ([holder, again, first] if is_usual else [holder, first, again])
+
+    asyncio.run(scenario())
+
+
 def test_an_error_inside_gives_the_place_back() -> None:
     async def scenario() -> None:
         limiter = make_limiter(1)
@@ -254,11 +274,13 @@ async def settle_all(callers: Callers) -> None:
         await settle()
 
 
-async def attempt(limiter: Limiter, error: AsyncgenError | None = None, *, again: bool = False) -> bool:
+async def attempt(
+    limiter: Limiter, error: AsyncgenError | None = None, *, again: bool = False, is_own: bool = False
+) -> bool:
     """One attempt that ends at once; whether all keep the wait it has named."""
     await limiter.acquire(again=again)
     ticket, sent = limiter.begin()
-    is_for_all = limiter.report(ticket, sent, Outcome(error))
+    is_for_all = limiter.report(ticket, sent, Outcome(error, is_own=is_own))
     limiter.release()
     return is_for_all
 

@@ -83,9 +83,13 @@ class Nothing:
 
 
 def pipeline_of(
-    generate: Callable[[int], Awaitable[Record]], writer: MemoryWriter, stop: Stop, counts: Counts
+    generate: Callable[[int], Awaitable[Record]],
+    writer: MemoryWriter,
+    stop: Stop,
+    counts: Counts,
+    verdict: Verdict | None = None,
 ) -> Pipeline:
-    verdict = Verdict(600)
+    verdict = verdict or Verdict(600)
     desk = Desk(
         Nothing(),
         writer,
@@ -412,5 +416,41 @@ def test_indices_go_one_at_a_time_until_the_endpoint_has_answered() -> None:
         assert started == list(range(10)), "the rest waits for the first answer, not for its index"
         running.cancel()
         await asyncio.wait({running})
+
+    asyncio.run(main())
+
+
+def test_while_indices_only_fail_one_more_is_asked_at_a_time_and_none_behind_one_that_is_made() -> None:
+    started: list[int] = []
+
+    async def main() -> None:
+        answered, held = asyncio.Event(), [asyncio.Event() for _ in range(10)]
+
+        async def generate(index: int) -> Record:
+            started.append(index)
+            await held[index].wait()
+            return line(index)
+
+        verdict = Verdict(600)
+        pipeline = pipeline_of(generate, MemoryWriter(), Stop(), Counts(num=10), verdict)
+        running = asyncio.create_task(pipeline.run(range(10), slots=4, grace=0, answered=[answered]))
+        for expected in ([0], [0, 1], [0, 1, 2]):
+            await settle()
+            assert started == expected
+            verdict.doubt.set()
+        await settle()
+        assert started == [0, 1, 2, 3]
+        held[0].set()
+        held[1].set()
+        await settle()
+        assert started == [0, 1, 2, 3], "made, but not as all others are to be asked"
+        held[3].set()
+        await settle()
+        assert started == [0, 1, 2, 3, 4]
+        answered.set()
+        for each in held:
+            each.set()
+        await running
+        assert started == list(range(10))
 
     asyncio.run(main())
