@@ -7,6 +7,7 @@ the numbers of its values: two bytes each, 12 MB for a million indices of the bu
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Header
@@ -29,12 +30,16 @@ class Values:
         self.singles: list[Drawn] = []  # each value as what a dimension without a pick draws
         self.slots: list[int] = []
 
-    def add(self, dimension: Dimension) -> None:
+    def add(self, dimension: Dimension) -> list[int]:
+        """Here the numbers of its values, by those that they have in it."""
+        here = []
         for group in dimension.groups:
             for value in group.values:
-                if self.numbers.setdefault((group.name, value), len(self.listed)) == len(self.listed):
+                here.append(self.numbers.setdefault((group.name, value), len(self.listed)))
+                if here[-1] == len(self.listed):
                     self.listed.append((group.name, value))
                     self.singles.append(((group.name, value),))
+        return here
 
 
 class Plans:
@@ -58,25 +63,32 @@ class Plans:
             )
         key = header.dimensions, header.sampling, header.seed
         if key not in self._plans:
-            widths = []
+            parts = []
             for each in header.dimensions:
                 width = 1 if each.pick is None else min(each.pick, len(each.groups))
                 values = self.dimensions.setdefault(each.name, Values(each.name))
-                values.add(each)
                 missing = max(width - len(values.slots), 0)
                 values.slots.extend(range(self.slots, self.slots + missing))
                 self.slots += missing
-                widths.append((values, width))
+                parts.append(Part(values, width, values.add(each)))
             scenarios = Scenarios(header.dimensions, sampling=_SAMPLINGS[header.sampling], seed=header.seed)
-            self._plans[key] = Plan(widths, self.slots, scenarios)
+            self._plans[key] = Plan(parts, self.slots, scenarios)
         return self._plans[key]
+
+
+class Part(NamedTuple):
+    """A dimension in a plan. `here`: its numbers of values, by those that the draw has for them."""
+
+    values: Values
+    width: int
+    here: list[int]
 
 
 class Plan:
     """Draws the scenarios of runs with the same settings, in whatever order they are asked for."""
 
-    def __init__(self, widths: list[tuple[Values, int]], slots: int, scenarios: Scenarios) -> None:
-        self._widths = widths
+    def __init__(self, parts: list[Part], slots: int, scenarios: Scenarios) -> None:
+        self._parts = parts
         self._slots = slots
         self._scenarios = scenarios
         self._blocks: dict[int, dict[int, array[int]]] = {}  # by slot
@@ -89,33 +101,28 @@ class Plan:
             else tuple(
                 [values.listed[number] for slot in values.slots[:width] if (number := block[slot][position]) != _NONE]
             )
-            for values, width in self._widths
+            for values, width, _ in self._parts
         }
 
-    def numbers(self, index: int) -> list[int | None]:
-        """By slot the number of its value; None where this plan has none."""
+    def numbers(self, index: int) -> list[int]:
+        """By slot the number of its value, -1 where there is none."""
         block, position = self._find(index)
         if len(block) == self._slots:
-            numbers = [column[position] for column in block.values()]
-        else:
-            numbers = [block[slot][position] if slot in block else _NONE for slot in range(self._slots)]
-        return [None if each == _NONE else each for each in numbers]
+            return [column[position] for column in block.values()]
+        return [block[slot][position] if slot in block else _NONE for slot in range(self._slots)]
 
     def _find(self, index: int) -> tuple[dict[int, "array[int]"], int]:
         """The block of an index, and where it stands there."""
         number, position = divmod(index, BLOCK_SIZE)
-        if number not in self._blocks and self._widths:
+        if number not in self._blocks and self._parts:
             first = number * BLOCK_SIZE
-            drawn = list(map(self._scenarios.draw_values, range(first, first + BLOCK_SIZE)))
+            drawn = zip(*map(self._scenarios.draw_numbers, range(first, first + BLOCK_SIZE)), strict=True)
             block = {
                 slot: array(
                     "h" if len(values.listed) <= _TWO_BYTES else "i",
-                    [
-                        values.numbers[there[place]] if place < len(there := each[values.name]) else _NONE
-                        for each in drawn
-                    ],
+                    [here[numbers[place]] if place < len(numbers) else _NONE for numbers in column],
                 )
-                for values, width in self._widths
+                for (values, width, here), column in zip(self._parts, drawn, strict=True)
                 for place, slot in enumerate(values.slots[:width])
             }
             self._blocks[number] = dict(sorted(block.items()))

@@ -22,7 +22,7 @@ from asyncgen.errors import ConfigError
 # A slot's column holds the number that a value has in its dimension; there is one more for each slot of the plans.
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
-PRAGMA cache_size = -8192;
+PRAGMA cache_size = -2048;
 CREATE TABLE lines (
     line INTEGER PRIMARY KEY, start INTEGER, size INTEGER, digest BLOB, dropped INTEGER, "index" INTEGER, call INTEGER
 );

@@ -16,9 +16,10 @@ from asyncgen.output.begin import prepare
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, Failed, Header, Lost, Unused
 from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.balanced import Numbers
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group, Recipe
-from asyncgen.recipe.scenario import Drawn, Scenarios
+from asyncgen.recipe.scenario import Scenarios
 
 DIMENSIONS = (
     Dimension("topic", (Group("flour", ("rye", "wheat")), Group("tools", ("ovens", "tins"))), grouped=True),
@@ -220,9 +221,9 @@ def test_however_indices_are_ordered_each_block_is_drawn_once(
     drawn: list[int] = []
 
     class Counted(Scenarios):
-        def draw_values(self, index: int) -> dict[str, Drawn]:
+        def draw_numbers(self, index: int) -> tuple[Numbers, ...]:
             drawn.append(index)
-            return super().draw_values(index)
+            return super().draw_numbers(index)
 
     monkeypatch.setattr("asyncgen.data.scenarios.Scenarios", Counted)
     make_run(paths, [[done(0)]], a_header())

@@ -36,4 +36,4 @@ def test_a_pick_of_which_bindings_leave_fewer_is_drawn_again_as_it_was() -> None
     rows = [scenarios.draw_values(index) for index in range(20)]
     assert {len(row["opener"]) for row in rows} == {1, 2}
     assert [plan.scenario(index) for index in range(20)] == rows
-    assert [plan.numbers(index).count(None) for index in range(20)] == [2 - len(row["opener"]) for row in rows]
+    assert [plan.numbers(index).count(-1) for index in range(20)] == [2 - len(row["opener"]) for row in rows]
