@@ -125,7 +125,7 @@ class _Draft:
         """A question for the passage, and the words that its answer may begin with."""
         angles = self._questions.angles[lead.number] if lead else Angles()
         if not self._is_english:
-            return angles.phrase or "?", ()
+            return angles.bare or "?", ()
         if angles.mistake and self._happens(self._doubts):
             return self._new(phrases.MISTAKES).replace("{}", angles.mistake), phrases.CORRECTIONS
         if angles.claim and self._happens(self._doubts):

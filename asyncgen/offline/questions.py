@@ -50,11 +50,12 @@ _OTHER_WORDS = {  # what users say where a text says something else, or means no
 class Angles:
     """What gets one passage for an answer; empty where the passage does not lend itself to it.
 
-    `phrase` goes on after "tell me": "about the oven", "how the oven works"; where the words of `phrases` do not fit
-    the language of the text, it is a question of its own. `claim` is what the passage says, `mistake`
-    the opposite of what it denies, both as they stand in the middle of a sentence.
+    `bare` is a question by itself, for talks in which the words of `phrases` are of the wrong language. `phrase` goes
+    on after "tell me": "about the oven", "how the oven works". `claim` is what the passage says, `mistake` the opposite
+    of what it denies, both as they stand in the middle of a sentence.
     """
 
+    bare: str = ""
     phrase: str = ""
     claim: str = ""
     mistake: str = ""
@@ -82,10 +83,10 @@ class Questions:
 
     def _find_angles(self, passage: Passage) -> Angles:
         sentence, clause = split_sentences(passage.text)[0], _CLAUSE_END.split(passage.text, maxsplit=1)[0]
+        begins = not passage.number or self.library.passages[passage.number - 1].heading != passage.heading
+        bare = f"{(passage.heading if begins else '').rstrip('?') or clause}?"
         if not self.library.is_english:
-            begins = not passage.number or self.library.passages[passage.number - 1].heading != passage.heading
-            title = passage.heading if begins else ""
-            return Angles(phrase=f"{title.rstrip('?') or clause}?")
+            return Angles(bare)
         claim = sentence.rstrip(".")
         is_claim = _STATEMENT.fullmatch(claim) and len(passage.text) >= len(sentence) + _MIN_ADDED
         denied = next((" ".join(found.groups()) for denial in _DENIALS if (found := denial.fullmatch(clause))), "")
@@ -102,7 +103,7 @@ class Questions:
             title = f"how {name} compares with {title}"
         elif title and not _CLAUSE.match(title):
             title = f"about {title}" if not name or _NOT_YOURS.match(title) else f"about your {title}"
-        return Angles(title, claim, mistake)
+        return Angles(bare, title, claim, mistake)
 
     def _uncapitalize(self, text: str) -> str:
         """The text as it stands in the middle of a sentence: names and abbreviations keep their capitals."""
