@@ -15,6 +15,7 @@ import msgspec
 
 from asyncgen.audit.rules import Subject
 from asyncgen.data.dataset import Dataset
+from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.recipe import Dimension
 from asyncgen.recipe.scenario import Drawn
 
@@ -68,6 +69,11 @@ class Coverage:
             for each in header.dimensions:
                 versions.setdefault(each.name, {})[each] = None
         self._axes = [_Axis(position, list(each)) for position, each in enumerate(versions.values())]
+        # Of one recipe it is known which values go together; of several that made one output, any may have.
+        is_one_recipe = dataset.header is not None and [(each,) for each in dataset.header.dimensions] == [
+            tuple(each) for each in versions.values()
+        ]
+        self._bindings = Bindings(dataset.header.dimensions) if dataset.header and is_one_recipe else None
         self._done = _Tally(self._axes)
         self._beyond = _Tally(self._axes)
 
@@ -104,7 +110,10 @@ class Coverage:
                 ]
                 for axis in self._axes
             },
-            pairs=list(map(_compare_pairs, _pairs_of(self._axes), planned.pairs, found.pairs)),
+            pairs=[
+                _compare_pairs(axes, self._bindings, *met)
+                for axes, *met in zip(_pairs_of(self._axes), planned.pairs, found.pairs, strict=True)
+            ],
         )
 
     @cached_property
@@ -168,13 +177,16 @@ class _Tally:
         return total
 
 
-def _compare_pairs(axes: tuple[_Axis, _Axis], planned: Counter[int], found: Counter[int]) -> PairCoverage:
+def _compare_pairs(
+    axes: tuple[_Axis, _Axis], bindings: Bindings | None, planned: Counter[int], found: Counter[int]
+) -> PairCoverage:
     first, second = axes
     width = len(second)
     cells = len(first) * width
     matrix = None
     if cells <= MAX_CELLS:
         matrix = [[found[cell] for cell in range(start, start + width)] for start in range(0, cells, width)]
+    possible = bindings.count_pairs(first.position, second.position) if bindings else cells
     return PairCoverage(
-        first=first.name, second=second.name, pairs=cells, met=len(found), planned_met=len(planned), matrix=matrix
+        first=first.name, second=second.name, pairs=possible, met=len(found), planned_met=len(planned), matrix=matrix
     )

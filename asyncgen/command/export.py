@@ -183,6 +183,11 @@ def _find_system(flags: argparse.Namespace, sources: "Sources") -> str | None:
         raise ConfigError(f"--system: {flags.system}: it {error}") from error
     if not text:
         raise ConfigError(f"--system: {flags.system} is empty")
+    if "{knowledge}" in text or "<!--" in text:
+        raise ConfigError(
+            f"--system: {flags.system} is a prompt for the model that writes conversations, with placeholders or "
+            "remarks; name a file that tells the assistant who it is, and nothing else"
+        )
     return text
 
 

@@ -103,6 +103,18 @@ def test_a_line_that_no_run_made_counts_nowhere(paths: OutputPaths) -> None:
     assert measured(paths).found == 1
 
 
+def test_of_values_that_are_bound_only_those_pairs_are_possible_that_may_be_drawn(paths: OutputPaths) -> None:
+    personas = {"de": ("ein Kind", "ein Koch"), "en": ("a child", "a cook")}
+    groups = tuple(
+        Group(code, values, only_with=((None, (("language", (code,)),)),)) for code, values in personas.items()
+    )
+    bound = (Dimension("language", (Group("", ("de", "en")),)), Dimension("persona", groups, grouped=True))
+    header = msgspec.structs.replace(a_header(8), dimensions=bound)
+    make_run(paths, [[done(index) for index in range(8)]], header)
+    (pair,) = measured(paths).pairs
+    assert (pair.met, pair.planned_met, pair.pairs) == (4, 4, 4)
+
+
 def test_without_a_journal_there_is_no_coverage(paths: OutputPaths) -> None:
     paths.output.write_bytes(line(0))
     assert measure(paths) is None

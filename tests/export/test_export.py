@@ -362,6 +362,17 @@ def test_the_command_tells_what_it_wrote_and_how_it_is_loaded(
     assert said(rows(tmp_path / "made.jsonl")[0])[0] == "You are Ada."
 
 
+def test_a_prompt_of_the_writer_is_no_system_message(
+    paths: OutputPaths, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompt = tmp_path / "system.md"
+    for text in ("All facts:\n{knowledge}", "<!-- Edit this. -->\nYou are Ada."):
+        prompt.write_text(text)
+        line = ["export", str(paths.output), "-o", str(tmp_path / "made.jsonl"), "--system", str(prompt)]
+        assert main(line) == 2
+        assert "is a prompt for the model that writes conversations" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
