@@ -7,10 +7,9 @@ unknown word with a capital beside it, as in a person's full name.
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-from asyncgen.audit.language import table_of, tables
+from asyncgen.audit.language import LANGUAGES, table_of, tables
 from asyncgen.audit.phrases import UMLAUTS
 
 _SPELLINGS = str.maketrans(UMLAUTS)
@@ -78,10 +77,9 @@ class _Telling:
         return fold(word) not in self._no_part and word.isalpha() and not _NOUN.search(word)
 
 
-@lru_cache
-def _telling(language: str | None) -> _Telling | None:
-    table = table_of(language, "names")
-    return _Telling(table) if table.get("nouns-have-capitals") else None
+_TELLING = {
+    code: _Telling(table) for code in LANGUAGES if (table := table_of(code, "names")).get("nouns-have-capitals")
+}
 
 
 def tell_name(text: str, word: str, place: int, language: str | None, *, opens: bool) -> str | None:
@@ -89,7 +87,7 @@ def tell_name(text: str, word: str, place: int, language: str | None, *, opens: 
 
     `opens`: whether it opens a sentence, and has its capital from that.
     """
-    telling = _telling(language)
+    telling = _TELLING.get(language or "")
     if telling is None or is_listed(word):
         return ""
     return None if opens else telling.tell(text, word, place)
