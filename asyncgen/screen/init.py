@@ -11,7 +11,7 @@ from asyncgen.money.price import format_cost
 from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.scaffold.documents import Collected
+from asyncgen.scaffold.documents import Collected, outline
 from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
 from asyncgen.scaffold.recipe import KNOWN
 from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, estimate_tokens, measure_prompt
@@ -19,6 +19,7 @@ from asyncgen.screen.rows import command_line, labelled_grid, plain_console, pri
 from asyncgen.text import one_line
 
 MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every request
+MUCH_FOR_A_TOPIC = 10_000  # characters
 MOST_NAMED = 5
 CONVERSATIONS = 1000  # whose price is told
 _MARKUP = re.compile(
@@ -122,6 +123,12 @@ def find_doubts(collected: Collected) -> list[str]:
         doubts.append(
             "knowledge.md holds </knowledge>, the mark at its end: strike it out there, or write another mark into "
             "system.md"
+        )
+    long = [each for each in collected.knowledge.documents if len(each.text) > MUCH_FOR_A_TOPIC]
+    if thin := [each.source for each in long if len(outline(each).sections) == 1]:
+        doubts.append(
+            f"one topic stands for all of a long document without headings: {_named(thin)}; write more of them into "
+            "recipe.toml, or let a --model suggest some"
         )
     if (tokens := estimate_tokens(len(text.encode()))) > MOST_TOKENS:
         doubts.append(

@@ -180,6 +180,12 @@ def test_markup_that_is_left_is_told_and_prose_and_code_are_none(
     )
 
 
+def test_a_long_document_without_headings_is_told_to_be_one_topic(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("docs/manual.txt").write_text("We tell you how the bike is used, and why. " * 300)
+    out = init(capsys, "shop", "--from", "docs")
+    assert "one topic stands for all of a long document without headings: docs/manual.txt; write more" in out
+
+
 def test_what_comes_next_names_the_output_of_a_run_with_a_key(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
