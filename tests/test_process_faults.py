@@ -220,6 +220,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_first_call(is_there
 # A disk, or a name look-up, that hangs
 
 HOLD = Path("hold")
+HELD = Path("held")  # is there once a sync waits for it
 SLOW_DISK = """
 import os, time
 from asyncgen.command import main as cli
@@ -227,6 +228,7 @@ from asyncgen.output import files
 sync = getattr(os, files.SYNC)
 def wait_and_sync(descriptor):
     while os.path.exists("hold"):
+        open("held", "w").close()
         time.sleep(0.001)
     sync(descriptor)
 setattr(os, files.SYNC, wait_and_sync)
@@ -261,7 +263,7 @@ def hanging_disk(*flags: str) -> Iterator[tuple[FakeProvider, subprocess.Popen[s
     with FakeProvider(script) as provider:
         process = start_program(SLOW_DISK, *flags, "--base-url", provider.base_url)
         provider.wait_for_calls(21)
-        wait_until(lambda: len(provider.calls) == len(indices("done")) + 8)
+        wait_until(lambda: HELD.exists() and len(provider.calls) == len(indices("done")) + 8)
         try:
             yield provider, process
         finally:
