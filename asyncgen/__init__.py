@@ -6,10 +6,7 @@ when it is asked for.
 """
 
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-import asyncgen.run as _room
 
 if TYPE_CHECKING:
     from asyncgen.api.background import Failure, Result
@@ -48,6 +45,7 @@ _HOMES = {
     "generate": "asyncgen.api.generate:generate",
     "load_recipe": "asyncgen.api.generate:load_recipe",
     "open": "asyncgen.api.lines:open_output",
+    "run": "asyncgen.api.generate:run",
 }
 
 
@@ -60,13 +58,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*globals(), *_HOMES]
-
-
-class _CallableRoom(ModuleType):
-    """The room of that name is imported by many, so `asyncgen.run` is the room, which can be called."""
-
-    def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        return import_module("asyncgen.api.generate").run(*arguments, **settings)
-
-
-_room.__class__ = _CallableRoom

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from sweep import THOROUGH
 
-from asyncgen.run.interrupt import SIGNALS
+from asyncgen.runs.interrupt import SIGNALS
 
 VARIABLES = (
     *("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND"),

@@ -36,9 +36,9 @@ from asyncgen.command.main import main
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.run import events, interrupt
-from asyncgen.run import run as run_module
-from asyncgen.run.counts import Counts
+from asyncgen.runs import events, interrupt
+from asyncgen.runs import run as run_module
+from asyncgen.runs.counts import Counts
 
 MOST = 8  # indices
 REASKS = 1
@@ -534,9 +534,9 @@ class Histories(RuleBasedStateMachine):
                 machine.run.counts = self.counts
                 self.watch(events.Written, lambda event: machine.note_counted(event.lines, self.counts))
 
-        self.patch.setattr("asyncgen.run.run.Run", SpiedRun)
+        self.patch.setattr("asyncgen.runs.run.Run", SpiedRun)
         self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
-        self.patch.setattr("asyncgen.run.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
+        self.patch.setattr("asyncgen.runs.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.command.main.build_parser", lambda: PARSER)
 
     def teardown(self) -> None:

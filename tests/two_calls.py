@@ -16,8 +16,8 @@ from asyncgen.jobs.work import Product, Request
 from asyncgen.recipe.accept import parse_conversation
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.run.config import GenerateConfig
-from asyncgen.run.configure import read_environment
+from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.configure import read_environment
 from asyncgen.screen.terminal import generate
 from asyncgen.timings import USUAL, Timings
 

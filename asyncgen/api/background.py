@@ -20,10 +20,10 @@ import uvloop
 
 from asyncgen.errors import BudgetSpentError, FatalError
 from asyncgen.output.paths import OutputPaths
-from asyncgen.run.config import GenerateConfig
-from asyncgen.run.counts import Counts
-from asyncgen.run.events import Event, Retried, Said
-from asyncgen.run.run import Run, conversations, opened
+from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.events import Event, Retried, Said
+from asyncgen.runs.run import Run, conversations, opened
 
 log = logging.getLogger("asyncgen")
 

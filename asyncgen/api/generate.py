@@ -18,9 +18,9 @@ from asyncgen.audit.rules import find_wrong_names
 from asyncgen.conversation import Message
 from asyncgen.recipe.load import load_recipe as load
 from asyncgen.recipe.recipe import Recipe
-from asyncgen.run.config import GenerateConfig
-from asyncgen.run.events import Event, Made, Written
-from asyncgen.run.run import Run
+from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.events import Event, Made, Written
+from asyncgen.runs.run import Run
 from asyncgen.screen.notebook import notebook_display
 
 OnEvent = Callable[[Event], object]

@@ -14,10 +14,10 @@ from asyncgen.did_you_mean import did_you_mean
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.recipe import JsonValue, Recipe
-from asyncgen.run.config import GenerateConfig
-from asyncgen.run.configure import configure_run, read_environment
-from asyncgen.run.settings import Settings
-from asyncgen.run.values import budget, price, seconds, seconds_or_none, seed, temperature, whole
+from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.configure import configure_run, read_environment
+from asyncgen.runs.settings import Settings
+from asyncgen.runs.values import budget, price, seconds, seconds_or_none, seed, temperature, whole
 
 
 class GivenSettings(TypedDict, total=False):

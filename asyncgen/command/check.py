@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from asyncgen.command.parser import EXAMPLES, USAGE, Parser, Sections
-from asyncgen.run.values import seed, whole
+from asyncgen.runs.values import seed, whole
 
 NAME = "check"
 PURPOSE = "tell all that is wrong with a recipe, and show a request of it; sends nothing"

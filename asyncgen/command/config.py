@@ -8,9 +8,9 @@ from dataclasses import fields, replace
 from asyncgen.audit.rules import find_wrong_names
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Recipe
-from asyncgen.run.config import GenerateConfig, RequestConfig
-from asyncgen.run.configure import configure_request, configure_run
-from asyncgen.run.settings import Settings
+from asyncgen.runs.config import GenerateConfig, RequestConfig
+from asyncgen.runs.configure import configure_request, configure_run
+from asyncgen.runs.settings import Settings
 from asyncgen.timings import USUAL, Timings
 
 # With the blank before it, which under make is quoted by a backslash.

@@ -10,7 +10,7 @@ from asyncgen.command.output_flags import output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 from asyncgen.export.formats import FORMATS, SPLITS, Split
-from asyncgen.run.values import number_or_nan, seed, whole
+from asyncgen.runs.values import number_or_nan, seed, whole
 
 if TYPE_CHECKING:
     from asyncgen.export.export import Plan, Sources

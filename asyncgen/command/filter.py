@@ -8,7 +8,7 @@ from asyncgen.command.flag_values import share, similarity
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.run.values import seed
+from asyncgen.runs.values import seed
 
 NAME = "filter"
 PURPOSE = "write the lines worth keeping to files of their own"

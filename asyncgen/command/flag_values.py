@@ -2,7 +2,7 @@
 
 import argparse
 
-from asyncgen.run.values import number_or_nan
+from asyncgen.runs.values import number_or_nan
 
 MAX_PORT = 65535
 

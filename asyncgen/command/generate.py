@@ -5,8 +5,8 @@ from pathlib import Path
 
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
-from asyncgen.run.settings import DEFAULTS
-from asyncgen.run.values import seconds, seconds_or_none, whole
+from asyncgen.runs.settings import DEFAULTS
+from asyncgen.runs.values import seconds, seconds_or_none, whole
 
 NAME = "generate"
 PURPOSE = "make conversations, going on where an earlier run stopped"
@@ -92,7 +92,7 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.command.config import read_generate_config
     from asyncgen.command.log_file import start_logging
-    from asyncgen.run.configure import read_environment
+    from asyncgen.runs.configure import read_environment
     from asyncgen.screen.terminal import generate
 
     config = read_generate_config(flags, read_environment(), command, flags.timings)

@@ -113,7 +113,7 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
 
 def _first_output(name: str) -> Path:
     """Of a run without flags."""
-    from asyncgen.run.configure import read_environment
+    from asyncgen.runs.configure import read_environment
 
     endpoint = resolve_endpoint(None, None, read_environment())
     return Path("data") / f"{name}{'.offline' if endpoint.is_offline else ''}.jsonl"
@@ -149,7 +149,7 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
     import asyncio
 
     from asyncgen.endpoint.settings import Override, request_settings
-    from asyncgen.run.configure import read_environment
+    from asyncgen.runs.configure import read_environment
     from asyncgen.scaffold.draft import ask_for_drafts, write_request
     from asyncgen.screen.init import show_drafts, show_price
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.stderr import say
-from asyncgen.run.values import whole
+from asyncgen.runs.values import whole
 
 NAME = "plan"
 PURPOSE = "show what a run would send and cover; spends nothing"
@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.command.config import read_request_config
-    from asyncgen.run.configure import read_environment
+    from asyncgen.runs.configure import read_environment
     from asyncgen.screen.preview import preview
 
     config = read_request_config(flags, read_environment())

@@ -6,7 +6,7 @@ from pathlib import Path
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.run.values import whole
+from asyncgen.runs.values import whole
 from asyncgen.text import one_line
 
 NAME = "report"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
-from asyncgen.run.settings import DEFAULTS
-from asyncgen.run.values import budget, price, seed, temperature, whole
+from asyncgen.runs.settings import DEFAULTS
+from asyncgen.runs.values import budget, price, seed, temperature, whole
 
 
 def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:

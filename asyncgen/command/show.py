@@ -6,7 +6,7 @@ from asyncgen.command.flag_values import condition
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.run.values import seed, whole
+from asyncgen.runs.values import seed, whole
 
 NAME = "show"
 PURPOSE = "print conversations as chat"

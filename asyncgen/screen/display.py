@@ -19,8 +19,8 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from asyncgen.endpoint.body import clean
-from asyncgen.run.counts import Counts
-from asyncgen.run.forecast import Pace
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.forecast import Pace
 from asyncgen.screen.frame import MAX_SAID, frame, plain_line
 from asyncgen.screen.printer import Printer, make_console
 from asyncgen.screen.summary import Summary, print_summary

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from asyncgen.endpoint.body import clean
 from asyncgen.money.price import ZERO, format_cost
-from asyncgen.run.counts import Counts
-from asyncgen.run.forecast import Pace
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.forecast import Pace
 from asyncgen.screen.figures import format_count, format_duration, format_rate
 
 MARGIN = 3  # columns left free: the echo of Ctrl-C must not start a new line under the region

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from rich.text import Text
 
-from asyncgen.run.counts import Counts
-from asyncgen.run.forecast import Pace
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.forecast import Pace
 from asyncgen.screen.frame import frame
 
 WIDTH = 100  # columns

@@ -33,8 +33,8 @@ from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Dimension, Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.run.config import RequestConfig
-from asyncgen.run.forecast import seconds_in_all
+from asyncgen.runs.config import RequestConfig
+from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import printable

@@ -9,7 +9,7 @@ from rich.text import Text
 from asyncgen.endpoint.body import clean
 from asyncgen.errors import CUT_OFF_ADVICE, CUT_OFF_REASONS
 from asyncgen.money.price import FREE, format_cost
-from asyncgen.run.counts import Counts
+from asyncgen.runs.counts import Counts
 from asyncgen.screen.figures import format_duration, format_rate
 from asyncgen.screen.frame import (
     GAP,

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from asyncgen.errors import BudgetSpentError, ConfigError, FatalError
 from asyncgen.jobs.work import Job
-from asyncgen.run.config import GenerateConfig, raise_budget
-from asyncgen.run.events import Retried, Said, Written
-from asyncgen.run.interrupt import Interrupts
-from asyncgen.run.run import Run, conversations, in_event_loop, opened
-from asyncgen.run.verdict import with_advice
+from asyncgen.runs.config import GenerateConfig, raise_budget
+from asyncgen.runs.events import Retried, Said, Written
+from asyncgen.runs.interrupt import Interrupts
+from asyncgen.runs.run import Run, conversations, in_event_loop, opened
+from asyncgen.runs.verdict import with_advice
 from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display
 from asyncgen.screen.rows import command_line, export_line

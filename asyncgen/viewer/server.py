@@ -29,7 +29,7 @@ from asyncgen import __version__
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.report.templates import read_page_file, templates
-from asyncgen.run.interrupt import SIGNALS
+from asyncgen.runs.interrupt import SIGNALS
 from asyncgen.text import one_line
 from asyncgen.viewer.answers import (
     Marked,

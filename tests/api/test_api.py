@@ -26,9 +26,9 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.errors import AccessDeniedError, BudgetSpentError
 from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
-from asyncgen.run.events import Event, Written
-from asyncgen.run.run import FEWEST_LIVE
-from asyncgen.run.settings import Settings
+from asyncgen.runs.events import Event, Written
+from asyncgen.runs.run import FEWEST_LIVE
+from asyncgen.runs.settings import Settings
 
 OUTPUT = Path("x.jsonl")
 KEY = "sk-marker-0a1b2c3d"

@@ -34,7 +34,7 @@ from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.retry import RetryPolicy, call_with_retries
-from asyncgen.run.verdict import Verdict
+from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
 LIVE_PER_PLACE = 4

@@ -14,7 +14,7 @@ from asyncgen.audit.rules import RULES
 from asyncgen.audit.wrong_language import find_guess
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, encode_line
-from asyncgen.run.interrupt import SIGNALS
+from asyncgen.runs.interrupt import SIGNALS
 from asyncgen.screen.rows import near
 
 RECIPE = """

@@ -12,9 +12,9 @@ from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_generate_config, read_request_config
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
-from asyncgen.run.config import GenerateConfig, raise_budget
-from asyncgen.run.configure import read_environment
-from asyncgen.run.settings import DEFAULTS, Settings
+from asyncgen.runs.config import GenerateConfig, raise_budget
+from asyncgen.runs.configure import read_environment
+from asyncgen.runs.settings import DEFAULTS, Settings
 
 KEY = "sk-marker-0a1b2c3d"
 NAMES = ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND")

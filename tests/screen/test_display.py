@@ -18,8 +18,8 @@ from asyncgen.errors import CUT_OFF_ADVICE
 from asyncgen.money.account import Account, Tariff
 from asyncgen.money.forecast import Forecast
 from asyncgen.money.price import Price
-from asyncgen.run.counts import Counts
-from asyncgen.run.forecast import Pace
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.forecast import Pace
 from asyncgen.screen.display import Display
 from asyncgen.screen.figures import format_count, format_duration, format_rate
 from asyncgen.screen.frame import MARGIN, frame, plain_line

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from asyncgen.run.counts import Counts
+from asyncgen.runs.counts import Counts
 from asyncgen.screen.notebook import NotebookDisplay, notebook_display
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from asyncgen.errors import Usage
-from asyncgen.run.first_answers import IGNORED, SIZES, FirstAnswers
+from asyncgen.runs.first_answers import IGNORED, SIZES, FirstAnswers
 
 KNOWLEDGE = (b"x" * 33_000, b"]}")
 

@@ -62,16 +62,16 @@ from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import MODEL, JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.run import events
-from asyncgen.run.config import GenerateConfig, RequestConfig
-from asyncgen.run.counts import Counts
-from asyncgen.run.desk import Desk, Unit
-from asyncgen.run.engine import offline_engine
-from asyncgen.run.events import Event
-from asyncgen.run.first_answers import FirstAnswers
-from asyncgen.run.live import Live, Seat
-from asyncgen.run.pipeline import Pipeline
-from asyncgen.run.verdict import Verdict, with_advice
+from asyncgen.runs import events
+from asyncgen.runs.config import GenerateConfig, RequestConfig
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.desk import Desk, Unit
+from asyncgen.runs.engine import offline_engine
+from asyncgen.runs.events import Event
+from asyncgen.runs.first_answers import FirstAnswers
+from asyncgen.runs.live import Live, Seat
+from asyncgen.runs.pipeline import Pipeline
+from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
 from asyncgen.timings import Timings
 

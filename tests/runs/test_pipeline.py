@@ -24,10 +24,10 @@ from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Failed, decode_entry
 from asyncgen.recipe.recipe import Recipe
-from asyncgen.run.counts import Counts
-from asyncgen.run.desk import Desk, Unit
-from asyncgen.run.pipeline import Pipeline
-from asyncgen.run.verdict import SAME_REJECTIONS, Verdict
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.desk import Desk, Unit
+from asyncgen.runs.pipeline import Pipeline
+from asyncgen.runs.verdict import SAME_REJECTIONS, Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
 

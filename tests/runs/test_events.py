@@ -10,12 +10,12 @@ from quick import QUICK
 from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_generate_config
 from asyncgen.errors import FatalError
-from asyncgen.run import events
-from asyncgen.run.config import GenerateConfig
-from asyncgen.run.configure import read_environment
-from asyncgen.run.counts import Counts
-from asyncgen.run.events import Event
-from asyncgen.run.run import Run, conversations, in_event_loop, opened
+from asyncgen.runs import events
+from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.configure import read_environment
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.events import Event
+from asyncgen.runs.run import Run, conversations, in_event_loop, opened
 
 KINDS: tuple[type[Event], ...] = tuple(
     each for each in vars(events).values() if isinstance(each, type) and issubclass(each, Event) and each is not Event

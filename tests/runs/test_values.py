@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.did_you_mean import did_you_mean
-from asyncgen.run.values import MOST, seed, whole
+from asyncgen.runs.values import MOST, seed, whole
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from asyncgen.pacing.concurrency import START
-from asyncgen.run.counts import Counts
+from asyncgen.runs.counts import Counts
 
 RATE_WINDOW = 30.0  # seconds the rate looks back, so that it follows the present speed
 RATE_LONGEST = 300.0  # seconds it looks back at most, when little is written

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from asyncgen.run.counts import Counts
-from asyncgen.run.forecast import Pace, seconds_in_all, seconds_left
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.forecast import Pace, seconds_in_all, seconds_left
 
 LOOK = 0.25  # seconds between two looks at a live display
 FIRST_LIMIT = 8

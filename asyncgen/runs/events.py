@@ -12,7 +12,7 @@ import msgspec
 
 from asyncgen.conversation import Conversation
 from asyncgen.errors import RejectedError, TransientError, Usage
-from asyncgen.run.counts import Counts
+from asyncgen.runs.counts import Counts
 
 
 class Event(msgspec.Struct, frozen=True):

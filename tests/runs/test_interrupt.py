@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 import uvloop
 
-from asyncgen.run.interrupt import SIGNALS, Interrupts
+from asyncgen.runs.interrupt import SIGNALS, Interrupts
 from asyncgen.stop import Stop
 
 pytestmark = pytest.mark.usefixtures("_handlers_restored")
@@ -105,7 +105,7 @@ def test_without_a_signal_the_handlers_are_as_before() -> None:
 
 PROGRAM = """
 import asyncio, contextlib, os, sys, uvloop
-from asyncgen.run.interrupt import Interrupts
+from asyncgen.runs.interrupt import Interrupts
 from asyncgen.stop import Stop
 
 def tell(text):

@@ -21,8 +21,8 @@ from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.recipe import MODEL, Recipe
-from asyncgen.run.config import GenerateConfig, RequestConfig
-from asyncgen.run.settings import Settings
+from asyncgen.runs.config import GenerateConfig, RequestConfig
+from asyncgen.runs.settings import Settings
 from asyncgen.timings import USUAL, Timings
 
 # Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.

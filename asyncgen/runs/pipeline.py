@@ -12,9 +12,9 @@ from itertools import chain, pairwise
 from typing import Protocol
 
 from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError
-from asyncgen.run import events
-from asyncgen.run.desk import Desk, Unit
-from asyncgen.run.verdict import Verdict
+from asyncgen.runs import events
+from asyncgen.runs.desk import Desk, Unit
+from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
 NONE_LEFT = -1

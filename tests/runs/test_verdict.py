@@ -24,8 +24,8 @@ from asyncgen.errors import (
     UnusedReply,
 )
 from asyncgen.pacing.retry import wait_seconds
-from asyncgen.run.run import FEWEST_LIVE, LIVE_PER_PLACE
-from asyncgen.run.verdict import (
+from asyncgen.runs.run import FEWEST_LIVE, LIVE_PER_PLACE
+from asyncgen.runs.verdict import (
     CROWD,
     DAY,
     SAME_REJECTIONS,

@@ -43,12 +43,12 @@ from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.prompt import Payload
 from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.run.counts import Counts
-from asyncgen.run.desk import Desk
-from asyncgen.run.events import Event, Said
-from asyncgen.run.first_answers import FirstAnswers
-from asyncgen.run.live import Live, Seat
-from asyncgen.run.verdict import Verdict
+from asyncgen.runs.counts import Counts
+from asyncgen.runs.desk import Desk
+from asyncgen.runs.events import Event, Said
+from asyncgen.runs.first_answers import FirstAnswers
+from asyncgen.runs.live import Live, Seat
+from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
 RECIPE = Recipe(

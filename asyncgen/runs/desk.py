@@ -37,9 +37,9 @@ from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record, Reject, encode_reject
 from asyncgen.output.journal import Done, Entry, Failed, Lost, Step, Unused, encode_entry
 from asyncgen.pacing.outcome import Outcome
-from asyncgen.run import events
-from asyncgen.run.events import Emit
-from asyncgen.run.verdict import Rejection, Verdict
+from asyncgen.runs import events
+from asyncgen.runs.events import Emit
+from asyncgen.runs.verdict import Rejection, Verdict
 from asyncgen.stop import Stop
 from asyncgen.timings import USUAL
 

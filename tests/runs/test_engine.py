@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from asyncgen.errors import FatalError
-from asyncgen.run.engine import offline_engine
+from asyncgen.runs.engine import offline_engine
 from asyncgen.timings import Timings
 
 

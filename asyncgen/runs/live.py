@@ -31,11 +31,11 @@ from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.retry import RetryPolicy, call_with_retries
 from asyncgen.recipe.prompt import Payload
-from asyncgen.run import events
-from asyncgen.run.desk import Desk, Unit
-from asyncgen.run.events import Emit
-from asyncgen.run.first_answers import IGNORES_FORMAT, FirstAnswers
-from asyncgen.run.verdict import Verdict
+from asyncgen.runs import events
+from asyncgen.runs.desk import Desk, Unit
+from asyncgen.runs.events import Emit
+from asyncgen.runs.first_answers import IGNORES_FORMAT, FirstAnswers
+from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import StopRequestedError
 
 
