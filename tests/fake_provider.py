@@ -116,12 +116,18 @@ class FakeProvider:
     ) -> None:
         self.release()
         self._run(self._runner.cleanup())
+        self._run(self._hear_ends())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
+
+    async def _hear_ends(self) -> None:
+        """A connection that came in while the port was being closed ends when its client does."""
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     def go_down(self) -> None:
         """Close the port and every connection, as a server does that is killed."""

