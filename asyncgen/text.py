@@ -1,7 +1,8 @@
-"""Untrusted text made safe for a terminal: nothing in it moves a cursor, changes a colour or turns the direction."""
+"""Text as sentences and terminals want it; untrusted text moves no cursor, changes no colour, turns no direction."""
 
 import json
 import re
+from collections.abc import Sequence
 
 _NOT_PLAIN = re.compile(r"[^ -~]")
 _UNBROKEN = re.compile(r"[^\n\t]+")
@@ -22,3 +23,8 @@ def printable(text: str) -> str:
 def ascii_json(document: str) -> str:
     """A JSON document in which all that is not plain ASCII is escaped, for programs that print what they are given."""
     return _NOT_PLAIN.sub(lambda character: json.dumps(character[0])[1:-1], document)
+
+
+def name_some(names: Sequence[str], most: int = 5) -> str:
+    """The first of them for a sentence, with a mark where there are more."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

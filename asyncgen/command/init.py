@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.endpoint.presets import OFFLINE, PROVIDERS, resolve_endpoint
+from asyncgen.command.request_flags import add_endpoint_flags
+from asyncgen.endpoint.presets import OFFLINE, resolve_endpoint
 from asyncgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ CLOSING: Sections = {
         "init ada --like persona": "a copy of an example, see asyncgen recipes",
     }
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -56,15 +56,16 @@ def add_arguments(parser: Parser) -> None:
     )
     add("--like", metavar="RECIPE", help="copy this example instead, see asyncgen recipes (default: none)")
     add("--update", action="store_true", help="renew the knowledge of a recipe that init has made (default: make one)")
-    add = parser.add_argument_group("suggestions by a model").add_argument
-    add("--provider", choices=PROVIDERS, metavar="PROVIDER", help=f"one of {', '.join(PROVIDERS)} (default: no model)")
-    add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")
-    add("--insecure-http", action="store_true", help="send a key over plain http to any host (default: this machine)")
+    suggestions = parser.add_argument_group("suggestions by a model")
+    add = suggestions.add_argument
+    add_endpoint_flags(suggestions, "no model")
     add("--model", metavar="NAME", help="the model that reads the documents (default: none)")
     add("--yes", action="store_true", help="take the suggestions without asking (default: ask)")
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.recipe.recipe import NAME as RECIPE_NAME
+
     folder: Path = flags.folder
     with interrupts_raised():
         if flags.update:
@@ -73,7 +74,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
             raise ConfigError(
                 "--from PATH makes a recipe from documents, --like RECIPE copies an example: give one of them"
             )
-        if not _NAME.fullmatch(folder.name):
+        if not RECIPE_NAME.fullmatch(folder.name):
             raise ConfigError(
                 f"{folder.name!r} cannot name a recipe: expected up to 80 letters, digits, dots and dashes, because it "
                 "names files"
@@ -113,10 +114,10 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
 
 def _first_output(name: str) -> Path:
     """Of a run without flags."""
+    from asyncgen.runs.config import name_output
     from asyncgen.runs.configure import read_environment
 
-    endpoint = resolve_endpoint(None, None, read_environment())
-    return Path("data") / f"{name}{'.offline' if endpoint.is_offline else ''}.jsonl"
+    return name_output(name, resolve_endpoint(None, None, read_environment()))
 
 
 def _find_spoken(knowledge: "Knowledge") -> dict[str, list[str]]:
@@ -151,6 +152,7 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
     from asyncgen.endpoint.settings import Override, request_settings
     from asyncgen.runs.configure import read_environment
     from asyncgen.scaffold.draft import ask_for_drafts, write_request
+    from asyncgen.scaffold.recipe import MODEL, SAMPLING
     from asyncgen.screen.init import show_drafts, show_price
 
     endpoint = resolve_endpoint(flags.provider, flags.base_url, read_environment(), insecure_http=flags.insecure_http)
@@ -164,11 +166,9 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
         raise ConfigError(
             "--model: its suggestions are shown before they are written, and nobody can be asked; add --yes"
         )
-    model = flags.model or "google/gemini-3-flash-preview"
+    model = flags.model or MODEL
     settings = request_settings(
-        {"model": model, "temperature": 1.0, "max_tokens": 8192},
-        endpoint.provider.fields,
-        [Override(("response_format",), None)],
+        {"model": model, **SAMPLING}, endpoint.provider.fields, [Override(("response_format",), None)]
     )
     text = knowledge.join()
     requests = {each: write_request(each, plan.name, plan.about, text) for each in plan.languages}

@@ -28,15 +28,9 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
     )
     add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
-    add = parser.add_argument_group("whom to ask").add_argument
-    add(
-        "--provider",
-        choices=PROVIDERS,
-        metavar="PROVIDER",
-        help=f"one of {', '.join(PROVIDERS)} (default: openrouter when its key is set, otherwise offline)",
-    )
-    add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")
-    add("--insecure-http", action="store_true", help="send a key over plain http to any host (default: this machine)")
+    group = parser.add_argument_group("whom to ask")
+    add_endpoint_flags(group, "openrouter when its key is set, otherwise offline")
+    add = group.add_argument
     add("--model", metavar="NAME", help="the model (default: the recipe's)")
     add("--temperature", type=temperature, metavar="T", help="the sampling temperature (default: the recipe's)")
     add(
@@ -61,3 +55,12 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
         help="requests in flight at most (default: %(default)s)",
     )
     return pace
+
+
+def add_endpoint_flags(group: argparse._ArgumentGroup, default: str) -> None:
+    """`default`: what no --provider means."""
+    add = group.add_argument
+    known = ", ".join(PROVIDERS)
+    add("--provider", choices=PROVIDERS, metavar="PROVIDER", help=f"one of {known} (default: {default})")
+    add("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default: the provider's)")
+    add("--insecure-http", action="store_true", help="send a key over plain http to any host (default: this machine)")

@@ -18,6 +18,7 @@ from asyncgen.recipe.recipe import KNOWLEDGE, MODEL, PLACEHOLDER, Condition, Dim
 from asyncgen.recipe.tables import ConditionTable, DimensionTable, FileTable, ValueList, ValueTable, Words
 from asyncgen.recipe.text_file import UnreadableError
 from asyncgen.recipe.values import Values
+from asyncgen.text import name_some
 
 SHOWN = 8  # values named in a sentence
 
@@ -138,7 +139,7 @@ def _bind(
         if not is_grouped:
             problems.add(at, 'expected groups to bind; a value is {value = "...", only_with = {...}}')
         elif not meant and groups:
-            problems.add(at, f"expected one of the groups {_some(names)}{did_you_mean(name, names)}")
+            problems.add(at, f"expected one of the groups {name_some(names, SHOWN)}{did_you_mean(name, names)}")
         if table:
             bound = (None, _condition(table))
             groups = [
@@ -196,10 +197,6 @@ def _read_passages(path: Path, words: int, source: str, problems: Problems) -> G
     except UnreadableError as error:
         problems.add_in(path, f"passages: {error}")
         return None
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def _condition(table: Mapping[str, Words]) -> Condition:
@@ -270,5 +267,5 @@ def _check_words(
     known = [*(group.name for group in other.groups if other.grouped), *Values(other).texts]
     for word in words:
         if word not in known:
-            expected = f"expected a value or a group of dimension {name} ({_some(known)}), got {word!r}"
+            expected = f"expected a value or a group of dimension {name} ({name_some(known, SHOWN)}), got {word!r}"
             problems.add(key, f"{expected}{did_you_mean(word, known)}")

@@ -23,6 +23,7 @@ from asyncgen.recipe.language import LANGUAGE, explain_code
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
+    NAME,
     PLACEHOLDER,
     AuditOptions,
     Header,
@@ -149,7 +150,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
 ) -> Recipe | None:
     """From the top of the recipe to its end; None when something in it cannot be used."""
     table: RecipeTable = read(given, RecipeTable, (), problems)
-    if table.name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", table.name):
+    if table.name is not None and not NAME.fullmatch(table.name):
         expected = "expected up to 80 letters, digits, dots and dashes (it names files)"
         problems.add(("name",), f"{expected}, got {table.name!r}")
     own = table.knowledge if isinstance(table.knowledge, str | None) else list(filter(None, table.knowledge))

@@ -10,6 +10,7 @@ import msgspec
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.recipe.text_file import UnreadableError
+from asyncgen.text import name_some
 
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -129,7 +130,7 @@ def _choose_field(fields: Sequence[str], field: str | None) -> str:
         return fields[0]
     if field in fields and field is not None:
         return field
-    shown = ", ".join(fields[:_SHOWN]) + (", ..." if len(fields) > _SHOWN else "")
+    shown = name_some(fields, _SHOWN)
     if field is None:
         raise ValueError(f"name with `field` which one holds the values: {shown}")
     raise ValueError(f"there is no field {field!r} among {shown or 'none'}{did_you_mean(field, fields)}")

@@ -43,8 +43,12 @@ class RequestConfig:
 
     @property
     def default_output(self) -> Path:
-        """Quotations and a model's writing never share a file, so they differ in name."""
-        return Path("data") / f"{self.recipe.name}{'.offline' if self.endpoint.is_offline else ''}.jsonl"
+        return name_output(self.recipe.name, self.endpoint)
+
+
+def name_output(recipe: str, endpoint: Endpoint) -> Path:
+    """Where conversations go. Quotations and a model's writing never share a file, so they differ in name."""
+    return Path("data") / f"{recipe}{'.offline' if endpoint.is_offline else ''}.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

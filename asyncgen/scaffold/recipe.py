@@ -8,11 +8,14 @@ from importlib.resources import files
 from typing import Any
 
 from asyncgen.recipe.language import LANGUAGE, NAMES
+from asyncgen.recipe.recipe import JsonValue
 from asyncgen.scaffold.draft import Draft
 
 _FOLDER = files("asyncgen.scaffold")
 KNOWN = tuple(sorted(each.name.removesuffix(".toml") for each in (_FOLDER / "languages").iterdir()))
 ENGLISH = "en"
+MODEL = "google/gemini-3-flash-preview"
+SAMPLING: Mapping[str, JsonValue] = {"temperature": 1.0, "max_tokens": 8192}
 GREETINGS = "greetings"
 MISUNDERSTANDING = 3  # its place among the dynamics of each language
 NO_MISCONCEPTION = "nothing in particular"
@@ -97,9 +100,8 @@ def _write_toml(plan: Plan) -> Iterator[str]:
     yield f"language = {_quoted(plan.languages[0]) if len(plan.languages) == 1 else json.dumps(plan.languages)}"
     yield ""
     yield "[request]"
-    yield 'model = "google/gemini-3-flash-preview"  # another one for one run: --model NAME'
-    yield "temperature = 1.0"
-    yield "max_tokens = 8192"
+    yield f"model = {_quoted(MODEL)}  # another one for one run: --model NAME"
+    yield from (f"{name} = {value}" for name, value in SAMPLING.items())
     yield ""
     yield "[prompt]"
     yield 'system = "system.md"'

@@ -13,14 +13,14 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.scaffold.documents import Collected, outline
 from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
+from asyncgen.scaffold.folder import KNOWLEDGE_FILE
 from asyncgen.scaffold.recipe import KNOWN
-from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, estimate_tokens, measure_prompt
+from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, Tokens, estimate_tokens, measure_prompt
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
-from asyncgen.text import one_line
+from asyncgen.text import name_some, one_line
 
 MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every request
 MUCH_FOR_A_TOPIC = 10_000  # characters
-MOST_NAMED = 5
 CONVERSATIONS = 1000  # whose price is told
 _MARKUP = re.compile(
     r"</?(?P<tag>[a-zA-Z][a-zA-Z0-9]*)(?:\s+[\w:-]+\s*=[^<>\n]{0,200})?\s*/?>|&(?:(?P<entity>[a-zA-Z]{2,8})|#\d{2,6});"
@@ -50,15 +50,14 @@ def show_made(
     number = sum(len(group.values) for group in topics.groups)
     rows = {
         "recipe": str(folder),
-        "documents": f"{len(documents):,}: {_named([each.source for each in documents])}",
+        "documents": f"{len(documents):,}: {name_some([each.source for each in documents])}",
         "knowledge": f"{size:,} bytes, about {estimate_tokens(size):,} tokens",
         "topics": f"{number:,}, from the headings",
         "language": ", ".join(recipe.language),
         "price": _describe_price(recipe),
     }
     console.print(labelled_grid(rows))
-    for warning in (*find_doubts(collected), *doubt_languages(recipe.language, spoken)):
-        console.print(Text(one_line(f"warning  {warning}")), soft_wrap=True)
+    _warn((*find_doubts(collected), *doubt_languages(recipe.language, spoken)))
     _show_next(folder, output)
 
 
@@ -68,16 +67,14 @@ def show_updated(folder: Path, where: Path, collected: Collected, missing: Seque
     documents = [each.source for each in collected.knowledge.documents]
     rows = {
         "knowledge": f"{where}: {size:,} bytes, about {estimate_tokens(size):,} tokens",
-        "documents": f"{len(documents):,}: {_named(documents)}",
+        "documents": f"{len(documents):,}: {name_some(documents)}",
     }
     if missing:
-        rows["new topics"] = f"{len(missing):,} headings are no topic of {folder / 'recipe.toml'}: {_named(missing)}"
+        rows["new topics"] = f"{len(missing):,} headings are no topic of {folder / 'recipe.toml'}: {name_some(missing)}"
     console.print(labelled_grid(rows))
-    if where.name != "knowledge.md":
-        note = f"{folder / 'knowledge.md'} was edited and stays as it is; take from {where.name} what you want"
-        console.print(Text(one_line(f"warning  {note}")), soft_wrap=True)
-    for warning in find_doubts(collected):
-        console.print(Text(one_line(f"warning  {warning}")), soft_wrap=True)
+    if where.name != KNOWLEDGE_FILE:
+        _warn([f"{folder / KNOWLEDGE_FILE} was edited and stays as it is; take from {where.name} what you want"])
+    _warn(find_doubts(collected))
     print_copied(console, "next", command_line("check", folder))
 
 
@@ -116,9 +113,9 @@ def find_doubts(collected: Collected) -> list[str]:
     doubts = []
     if collected.skipped:
         what = "file is" if len(collected.skipped) == 1 else "files are"
-        doubts.append(f"{len(collected.skipped):,} {what} left out: {_named(collected.skipped)}")
+        doubts.append(f"{len(collected.skipped):,} {what} left out: {name_some(collected.skipped)}")
     if marks := [found[0] for found in _MARKUP.finditer(_CODE.sub("", text)) if _is_markup(found)]:
-        doubts.append(f"markup is left in knowledge.md, {len(marks):,} times: {_named(list(dict.fromkeys(marks)))}")
+        doubts.append(f"markup is left in knowledge.md, {len(marks):,} times: {name_some(list(dict.fromkeys(marks)))}")
     if "</knowledge>" in text:
         doubts.append(
             "knowledge.md holds </knowledge>, the mark at its end: strike it out there, or write another mark into "
@@ -127,7 +124,7 @@ def find_doubts(collected: Collected) -> list[str]:
     long = [each for each in collected.knowledge.documents if len(each.text) > MUCH_FOR_A_TOPIC]
     if thin := [each.source for each in long if len(outline(each).sections) == 1]:
         doubts.append(
-            f"one topic stands for all of a long document without headings: {_named(thin)}; write more of them into "
+            f"one topic stands for all of a long document without headings: {name_some(thin)}; write more of them into "
             "recipe.toml, or let a --model suggest some"
         )
     if (tokens := estimate_tokens(len(text.encode()))) > MOST_TOKENS:
@@ -151,8 +148,8 @@ def doubt_languages(chosen: Sequence[str], spoken: Mapping[str, Sequence[str]]) 
         if code not in chosen:
             codes = ",".join((*chosen, code))
             yield (
-                f"conversations are in {named}, and some documents in {NAMES.get(code, code)}: {_named(spoken[code])}; "
-                f"--language {codes} makes conversations in both"
+                f"conversations are in {named}, and some documents in {NAMES.get(code, code)}: "
+                f"{name_some(spoken[code])}; --language {codes} makes conversations in both"
             )
     for code in chosen:
         if code not in KNOWN:
@@ -174,20 +171,18 @@ def _describe_price(recipe: Recipe) -> str:
     if quote is None:
         return f"no price known for {model}; asyncgen plan asks the provider"
     size = measure_prompt(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None))
-    shared, fresh = (estimate_tokens(each) * CONVERSATIONS for each in (size.shared, size.total - size.shared))
-    output = COMPLETION_TOKENS * CONVERSATIONS
-    warm, cold = (
-        quote.price.cost(fresh=fresh + shared - cached, cached=cached, output=output, calls=CONVERSATIONS)
-        for cached in (shared, 0)
-    )
+    fresh, cached = (estimate_tokens(each) * CONVERSATIONS for each in (size.total - size.shared, size.shared))
+    tokens = Tokens(fresh, cached, COMPLETION_TOKENS * CONVERSATIONS, CONVERSATIONS)
+    warm, cold = tokens.cost(quote.price), tokens.cost_without_cache(quote.price)
     return (
         f"{CONVERSATIONS:,} conversations about {format_cost(warm)} with a warm cache, {format_cost(cold)} without "
         f"({model}; {quote.source}); free with the offline engine"
     )
 
 
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+def _warn(doubts: Sequence[str]) -> None:
+    for each in doubts:
+        plain_console().print(Text(one_line(f"warning  {each}")), soft_wrap=True)
 
 
 def _show_next(folder: Path, output: Path) -> None:
