@@ -112,6 +112,11 @@ def configure_request(recipe: Recipe, settings: Settings, environment: Mapping[s
     for flag, number in (("--concurrency", settings.concurrency), ("--rpm", settings.rpm), ("--tpm", settings.tpm)):
         if number is not None and number < len(recipe.models):
             raise ConfigError(f"{flag} {number}: expected {len(recipe.models)} or more, one for each of [[models]]")
+    price = None
+    if settings.price_in is not None and settings.price_out is not None:
+        price = Price.per_million(input=settings.price_in, output=settings.price_out, cached=settings.price_cached)
+    elif (settings.price_in, settings.price_out, settings.price_cached) != (None, None, None):
+        raise ConfigError("--price-in and --price-out are given together; --price-cached is for cached input tokens")
     fields = endpoint.provider.fields
     return RequestConfig(
         recipe=recipe,
@@ -122,16 +127,8 @@ def configure_request(recipe: Recipe, settings: Settings, environment: Mapping[s
         num=settings.num,
         concurrency=settings.concurrency,
         budget=settings.budget,
-        price=_read_price(settings),
+        price=price,
     )
-
-
-def _read_price(settings: Settings) -> Price | None:
-    if settings.price_in is None and settings.price_out is None and settings.price_cached is None:
-        return None
-    if settings.price_in is None or settings.price_out is None:
-        raise ConfigError("--price-in and --price-out are given together; --price-cached is for cached input tokens")
-    return Price.per_million(input=settings.price_in, output=settings.price_out, cached=settings.price_cached)
 
 
 def _flag_that_means_a_model(settings: Settings) -> str | None:
@@ -159,7 +156,14 @@ def _check_roles(output: Path, log: Path | None, read: Sequence[Path]) -> None:
 
 
 def _notices(settings: Settings, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
-    notices = _unused_address(settings, endpoint, environment)
+    notices = []
+    if settings.base_url is None and settings.provider in (None, "openai"):
+        name = next((each for each in _FOREIGN_ADDRESSES if environment.get(each)), None)
+        # Whoever has set it for other programs may think that it is asked here, too; a key must not follow it.
+        if name is not None and environment[name].rstrip("/") != endpoint.base_url:
+            notices.append(
+                f'{name} is set and not used: --base-url "${name}" asks that address, with the key of {CUSTOM_KEY}'
+            )
     if not endpoint.is_offline:
         file = find_dotenv(usecwd=True) if endpoint.key or endpoint.headers else ""
         if file and Path(file).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
@@ -173,16 +177,6 @@ def _notices(settings: Settings, endpoint: Endpoint, environment: Mapping[str, s
         "knowledge base; it is not a model and costs nothing."
     )
     return [*notices, f"{notice} {_how_to_get_a_model(environment)}"]
-
-
-def _unused_address(settings: Settings, endpoint: Endpoint, environment: Mapping[str, str]) -> list[str]:
-    """Whoever has set an address for other programs may think that it is asked here, too; a key must not follow it."""
-    if settings.base_url is not None or settings.provider not in (None, "openai"):
-        return []
-    name = next((each for each in _FOREIGN_ADDRESSES if environment.get(each)), None)
-    if name is None or environment[name].rstrip("/") == endpoint.base_url:
-        return []
-    return [f'{name} is set and not used: --base-url "${name}" asks that address, with the key of {CUSTOM_KEY}']
 
 
 def _how_to_get_a_model(environment: Mapping[str, str]) -> str:

@@ -38,7 +38,14 @@ async def offline_engine(on_death: Callable[[], None], timings: Timings = USUAL)
         finally:
             watching.cancel()
     finally:
-        await _end(process, timings)
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(timings.engine_end):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
 
 async def _watch(process: asyncio.subprocess.Process, on_death: Callable[[], None]) -> None:
@@ -57,14 +64,3 @@ async def _read_url(process: asyncio.subprocess.Process, timings: Timings) -> st
     if not url:
         raise FatalError("the offline engine did not start; `asyncgen serve` shows why")
     return url
-
-
-async def _end(process: asyncio.subprocess.Process, timings: Timings) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(timings.engine_end):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

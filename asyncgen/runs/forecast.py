@@ -125,20 +125,18 @@ class Pace:
 
     def time_left(self, counts: Counts) -> float | None:
         """Seconds until all is made; None while that cannot be told."""
-        speed, latency, in_flight = self._speed, self._latency, counts.in_flight
-        if self._is_starting or latency is None or not speed:
+        latency, in_flight = self._latency, counts.in_flight
+        if self._is_starting or latency is None:
             return None
+        latest, _, ended = self._samples[-1]
+        since = min(self._grown_at, latest - max(SHORTEST, latency))  # what was made under a lower limit says little
+        moment, _, before = next(each for each in self._samples if each[0] >= since or each is self._samples[-1])
+        if ended <= before:
+            return None
+        speed = (ended - before) / (latest - moment)
         age = max(0.0, self._now - counts.sent_sum / in_flight) if in_flight else 0.0
         pending = max(0, counts.pending)
         return seconds_left(pending, speed=speed, latency=latency, in_flight=in_flight, age=age)
-
-    @property
-    def _speed(self) -> float | None:
-        """Conversations ended per second since the limit last grew much; None while none has."""
-        latest, _, ended = self._samples[-1]
-        since = min(self._grown_at, latest - max(SHORTEST, self._latency or 0.0))
-        moment, _, before = next(each for each in self._samples if each[0] >= since or each is self._samples[-1])
-        return (ended - before) / (latest - moment) if ended > before else None
 
 
 def _ended(counts: Counts) -> int:

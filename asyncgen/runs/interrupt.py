@@ -85,24 +85,21 @@ class Interrupts:
             _leave()
         loop, task = target
         if self.count > 2:  # noqa: PLR2004
-            self._end_at_once()
+            threading.Timer(LAST_WORDS, _leave).start()
+            try:
+                self._end()
+            finally:
+                _leave()
         with contextlib.suppress(RuntimeError):  # the loop has been closed this moment
-            loop.call_soon_threadsafe(self._drain if self.count == 1 else lambda: self._cancel(task))
+            loop.call_soon_threadsafe(self._stop_in_order, task, self.count)
 
-    def _drain(self) -> None:
-        self._stop.request()
-        self._say(f"Stopping: calls under way get {self._grace:g} s to arrive. Ctrl-C again cancels them.")
-
-    def _cancel(self, task: "asyncio.Task[object]") -> None:
-        self._say("Cancelling calls; what has arrived is being saved. Ctrl-C again ends at once.")
-        task.cancel()
-
-    def _end_at_once(self) -> None:
-        threading.Timer(LAST_WORDS, _leave).start()
-        try:
-            self._end()
-        finally:
-            _leave()
+    def _stop_in_order(self, task: "asyncio.Task[object]", count: int) -> None:
+        if count == 1:
+            self._stop.request()
+            self._say(f"Stopping: calls under way get {self._grace:g} s to arrive. Ctrl-C again cancels them.")
+        else:
+            self._say("Cancelling calls; what has arrived is being saved. Ctrl-C again ends at once.")
+            task.cancel()
 
 
 def _leave(*_: object) -> NoReturn:

@@ -77,9 +77,12 @@ class Live:
                     self.desk.ask_again(unit, error)
                     if self.retries.stop.is_set():
                         raise StopRequestedError from error
+                case RequestRejectedError() | TooLongError() | NotFoundError() as error:
+                    ladder = self.seats[unit.work.request.seat].ladder
+                    if unit.form is None or not ladder.refused(unit.form, error):
+                        raise error  # otherwise it is about how it was asked, and the next request is another
                 case error:
-                    if not self._asks_otherwise(unit, error):
-                        raise error
+                    raise error
 
     async def _attempt(self, unit: Unit) -> Outcome:
         seat = self.seats[unit.work.request.seat]
@@ -113,7 +116,11 @@ class Live:
         seat.ladder.answered(unit.form)
         seat.limiter.settle(completion.usage)
         outcome = self.desk.receive(unit, completion, seconds=seconds, in_flight=in_flight)
-        self._learn(seat, payload, completion, outcome.error)
+        if warning := seat.first_answers.cut_prompt(payload, completion.usage):
+            self.emit(events.Said(warning))
+        reason = None if outcome.error is None else outcome.error.reason
+        if seat.first_answers.ignores_format(reason) and seat.ladder.ask_in_words():
+            self.emit(events.Said(IGNORES_FORMAT))
         return outcome
 
     def _receive_failure(self, unit: Unit, form: Form, ladder: Ladder, error: AsyncgenError) -> Outcome:
@@ -137,17 +144,3 @@ class Live:
             case TransientError():
                 is_own = self.verdict.failed(unit.index, error, time.monotonic())
         return self.desk.receive(unit, error, is_own=is_own, meant=meant)
-
-    def _learn(self, seat: Seat, payload: Payload, completion: Completion, error: AsyncgenError | None) -> None:
-        """What only the first answers of a run can show."""
-        if warning := seat.first_answers.cut_prompt(payload, completion.usage):
-            self.emit(events.Said(warning))
-        reason = None if error is None else error.reason
-        if seat.first_answers.ignores_format(reason) and seat.ladder.ask_in_words():
-            self.emit(events.Said(IGNORES_FORMAT))
-
-    def _asks_otherwise(self, unit: Unit, error: AsyncgenError) -> bool:
-        """Whether a refusal is about how it was asked, and the next request is another."""
-        ladder = self.seats[unit.work.request.seat].ladder
-        is_refusal = isinstance(error, RequestRejectedError | TooLongError | NotFoundError)
-        return is_refusal and unit.form is not None and ladder.refused(unit.form, error)

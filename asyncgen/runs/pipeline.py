@@ -9,27 +9,18 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, pairwise
-from typing import Protocol
 
 from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError
 from asyncgen.runs import events
-from asyncgen.runs.desk import Desk, Unit
+from asyncgen.runs.desk import Desk, RecordWriter, Unit
 from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
 NONE_LEFT = -1
 
 
-class RecordWriter(Protocol):
-    """What the pipeline needs of `output.Writer`."""
-
-    async def run(self) -> None: ...
-    async def save_rest(self) -> int: ...
-    def close(self) -> None: ...
-
-
 class Pipeline:
-    """Makes every index of an iterable."""
+    """Makes every index of an iterable. `before_each`: awaited before one is begun."""
 
     def __init__(
         self,
@@ -39,12 +30,14 @@ class Pipeline:
         stop: Stop,
         *,
         verdict: Verdict,
+        before_each: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._make = make
         self._desk = desk
         self._writer = writer
         self._stop = stop
         self._verdict = verdict
+        self._before_each = before_each
 
     async def run(self, indices: Iterable[int], *, slots: int, grace: float, answered: Sequence[asyncio.Event]) -> None:
         """Return when every index is written, failed, or abandoned because of a stop.
@@ -94,6 +87,8 @@ class Pipeline:
         for index in indices:
             unit = self._desk.open(index)
             try:
+                if self._before_each is not None:
+                    await self._before_each()
                 await self._make(unit)
             except StopRequestedError:
                 self._desk.abandon()

@@ -9,11 +9,10 @@ import gc
 import resource
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
-    asynccontextmanager,
     closing,
     contextmanager,
     nullcontext,
@@ -31,7 +30,6 @@ import uvloop
 from asyncgen import __version__
 from asyncgen.conversation import XXH3
 from asyncgen.endpoint.client import Client
-from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.endpoint.structure import Form, Ladder, explain
 from asyncgen.errors import (
@@ -65,7 +63,7 @@ from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events
 from asyncgen.runs.config import GenerateConfig, RequestConfig
 from asyncgen.runs.counts import Counts
-from asyncgen.runs.desk import Desk, Unit
+from asyncgen.runs.desk import Desk
 from asyncgen.runs.engine import offline_engine
 from asyncgen.runs.events import Event
 from asyncgen.runs.first_answers import FirstAnswers
@@ -73,7 +71,6 @@ from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import Pipeline
 from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
-from asyncgen.timings import Timings
 
 ANSWER_TOKENS = 1000
 TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
@@ -109,13 +106,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
 
 
 def in_event_loop(main: Coroutine[Any, Any, T]) -> T:
-    with _seldom_collected(), asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
-        return runner.run(main)
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """What lives before a run lives through it, and the run itself makes few cycles.
+    """With garbage seldom collected: what lives before a run lives through it, and the run itself makes few cycles.
 
     A collection every 700 objects looks at every task in flight: a tenth of all CPU time with 64 of them.
     """
@@ -123,7 +114,8 @@ def _seldom_collected() -> Iterator[None]:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
-        yield
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
+            return runner.run(main)
     finally:
         gc.set_threshold(*usual)
         gc.unfreeze()
@@ -277,7 +269,11 @@ class Run:
     ) -> None:
         config, request = self._config, self._config.request
         async with AsyncExitStack() as stack:
-            endpoint = await stack.enter_async_context(_reachable(request.endpoint, self.stop, config.timings))
+            endpoint = request.endpoint
+            if endpoint.is_offline:  # its address comes with its being started
+                on_death = partial(self.stop.request, FatalError("the offline engine has ended"))
+                base_url = await stack.enter_async_context(offline_engine(on_death, config.timings))
+                endpoint = replace(endpoint, base_url=base_url)
             files = stack.enter_context(closing(self._start.open(self._config.timings.clock)))
             client = await stack.enter_async_context(
                 Client(endpoint, connections=request.concurrency, timeout=config.timeout, timings=config.timings)
@@ -299,8 +295,7 @@ class Run:
                 timings=config.timings,
             )
             live = self._make_live(client, writer)
-            make = live.make if before_each is None else _held_up(before_each, live.make)
-            pipeline = Pipeline(make, live.desk, writer, self.stop, verdict=self._verdict)
+            pipeline = Pipeline(live.make, live.desk, writer, self.stop, verdict=self._verdict, before_each=before_each)
             await pipeline.run(
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
@@ -440,7 +435,12 @@ class Run:
     def _make_ladder(self, seat: str, recipe: Recipe) -> Ladder:
         """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
         request = self._config.request
-        settings = _with_session(request, request.settings_of(seat))
+        settings = request.settings_of(seat)
+        if request.endpoint.provider.session and "session_id" not in settings:
+            # It sends calls to the same prompt cache by it: named after what is constant, in every run over it.
+            prompt = f"{request.recipe.system}\0{request.recipe.user}\0{request.recipe.knowledge}"
+            session = f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"
+            settings = {**settings, "session_id": session}
         model = str(settings["model"])
         optional = frozenset({*request.endpoint.provider.fields, "session_id"})
         marks_cache = request.endpoint.provider.marks_cache_of(model)
@@ -501,41 +501,6 @@ def most_tokens(recipe: Recipe, settings: Mapping[str, JsonValue]) -> tuple[int,
 
 def _prompt_bytes(recipe: Recipe) -> int:
     return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
-
-
-def _with_session(request: RequestConfig, settings: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    """The settings, with a `session_id` where the provider uses one to send calls to the same prompt cache.
-
-    It names the constant part of the prompt, so it is the same in every run over it.
-    """
-    if not request.endpoint.provider.session or "session_id" in settings:
-        return settings
-    prompt = f"{request.recipe.system}\0{request.recipe.user}\0{request.recipe.knowledge}"
-    return {**settings, "session_id": f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"}
-
-
-@asynccontextmanager
-async def _reachable(endpoint: Endpoint, stop: Stop, timings: Timings) -> AsyncIterator[Endpoint]:
-    """The endpoint with an address: the offline engine gets its own by being started."""
-    if not endpoint.is_offline:
-        yield endpoint
-        return
-
-    def on_death() -> None:
-        stop.request(FatalError("the offline engine has ended"))
-
-    async with offline_engine(on_death, timings) as base_url:
-        yield replace(endpoint, base_url=base_url)
-
-
-def _held_up(
-    before_each: Callable[[], Awaitable[None]], make: Callable[[Unit], Awaitable[None]]
-) -> Callable[[Unit], Awaitable[None]]:
-    async def make_then(unit: Unit) -> None:
-        await before_each()
-        await make(unit)
-
-    return make_then
 
 
 def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:
