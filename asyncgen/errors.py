@@ -2,7 +2,9 @@
 
     AsyncgenError
     ├── TransientError    try again          RateLimitedError · ServerError · ConnectionFailedError · TimedOutError
-    │                                        NoAnswerError · DoubtedKeyError
+    │                                        NoAnswerError · DoubtedKeyError · NotYetError · NotRunError
+    ├── BatchError        a batch is to be   BatchTooLargeError · BatchQueueFullError · UncertainCreateError
+    │                     made differently
     ├── BadReplyError     ask again          one class; `reason` says which rule the reply broke
     ├── RejectedError     this index fails   RequestRejectedError · TooLongError · ContentFilteredError
     │                                        RefusedError · GaveUpError
@@ -123,6 +125,49 @@ class NoAnswerError(TransientError):
     """A 200 without an answer: no choices, blanks, HTML, an error in the body."""
 
     reason = "no-answer"
+
+
+class NotYetError(TransientError):
+    """What was just made, a batch or the file it is made of, is not known there yet: ask again for some minutes."""
+
+    reason = "not-yet"
+
+
+class NotRunError(TransientError):
+    """A request of a batch that ended before it was run, and cost nothing."""
+
+    reason = "not-run"
+
+
+class BatchError(AsyncgenError):
+    """No batch, or nobody knows whether there is one: none of its requests is to blame.
+
+    `retry_after`: seconds the endpoint asked to wait, or None.
+    """
+
+    reason = "batch"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BatchTooLargeError(BatchError):
+    """Nothing was made, because there are too many requests or bytes in it: make smaller ones."""
+
+    reason = "batch-too-large"
+
+
+class BatchQueueFullError(BatchError):
+    """Nothing was made or run, because too much of this account waits already: smaller, or when one has ended."""
+
+    reason = "batch-queue-full"
+
+
+class UncertainCreateError(BatchError):
+    """A batch was asked for and nobody knows whether there is one now: look it up before it is asked for again."""
+
+    reason = "batch-uncertain"
 
 
 CUT_OFF_REASONS = frozenset({"cut-off", "only-thinking"})

@@ -1,0 +1,137 @@
+"""Batches as an endpoint tells of them, and the calls that a form of them offers.
+
+A form knows how to ask and how to read what comes back. It keeps nothing, repeats nothing and decides nothing: when to
+ask again, and whether a batch may be made once more, is for whoever keeps the books.
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from asyncgen.endpoint.answer import Completion
+from asyncgen.endpoint.batch_rows import Row
+from asyncgen.endpoint.batch_rules import BatchRules
+from asyncgen.errors import Usage
+from asyncgen.recipe.recipe import JsonValue
+
+LABEL = "asyncgen"  # the key under which an endpoint keeps a batch's label
+# Words for a batch with which nothing happens any more, without blanks, underscores and a prefix.
+FAILED = frozenset({"failed", "failure", "error", "errored", "rejected", "invalid"})
+OVER = FAILED | {
+    *("completed", "complete", "completedwitherrors", "partiallycompleted", "partiallysucceeded", "partialsuccess"),
+    *("success", "succeeded", "finished", "done", "ended", "expired", "timeout", "timedout", "timeoutexceeded"),
+    *("cancelled", "canceled", "aborted", "stopped", "terminated", "deleted"),
+}
+_QUEUE_FULL = re.compile(
+    r"token_limit_exceeded|enqueued[ _]token|batch_limit_exceeded|too many (?:\w+ )?(?:batch|job|task)|too_many_(?:batch|job)|"
+    r"(?:maximum|max|limit)\D{0,40}(?:active|concurrent|pending|queued|unfinished|in[ -]progress) (?:batch|job)|queue is full"
+)
+_TOO_LARGE = re.compile(
+    r"too[ _]large|too[ _]big|too_many_(?:tasks|requests_in|lines|rows)|too many (?:\w+ )?(?:requests|lines|rows|tasks|items)|"
+    r"(?:exceed|more than|at most|maximum|max)[^.]{0,60}(?:requests|lines|rows|[0-9] ?[mg]i?b\b|bytes|file size)|payload_too_large"
+)
+
+
+class BatchFault(msgspec.Struct, frozen=True):
+    """One reason why a batch as a whole was not run; `line`: from 1, None where no line of its file is named."""
+
+    code: str | None
+    message: str
+    line: int | None = None
+
+    @property
+    def is_queue_full(self) -> bool:
+        """Nothing is wrong with the batch: too much of this account waits already."""
+        return is_queue_full(f"{self.code or ''} {self.message}".lower())
+
+    @property
+    def is_too_large(self) -> bool:
+        return not self.is_queue_full and is_too_large(f"{self.code or ''} {self.message}".lower())
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """A batch as its endpoint tells of it.
+
+    `status`: its word, as told. `total` and `finished` are for the eye alone: endpoints count wrongly. `label`: what it
+    was made with, where the endpoint keeps that. `files`: ids of its results, a file each. `usage`: of the whole batch.
+    `faults`: why it was not run as a whole.
+    """
+
+    id: str
+    status: str
+    is_over: bool = False
+    created_at: float | None = None
+    model: str | None = None
+    total: int | None = None
+    finished: int | None = None
+    label: str | None = None
+    files: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    faults: tuple[BatchFault, ...] = ()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was refused as a whole, as far as its status tells."""
+        return plain_word(self.status) in FAILED
+
+
+class BatchApi(Protocol):
+    """The calls of one form of batches. Each is one request, or one a page or file, and is never repeated here.
+
+    All raise our errors and nothing else. A call that only reads or uploads may be repeated as often as one likes.
+    """
+
+    @property
+    def rules(self) -> BatchRules: ...
+
+    async def upload(self, requests: Path, name: str) -> str | None:
+        """The id of a file of request lines; None where `create` carries them. Raises BatchTooLargeError, too."""
+        ...
+
+    async def create(
+        self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
+    ) -> Batch:
+        """One new batch, by one POST. `fields`: see `batch_fields`.
+
+        Raises UncertainCreateError when there may be one all the same, and so may a CancelledError without NOT_SENT.
+        After every other error there is none: BatchTooLargeError, BatchQueueFullError, NotYetError (the file is not
+        known there yet), and what a live call raises.
+        """
+        ...
+
+    async def get(self, batch_id: str) -> Batch:
+        """Raises NotYetError for one that is not known there, and NotFoundError where there are no batches at all."""
+        ...
+
+    def list_since(self, moment: float) -> AsyncIterator[Batch]:
+        """All that were made since a time of day and maybe some before, mostly the newest first."""
+        ...
+
+    async def fetch_rows(self, batch: Batch, to: Path) -> None:
+        """Every result there is, a line each, in a file that is made anew; an empty one where there are none."""
+        ...
+
+    async def cancel(self, batch_id: str) -> bool:
+        """Whether it has been asked to end; False where there is no such call."""
+        ...
+
+    def classify(self, row: Row) -> Completion:
+        """What a row holds, or one error leaf, raised, as of a live call; NotRunError for a request that was not run."""
+        ...
+
+
+def plain_word(status: str) -> str:
+    return re.sub(r"[^a-z]", "", status.lower().removeprefix("job_state_"))
+
+
+def is_queue_full(text: str) -> bool:
+    """Whether words in lower case speak of a queue that takes no more for now."""
+    return _QUEUE_FULL.search(text) is not None
+
+
+def is_too_large(text: str) -> bool:
+    """Whether words in lower case speak of a batch that is too large whenever it comes."""
+    return _TOO_LARGE.search(text) is not None
