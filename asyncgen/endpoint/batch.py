@@ -25,13 +25,22 @@ OVER = FAILED | {
     *("success", "succeeded", "finished", "done", "ended", "expired", "timeout", "timedout", "timeoutexceeded"),
     *("cancelled", "canceled", "aborted", "stopped", "terminated", "deleted"),
 }
+# In the words for a batch that cannot be made now, and for one that never can; in lower case.
 _QUEUE_FULL = re.compile(
-    r"token_limit_exceeded|enqueued[ _]token|batch_limit_exceeded|too many (?:\w+ )?(?:batch|job|task)|too_many_(?:batch|job)|"
-    r"(?:maximum|max|limit)\D{0,40}(?:active|concurrent|pending|queued|unfinished|in[ -]progress) (?:batch|job)|queue is full"
+    r"""
+      token_limit_exceeded | enqueued[ _]token | batch_limit_exceeded | queue\ is\ full
+    | too[ _]many[ _](?:\w+\ )?(?:batch|job)
+    | (?:maximum|max|limit)\D{0,40}(?:active|concurrent|pending|queued|unfinished|in[ -]progress)\ (?:batch|job)
+    """,
+    re.VERBOSE,
 )
 _TOO_LARGE = re.compile(
-    r"too[ _]large|too[ _]big|too_many_(?:tasks|requests_in|lines|rows)|too many (?:\w+ )?(?:requests|lines|rows|tasks|items)|"
-    r"(?:exceed|more than|at most|maximum|max)[^.]{0,60}(?:requests|lines|rows|[0-9] ?[mg]i?b\b|bytes|file size)|payload_too_large"
+    r"""
+      too[ _](?:large|big) | payload_too_large
+    | too[ _]many[ _](?:\w+\ )?(?:request|line|row|task|item)
+    | (?:exceed|more\ than|at\ most|maximum|max)[^.]{0,60}(?:requests|lines|rows|[0-9]\ ?[mg]i?b\b|bytes|file\ size)
+    """,
+    re.VERBOSE,
 )
 
 
@@ -119,7 +128,7 @@ class BatchApi(Protocol):
         ...
 
     def classify(self, row: Row) -> Completion:
-        """What a row holds, or one error leaf, raised, as of a live call; NotRunError for a request that was not run."""
+        """What a row holds, or one error leaf, raised, as of a live call; NotRunError where none was made."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What batches are like at each provider, as data: the form of the calls, how much fits, what is told and what is left out.
+"""What batches are like at each provider, as data: the form of the calls, how much fits, what is told, what left out.
 
 Rules are found by the host of an address, so that they hold for --base-url, too; else by the preset's name; and an
 address that nobody knows is taken to speak as OpenAI does.
