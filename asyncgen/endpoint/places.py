@@ -88,23 +88,17 @@ def _read(choice: JsonObject, document: JsonObject) -> Choice:
     refusals = (_text_of(at(holder, path)) for holder in holders for path in REFUSALS)
     reason = _reason((choice, *holders), document)
     is_call = (reason or "").startswith(CALLED)
-    return Choice(
-        _first_text(choice, holders, is_call=is_call), next(filter(None, refusals), ""), reason, is_there=True
-    )
-
-
-def _first_text(choice: JsonObject, holders: Sequence[JsonObject], *, is_call: bool) -> str:
-    """The first text that is not blank, or else blanks."""
     paths = (*CALLS, *TEXT_PATHS) if is_call else (*TEXT_PATHS, *CALLS)
     places: list[object] = [at(holder, path) for holder in holders for path in paths]
     if isinstance(message := choice.get("message"), str):
         places.append(message)
-    blanks = ""
-    for text in map(_text_of, places):
-        if text and not text.isspace():
-            return text
-        blanks = blanks or text
-    return blanks
+    text = ""  # the first that is not blank, or else blanks
+    for each in map(_text_of, places):
+        text = text or each
+        if each and not each.isspace():
+            text = each
+            break
+    return Choice(text, next(filter(None, refusals), ""), reason, is_there=True)
 
 
 def _text_of(value: object, depth: int = 0) -> str:

@@ -7,7 +7,7 @@ standard library's knows neither ranges nor ALL_PROXY. An empty variable counts 
 import ipaddress
 import os
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from asyncgen.endpoint.address import DEFAULT_PORTS, is_loopback
 from asyncgen.errors import ConfigError
@@ -18,11 +18,20 @@ def find_proxy(base_url: str, environment: Mapping[str, str] = os.environ) -> st
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     variable = _first_set(environment, f"{parts.scheme.upper()}_PROXY", "ALL_PROXY")
-    if variable is None or is_loopback(host) or _is_direct(parts, environment):
+    if variable is None or is_loopback(host):
+        return None
+    exempt = _first_set(environment, "NO_PROXY")
+    entries = environment[exempt].lower().replace(",", " ").split() if exempt else ()
+    if any(_covers(each, host.rstrip("."), str(parts.port or DEFAULT_PORTS[parts.scheme])) for each in entries):
         return None
     proxy = environment[variable].strip()
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if not _is_usable(proxy):
+    try:
+        its = urlsplit(proxy)
+        _ = its.port  # raises for what cannot be one
+    except ValueError:
+        its = urlsplit("")
+    if its.scheme not in ("http", "https") or not its.hostname:
         raise ConfigError(f"{variable}: expected http://HOST:PORT, other kinds of proxy cannot be used")
     return proxy
 
@@ -30,25 +39,6 @@ def find_proxy(base_url: str, environment: Mapping[str, str] = os.environ) -> st
 def _first_set(environment: Mapping[str, str], *names: str) -> str | None:
     spellings = (spelling for name in names for spelling in (name.lower(), name))
     return next((each for each in spellings if environment.get(each, "").strip()), None)
-
-
-def _is_usable(proxy: str) -> bool:
-    try:
-        parts = urlsplit(proxy)
-        _ = parts.port  # raises for what cannot be one
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _is_direct(address: SplitResult, environment: Mapping[str, str]) -> bool:
-    variable = _first_set(environment, "NO_PROXY")
-    if variable is None:
-        return False
-    host = (address.hostname or "").rstrip(".")
-    port = str(address.port or DEFAULT_PORTS[address.scheme])
-    entries = environment[variable].lower().replace(",", " ").split()
-    return any(_covers(entry, host, port) for entry in entries)
 
 
 def _covers(entry: str, host: str, port: str) -> bool:

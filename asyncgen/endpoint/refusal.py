@@ -54,6 +54,7 @@ MAY_BE_TOO_LONG = frozenset({400, 413, 422})
 
 SAME_COMMAND = "run the same command again"
 ADD_CREDITS = f"Add credits, then {SAME_COMMAND}"
+LOWER_COST = "or lower what it may cost with --param max_tokens=N --allow-changed"
 CHECK_KEY = "Check the key, and that it belongs to this endpoint"
 CHECK_MODEL = "Check --model"
 CHECK_PATH = "Check --base-url: most endpoints want it to end in /v1"
@@ -169,42 +170,31 @@ def leaf_of(fault: Fault) -> AsyncgenError:
         or _told_leaf(fault)
         or _filter_leaf(fault, is_evident=fault.mentions(known.FILTER_WORDS))
         or _stopping_leaf(fault)
-        or _passing_leaf(fault)
-        or _rejected_leaf(fault)
+        or _leaf_of_status(fault)
     )
     leaf.refusal = Refusal(fault.status, fault.param, fault.text)
     return leaf
 
 
-def _rejected_leaf(fault: Fault) -> RequestRejectedError:
-    """A 403 without a key may be about the key that is missing, whatever its words are."""
-    wants_key = fault.status == 403 and fault.key_advice
-    message = f"{fault.told}. {fault.key_advice}" if wants_key else fault.message
-    return RequestRejectedError(message, status=fault.status, reply=fault.reply)
-
-
 def _named_money_leaf(fault: Fault) -> NoMoneyError | RateLimitedError | None:
     """A spent balance or budget, unless the money is only held by calls in flight."""
+    not_now = RateLimitedError(fault.message, retry_after=fault.retry_after, reply=fault.reply)
     if fault.mentions(known.IN_FLIGHT_NAMES):
-        return RateLimitedError(fault.message, retry_after=fault.retry_after, reply=fault.reply)
+        return not_now
+    is_payment = fault.status == 402
     if fault.is_named(known.NO_MONEY_NAMES):
-        return NoMoneyError(f"{fault.told}. {ADD_CREDITS}")
-    if fault.status == 402:
-        return _payment_leaf(fault)
-    if fault.status == 403 and fault.limit_source.endswith(("_budget", "_limit")):
-        return NoMoneyError(f"{fault.told}. Raise that limit or wait for its reset, then {SAME_COMMAND}")
-    return None
-
-
-def _payment_leaf(fault: Fault) -> NoMoneyError | RateLimitedError:
-    if fault.mentions(known.TOO_EXPENSIVE_WORDS):
-        return NoMoneyError(
-            f"{fault.told}. One request may cost more than is left. {ADD_CREDITS}; "
-            "or lower what it may cost with --param max_tokens=N --allow-changed"
-        )
-    if fault.retry_after is not None and not fault.is_named(known.SPENT_BALANCE_NAMES):
-        return RateLimitedError(fault.message, retry_after=fault.retry_after, reply=fault.reply)
-    return NoMoneyError(f"{fault.told}. {ADD_CREDITS}")
+        advice = ADD_CREDITS
+    elif is_payment and fault.mentions(known.TOO_EXPENSIVE_WORDS):
+        advice = f"One request may cost more than is left. {ADD_CREDITS}; {LOWER_COST}"
+    elif is_payment and fault.retry_after is not None and not fault.is_named(known.SPENT_BALANCE_NAMES):
+        return not_now
+    elif is_payment:
+        advice = ADD_CREDITS
+    elif fault.status == 403 and fault.limit_source.endswith(("_budget", "_limit")):
+        advice = f"Raise that limit or wait for its reset, then {SAME_COMMAND}"
+    else:
+        return None
+    return NoMoneyError(f"{fault.told}. {advice}")
 
 
 def _told_leaf(fault: Fault) -> FatalError | None:
@@ -231,22 +221,19 @@ def _stopping_leaf(fault: Fault) -> FatalError | None:
     match fault.status:
         case 407:
             return AccessDeniedError(f"{fault.told}. The proxy wants a login: check HTTPS_PROXY")
-        case 404 | 405 | 410:
-            return NotFoundError(f"{fault.told}. {_advice_when_not_found(fault)}")
-        case None if fault.says(known.NO_PATH_WORDS):
-            return NotFoundError(f"{fault.told}. {CHECK_PATH}")
+        case 404 | 405 | 410 if fault.says(known.DATA_POLICY_WORDS):
+            advice = f"Change the account's privacy settings, or choose a model that they allow. {CHECK_MODEL}"
+        case 404 | 405 | 410 if fault.says(known.ROUTED_AWAY_WORDS):
+            advice = "Choose another --model, or leave settings out with --param KEY=null"
+        case 405:
+            advice = CHECK_PATH
+        case 404 | 410 | None if fault.says(known.NO_PATH_WORDS):
+            advice = CHECK_PATH
+        case 404 | 410:
+            advice = "Check --model, and that --base-url ends as the API wants it, mostly in /v1"
         case _:
             return None
-
-
-def _advice_when_not_found(fault: Fault) -> str:
-    if fault.says(known.DATA_POLICY_WORDS):
-        return f"Change the account's privacy settings, or choose a model that they allow. {CHECK_MODEL}"
-    if fault.says(known.ROUTED_AWAY_WORDS):
-        return "Choose another --model, or leave settings out with --param KEY=null"
-    if fault.status == 405 or fault.says(known.NO_PATH_WORDS):
-        return CHECK_PATH
-    return "Check --model, and that --base-url ends as the API wants it, mostly in /v1"
+    return NotFoundError(f"{fault.told}. {advice}")
 
 
 def is_routed_away(refusal: Refusal) -> bool:
@@ -282,7 +269,8 @@ def _filter_leaf(fault: Fault, *, is_evident: bool) -> ContentFilteredError | Re
     return ContentFilteredError(fault.message, status=fault.status, reply=fault.reply)
 
 
-def _passing_leaf(fault: Fault) -> TransientError | None:
+def _leaf_of_status(fault: Fault) -> TransientError | RequestRejectedError:
+    """Without a tell-tale word. A 403 without a key may be about the key that is missing, whatever its words are."""
     status = fault.status
     leaf: type[TransientError]
     if status in OVERLOADED or fault.is_named(known.OVERLOAD_NAMES):
@@ -292,7 +280,8 @@ def _passing_leaf(fault: Fault) -> TransientError | None:
     elif status in PASSING or status >= 500 or fault.should_retry:
         leaf = ServerError
     else:
-        return None
+        message = f"{fault.told}. {fault.key_advice}" if status == 403 and fault.key_advice else fault.message
+        return RequestRejectedError(message, status=status, reply=fault.reply)
     return leaf(
         fault.message,
         status=status,

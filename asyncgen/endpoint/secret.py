@@ -44,7 +44,9 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         hidden = (secret.reveal() for secret in secrets if not secret.is_public)
-        words = {word for value in hidden for word in value.split() if _can_be_secret(word)}
+        words = {word for value in hidden for word in value.split() if len(word) >= MIN_SECRET}
+        words = {word for word in words if len(word) >= MIN_LETTERS or not word.isalpha()}
+        words = {word for word in words if word.lower() not in PLACEHOLDERS}
         self._needles = sorted({needle for word in words for needle in _spellings(word)})
 
     def redact(self, data: bytes) -> bytes:
@@ -58,12 +60,6 @@ class Redactor:
 
     def redact_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         return {name: self.redact_text(value) for name, value in headers.items()}
-
-
-def _can_be_secret(word: str) -> bool:
-    if len(word) < MIN_SECRET or word.lower() in PLACEHOLDERS:
-        return False
-    return len(word) >= MIN_LETTERS or not word.isalpha()
 
 
 def _spellings(word: str) -> Iterator[bytes]:

@@ -170,11 +170,13 @@ class Ladder:
 
     def failed(self, form: Form, error: AsyncgenError) -> None:
         """It was not answered. Some servers answer 500, or an error inside a 200, to what they do not know."""
-        may_refuse = isinstance(error, ServerError | NoAnswerError) and error.refusal is not None
-        if may_refuse and (self._is_worded(form, error) or self._fails_often(form, error)):
-            self.refused(form, error)
-        else:
-            self._is_due = self._is_due or form is self._trial
+        refusal = error.refusal if isinstance(error, ServerError | NoAnswerError) else None
+        if refusal is not None:
+            is_worded = self._refused_settings(form, refusal) or self.is_about_format(form, error)
+            if is_worded or self._fails_often(form, refusal):  # there is no use in asking the same once more
+                self.refused(form, error)
+                return
+        self._is_due = self._is_due or form is self._trial
 
     def refused(self, form: Form, error: AsyncgenError) -> bool:
         """Whether to ask again, in the form that is taken next. Raises SameRejectionError when no form will do."""
@@ -201,15 +203,8 @@ class Ladder:
             return False
         return refusal.param.startswith("response_format") or _FORMAT_WORDS.search(refusal.text) is not None
 
-    def _is_worded(self, form: Form, error: AsyncgenError) -> bool:
-        """Whether a refusal says what it is about, so that there is no use in asking the same once more."""
-        refusal = error.refusal
-        if refusal is None:
-            return False
-        return bool(self._refused_settings(form, refusal)) or self.is_about_format(form, error)
-
-    def _fails_often(self, form: Form, error: AsyncgenError) -> bool:
-        if error.refusal is None or error.refusal.status not in GUESSING_STATUSES:
+    def _fails_often(self, form: Form, refusal: Refusal) -> bool:
+        if refusal.status not in GUESSING_STATUSES:
             return False
         self._server_errors += form is self._form
         if form is not self._trial and self._server_errors < SERVER_ERRORS:
@@ -231,21 +226,17 @@ class Ladder:
             lower = self._lower_format(form)
         else:
             self._stop_when_named(form, error, refusal)
-            lower = self._guess(form, refusal)
+            lower = None
+            # An endpoint that gives no reason is most often one that does not know the field.
+            if self._may_guess and not _OTHER_WORDS.search(refusal.text):
+                lower = self._lower_format(form)
+                self._doubted = self._doubted or form
+                self._may_guess = lower is not None or refusal.status not in (400, 422)
         if lower is None:  # it was something else
             self._form, self._doubted = self._whole, None
             return False
         self._form = lower
         return True
-
-    def _guess(self, form: Form, refusal: Refusal) -> Form | None:
-        """Less structure, because an endpoint that gives no reason is most often one that does not know the field."""
-        if not self._may_guess or _OTHER_WORDS.search(refusal.text):
-            return None
-        lower = self._lower_format(form)
-        self._doubted = self._doubted or form
-        self._may_guess = lower is not None or refusal.status not in (400, 422)
-        return lower
 
     def _believe(self, form: Form) -> None:
         self.settled.set()
@@ -302,19 +293,18 @@ class Ladder:
 
 def explain(form: Form, whole: Mapping[str, JsonValue], host: str) -> str:
     """What a run goes on with, for people."""
-    parts = [f"{host} {_without(key, form.settings)}" for key in sorted(form.without)]
+    parts = []
+    for key in sorted(form.without):
+        if key == REQUIRE_PARAMETERS:
+            parts.append(f"{host} has nobody who takes all settings; going on without require_parameters")
+        else:
+            other = OTHER_NAME.get(key)
+            parts.append(
+                f"{host} takes no {key}; going on {f'with {other}' if other in form.settings else 'without it'}"
+            )
     if form.step != _step(whole):
         parts.append(f"{host} refused what was asked for; going on with {form.step}")
     return "; ".join(parts) or f"{host} takes all that is asked for; going on with {form.step}"
-
-
-def _without(key: str, settings: Mapping[str, JsonValue]) -> str:
-    other = OTHER_NAME.get(key)
-    if other in settings:
-        return f"takes no {key}; going on with {other}"
-    if key == REQUIRE_PARAMETERS:
-        return "has nobody who takes all settings; going on without require_parameters"
-    return f"takes no {key}; going on without it"
 
 
 def _leave_out(settings: Mapping[str, JsonValue], without: frozenset[str]) -> Iterator[tuple[str, JsonValue]]:

@@ -91,7 +91,9 @@ def read_usage(document: JsonObject, headers: Mapping[str, str], *, has_text: bo
     prompt, completion = _first(counts, PROMPT), _first(counts, COMPLETION)
     cached = _first_at(counts, CACHED)
     prompt, completion = _with_the_rest(counts, prompt, completion, cached)
-    cost = _read_cost(document, headers)
+    costs = [each for each in _costs(document, headers) if each is not None]
+    charged = next(filter(None, costs), costs[0] if costs else None)  # a zero, where no other place says more
+    cost = _with_upstream(object_of(document.get("usage")), charged)
     is_sent_again = lowered(headers).get(CACHE_STATUS_HEADER, "").lower() == "hit"  # then zeros are true
     if has_text and not (prompt and completion) and not is_sent_again:
         if prompt == 0 or completion == 0:
@@ -148,13 +150,6 @@ def _with_the_rest(
 # ---- money
 
 
-def _read_cost(document: JsonObject, headers: Mapping[str, str]) -> Decimal | None:
-    """A zero is believed where no other place says more."""
-    costs = [cost for cost in _costs(document, headers) if cost is not None]
-    charged = next(filter(None, costs), costs[0] if costs else None)
-    return _with_upstream(object_of(document.get("usage")), charged)
-
-
 def _costs(document: JsonObject, headers: Mapping[str, str]) -> Iterator[Decimal | None]:
     for path, unit in COSTS:
         home = object_of(at(document, path[:-1]))
@@ -173,7 +168,12 @@ def _with_upstream(usage: JsonObject, charged: Decimal | None) -> Decimal | None
 
     The same sum in both places is one cost told twice. Who pays the provider is not always said; then it is the larger.
     """
-    upstream = _read_upstream(object_of(usage.get("cost_details")))
+    details = object_of(usage.get("cost_details"))
+    upstream = _amount(details.get(UPSTREAM))
+    for keys in UPSTREAM_PARTS:
+        parts = [part for key in keys if (part := _amount(details.get(key))) is not None]
+        if upstream is None and parts:
+            upstream = sum(parts, ZERO)
     is_byok = usage.get("is_byok")
     if is_byok is True:
         if upstream is None:  # what is charged is only the gateway's fee
@@ -183,17 +183,6 @@ def _with_upstream(usage: JsonObject, charged: Decimal | None) -> Decimal | None
     if upstream is None or (is_byok is False and charged is not None):
         return charged
     return upstream if charged is None else max(charged, upstream)
-
-
-def _read_upstream(details: JsonObject) -> Decimal | None:
-    whole = _amount(details.get(UPSTREAM))
-    if whole is not None:
-        return whole
-    for keys in UPSTREAM_PARTS:
-        parts = [part for key in keys if (part := _amount(details.get(key))) is not None]
-        if parts:
-            return sum(parts, ZERO)
-    return None
 
 
 def _amount(value: object) -> Decimal | None:

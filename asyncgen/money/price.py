@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TypeAlias
 
 import msgspec
 
+from asyncgen.endpoint.body import JsonObject, decode_object, object_of
 from asyncgen.errors import Usage
 
 MILLION = 1_000_000
@@ -21,7 +21,6 @@ DATE = re.compile(r"-20\d\d-?[01]\d-?[0-3]\d$")  # at the end of a model's name
 ZERO = Decimal(0)
 FREE = "free"
 CENT = Decimal("0.01")
-JsonObject: TypeAlias = dict[str, object]
 _FINEST = Decimal("1e-12")  # of a price a token that is an average
 
 
@@ -94,7 +93,7 @@ def read_price(body: bytes, model: str) -> Price | None:
     A variant that is not listed has the price of its model, `:floor` and the like only choose who serves it; but
     `:free` is never guessed. A dated name stands for the undated one and the other way round, where only one fits.
     """
-    models = _decode_object(body).get("data")
+    models = (decode_object(body) or {}).get("data")
     listed = [each for each in models if isinstance(each, dict)] if isinstance(models, list) else []
     plain, _, variant = model.partition(":")
     names = [model] if variant == "free" else [model, plain]
@@ -107,21 +106,17 @@ def read_price(body: bytes, model: str) -> Price | None:
 
 
 def _price_of(model: JsonObject) -> Price | None:
-    pricing = model.get("pricing")
-    return _read_pricing(pricing) if isinstance(pricing, dict) else None
-
-
-def _undated(name: object) -> str | None:
-    return DATE.sub("", name) if isinstance(name, str) else None
-
-
-def _read_pricing(pricing: JsonObject) -> Price | None:
+    pricing = object_of(model.get("pricing"))
     prompt, completion = _token_price(pricing.get("prompt")), _token_price(pricing.get("completion"))
     if prompt is None or completion is None:
         return None
     cached = _token_price(pricing.get("input_cache_read"))
     request = _token_price(pricing.get("request"))
     return Price(prompt, completion, prompt if cached is None else cached, request or ZERO)
+
+
+def _undated(name: object) -> str | None:
+    return DATE.sub("", name) if isinstance(name, str) else None
 
 
 def _token_price(value: object) -> Decimal | None:
@@ -139,7 +134,7 @@ class Allowance:
 
 def read_allowance(body: bytes) -> Allowance | None:
     """What the answer to GET /key says; None when it says nothing. Its `label` shows a part of the key: never read."""
-    data = _decode_object(body).get("data")
+    data = (decode_object(body) or {}).get("data")
     if not isinstance(data, dict) or "limit_remaining" not in data:
         return None
     if data["limit_remaining"] is None:
@@ -156,14 +151,6 @@ def _decimal(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and abs(amount.adjusted()) <= MAX_DIGITS else None
-
-
-def _decode_object(body: bytes) -> JsonObject:
-    try:
-        document: object = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def format_cost(cost: Decimal) -> str:
