@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncgen.command.pages import list_pages
+from asyncgen.command.pages import Pages
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +29,7 @@ def test_the_readme_is_short() -> None:
 
 def test_the_readme_lists_every_page_as_help_does() -> None:
     listed = dict(re.findall(r"^\| \[(\w+)\]\(asyncgen/pages/\1\.md\) \| (.*) \|$", README, re.MULTILINE))
-    assert listed == list_pages()
+    assert listed == Pages()
 
 
 def test_every_link_of_readme_and_pages_leads_somewhere() -> None:

@@ -24,7 +24,7 @@ from asyncgen.command import (
 from asyncgen.command import filter as filter_
 from asyncgen.command import help as help_
 from asyncgen.command.command import Command
-from asyncgen.command.pages import list_pages
+from asyncgen.command.pages import Pages
 from asyncgen.command.parser import EXAMPLES, PAGES, Parser
 
 COMMANDS: tuple[Command, ...] = (
@@ -51,7 +51,7 @@ def build_parser() -> Parser:
         prog="asyncgen",
         description="Turn a knowledge base and a recipe into chat conversations.",
         closing={
-            PAGES: list_pages(),
+            PAGES: Pages(),
             EXAMPLES: {
                 "generate -n 3 --show": "make three conversations and print them",
                 "plan -n 20k": "what 20,000 of them would cover and cost",

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from asyncgen.command.pages import list_pages
+from asyncgen.command.pages import Pages
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
 NAME = "completion"
@@ -57,7 +57,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     words: dict[str, Sequence[str]] = {
         "RULE": tuple(RULES),
         "RULE=RATE": [f"{rule}=1%" for rule in RULES],
-        "WORD": (*root.commands, *list_pages()),
+        "WORD": (*root.commands, *Pages()),
     }
     for parser in root.commands.values():
         parser.description = (parser.description or "").partition(". ")[0]  # zsh shows all of it beside the command

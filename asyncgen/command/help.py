@@ -2,7 +2,7 @@
 
 import argparse
 
-from asyncgen.command.pages import list_pages, print_page
+from asyncgen.command.pages import Pages, print_page
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.did_you_mean import did_you_mean
 
@@ -19,7 +19,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace, _: str) -> int:
     word, parser = flags.word, flags.parser
-    commands, pages = parser.root.commands, list_pages()
+    commands, pages = parser.root.commands, Pages()
     if word is None:
         parser.root.print_help()
     elif word not in commands and word not in pages:

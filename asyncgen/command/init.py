@@ -64,7 +64,10 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.recipe.load import built_in_folder
     from asyncgen.recipe.recipe import NAME as RECIPE_NAME
+    from asyncgen.scaffold.folder import copy_recipe
+    from asyncgen.screen.init import show_copied
 
     folder: Path = flags.folder
     with interrupts_raised():
@@ -79,7 +82,11 @@ def run(flags: argparse.Namespace, _: str) -> int:
                 f"{folder.name!r} cannot name a recipe: expected up to 80 letters, digits, dots and dashes, because it "
                 "names files"
             )
-        return _copy(flags, folder) if flags.like is not None else _make(flags, folder)
+        if flags.like is None:
+            return _make(flags, folder)
+        copy_recipe(built_in_folder(flags.like), folder)
+        show_copied(folder, flags.like, _first_output(folder.name))
+        return 0
 
 
 def _make(flags: argparse.Namespace, folder: Path) -> int:
@@ -185,16 +192,6 @@ def _agrees(question: str) -> bool:
         return input(question).strip().lower() in {"y", "yes", "j", "ja"}
     except EOFError:
         return False
-
-
-def _copy(flags: argparse.Namespace, folder: Path) -> int:
-    from asyncgen.recipe.load import built_in_folder
-    from asyncgen.scaffold.folder import copy_recipe
-    from asyncgen.screen.init import show_copied
-
-    copy_recipe(built_in_folder(flags.like), folder)
-    show_copied(folder, flags.like, _first_output(folder.name))
-    return 0
 
 
 def _update(flags: argparse.Namespace, folder: Path) -> int:

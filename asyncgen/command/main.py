@@ -58,20 +58,15 @@ def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
 
 
 def script() -> NoReturn:
-    _open_standard_streams()
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # it was closed: the first file opened would be given its number, and prints would land in it
+            os.open(os.devnull, os.O_RDWR)
     sys.excepthook = print_trace
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or somebody wants it to be ignored
         signal.signal(signal.SIGINT, _end_at_once)
     raise SystemExit(main())
-
-
-def _open_standard_streams() -> None:
-    """A descriptor 1 or 2 that was closed would be given to the first file opened, and prints would land in it."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 def _end_at_once(*_: object) -> NoReturn:

@@ -5,7 +5,7 @@ A page is a file of asyncgen/pages. Its first line, `# Name: what it is about`, 
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,13 +14,20 @@ WIDEST = 100  # columns: longer lines are hard to read
 _PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
 
 
-def list_pages() -> Mapping[str, str]:
-    """What each page is about, by its name."""
-    pages = {}
-    for path in sorted(FOLDER.glob("*.md")):
-        with path.open(encoding="utf-8") as file:
-            pages[path.stem] = file.readline().partition(": ")[2].strip()
-    return pages
+class Pages(Mapping[str, str]):
+    """What each page is about, by its name; read when that is asked for, which most commands never do."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(path.stem for path in FOLDER.glob("*.md")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> str:
+        if all(each != name for each in self):
+            raise KeyError(name)
+        with (FOLDER / f"{name}.md").open(encoding="utf-8") as file:
+            return file.readline().partition(": ")[2].strip()
 
 
 def print_page(name: str) -> None:

@@ -55,7 +55,14 @@ class Parser(argparse.ArgumentParser):
         self._check_dashes(args)
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self._refuse(unknown[0])
+            word = unknown[0]
+            name, equals, value = word.partition("=")
+            flags = self._option_string_actions
+            if word.startswith("-"):
+                self.error(f"there is no flag {name}{did_you_mean(name, flags)}")
+            if equals and (hint := did_you_mean(name, flags)):  # N=20000, as make has it
+                self.error(f"{word} is no flag{hint.removesuffix('?')} {value}?")
+            self.error(f"{word!r} belongs to no flag" + ("; did you mean --help?" if word == "help" else ""))
         return known, unknown
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -83,15 +90,6 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"there is no flag {name}; did you mean -{name}?")
             if "--" in (value, word[len("-o") :]) and (name in flags or word[: len("-o")] in flags):
                 self.error(f"{word}: -- is no value")
-
-    def _refuse(self, word: str) -> NoReturn:
-        name, equals, value = word.partition("=")
-        flags = self._option_string_actions
-        if word.startswith("-"):
-            self.error(f"there is no flag {name}{did_you_mean(name, flags)}")
-        if equals and (hint := did_you_mean(name, flags)):  # N=20000, as make has it
-            self.error(f"{word} is no flag{hint.removesuffix('?')} {value}?")
-        self.error(f"{word!r} belongs to no flag" + ("; did you mean --help?" if word == "help" else ""))
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {sentence(message, self.root.argv)} (see {self.prog} --help)\n")

@@ -45,15 +45,11 @@ def run(flags: argparse.Namespace, _: str) -> int:
         dataset = open_dataset(flags)
         output = dataset.paths.output
         page = OutputPaths.of(flags.page or output.with_name(f"{output.name}.report.html")).output
-        check_target(dataset, page, refusal=None if _is_page(page) else "exists and is no report; choose another file")
+        refusal: str | None = "exists and is no report; choose another file"
+        if page.is_file():  # hardly anything that matters looks like an earlier report
+            with page.open("rb") as file:
+                refusal = None if file.read(len(_PAGE_BEGINS)).lower() == _PAGE_BEGINS else refusal
+        check_target(dataset, page, refusal=refusal)
         write_report(find_audit(flags, dataset, "report", ()), dataset, page, sample=flags.sample)
         print(f"report written to {one_line(str(page))}")  # noqa: T201
         return 0
-
-
-def _is_page(path: Path) -> bool:
-    """An earlier report may be written over, and hardly anything that matters looks like one."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_PAGE_BEGINS)).lower() == _PAGE_BEGINS

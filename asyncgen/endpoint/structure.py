@@ -299,9 +299,8 @@ def explain(form: Form, whole: Mapping[str, JsonValue], host: str) -> str:
             parts.append(f"{host} has nobody who takes all settings; going on without require_parameters")
         else:
             other = OTHER_NAME.get(key)
-            parts.append(
-                f"{host} takes no {key}; going on {f'with {other}' if other in form.settings else 'without it'}"
-            )
+            instead = f"with {other}" if other in form.settings else "without it"
+            parts.append(f"{host} takes no {key}; going on {instead}")
     if form.step != _step(whole):
         parts.append(f"{host} refused what was asked for; going on with {form.step}")
     return "; ".join(parts) or f"{host} takes all that is asked for; going on with {form.step}"

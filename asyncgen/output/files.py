@@ -252,7 +252,8 @@ class Files:
             self._append_entries([*untold, *queued])
 
     def _append_entries(self, records: Sequence[Record]) -> None:
-        batch = self._mark() + b"".join(record.entries for record in records)
+        mark = Mark(self.output.synced, self.journal.synced, self.rejects.synced, self._check)
+        batch = encode_entry(mark) + b"".join(record.entries for record in records)
         with _all_or_nothing(self.journal):
             self.journal.append(batch)
         self.journal.sync()
@@ -271,8 +272,11 @@ class Files:
     def _keep(self, records: Sequence[Record], *, without: Collection[AppendFile]) -> Path:
         """Append to the rejects, or else to what was torn off them, what has no place in its own file."""
         kept = b"".join(record.reject for record in records) if self.rejects in without else b""
-        if self.output in without:
-            kept += b"".join(_line_as_reject(record) for record in records if record.line)
+        for record in records if self.output in without else ():
+            if record.line:
+                done = msgspec.json.decode(record.entries, type=Done)
+                line = record.line.decode().rstrip("\n")
+                kept += encode_reject(Reject(done.index, done.asks, "no-output", line))
         try:
             return _append_whole(self.rejects, kept)
         except _ChangedError:
@@ -295,9 +299,6 @@ class Files:
             raise OutputError(f"{self.journal.path}: {error.strerror}") from error
         self._tell_losses()
 
-    def _mark(self) -> bytes:
-        return encode_entry(Mark(self.output.synced, self.journal.synced, self.rejects.synced, self._check))
-
     def close(self) -> None:
         """Raises OutputError: on some file systems a full disk is only reported here."""
         try:
@@ -311,11 +312,6 @@ def _append_whole(file: AppendFile, data: bytes) -> Path:
         file.append(data)
     file.sync()
     return file.path
-
-
-def _line_as_reject(record: Record) -> bytes:
-    done = msgspec.json.decode(record.entries, type=Done)
-    return encode_reject(Reject(done.index, done.asks, "no-output", record.line.decode().rstrip("\n")))
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ What lies before the newest mark is trusted, and damage there is refused with fi
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -178,7 +178,8 @@ def read_journal(path: Path) -> Journal:
             entry = _entry_or_none(line, num)
             if isinstance(entry, Mark):
                 refuse_damage(path, damage)
-                if not _fits(entry, offset, version, tail):
+                has_check = entry.check is not None or version > 1
+                if entry.journal != offset or (has_check and entry.check != checksum(b"".join(tail))):
                     refuse_damage(path, begin, last=number)
                 ledger.add_all(behind)
                 mark, behind, tail, trusted, begin = entry, [], [line], len(ledger), (number, offset)
@@ -194,12 +195,6 @@ def read_journal(path: Path) -> Journal:
             offset += len(line)
     ledger.add_all(behind)
     return Journal(ledger, mark, b"".join(tail), trusted, damage)
-
-
-def _fits(mark: Mark, offset: int, version: int, before: Sequence[bytes]) -> bool:
-    """Whether a mark stands where it was written, behind what it was written behind."""
-    has_check = mark.check is not None or version > 1
-    return mark.journal == offset and (not has_check or mark.check == checksum(b"".join(before)))
 
 
 def refuse_damage(path: Path, damage: tuple[int, int] | None, *, last: int | None = None) -> None:

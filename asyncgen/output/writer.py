@@ -5,6 +5,7 @@ more than the write.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -84,8 +85,10 @@ class Writer:
         """Write until closed. Raises OutputError when the disk fails: then there is `save_rest`."""
         while True:
             await self._arrived.wait()
-            if not self._closing:
-                await self._gather()
+            if not self._closing:  # what arrives until it is due goes along
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._due):
+                        await self._enough.wait()
             if not self._pending:  # only `close` wakes this up without a record
                 break
             await self._write()
@@ -102,13 +105,6 @@ class Writer:
         finally:
             self._thread.shutdown()
         return 0
-
-    async def _gather(self) -> None:
-        try:
-            async with asyncio.timeout_at(self._due):
-                await self._enough.wait()
-        except TimeoutError:
-            return
 
     async def _write(self) -> None:
         taken, self._pending = self._pending, []

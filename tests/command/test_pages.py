@@ -10,7 +10,7 @@ from commands_page import PAGE, describe_commands
 
 from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
-from asyncgen.command.pages import FOLDER, list_pages
+from asyncgen.command.pages import FOLDER, Pages
 from asyncgen.command.parser import EXAMPLES, Parser
 
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -35,8 +35,15 @@ def test_the_page_of_all_commands_is_what_help_says() -> None:
 
 
 def test_every_page_says_in_its_first_line_what_it_is_about() -> None:
-    assert list_pages().keys() == {page.stem for page in PAGES}
-    assert all(list_pages().values())
+    assert Pages().keys() == {page.stem for page in PAGES}
+    assert all(Pages().values())
+
+
+def test_no_page_is_read_before_somebody_asks_for_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "unreadable.md").write_bytes(b"\xff")
+    monkeypatch.setattr("asyncgen.command.pages.FOLDER", tmp_path)
+
+    parsed("asyncgen status data/nanochat.jsonl")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -74,7 +81,7 @@ def test_on_a_terminal_a_page_is_set_without_marks_and_pictures(
 def test_the_list_of_commands_names_every_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help"]) == 0
     said = capsys.readouterr().out
-    assert [page for page in (*list_pages(), *COMMANDS) if f"  {page} " not in said] == []
+    assert [page for page in (*Pages(), *COMMANDS) if f"  {page} " not in said] == []
 
 
 def test_a_command_and_a_page_of_the_same_name_are_both_shown(capsys: pytest.CaptureFixture[str]) -> None:
