@@ -286,7 +286,7 @@ class SameRejectionError(FatalError):
 
 
 class OutOfMemoryError(FatalError):
-    """An answer did not fit into the memory this process may have."""
+    """An answer, or a thread that is needed, did not fit into what the system gives this process."""
 
 
 class OutputError(FatalError):

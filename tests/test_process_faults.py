@@ -103,14 +103,15 @@ def test_a_limit_of_open_files_that_may_be_raised_is_raised() -> None:
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="another process can only be limited on Linux")
 def test_a_run_that_gets_no_more_memory_ends_with_all_lines_whole() -> None:
     """The limit is set when the answers that need more than it are on their way."""
+    blanks = b" " * 30_000_000
 
     def script(call: Call) -> Reply:
         reply = held_from(20)(call)
-        return replace(reply, body=b" " * 9_000_000 + reply.body) if reply.hold else reply
+        return replace(reply, body=blanks + reply.body) if reply.hold else reply
 
     with FakeProvider(script) as provider:
-        flags = ("-n", "60", "-c", "8", "--no-adaptive", "--base-url", provider.base_url)
-        process = start(*flags)
+        flags = ("-n", "60", "-c", "8", "--no-adaptive", "--grace", "5", "--base-url", provider.base_url)
+        process = start(*flags, MALLOC_ARENA_MAX="1")  # each further one may hold 64 MB that are not used yet
         wait_for_lines(20)
         provider.wait_for_calls(28)
         pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])

@@ -18,12 +18,13 @@ from typing import ClassVar
 
 import uvloop
 
-from asyncgen.errors import BudgetSpentError, FatalError
+from asyncgen.errors import BudgetSpentError, FatalError, OutOfMemoryError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.events import Event, Retried, Said
 from asyncgen.runs.run import Run, conversations, opened
+from asyncgen.threads import start_thread
 
 log = logging.getLogger("asyncgen")
 
@@ -100,14 +101,21 @@ class Background:
         self._earlier: Background | None = None
 
     def start(self) -> None:
-        """An earlier one on the same output that has been told to end is waited for, so that a call can go on."""
+        """An earlier one on the same output that has been told to end is waited for, so that a call can go on.
+
+        Raises OutOfMemoryError when there is no thread for it.
+        """
         self._path = OutputPaths.of(self._config.output).output
         with self._newest_lock:
             earlier = self._newest.get(self._path)
             if earlier is None or earlier.is_ending:
                 self._newest[self._path] = self
                 self._earlier = earlier
-        self._thread.start()
+        try:
+            start_thread(self._thread)
+        except OutOfMemoryError:
+            self._leave()
+            raise
 
     @property
     def is_ending(self) -> bool:
@@ -135,12 +143,15 @@ class Background:
                 self._make(run)
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self.error = error
+        self._leave()
+        self._on_end()
+
+    def _leave(self) -> None:
         self._earlier = None
         with self._newest_lock:
             if self._newest.get(self._path) is self:
                 del self._newest[self._path]
         self.ended.set()
-        self._on_end()
 
     def _make(self, run: Run) -> None:
         began = time.monotonic()

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from asyncgen.errors import ConfigError
+from asyncgen.errors import FatalError
 from asyncgen.offline.command import add_serve_arguments, serve
 
 
@@ -12,7 +12,7 @@ def main() -> int:
     add_serve_arguments(parser)
     try:
         return serve(parser.parse_args())
-    except ConfigError as error:
+    except FatalError as error:
         print(error, file=sys.stderr)  # noqa: T201 - one sentence is all a person needs
         return error.exit_status
 

@@ -80,7 +80,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def serve(flags: argparse.Namespace) -> int:
-    """Serves until told to end; the base URL is one line on stdout. Raises ConfigError."""
+    """Serves until told to end; the base URL is one line on stdout. Raises FatalError."""
     from asyncgen.offline.process import run_server  # noqa: PLC0415 - a help text need not wait for it
 
     if not 0 <= flags.port <= _MAX_PORT:  # uvloop would take it modulo 65536

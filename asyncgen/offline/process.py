@@ -17,6 +17,7 @@ from aiohttp import web
 from asyncgen.errors import ConfigError
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.server import create_app
+from asyncgen.threads import start_thread
 
 HOST = "127.0.0.1"
 _STDIN = 0
@@ -25,7 +26,7 @@ _SHUTDOWN = 1.0  # seconds for answers that are being sent; waiting requests are
 
 
 def run_server(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
-    """Serves until told to end; the base URL is one line on stdout. Raises ConfigError when it cannot listen."""
+    """Serves until told to end; the base URL is one line on stdout. Raises FatalError when it cannot."""
     uvloop.run(_serve(knobs, port, exit_with_stdin=exit_with_stdin))
 
 
@@ -41,12 +42,12 @@ async def _serve(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
         except OSError as error:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error
+        if exit_with_stdin:
+            _stop_with_stdin(stop)
         try:
             print(f"http://{HOST}:{runner.addresses[0][1]}/v1", flush=True)  # noqa: T201 - what was asked for
         except BrokenPipeError:  # the parent is gone already; a second flush at exit would print a trace
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if exit_with_stdin:
-            _stop_with_stdin(stop)
         await stop.wait()
     finally:
         await runner.cleanup()
@@ -63,4 +64,4 @@ def _stop_with_stdin(stop: asyncio.Event) -> None:
         with contextlib.suppress(RuntimeError):  # the loop ended first
             loop.call_soon_threadsafe(stop.set)
 
-    threading.Thread(target=read_to_end, name="stdin", daemon=True).start()
+    start_thread(threading.Thread(target=read_to_end, name="stdin", daemon=True))

@@ -7,12 +7,12 @@ more than the write.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import aiofiles.os
 
 from asyncgen.errors import OutputError
 from asyncgen.output.files import NO_SPACE, Files, Record, SideFileLostError
+from asyncgen.threads import start_worker
 from asyncgen.timings import USUAL, Timings
 
 NO_SPACE_PATIENCE = 30  # tries, a second apart
@@ -54,7 +54,7 @@ class Writer:
         self._enough = asyncio.Event()
         self._closing = False
         self._error: OutputError | None = None
-        self._thread = ThreadPoolExecutor(1, "writer")
+        self._thread = start_worker("writer")
 
     def put_nowait(self, record: Record) -> None:
         self._add(record, None)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from asyncgen.stop import Stop
+from asyncgen.threads import NO_THREAD, start_thread
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_STATUS = 130
@@ -38,6 +39,7 @@ class Interrupts:
     def received(self) -> Iterator[None]:
         """Wait for signals during the block, which encloses the event loop from its making to its end.
 
+        Raises OutOfMemoryError when there is no thread to do so.
         They are blocked in this thread, and in those that are started from it. One that has come to a thread which was
         there before is passed on by its handler.
         """
@@ -45,14 +47,16 @@ class Interrupts:
         handlers = [signal.signal(each, lambda *_: self._receive()) for each in numbers]
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         thread = threading.Thread(target=self._wait, args=(numbers,), name="signals", daemon=True)
-        thread.start()
         try:
-            yield
+            start_thread(thread)
+            try:
+                yield
+            finally:
+                with self._ending:
+                    self._is_over = True
+                    signal.pthread_kill(thread.ident or 0, numbers[0])
+                thread.join()
         finally:
-            with self._ending:
-                self._is_over = True
-                signal.pthread_kill(thread.ident or 0, numbers[0])
-            thread.join()
             for number, handler in zip(numbers, handlers, strict=True):
                 # After one, the process is about to end; another would only break its last words.
                 signal.signal(number, _leave if self.count else handler)
@@ -85,11 +89,11 @@ class Interrupts:
             _leave()
         loop, task = target
         if self.count > 2:  # noqa: PLR2004
-            threading.Timer(LAST_WORDS, _leave).start()
-            try:
-                self._end()
-            finally:
-                _leave()
+            words = threading.Thread(target=self._end, name="last words", daemon=True)
+            with contextlib.suppress(*NO_THREAD):  # then there are none
+                words.start()
+                words.join(LAST_WORDS)
+            _leave()
         with contextlib.suppress(RuntimeError):  # the loop has been closed this moment
             loop.call_soon_threadsafe(self._stop_in_order, task, self.count)
 

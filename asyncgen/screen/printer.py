@@ -15,6 +15,8 @@ from typing import TextIO, TypeVar, cast
 
 from rich.console import Console
 
+from asyncgen.threads import NO_THREAD
+
 PLAIN_CHARACTERS = str.maketrans({"━": "#", "─": "-", "…": "~", "·": "-", "±": "+-"})
 CHUNK = 4096  # bytes; what a reader takes of a long text is seen by these
 
@@ -24,7 +26,8 @@ V = TypeVar("V")
 class Printer:
     """A text stream that never raises and never waits: silent once it is broken.
 
-    Plain characters stand where the stream has no others. A stream without a descriptor, in memory, is written at once.
+    Plain characters stand where the stream has no others. A stream without a descriptor, in memory, is written at once,
+    and so is any other where the system gives no thread: then whoever prints waits for the reader.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -33,7 +36,7 @@ class Printer:
         self._descriptor = self._try(_flushed_descriptor)
         self._texts: deque[Callable[[], str]] = deque()
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._is_writing = False
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self.lost = 0  # texts that were not written whole
 
@@ -47,7 +50,7 @@ class Printer:
         return len(text)
 
     def print(self, make_text: Callable[[], str]) -> None:
-        """Write what the function returns; it is called by the thread."""
+        """Write what the function returns; it is called by the thread, and its text is lost if memory does not do."""
         if self._stream is None:
             self.lost += 1
             return
@@ -56,9 +59,13 @@ class Printer:
             return
         with self._changed:
             self._texts.append(make_text)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._write_all, name="printer", daemon=True)
-                self._thread.start()
+            if self._is_writing:
+                return
+            self._is_writing = True
+        try:
+            threading.Thread(target=self._write_all, name="printer", daemon=True).start()
+        except NO_THREAD:
+            self._write_all()
 
     def flush(self) -> None:
         if self._descriptor is None:
@@ -117,16 +124,19 @@ class Printer:
         """The thread: it lives as long as there is something to write."""
         is_over = False
         while not is_over:
-            data = memoryview(b"" if self._stream is None else self._encode(self._texts[0]()))
-            while data and self._stream is not None:
-                data = data[self._write_some(data[:CHUNK]) :]
-                self.wake()
+            is_lost = False
+            try:
+                data = memoryview(b"" if self._stream is None else self._encode(self._texts[0]()))
+                while data and self._stream is not None:
+                    data = data[self._write_some(data[:CHUNK]) :]
+                    self.wake()
+            except MemoryError:
+                is_lost = True
             with self._changed:
                 self._texts.popleft()
-                self.lost += self._stream is None
+                self.lost += is_lost or self._stream is None
                 is_over = not self._texts
-                if is_over:
-                    self._thread = None
+                self._is_writing = not is_over
             self.wake()
 
     def _write_some(self, data: memoryview) -> int:

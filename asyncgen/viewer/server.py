@@ -16,7 +16,6 @@ import time
 from array import array
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +30,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.report.templates import read_page_file, templates
 from asyncgen.runs.interrupt import SIGNALS
 from asyncgen.text import one_line
+from asyncgen.threads import start_worker
 from asyncgen.viewer.answers import (
     Marked,
     Page,
@@ -145,7 +145,7 @@ class Viewer:
         self._change: _Change | None = None
         self._poll = poll
         self._heartbeat = heartbeat
-        self._thread = ThreadPoolExecutor(1, "catalogue")
+        self._thread = start_worker("catalogue")
         self._rate = _Rate()
         self._trouble = ""
         self._options = (0, show_options(catalogue, command))

@@ -112,3 +112,35 @@ def test_no_stream_and_no_characters_are_no_reason_to_raise(stream: TextIO | Non
     printer.flush()
     assert not printer.isatty()
     assert printer.lost == (stream is None)
+
+
+class NoThread(threading.Thread):
+    def start(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+def test_where_no_thread_can_be_started_a_text_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "Thread", NoThread)
+    with pipe() as (reader, stream):
+        printer = Printer(stream)
+        printer.write("one\n")
+        printer.write("two\n")
+        assert printer.backlog == printer.lost == 0
+        assert [reader.readline() for _ in range(2)] == ["one\n", "two\n"]
+
+
+@pytest.mark.parametrize("thread", [NoThread, threading.Thread])
+def test_a_text_for_which_there_is_no_memory_is_lost_and_the_next_one_is_written(
+    thread: type[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_text() -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(threading, "Thread", thread)
+    with pipe() as (reader, stream):
+        printer = Printer(stream)
+        printer.print(make_text)
+        printer.write("next\n")
+        assert reader.readline() == "next\n"
+        printer.drain()
+        assert printer.lost == 1

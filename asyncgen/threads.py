@@ -1,0 +1,38 @@
+"""Threads of our own: those of a run are there before anything is paid for, or it does not begin.
+
+A system that is short of memory, or of places for processes, gives no further one. An executor that starts its thread
+with the first piece of work would then raise when there is something to save, and do that piece should a thread come
+later.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from asyncgen.errors import OutOfMemoryError
+
+NO_THREAD = (RuntimeError, MemoryError)  # what Python raises when the system gives none
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Raises OutOfMemoryError when the system gives none."""
+    try:
+        thread.start()
+    except NO_THREAD as error:
+        raise _no_thread(thread.name) from error
+
+
+def start_worker(name: str) -> ThreadPoolExecutor:
+    """An executor whose one thread is there. Raises OutOfMemoryError when the system gives none."""
+    executor = ThreadPoolExecutor(1, name)
+    try:
+        executor.submit(int)
+    except NO_THREAD as error:
+        raise _no_thread(name) from error
+    return executor
+
+
+def _no_thread(name: str) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"the system gives no further thread (for {name}): free some memory, or raise the limits of memory (ulimit -v) "
+        "and of processes (ulimit -u)"
+    )
