@@ -43,7 +43,7 @@ from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
 from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import NO_PRICE, Budget
-from asyncgen.money.price import read_price
+from asyncgen.money.price_list import read_price
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
 from asyncgen.output.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry

@@ -25,7 +25,8 @@ from rich.text import Text
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
-from asyncgen.money.price import FREE, Allowance, Price, format_cost, mean_price, read_allowance, read_price
+from asyncgen.money.price import FREE, Price, format_cost, mean_price
+from asyncgen.money.price_list import Allowance, read_allowance, read_price
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS

@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["asyncgen"]):
     from asyncgen.conversation import NotAConversationError, decode_line
     from asyncgen.endpoint.answer import classify_response
     from asyncgen.errors import AsyncgenError, BadReplyError, ConfigError
-    from asyncgen.money.price import read_price
+    from asyncgen.money.price_list import read_price
     from asyncgen.output.journal import decode_entry
     from asyncgen.output.ledger import read_journal
     from asyncgen.recipe.accept import parse_conversation
