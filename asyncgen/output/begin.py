@@ -16,10 +16,11 @@ import msgspec
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
-from asyncgen.output.changes import START_ANEW, check_same_kind, differences
+from asyncgen.output.batches import USED_UP, Batches
+from asyncgen.output.changes import START_ANEW, check_batches, check_same_kind, differences
 from asyncgen.output.files import AppendFile, Files, Record, sync_directory
-from asyncgen.output.journal import ARRAYS, OBJECTS, Header, Kept, Step, encode_entry
-from asyncgen.output.ledger import Totals
+from asyncgen.output.journal import ARRAYS, FORGOTTEN, OBJECTS, Collected, Header, Kept, Step, encode_entry
+from asyncgen.output.ledger import Ledger, Totals
 from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
 from asyncgen.output.paths import OutputPaths, torn_path
@@ -30,7 +31,11 @@ BYTES_EXPECTED = 6000  # of output and journal, for a conversation
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A run that may begin. `kept`: digests of lines to be journalled as kept; `set_aside`: files to be renamed."""
+    """A run that may begin.
+
+    `kept`: digests of lines to be journalled as kept; `set_aside`: what is to be renamed; `forgotten`: batches that are
+    given up.
+    """
 
     paths: OutputPaths
     header: Header
@@ -38,6 +43,7 @@ class Start:
     kept: Sequence[bytes] = ()
     patches: Sequence[Patch] = ()
     set_aside: Sequence[Path] = ()
+    forgotten: Sequence[Collected] = ()
 
     @property
     def lines(self) -> Lines:
@@ -54,10 +60,18 @@ class Start:
             return {}
         return self.earlier.ledger.steps
 
+    @property
+    def batches(self) -> Batches:
+        return Batches() if self.earlier is None else self.earlier.ledger.batches
+
     def pending(self) -> Iterator[int]:
-        """The indices still to be made, in order."""
-        lines = self.lines
-        return (index for index in range(self.header.num) if not lines.is_done(index))
+        """The indices still to be made and not out in a batch, in order."""
+        lines, num = self.lines, self.header.num
+        out = bytearray(num if self.batches.open else 0)
+        for batch in self.batches.open.values():
+            for index, told in zip(batch.indices, batch.told, strict=True):
+                out[index] = told != USED_UP
+        return (index for index in range(num) if not (lines.is_done(index) or (out and out[index])))
 
     def notes(self) -> list[str]:
         """What the user should know about the output before anything is spent."""
@@ -100,6 +114,7 @@ class Start:
             )  # or the power may take back any of them, and old rejects stand beside a new run
         mend(self.patches)
         entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
+        entries += b"".join(map(encode_entry, self.forgotten))
         if self.earlier is None:
             with closing(AppendFile(self.paths.journal)) as journal:
                 journal.append(encode_entry(self.header))
@@ -119,13 +134,23 @@ class Start:
 
 
 def prepare(
-    paths: OutputPaths, header: Header, *, append: bool = False, overwrite: bool = False, allow_changed: bool = False
+    paths: OutputPaths,
+    header: Header,
+    *,
+    append: bool = False,
+    overwrite: bool = False,
+    allow_changed: bool = False,
+    forget: Sequence[str] = (),
 ) -> Start:
-    """Look at what is there and decide. Writes nothing; raises ConfigError for every refusal."""
+    """Look at what is there and decide. Writes nothing; raises ConfigError for every refusal.
+
+    `forget`: labels of batches that are not waited for any more.
+    """
     try:
         _check_ordinary(paths)
         if overwrite:
-            return Start(paths, header, set_aside=[path for path in reversed(paths.all) if path.exists()])
+            aside = [path for path in (paths.batches, *reversed(paths.all)) if path.exists()]
+            return Start(paths, header, set_aside=aside)
         if (earlier := read_earlier(paths, adopt=append)) is None:
             return _prepare_first(paths, header, append=append)
     except OSError as error:
@@ -137,9 +162,23 @@ def prepare(
                 f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, choose another "
                 "--output, or mix both with --allow-changed"
             )
+    forgotten = _forget(earlier.ledger, forget)
+    check_batches(earlier.ledger.batches, earlier.header, header)
     kept = [digest for _, digest in earlier.lines.unknown]
     header = msgspec.structs.replace(header, line_hash=earlier.ledger.line_hash)
-    return Start(paths, header, earlier, kept, earlier.patches)
+    return Start(paths, header, earlier, kept, earlier.patches, forgotten=forgotten)
+
+
+def _forget(ledger: Ledger, labels: Sequence[str]) -> list[Collected]:
+    """The entries with which batches are given up; their lines may be billed all the same."""
+    entries = []
+    for label in labels:
+        if (batch := ledger.batches.open.get(label)) is None:
+            known = ", ".join(ledger.batches.open) or "none"
+            raise ConfigError(f"--forget-batch {label}: no such batch is under way; there are: {known}")
+        entries.append(Collected(label=label, status=FORGOTTEN, missing=batch.untold, lost=batch.untold))
+        ledger.add(entries[-1])
+    return entries
 
 
 def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start:
@@ -166,6 +205,8 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
 def _check_ordinary(paths: OutputPaths) -> None:
     if paths.output.is_dir():
         raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
+    if paths.batches.is_symlink() or (paths.batches.exists() and not paths.batches.is_dir()):
+        raise ConfigError(f"{paths.batches} is no folder of its own: remove it, or choose another --output")
     for path in paths.all:
         if path.is_symlink():  # the output's own name is resolved
             raise ConfigError(f"{path} is a link, not a file of its own: remove it, or choose another --output")

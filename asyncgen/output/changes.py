@@ -6,7 +6,8 @@ import msgspec
 
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
-from asyncgen.output.journal import Header
+from asyncgen.output.batches import Batches
+from asyncgen.output.journal import BATCHES_VERSION, Header
 from asyncgen.output.paths import OutputPaths
 
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
@@ -54,6 +55,29 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
             f"{paths.output} holds lines of {old.line_format}, this run would write {new.line_format} "
             "(--save-metadata): the format of a file cannot change; choose another --output"
         )
+
+
+def check_batches(batches: Batches, old: Header, new: Header) -> None:
+    """Raises ConfigError for what would lose batches that are out, pay for their lines twice, or mix them with others.
+
+    No flag allows it. What they bring is collected first.
+    """
+    if not batches.open:
+        return
+    them = f"{len(batches.open)} {'batch is' if len(batches.open) == 1 else 'batches are'} under way"
+    forget = f"give them up with --forget-batch {' --forget-batch '.join(batches.open)}"
+    if new.version < BATCHES_VERSION:
+        raise ConfigError(f"{them}, and what is in them would be paid for twice: add --batch, or {forget}")
+    if old.asked != new.asked:
+        raise ConfigError(
+            f"{them}, asked for with other settings: let a run with those collect them first, or {forget}"
+        )
+    for batch in batches.open.values():
+        if batch.intent.base_url != new.base_url:
+            where = batch.intent.base_url or "the offline engine"
+            raise ConfigError(f"{them} at {where}, which only that address can tell of: ask there, or {forget}")
+    if (most := max(batch.indices[-1] for batch in batches.open.values())) >= new.num:
+        raise ConfigError(f"--num {new.num}: {them}, with conversations of -n {most + 1}: collect them with that first")
 
 
 def _different(old: dict[str, T], new: dict[str, T]) -> list[str]:

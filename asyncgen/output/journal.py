@@ -6,7 +6,8 @@ last synced, and a checksum of the journal since the mark before. What lies befo
 damage there is refused; what lies behind it may be torn.
 
 Format 1 had no checksums, and one hash. A journal that was begun in it is read as it is and continued in format 2,
-under a new header and with the hash that it has.
+under a new header and with the hash that it has. Format 3 has batches; a run that makes none writes format 2. An
+asyncgen that does not know them must not go on: it would take their entries for damage, and pay for their work again.
 """
 
 import zlib
@@ -17,10 +18,12 @@ import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
 from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
+from asyncgen.output.indices import check_indices
 from asyncgen.recipe.bindings import Bindings, conditions_of
 from asyncgen.recipe.recipe import Dimension
 
 VERSION = 2
+BATCHES_VERSION = 3
 ARRAYS = "arrays of messages"
 OBJECTS = "objects with metadata"
 CONVERSATIONS = "conversations"
@@ -28,6 +31,7 @@ DIGEST_SIZE = 16
 # Of a call whose reply was kept although it is no answer: as good as lost when its cost is not told.
 UNANSWERED = frozenset(leaf.reason for leaf in (ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError))
 MAX_INDEX = 2**31 - 1  # what four bytes hold
+MAX_ASK = 2**16 - 1
 MAX_COST_DIGITS = 30  # before or behind the point; more is damage, and sums of it may overflow
 
 
@@ -91,10 +95,11 @@ class Mark(msgspec.Struct, tag_field="type", tag="mark", omit_defaults=True, fro
 
 
 class Call(Usage, omit_defaults=True, frozen=True, kw_only=True):
-    """An answered call: what it used, whose request it was, and when it ended."""
+    """An answered call: what it used, whose request it was, and when it ended. `batch`: the label of its batch."""
 
     request_id: str | None = None
     time: str = ""
+    batch: str | None = None
 
 
 class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
@@ -136,6 +141,7 @@ class Failed(msgspec.Struct, tag_field="type", tag="failed", omit_defaults=True,
     status: int | None = None
     asks: int = 1
     time: str = ""
+    batch: str | None = None
 
 
 class Lost(msgspec.Struct, tag_field="type", tag="lost", omit_defaults=True, frozen=True, kw_only=True):
@@ -144,6 +150,7 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", omit_defaults=True, fro
     index: int
     reason: str
     time: str = ""
+    batch: str | None = None
 
 
 class Stepped(msgspec.Struct, tag_field="type", tag="stepped", frozen=True, kw_only=True):
@@ -164,7 +171,62 @@ class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=Tr
     digest: str
 
 
-Entry: TypeAlias = Header | Mark | Done | Step | Unused | Failed | Lost | Kept | Stepped
+class Submitting(msgspec.Struct, tag_field="type", tag="submitting", omit_defaults=True, frozen=True, kw_only=True):
+    """A batch is about to be made. From here on its indices are out, until `collected`.
+
+    `indices`: see `Indices`; `asks`: of those that are not asked for the first time, by how often. `size`: bytes of its
+    requests. `held`: what each of them is reckoned at, in US dollars. `seat`, `base_url`: who is asked, and where.
+    """
+
+    label: str
+    indices: str
+    asks: dict[int, str] = {}
+    seat: str = ""
+    base_url: str = ""
+    size: int = 0
+    held: Decimal | None = None
+    time: str = ""
+
+
+class Uploaded(msgspec.Struct, tag_field="type", tag="uploaded", frozen=True, kw_only=True):
+    """The requests of a batch are a file at the endpoint. Without one, where it needs one, there can be no batch."""
+
+    label: str
+    file: str
+
+
+class Submitted(msgspec.Struct, tag_field="type", tag="submitted", omit_defaults=True, frozen=True, kw_only=True):
+    """A batch is there, under its endpoint's id."""
+
+    label: str
+    id: str
+    time: str = ""
+
+
+class Collected(Usage, tag_field="type", tag="collected", omit_defaults=True, frozen=True, kw_only=True):
+    """A batch is over, or never was, and all that came of it is on disk; what it has told nothing of is to be made.
+
+    `status`: its endpoint's last word, or one of ours below. `missing`: lines without a result; `lost`: how many of
+    these may be billed; `unread`: results that nobody can read. The usage is what no entry of a line has.
+    """
+
+    label: str
+    status: str
+    missing: int = 0
+    lost: int = 0
+    unread: int = 0
+    time: str = ""
+
+
+# What has become of a batch, where its endpoint has no word for it.
+NOT_MADE = "not made"
+FORGOTTEN = "forgotten"
+TOO_LARGE = "too large"
+QUEUE_FULL = "queue full"
+
+Batched: TypeAlias = Submitting | Uploaded | Submitted | Collected
+OfIndex: TypeAlias = Done | Step | Unused | Failed | Lost
+Entry: TypeAlias = Header | Mark | OfIndex | Kept | Stepped | Batched
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -181,13 +243,17 @@ def decode_entry(line: bytes) -> Entry:
         raise ValueError("nested too deeply") from error
     if isinstance(entry, Done | Kept) and len(bytes.fromhex(entry.digest)) != DIGEST_SIZE:
         raise ValueError("not a digest")
-    if isinstance(entry, Done | Step | Unused | Failed | Lost) and not 0 <= entry.index <= MAX_INDEX:
+    if isinstance(entry, OfIndex) and not 0 <= entry.index <= MAX_INDEX:
         raise ValueError("not an index")
     if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
         raise ValueError("a dimension is there twice")
     if isinstance(entry, Header) and any(map(conditions_of, entry.dimensions)):
         Bindings(entry.dimensions)  # raises ValueError for what no recipe can say
-    cost = entry.cost if isinstance(entry, Call) else None
+    if isinstance(entry, Submitting):
+        check_indices(entry.indices, *entry.asks.values())
+        if not entry.indices or not all(0 < ask <= MAX_ASK for ask in entry.asks):
+            raise ValueError("no batch")
+    cost = entry.held if isinstance(entry, Submitting) else entry.cost if isinstance(entry, Call | Collected) else None
     if cost is not None and not (cost.is_finite() and abs(cost.adjusted()) <= MAX_COST_DIGITS):
         raise ValueError("not an amount of money")
     if isinstance(entry, Mark) and min(entry.output, entry.journal, entry.rejects) < 0:

@@ -14,11 +14,13 @@ import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
 from asyncgen.errors import ConfigError
+from asyncgen.output.batches import Batches
 from asyncgen.output.journal import (
+    BATCHES_VERSION,
     DIGEST_SIZE,
     UNANSWERED,
-    VERSION,
     Call,
+    Collected,
     Done,
     Entry,
     Failed,
@@ -26,9 +28,13 @@ from asyncgen.output.journal import (
     Kept,
     Lost,
     Mark,
+    OfIndex,
     Step,
     Stepped,
+    Submitted,
+    Submitting,
     Unused,
+    Uploaded,
     checksum,
     decode_entry,
 )
@@ -53,13 +59,15 @@ class Totals:
     lost: int = 0
 
     def add(self, entry: Entry) -> None:
-        if isinstance(entry, Call):
-            self.calls += 1
+        if isinstance(entry, Call | Collected):
             self.prompt_tokens += entry.prompt_tokens or 0
             self.cached_tokens += entry.cached_tokens or 0
             self.completion_tokens += entry.completion_tokens or 0
             if entry.cost is not None:
                 self.cost = (self.cost or Decimal(0)) + entry.cost
+        if isinstance(entry, Call):
+            self.calls += 1
+            if entry.cost is not None:
                 self.dearest = entry.cost if self.dearest is None else max(self.dearest, entry.cost)
             elif isinstance(entry, Unused) and entry.reason in UNANSWERED:
                 self.lost += 1
@@ -71,6 +79,8 @@ class Totals:
             self.calls += entry.status is not None
         elif isinstance(entry, Lost):
             self.lost += 1
+        elif isinstance(entry, Collected):
+            self.lost += entry.lost
 
 
 class Ledger:
@@ -87,12 +97,14 @@ class Ledger:
         self.failed: dict[int, str] = {}
         self.forms: dict[tuple[str, str], Stepped] = {}
         self.steps: dict[int, list[Step]] = {}
+        self.batches = Batches()
         self._indices = array("i")
         self._digests = bytearray()
         self._newest = array("i")
 
     def add(self, entry: Entry) -> None:
-        self.totals.add(entry)
+        if not isinstance(entry, OfIndex) or self.batches.is_new(entry):
+            self.totals.add(entry)
         match entry:
             case Done():
                 self.failed.pop(entry.index, None)
@@ -112,6 +124,8 @@ class Ledger:
                 self.failed[entry.index] = entry.reason
             case Stepped():
                 self.forms[entry.base_url, entry.model] = entry
+            case Submitting() | Uploaded() | Submitted() | Collected():
+                self.batches.add(entry)
             case _:
                 pass
 
@@ -216,7 +230,7 @@ def _entry_or_none(line: bytes, num: int) -> Entry | None:
         entry = decode_entry(line)
     except ValueError:
         return None
-    return None if isinstance(entry, Done | Step | Unused | Failed | Lost) and entry.index >= num else entry
+    return None if isinstance(entry, OfIndex) and entry.index >= num else entry
 
 
 class _Version(msgspec.Struct, tag_field="type", tag="run"):
@@ -234,5 +248,5 @@ def _refuse_newer(path: Path, line: bytes) -> None:
         header = _version_decoder.decode(line)
     except (ValueError, RecursionError):
         return
-    if header.version > VERSION:
+    if header.version > BATCHES_VERSION:
         raise ConfigError(f"{path}: written by asyncgen {header.asyncgen}, a newer one than this; update asyncgen")

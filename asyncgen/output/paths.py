@@ -8,7 +8,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError
 
 OWNER_ONLY = 0o600
-SIDE_SUFFIXES = frozenset({".journal", ".rejects", ".lock", ".torn", ".mended"})
+SIDE_SUFFIXES = frozenset({".journal", ".rejects", ".lock", ".torn", ".mended", ".batches"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class OutputPaths:
     @property
     def lock(self) -> Path:
         return self._beside(".lock")
+
+    @property
+    def batches(self) -> Path:
+        """The folder of what goes out in batches and comes back, until it is in the other files."""
+        return self._beside(".batches")
 
     @property
     def data(self) -> tuple[Path, Path, Path]:

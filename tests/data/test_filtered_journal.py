@@ -120,9 +120,9 @@ def test_of_a_filtered_file_nothing_is_pending(paths: OutputPaths, capfd: pytest
 def test_no_run_goes_on_with_a_filtered_file(paths: OutputPaths, without: list[int]) -> None:
     clean = keep(paths, without=without)
     header = read_journal(paths.journal).ledger.headers[0]
-    for flags in ({}, {"append": True}, {"allow_changed": True}):
+    for flag in ("", "append", "allow_changed"):
         with pytest.raises(ConfigError, match="generate there and filter again"):
-            prepare(clean, header, **flags)
+            prepare(clean, header, append=flag == "append", allow_changed=flag == "allow_changed")
     assert prepare(clean, header, overwrite=True).set_aside
 
 

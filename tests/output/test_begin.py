@@ -124,9 +124,9 @@ def test_old_rejects_with_a_torn_end_are_not_joined_by_new_ones(paths: OutputPat
 @pytest.mark.parametrize(
     "name", ["x.jsonl.journal", "x.jsonl.rejects", "x.jsonl.torn", "x.jsonl.journal.torn", "x.jsonl.rejects.mended"]
 )
-@pytest.mark.parametrize("flags", [{}, {"append": True}, {"overwrite": True}])
+@pytest.mark.parametrize("flag", ["", "append", "overwrite"])
 def test_a_link_in_the_place_of_a_side_file_is_refused_and_not_followed(
-    paths: OutputPaths, name: str, leads_to: str, flags: dict[str, bool]
+    paths: OutputPaths, name: str, leads_to: str, flag: str
 ) -> None:
     make_run(paths, BATCHES)
     link, target = paths.output.with_name(name), paths.output.with_name("precious")
@@ -136,7 +136,7 @@ def test_a_link_in_the_place_of_a_side_file_is_refused_and_not_followed(
     link.symlink_to(paths.output if leads_to == "the output" else target)
     before = Snapshot.of(paths.output.parent)
     with pytest.raises(ConfigError, match=rf"{name} is a link"):
-        prepare(paths, HEADER, **flags)
+        prepare(paths, HEADER, append=flag == "append", overwrite=flag == "overwrite")
     assert Snapshot.of(paths.output.parent) == before
 
 

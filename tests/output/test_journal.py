@@ -12,8 +12,12 @@ from outputs import HEADER, digest
 from sweep import sweep
 
 from asyncgen.errors import ConfigError
+from asyncgen.output.indices import write_indices
 from asyncgen.output.journal import (
+    BATCHES_VERSION,
+    MAX_ASK,
     VERSION,
+    Collected,
     Done,
     Entry,
     Failed,
@@ -23,7 +27,10 @@ from asyncgen.output.journal import (
     Mark,
     Step,
     Stepped,
+    Submitted,
+    Submitting,
     Unused,
+    Uploaded,
     checksum,
     decode_entry,
     encode_entry,
@@ -60,6 +67,7 @@ def dimensions(draw: st.DrawFn) -> Dimension:
     return Dimension(draw(texts), tuple(drawn), grouped, draw(st.integers(1, 5) | st.none()) if grouped else None)
 
 
+some_indices = st.sets(indices, min_size=1, max_size=5).map(sorted).map(write_indices)
 usage = {
     "prompt_tokens": some_counts,
     "cached_tokens": some_counts,
@@ -67,6 +75,7 @@ usage = {
     "cost": costs,
     "request_id": some_texts,
     "time": texts,
+    "batch": some_texts,
 }
 entries = st.one_of(
     st.builds(
@@ -102,6 +111,20 @@ entries = st.one_of(
     st.builds(Failed, index=indices, reason=texts, message=texts, status=some_counts, asks=counts, time=texts),
     st.builds(Lost, index=indices, reason=texts, time=texts),
     st.builds(Kept, digest=digests),
+    st.builds(
+        Submitting,
+        label=texts,
+        indices=some_indices,
+        asks=st.dictionaries(st.integers(1, MAX_ASK), some_indices, max_size=2),
+        seat=texts,
+        base_url=texts,
+        size=counts,
+        held=costs,
+        time=texts,
+    ),
+    st.builds(Uploaded, label=texts, file=texts),
+    st.builds(Submitted, label=texts, id=texts, time=texts),
+    st.builds(Collected, label=texts, status=texts, missing=counts, lost=counts, unread=counts, time=texts),
 )
 
 
@@ -326,8 +349,8 @@ def test_format_1_is_read_and_continued_in_format_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        encode_entry(msgspec.structs.replace(HEADER, version=VERSION + 1, asyncgen="9.9")),
-        b'{"type":"run","version":3,"asyncgen":"9.9","all":"else differs","num":"many"}\n',
+        encode_entry(msgspec.structs.replace(HEADER, version=BATCHES_VERSION + 1, asyncgen="9.9")),
+        b'{"type":"run","version":4,"asyncgen":"9.9","all":"else differs","num":"many"}\n',
     ],
 )
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path, header: bytes) -> None:

@@ -1,0 +1,108 @@
+"""Batches that are out, by what the journal says of them: which indices, under which id, and what is told already."""
+
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from asyncgen.output.indices import read_indices
+from asyncgen.output.journal import (
+    QUEUE_FULL,
+    TOO_LARGE,
+    Batched,
+    Call,
+    Collected,
+    Done,
+    Failed,
+    OfIndex,
+    Submitted,
+    Submitting,
+    Uploaded,
+)
+
+# What the journal tells of a line.
+NOTHING, MADE, USED_UP = range(3)
+
+
+@dataclass(slots=True)
+class OpenBatch:
+    """Six bytes a line. `indices`: in rising order; `asks`: how often each is asked for; `told`: see above.
+
+    `file`, `id`: at its endpoint, as far as it has one.
+    """
+
+    intent: Submitting
+    indices: "array[int]"
+    asks: "array[int]"
+    told: bytearray
+    file: str | None = None
+    id: str | None = None
+
+    @classmethod
+    def of(cls, intent: Submitting) -> "OpenBatch":
+        indices = read_indices(intent.indices)
+        asks = array("H", [1]) * len(indices)
+        batch = cls(intent, indices, asks, bytearray(len(indices)))
+        for ask, text in intent.asks.items():
+            for index in read_indices(text):
+                if (position := batch.position(index)) is not None:
+                    asks[position] = ask
+        return batch
+
+    @property
+    def label(self) -> str:
+        return self.intent.label
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def untold(self) -> int:
+        """How many lines the journal says nothing of."""
+        return self.told.count(NOTHING)
+
+    def position(self, index: int) -> int | None:
+        position = bisect_left(self.indices, index)
+        return position if position < len(self.indices) and self.indices[position] == index else None
+
+
+@dataclass(slots=True)
+class Batches:
+    """The fold of all entries about batches.
+
+    `open`: by label. `lines`: how many were too many for the endpoint, the last time it said so, halved; None while it
+    has not. `dearest`: the highest cost of a call in a batch.
+    """
+
+    open: dict[str, OpenBatch] = field(default_factory=dict)
+    lines: int | None = None
+    dearest: Decimal | None = None
+
+    def add(self, entry: Batched) -> None:
+        if isinstance(entry, Submitting):
+            self.open[entry.label] = OpenBatch.of(entry)
+            return
+        batch = self.open.get(entry.label)
+        match entry:
+            case _ if batch is None:
+                return
+            case Uploaded():
+                batch.file = entry.file
+            case Submitted():
+                batch.id = entry.id
+            case Collected():
+                del self.open[entry.label]
+                if entry.status in (TOO_LARGE, QUEUE_FULL):
+                    self.lines = max(1, len(batch) // 2)
+
+    def is_new(self, entry: OfIndex) -> bool:
+        """Note what a line of a batch has come to. False for one that was told before, whose line had been lost."""
+        batch = None if entry.batch is None else self.open.get(entry.batch)
+        position = None if batch is None else batch.position(entry.index)
+        if batch is None or position is None:
+            return True
+        is_first = batch.told[position] == NOTHING
+        batch.told[position] = MADE if isinstance(entry, Done) else USED_UP
+        if isinstance(entry, Call) and entry.cost is not None:
+            self.dearest = entry.cost if self.dearest is None else max(self.dearest, entry.cost)
+        return is_first or isinstance(entry, Failed)
