@@ -52,8 +52,8 @@ class PolishedWork:
 
 
 def polished(config: GenerateConfig) -> Polished:
-    recipe = config.request.recipe
-    return Polished(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.request.seed))
+    recipe = config.plan.recipe
+    return Polished(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.plan.seed))
 
 
 def main(argv: Sequence[str], timings: Timings = USUAL) -> int:

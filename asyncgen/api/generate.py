@@ -158,7 +158,7 @@ class _Handover:
         self._config = config
         self._on_event = on_event
         self._bar = bar
-        self._most = config.request.concurrency  # that wait for their consumer before the run does
+        self._most = config.plan.concurrency  # that wait for their consumer before the run does
         self._made: deque[Made] = deque()  # on their way to the disk
         self._written: deque[Made] = deque()
         self._news = asyncio.Event()  # of the consumer's loop

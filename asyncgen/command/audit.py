@@ -45,7 +45,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.audit.audit import encode_audit, write_audit
     from asyncgen.audit.rules import check_rule_names
     from asyncgen.data.target import audit_path
-    from asyncgen.report.terminal import describe_passed, print_above, print_summary
+    from asyncgen.report.audited import describe_passed, print_above, print_audit
 
     limits: Sequence[tuple[str, float]] = flags.fail_on
     rules = [rule for rule, _ in limits]
@@ -57,7 +57,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
         if flags.json:
             sys.stdout.write(encode_audit(audit).decode())
         else:
-            print_summary(audit, audit_path(dataset.paths))
+            print_audit(audit, audit_path(dataset.paths))
         above = list(describe_passed(audit, limits))
         print_above(above)
         return ABOVE_A_LIMIT if above else 0

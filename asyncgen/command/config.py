@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 from asyncgen.audit.rules import find_wrong_names
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Recipe
-from asyncgen.runs.config import GenerateConfig, RequestConfig
-from asyncgen.runs.configure import configure_request, configure_run
+from asyncgen.runs.config import GenerateConfig, RunPlan
+from asyncgen.runs.configure import configure_plan, configure_run
 from asyncgen.runs.settings import Settings
 from asyncgen.timings import USUAL, Timings
 
@@ -33,9 +33,9 @@ def read_generate_config(
     )
 
 
-def read_request_config(flags: argparse.Namespace, environment: Mapping[str, str]) -> RequestConfig:
+def read_plan(flags: argparse.Namespace, environment: Mapping[str, str]) -> RunPlan:
     """The part of the flags that `generate` and `plan` share; planning needs no key. Raises ConfigError."""
-    return configure_request(_load(flags), _settings(flags), environment)
+    return configure_plan(_load(flags), _settings(flags), environment)
 
 
 def _load(flags: argparse.Namespace) -> Recipe:

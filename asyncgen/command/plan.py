@@ -31,11 +31,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.command.config import read_request_config
+    from asyncgen.command.config import read_plan
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.preview import preview
 
-    config = read_request_config(flags, read_environment())
-    for warning in config.recipe.warnings:
+    plan = read_plan(flags, read_environment())
+    for warning in plan.recipe.warnings:
         say(warning)
-    return preview(config, requests=flags.requests, index=flags.index)
+    return preview(plan, requests=flags.requests, index=flags.index)

@@ -16,8 +16,8 @@ _BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
 
 
 @dataclass(frozen=True, slots=True)
-class RequestConfig:
-    """What is sent, about what, and for how much: shared by the commands that draw scenarios.
+class RunPlan:
+    """What a run is to make: of what recipe and how much, whom it asks, and for how much; `plan` shows it.
 
     `models`: the settings by model, where several share the work; `settings` are those of the first. `budget` in US
     dollars; `price`: the one given by flags.
@@ -55,7 +55,7 @@ def name_output(recipe: str, endpoint: Endpoint) -> Path:
 class GenerateConfig:
     """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop."""
 
-    request: RequestConfig
+    plan: RunPlan
     output: Path
     timeout: float
     retries: int

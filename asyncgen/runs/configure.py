@@ -21,7 +21,7 @@ from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.recipe import MODEL, Recipe
-from asyncgen.runs.config import GenerateConfig, RequestConfig
+from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.settings import Settings
 from asyncgen.timings import USUAL, Timings
 
@@ -60,27 +60,27 @@ def configure_run(
     """Raises ConfigError for settings, key or address that cannot be used. `log`: another file that is written."""
     if settings.append and settings.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
-    request = configure_request(recipe, settings, environment)
-    endpoint = request.endpoint
+    plan = configure_plan(recipe, settings, environment)
+    endpoint = plan.endpoint
     if not endpoint.is_offline:  # which needs no key, so that a run without any is whole
         address, insecure_http = endpoint.base_url, settings.insecure_http
         headers = read_headers(recipe.headers, address, environment, insecure_http=insecure_http)
         endpoint = replace(endpoint, headers=headers)
-        request = replace(request, endpoint=endpoint)
+        plan = replace(plan, endpoint=endpoint)
     endpoint.check_key()
     if endpoint.is_offline and settings.provider is None and (flag := _flag_that_means_a_model(settings)):
         raise ConfigError(
             f"{flag}: no key is set, and the offline engine is no model. {_how_to_get_a_model(environment)}"
         )
-    if request.budget is not None and request.price is None and not endpoint.provider.reports_cost:
+    if plan.budget is not None and plan.price is None and not endpoint.provider.reports_cost:
         raise ConfigError(
             f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
             "--price-out (US dollars a million tokens), or leave --budget out"
         )
-    output = settings.output or request.default_output
+    output = settings.output or plan.default_output
     _check_roles(output, log, recipe.files)
     return GenerateConfig(
-        request=request,
+        plan=plan,
         output=output,
         timeout=settings.timeout,
         retries=settings.retries,
@@ -99,7 +99,7 @@ def configure_run(
     )
 
 
-def configure_request(recipe: Recipe, settings: Settings, environment: Mapping[str, str]) -> RequestConfig:
+def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str, str]) -> RunPlan:
     """What is also needed to plan, for which there needs to be no key. Raises ConfigError."""
     endpoint = resolve_endpoint(settings.provider, settings.base_url, environment, insecure_http=settings.insecure_http)
     overrides: list[Override] = [parse_param(text) for text in settings.param]
@@ -118,7 +118,7 @@ def configure_request(recipe: Recipe, settings: Settings, environment: Mapping[s
     elif (settings.price_in, settings.price_out, settings.price_cached) != (None, None, None):
         raise ConfigError("--price-in and --price-out are given together; --price-cached is for cached input tokens")
     fields = endpoint.provider.fields
-    return RequestConfig(
+    return RunPlan(
         recipe=recipe,
         endpoint=endpoint,
         settings=request_settings(settings_of(recipe), fields, overrides),

@@ -256,7 +256,7 @@ class Desk:
         )
 
     def _note_lost(self, unit: Unit, reason: str) -> None:
-        self.emit(events.Lost())
+        self.emit(events.Unanswered())
         self._note(Lost(index=unit.index, reason=reason, time=moment(self.clock())))
 
     def _record_failures(self, rejections: Sequence[Rejection]) -> None:
@@ -264,7 +264,7 @@ class Desk:
             self.emit(events.Abandoned(len(rejections)))
             return
         for each in rejections:
-            self.emit(events.Failed(each.error))
+            self.emit(events.GivenUp(each.error))
             self._note(failure(each.index, each.error, moment(self.clock())))
 
     def _note(self, entry: Entry) -> None:

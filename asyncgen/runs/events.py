@@ -51,7 +51,7 @@ class Used(Event, frozen=True, gc=False):
         counts.add_usage(self.usage)
 
 
-class Lost(Event, frozen=True):
+class Unanswered(Event, frozen=True):
     """A call may have been billed without an answer."""
 
     def add_to(self, counts: Counts) -> None:
@@ -110,7 +110,7 @@ class Written(Event, frozen=True):
         counts.written += len(self.lines)
 
 
-class Failed(Event, frozen=True):
+class GivenUp(Event, frozen=True):
     """An index is given up."""
 
     error: RejectedError

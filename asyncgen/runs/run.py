@@ -61,7 +61,7 @@ from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import MODEL, JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events
-from asyncgen.runs.config import GenerateConfig, RequestConfig
+from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk
 from asyncgen.runs.engine import offline_engine
@@ -89,7 +89,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
     """A run that may begin; its output is locked meanwhile. Raises ConfigError for every reason not to begin it."""
     paths = OutputPaths.of(config.output)
     job = make_job(config)
-    find_proxy(config.request.endpoint.base_url)  # an unusable one is refused before anything is written
+    find_proxy(config.plan.endpoint.base_url)  # an unusable one is refused before anything is written
     try:
         paths.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -123,32 +123,32 @@ def in_event_loop(main: Coroutine[Any, Any, T]) -> T:
 
 def conversations(config: GenerateConfig) -> Conversations:
     """Raises ConfigError when the metadata of a line would have two values under one name."""
-    recipe = config.request.recipe
+    recipe = config.plan.recipe
     names = {each.name for each in recipe.dimensions if not (recipe.models and each.name == MODEL)}
     if config.save_metadata and (taken := names & METADATA_KEYS):
         raise ConfigError(
             f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
         )
-    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.request.seed)
-    return Conversations(recipe, scenarios, config.request.model, config.save_metadata)
+    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.plan.seed)
+    return Conversations(recipe, scenarios, config.plan.model, config.save_metadata)
 
 
 def make_header(config: GenerateConfig, job: Job) -> Header:
-    request = config.request
+    plan = config.plan
     prompts = job.prompts.items()
     first = next(iter(job.prompts.values()))
     return Header(
         version=VERSION,
         asyncgen=__version__,
         started=f"{datetime.fromtimestamp(config.timings.clock(), UTC):%Y-%m-%dT%H:%M:%SZ}",
-        num=request.num,
-        provider=request.endpoint.provider.name,
-        base_url=request.endpoint.base_url,
-        recipe=request.recipe.source,
-        dimensions=request.recipe.dimensions,
-        sampling=SAMPLING_VERSIONS[request.recipe.sampling],
-        seed=request.seed,
-        request=dict(request.settings),
+        num=plan.num,
+        provider=plan.endpoint.provider.name,
+        base_url=plan.endpoint.base_url,
+        recipe=plan.recipe.source,
+        dimensions=plan.recipe.dimensions,
+        sampling=SAMPLING_VERSIONS[plan.recipe.sampling],
+        seed=plan.seed,
+        request=dict(plan.settings),
         line_format=OBJECTS if config.save_metadata else ARRAYS,
         digests={
             part if recipe == first else f"{seat} {part}": each
@@ -156,14 +156,14 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
             for part, each in recipe.digests().items()
         },
         kind=job.kind,
-        models={seat: dict(settings) for seat, settings in request.models.items()},
+        models={seat: dict(settings) for seat, settings in plan.models.items()},
         line_hash=XXH3,
     )
 
 
 def _fit_to_open_files(config: GenerateConfig) -> GenerateConfig:
     """No more connections than this process may have files open: the rest would fail, with nothing wrong outside."""
-    wanted = config.request.concurrency
+    wanted = config.plan.concurrency
     files = wanted + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= files:
@@ -177,7 +177,7 @@ def _fit_to_open_files(config: GenerateConfig) -> GenerateConfig:
     if possible >= wanted:
         return config
     notice = f"--concurrency {wanted:,}: only {possible:,} fit into the limit of open files (ulimit -n)"
-    return replace(config, request=replace(config.request, concurrency=possible), notices=(*config.notices, notice))
+    return replace(config, plan=replace(config.plan, concurrency=possible), notices=(*config.notices, notice))
 
 
 class Run:
@@ -188,16 +188,16 @@ class Run:
         self._start = start
         self._job = job
         self.stop = Stop()
-        num, request = config.request.num, config.request
-        maker = f"{', '.join(request.models) or request.model} at {request.endpoint.host}"
-        if request.endpoint.is_offline:
+        num, plan = config.plan.num, config.plan
+        maker = f"{', '.join(plan.models) or plan.model} at {plan.endpoint.host}"
+        if plan.endpoint.is_offline:
             maker = "the offline engine: quotations, no model"
         self._tariffs = self._make_tariffs()
         self.counts = Counts(
             num=num,
             already=start.lines.count_done(num),
             maker=maker,
-            account=Account(config.request.budget, start.totals.cost, list(self._tariffs.values())),
+            account=Account(config.plan.budget, start.totals.cost, list(self._tariffs.values())),
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
         self._budget = Budget(self.counts.account, self.stop)
@@ -237,8 +237,8 @@ class Run:
 
     def check_price(self) -> None:
         """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""
-        request = self._config.request
-        if request.budget is None or request.endpoint.provider.lists_prices:
+        plan = self._config.plan
+        if plan.budget is None or plan.endpoint.provider.lists_prices:
             return
         if any(each.price is None and each.has_told_nothing for each in self._tariffs.values()):
             raise ConfigError(NO_PRICE)
@@ -267,27 +267,27 @@ class Run:
     async def _execute(
         self, during: AbstractAsyncContextManager[object], before_each: Callable[[], Awaitable[None]] | None
     ) -> None:
-        config, request = self._config, self._config.request
+        config, plan = self._config, self._config.plan
         async with AsyncExitStack() as stack:
-            endpoint = request.endpoint
+            endpoint = plan.endpoint
             if endpoint.is_offline:  # its address comes with its being started
                 on_death = partial(self.stop.request, FatalError("the offline engine has ended"))
                 base_url = await stack.enter_async_context(offline_engine(on_death, config.timings))
                 endpoint = replace(endpoint, base_url=base_url)
             files = stack.enter_context(closing(self._start.open(self._config.timings.clock)))
             client = await stack.enter_async_context(
-                Client(endpoint, connections=request.concurrency, timeout=config.timeout, timings=config.timings)
+                Client(endpoint, connections=plan.concurrency, timeout=config.timeout, timings=config.timings)
             )
             for note in (*config.notices, *self._start.notes()):
                 self.say(note)
-            if request.price is None and endpoint.provider.lists_prices:
+            if plan.price is None and endpoint.provider.lists_prices:
                 listed = await client.get("/models") or b""
                 for seat, tariff in self._tariffs.items():
-                    tariff.price = read_price(listed, str(request.settings_of(seat)["model"]))
+                    tariff.price = read_price(listed, str(plan.settings_of(seat)["model"]))
             await stack.enter_async_context(during)
             writer = Writer(
                 files,
-                capacity=request.concurrency,
+                capacity=plan.concurrency,
                 on_written=lambda records: self._emit(events.Written([each.line for each in records if each.line])),
                 on_taken=self._on_taken,
                 on_full=self._on_disk_full,
@@ -298,7 +298,7 @@ class Run:
             pipeline = Pipeline(live.make, live.desk, writer, self.stop, verdict=self._verdict, before_each=before_each)
             await pipeline.run(
                 self._start.pending(),
-                slots=max(FEWEST_LIVE, LIVE_PER_PLACE * request.concurrency),
+                slots=max(FEWEST_LIVE, LIVE_PER_PLACE * plan.concurrency),
                 grace=config.grace,
                 answered=[each.settled for each in self._ladders.values()],
             )
@@ -314,8 +314,8 @@ class Run:
             self._emit,
             self.stop,
             reasks=config.reasks,
-            model=config.request.model,
-            models={seat: seat for seat in config.request.models},
+            model=config.plan.model,
+            models={seat: seat for seat in config.plan.models},
             line_hash=self._start.header.line_hash,
             steps=self._start.steps,
             clock=config.timings.clock,
@@ -331,10 +331,10 @@ class Run:
 
     def _make_tariffs(self) -> dict[str, Tariff]:
         """By seat, with what calls of earlier runs have cost; whose they were the journal does not say."""
-        totals, request = self._start.totals, self._config.request
-        is_free = request.endpoint.is_offline and request.price is None
+        totals, plan = self._start.totals, self._config.plan
+        is_free = plan.endpoint.is_offline and plan.price is None
         tariffs = {
-            seat: Tariff(request.price, most_tokens(recipe, request.settings_of(seat)), is_free, totals.dearest)
+            seat: Tariff(plan.price, most_tokens(recipe, plan.settings_of(seat)), is_free, totals.dearest)
             for seat, recipe in self._job.prompts.items()
         }
         first = next(iter(tariffs.values()))
@@ -344,7 +344,7 @@ class Run:
     def _make_verdict(self) -> Verdict:
         """With what earlier runs at the same address have met."""
         config, earlier = self._config, self._start.earlier
-        if earlier is None or earlier.header.base_url != config.request.endpoint.base_url:
+        if earlier is None or earlier.header.base_url != config.plan.endpoint.base_url:
             return Verdict(config.give_up, timings=config.timings)
         ledger = earlier.ledger
         return Verdict(
@@ -356,30 +356,30 @@ class Run:
 
     def _make_limiters(self) -> dict[str, Limiter]:
         """By seat: one for all, or one for each model, with its share of what is allowed to all of them."""
-        request, rates = self._config.request, self._config.rates
-        if not request.models:
-            return dict.fromkeys(self._job.prompts, self._make_limiter(request.concurrency, rates))
-        weights = [each.weight for each in request.recipe.models]
-        places = divide(request.concurrency, weights)
+        plan, rates = self._config.plan, self._config.rates
+        if not plan.models:
+            return dict.fromkeys(self._job.prompts, self._make_limiter(plan.concurrency, rates))
+        weights = [each.weight for each in plan.recipe.models]
+        places = divide(plan.concurrency, weights)
         shares = rates.divide(weights)
         return {
             seat: self._make_limiter(count, share)
-            for seat, count, share in zip(request.models, places, shares, strict=True)
+            for seat, count, share in zip(plan.models, places, shares, strict=True)
         }
 
     def _make_limiter(self, places: int, rates: Rates) -> Limiter:
-        config, request = self._config, self._config.request
+        config, plan = self._config, self._config.plan
         return Limiter(
             Concurrency(
                 places,
                 adaptive=config.adaptive,
                 timeout=config.timeout,
-                places=request.endpoint.provider.places,
+                places=plan.endpoint.provider.places,
             ),
             Gate(self._random, config.timings),
             Outage(config.timings),
             rates=rates,
-            tokens_per_call=estimate_tokens(request),
+            tokens_per_call=estimate_tokens(plan),
             on_answer=self._on_answer,
             capacity=places,
         )
@@ -434,31 +434,31 @@ class Run:
 
     def _make_ladder(self, seat: str, recipe: Recipe) -> Ladder:
         """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
-        request = self._config.request
-        settings = request.settings_of(seat)
-        if request.endpoint.provider.session and "session_id" not in settings:
+        plan = self._config.plan
+        settings = plan.settings_of(seat)
+        if plan.endpoint.provider.session and "session_id" not in settings:
             # It sends calls to the same prompt cache by it: named after what is constant, in every run over it.
-            prompt = f"{request.recipe.system}\0{request.recipe.user}\0{request.recipe.knowledge}"
+            prompt = f"{plan.recipe.system}\0{plan.recipe.user}\0{plan.recipe.knowledge}"
             session = f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"
             settings = {**settings, "session_id": session}
         model = str(settings["model"])
-        optional = frozenset({*request.endpoint.provider.fields, "session_id"})
-        marks_cache = request.endpoint.provider.marks_cache_of(model)
+        optional = frozenset({*plan.endpoint.provider.fields, "session_id"})
+        marks_cache = plan.endpoint.provider.marks_cache_of(model)
         ladder = Ladder(recipe, settings, optional=optional, marks_cache=marks_cache)
         if self._start.earlier is not None:
-            known = self._start.earlier.ledger.forms.get((request.endpoint.base_url, model))
+            known = self._start.earlier.ledger.forms.get((plan.endpoint.base_url, model))
             if known is not None:
                 ladder.begin_at(known.step, frozenset(known.without))
         return ladder
 
     def _on_step(self, writer: Writer, seat: str, form: Form) -> None:
-        request = self._config.request
-        settings = request.settings_of(seat)
-        told = explain(form, settings, request.endpoint.where)
-        self.say(f"{seat}: {told}" if request.models else told)
+        plan = self._config.plan
+        settings = plan.settings_of(seat)
+        told = explain(form, settings, plan.endpoint.where)
+        self.say(f"{seat}: {told}" if plan.models else told)
         entry = Stepped(
             step=form.step,
-            base_url=request.endpoint.base_url,
+            base_url=plan.endpoint.base_url,
             model=str(settings["model"]),
             without=tuple(sorted(form.without)),
         )
@@ -487,9 +487,9 @@ class Run:
             self._emit(events.Said(f"{what}: {trouble}", is_in_frame))
 
 
-def estimate_tokens(request: RequestConfig) -> float:
+def estimate_tokens(plan: RunPlan) -> float:
     """What a call may take, prompt and answer, before any call has told: four bytes a token, a long answer."""
-    return _prompt_bytes(request.recipe) / 4 + ANSWER_TOKENS
+    return _prompt_bytes(plan.recipe) / 4 + ANSWER_TOKENS
 
 
 def most_tokens(recipe: Recipe, settings: Mapping[str, JsonValue]) -> tuple[int, int] | None:

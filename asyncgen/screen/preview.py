@@ -34,7 +34,7 @@ from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Dimension, Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.runs.config import RequestConfig
+from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
@@ -66,19 +66,19 @@ PRICES: Mapping[tuple[str, str], Quote] = {
 }
 
 
-def preview(config: RequestConfig, *, requests: Path | None, index: int | None) -> int:
+def preview(plan: RunPlan, *, requests: Path | None, index: int | None) -> int:
     """Print a summary, or the request of one index in full; with `requests`, write all of them there first.
 
     Raises ConfigError when that file cannot be written.
     """
-    scenarios = Scenarios(config.recipe.dimensions, sampling=config.recipe.sampling, seed=config.seed)
+    scenarios = Scenarios(plan.recipe.dimensions, sampling=plan.recipe.sampling, seed=plan.seed)
     if requests is not None:
-        write_requests(requests, config, scenarios)
-        print(f"{config.num:,} requests written to {printable(str(requests))}", file=sys.stderr)  # noqa: T201
+        write_requests(requests, plan, scenarios)
+        print(f"{plan.num:,} requests written to {printable(str(requests))}", file=sys.stderr)  # noqa: T201
     if index is None:
-        print_summary(config, scenarios)
+        print_plan(plan, scenarios)
     else:
-        sys.stdout.write(format_request(config.recipe, scenarios, index))
+        sys.stdout.write(format_request(plan.recipe, scenarios, index))
     return 0
 
 
@@ -87,7 +87,7 @@ def preview(config: RequestConfig, *, requests: Path | None, index: int | None) 
 REQUEST_BEGINS = b'{"index":'
 
 
-def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> None:
+def write_requests(path: Path, plan: RunPlan, scenarios: Scenarios) -> None:
     """Write a line per index: `{"index", "scenario", "messages"}`.
 
     Only a file of such lines is written over: any other may be an output, a journal or a recipe.
@@ -102,9 +102,9 @@ def write_requests(path: Path, config: RequestConfig, scenarios: Scenarios) -> N
         descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         with os.fdopen(descriptor, "wb") as file:
             encoder = msgspec.json.Encoder()
-            for index in range(config.num):
+            for index in range(plan.num):
                 scenario = scenarios.draw(index)
-                messages = build_messages(config.recipe, scenario)
+                messages = build_messages(plan.recipe, scenario)
                 file.write(encoder.encode({"index": index, "scenario": scenario, "messages": messages}) + b"\n")
     except OSError as error:
         raise ConfigError(f"--requests: {path} cannot be written: {error.strerror}") from error
@@ -241,9 +241,9 @@ def estimate_tokens(size: int) -> int:
     return round(size / BYTES_PER_TOKEN)
 
 
-def estimate_completion(config: RequestConfig) -> tuple[int, str]:
+def estimate_completion(plan: RunPlan) -> tuple[int, str]:
     """Completion tokens of a conversation, and what that number rests on."""
-    journal = OutputPaths.of(config.default_output).journal
+    journal = OutputPaths.of(plan.default_output).journal
     try:
         ledger = read_journal(journal).ledger
     except (OSError, ConfigError):  # no earlier run to learn from; a damaged journal is reported by generate
@@ -251,7 +251,7 @@ def estimate_completion(config: RequestConfig) -> tuple[int, str]:
     made = len(ledger) - sum(index is None for index, _ in ledger.conversations())
     used = ledger.totals.completion_tokens
     last = ledger.headers[-1] if made and used else None
-    if last and last.provider != OFFLINE and last.request.get("model") == config.model:  # another one has other lengths
+    if last and last.provider != OFFLINE and last.request.get("model") == plan.model:  # another one has other lengths
         return round(used / made), f"the average of {made:,} made before, in {journal.name}"
     return COMPLETION_TOKENS, "assumed"
 
@@ -259,17 +259,17 @@ def estimate_completion(config: RequestConfig) -> tuple[int, str]:
 # ---- what is printed
 
 
-def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
-    recipe = config.recipe
-    coverage = count_coverage(recipe.dimensions, scenarios, config.num)
+def print_plan(plan: RunPlan, scenarios: Scenarios) -> None:
+    recipe = plan.recipe
+    coverage = count_coverage(recipe.dimensions, scenarios, plan.num)
     size = measure_prompt(recipe, scenarios)
-    endpoint, provider = config.endpoint, config.endpoint.provider.name
-    model = ", ".join(config.models or [config.model])
+    endpoint, provider = plan.endpoint, plan.endpoint.provider.name
+    model = ", ".join(plan.models or [plan.model])
     run = {
         "recipe": f"{recipe.name} ({recipe.source})",
         "sampling": SAMPLING_VERSIONS[recipe.sampling],
-        "seed": "none" if config.seed is None else str(config.seed),
-        "num": f"{config.num:,}",
+        "seed": "none" if plan.seed is None else str(plan.seed),
+        "num": f"{plan.num:,}",
         "provider": provider if endpoint.is_offline else f"{provider} ({endpoint.base_url})",
         "model": f"{model} (the offline engine answers instead)" if endpoint.is_offline else model,
     }
@@ -282,9 +282,9 @@ def print_summary(config: RequestConfig, scenarios: Scenarios) -> None:
     }
     console = plain_console()
     console.print(_panel("run", labelled_grid(run)))
-    console.print(_panel(f"coverage with --num {config.num:,}", _coverage_tables(coverage)))
+    console.print(_panel(f"coverage with --num {plan.num:,}", _coverage_tables(coverage)))
     console.print(_panel("prompt", labelled_grid(prompt)))
-    console.print(_panel("to expect", _describe_expectation(config, size, measure_passages(recipe, scenarios))))
+    console.print(_panel("to expect", _describe_expectation(plan, size, measure_passages(recipe, scenarios))))
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
@@ -321,20 +321,20 @@ def _describe_size(size: int) -> str:
     return f"{size:,} bytes, about {estimate_tokens(size):,} tokens"
 
 
-def _describe_expectation(config: RequestConfig, size: PromptSize, passages: int | None) -> Table:
-    num = config.num
+def _describe_expectation(plan: RunPlan, size: PromptSize, passages: int | None) -> Table:
+    num = plan.num
     fresh, cached = estimate_tokens(size.total - size.shared) * num, estimate_tokens(size.shared) * num
-    completion, basis = estimate_completion(config)
-    seconds = seconds_in_all(num, ceiling=config.concurrency, latency=SECONDS_PER_CALL)
-    listed, allowance = ask_provider(config)
-    quote = _find_quote(config, listed)
+    completion, basis = estimate_completion(plan)
+    seconds = seconds_in_all(num, ceiling=plan.concurrency, latency=SECONDS_PER_CALL)
+    listed, allowance = ask_provider(plan)
+    quote = _find_quote(plan, listed)
     tokens = Tokens(fresh, cached, completion * num, num)
     rows = {
         "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
         "output": f"about {completion * num:,} tokens: {completion:,} a conversation ({basis})",
-        **({} if passages is None else _describe_passages(config, tokens, estimate_tokens(passages), quote)),
-        **_describe_money(config, tokens, quote, allowance),
-        "time": f"about {format_duration(seconds)}: one call, then up to {config.concurrency:,} at a time, none "
+        **({} if passages is None else _describe_passages(plan, tokens, estimate_tokens(passages), quote)),
+        **_describe_money(plan, tokens, quote, allowance),
+        "time": f"about {format_duration(seconds)}: one call, then up to {plan.concurrency:,} at a time, none "
         f"refused, {SECONDS_PER_CALL:g} s a call (assumed)",
         "": "(each index asked once; retries and further asks come on top)",
     }
@@ -361,18 +361,18 @@ class CostRange:
         return f"NOT ENOUGH: it pays for about {int(sum_ * self.num / self.warm):,} of {self.num:,} with a warm cache"
 
 
-def ask_provider(config: RequestConfig) -> tuple[Mapping[str, Price | None], Allowance | None]:
+def ask_provider(plan: RunPlan) -> tuple[Mapping[str, Price | None], Allowance | None]:
     """What the provider tells of each model's price, and of what the key has left."""
-    if not config.endpoint.provider.lists_prices:
+    if not plan.endpoint.provider.lists_prices:
         return {}, None
 
     async def ask() -> list[bytes | None]:
-        async with Client(config.endpoint, connections=2, timeout=USUAL.page) as client:
-            paths = ["/models"] if config.endpoint.key is None else ["/models", "/key"]
+        async with Client(plan.endpoint, connections=2, timeout=USUAL.page) as client:
+            paths = ["/models"] if plan.endpoint.key is None else ["/models", "/key"]
             return await asyncio.gather(*[client.get(path) for path in paths])
 
     models, *key = asyncio.run(ask())
-    prices = {each: read_price(models or b"", each) for each in config.models or [config.model]}
+    prices = {each: read_price(models or b"", each) for each in plan.models or [plan.model]}
     return prices, read_allowance(key[0] or b"") if key else None
 
 
@@ -391,13 +391,13 @@ class Tokens(NamedTuple):
         return price.cost(fresh=self.fresh + self.cached, cached=0, output=self.output, calls=self.calls)
 
 
-def _describe_passages(config: RequestConfig, tokens: Tokens, each: int, quote: Quote | None) -> dict[str, str]:
+def _describe_passages(plan: RunPlan, tokens: Tokens, each: int, quote: Quote | None) -> dict[str, str]:
     """What it saves to send passages, beside sending all of the knowledge base first in every request."""
-    whole = estimate_tokens(len(config.recipe.knowledge.encode()))
+    whole = estimate_tokens(len(plan.recipe.knowledge.encode()))
     told = f"about {each:,} tokens a request instead of {whole:,} of all the knowledge"
-    saved = f"saves {(whole - each) * config.num:,} tokens" if whole > each else "saves nothing"
+    saved = f"saves {(whole - each) * plan.num:,} tokens" if whole > each else "saves nothing"
     if quote is not None and whole > each:
-        instead = tokens._replace(fresh=tokens.fresh - each * config.num, cached=tokens.cached + whole * config.num)
+        instead = tokens._replace(fresh=tokens.fresh - each * plan.num, cached=tokens.cached + whole * plan.num)
         warm, cold = instead.cost(quote.price), instead.cost_without_cache(quote.price)
         now, now_cold = tokens.cost(quote.price), tokens.cost_without_cache(quote.price)
         saved += f" and {_describe_saving(warm - now)} with a warm cache, {_describe_saving(cold - now_cold)} without"
@@ -408,46 +408,44 @@ def _describe_saving(amount: Decimal) -> str:
     return f"about {format_cost(amount)}" if amount > 0 else f"nothing (about {format_cost(-amount)} more)"
 
 
-def _describe_money(
-    config: RequestConfig, tokens: Tokens, quote: Quote | None, allowance: Allowance | None
-) -> dict[str, str]:
-    model = " and ".join(config.models or [config.model])
-    is_free = config.endpoint.is_offline and config.price is None
+def _describe_money(plan: RunPlan, tokens: Tokens, quote: Quote | None, allowance: Allowance | None) -> dict[str, str]:
+    model = " and ".join(plan.models or [plan.model])
+    is_free = plan.endpoint.is_offline and plan.price is None
     free = f"{FREE}: the offline engine answers"
     if quote is None:
-        provider = config.endpoint.provider.name
+        provider = plan.endpoint.provider.name
         rows = {"cost": free if is_free else f"no price known for {model} at {provider}"}
         return rows if allowance is None else {**rows, "key": _describe_allowance(allowance, None)}
     price = quote.price
-    costs = CostRange(config.num, warm=tokens.cost(price), cold=tokens.cost_without_cache(price))
+    costs = CostRange(plan.num, warm=tokens.cost(price), cold=tokens.cost_without_cache(price))
     estimate = (
         f"about {format_cost(costs.warm)} with a warm cache, {format_cost(costs.cold)} without caching\n"
         f"({price.describe()}; {quote.source})"
     )
     rows = {"cost": f"{free}; {model} would be {estimate}" if is_free else estimate}
-    if config.budget is not None:
-        rows["budget"] = f"{format_cost(config.budget)}: {costs.judge(config.budget)}"
+    if plan.budget is not None:
+        rows["budget"] = f"{format_cost(plan.budget)}: {costs.judge(plan.budget)}"
     if allowance is not None:
         rows["key"] = _describe_allowance(allowance, costs)
     return rows
 
 
-def _find_quote(config: RequestConfig, listed: Mapping[str, Price | None]) -> Quote | None:
+def _find_quote(plan: RunPlan, listed: Mapping[str, Price | None]) -> Quote | None:
     """What a token costs; with several models on average, where all their prices are known."""
-    if config.price is not None:
-        return Quote(config.price, "--price-in, --price-out")
+    if plan.price is not None:
+        return Quote(plan.price, "--price-in, --price-out")
     # Who has no key yet plans for what a key would cost.
-    provider = DEFAULT_PROVIDER if config.endpoint.is_offline else config.endpoint.provider.name
+    provider = DEFAULT_PROVIDER if plan.endpoint.is_offline else plan.endpoint.provider.name
     quotes = [
         PRICES.get((provider, model)) if (price := listed.get(model)) is None else Quote(price, "today's price")
-        for model in config.models or [config.model]
+        for model in plan.models or [plan.model]
     ]
     known = [each for each in quotes if each is not None]
     if len(known) < len(quotes):
         return None
     if len(known) == 1:
         return known[0]
-    weights = [each.weight for each in config.recipe.models]
+    weights = [each.weight for each in plan.recipe.models]
     return Quote(mean_price([each.price for each in known], weights), f"mean of {len(known)} models, by weight")
 
 

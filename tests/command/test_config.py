@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asyncgen.command.commands import build_parser
-from asyncgen.command.config import read_generate_config, read_request_config
+from asyncgen.command.config import read_generate_config, read_plan
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.runs.config import GenerateConfig, raise_budget
@@ -155,8 +155,8 @@ def test_a_budget_needs_a_provider_that_reports_costs_or_prices(provider: str) -
     with pytest.raises(ConfigError, match=f"--budget: {provider} reports no cost"):
         configure(*argv, environment=environment)
     config = configure(*argv, "--price-in", "0.5", "--price-out", "3", environment=environment)
-    assert config.request.budget == 25
-    assert config.request.price == Price.per_million(input=Decimal("0.5"), output=Decimal(3), cached=None)
+    assert config.plan.budget == 25
+    assert config.plan.price == Price.per_million(input=Decimal("0.5"), output=Decimal(3), cached=None)
 
 
 @pytest.mark.parametrize("argv", [["--price-in", "1"], ["--price-out", "1"], ["--price-cached", "1"]])
@@ -190,7 +190,7 @@ def test_the_command_that_goes_on_can_name_a_higher_budget(command: str, raised:
 )
 def test_a_model_that_has_an_endpoint_needs_no_notice(argv: list[str], environment: dict[str, str]) -> None:
     config = configure(*argv, environment=environment)
-    assert config.request.model == "m"
+    assert config.plan.model == "m"
     assert not config.notices
 
 
@@ -228,7 +228,7 @@ def test_an_address_set_for_other_programs_is_noticed_and_not_used(
     config = configure(*argv, environment={"OPENAI_API_KEY": KEY, name: address})
     notice = f'{name} is set and not used: --base-url "${name}" asks that address, with the key of ASYNCGEN_API_KEY'
     assert (notice in config.notices) is is_said
-    assert "8000" not in config.request.endpoint.base_url or "ollama" in argv
+    assert "8000" not in config.plan.endpoint.base_url or "ollama" in argv
     assert not any(KEY in each for each in config.notices)
 
 
@@ -254,8 +254,8 @@ def test_quotations_and_a_models_writing_never_share_a_default_output(
 def test_flags_stand_over_params_and_params_over_the_recipe() -> None:
     config = configure("--model", "m", "--temperature", "0", "--param", "model=x", "--param", "temperature=2",
                        "--param", "max_tokens=5", "--provider", "ollama")  # fmt: skip
-    assert config.request.model == "m"
-    assert {name: config.request.settings[name] for name in ("temperature", "max_tokens")} == {
+    assert config.plan.model == "m"
+    assert {name: config.plan.settings[name] for name in ("temperature", "max_tokens")} == {
         "temperature": 0,
         "max_tokens": 5,
     }
@@ -263,8 +263,8 @@ def test_flags_stand_over_params_and_params_over_the_recipe() -> None:
 
 def test_the_same_flags_make_the_same_request_for_a_plan() -> None:
     argv = ["--seed", "3", "-n", "7", "-c", "2", "--provider", "ollama"]
-    plan = read_request_config(build_parser().parse_args(["plan", *argv]), {})
-    generate = configure(*argv).request
+    plan = read_plan(build_parser().parse_args(["plan", *argv]), {})
+    generate = configure(*argv).plan
     assert (plan.settings, plan.seed, plan.num, plan.concurrency, plan.endpoint) == (
         generate.settings,
         3,
@@ -287,7 +287,7 @@ def make_recipe(folder: Path, headers: str) -> Path:
 def test_a_recipes_header_is_taken_from_the_environment(workspace: Path) -> None:
     recipe = make_recipe(workspace, 'X-Title = "mine"\napi-key = {env = "GATEWAY"}')
     argv = ["--recipe", str(recipe), "--base-url", "https://gateway.example"]
-    headers = configure(*argv, environment={"GATEWAY": KEY}).request.endpoint.headers
+    headers = configure(*argv, environment={"GATEWAY": KEY}).plan.endpoint.headers
     assert {name: secret.reveal() for name, secret in headers.items()} == {"X-Title": "mine", "api-key": KEY}
     with pytest.raises(ConfigError, match="header api-key: GATEWAY is not set"):
         configure(*argv)
@@ -296,13 +296,13 @@ def test_a_recipes_header_is_taken_from_the_environment(workspace: Path) -> None
 def test_a_recipe_with_headers_runs_offline_without_their_variables(workspace: Path) -> None:
     recipe = make_recipe(workspace, 'api-key = {env = "GATEWAY"}')
     config = configure("--recipe", str(recipe))
-    assert config.request.endpoint.is_offline
-    assert not config.request.endpoint.headers
+    assert config.plan.endpoint.is_offline
+    assert not config.plan.endpoint.headers
 
 
 def test_no_key_is_in_what_the_configuration_shows() -> None:
     config = configure("--param", "seed=1", environment={"OPENROUTER_API_KEY": KEY})
-    assert config.request.endpoint.key is not None
+    assert config.plan.endpoint.key is not None
     assert KEY not in repr(config)
 
 
@@ -342,7 +342,7 @@ def test_documents_that_the_prompts_are_not_about_are_noticed(workspace: Path) -
 
 def test_planning_needs_no_key() -> None:
     flags = build_parser().parse_args(["plan", "--provider", "openrouter"])
-    assert read_request_config(flags, {}).endpoint.provider.name == "openrouter"
+    assert read_plan(flags, {}).endpoint.provider.name == "openrouter"
 
 
 # ---- what is written is nothing else that the run reads or writes

@@ -27,7 +27,7 @@ MOST_PHRASES = 3
 MOST_VALUES = 6  # of a breakdown
 
 
-def print_summary(audit: Audit, path: Path) -> None:
+def print_audit(audit: Audit, path: Path) -> None:
     """`path`: where the audit has been written."""
     console = plain_console()
     console.print(Text(one_line(audit.output), style="bold"), soft_wrap=True)
