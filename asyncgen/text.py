@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
+BYTES_A_TOKEN = 4  # of English; other scripts need more tokens for a byte
 _NOT_PLAIN = re.compile(r"[^ -~]")
 _UNBROKEN = re.compile(r"[^\n\t]+")
 
@@ -23,6 +24,11 @@ def printable(text: str) -> str:
 def ascii_json(document: str) -> str:
     """A JSON document in which all that is not plain ASCII is escaped, for programs that print what they are given."""
     return _NOT_PLAIN.sub(lambda character: json.dumps(character[0])[1:-1], document)
+
+
+def estimate_tokens(size: int) -> int:
+    """Of a text of so many bytes."""
+    return round(size / BYTES_A_TOKEN)
 
 
 def name_some(names: Sequence[str], most: int = 5) -> str:

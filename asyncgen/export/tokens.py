@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from asyncgen.conversation import Conversation
 from asyncgen.errors import ConfigError
+from asyncgen.text import BYTES_A_TOKEN
 
 CountTokens: TypeAlias = Callable[[Conversation], int]
 
-BYTES_A_TOKEN = 4  # of English; other languages need more tokens for their bytes
 TEMPLATE_TOKENS = 4  # that a chat template puts around a message
 CUTS = {
     1024: "TRL cuts unless max_length says otherwise",

@@ -10,8 +10,7 @@ import msgspec
 from asyncgen import __version__
 from asyncgen.offline.brief import Message
 from asyncgen.offline.knobs import Prices
-
-_BYTES_PER_TOKEN = 4  # a rule of thumb; there is no tokenizer here
+from asyncgen.text import BYTES_A_TOKEN
 
 
 class _Part(msgspec.Struct):
@@ -120,15 +119,15 @@ def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
 
 
 def count_tokens(size_bytes: int) -> int:
-    return max(1, size_bytes // _BYTES_PER_TOKEN)
+    return max(1, size_bytes // BYTES_A_TOKEN)
 
 
 def cut_content(content: str, max_tokens: int | None) -> tuple[str, str]:
     """The content and its finish reason, cut where the limit is reached."""
     encoded = content.encode()
-    if max_tokens is None or max_tokens < 1 or len(encoded) <= max_tokens * _BYTES_PER_TOKEN:
+    if max_tokens is None or max_tokens < 1 or len(encoded) <= max_tokens * BYTES_A_TOKEN:
         return content, "stop"
-    return encoded[: max_tokens * _BYTES_PER_TOKEN].decode(errors="ignore"), "length"
+    return encoded[: max_tokens * BYTES_A_TOKEN].decode(errors="ignore"), "length"
 
 
 def encode_conversation(messages: Sequence[Message]) -> str:

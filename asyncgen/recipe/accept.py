@@ -33,7 +33,10 @@ def parse_conversation(text: str, rules: Rules, *, finish_reason: str | None = N
     "cut-off"; whole JSON is judged like any other.
     """
     messages = _check_roles(_read_reply(text, finish_reason), rules)
-    if _is_clean(messages):
+    contents = [each.content for each in messages]
+    joined = "".join(contents)  # one look at all of them costs a third of one at each
+    is_plain = joined.isascii() and not joined.encode().translate(None, _HARMLESS_BYTES)
+    if is_plain and all(map(str.strip, contents)):
         return messages
     return tuple(
         Message(each.role, _clean_content(number, each.content, rules)) for number, each in enumerate(messages, start=1)
@@ -92,15 +95,6 @@ def _check_roles(messages: Conversation, rules: Rules) -> Conversation:
 
 def _alternate(messages: Conversation) -> bool:
     return [each.role for each in messages] == list(islice(cycle(_ROLES), len(messages)))
-
-
-def _is_clean(messages: Conversation) -> bool:
-    """Whether no content needs a closer look. One for all of them costs a third of one for each."""
-    contents = [each.content for each in messages]
-    joined = "".join(contents)
-    if not joined.isascii() or joined.encode().translate(None, _HARMLESS_BYTES):
-        return False
-    return all(map(str.strip, contents))
 
 
 def _clean_content(number: int, content: str, rules: Rules) -> str:

@@ -90,23 +90,19 @@ class Balanced:
     def _deal_by_context(
         self, place: int, start: int, columns: Sequence[Sequence[Numbers]], arranged: Sequence[Sequence[int]]
     ) -> list[Numbers]:
+        parents = self._bindings.parents[place]
+        found: defaultdict[Context, list[int]] = defaultdict(list)  # the positions in the block that have a context
+        classes = [map(self._bindings.classes[each].__getitem__, chain(*columns[each])) for each in parents]
+        for position, context in enumerate(zip(*classes, strict=True)):
+            found[context].append(position)
         column: list[Numbers] = [()] * self._block_size
-        before = self._count(self._bindings.parents[place], start)
-        for context, positions in self._find_contexts(place, columns).items():
+        before = self._count(parents, start)
+        for context, positions in found.items():
             earlier = [[each[position] for position in positions] for each in arranged]
             drawn = self._deal(place, context, before[context], len(positions), earlier)
             for position, numbers in zip(positions, drawn, strict=True):
                 column[position] = numbers
         return column
-
-    def _find_contexts(self, place: int, columns: Sequence[Sequence[Numbers]]) -> Mapping[Context, Sequence[int]]:
-        """The positions in a block that have each context."""
-        parents = self._bindings.parents[place]
-        found: defaultdict[Context, list[int]] = defaultdict(list)
-        classes = [map(self._bindings.classes[each].__getitem__, chain(*columns[each])) for each in parents]
-        for position, context in enumerate(zip(*classes, strict=True)):
-            found[context].append(position)
-        return found
 
     def _count(self, parents: Sequence[int], stop: int) -> Counter[Context]:
         """How many of the indices before `stop` have each context of these parents."""
@@ -232,7 +228,10 @@ class _Quotas:
 
     def __init__(self, weights: Sequence[float], key: str) -> None:
         self._key = key
-        self._weights = _to_integers(weights)
+        fractions = [Fraction(weight) for weight in weights]
+        scale = lcm(*[each.denominator for each in fractions])
+        scaled = [int(each * scale) for each in fractions]
+        self._weights = [each // gcd(*scaled) for each in scaled]  # whole, in exactly the proportion of those given
         self._total = sum(self._weights)
         self._tree = _build_tree(self._weights, _shuffle(len(weights), f"{key}:ranks"))
 
@@ -317,14 +316,6 @@ def _build_tree(weights: Sequence[int], ranks: Sequence[int]) -> _Tree:
         weight = left_weight + right_weight
         heapq.heappush(heap, (weight, rank, _Fork(left, right, left_weight, weight)))
     return heap[0][2]
-
-
-def _to_integers(weights: Sequence[float]) -> list[int]:
-    """Whole numbers in exactly the proportion of these weights."""
-    fractions = [Fraction(weight) for weight in weights]
-    scale = lcm(*[fraction.denominator for fraction in fractions])
-    scaled = [int(fraction * scale) for fraction in fractions]
-    return [each // gcd(*scaled) for each in scaled]
 
 
 def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]], size: int) -> list[int]:

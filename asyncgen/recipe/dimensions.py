@@ -125,7 +125,13 @@ def _read_groups(key: Key, table: DimensionTable, sources: _Sources) -> Iterator
         yield _read_file((*key, "from"), "", FileTable(table.from_, table.field), sources)
     if table.passages is not None:
         for document, path in zip(sources.knowledge.documents, sources.knowledge.files, strict=True):
-            yield _read_passages(path, table.passages, document.source, sources.problems)
+            try:
+                passages = list_passages(path, table.passages, document.source)
+            except UnreadableError as error:
+                sources.problems.add_in(path, f"passages: {error}")
+                yield None
+            else:
+                yield Group(document.source, passages)
 
 
 def _bind(
@@ -189,14 +195,6 @@ def _read_file(key: Key, name: str, table: FileTable, sources: _Sources) -> Grou
         what = f"{write_key(key)}: left out: {' and '.join(left_out)}; used: {len(values):,}"
         sources.problems.add_in(path, what, is_warning=True)
     return Group(name, values)
-
-
-def _read_passages(path: Path, words: int, source: str, problems: Problems) -> Group | None:
-    try:
-        return Group(source, list_passages(path, words, source))
-    except UnreadableError as error:
-        problems.add_in(path, f"passages: {error}")
-        return None
 
 
 def _condition(table: Mapping[str, Words]) -> Condition:

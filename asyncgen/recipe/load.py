@@ -103,9 +103,18 @@ def _read(source: str, knowledge: Path | None, check_audit: AuditCheck | None) -
     if not is_text(str(path.resolve())):
         raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
     problems = Problems(path)
-    given = _read_toml(path, problems)
-    recipe = None if given is None else _walk(path, source, given, knowledge, check_audit, problems)
-    return recipe, problems
+    try:
+        text = read_file(path)
+        given = tomllib.loads(text)
+    except UnreadableError as error:
+        problems.add((), f"the recipe {error}")
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
+        place = re.search(r"at line (\d+)", str(error))
+        problems.add_in(path, f"not valid TOML: {error}", int(place[1]) if place else 0)
+    else:
+        problems.toml = text
+        return _walk(path, source, given, knowledge, check_audit, problems), problems
+    return None, problems
 
 
 def _find(source: str) -> Path:
@@ -123,21 +132,6 @@ def _find(source: str) -> Path:
         f"no recipe at {path}: expected a folder with a recipe.toml, the path of one, "
         f"or a built-in name ({', '.join(BUILT_IN)}){did_you_mean(source, (*BUILT_IN, *near))}"
     )
-
-
-def _read_toml(path: Path, problems: Problems) -> dict[str, object] | None:
-    try:
-        text = read_file(path)
-        table = tomllib.loads(text)
-    except UnreadableError as error:
-        problems.add((), f"the recipe {error}")
-    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
-        place = re.search(r"at line (\d+)", str(error))
-        problems.add_in(path, f"not valid TOML: {error}", int(place[1]) if place else 0)
-    else:
-        problems.toml = text
-        return table
-    return None
 
 
 def _walk(  # noqa: PLR0917 - all that a recipe depends on

@@ -47,7 +47,11 @@ class Problems:
         if not is_warning:
             self._wrong.append(key)
         told = f"{write_key(key)}: {text}" if key else text
-        self.add_in(str(self._path), told, self._find(key), is_warning=is_warning)
+        if self._lines is None:
+            self._lines = find_lines(self.toml)
+        # Its own line, or that of the innermost table around it that is there.
+        line = next((self._lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._lines), 0)
+        self.add_in(str(self._path), told, line, is_warning=is_warning)
 
     def add_in(self, where: str | Path, text: str, line: int = 0, *, is_warning: bool = False) -> None:
         self.found.append(Problem(str(where), line, text, is_warning))
@@ -59,12 +63,6 @@ class Problems:
     def touch(self, key: Key) -> bool:
         """Whether there is an error at that key or inside of it."""
         return any(each[: len(key)] == key for each in self._wrong)
-
-    def _find(self, key: Key) -> int:
-        """The line of the key, or of the innermost table around it that is there."""
-        if self._lines is None:
-            self._lines = find_lines(self.toml)
-        return next((self._lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in self._lines), 0)
 
 
 def write_key(key: Key) -> str:
@@ -160,30 +158,19 @@ class _Scanner:
 
     def _value(self, key: Key, end: str) -> None:
         """A value and what separates it from the next one; `end`: what it may stand before, besides a comma."""
-        if self._word == "[":
-            self._items(key)
-        elif self._word == "{":
-            self._inner_table(key)
+        closing = {"[": "]", "{": "}"}.get(self._word, "")
+        if closing:
+            self._next()
+            position = 0
+            while self._word not in (closing, ""):
+                if self._word in (",", "\n"):
+                    self._next()
+                elif closing == "}":
+                    self._pair(key, closing)
+                else:
+                    self._lines[*key, position] = self._line
+                    self._value((*key, position), closing)
+                    position += 1
+            self._next()
         while self._word not in (",", end, ""):
             self._next()
-
-    def _items(self, key: Key) -> None:
-        self._next()
-        position = 0
-        while self._word not in ("]", ""):
-            if self._word in (",", "\n"):
-                self._next()
-                continue
-            self._lines[*key, position] = self._line
-            self._value((*key, position), "]")
-            position += 1
-        self._next()
-
-    def _inner_table(self, key: Key) -> None:
-        self._next()
-        while self._word not in ("}", ""):
-            if self._word in (",", "\n"):
-                self._next()
-            else:
-                self._pair(key, "}")
-        self._next()

@@ -154,20 +154,21 @@ def _decoded(text: str) -> object:
 
 
 def _turns_of(messages: list[object]) -> Turns:
-    """The turns in a list of messages; empty when one of its items is no message."""
+    """The turns in a list of messages; empty when one of its items is no message.
+
+    A message has role and content under names of their own, or is `{"user": …}`.
+    """
     turns: list[Turn] = []
     for message in messages:
-        if not isinstance(message, dict) or not (found := _turns_in(message)):
+        if not isinstance(message, dict) or not message:
             return ()
-        turns += found
-    return tuple(turns)
-
-
-def _turns_in(message: dict[str, object]) -> list[Turn]:
-    """A message with its role and content under names of their own, or as `{"user": …}`."""
-    role = next((role for key in _ROLE_KEYS if isinstance(role := message.get(key), str)), None)
-    if role is not None:
+        role = next((role for key in _ROLE_KEYS if isinstance(role := message.get(key), str)), None)
         content = next((text for key in _CONTENT_KEYS if isinstance(text := message.get(key), str)), None)
-        return [] if content is None else [(role, content)]
-    turns = [(key, text) for key, text in message.items() if role_of(key) in _SPEAKERS and isinstance(text, str)]
-    return turns if len(turns) == len(message) else []
+        named = [(key, text) for key, text in message.items() if role_of(key) in _SPEAKERS and isinstance(text, str)]
+        if role is not None and content is not None:
+            turns.append((role, content))
+        elif role is None and len(named) == len(message):
+            turns += named
+        else:
+            return ()
+    return tuple(turns)

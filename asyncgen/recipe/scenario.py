@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from asyncgen.recipe.balanced import BLOCK_SIZE, Balanced, Numbers
-from asyncgen.recipe.bindings import Bindings, Choice
+from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.recipe import Dimension
 from asyncgen.recipe.values import Values
 
@@ -77,18 +77,15 @@ class _Random:
         drawn: dict[int, Numbers] = {}
         for place in bindings.order_of_recipe:
             context = tuple([bindings.classes[parent][drawn[parent][0]] for parent in bindings.parents[place]])
-            choices = _choose_groups(rng, self._dimensions[place], bindings.choices(place, context))
-            drawn[place] = tuple([_choose_value(rng, each) for each in choices])
+            choices, dimension = bindings.choices(place, context), self._dimensions[place]
+            if dimension.pick is not None:
+                choices = rng.sample(choices, min(dimension.pick, len(choices)))
+            elif dimension.grouped:
+                choices = [rng.choice(choices)]
+            drawn[place] = tuple(
+                [
+                    rng.choice(each.numbers) if each.weights is None else rng.choices(each.numbers, each.weights)[0]
+                    for each in choices
+                ]
+            )
         return tuple([drawn[place] for place in range(len(self._dimensions))])
-
-
-def _choose_groups(rng: random.Random, dimension: Dimension, choices: Sequence[Choice]) -> Sequence[Choice]:
-    if dimension.pick is not None:
-        return rng.sample(choices, min(dimension.pick, len(choices)))
-    return [rng.choice(choices)] if dimension.grouped else choices
-
-
-def _choose_value(rng: random.Random, choice: Choice) -> int:
-    if choice.weights is None:
-        return rng.choice(choice.numbers)
-    return rng.choices(choice.numbers, choice.weights)[0]

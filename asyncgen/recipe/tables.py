@@ -161,9 +161,7 @@ def _in_words(what: str, shape: Any) -> str:
     if got := re.fullmatch(r"Invalid enum value (.*)", what):
         (choices,) = [get_args(each) for each in _alternatives(shape) if get_origin(each) is Literal]
         return f"expected {' or '.join(map(repr, choices))}, got {got[1]}{did_you_mean(got[1].strip(chr(39)), choices)}"
-    what = re.sub(r"`([^`]*)`", lambda kinds: _name_kinds(kinds[1]), what)
+    for kinds in re.findall(r"`([^`]*)`", what):
+        named = " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
+        what = what.replace(f"`{kinds}`", named)
     return what[:1].lower() + what[1:]
-
-
-def _name_kinds(kinds: str) -> str:
-    return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")

@@ -71,6 +71,7 @@ from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import Pipeline
 from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
+from asyncgen.text import BYTES_A_TOKEN
 
 ANSWER_TOKENS = 1000
 TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
@@ -488,8 +489,8 @@ class Run:
 
 
 def estimate_tokens(plan: RunPlan) -> float:
-    """What a call may take, prompt and answer, before any call has told: four bytes a token, a long answer."""
-    return _prompt_bytes(plan.recipe) / 4 + ANSWER_TOKENS
+    """What a call may take, prompt and answer, before any call has told; a long answer."""
+    return _prompt_bytes(plan.recipe) / BYTES_A_TOKEN + ANSWER_TOKENS
 
 
 def most_tokens(recipe: Recipe, settings: Mapping[str, JsonValue]) -> tuple[int, int] | None:

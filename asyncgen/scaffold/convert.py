@@ -38,7 +38,8 @@ _NO_KNOWLEDGE = (
     *("[role=navigation]", "[role=search]", "[role=dialog]", "[role=alertdialog]", "[aria-hidden=true]", "[hidden]"),
 )
 _SETEXT = re.compile(r"^(?!\s*[-=>#|*+])(\S.*)\n(=+|-{2,})[ \t]*$", re.MULTILINE)
-_CODE_OR_COMMENT = re.compile(r"^ {0,3}(`{3,}|~{3,})[\s\S]*?(?:^ {0,3}\1|\Z)|`[^`\n]*`|<!--[\s\S]*?-->", re.MULTILINE)
+_CODE = re.compile(r"^ {0,3}(`{3,}|~{3,})[\s\S]*?(?:^ {0,3}\1|\Z)|`[^`\n]*`", re.MULTILINE)
+_CODE_OR_COMMENT = re.compile(rf"{_CODE.pattern}|<!--[\s\S]*?-->", re.MULTILINE)
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
 _WIDE_BLANK = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
@@ -91,6 +92,10 @@ def _read_markdown(content: bytes) -> str:
 def _with_marked_headings(text: str) -> str:
     """Those that are underlined, as all others."""
     return _SETEXT.sub(lambda heading: f"{'#' if heading[2][0] == '=' else '##'} {heading[1]}", text)
+
+
+def without_code(markdown: str) -> str:
+    return _CODE.sub("", markdown)
 
 
 def _without_comments(text: str) -> str:

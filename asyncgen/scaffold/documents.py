@@ -80,7 +80,12 @@ def _find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
 
 
 def outline(document: Document) -> Outline:
-    sections = list(_read_sections(document.text))
+    lines = document.text.split("\n")
+    found = list(_headings(lines))
+    sections = [
+        Section(title, level, not any(each.strip() for each in lines[number + 1 : end]))
+        for (number, (level, title)), (end, _) in zip(found, [*found[1:], (len(lines), (0, ""))], strict=True)
+    ]
     return Outline(sections[0].title, sections)
 
 
@@ -96,18 +101,15 @@ def _under_one_title(text: str, path: Path) -> str:
             lines[number] = f"## {lines[number]}"
     if first != 0:
         is_titled = _is_title(lines[0]) and not "".join(lines[1:2]).strip()
-        lines[:0] = [] if is_titled else [_name(path), ""]
+        # In words: dashes part them where nothing else does.
+        name = path.stem.replace("_", " ") if re.search(r"[ _]", path.stem) else path.stem.replace("-", " ")
+        lines[:0] = [] if is_titled else [name, ""]
     lines[0] = f"# {lines[0].lstrip('# ')}"
     others = list(_headings(lines))[1:]
     if any(level == 1 for _, (level, _) in others):
         for number, _ in others:
             lines[number] = f"#{lines[number]}"
     return "\n".join(lines)
-
-
-def _name(path: Path) -> str:
-    """In words: dashes part them where nothing else does."""
-    return path.stem.replace("_", " ") if re.search(r"[ _]", path.stem) else path.stem.replace("-", " ")
 
 
 def _is_title(line: str) -> bool:
@@ -121,13 +123,6 @@ def _find_titles(lines: Sequence[str]) -> Iterator[int]:
         is_alone = not (before.strip() or after.strip()) and often[line] == 1
         if is_alone and _TITLE_START.match(line) and _is_title(line) and len(text) > len(line) and not _is_title(text):
             yield number
-
-
-def _read_sections(text: str) -> Iterator[Section]:
-    lines = text.split("\n")
-    found = list(_headings(lines))
-    for (number, (level, title)), (end, _) in zip(found, [*found[1:], (len(lines), (0, ""))], strict=True):
-        yield Section(title, level, not any(each.strip() for each in lines[number + 1 : end]))
 
 
 def _headings(lines: Sequence[str]) -> Iterator[tuple[int, tuple[int, str]]]:

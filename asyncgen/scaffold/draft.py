@@ -95,15 +95,14 @@ def read_draft(text: str) -> Draft:
         found = json.loads(text[start : end + 1], strict=False)
     except (ValueError, RecursionError) as error:
         raise BadReplyError("not-json", "the model's draft is no JSON object; try again, or another --model") from error
-    lists = {kind: _read_lines(found.get(kind)) for kind in KINDS} if isinstance(found, dict) else {}
+    lists: dict[str, list[str]] = {}
+    for kind in KINDS if isinstance(found, dict) else ():
+        listed = found.get(kind)
+        texts = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+        lines = [" ".join(re.sub(r"[{}]", "", each).split()) for each in texts]
+        fit = [each for each in lines if each and len(each) <= LONGEST and each.isprintable() and "\ufffd" not in each]
+        lists[kind] = list(dict.fromkeys(fit))[:MOST]
     if not all(lists.values()) or not lists:
         missing = ", ".join(kind for kind in KINDS if not lists.get(kind))
         raise BadReplyError("not-json", f"the model's draft has no {missing}; try again, or another --model")
     return Draft(**lists)
-
-
-def _read_lines(found: object) -> list[str]:
-    texts = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
-    lines = [" ".join(re.sub(r"[{}]", "", each).split()) for each in texts]
-    fit = [each for each in lines if each and len(each) <= LONGEST and each.isprintable() and "\ufffd" not in each]
-    return list(dict.fromkeys(fit))[:MOST]

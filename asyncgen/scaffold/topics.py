@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from asyncgen.recipe.documents import Document
-from asyncgen.scaffold.documents import Outline, Section, outline
+from asyncgen.scaffold.documents import Outline, outline
 
 MOST_TOPICS = 300  # of finer headings there would be more than conversations tell apart
 SHORT = 3  # words: a heading of no more, such as "Prices", is named together with its document
@@ -33,17 +33,16 @@ def _collect(outlines: Sequence[Outline], deepest: int) -> dict[str, list[str]]:
     topics: dict[str, list[str]] = {}
     known: set[str] = set()
     for each in outlines:
-        sections = [section for section in each.sections if section.level <= deepest and not section.is_empty]
-        for topic in [_name(each.title, section) for section in sections] or [_cut(each.title)]:
+        names = []
+        for section in each.sections:
+            is_short = len(section.title.split()) <= SHORT and section.title.casefold() != each.title.casefold()
+            if section.level <= deepest and not section.is_empty:
+                names.append(_cut(f"{each.title}: {section.title}" if is_short else section.title))
+        for topic in names or [_cut(each.title)]:
             if topic.casefold() not in known:
                 known.add(topic.casefold())
                 topics.setdefault(_cut(each.title), []).append(topic)
     return topics
-
-
-def _name(title: str, section: Section) -> str:
-    is_short = len(section.title.split()) <= SHORT and section.title.casefold() != title.casefold()
-    return _cut(f"{title}: {section.title}" if is_short else section.title)
 
 
 def _cut(text: str) -> str:

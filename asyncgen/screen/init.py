@@ -1,42 +1,22 @@
 """What `asyncgen init` says: what was made of which documents, what a model suggests, and what comes next."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from html.entities import html5
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.text import Text
 
 from asyncgen.money.price import format_cost
-from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.scaffold.documents import Collected, outline
+from asyncgen.scaffold.documents import Collected
+from asyncgen.scaffold.doubts import doubt_languages, find_doubts
 from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
 from asyncgen.scaffold.folder import KNOWLEDGE_FILE
-from asyncgen.scaffold.recipe import KNOWN
-from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, Tokens, estimate_tokens, measure_prompt
+from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, Tokens, measure_prompt
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
-from asyncgen.text import name_some, one_line
+from asyncgen.text import estimate_tokens, name_some, one_line
 
-MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every request
-MUCH_FOR_A_TOPIC = 10_000  # characters
 CONVERSATIONS = 1000  # whose price is told
-_MARKUP = re.compile(
-    r"</?(?P<tag>[a-zA-Z][a-zA-Z0-9]*)(?:\s+[\w:-]+\s*=[^<>\n]{0,200})?\s*/?>|&(?:(?P<entity>[a-zA-Z]{2,8})|#\d{2,6});"
-    r"|<!--|\{[{%][^{}\n]{0,80}[%}]\}"
-)
-_TAGS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-    a abbr article aside b blockquote body br button center code dd details div dl dt em font footer form h1 h2 h3 h4 h5
-    h6 head header hr html i iframe img input label li link main meta nav ol option p pre script section select small
-    span strong style sub summary sup svg table tbody td textarea tfoot th thead title tr u ul video
-    """,
-    )
-)
-_CODE = re.compile(r"^ {0,3}(`{3,}|~{3,})[\s\S]*?(?:^ {0,3}\1|\Z)|`[^`\n]*`", re.MULTILINE)
 
 
 def show_made(
@@ -105,64 +85,6 @@ def show_copied(folder: Path, like: str, output: Path) -> None:
     console = plain_console()
     console.print(Text(one_line(f"{folder} is a copy of {like}")), soft_wrap=True)
     _show_next(folder, output)
-
-
-def find_doubts(collected: Collected) -> list[str]:
-    """What may be wrong with a knowledge base, each as a sentence."""
-    text = collected.knowledge.join()
-    doubts = []
-    if collected.skipped:
-        what = "file is" if len(collected.skipped) == 1 else "files are"
-        doubts.append(f"{len(collected.skipped):,} {what} left out: {name_some(collected.skipped)}")
-    if marks := [found[0] for found in _MARKUP.finditer(_CODE.sub("", text)) if _is_markup(found)]:
-        doubts.append(f"markup is left in knowledge.md, {len(marks):,} times: {name_some(list(dict.fromkeys(marks)))}")
-    if "</knowledge>" in text:
-        doubts.append(
-            "knowledge.md holds </knowledge>, the mark at its end: strike it out there, or write another mark into "
-            "system.md"
-        )
-    long = [each for each in collected.knowledge.documents if len(each.text) > MUCH_FOR_A_TOPIC]
-    if thin := [each.source for each in long if len(outline(each).sections) == 1]:
-        doubts.append(
-            f"one topic stands for all of a long document without headings: {name_some(thin)}; write more of them into "
-            "recipe.toml, or let a --model suggest some"
-        )
-    if (tokens := estimate_tokens(len(text.encode()))) > MOST_TOKENS:
-        doubts.append(
-            f"about {tokens:,} tokens of knowledge go with each request: models lose sight of what is in the middle, "
-            "and all of it is paid for; a dimension with passages = 400 sends each scenario its part "
-            "(asyncgen help recipes)"
-        )
-    return doubts
-
-
-def doubt_languages(chosen: Sequence[str], spoken: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What may be wrong with the languages of conversations. `spoken`: the documents in each language."""
-    named = " and ".join(NAMES[each] for each in chosen)
-    if not spoken:
-        yield (
-            f"what language the documents are in cannot be told, and conversations are in {named}; --language says "
-            "another, and pip install 'asyncgen[language]' tells more languages apart"
-        )
-    for code in spoken:
-        if code not in chosen:
-            codes = ",".join((*chosen, code))
-            yield (
-                f"conversations are in {named}, and some documents in {NAMES.get(code, code)}: "
-                f"{name_some(spoken[code])}; --language {codes} makes conversations in both"
-            )
-    for code in chosen:
-        if code not in KNOWN:
-            yield (
-                f"how users of {NAMES[code]} write is not known here: their personas, dynamics and openers in "
-                "recipe.toml are English; put them into your words"
-            )
-
-
-def _is_markup(found: re.Match[str]) -> bool:
-    """Prose has its <name> and its R&D; too."""
-    tag, entity = found["tag"], found["entity"]
-    return (tag is None or tag.lower() in _TAGS) and (entity is None or f"{entity};" in html5)
 
 
 def _describe_price(recipe: Recipe) -> str:

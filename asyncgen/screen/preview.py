@@ -38,11 +38,10 @@ from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
-from asyncgen.text import printable
+from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable
 from asyncgen.timings import USUAL
 
 SAMPLE = 1000  # indices whose requests are measured
-BYTES_PER_TOKEN = 4  # of English; other scripts need more tokens for a byte
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
 SECONDS_PER_CALL = 10.0
 MOST_PAIRS = 16_000_000  # of two dimensions, a byte each; beyond, nobody asks for all of them
@@ -237,10 +236,6 @@ def measure_passages(recipe: Recipe, scenarios: Scenarios) -> int | None:
     return sum(len(scenarios.draw(index)[name].encode()) for index in range(SAMPLE) for name in names) // SAMPLE
 
 
-def estimate_tokens(size: int) -> int:
-    return round(size / BYTES_PER_TOKEN)
-
-
 def estimate_completion(plan: RunPlan) -> tuple[int, str]:
     """Completion tokens of a conversation, and what that number rests on."""
     journal = OutputPaths.of(plan.default_output).journal
@@ -278,7 +273,7 @@ def print_plan(plan: RunPlan, scenarios: Scenarios) -> None:
         "system": _describe_size(size.system) if size.system else "none",
         "user": _describe_size(size.user),
         "cacheable": f"{_percent(size.cacheable)} at least: {size.shared:,} bytes come first in every request",
-        "": f"(texts of indices 0 to {SAMPLE - 1}; tokens estimated, {BYTES_PER_TOKEN} bytes each)",
+        "": f"(texts of indices 0 to {SAMPLE - 1}; tokens estimated, {BYTES_A_TOKEN} bytes each)",
     }
     console = plain_console()
     console.print(_panel("run", labelled_grid(run)))

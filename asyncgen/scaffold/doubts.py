@@ -1,0 +1,86 @@
+"""What may be wrong with documents as a knowledge base, and with the languages that are asked for: each a sentence."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from html.entities import html5
+
+from asyncgen.recipe.language import NAMES
+from asyncgen.scaffold.convert import without_code
+from asyncgen.scaffold.documents import Collected, outline
+from asyncgen.scaffold.recipe import KNOWN
+from asyncgen.text import estimate_tokens, name_some
+
+MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every request
+MUCH_FOR_A_TOPIC = 10_000  # characters
+_MARKUP = re.compile(
+    r"</?(?P<tag>[a-zA-Z][a-zA-Z0-9]*)(?:\s+[\w:-]+\s*=[^<>\n]{0,200})?\s*/?>|&(?:(?P<entity>[a-zA-Z]{2,8})|#\d{2,6});"
+    r"|<!--|\{[{%][^{}\n]{0,80}[%}]\}"
+)
+_TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    a abbr article aside b blockquote body br button center code dd details div dl dt em font footer form h1 h2 h3 h4 h5
+    h6 head header hr html i iframe img input label li link main meta nav ol option p pre script section select small
+    span strong style sub summary sup svg table tbody td textarea tfoot th thead title tr u ul video
+    """,
+    )
+)
+
+
+def find_doubts(collected: Collected) -> list[str]:
+    """What may be wrong with a knowledge base, each as a sentence."""
+    text = collected.knowledge.join()
+    doubts = []
+    if collected.skipped:
+        what = "file is" if len(collected.skipped) == 1 else "files are"
+        doubts.append(f"{len(collected.skipped):,} {what} left out: {name_some(collected.skipped)}")
+    found = (
+        each[0]
+        for each in _MARKUP.finditer(without_code(text))
+        if (each["tag"] is None or each["tag"].lower() in _TAGS)  # prose has its <name> and its R&D; too
+        and (each["entity"] is None or f"{each['entity']};" in html5)
+    )
+    if marks := list(found):
+        doubts.append(f"markup is left in knowledge.md, {len(marks):,} times: {name_some(list(dict.fromkeys(marks)))}")
+    if "</knowledge>" in text:
+        doubts.append(
+            "knowledge.md holds </knowledge>, the mark at its end: strike it out there, or write another mark into "
+            "system.md"
+        )
+    long = [each for each in collected.knowledge.documents if len(each.text) > MUCH_FOR_A_TOPIC]
+    if thin := [each.source for each in long if len(outline(each).sections) == 1]:
+        doubts.append(
+            f"one topic stands for all of a long document without headings: {name_some(thin)}; write more of them into "
+            "recipe.toml, or let a --model suggest some"
+        )
+    if (tokens := estimate_tokens(len(text.encode()))) > MOST_TOKENS:
+        doubts.append(
+            f"about {tokens:,} tokens of knowledge go with each request: models lose sight of what is in the middle, "
+            "and all of it is paid for; a dimension with passages = 400 sends each scenario its part "
+            "(asyncgen help recipes)"
+        )
+    return doubts
+
+
+def doubt_languages(chosen: Sequence[str], spoken: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What may be wrong with the languages of conversations. `spoken`: the documents in each language."""
+    named = " and ".join(NAMES[each] for each in chosen)
+    if not spoken:
+        yield (
+            f"what language the documents are in cannot be told, and conversations are in {named}; --language says "
+            "another, and pip install 'asyncgen[language]' tells more languages apart"
+        )
+    for code in spoken:
+        if code not in chosen:
+            codes = ",".join((*chosen, code))
+            yield (
+                f"conversations are in {named}, and some documents in {NAMES.get(code, code)}: "
+                f"{name_some(spoken[code])}; --language {codes} makes conversations in both"
+            )
+    for code in chosen:
+        if code not in KNOWN:
+            yield (
+                f"how users of {NAMES[code]} write is not known here: their personas, dynamics and openers in "
+                "recipe.toml are English; put them into your words"
+            )
