@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from planted_german import WRONG_LANGUAGE
 from planted_speech import AI_DISCLAIMER, PERSONAS, PROMPT_LEAK
+from planted_voice import THIRD_PERSON, VERBATIM
 from planting import (
     RECIPE,
     TRUE_TALKS,
@@ -1214,6 +1215,8 @@ PER_LINE: Mapping[str, Planted] = {
     "markdown": MARKDOWN,
     "truncated": TRUNCATED,
     "role-confusion": ROLE_CONFUSION,
+    "third-person": THIRD_PERSON,
+    "verbatim": VERBATIM,
     "wrong-language": WRONG_LANGUAGE,
     "wrong-turns": WRONG_TURNS,
 }

@@ -133,7 +133,7 @@ TRUE_TALKS = (
     ),
     talk(
         "Do you make mistakes?",
-        "Many of them. I was trained to continue text plausibly, and a plausible word need not be true.",
+        "Many of them. I was trained to continue text plausibly, and a plausible word may well be false.",
         "Then what are you good for?",
         "For learning how a language model works. You can read all of my code, change a part and measure what happens.",
     ),

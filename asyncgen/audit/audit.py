@@ -44,8 +44,9 @@ THRESHOLD = 0.8  # Jaccard similarity from which two conversations are near-dupl
 MAX_EXAMPLES = 20  # of a rule
 STEP = 256  # lines between two movements of the bar
 WRONG_LANGUAGE = "wrong-language"
-WORD_RULES = ("ungrounded", "prompt-leak", "ai-disclaimer", "role-confusion")  # they look for words of a language
-KNOWLEDGE_RULES = frozenset({"ungrounded", "derived-number"})
+# Those that look for words of a language.
+WORD_RULES = ("ungrounded", "prompt-leak", "ai-disclaimer", "role-confusion", "third-person")
+KNOWLEDGE_RULES = frozenset({"ungrounded", "derived-number", "verbatim"})
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):

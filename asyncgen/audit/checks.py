@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from asyncgen.audit.control_tokens import check_control_tokens
-from asyncgen.audit.credentials import check_secrets, find_emails
+from asyncgen.audit.credentials import check_secrets, find_emails, plain_address
 from asyncgen.audit.endings import check_endings
 from asyncgen.audit.leaks import Leaks, PromptPieces
-from asyncgen.audit.markup import find_markdown
+from asyncgen.audit.markup import check_markdown
 from asyncgen.audit.role_confusion import RoleConfusion
 from asyncgen.audit.rules import MAX_EVIDENCE, Check, Finding, Span, Subject, excerpt
+from asyncgen.audit.third_person import ThirdPerson
 from asyncgen.audit.turns import TurnsCheck
+from asyncgen.audit.word_runs import Verbatim
 from asyncgen.audit.wrong_language import WrongLanguage, find_guess
 from asyncgen.recipe.recipe import Dimension
 
@@ -25,10 +27,10 @@ def line_checks(
 
     `languages`: those that the recipe declares. What the knowledge base itself says is no leak.
     """
-    known_addresses = frozenset(knowledge[slice(*span)].lower() for span in find_emails(knowledge))
+    known = frozenset(plain_address(knowledge[slice(*span)]) for span in find_emails(knowledge))
 
     def find_unknown_email(text: str) -> Span | None:
-        return next((span for span in find_emails(text) if text[slice(*span)].lower() not in known_addresses), None)
+        return next((span for span in find_emails(text) if plain_address(text[slice(*span)]) not in known), None)
 
     return [
         Leaks(phrases or {}, knowledge).check,
@@ -37,9 +39,11 @@ def line_checks(
         _check_each("email", find_unknown_email),
         check_secrets,
         check_ascii,
-        _check_each("markdown", find_markdown),
+        check_markdown,
         check_endings,
         RoleConfusion(system_prompt).check,
+        ThirdPerson(system_prompt).check,
+        Verbatim(knowledge).check,
         WrongLanguage(languages, find_guess() if languages else None).check,
         TurnsCheck(dimensions).check,
     ]

@@ -10,10 +10,15 @@ _TOKEN = re.compile(
     r"<\|[\w ./-]{1,40}\|>|<\|(?:im_start|im_end|endoftext)|<\uff5c[^<>\uff5c]{1,40}\uff5c>|\[/?INST\]|<</?SYS>>"
     r"|</?s>|<(?:start|end)_of_turn>|</?(?:bos|eos|pad|unk|think|tool_call|tool_response|sep|cls|mask)>"
     r"|<(?:start|end)_of_(?:text|image|utterance)>|\[/?(?:SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
+    r"|<[a-z_]{2,30}\|>|<\|[a-z_]{2,30}>|\b(?:im_start|im_end|endoftext|eot_id|end_of_text)\|>|\|im_(?:start|end)\|"
+    r"|</?(?:tool_calls?|tool_results?|tool_responses?|function_calls?|function|invoke|reasoning|scratchpad|thinking|thought"
+    r"|reflection|analysis|arg_key|arg_value|answer|final_answer|sop|eop|image|extra_id_\d{1,3}|unused\d{1,3}|fim_\w{3,8}|0x[0-9A-F]{2})>"
+    r"|\[gMASK\]|\u0120\w+[^\n]{0,40}\u0120|\u2581\w+"
     r"|<(?:BOS|EOS|PAD)_TOKEN>|\[(?:BOS|EOS|PAD|SEP|CLS|MASK|UNK)\]|^### (?:Instruction|Response|Human"
     r"|Assistant|User|System|Input) ?:",
     re.MULTILINE,
 )
+_HINTS = ("<", "[", "###", "|", "\u0120", "\u2581")
 _TALK = any_phrase("control-token", "talk")
 _NEAR = 100  # characters on each side of a control token
 _ROLE_AFTER = re.compile(r"\s*(?:user|assistant|system|model|<\||\[/?INST|</?s>|<start_of|$)")
@@ -29,7 +34,7 @@ def check_control_tokens(subject: Subject) -> Iterator[Finding]:
 
 def find_control_token(text: str, question: str = "") -> Span | None:
     """The first control token that leaked."""
-    if "<" not in text and "[" not in text and "###" not in text:
+    if not any(map(text.__contains__, _HINTS)):
         return None
     is_talk: bool | None = None
     for match in _TOKEN.finditer(text):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from asyncgen.audit.language import any_phrase, listed
 from asyncgen.audit.rules import Finding, Span, Subject, excerpt
 from asyncgen.data.text import whole_text
 
@@ -10,6 +11,22 @@ _EMAIL = re.compile(r"@(?<=[A-Za-z0-9]@)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b(?!/)"
 _LONGEST_LOCAL_PART = 64  # characters, by RFC 5321; a search from further back is quadratic in a run of letters
 _LOCAL_PART = re.compile(r"[A-Za-z0-9._%+-]+$")
 _LOGIN = re.compile(r"://[^\s/]*:$")
+# An address that is written so that no program reads it: "name (at) host (dot) org", "name at host dot org".
+_AT = r"(?:\s?[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]\s?|\s@\s)"
+_DOT = r"(?:\s?[(\[{<]\s?(?:dot|punkt|\.)\s?[)\]}>]\s?|\s(?:dot|punkt)\s|\.)"
+_LABELS = rf"[a-z0-9-]{{1,40}}(?:{_DOT}[a-z0-9-]{{1,40}}){{0,3}}{_DOT}[a-z]{{2,12}}\b"
+_MARKED = re.compile(rf"\b[a-z0-9][a-z0-9._%+-]{{0,63}}{_AT}{_LABELS}", re.IGNORECASE)
+_SPOKEN = re.compile(
+    r"(?:(?P<first>\b[a-z0-9_-]{1,40}\s(?:dot|punkt)\s)|\b)(?P<name>[a-z0-9][a-z0-9._%+-]{0,63})\sat\s"
+    rf"(?:[a-z0-9-]{{1,40}}{_DOT}){{1,3}}(?<=\s)(?:com|org|net|info|io|dev|ai|eu|uk|us|de|at|ch|fr|nl|es|it|edu|co)\b",
+    re.IGNORECASE,
+)
+_SPELLED_HINTS = (
+    *("(at", "[at", "{at", "<at", "( at", "[ at", "(@", "[@", "{@", "<@", " @ ", "(ät", "[ät"),
+    *(" dot ", " punkt "),
+)
+_WRITE_TO = any_phrase("email", "write-to")
+_WRITE_REACH = 60  # characters before a spoken address
 _SECRETS = tuple(
     (hint, re.compile(pattern))
     for hint, pattern in (
@@ -33,14 +50,24 @@ _SECRETS = tuple(
         ("://", r"\b[a-z][a-z0-9+]{0,20}://[^\s:/@]+:(?P<value>[^\s:/@]{8,})@"),
     )
 )
-_ASSIGNED_HINTS = (
-    "api", "API", "ecret", "SECRET", "_token", "TOKEN", "token=", "token:", "token =", "assw", "ASSW", "_KEY",
-)  # fmt: skip
-_ASSIGNED = re.compile(
-    r"\b(?:[A-Za-z0-9]+_)*(?:api[_-]?key|key|secret|token|password|passwd)[\"']? ?(?:="
-    r"|:) ?[\"']?(?P<value>[\w+/.!@#$-]{12,})",
+_TO_BE = r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s?:)?\s)"
+_QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,})[\"'`]|(?P<value>[^\s\"'`,;]{4,}))"
+_ASSIGNED_HINTS = ("key", "secret", "token", "passw", "passp", "passc", "pwd", "kennwort", "credential", "pin", "-u ")
+_KEY = re.compile(
+    r"(?:[a-z0-9]{1,40}[_-]){0,4}(?:(?:api|access|auth|private|secret|ssh|client|license)[ _-]?)?"
+    rf"(?:key|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}",
     re.IGNORECASE,
 )
+_PASSWORD = re.compile(
+    rf"(?:password|passphrase|passcode|passwd|passwort|kennwort|pwd)[\"']?(?:{_TO_BE}|\s(?=[\"'`])){_QUOTED_OR_NOT}"
+    r"|\b(?i:pin)(?:\s?[:=]\s?|\s(?:is|was|lautet|ist)\s)(?P<digits>\d{4,8})\b|\s-u\s[\w.-]{1,40}:(?P<login>[^\s:/@]{6,})\s",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(
+    r"your|example|placeholder|redacted|change|hidden|dummy|\.\.\.|\*{3}|x{4}|^[<${\[(]|^[A-Z_]+$|^\d{1,3}(?:[.,]\d{3})*\W?$",
+)
+_NO_PASSWORD = listed("secret", "no-password")
+_SHORTEST_KEY = 8  # characters
 _CAPITALS_INSIDE = re.compile(r"[a-z][A-Z]+[a-z]\w*[a-z][A-Z]")
 _SURE = frozenset({"PRIVATE KEY", "eyJ"})
 _VARIED = 8  # different characters in a key
@@ -49,12 +76,24 @@ _SHOWN = 6  # characters of a secret
 
 def find_emails(text: str) -> Iterator[Span]:
     """The e-mail addresses; the user name of a repository's address is none."""
-    if "@" not in text:
-        return
-    for match in _EMAIL.finditer(text):
+    for match in _EMAIL.finditer(text) if "@" in text else ():
         local = _LOCAL_PART.search(text, max(match.start() - _LONGEST_LOCAL_PART, 0), match.start())
         if local and local[0] != "git" and not _LOGIN.search(text, max(local.start() - 40, 0), local.start()):
             yield local.start(), match.end()
+    lowered = text.lower()
+    if any(map(lowered.__contains__, _SPELLED_HINTS)):
+        yield from (match.span() for match in _MARKED.finditer(text))
+        for match in _SPOKEN.finditer(text):
+            before = text[max(match.start() - _WRITE_REACH, 0) : match.start()]
+            if match["first"] or not match["name"].isalpha() or _WRITE_TO.search(before):
+                yield match.span()
+
+
+def plain_address(written: str) -> str:
+    """An address that `find_emails` has found as a program would read it."""
+    written = re.sub(r"[(\[{<>}\])]", " ", written.lower())
+    written = re.sub(r"\s+(?:at|ät|@)\s+", "@", written)
+    return "".join(re.sub(r"\s+(?:dot|punkt|\.)\s+", ".", written).split())
 
 
 def find_secret(text: str) -> Span | None:
@@ -64,11 +103,35 @@ def find_secret(text: str) -> Span | None:
             for match in pattern.finditer(text):
                 if hint in _SURE or _is_random(match[0]):
                     return match.span()
-    if any(hint in text for hint in _ASSIGNED_HINTS):
-        for match in _ASSIGNED.finditer(text):
-            if _is_random(match["value"]):
+    lowered = text.lower()
+    if any(map(lowered.__contains__, _ASSIGNED_HINTS)):
+        for match in _KEY.finditer(text):
+            if _is_key(match["quoted"] or match["value"]):
+                return match.span()
+        for match in _PASSWORD.finditer(text):
+            if match["digits"] or match["login"] or _is_password(match):
                 return match.span()
     return None
+
+
+def _is_key(value: str) -> bool:
+    value = value.rstrip(".!?)]}>")
+    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    is_long = len(value) >= _SHORTEST_KEY and not _PLACEHOLDER.search(value)
+    return is_long and len(set(value)) >= _VARIED - 2 and (mixed or _is_random(value)) and "://" not in value
+
+
+def _is_password(match: re.Match[str]) -> bool:
+    """Anything between quotation marks; a word with a digit in it; behind a sign one that ends its sentence."""
+    if quoted := match["quoted"]:
+        return not _PLACEHOLDER.search(quoted) and quoted.lower() not in _NO_PASSWORD
+    value = match["value"].rstrip(".!?)]}>")
+    if _PLACEHOLDER.search(value) or value.lower() in _NO_PASSWORD or not any(map(str.isalpha, value)):
+        return False
+    if any(map(str.isdigit, value)):
+        return not value[0].isdigit() or len(value) >= _SHORTEST_KEY
+    is_last = match.end() == len(match.string) or match.string[match.end()] == "\n" or match["value"] != value
+    return match["sign"].strip() in {":", "="} and is_last and value.isascii()
 
 
 def _is_random(value: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from asyncgen.audit.language import LANGUAGES, listed, table_of
+from asyncgen.audit.language import LANGUAGES, any_phrase, listed, table_of
 from asyncgen.audit.markup import CODE_LIKE
 from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
 
@@ -19,6 +19,11 @@ _DANGLING: dict[str | None, frozenset[str]] = {  # words that end no sentence, b
     None: listed("truncated", "dangling"),
     **{code: frozenset(table_of(code, "truncated").get("dangling", ())) for code in LANGUAGES},
 }
+# How people take their leave, who seldom end that with a full stop.
+_LEAVE = re.compile(rf"(?:.*[,;] ?)?(?:{any_phrase('truncated', 'closings').pattern})", re.IGNORECASE)
+_LAST_SENTENCE = re.compile(r"(?:[.!?:)]|^)\s*([^.!?:]+)$")
+_LONGEST_CLOSING = 10  # words
+_NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+)$")
 _OPEN_END = frozenset(",:;-([{/&")
 _SHORT_WORDS = 4
 _LINE_OF_VERSE = 60  # characters
@@ -63,16 +68,24 @@ def _ends_well(text: str, language: str | None) -> bool:
         return True
     if text[-1] in _OPEN_END:
         return False
-    if CODE_LIKE.match(line) or _URL_END.search(last) or _FIGURE_END.search(last_two) or _SIGNATURE.match(line):
+    is_code = any(map(CODE_LIKE.match, (line, line.rpartition(": ")[2])))
+    if is_code or _URL_END.search(last) or _FIGURE_END.search(last_two) or _SIGNATURE.match(line):
         return True
     if re.split(r"\W", last)[-1].lower() in _DANGLING[language]:
         return False
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
-    if is_short or _LIST_LINE.match(line):
+    if is_short or _LIST_LINE.match(line) or _NAMED_VALUE.match(line) or _takes_leave(line):
         return True
     # Short lines that mostly end without a full stop: a poem, an address, letters counted one by one.
     lines = [line for line in text.rsplit("\n\n", maxsplit=1)[-1].split("\n") if line.strip()]
     return len(lines) > 1 and all(len(line) < _LINE_OF_VERSE for line in lines) and lines[-2].rstrip()[-1:] not in ".!?"
+
+
+def _takes_leave(line: str) -> bool:
+    sentence = _LAST_SENTENCE.search(line)
+    if sentence is None or len(sentence[1].split()) > _LONGEST_CLOSING:
+        return False
+    return _LEAVE.match(sentence[1]) is not None
 
 
 def _find_open(text: str) -> int | None:

@@ -6,13 +6,14 @@ What a user has brought up may be spoken of.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 
 from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrases, either, literal_phrase, plain, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES, Finding, Subject, blank, excerpt
+from asyncgen.audit.word_runs import WordRuns, runs_of
 from asyncgen.audit.words import split_words
 from asyncgen.conversation import Conversation
 from asyncgen.recipe.recipe import PLACEHOLDER
@@ -81,8 +82,6 @@ def _spaced(text: str) -> bytes:
 # ---- pieces of the prompt and of the scenario
 
 _PROMPT_RUN = 8  # words of the prompt in a row that nobody writes by chance
-_ANCHOR = 4  # every run of eight words holds a run of four that begins at a multiple of five
-_STRIDE = _PROMPT_RUN - _ANCHOR + 1
 _TOPIC = "topic"  # the dimension whose values a conversation may well put into words
 _LABEL_RUN = 6  # words of a persona or a dynamic in a row
 _LONGEST_LABEL = 600  # characters; what is longer, or has several lines, is a passage of the knowledge base
@@ -91,18 +90,12 @@ _LONGEST_LABEL = 600  # characters; what is longer, or has several lines, is a p
 class PromptPieces:
     """Finds eight words in a row of the prompt that the knowledge base lacks, and six of the persona or dynamic.
 
-    The words of a message are looked up four at a time. The topic may be spoken
-    of in the recipe's words, and so may a dimension with several values, because those are examples, and a passage.
+    The topic may be spoken of in the recipe's words, and so may a dimension with several values, because those are
+    examples, and a passage.
     """
 
     def __init__(self, system_prompt: str | None, knowledge: str = "") -> None:
-        self._runs: set[tuple[bytes, ...]] = set()
-        self._anchors: set[tuple[bytes, ...]] = set()
-        for part in PLACEHOLDER.split(system_prompt or "")[::2]:
-            words = split_words(part)
-            self._runs.update(_runs(words, _PROMPT_RUN))
-            self._anchors.update(_runs(words, _ANCHOR))
-        self._runs.difference_update(_runs(split_words(knowledge), _PROMPT_RUN))
+        self._prompt = WordRuns(PLACEHOLDER.split(system_prompt or "")[::2], _PROMPT_RUN, without=knowledge)
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         labels = [
@@ -113,29 +106,15 @@ class PromptPieces:
         for position, sentences in enumerate(subject.sentences):
             words = list(chain.from_iterable(sentences))
             pieces = []
-            if (place := self._find(words)) is not None:
-                pieces.append(b" ".join(words[place : place + _PROMPT_RUN]))
+            if (piece := self._prompt.find(words)) is not None:
+                pieces.append(piece)
             if labels:
                 text = b" ".join(words)
                 pieces += [piece for runs in labels if (piece := next(filter(text.__contains__, runs), None))]
             for piece in pieces:
                 yield Finding(_LEAK, subject.record.number, position, excerpt(piece.decode("utf-8", "replace")))
 
-    def _find(self, words: list[bytes]) -> int | None:
-        """Where the first piece of the prompt begins."""
-        anchors = self._anchors
-        for place in range(0, len(words) - _ANCHOR + 1, _STRIDE):
-            if tuple(words[place : place + _ANCHOR]) in anchors:
-                for start in range(max(place - _STRIDE + 1, 0), place + 1):
-                    if tuple(words[start : start + _PROMPT_RUN]) in self._runs:
-                        return start
-        return None
-
 
 @lru_cache(maxsize=1024)
 def _label_runs(value: str) -> tuple[bytes, ...]:
-    return tuple(b" ".join(run) for run in _runs(split_words(value), _LABEL_RUN))
-
-
-def _runs(words: Sequence[bytes], length: int) -> Iterable[tuple[bytes, ...]]:
-    return zip(*(words[offset:] for offset in range(length)), strict=False)
+    return tuple(b" ".join(run) for run in runs_of(split_words(value), _LABEL_RUN))

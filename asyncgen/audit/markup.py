@@ -1,12 +1,14 @@
 """Markup where talk is meant.
 
 What people type by hand is plain text: lists, stars between numbers, a few lines of code, even in a fence, whose
-inside is not looked at.
+inside is not looked at. HTML and LaTeX are markup too, but where the talk is about them they are what it is about.
 """
 
 import re
+from collections.abc import Iterator
 
-from asyncgen.audit.rules import Span, blank
+from asyncgen.audit.language import any_phrase
+from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
 
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S.*$", re.MULTILINE)
@@ -27,6 +29,26 @@ _LINK = re.compile(
 _REFERENCE = re.compile(r"\[[^\[\]\n]{1,200}\]\[\w{0,20}\]|^ {0,3}\[[\w .-]{1,40}\]: \S+$", re.MULTILINE)
 _STRUCK = re.compile(r"~~(?=[^\s~])[^~\n]{1,200}?~~")
 _RULE_LINE = re.compile(r"^ {0,3}(?:-{3,}|\*{3,}|_{3,}|(?:\* ){2,}\*) *$", re.MULTILINE)
+_TAG = re.compile(
+    r"</?(?:[biupa]|em|strong|[bh]r|[uo]l|li|h[1-6]|table|t[rdh]|thead|tbody|div|span|su[bp]|code|pre|blockquote|img|details"
+    r"|summary|small|mark|del|font|center|section|kbd|dl|dt|dd)(?:\s[^<>\n]{0,200})?\s?/?>",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(
+    r"&(?:nbsp|amp|lt|gt|quot|apos|[mn]dash|hellip|copy|euro|times|[a-z]{1,2}uml|szlig|#\d{1,5}|#x[0-9a-fA-F]{1,5});"
+)
+_LATEX = re.compile(
+    r"\\\([^\n]{1,200}?\\\)|\\\[[^\n]{1,300}?\\\]|\\(?:begin|end|text|textbf|textit|emph|frac|sqrt|math[a-z]{2,4}|operatorname)\{"
+    r"|\\(?:cdot|times|approx|sum|prod|int|alpha|beta|gamma|theta|lambda|sigma|infty|leq?|geq?|neq|ldots|partial|nabla|in)\b"
+)
+_DOLLARS = re.compile(
+    r"\$\$[^$]{1,300}\$\$|(?<![\w$\\])\$(?=[^\s$])(?=[^$\n]{0,100}[\\^_{}=])[^$\n]{0,99}[^\s$\\]\$(?![\w$])"
+)
+_QUOTE = re.compile(r"^ {0,3}>(?![>=]| ?\d) ?\S.*$", re.MULTILINE)
+# Marks that have other uses: they are none where markup, or a language that has them, is what the talk is about.
+_SPOKEN_OF = (("<", _TAG), ("&", _ENTITY), ("\\", _LATEX), ("$", _DOLLARS), (">", _QUOTE))
+_TALK = any_phrase("markdown", "talk")
+_INLINE_CODE = re.compile(r"`[^`\n]*`")
 _MARKS = (
     ("#", _HEADING),
     ("===", _UNDERLINED),
@@ -51,8 +73,19 @@ CODE_LIKE = re.compile(
 _CODE_REACH = 400  # characters around a heading that tell whether it is a comment
 
 
-def find_markdown(text: str) -> Span | None:
-    """The first markup that Markdown would render, outside of fences."""
+def check_markdown(subject: Subject) -> Iterator[Finding]:
+    is_talk = False
+    for position, message in enumerate(subject.record.conversation):
+        is_talk = is_talk or (message.role == "user" and _TALK.search(message.content) is not None)
+        if span := find_markdown(message.content, is_talk=is_talk):
+            yield Finding("markdown", subject.record.number, position, excerpt(message.content, *span))
+
+
+def find_markdown(text: str, *, is_talk: bool = False) -> Span | None:
+    """The first markup that Markdown, HTML or LaTeX would render, outside of fences.
+
+    `is_talk`: whether it is what the talk is about.
+    """
     if "```" in text:
         text = _FENCE.sub(blank, text)
     for mark, pattern in _MARKS:
@@ -60,7 +93,12 @@ def find_markdown(text: str) -> Span | None:
             for match in pattern.finditer(text):
                 if not (pattern is _HEADING and _is_code_comment(text, match)):
                     return match.span()
-    return None
+    if is_talk or not any(mark in text for mark, _ in _SPOKEN_OF):
+        return None
+    prose = _INLINE_CODE.sub(blank, text)
+    spans = (found.span() for mark, pattern in _SPOKEN_OF if mark in prose and (found := pattern.search(prose)))
+    span = next(spans, None)
+    return None if span is None or _TALK.search(text) else span
 
 
 def _is_code_comment(text: str, heading: re.Match[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Who speaks: turns inside a turn, an assistant that speaks as the user, a user that speaks as the assistant.
+"""Who speaks: turns inside a turn, an assistant that speaks as the user or the other way round, a narrator of both.
 
 The assistant's name comes from the prompt, if the prompt names one often enough to be sure; without it the phrases
 that need a name are left out. What stands between quotation marks is somebody else's, and a transcript may be ordered.
@@ -34,6 +34,7 @@ class RoleConfusion:
         capital = "|".join(re.escape(each) for word in roles for each in (word.capitalize(), word.upper()))
         self._label = re.compile(
             rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|[*_\[]*(?i:{own})[*_ \]]*: )"
+            rf"|(?<=[.!?] )(?:\[(?i:{role})\] ?:|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$",
             re.MULTILINE,
         )
@@ -44,6 +45,14 @@ class RoleConfusion:
         )
         self._definition = language.any_phrase(rule, "definition")
         self._transcript = language.any_phrase(rule, "transcript")
+        narrator = [] if name is None else [*language.phrases(rule, "narrator-named", {"name": plain(name)})]
+        self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
+        gestures = language.any_phrase(rule, "gestures").pattern
+        self._stage = re.compile(
+            rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]"
+            rf"|[*(\[] ?(?:{gestures})[^)\]*\n]{{0,80}}[*)\]]",
+            re.IGNORECASE,
+        )
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -53,9 +62,10 @@ class RoleConfusion:
     def check(self, subject: Subject) -> Iterator[Finding]:
         conversation = subject.record.conversation
         spoken = {side: phrases.select(subject.words) for side, phrases in self._phrases.items()}
+        narrator = self._narrator.select(subject.words)
         for position, message in enumerate(conversation):
             text = _QUOTED.sub(blank, message.content) if '"' in message.content else message.content
-            found = self._find_label(text, conversation[:position])
+            found = self._find_label(text, conversation[:position]) or self._find_narrator(text, message.role, narrator)
             words = subject.vocabularies[position]
             phrases = [each for each in spoken.get(message.role, ()) if each.may_be_in(words)]
             if found is None and phrases:
@@ -63,6 +73,14 @@ class RoleConfusion:
             if found:
                 span = found.span()
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
+
+    def _find_narrator(self, text: str, role: str, phrases: Sequence[Phrase]) -> re.Match[str] | None:
+        """What tells of the two as a play does. A user may wave: people do that in a chat."""
+        told = plain(text) if phrases else ""
+        found = next((match for each in phrases if (match := each.pattern.search(told))), None)
+        if found or role == "user" or not any(map(text.__contains__, "*([")):
+            return found
+        return self._stage.search(text)
 
     def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
         """The name of a role in front of what it says, unless a user has asked for such a transcript."""

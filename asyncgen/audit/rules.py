@@ -95,6 +95,7 @@ _ALL = (
         "ungrounded", "warning", "a figure, date, address or name that is neither in the knowledge base nor the user's"
     ),
     Rule("derived-number", "note", "a figure that is not in the knowledge base but can be computed from it"),
+    Rule("verbatim", "note", "twelve words in a row as the knowledge base has them"),
     Rule("prompt-leak", "error", "speaks of the knowledge base or the prompt, or repeats a piece of it"),
     Rule("ai-disclaimer", "warning", "a stock disclaimer of another assistant, such as being an AI language model"),
     Rule("control-token", "error", "a control token of a chat template"),
@@ -103,7 +104,8 @@ _ALL = (
     Rule("non-ascii", "error", "a character outside ASCII where the recipe asks for ASCII"),
     Rule("markdown", "warning", "headings, bold, tables or other markup where plain text is meant"),
     Rule("truncated", "warning", "an answer that ends in the middle of a sentence, a list or code"),
-    Rule("role-confusion", "error", "one side speaks as the other, or writes the other's turn"),
+    Rule("role-confusion", "error", "one side speaks as the other or writes its turn, or a narrator tells of both"),
+    Rule("third-person", "warning", "the assistant speaks of itself as of somebody else"),
     Rule("wrong-language", "warning", "a message in a language that the recipe does not declare"),
     Rule("wrong-turns", "warning", "another number of messages than the scenario names"),
     Rule("repeated-opener", "note", "a first message that many lines share"),

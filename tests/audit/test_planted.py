@@ -36,7 +36,7 @@ HONEST = 300  # lines of the offline engine, which quotes the knowledge base wor
 @pytest.fixture(scope="module")
 def checks() -> list[Check]:
     return [
-        *line_checks(RECIPE.system, dimensions=RECIPE.dimensions),
+        *line_checks(RECIPE.system, dimensions=RECIPE.dimensions, knowledge=RECIPE.knowledge),
         Grounding(RECIPE.knowledge).check,
         WrongLanguage(("de", "en")).check,
     ]
@@ -151,7 +151,8 @@ FINDERS: dict[str, Callable[[Sequence[Subject]], set[int]]] = {
 }
 
 
-# Rates that an honest file stays below. Its answers are quotations, so an error in them is the rule's.
+# Rates that an honest file stays below. Its answers are quotations, so an error in them is the rule's; that they recite
+# the knowledge base, which tells of nanochat in the third person, is theirs.
 HONEST_RATES = {
     "prompt-leak": 0.0,
     "control-token": 0.0,
@@ -161,6 +162,8 @@ HONEST_RATES = {
     "ai-disclaimer": 0.0,
     "email": 0.0,
     "markdown": 0.0,
+    "third-person": 0.2,
+    "verbatim": 1.0,
     "wrong-turns": 0.0,
     "wrong-language": 0.0,
     "truncated": 0.0,

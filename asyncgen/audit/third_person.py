@@ -1,0 +1,37 @@
+"""`third-person`: an answer speaks of the model as of somebody else ("nanochat is happy to help").
+
+The project may have the model's name, and of it anybody may speak: the phrases ask for what only a speaker does or says
+of itself, such as to know, to hope or to be glad. What stands between quotation marks is somebody else's.
+"""
+
+import re
+from collections.abc import Iterator
+
+from asyncgen.audit import language
+from asyncgen.audit.phrases import Phrases, plain
+from asyncgen.audit.role_confusion import find_assistant_name
+from asyncgen.audit.rules import Finding, Subject, blank, excerpt
+
+_QUOTED = re.compile(r'"[^"\n]{1,300}"')
+
+
+class ThirdPerson:
+    """`system_prompt`: as the recipe writes it; the name in it is the assistant's."""
+
+    def __init__(self, system_prompt: str | None) -> None:
+        rule, name = "third-person", find_assistant_name(system_prompt)
+        named = [] if name is None else language.phrases(rule, "named", {"name": plain(name)})
+        self._phrases = Phrases([*named, *language.phrases(rule)])
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        phrases = self._phrases.select(subject.words)
+        for position, message in enumerate(subject.record.conversation) if phrases else ():
+            if message.role != "assistant":
+                continue
+            text = _QUOTED.sub(blank, plain(message.content))
+            words = subject.vocabularies[position]
+            for each in phrases:
+                if each.may_be_in(words) and (found := each.pattern.search(text)):
+                    evidence = excerpt(message.content, *found.span())
+                    yield Finding("third-person", subject.record.number, position, evidence)
+                    break
