@@ -27,6 +27,7 @@ class Timings:
     fruitless: float = 30.0  # an endpoint that has never answered is misspelt or not running, and not in a bad hour
     trouble_said_after: float = 3.0  # in which nothing has answered yet: longer than a second look takes
 
+    transfer: float = 7200.0  # for a file of a batch, up or down, which goes on for as long as it moves
     page: float = 5.0  # for a page of the provider's, such as its prices, which can be done without
     frame: float = 0.25  # from one drawing of the progress to the next, which costs about a millisecond of CPU
     plain_line: float = 5.0  # from one line of progress to the next, where no terminal shows them

@@ -113,7 +113,7 @@ class RawServer:
 
     async def _read(self, reader: asyncio.StreamReader, *, is_reuse: bool) -> Request:
         line, headers, body = await read_request(reader)
-        messages = json.loads(body)["messages"] if body else []
+        messages = json.loads(body).get("messages") if body.startswith(b"{") else None
         scenario = messages[-1]["content"] if messages else ""
         earlier = list(dict.fromkeys(request.scenario for request in self.requests))
         is_repeat = scenario in earlier

@@ -17,14 +17,29 @@ from asyncgen.endpoint.batch_rules import BatchRules
 from asyncgen.errors import Usage
 from asyncgen.recipe.recipe import JsonValue
 
-LABEL = "asyncgen"  # the key under which an endpoint keeps a batch's label
-# Words for a batch with which nothing happens any more, without blanks, underscores and a prefix.
+# Words for a batch with which something happens, or nothing any more: in lower case, letters alone.
+GOING_ON = frozenset(
+    {
+        *("created", "creating", "pending", "queued", "scheduled", "submitted", "validating", "validated", "uploading"),
+        *("inprogress", "progress", "running", "processing", "finalizing", "writingresults", "paused"),
+        *("cancelling", "canceling", "cancellationrequested"),
+    }
+)
 FAILED = frozenset({"failed", "failure", "error", "errored", "rejected", "invalid"})
-OVER = FAILED | {
-    *("completed", "complete", "completedwitherrors", "partiallycompleted", "partiallysucceeded", "partialsuccess"),
-    *("success", "succeeded", "finished", "done", "ended", "expired", "timeout", "timedout", "timeoutexceeded"),
-    *("cancelled", "canceled", "aborted", "stopped", "terminated", "deleted"),
-}
+COMPLETED = frozenset(
+    {
+        *("completed", "complete", "completedwitherrors", "partiallycompleted", "partiallysucceeded", "partialsuccess"),
+        *("success", "succeeded", "finished", "done", "ended"),
+    }
+)
+OVER = (
+    FAILED
+    | COMPLETED
+    | {
+        *("expired", "timeout", "timedout", "timeoutexceeded"),
+        *("cancelled", "canceled", "aborted", "stopped", "terminated", "deleted"),
+    }
+)
 # In the words for a batch that cannot be made now, and for one that never can; in lower case.
 _QUEUE_FULL = re.compile(
     r"""
@@ -65,8 +80,8 @@ class Batch(msgspec.Struct, frozen=True):
     """A batch as its endpoint tells of it.
 
     `status`: its word, as told. `total` and `finished` are for the eye alone: endpoints count wrongly. `label`: what it
-    was made with, where the endpoint keeps that. `files`: ids of its results, a file each. `usage`: of the whole batch.
-    `faults`: why it was not run as a whole.
+    was made with, where the endpoint keeps that. `file_id`: of its requests. `files`: of its results, those there are.
+    `usage`: of the whole batch. `faults`: why it was not run as a whole.
     """
 
     id: str
@@ -77,6 +92,7 @@ class Batch(msgspec.Struct, frozen=True):
     total: int | None = None
     finished: int | None = None
     label: str | None = None
+    file_id: str | None = None
     files: tuple[str, ...] = ()
     usage: Usage = Usage()
     faults: tuple[BatchFault, ...] = ()
@@ -133,6 +149,7 @@ class BatchApi(Protocol):
 
 
 def plain_word(status: str) -> str:
+    """A status as the tables have it, however it is spelt."""
     return re.sub(r"[^a-z]", "", status.lower().removeprefix("job_state_"))
 
 

@@ -1,4 +1,4 @@
-"""One POST to a chat-completions endpoint, and a GET of what it tells about itself: the only place that knows aiohttp.
+"""Calls to an endpoint, most of them one POST for a completion: the only place that knows aiohttp.
 
 Every exception of aiohttp becomes one of ours here, without the object it came from: their reprs contain the request's
 headers, and with them the key. Whether an answer is a completion is decided in `answer`, which has no socket. Whether a
@@ -11,10 +11,11 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -38,15 +39,36 @@ from asyncgen.errors import (
     ConfigError,
     ConnectionFailedError,
     FatalError,
+    OutputError,
     TimedOutError,
 )
 from asyncgen.timings import USUAL, Timings
 
+JSON = "application/json"
+OWNER_ONLY = 0o600
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
+MAX_DOWNLOAD = 2**32  # bytes into a file: the results of the largest batches are a tenth of it
+CHUNK = 2**20  # bytes of a file in memory
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
 CONNECT_TIMEOUT = 30.0
 REST_EVERY = 4  # times that the last idle connection is to be used again; then it is passed over once
 KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
+
+
+class FilePart(NamedTuple):
+    """The first `size` bytes of a file as a part of a body, with another byte for each newline."""
+
+    path: Path
+    size: int
+    line_end: bytes = b"\n"
+
+
+class Answer(NamedTuple):
+    """An answer of any status, without the run's own secrets; its body is empty where it went into a file."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Client:
@@ -66,7 +88,7 @@ class Client:
         timings: Timings = USUAL,
     ) -> None:
         self._endpoint = endpoint
-        self._where = endpoint.where
+        self.where = endpoint.where
         self._url = URL(endpoint.url("/chat/completions"))  # parsed once, not with each request
         self._connections = connections
         self._timeout = timeout
@@ -84,7 +106,7 @@ class Client:
             # Connecting ends well before the deadline, so that whatever swallows connections is told soon.
             timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout / 2)),
             headers={
-                "content-type": "application/json",
+                "content-type": JSON,
                 "user-agent": f"asyncgen/{__version__}",
                 **self._endpoint.sent_headers(),
             },
@@ -116,11 +138,11 @@ class Client:
             ) as response:
                 if not sending.has_left:
                     response.close()
-                    raise ConnectionFailedError(f"{self._where}: an answer that came before its request was sent")
+                    raise ConnectionFailedError(f"{self.where}: an answer that came before its request was sent")
                 body = await self._read(response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = translate(
-                error, self._where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
+                error, self.where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
             )
         except (asyncio.CancelledError, MemoryError) as error:
             if sending.has_left:
@@ -128,7 +150,7 @@ class Client:
             failure = type(error)(NOT_SENT)
         else:
             self._has_answered = True
-            return self._classify(response.status, response.headers, body)
+            return self.classify(response.status, response.headers, body)
         raise failure  # out here, because inside the handler theirs would be its context, key and all
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -136,16 +158,20 @@ class Client:
         while part := await response.content.readany():
             size += len(part)
             if size > self._max_body:
-                told = f"{self._where}: an answer of more than {self._max_body:,} bytes"
+                told = f"{self.where}: an answer of more than {self._max_body:,} bytes"
                 raise ConnectionFailedError(told, maybe_billed=True)
             parts.append(part)
         return b"".join(parts)
 
-    def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> Completion:
-        """What a model wrote stays as it came; of all else that is said or kept, a run's own secrets are taken out."""
+    def classify(self, status: int, headers: Mapping[str, str], body: bytes, *, said: str = "") -> Completion:
+        """The completion in an answer, however it came, or one error leaf; `said`: how it came, for messages.
+
+        What a model wrote stays as it came; of all else that is said or kept, a run's own secrets are taken out.
+        """
+        host = f"{self.where}{said}"
         if status < HTTPStatus.MULTIPLE_CHOICES:
             try:
-                answer = self._without_secrets(classify_response(status, headers, body, host=self._where))
+                answer = self._without_secrets(classify_response(status, headers, body, host=host))
             except AsyncgenError:  # which would quote the answer: it is read once more below
                 pass
             else:
@@ -155,7 +181,7 @@ class Client:
             status,
             self._redactor.redact_headers(headers),
             self._redactor.redact(body),
-            host=self._where,
+            host=host,
             now=self._timings.clock(),
             key_advice=self._key_advice,
         )
@@ -175,51 +201,143 @@ class Client:
 
     async def get(self, path: str) -> bytes | None:
         """The body of a good answer to GET; None for everything else, which is no reason to stop a run."""
+        try:
+            answer = await self.send("GET", path, timeout=self._timings.page)
+        except AsyncgenError:
+            return None
+        return answer.body if answer.status == HTTPStatus.OK else None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Sequence[bytes | FilePart] = (),
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = JSON,
+        to: Path | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Answer:
+        """One call and its answer, whatever it says; `to`: a file, at whose end the body of a good one is put.
+
+        Raises one of our own errors where no answer came; `maybe_billed` says that the request had left by then. A
+        body with files, or an answer into one, has hours, as long as every megabyte moves within the usual time.
+        """
         if self._session is None:
             raise RuntimeError("the client is not open")
+        is_large = to is not None or any(isinstance(part, FilePart) for part in body)
+        whole = self._timings.transfer if is_large else timeout or self._timeout
+        sending = _Body(body, content_type, self._timeout)
+        failure: BaseException
         try:
-            async with self._session.get(
-                self._endpoint.url(path),
+            async with self._session.request(
+                method,
+                URL(self._endpoint.url(path)).update_query(query or {}),
+                data=sending if body else None,
+                headers={"content-type": content_type},
                 proxy=self._proxy,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self._timings.page),
+                timeout=aiohttp.ClientTimeout(
+                    total=whole, connect=min(CONNECT_TIMEOUT, whole / 2), sock_read=self._timeout
+                ),
             ) as response:
-                body = await self._read(response)
-                return body if response.status == HTTPStatus.OK else None
-        except (aiohttp.ClientError, OSError, ValueError, ConnectionFailedError):
-            return None
+                if body and not sending.has_left:
+                    response.close()
+                    raise ConnectionFailedError(f"{self.where}: an answer that came before its request was sent")
+                if to is not None and response.status == HTTPStatus.OK:
+                    await self._save(response, to)
+                    told = b""
+                else:
+                    told = await self._read(response)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            has_left = sending.has_left or not body
+            failure = translate(error, self.where, whole, has_left=has_left, has_answered=self._has_answered)
+        except (asyncio.CancelledError, MemoryError) as error:
+            if sending.has_left or not body:
+                raise
+            failure = type(error)(NOT_SENT)
+        else:
+            self._has_answered = True
+            return Answer(response.status, self._redactor.redact_headers(response.headers), self._redactor.redact(told))
+        raise failure  # out here, for the reason of `complete`
+
+    def redact(self, data: bytes) -> bytes:
+        """Without the run's own secrets."""
+        return self._redactor.redact(data)
+
+    async def _save(self, response: aiohttp.ClientResponse, to: Path) -> None:
+        size = 0
+        while part := await response.content.readany():
+            size += len(part)
+            if size > MAX_DOWNLOAD:
+                raise ConnectionFailedError(f"{self.where}: an answer of more than {MAX_DOWNLOAD:,} bytes")
+            await asyncio.to_thread(store, to, part)
+
+
+def store(path: Path, data: bytes, *, anew: bool = False) -> None:
+    """Put bytes at the end of a file, its owner's alone. Raises OutputError: a disk's word is not a connection's."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND)
+    try:
+        with os.fdopen(os.open(path, flags, OWNER_ONLY), "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 class _Body(aiohttp.Payload):
     """A body whose parts are joined only while it is written; `has_left`: whether that has begun.
 
     Joined before, each request in flight would hold a copy of the prompt until its answer comes: 60 of 190 MB with
-    2,000 in flight and the built-in recipe. The headers wait for the body, so nothing of a request leaves before.
+    2,000 in flight and the built-in recipe. The headers wait for the body, so nothing of a request leaves before. Of a
+    file among the parts a chunk at a time is in memory, and has `patience` seconds to leave.
     """
 
-    def __init__(self, parts: Sequence[bytes]) -> None:
-        super().__init__(parts, content_type="application/json")
+    def __init__(
+        self, parts: Sequence[bytes | FilePart], content_type: str = JSON, patience: float | None = None
+    ) -> None:
+        super().__init__(parts, content_type=content_type)
         self._parts = parts
+        self._patience = patience
         self.has_left = False
 
     @property
     def size(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(part.size if isinstance(part, FilePart) else len(part) for part in self._parts)
 
     @property
     def autoclose(self) -> bool:
         return True
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return b"".join(self._parts).decode(encoding, errors)
+        return b"".join(part for part in self._parts if isinstance(part, bytes)).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         protocol = writer.protocol if isinstance(writer, StreamWriter) else None
         if isinstance(protocol, ResponseHandler) and protocol.should_close:
             raise ConnectionAbortedError(errno.ECONNABORTED, "something had arrived unasked")
-        data = b"".join(self._parts)
-        self.has_left = True
-        await writer.write(data)
+        whole = [part for part in self._parts if isinstance(part, bytes)]
+        if len(whole) == len(self._parts):
+            data = b"".join(whole)
+            self.has_left = True
+            await writer.write(data)
+            return
+        for part in self._parts:
+            async for data in _chunks(part):
+                self.has_left = True
+                async with asyncio.timeout(self._patience):
+                    await writer.write(data)
+
+
+async def _chunks(part: bytes | FilePart) -> AsyncIterator[bytes]:
+    if isinstance(part, bytes):
+        yield part
+        return
+    with part.path.open("rb") as file:
+        for begin in range(0, part.size, CHUNK):
+            data = await asyncio.to_thread(file.read, min(CHUNK, part.size - begin))
+            if begin + len(data) < min(begin + CHUNK, part.size):
+                raise OSError(errno.EIO, "a file has become shorter while it was sent")
+            yield data if part.line_end == b"\n" else data.replace(b"\n", part.line_end)
 
 
 _Poll: TypeAlias = Callable[[float], Sequence[object]]

@@ -1,0 +1,236 @@
+"""Calls about batches, and what a refusal of one means: whether there is a batch, is for whoever made it to know.
+
+Their errors are read as those of live calls are, from status, names and words; here stands only what differs.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import quote
+
+from asyncgen.endpoint.answer import Completion
+from asyncgen.endpoint.batch import Batch, is_queue_full, is_too_large
+from asyncgen.endpoint.batch_object import read_batch
+from asyncgen.endpoint.batch_rows import Row
+from asyncgen.endpoint.batch_rules import BatchRules
+from asyncgen.endpoint.body import JsonObject, decode_object
+from asyncgen.endpoint.client import Answer, Client, FilePart
+from asyncgen.endpoint.refusal import find_error
+from asyncgen.errors import (
+    AccessDeniedError,
+    AsyncgenError,
+    BadReplyError,
+    BatchQueueFullError,
+    BatchTooLargeError,
+    NoAnswerError,
+    NoMoneyError,
+    NotFoundError,
+    NotRunError,
+    NotYetError,
+    OutputError,
+    RedirectedError,
+    RejectedError,
+    ServerError,
+    TooLongError,
+    TransientError,
+    UncertainCreateError,
+)
+
+PAGE = 100  # batches, the most that a list tells at once
+LISTS = ("data", "batches", "results", "items")
+NO_BATCHES = "Batches are not to be had there: run without --batch"
+# A batch may have been made all the same: the answer came too late, or speaks of another one.
+UNCERTAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, 499})
+# So an edge refuses, in whatever form, before anybody reads what was sent.
+REFUSED_BEFORE = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 429})
+NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+_NO_FILE = re.compile(
+    r"(?:no such|unknown|not find|not found|missing)\b.{0,60}\bfile|"
+    r"\bfile\b.{0,80}(?:not found|not exist|unknown|not (?:yet )?(?:ready|available|processed|visible)|being processed)"
+)
+_NO_ROUTE = re.compile(
+    r"^(?:404:? )?(?:page )?not found\.?$|invalid url|cannot (?:get|post) /|no route|"
+    r"(?:unknown|no such|unrecognized) (?:request )?(?:endpoint|path|route|url)"
+)
+
+
+class BatchCalls:
+    """What the forms over HTTP have in common."""
+
+    def __init__(self, client: Client, rules: BatchRules) -> None:
+        self._client = client
+        self._rules = rules
+        self._paths = rules.paths
+        self._is_there = False  # batches have answered here, so what says that there are none is a bad hour
+
+    @property
+    def rules(self) -> BatchRules:
+        return self._rules
+
+    async def get(self, batch_id: str) -> Batch:
+        return self._batch_in(self._object_in(await self._call("GET", path_of(batch_id))))
+
+    async def list_since(self, moment: float) -> AsyncIterator[Batch]:
+        """Page by page, until one holds only older ones, or comes a second time."""
+        query, pages = {self._rules.limit: str(PAGE)}, set[str]()
+        while True:
+            answer = await self._call("GET", "", query=query)
+            document = self._object_in(answer)
+            listed = [batch for each in items_in(answer.body) if (batch := read_batch(each)) is not None]
+            if not listed or listed[0].id in pages:
+                return
+            pages.add(listed[0].id)
+            for batch in listed:
+                yield batch
+            cursors = {
+                "after": "" if document.get("has_more") is False else document.get("last_id") or listed[-1].id,
+                "page": str(len(pages)),
+                "pagination_token": document.get("pagination_token"),
+            }
+            cursor = cursors[self._rules.cursor]
+            is_older = all(batch.created_at is not None and batch.created_at < moment for batch in listed)
+            if is_older or not cursor or not isinstance(cursor, str):
+                return
+            query[self._rules.cursor] = cursor
+
+    async def cancel(self, batch_id: str) -> bool:
+        if not self._rules.cancels:
+            return False
+        answer = await self._call("POST", f"{path_of(batch_id)}{self._rules.cancel}")
+        if answer.status in NO_SUCH_CALL and self._is_no_route(answer):
+            return False
+        if answer.status != HTTPStatus.CONFLICT:  # that is of one that has ended
+            self._object_in(answer)
+        return True
+
+    def classify(self, row: Row) -> Completion:
+        if not row.has_run:
+            raise NotRunError(f"its batch ended before it was run ({row.code})")
+        return self._client.classify(row.status or HTTPStatus.OK, {}, row.body, said=", in a batch,")
+
+    async def _create(self, body: Sequence[bytes | FilePart]) -> Batch:
+        try:
+            answer = await self._call("POST", "", body)
+        except TransientError as error:
+            if not error.maybe_billed:
+                raise
+            raise UncertainCreateError(f"{error}; whether there is a batch now, is not known") from None
+        document = decode_object(answer.body)
+        batch = read_batch(document or {})
+        if batch is not None and answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            self._is_there = True
+            return batch
+        refusal = self._not_made(answer)
+        if not _is_certain(answer.status, refusal, is_json=bool(document)):
+            waits = getattr(refusal, "retry_after", None)
+            raise UncertainCreateError(f"{refusal}; whether there is a batch now, is not known", retry_after=waits)
+        if _NO_FILE.search(_words(refusal)):
+            raise NotYetError(str(refusal), status=answer.status)
+        raise refusal
+
+    async def _call(
+        self,
+        method: str,
+        tail: str,
+        body: Sequence[bytes | FilePart] = (),
+        *,
+        query: Mapping[str, str] | None = None,
+        to: Path | None = None,
+    ) -> Answer:
+        """One call to where batches are; where they are not, one more to where they may be instead."""
+        answer = await self._client.send(method, f"{self._paths[0]}{tail}", body, query=query, to=to)
+        if len(self._paths) == 1 or self._is_there or not self._is_no_route(answer):
+            return answer
+        other = await self._client.send(method, f"{self._paths[1]}{tail}", body, query=query, to=to)
+        if self._is_no_route(other):
+            return answer
+        self._paths = self._paths[::-1]
+        return other
+
+    def _object_in(self, answer: Answer) -> JsonObject:
+        """The JSON of a good answer to what may be asked again. Raises an error that waits, or one that ends a run."""
+        is_good = answer.status < HTTPStatus.MULTIPLE_CHOICES
+        document = decode_object(answer.body)
+        if is_good and document is not None:
+            self._is_there = True
+            return document
+        error = self._refusal(answer)
+        if answer.status == HTTPStatus.NOT_FOUND and (self._is_there or not self._is_no_route(answer)):
+            raise NotYetError(str(error), status=answer.status)
+        if isinstance(error, NotFoundError):
+            raise NotFoundError(f"{error}. {NO_BATCHES}")
+        if isinstance(error, RejectedError | BadReplyError):  # which would blame a request
+            raise ServerError(str(error), status=answer.status)
+        raise error
+
+    def _batch_in(self, document: JsonObject) -> Batch:
+        batch = read_batch(document)
+        if batch is None:
+            raise NoAnswerError(f"{self._client.where}: an answer that tells of no batch")
+        return batch
+
+    def _refusal(self, answer: Answer) -> AsyncgenError:
+        """What a live call would have made of that answer."""
+        try:
+            self._client.classify(answer.status, answer.headers, answer.body)
+        except AsyncgenError as error:
+            return error
+        return NoAnswerError(f"{self._client.where} answered {answer.status} as a model does")
+
+    def _not_made(self, answer: Answer) -> AsyncgenError:
+        """The error for a file or a batch that was not made."""
+        error = self._refusal(answer)
+        told = find_error(decode_object(answer.body) or {})  # with its code, where limits have their names
+        words = " ".join(text.lower() for text in told.values() if isinstance(text, str)) or _words(error)
+        retry_after = getattr(error, "retry_after", None)
+        if is_queue_full(words):
+            return BatchQueueFullError(str(error), retry_after=retry_after)
+        if isinstance(error, TooLongError) or is_too_large(words):
+            return BatchTooLargeError(str(error), retry_after=retry_after)
+        if isinstance(error, NotFoundError) and self._is_no_route(answer):
+            return NotFoundError(f"{error}. {NO_BATCHES}")
+        if answer.status == HTTPStatus.FORBIDDEN and isinstance(error, RejectedError):
+            return AccessDeniedError(f"{error}. {NO_BATCHES}")
+        return error
+
+    def _is_no_route(self, answer: Answer) -> bool:
+        """Whether nobody is there: a page, nothing at all, or a framework's own words."""
+        if answer.status not in NO_SUCH_CALL:
+            return False
+        return not decode_object(answer.body) or _NO_ROUTE.search(_words(self._refusal(answer))) is not None
+
+
+def path_of(batch_id: str) -> str:
+    return f"/{quote(batch_id, safe='')}"
+
+
+def whole_file(path: Path, line_end: bytes = b"\n", *, but: int = 0) -> FilePart:
+    """A file as a part of a body, without so many bytes at its end. Raises OutputError."""
+    try:
+        return FilePart(path, path.stat().st_size - but, line_end)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def items_in(body: bytes) -> list[JsonObject]:
+    """The objects of a page of a list, in a field or bare."""
+    try:
+        document: object = json.loads(body, strict=False)
+    except (ValueError, RecursionError):
+        return []
+    if isinstance(document, dict):
+        document = next((value for key in LISTS if isinstance(value := document.get(key), list)), [])
+    return [each for each in document if isinstance(each, dict)] if isinstance(document, list) else []
+
+
+def _words(error: AsyncgenError) -> str:
+    return error.refusal.text if error.refusal is not None else str(error).lower()
+
+
+def _is_certain(status: int, error: AsyncgenError, *, is_json: bool) -> bool:
+    """Whether an answer says that there is no batch, and is from whoever would have made it."""
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return status in REFUSED_BEFORE or (is_json and status not in UNCERTAIN)
+    return isinstance(error, RedirectedError) or (is_json and isinstance(error, NoMoneyError | AccessDeniedError))

@@ -1,0 +1,111 @@
+"""Batches of files: one of requests is uploaded, a batch is made of it, and its results are files again."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+
+from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
+from asyncgen.endpoint.batch_calls import BatchCalls, items_in, path_of, whole_file
+from asyncgen.endpoint.batch_object import opaque_id
+from asyncgen.endpoint.batch_rules import FILE, LABELLED, MODEL, NAME
+from asyncgen.endpoint.body import decode_object
+from asyncgen.endpoint.client import store
+from asyncgen.errors import NoAnswerError, NotYetError
+from asyncgen.recipe.recipe import JsonValue
+
+ROWS_A_PAGE = "100"
+
+
+class FileBatches(BatchCalls):
+    """Files + Batches as OpenAI has them, with the deviations that the rules name."""
+
+    async def upload(self, requests: Path, name: str) -> str | None:
+        boundary = secrets.token_hex(16)
+        fields = {key: name if value == NAME else value for key, value in self._rules.upload.items()}
+        head = "".join(
+            f'--{boundary}\r\ncontent-disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+            for key, value in fields.items()
+        )
+        head += (
+            f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n'
+            "content-type: application/jsonl\r\n\r\n"
+        )
+        answer = await self._client.send(
+            "POST",
+            self._rules.upload_path,
+            [head.encode(), whole_file(requests), f"\r\n--{boundary}--\r\n".encode()],
+            content_type=f"multipart/form-data; boundary={boundary}",
+        )
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise self._not_made(answer)
+        file_id = opaque_id((decode_object(answer.body) or {}).get("id"))
+        if file_id is None:
+            raise NoAnswerError(f"{self._client.where}: a file was uploaded, and its id is not told")
+        return file_id
+
+    async def create(
+        self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
+    ) -> Batch:
+        del requests
+        told = {FILE: file_id or "", MODEL: model, LABELLED: label}
+        return await self._create([msgspec.json.encode({**fields, **_fill(self._rules.create, told)})])
+
+    async def fetch_rows(self, batch: Batch, to: Path) -> None:
+        """Whatever the status is: what an ended batch has done was paid for."""
+        await asyncio.to_thread(store, to, b"", anew=True)
+        if self._rules.results:
+            await self._fetch_pages(batch, to)
+            return
+        if plain_word(batch.status) in COMPLETED and not batch.files and batch.total != 0:
+            raise NotYetError(f"{self._client.where}: a batch is {batch.status}, and its results are not told yet")
+        for file_id in batch.files:
+            answer = await self._client.send("GET", f"/files{path_of(file_id)}/content", to=to)
+            if answer.status != HTTPStatus.OK:
+                self._object_in(answer)
+                raise NoAnswerError(f"{self._client.where} answered {answer.status} without a file")
+            await asyncio.to_thread(_end_line, to)
+
+    async def _fetch_pages(self, batch: Batch, to: Path) -> None:
+        query, seen = {"limit": ROWS_A_PAGE}, set[str]()
+        while True:
+            answer = await self._call("GET", f"{path_of(batch.id)}{self._rules.results}", query=query)
+            document = self._object_in(answer)
+            rows = b"".join(msgspec.json.encode(each) + b"\n" for each in items_in(answer.body))
+            await asyncio.to_thread(store, to, rows)
+            token = document.get(self._rules.cursor)
+            if not isinstance(token, str) or not token or token in seen:
+                return
+            seen.add(token)
+            query[self._rules.cursor] = token
+
+
+def _fill(template: Mapping[str, JsonValue], words: Mapping[str, str]) -> dict[str, JsonValue]:
+    """The template with each word in its place."""
+
+    def fill(value: JsonValue) -> JsonValue:
+        match value:
+            case str():
+                return words.get(value, value)
+            case list():
+                return [fill(each) for each in value]
+            case dict():
+                return _fill(value, words)
+            case _:
+                return value
+
+    return {key: fill(value) for key, value in template.items()}
+
+
+def _end_line(path: Path) -> None:
+    """Some files lack their last newline, and another one follows."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        last = file.read()
+    if last not in (b"", b"\n"):
+        store(path, b"\n")

@@ -1,0 +1,106 @@
+"""Batches whose requests are in the call that makes them, and whose results are in the call that asks for them.
+
+That is OpenRouter's form. Its results may be as large as a file, so they go to disk first, and are read there without
+being copied: a page of memory at a time.
+"""
+
+import asyncio
+import json
+import mmap
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+import msgspec
+
+from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
+from asyncgen.endpoint.batch_calls import BatchCalls, path_of, whole_file
+from asyncgen.endpoint.batch_rules import MODEL
+from asyncgen.endpoint.body import JsonObject, decode_object
+from asyncgen.endpoint.client import store
+from asyncgen.errors import NoAnswerError, NotYetError
+from asyncgen.recipe.recipe import JsonValue
+
+RESULTS = "results"
+ROWS_AT_ONCE = 100  # in memory, some 10 KB each
+MAX_ODD = 64 * 2**20  # bytes of a document that only the standard library's reader takes, which needs it in memory
+Buffer: TypeAlias = bytes | memoryview
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_rows_decoder = msgspec.json.Decoder(list[msgspec.Raw] | None)
+
+
+class InlineBatches(BatchCalls):
+    """One POST with all requests, one GET with all results."""
+
+    async def upload(self, requests: Path, name: str) -> str | None:
+        del requests, name
+        return None
+
+    async def create(
+        self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
+    ) -> Batch:
+        """What a stream is read for comes before the requests: a server that reads as it arrives asks for that."""
+        del file_id, label
+        told = {key: model if value == MODEL else value for key, value in self._rules.create.items()}
+        head = msgspec.json.encode({**told, **fields})[:-1] + b',"requests":['
+        return await self._create([head, whole_file(requests, b",", but=1), b"]}"])
+
+    async def get(self, batch_id: str) -> Batch:
+        with TemporaryDirectory(prefix="asyncgen-") as folder:
+            fields, _ = await self._fetch(batch_id, Path(folder) / "batch.json")
+        return self._batch_in(fields)
+
+    async def fetch_rows(self, batch: Batch, to: Path) -> None:
+        """Only a completed batch has any."""
+        whole = to.with_name(f"{to.name}.json")
+        try:
+            fields, rows = await self._fetch(batch.id, whole)
+            told = self._batch_in(fields)
+            if rows is None and plain_word(told.status) in COMPLETED:
+                raise NotYetError(f"{self._client.where}: a batch is {told.status}, and its results are not told yet")
+            await asyncio.to_thread(_store_rows, rows or (), to)
+        finally:
+            await asyncio.to_thread(whole.unlink, missing_ok=True)
+
+    async def _fetch(self, batch_id: str, to: Path) -> tuple[JsonObject, Sequence[Buffer] | None]:
+        """What is told of a batch but its results, and these, which stay in the file."""
+        await asyncio.to_thread(store, to, b"", anew=True)
+        answer = await self._call("GET", path_of(batch_id), to=to)
+        if answer.status != HTTPStatus.OK:
+            self._object_in(answer)
+            raise NoAnswerError(f"{self._client.where} answered {answer.status} without a batch")
+        read = await asyncio.to_thread(_read_document, to)
+        if read is None:
+            raise NoAnswerError(f"{self._client.where}: an answer that is no JSON, where a batch was asked for")
+        self._is_there = True
+        fields, rows = read
+        return decode_object(self._client.redact(fields)) or {}, rows
+
+
+def _read_document(path: Path) -> tuple[bytes, Sequence[Buffer] | None] | None:
+    try:
+        with path.open("rb") as file:
+            fields = _fields_decoder.decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        rows = _rows_decoder.decode(fields.pop(RESULTS, b"null"))
+    except (ValueError, RecursionError):
+        return None if path.stat().st_size > MAX_ODD else _read_odd_document(path.read_bytes())
+    return msgspec.json.encode(fields), rows and [memoryview(row) for row in rows]
+
+
+def _read_odd_document(data: bytes) -> tuple[bytes, Sequence[Buffer] | None] | None:
+    document = decode_object(data)
+    if document is None:
+        return None
+    rows = document.get(RESULTS)
+    fields = json.dumps({key: value for key, value in document.items() if key != RESULTS}).encode()
+    return fields, [json.dumps(row).encode() for row in rows] if isinstance(rows, list) else None
+
+
+def _store_rows(rows: Sequence[Buffer], to: Path) -> None:
+    """A line each: between the parts of a JSON document there may be line breaks, inside a text there are none."""
+    store(to, b"", anew=True)
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        some = (bytes(row).replace(b"\n", b" ").replace(b"\r", b" ") for row in rows[begin : begin + ROWS_AT_ONCE])
+        store(to, b"".join(row + b"\n" for row in some))
