@@ -55,15 +55,17 @@ class Capacity:
         self._tokens = _Bucket.of(knobs.tokens_per_minute)
         self._reserved = Decimal(0)
 
-    def admit(self, now: float, prompt_tokens: int, max_tokens: int | None) -> Decimal | Refusal:
+    def admit(
+        self, now: float, prompt_tokens: int, max_tokens: int | None, tier: str | None = None
+    ) -> Decimal | Refusal:
         """The money that is reserved for the call, to be released at its end; or why it is refused."""
         self._pace.start(now)
         knobs = self._knobs
-        completion_tokens = max_tokens if max_tokens is not None and max_tokens > 0 else ASSUMED_COMPLETION
-        reserve = self._prices.cost(prompt_tokens, completion_tokens) if self._prices else Decimal(0)
+        reserve = self.check_money(prompt_tokens, max_tokens, tier)
+        if isinstance(reserve, Refusal):
+            return reserve
         refusal = (
-            self._check_money(prompt_tokens, completion_tokens, reserve)
-            or (None if knobs.queue or self.has_place(now) else Refusal(Limit.CONCURRENCY))
+            (None if knobs.queue or self.has_place(now) else Refusal(Limit.CONCURRENCY))
             or self._check_rate(now, self._requests, 1, Limit.REQUESTS_PER_MINUTE)
             or self._check_rate(now, self._tokens, prompt_tokens, Limit.TOKENS_PER_MINUTE)
         )
@@ -101,17 +103,20 @@ class Capacity:
     def end(self, now: float) -> None:
         self._ledger.end(now)
 
-    def _check_money(self, prompt_tokens: int, completion_tokens: int, reserve: Decimal) -> Refusal | None:
-        """Whether this call could be paid if it were alone."""
+    def check_money(self, prompt_tokens: int, max_tokens: int | None, tier: str | None) -> Decimal | Refusal:
+        """What this call may cost at most; or why it could not be paid if it were alone."""
+        completion_tokens = max_tokens if max_tokens is not None and max_tokens > 0 else ASSUMED_COMPLETION
+        prices = self._prices.at(tier) if self._prices else None
+        reserve = prices.cost(prompt_tokens, completion_tokens) if prices else Decimal(0)
         balance, budget = self._knobs.balance, self._knobs.in_flight_budget
         left = None if balance is None else balance - self._ledger.cost
         if left is not None and left <= 0:
             return Refusal(Limit.BALANCE)
         for amount in (left, budget):
             if amount is not None and reserve > amount:
-                affordable = self._prices.affordable(prompt_tokens, amount) if self._prices else 0
+                affordable = prices.affordable(prompt_tokens, amount) if prices else 0
                 return Refusal(Limit.ONE_REQUEST, limit=completion_tokens, remaining=affordable)
-        return None
+        return reserve
 
     def _check_rate(self, now: float, bucket: "_Bucket | None", amount: int, reason: Limit) -> Refusal | None:
         if bucket is None:

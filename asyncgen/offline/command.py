@@ -4,10 +4,11 @@ The server is imported only to be run, so that `--help` does not wait for it.
 """
 
 import argparse
-from dataclasses import fields
+from dataclasses import Field, fields
 from decimal import Decimal, InvalidOperation
 
 from asyncgen.errors import ConfigError
+from asyncgen.offline.batch_knobs import BatchKnobs, batch_flag
 from asyncgen.offline.knobs import Knobs
 
 _MAX_PORT = 65535
@@ -74,6 +75,10 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     switch("--no-response-format", "answer 400 to any response_format")
     switch("--strict-fields", "answer 422 to fields that OpenAI does not have")
     switch("--canned", "always the same answer and no look at the request, for benchmarks")
+    share("--flex-refused", "share of calls of the tier flex answered 429, for want of capacity")
+    switch("--batches", "serve files and batches, as OpenAI and OpenRouter have them")
+    for each in fields(BatchKnobs):
+        _add_batch_argument(parser, each)
     parser.add_argument(
         "--exit-with-stdin", action="store_true", help="end when standard input is closed (default: run until Ctrl-C)"
     )
@@ -85,9 +90,34 @@ def serve(flags: argparse.Namespace) -> int:
 
     if not 0 <= flags.port <= _MAX_PORT:  # uvloop would take it modulo 65536
         raise ConfigError(f"--port: expected 0 to {_MAX_PORT}, got {flags.port}")
-    knobs = Knobs(**{each.name: getattr(flags, each.name) for each in fields(Knobs)})
+    batches = read_batch_knobs(flags)
+    knobs = Knobs(
+        **{each.name: getattr(flags, each.name) for each in fields(Knobs) if each.name != "batches"}, batches=batches
+    )
     run_server(knobs, flags.port, exit_with_stdin=flags.exit_with_stdin)
     return 0
+
+
+def read_batch_knobs(flags: argparse.Namespace) -> BatchKnobs | None:
+    """None without batches. Raises ConfigError."""
+    given = {each.name: getattr(flags, f"batch_{each.name}") for each in fields(BatchKnobs)}
+    if flags.batches:
+        return BatchKnobs(**given)
+    for each in fields(BatchKnobs):
+        if given[each.name] != each.default:
+            raise ConfigError(f"{batch_flag(each.name)}: needs --batches")
+    return None
+
+
+def _add_batch_argument(parser: argparse.ArgumentParser, knob: Field[object]) -> None:
+    unit, what = knob.metadata["unit"], knob.metadata["what"]
+    flag = batch_flag(knob.name)
+    if not unit:
+        parser.add_argument(flag, action="store_true", help=f"{what} (default: off)")
+        return
+    without = "no limit" if knob.default is None else "none" if knob.default == "" else "%(default)s"
+    kind = {"SECONDS": float, "SHARE": float, "N": int}.get(unit, str)
+    parser.add_argument(flag, type=kind, default=knob.default, metavar=unit, help=f"{what} (default: {without})")
 
 
 def read_dollars(text: str) -> Decimal:

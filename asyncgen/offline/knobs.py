@@ -1,5 +1,7 @@
 """How the engine misbehaves on request: latency, faults and which call gets which, limits, prices, refused fields.
 
+What it does with batches on request is in `batch_knobs`.
+
 The draw depends on the seed and on a call's sequence number only, so that a retry of the same request draws anew and
 a run of tests can be repeated.
 """
@@ -10,8 +12,11 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from asyncgen.errors import ConfigError
+from asyncgen.offline.batch_knobs import BatchKnobs, check_numbers, flag_of
 
 _LONG_TAIL = 10  # times the latency
+_TIERS = {"flex": Decimal("0.5"), "batch": Decimal("0.5"), "priority": Decimal(2)}  # times the price
+_NO_NUMBERS = ("seed", "batches")
 _LIMITS = ("max_concurrent", "requests_per_minute", "tokens_per_minute")
 
 
@@ -35,6 +40,11 @@ class Prices:
     prompt: Decimal
     completion: Decimal
 
+    def at(self, tier: str | None) -> "Prices":
+        """The prices of a service tier; of one without prices of its own, these."""
+        times = _TIERS.get(tier or "")
+        return self if times is None else Prices(self.prompt * times, self.completion * times)
+
     def cost(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
         return (self.prompt * prompt_tokens + self.completion * completion_tokens).scaleb(-6)
 
@@ -47,6 +57,8 @@ class Prices:
 @dataclass(frozen=True, slots=True)
 class Knobs:
     """Shares are of all calls, from 0 to 1, and add up to at most 1; times are seconds; None is for no limit or never.
+
+    Lines of batches count as calls. `flex_refused` is a share of the calls of that tier, whatever else befalls them.
 
     `unauthorized_after` and `no_money_after`: calls served before every further one is refused. Money is in USD, the
     prices are per million tokens.
@@ -74,6 +86,7 @@ class Knobs:
     tokens_per_minute: int | None = None
     drop_capacity_after: float | None = None
     drop_capacity_for: float = 30.0
+    flex_refused: float = 0.0
     price_in: Decimal | None = None
     price_out: Decimal | None = None
     in_flight_budget: Decimal | None = None
@@ -82,21 +95,20 @@ class Knobs:
     no_response_format: bool = False
     strict_fields: bool = False
     canned: bool = False
+    batches: BatchKnobs | None = None
 
     def __post_init__(self) -> None:
         """Raises ConfigError."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and field.name != "seed" and not 0 <= value < float("inf"):
-                raise ConfigError(f"{_flag(field.name)}: expected 0 or more, got {value}")
-        if self.long_tail > 1:
-            raise ConfigError(f"--long-tail: expected a share from 0 to 1, got {self.long_tail}")
+        check_numbers(
+            {flag_of(each.name): getattr(self, each.name) for each in fields(self) if each.name not in _NO_NUMBERS},
+            shares=("--long-tail", "--flex-refused"),
+        )
         if sum(self.shares.values()) > 1 + 1e-9:
-            names = ", ".join(_flag(fault.name) for fault, share in self.shares.items() if share)
+            names = ", ".join(flag_of(fault.name) for fault, share in self.shares.items() if share)
             raise ConfigError(f"{names}: the shares add up to more than 1")
         for name in _LIMITS:
             if getattr(self, name) == 0:
-                raise ConfigError(f"{_flag(name)}: expected 1 or more, got 0")
+                raise ConfigError(f"{flag_of(name)}: expected 1 or more, got 0")
 
         self._check_needs()
 
@@ -109,12 +121,12 @@ class Knobs:
         if self.queue and self.max_concurrent is None:
             raise ConfigError("--queue: needs --max-concurrent")
         if self.drop_capacity_after is not None and not has_limit:
-            raise ConfigError(f"--drop-capacity-after: needs one of {', '.join(map(_flag, _LIMITS))}")
+            raise ConfigError(f"--drop-capacity-after: needs one of {', '.join(map(flag_of, _LIMITS))}")
         for name in ("in_flight_budget", "balance"):
             if getattr(self, name) is not None and self.prices is None:
-                raise ConfigError(f"{_flag(name)}: needs --price-in or --price-out")
+                raise ConfigError(f"{flag_of(name)}: needs --price-in or --price-out")
         if self.canned and reads_fields:
-            raise ConfigError(f"{_flag(reads_fields[0])}: --canned reads no request")
+            raise ConfigError(f"{flag_of(reads_fields[0])}: --canned reads no request")
 
     @property
     def prices(self) -> Prices | None:
@@ -159,6 +171,7 @@ class Fates:
                 return Fate(latency, fault)
         return Fate(latency, None)
 
-
-def _flag(name: str) -> str:
-    return f"--{name.lower().replace('_', '-')}"
+    def refuses_flex(self, sequence: int) -> bool:
+        """Whether there is no capacity left for a call of the flex tier."""
+        share = self._knobs.flex_refused
+        return bool(share) and random.Random(f"{self._knobs.seed}:flex:{sequence}").random() < share  # noqa: S311 - as above

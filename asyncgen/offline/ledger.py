@@ -1,11 +1,13 @@
 """What a server has seen and done, for tests and benchmarks: the figures of `GET /ledger`.
 
 Its field names are the names on the wire. Time is passed in, so that a virtual clock serves as well as a real one.
+What became of batches is in books beside it, those of `GET /ledger/batches`.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
@@ -16,13 +18,14 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 @dataclass(slots=True)
 class Ledger:
-    """`calls` is of the chat endpoint; `answered` are completions sent whole, whatever was in them.
+    """`calls` is of the chat endpoint and, a call each, `lines` of batches; `answered` are live completions sent whole.
 
     In flight are the calls being served: neither those refused nor those that wait their turn. `busy_seconds` is their
     number summed over time, up to the last `tick`.
     """
 
     calls: int = 0
+    lines: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     answered: int = 0
     in_flight: int = 0
@@ -49,6 +52,7 @@ class Ledger:
         return _encoder.encode(
             {
                 "calls": self.calls,
+                "lines": self.lines,
                 "statuses": self.statuses,
                 "answered": self.answered,
                 "in_flight": self.in_flight,
@@ -57,3 +61,22 @@ class Ledger:
                 "cost": self.cost,
             }
         )
+
+
+class Books:
+    """Events of batches, a line of JSON each in a file, so that they may be more than memory. Close them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def write(self, **event: object) -> None:
+        self._file.write(_encoder.encode(event) + b"\n")
+
+    def flush(self) -> Path:
+        """Where all that was written is."""
+        self._file.flush()
+        return self._path

@@ -12,6 +12,8 @@ from asyncgen.offline.brief import Message
 from asyncgen.offline.knobs import Prices
 from asyncgen.text import BYTES_A_TOKEN
 
+_TIERS = {None: None, "auto": "default", "default": "default", "flex": "flex", "priority": "priority"}
+
 
 class _Part(msgspec.Struct):
     text: str = ""
@@ -38,6 +40,7 @@ class _Request(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     stream: bool = False
+    service_tier: str | None = None
     response_format: _ResponseFormat | None = None
 
 
@@ -68,6 +71,7 @@ class ChatRequest:
     seed: int | None
     max_tokens: int | None
     prompt_tokens: int
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Answer:
     """A completion as it is sent, and what it is charged by; no cost without prices."""
 
     body: bytes
+    prompt_tokens: int
+    cached_tokens: int
     completion_tokens: int
     cost: Decimal | None
 
@@ -102,6 +108,8 @@ def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
         raise BadRequestError("'messages' must not be empty")
     if request.stream:
         raise BadRequestError("'stream' is not supported here, send false")
+    if request.service_tier not in _TIERS:
+        raise BadRequestError(f"'service_tier' must be auto, default, flex or priority, not {request.service_tier!r}")
     known = _PLAIN_FIELDS if dialect.response_format else _PLAIN_FIELDS - {"response_format"}
     if not dialect.unknown_fields and (unknown := sorted(_names_decoder.decode(body).keys() - known)):
         raise UnexpectedFieldsError(f"Unexpected fields in the request: {{{', '.join(map(repr, unknown))}}}")
@@ -115,6 +123,7 @@ def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
         seed=request.seed,
         max_tokens=request.max_completion_tokens or request.max_tokens,
         prompt_tokens=count_tokens(len(body)),
+        service_tier=_TIERS[request.service_tier],
     )
 
 
@@ -135,19 +144,29 @@ def encode_conversation(messages: Sequence[Message]) -> str:
 
 
 def encode_completion(
-    request: ChatRequest, request_id: str, content: str, *, cached_tokens: int, prices: Prices | None
+    request: ChatRequest,
+    request_id: str,
+    content: str,
+    *,
+    cached_tokens: int,
+    prices: Prices | None,
+    provider: str | None = None,
+    has_usage: bool = True,
 ) -> Answer:
+    """`prices`: those of the request's tier. `provider`: who served it, where a gateway tells."""
     content, finish_reason = cut_content(content, request.max_tokens)
     completion_tokens = count_tokens(len(content.encode()))
+    cached_tokens = min(cached_tokens, request.prompt_tokens)
     usage: dict[str, object] = {
         "prompt_tokens": request.prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": request.prompt_tokens + completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": min(cached_tokens, request.prompt_tokens)},
+        "prompt_tokens_details": {"cached_tokens": cached_tokens},
     }
     cost = prices.cost(request.prompt_tokens, completion_tokens) if prices else None
     if cost is not None:
         usage["cost"] = cost
+    told = {"provider": provider, "service_tier": request.service_tier, "usage": usage if has_usage else None}
     body = _encoder.encode(
         {
             "id": request_id,
@@ -162,14 +181,16 @@ def encode_completion(
                     "finish_reason": finish_reason,
                 }
             ],
-            "usage": usage,
+            **{name: value for name, value in told.items() if value is not None},
         }
     )
-    return Answer(body, completion_tokens, cost)
+    return Answer(body, request.prompt_tokens, cached_tokens, completion_tokens, cost)
 
 
-def encode_error(status: int, message: str, kind: str) -> bytes:
-    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": status}})
+def encode_error(
+    status: int, message: str, kind: str = "invalid_request_error", *, code: str | None = None, param: str | None = None
+) -> bytes:
+    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": code or status}})
 
 
 def encode_gateway_error(status: int, message: str, metadata: Mapping[str, object]) -> bytes:

@@ -5,10 +5,11 @@ The three kinds of 402 differ in their metadata alone, and only one of them pass
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, Self
 
 from asyncgen.offline.capacity import Limit, Refusal
-from asyncgen.offline.protocol import encode_gateway_error
+from asyncgen.offline.protocol import encode_error, encode_gateway_error
 
 _IN_FLIGHT_WAIT = 2.0  # times --retry-after: money comes back later than a place
 
@@ -19,7 +20,11 @@ _PAYMENT_REQUIRED = 402
 class Told(NamedTuple):
     status: int
     body: bytes
-    headers: dict[str, str]
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, status: int, message: str, kind: str, headers: Mapping[str, str] = MappingProxyType({})) -> Self:
+        return cls(status, encode_error(status, message, kind), headers)
 
 
 def tell(refusal: Refusal, retry_after: float | None, epoch: float) -> Told:

@@ -25,7 +25,7 @@ async def offline_engine(on_death: Callable[[], None], timings: Timings = USUAL)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",  # without it a user's own json.py in the working directory would be imported
-        *("-c", _PROGRAM, str(Path(__file__).parents[2]), "--exit-with-stdin"),
+        *("-c", _PROGRAM, str(Path(__file__).parents[2]), "--exit-with-stdin", "--batches"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,

@@ -237,6 +237,7 @@ def test_an_encoded_ledger_counts_calls_under_way_up_to_now() -> None:
     assert b'"cost":0.0000012' in ledger.encode(7.5)
     assert msgspec.json.decode(ledger.encode(7.5)) == {
         "calls": 2,
+        "lines": 0,
         "statuses": {"200": 1},
         "answered": 0,
         "in_flight": 1,

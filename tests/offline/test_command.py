@@ -15,7 +15,8 @@ from urllib.request import urlopen
 import pytest
 
 from asyncgen.errors import ConfigError
-from asyncgen.offline.command import add_serve_arguments, serve
+from asyncgen.offline.batch_knobs import BatchKnobs, batch_flag
+from asyncgen.offline.command import add_serve_arguments, read_batch_knobs, serve
 from asyncgen.offline.knobs import Knobs
 
 COMMAND = [sys.executable, "-m", "asyncgen.offline"]
@@ -63,10 +64,20 @@ def call_that_hangs(url: str) -> socket.socket:
 
 
 def test_every_knob_has_a_flag_with_its_default() -> None:
-    flags = vars(parse())
-    assert {each.name: flags[each.name] for each in fields(Knobs)} == {
-        each.name: getattr(Knobs(), each.name) for each in fields(Knobs)
+    flags = parse()
+    defaults = {each.name: getattr(Knobs(), each.name) for each in fields(Knobs)}
+    assert {name: getattr(flags, name) or None for name in defaults} == {
+        name: value or None for name, value in defaults.items()
     }
+    assert read_batch_knobs(flags) is None
+    assert read_batch_knobs(parse("--batches")) == BatchKnobs()
+
+
+def test_a_knob_of_batches_without_batches_is_a_mistake() -> None:
+    for each in fields(BatchKnobs):
+        value = [] if not each.metadata["unit"] else ["1"]
+        with pytest.raises(ConfigError, match=f"{batch_flag(each.name)}: needs --batches"):
+            serve(parse(batch_flag(each.name), *value))
 
 
 def test_amounts_of_money_are_read_exactly() -> None:

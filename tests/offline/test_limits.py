@@ -316,6 +316,7 @@ def test_the_ledger_is_served_and_does_not_count_itself() -> None:
         ledger = client.app[CALLS]
         assert told == {
             "calls": 2,
+            "lines": 0,
             "statuses": {"200": 1, "400": 1},
             "answered": 1,
             "in_flight": 0,

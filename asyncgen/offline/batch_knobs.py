@@ -1,0 +1,125 @@
+"""How batches misbehave on request: each knob with what its flag says, and which batch, line or request is hit.
+
+As for live calls, a draw depends on the seed and on a number alone: the batch's in order of creation, the line's in it.
+"""
+
+import random
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Any
+
+from asyncgen.errors import ConfigError
+
+ABSENT_IDS = ("null", "missing", "empty")
+_MEBIBYTE = 1024 * 1024
+
+
+def _knob(default: object, unit: str, what: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "what": what})
+
+
+class LineFault(Enum):
+    """What becomes of a line instead of a plain row: one value per knob that is a share of lines, as drawn in turn."""
+
+    EXPIRED = auto()
+    FAILED = auto()
+    MISSING = auto()
+    UNREADABLE = auto()
+    WITHOUT_USAGE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKnobs:
+    """The flag of each is `--batch-NAME`. Times are seconds, shares from 0 to 1, None is for no limit."""
+
+    delay: float = _knob(0.0, "SECONDS", "time from the create of a batch to its end, over which its lines are spread")
+    hidden: float = _knob(0.0, "SECONDS", "time for which a new batch is 404 and absent from the list")
+    late_files: float = _knob(0.0, "SECONDS", "time for which a new file is unknown to a create")
+    outage: float = _knob(0.0, "SECONDS", "time after a create for which polls and downloads are 502 in HTML")
+    lost: float = _knob(0.0, "SHARE", "share of creates that make the batch and close the connection")
+    errored: float = _knob(0.0, "SHARE", "share of creates that make the batch and answer 500")
+    gateway_errors: float = _knob(0.0, "SHARE", "share of polls and downloads answered 502 in HTML")
+    stuck: float = _knob(0.0, "SHARE", "share of batches that never end by themselves")
+    rejected: float = _knob(0.0, "SHARE", "share of lines found invalid, each of which fails its whole batch")
+    expired: float = _knob(0.0, "SHARE", "share of lines that are not run, with which their batch expires")
+    failed: float = _knob(0.0, "SHARE", "share of lines that end in an error")
+    failed_status: int = _knob(500, "N", "the HTTP status of these errors")
+    missing: float = _knob(0.0, "SHARE", "share of lines that are not run and have no row")
+    unreadable: float = _knob(0.0, "SHARE", "share of rows that are cut short")
+    without_usage: float = _knob(0.0, "SHARE", "share of rows that carry no usage")
+    max_bytes: int = _knob(200 * _MEBIBYTE, "N", "bytes of an input file or of inline requests, more are answered 413")
+    max_unfinished: int | None = _knob(None, "N", "batches that may be unfinished at once, more are answered 429")
+    queued_tokens: int | None = _knob(None, "N", "tokens that unfinished batches may hold, one with more fails")
+    absent_ids: str = _knob("null", "FORM", f"what stands for a file there is not: {', '.join(ABSENT_IDS)}")
+    refused_models: str = _knob("", "NAMES", "models that take no batches, separated by commas")
+    string_bodies: bool = _knob(False, "", "give the body of each row as a string of JSON")
+    wrong_counts: bool = _knob(False, "", "count no request in any batch")
+    shuffled: bool = _knob(False, "", "give the rows in another order than the lines")
+    forbidden: bool = _knob(False, "", "answer 403 to files and batches, as a plan without them does")
+    beta_only: bool = _knob(False, "", "have OpenRouter's form under /api/beta alone, /api/v1/batches is 404 in HTML")
+    no_metadata: bool = _knob(False, "", "forget the metadata of a batch")
+    no_list: bool = _knob(False, "", "answer 404 to lists of batches")
+    repeated_pages: bool = _knob(False, "", "answer each page of a list with the first one, and say there is more")
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError."""
+        numbers = {batch_flag(each.name): getattr(self, each.name) for each in fields(self) if each.type is not str}
+        shares = [batch_flag(each.name) for each in fields(self) if each.metadata["unit"] == "SHARE"]
+        check_numbers(numbers, shares=shares)
+        if sum(self.line_shares.values()) > 1 + 1e-9:
+            names = ", ".join(batch_flag(fault.name) for fault, share in self.line_shares.items() if share)
+            raise ConfigError(f"{names}: the shares add up to more than 1")
+        if self.lost + self.errored > 1:
+            raise ConfigError("--batch-lost, --batch-errored: the shares add up to more than 1")
+        if self.absent_ids not in ABSENT_IDS:
+            raise ConfigError(f"--batch-absent-ids: expected one of {', '.join(ABSENT_IDS)}, got {self.absent_ids!r}")
+
+    @property
+    def line_shares(self) -> dict[LineFault, float]:
+        return {fault: float(getattr(self, fault.name.lower())) for fault in LineFault}
+
+    def refuses(self, model: str | None) -> bool:
+        return bool(model) and model in self.refused_models.split(",")
+
+
+class BatchFates:
+    """Draws what befalls batches, lines and requests."""
+
+    def __init__(self, knobs: BatchKnobs, seed: int) -> None:
+        self._knobs = knobs
+        self._seed = seed
+        self._line_shares = {fault: share for fault, share in knobs.line_shares.items() if share}
+
+    def draw(self, *names: object) -> float:
+        """From 0 to 1, for what is named so."""
+        return random.Random(":".join(map(str, (self._seed, *names)))).random()  # noqa: S311 - repeatable, not secret
+
+    def draw_line(self, batch: int, line: int) -> LineFault | None:
+        drawn = self.draw("line", batch, line) if self._line_shares else 1.0
+        for fault, share in self._line_shares.items():
+            drawn -= share
+            if drawn < 0:
+                return fault
+        return None
+
+    def rejects(self, batch: int, line: int) -> bool:
+        return self._knobs.rejected > 0 and self.draw("rejected", batch, line) < self._knobs.rejected
+
+
+def check_numbers(values: Mapping[str, float | Decimal | None], shares: Collection[str]) -> None:
+    """Raises ConfigError for a value, by its flag, that is negative, or a share above 1."""
+    for flag, value in values.items():
+        if value is not None and not 0 <= value < float("inf"):
+            raise ConfigError(f"{flag}: expected 0 or more, got {value}")
+        if value is not None and flag in shares and value > 1:
+            raise ConfigError(f"{flag}: expected a share from 0 to 1, got {value}")
+
+
+def flag_of(name: str) -> str:
+    return f"--{name.lower().replace('_', '-')}"
+
+
+def batch_flag(name: str) -> str:
+    return flag_of(f"batch_{name}")

@@ -1,0 +1,251 @@
+"""Works batches off: a look at every line, then the lines one after the other, from disk to disk.
+
+Nothing of a batch is in memory but where its lines begin and, while they are checked, their names.
+"""
+
+import asyncio
+import contextlib
+import math
+import random
+from collections.abc import AsyncIterator
+from typing import BinaryIO, Self
+
+import msgspec
+
+from asyncgen.offline.batch import Batch, Fault, Line, Status
+from asyncgen.offline.batch_knobs import BatchFates, BatchKnobs, LineFault
+from asyncgen.offline.engine import Engine, Style
+from asyncgen.offline.files import Files
+from asyncgen.offline.ledger import Books
+from asyncgen.offline.protocol import Answer, BadRequestError, count_tokens, read_request
+from asyncgen.offline.refusal import Told
+from asyncgen.offline.wire import encode
+
+MOST_LINES = 50_000
+_MOST_FAULTS = 100  # that are told of one batch
+
+
+class _Body(msgspec.Struct):
+    model: str | None = None
+
+
+_line_decoder = msgspec.json.Decoder(Line)
+_body_decoder = msgspec.json.Decoder(_Body)
+
+
+class Worker:
+    """What all batches share: the queue of tokens, the files, the books."""
+
+    def __init__(self, engine: Engine, files: Files, knobs: BatchKnobs, books: Books) -> None:
+        self._engine = engine
+        self._files = files
+        self._knobs = knobs
+        self._books = books
+        self._fates = BatchFates(knobs, engine.knobs.seed)
+        self._queued_tokens = 0
+
+    async def work_off(self, batch: Batch) -> None:
+        tokens = await self._check(batch)
+        if batch.faults:
+            self._end(batch, Status.FAILED)
+            return
+        self._queued_tokens += tokens
+        try:
+            if not batch.cancelling.is_set():
+                batch.turn(Status.IN_PROGRESS)
+            status = await self._run(batch)
+        finally:
+            self._queued_tokens -= tokens
+        self._end(batch, status)
+
+    async def _check(self, batch: Batch) -> int:
+        """The tokens of all lines; what is wrong with them is the batch's faults."""
+        names: set[str] = set()
+        tokens = 0
+        async for number, line in _read_lines(batch):
+            try:
+                tokens += self._check_line(batch, number, line, names)
+            except _LineError as error:
+                batch.faults.append(error.fault)
+                if len(batch.faults) == _MOST_FAULTS:
+                    break
+        limit = self._knobs.queued_tokens
+        if not batch.offsets:
+            batch.faults.append(Fault("empty_file", "The input file is empty."))
+        elif len(batch.offsets) > MOST_LINES:
+            batch.faults.append(Fault("too_many_tasks", f"The batch has more than {MOST_LINES} requests."))
+        elif self._knobs.refuses(batch.model):
+            batch.faults.append(Fault("model_not_found", f"The model {batch.model} takes no batches.", param="model"))
+        elif limit is not None and self._queued_tokens + tokens > limit:
+            message = f"Enqueued token limit reached for {batch.model}. Limit: {limit} enqueued tokens."
+            batch.faults.append(Fault("token_limit_exceeded", message))
+        if not batch.faults:
+            self._books.write(event="accepted", batch=batch.id, custom_ids=sorted(names))
+        return tokens
+
+    def _check_line(self, batch: Batch, number: int, text: bytes, names: set[str]) -> int:
+        """The tokens of a line. Raises _LineError."""
+        try:
+            line = _line_decoder.decode(text)
+            model = _body_decoder.decode(line.body).model
+        except msgspec.ValidationError as error:
+            raise _LineError("missing_required_parameter", str(error), number) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _LineError("invalid_json_line", "This line is not parseable as valid JSON.", number) from error
+        if line.custom_id in names:
+            raise _LineError("duplicate_custom_id", f"The custom_id {line.custom_id!r} is taken.", number, "custom_id")
+        names.add(line.custom_id)
+        if batch.is_inline:
+            self._check_inline(line, number)
+        elif line.method != "POST":
+            raise _LineError("missing_required_parameter", "'method' must be 'POST'.", number, "method")
+        elif line.url != batch.endpoint:
+            message = f"The url {line.url!r} is not the batch's endpoint, {batch.endpoint!r}."
+            raise _LineError("url_mismatch", message, number, "url")
+        elif batch.model is None:
+            batch.model = model
+        if not batch.is_inline and model != batch.model:
+            raise _LineError("model_mismatch", f"{model!r} is not {batch.model!r}, of line 1.", number, "body.model")
+        if self._fates.rejects(batch.number, number):
+            raise _LineError("invalid_request", "The engine rejects this line on purpose.", number)
+        return count_tokens(len(line.body))
+
+    def _check_inline(self, line: Line, number: int) -> None:
+        """One body that cannot be answered ends the batch, as OpenRouter's providers do. Raises _LineError."""
+        try:
+            read_request(bytes(line.body))
+        except BadRequestError as error:
+            message = f"Request {line.custom_id!r} (line {number}): {error}"
+            raise _LineError("invalid_request", message, number) from error
+
+    async def _run(self, batch: Batch) -> Status:
+        """The status in which it ends."""
+        order = list(range(len(batch.offsets)))
+        if self._knobs.shuffled:
+            random.Random(batch.number).shuffle(order)  # noqa: S311 - repeatable, not secret
+        is_stuck = self._fates.draw("stuck", batch.number) < self._knobs.stuck
+        clock = asyncio.get_running_loop().time
+        begun, expired = clock(), False
+        with batch.lines.open("rb") as lines, _Rows(batch, self._files) as rows:
+            for done, place in enumerate(order):
+                due = math.inf if is_stuck and done == len(order) // 2 else self._knobs.delay * done / len(order)
+                await _wait(batch.cancelling, begun + due - clock())
+                lines.seek(batch.offsets[place])
+                line = _line_decoder.decode(lines.readline())
+                fault = self._fates.draw_line(batch.number, place + 1)
+                if batch.cancelling.is_set():
+                    rows.put_error(batch.unrun_row(line.custom_id, "cancelled"))
+                elif fault is LineFault.EXPIRED:
+                    expired = True
+                    rows.put_error(batch.unrun_row(line.custom_id, "expired"))
+                elif fault is not LineFault.MISSING:
+                    self._answer(batch, rows, line, fault)
+            await _wait(batch.cancelling, begun + self._knobs.delay - clock())
+        if batch.cancelling.is_set():
+            return Status.CANCELLED
+        return Status.EXPIRED if expired else Status.COMPLETED
+
+    def _answer(self, batch: Batch, rows: "_Rows", line: Line, fault: LineFault | None) -> None:
+        knobs = self._knobs
+        answer: Answer | Told
+        if fault is LineFault.FAILED:
+            kind = "server_error" if knobs.failed_status >= 500 else "invalid_request_error"  # noqa: PLR2004 - theirs
+            answer = Told.of(knobs.failed_status, "The engine fails this line on purpose.", kind)
+        else:
+            style = Style(batch.model if batch.is_inline else None, has_usage=fault is not LineFault.WITHOUT_USAGE)
+            answer = self._engine.complete_line(bytes(line.body), style)
+        entry = {"event": "line", "batch": batch.id, "custom_id": line.custom_id}
+        if isinstance(answer, Told):
+            batch.failed += 1
+            self._books.write(**entry, status=answer.status, cost=0)
+            rows.put_error(batch.answer_row(line.custom_id, answer.status, answer.body, is_string=knobs.string_bodies))
+            return
+        batch.completed += 1
+        batch.tally.add(answer)
+        used = {"prompt_tokens": answer.prompt_tokens, "completion_tokens": answer.completion_tokens}
+        self._books.write(**entry, status=200, cost=answer.cost or 0, **used)
+        row = batch.answer_row(line.custom_id, 200, answer.body, is_string=knobs.string_bodies)
+        rows.put(row, is_cut=fault is LineFault.UNREADABLE)
+
+    def _end(self, batch: Batch, status: Status) -> None:
+        if batch.is_inline:
+            batch.lines.unlink(missing_ok=True)
+            if batch.faults:
+                batch.error = batch.faults[0].message
+            elif status is Status.COMPLETED and batch.failed and not batch.completed:
+                batch.error = "All requests of the batch failed."
+        batch.turn(status)
+        self._books.write(event="ended", batch=batch.id, status=status, cost=batch.tally.cost)
+
+
+class _Rows:
+    """Where the rows of a batch go: an output file and one of errors, or one list. Files without a row are not kept."""
+
+    def __init__(self, batch: Batch, files: Files) -> None:
+        self._batch = batch
+        self._files = files
+        self._output_path, self._error_path = files.new_path(), files.new_path()
+
+    def __enter__(self) -> Self:
+        self._output = self._output_path.open("wb")
+        self._errors = self._output if self._batch.is_inline else self._error_path.open("wb")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._output.close()
+        self._errors.close()
+        if kind is None:
+            self._keep()
+
+    def put(self, row: bytes, *, is_cut: bool = False) -> None:
+        if is_cut:  # in a list it must still be a value
+            row = (
+                encode(row[: len(row) // 2].decode(errors="ignore")) if self._batch.is_inline else row[: len(row) // 2]
+            )
+        self._write(self._output, row)
+
+    def put_error(self, row: bytes) -> None:
+        self._write(self._errors, row)
+
+    def _write(self, target: BinaryIO, row: bytes) -> None:
+        if self._batch.is_inline:
+            target.write(b"," + row if target.tell() else row)
+        else:
+            target.write(row + b"\n")
+
+    def _keep(self) -> None:
+        batch = self._batch
+        if batch.is_inline:
+            batch.rows = self._output_path
+            return
+        batch.turn(Status.FINALIZING)
+        for name, path in (("output", self._output_path), ("error", self._error_path)):
+            if path.stat().st_size:
+                kept = self._files.add(path, f"{batch.id}_{name}.jsonl", "batch_output", batch.keep_for)
+                setattr(batch, f"{name}_file_id", kept.id)
+            else:
+                path.unlink()
+
+
+class _LineError(Exception):
+    def __init__(self, code: str, message: str, line: int, param: str | None = None) -> None:
+        super().__init__(message)
+        self.fault = Fault(code, message, line, param)
+
+
+async def _read_lines(batch: Batch) -> AsyncIterator[tuple[int, bytes]]:
+    """The lines with their numbers, from 1; where they begin is the batch's offsets. Others have their turn between."""
+    with batch.lines.open("rb") as lines:
+        offset = 0
+        for number, line in enumerate(lines, 1):
+            batch.offsets.append(offset)
+            offset += len(line)
+            yield number, line
+            await asyncio.sleep(0)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """For the event, but no longer than that; others have their turn in any case."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(None if seconds == math.inf else max(0.0, seconds)):
+            await (event.wait() if seconds > 0 else asyncio.sleep(0))

@@ -1,0 +1,209 @@
+"""The calls of batches: OpenAI's, whose requests are a file, and OpenRouter's, whose requests are in the call itself.
+
+Which of the two a create is, its body says; a batch is told in the form that it was made in.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import web
+
+from asyncgen.offline.batch import Batch, Status
+from asyncgen.offline.batch_intake import Intake
+from asyncgen.offline.batch_knobs import BatchFates, BatchKnobs
+from asyncgen.offline.batch_work import Worker
+from asyncgen.offline.engine import PROVIDER, Engine
+from asyncgen.offline.files import CHUNK, FileRoutes, Files
+from asyncgen.offline.ledger import Books
+from asyncgen.offline.wire import ApiError, Handler, encode, html_answer, json_answer, read_page, reset, told
+
+_FILTERS = frozenset(Status) - {Status.FINALIZING, Status.CANCELLING}
+
+
+class Batches:
+    """All batches there are, newest last, and the tasks that work them off. Close it."""
+
+    def __init__(self, engine: Engine, knobs: BatchKnobs) -> None:
+        self._knobs = knobs
+        self._fates = BatchFates(knobs, engine.knobs.seed)
+        self._files = Files()
+        self._books = Books(self._files.new_path())
+        self._worker = Worker(engine, self._files, knobs, self._books)
+        self._intake = Intake(self._files, knobs)
+        self._batches: dict[str, Batch] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._created = 0
+        self._polls = 0
+        self._last_create = float("-inf")
+
+    def add_routes(self, router: web.UrlDispatcher, prefixes: tuple[str, ...]) -> None:
+        files = FileRoutes(self._files, self._knobs)
+        for prefix in prefixes:
+            router.add_post(f"{prefix}/files", self._guard(files.upload))
+            router.add_get(f"{prefix}/files", self._guard(files.list_all))
+            router.add_get(f"{prefix}/files/{{id}}", self._guard(files.show))
+            router.add_get(f"{prefix}/files/{{id}}/content", self._guard(self._poll(files.download)))
+            router.add_delete(f"{prefix}/files/{{id}}", self._guard(files.delete))
+        for prefix in (*prefixes, "/api/beta"):
+            router.add_post(f"{prefix}/batches", self._guard(self.create))
+            router.add_get(f"{prefix}/batches", self._guard(self._poll(self.list_all)))
+            router.add_get(f"{prefix}/batches/{{id}}", self._guard(self._poll(self.show)))
+            router.add_post(f"{prefix}/batches/{{id}}/cancel", self._guard(self.cancel))
+            router.add_delete(f"{prefix}/batches/{{id}}", self._guard(self.delete))
+        router.add_get("/ledger/batches", self.show_books)
+
+    async def close(self, _: web.Application) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._books.close()
+        self._files.close()
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        unfinished = sum(not each.is_over for each in self._batches.values())
+        if self._knobs.max_unfinished is not None and unfinished >= self._knobs.max_unfinished:
+            message = f"At most {self._knobs.max_unfinished} batches may be unfinished."
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, message, "rate_limit_error", code="batch_limit_exceeded")
+        batch = await self._intake.read(request, self._created)
+        self._created += 1
+        self._batches[batch.id] = batch
+        self._last_create = time.monotonic()
+        task = asyncio.create_task(self._worker.work_off(batch), name=batch.id)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return self._answer_create(request, batch)
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        batch = self._named(request)
+        if batch.rows is None or batch.status is not Status.COMPLETED:
+            return json_answer(batch.describe(self._knobs))
+        return await _send_results(request, batch.describe(self._knobs), batch.rows)
+
+    async def list_all(self, request: web.Request) -> web.StreamResponse:
+        if self._knobs.no_list:
+            raise ApiError(HTTPStatus.NOT_FOUND, "Batches are not listed here.")
+        known = (each for each in reversed(self._batches.values()) if self._is_visible(each))
+        if request.path.startswith("/api/"):
+            known = (each for each in known if each.is_inline and _is_asked_for(each, request))
+        page = read_page(request, [each.describe(self._knobs) for each in known], repeats=self._knobs.repeated_pages)
+        return json_answer(page)
+
+    async def cancel(self, request: web.Request) -> web.StreamResponse:
+        batch = self._named(request)
+        if batch.is_inline:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        if batch.is_over:
+            raise ApiError(HTTPStatus.CONFLICT, f"Cannot cancel a batch with status '{batch.status}'.")
+        if not batch.cancelling.is_set():
+            batch.turn(Status.CANCELLING)
+            batch.cancelling.set()
+        return json_answer(batch.describe(self._knobs))
+
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        batch = self._named(request)
+        if not batch.is_inline:
+            raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "A batch cannot be deleted here.")
+        if not batch.is_over:
+            raise ApiError(HTTPStatus.CONFLICT, f"The batch is {batch.status}: it can be deleted when it has ended.")
+        del self._batches[batch.id]
+        if batch.rows:
+            batch.rows.unlink()
+        upstream = {"provider": PROVIDER, "status": "deleted"}
+        return json_answer(
+            {"id": batch.id, "object": "batch", "deletion": {"openrouter": "deleted", "upstream": upstream}}
+        )
+
+    async def show_books(self, _: web.Request) -> web.StreamResponse:
+        return web.FileResponse(self._books.flush(), headers={"Content-Type": "application/x-ndjson"})
+
+    # ---- faults
+
+    def _guard(self, handler: Handler) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if self._knobs.beta_only and request.path.startswith("/api/v1/batches"):
+                return html_answer(HTTPStatus.NOT_FOUND)
+            if self._knobs.forbidden:
+                message = "Batches are not available for your plan."
+                raise ApiError(HTTPStatus.FORBIDDEN, message, "permissions_error", code="not_available_for_plan")
+            return await handler(request)
+
+        return told(handle)
+
+    def _poll(self, handler: Handler) -> Handler:
+        """What only reads, and fails now and then."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self._polls += 1
+            is_down = time.monotonic() - self._last_create < self._knobs.outage
+            if is_down or self._fates.draw("poll", self._polls) < self._knobs.gateway_errors:
+                return html_answer(HTTPStatus.BAD_GATEWAY)
+            return await handler(request)
+
+        return handle
+
+    def _answer_create(self, request: web.Request, batch: Batch) -> web.Response:
+        drawn = self._fates.draw("create", batch.number)
+        is_answered = drawn >= self._knobs.lost + self._knobs.errored
+        self._books.write(
+            event="created",
+            batch=batch.id,
+            form="inline" if batch.is_inline else "files",
+            model=batch.model,
+            metadata=batch.metadata,
+            input_file_id=batch.input_file_id,
+            at=batch.created_at,
+            answered=is_answered,
+        )
+        if drawn < self._knobs.lost:
+            reset(request)
+            return web.Response()
+        if not is_answered:
+            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "The engine failed on purpose.", "server_error")
+        return json_answer(batch.describe(self._knobs), HTTPStatus.ACCEPTED if batch.is_inline else HTTPStatus.OK)
+
+    def _is_visible(self, batch: Batch) -> bool:
+        return time.time() - batch.created_at >= self._knobs.hidden
+
+    def _named(self, request: web.Request) -> Batch:
+        """Raises ApiError."""
+        name = request.match_info["id"]
+        batch = self._batches.get(name)
+        if batch is None or not self._is_visible(batch):
+            if name.startswith("batch-"):
+                raise ApiError(HTTPStatus.NOT_FOUND, f"Batch job {name} not found")
+            raise ApiError(HTTPStatus.NOT_FOUND, f"No batch found with id '{name}'.", code="batch_not_found")
+        return batch
+
+
+def _is_asked_for(batch: Batch, request: web.Request) -> bool:
+    """Whether OpenRouter's filters let it pass. Raises ApiError."""
+    query = request.query
+    statuses = query.getall("status", [])
+    if wrong := [each for each in statuses if each not in _FILTERS]:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"'status' cannot be {wrong[0]!r}", param="status")
+    try:
+        after, before = float(query.get("created_after", "-inf")), float(query.get("created_before", "inf"))
+    except ValueError as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "'created_after' and 'created_before' are seconds") from error
+    return after <= batch.created_at <= before and (not statuses or batch.status in statuses)
+
+
+async def _send_results(request: web.Request, described: Mapping[str, object], rows: Path) -> web.StreamResponse:
+    """The object with its results, from the disk."""
+    head, tail = encode({**described, "results": []}).split(b'"results":[', 1)
+    head += b'"results":['
+    response = web.StreamResponse()
+    response.content_type = "application/json"
+    with rows.open("rb") as source:
+        response.content_length = len(head) + source.seek(0, os.SEEK_END) + len(tail)
+        await response.prepare(request)
+        await response.write(head)
+        source.seek(0)
+        while chunk := source.read(CHUNK):
+            await response.write(chunk)
+    await response.write(tail)
+    return response
