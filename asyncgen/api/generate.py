@@ -43,13 +43,20 @@ class Generated:
     asks: int
 
 
-def load_recipe(source: str | os.PathLike[str], *, knowledge: str | os.PathLike[str] | None = None) -> Recipe:
+def load_recipe(
+    source: str | os.PathLike[str],
+    *,
+    knowledge: str | os.PathLike[str] | None = None,
+    variables: Mapping[str, object] | None = None,
+) -> Recipe:
     """The recipe of that name (built-in) or path (a folder, or its recipe.toml).
 
-    `knowledge`: a file in place of the recipe's own. Raises ConfigError with file, line, key and what was expected.
+    `knowledge`: a file in place of the recipe's own; `variables`: values in place of its own. Raises ConfigError with
+    file, line, key and what was expected.
     """
     path = None if knowledge is None else Path(knowledge)
-    return load(os.fspath(source), knowledge=path, check_audit=find_wrong_names)
+    chosen = {name: str(each) for name, each in (variables or {}).items()}
+    return load(os.fspath(source), knowledge=path, variables=chosen, check_audit=find_wrong_names)
 
 
 def generate(

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from asyncgen.command.parser import EXAMPLES, USAGE, Parser, Sections
+from asyncgen.command.request_flags import add_variables
 from asyncgen.runs.values import seed, whole
 
 NAME = "check"
@@ -22,6 +23,7 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="a recipe's folder, or a built-in one")
     add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
+    add_variables(add)
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     add("--index", type=whole(0), default=0, metavar="I", help="the scenario to show (default: %(default)s)")
 
@@ -31,7 +33,9 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.recipe.load import read_recipe
     from asyncgen.screen.check import show_problems, show_request
 
-    recipe, problems = read_recipe(flags.recipe, knowledge=flags.knowledge, check_audit=find_wrong_names)
+    recipe, problems = read_recipe(
+        flags.recipe, knowledge=flags.knowledge, variables=dict(flags.variables), check_audit=find_wrong_names
+    )
     if recipe is not None:
         show_request(flags.recipe, recipe, flags.seed, flags.index)
     show_problems(flags.recipe, problems)

@@ -39,7 +39,9 @@ def read_plan(flags: argparse.Namespace, environment: Mapping[str, str]) -> RunP
 
 
 def _load(flags: argparse.Namespace) -> Recipe:
-    return load_recipe(flags.recipe, knowledge=flags.knowledge, check_audit=find_wrong_names)
+    return load_recipe(
+        flags.recipe, knowledge=flags.knowledge, variables=dict(flags.variables), check_audit=find_wrong_names
+    )
 
 
 def _settings(flags: argparse.Namespace) -> Settings:

@@ -1,12 +1,13 @@
 """The flags of every command that draws scenarios for a model: how many, about what, whom to ask, for how much."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.runs.settings import DEFAULTS
-from asyncgen.runs.values import budget, price, seed, temperature, whole
+from asyncgen.runs.values import budget, price, seed, temperature, variable, whole
 
 
 def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
@@ -27,6 +28,7 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
         help="a recipe's folder, or a built-in one (default: %(default)s)",
     )
     add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
+    add_variables(add)
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     group = parser.add_argument_group("whom to ask")
     add_endpoint_flags(group, "openrouter when its key is set, otherwise offline")
@@ -55,6 +57,19 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
         help="requests in flight at most (default: %(default)s)",
     )
     return pace
+
+
+def add_variables(add: Callable[..., object]) -> None:
+    """For every command that reads a recipe before there is an output."""
+    add(
+        "--set",
+        dest="variables",
+        action="append",
+        type=variable,
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable of the recipe; may be repeated (default: the recipe's)",
+    )
 
 
 def add_endpoint_flags(group: argparse._ArgumentGroup, default: str) -> None:

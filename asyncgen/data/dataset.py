@@ -236,7 +236,7 @@ def _find_sources(headers: Sequence[Header], source: str | None, knowledge: Path
     header = headers[-1]
     notes: list[str] = []
     try:
-        recipe = load_recipe(source or header.recipe, knowledge=knowledge)
+        recipe = load_recipe(source or header.recipe, knowledge=knowledge, variables=header.variables)
     except ConfigError as error:
         if source is not None:
             raise

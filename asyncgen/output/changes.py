@@ -16,7 +16,11 @@ T = TypeVar("T")
 
 def differences(old: Header, new: Header) -> list[str]:
     """What has changed between two runs and shapes the data, each as a phrase; empty when a run can go on."""
-    changed = [f"{part} has changed" for part in _different(old.digests, new.digests)]
+    changed = [
+        f"{name}: {_json(old.variables.get(name))} -> {_json(new.variables.get(name))} (--set)"
+        for name in _different(old.variables, new.variables)
+    ]
+    changed += [f"{part} has changed" for part in _different(old.digests, new.digests)]
     if old.sampling != new.sampling:
         changed.append(f"sampling: {old.sampling} -> {new.sampling}")
     if old.seed != new.seed:

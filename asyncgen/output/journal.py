@@ -73,6 +73,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     digests: dict[str, str]
     kind: str = CONVERSATIONS
     models: dict[str, dict[str, object]] = {}  # the settings by model, where several share the work
+    variables: dict[str, str] = {}  # of the recipe, as this run has them
     filtered: tuple[Filtered, ...] = ()
     line_hash: LineHash = BLAKE2B
 

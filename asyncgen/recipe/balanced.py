@@ -47,6 +47,7 @@ class Balanced:
         self._bindings = Bindings(dimensions)
         self._block_size = block_size
         self._picks = [each.pick for each in dimensions]
+        self._by_weight = [each.by_weight is True for each in dimensions]
         self._keys = [f"{SAMPLING_VERSIONS['balanced']}:{seed}:{each.name}" for each in dimensions]
         self._single = lru_cache(maxsize=None)(self._make_single)
         self._pick = lru_cache(maxsize=None)(self._make_pick)
@@ -59,8 +60,9 @@ class Balanced:
     def _make_single(self, place: int, context: Context) -> "_Single":
         return _Single(self._bindings.choices(place, context), self._key(place, context))
 
-    def _make_pick(self, place: int, context: Context) -> "_Pick":
-        return _Pick(self._bindings.choices(place, context), self._picks[place] or 1, self._key(place, context))
+    def _make_pick(self, place: int, context: Context) -> "_Pick | _Parts":
+        kind = _Parts if self._by_weight[place] else _Pick
+        return kind(self._bindings.choices(place, context), self._picks[place] or 1, self._key(place, context))
 
     def _key(self, place: int, context: Context) -> str:
         return "|".join([self._keys[place], *map(str, context)])
@@ -125,7 +127,7 @@ class _Single:
         lists = [each.numbers for each in choices]
         self._size = max(map(max, lists)) + 1
         self._numbers = lists[0] if len(lists) == 1 else list(chain(*lists))
-        self._supply = _supply([weight for each in choices for weight in _weights(each)], key)
+        self._supply = _supply([weight for each in choices for weight in weights_of(each)], key)
 
     def draw(self, start: int, stop: int, earlier: Sequence[Sequence[int]]) -> list[Numbers]:
         segments = (list(map(self._numbers.__getitem__, each)) for each in self._supply.segments(start, stop))
@@ -148,7 +150,7 @@ class _Pick:
         self._pick = min(pick, self._count)
         self._round = lcm(self._pick, self._count) // self._pick
         self._numbers = [each.numbers for each in choices]
-        self._supplies = [_supply(_weights(each), f"{key}:{each.group}") for each in choices]
+        self._supplies = [_supply(weights_of(each), f"{key}:{each.group}") for each in choices]
 
     def draw(self, start: int, stop: int) -> list[Numbers]:
         rounds, begun = divmod(start, self._round)
@@ -183,7 +185,34 @@ class _Pick:
             left = [group for group in order if group not in first]
 
 
-def _weights(choice: Choice) -> Sequence[float]:
+class _Parts:
+    """Gives one value each of several parts, whose groups weigh alike together, so that each value has its share.
+
+    How many parts there are is how many values an index gets, so that no two of them are of one group.
+    """
+
+    def __init__(self, choices: Sequence[Choice], pick: int, key: str) -> None:
+        self._parts = [_Single(part, f"{key}:part:{number}") for number, part in enumerate(share_out(choices, pick))]
+
+    def draw(self, start: int, stop: int) -> list[Numbers]:
+        columns: list[list[int]] = []
+        for part in self._parts:
+            columns.append(list(chain.from_iterable(part.draw(start, stop, columns))))
+        return list(zip(*columns, strict=True))
+
+
+def share_out(choices: Sequence[Choice], pick: int) -> list[list[Choice]]:
+    """The groups in so many parts, the heaviest first, each given to the part that is the lightest so far."""
+    parts: list[list[Choice]] = [[] for _ in range(min(pick, len(choices)))]
+    weights = [Fraction(0)] * len(parts)
+    for weight, place in sorted((-sum(map(Fraction, weights_of(each))), place) for place, each in enumerate(choices)):
+        lightest = weights.index(min(weights))
+        parts[lightest].append(choices[place])
+        weights[lightest] -= weight
+    return [sorted(each) for each in parts]
+
+
+def weights_of(choice: Choice) -> Sequence[float]:
     return choice.weights or [1.0] * len(choice.numbers)
 
 

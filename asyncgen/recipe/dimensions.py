@@ -10,14 +10,16 @@ from msgspec import UNSET
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.recipe.bindings import Bindings, conditions_of
-from asyncgen.recipe.documents import Knowledge
+from asyncgen.recipe.documents import Knowledge, read_text
 from asyncgen.recipe.language import LANGUAGE
 from asyncgen.recipe.listed import list_file, list_passages
 from asyncgen.recipe.problems import Key, Problems, write_key
 from asyncgen.recipe.recipe import KNOWLEDGE, MODEL, PLACEHOLDER, Condition, Dimension, Group, Model
+from asyncgen.recipe.statements import read_statements
 from asyncgen.recipe.tables import ConditionTable, DimensionTable, FileTable, ValueList, ValueTable, Words
 from asyncgen.recipe.text_file import UnreadableError
 from asyncgen.recipe.values import Values
+from asyncgen.recipe.variables import Variables
 from asyncgen.text import name_some
 
 SHOWN = 8  # values named in a sentence
@@ -28,6 +30,7 @@ class _Sources(NamedTuple):
 
     folder: Path
     knowledge: Knowledge
+    variables: Variables
     problems: Problems
 
 
@@ -35,6 +38,7 @@ def read_dimensions(
     tables: Sequence[DimensionTable | None],
     folder: Path,
     knowledge: Knowledge,
+    variables: Variables,
     problems: Problems,
     *,
     language: Sequence[str],
@@ -45,7 +49,7 @@ def read_dimensions(
     Several languages are a dimension of that name, which is made where the recipe has none; several models are one too.
     """
     keys = _check_names(tables, problems)
-    sources = _Sources(folder, knowledge, problems)
+    sources = _Sources(folder, knowledge, variables, problems)
     read = [
         _read_dimension(("dimension", place), each, sources) for place, each in enumerate(tables) if each is not None
     ]
@@ -90,18 +94,21 @@ def _check_names(tables: Sequence[DimensionTable | None], problems: Problems) ->
 def _read_dimension(key: Key, table: DimensionTable, sources: _Sources) -> Dimension | None:
     """None where it cannot be used."""
     problems = sources.problems
-    kinds = {"groups": table.groups, "values": table.values, "from": table.from_, "passages": table.passages}
+    kinds = {
+        "groups": table.groups,
+        "values": table.values,
+        "from": table.from_,
+        "passages": table.passages,
+        "statements": table.statements,
+    }
     given = [name for name, each in kinds.items() if each is not None]
     is_sound = not problems.touch(key)
     if is_sound:
         if len(given) != 1:
             got = f", got {' and '.join(given)}" if given else ""
             problems.add(key, f"expected one of {', '.join(kinds)} in dimension {table.name!r}{got}")
-        if table.pick is not None and table.groups is None:
+        if table.pick is not None and table.groups is None and table.statements is None:
             problems.add((*key, "pick"), f"expected groups to pick from, got {given[0]}")
-        elif table.pick is not None and table.pick > len(table.groups or ()):
-            expected = f"expected at most {len(table.groups or ())}, as many as there are groups"
-            problems.add((*key, "pick"), f"{expected}, got {table.pick}")
         if table.field is not None and table.from_ is None:
             problems.add((*key, "field"), "expected `from` beside it, the file that has the field")
     groups = list(_read_groups(key, table, sources))
@@ -109,11 +116,16 @@ def _read_dimension(key: Key, table: DimensionTable, sources: _Sources) -> Dimen
     if len(found) < len(groups):
         return None
     is_grouped = table.groups is not None or any(each.name for each in found)
+    if is_sound and table.pick is not None and found and table.pick > len(found):
+        what = "sections" if table.statements is not None else "groups"
+        expected = f"expected at most {len(found)}, as many as there are {what}"
+        problems.add((*key, "pick"), f"{expected}, got {table.pick}")
     if is_sound:
         found = _bind(key, found, table.only_with, problems, is_grouped=is_grouped)
     if problems.touch(key) or table.name is None or not found:
         return None
-    return Dimension(table.name, tuple(found), grouped=is_grouped, pick=table.pick)
+    by_weight = UNSET if table.statements is None else True
+    return Dimension(table.name, tuple(found), grouped=is_grouped, pick=table.pick, by_weight=by_weight)
 
 
 def _read_groups(key: Key, table: DimensionTable, sources: _Sources) -> Iterator[Group | None]:
@@ -132,6 +144,9 @@ def _read_groups(key: Key, table: DimensionTable, sources: _Sources) -> Iterator
                 yield None
             else:
                 yield Group(document.source, passages)
+
+    if table.statements is not None:
+        yield from _read_statements((*key, "statements"), table.statements, sources)
 
 
 def _bind(
@@ -195,6 +210,38 @@ def _read_file(key: Key, name: str, table: FileTable, sources: _Sources) -> Grou
         what = f"{write_key(key)}: left out: {' and '.join(left_out)}; used: {len(values):,}"
         sources.problems.add_in(path, what, is_warning=True)
     return Group(name, values)
+
+
+def _read_statements(key: Key, name: str, sources: _Sources) -> Iterator[Group | None]:
+    """A group for each section; one None where something cannot be used."""
+    path, problems = sources.folder / name, sources.problems
+    before = len(problems.found)
+    sections: dict[str, dict[str, float]] = {}
+    for each in read_statements(sources.variables.fill(read_text(path, write_key(key), problems))):
+        weight = _read_weight(each.weight)
+        if weight is None:
+            problems.add_in(path, f"expected a weight above 0 in [ ], got {each.weight!r}", each.line)
+        elif any(each.text in section for section in sections.values()):
+            problems.add_in(path, f"{each.text!r} is there twice, expected a weight instead", each.line)
+        else:
+            sections.setdefault(each.section, {})[each.text] = weight
+    if not sections and len(problems.found) == before:
+        problems.add_in(path, f"{write_key(key)}: expected statements, lines that begin with a dash")
+    if len(problems.found) > before:
+        yield None
+        return
+    has_weights = any(weight != 1 for section in sections.values() for weight in section.values())
+    for section, weights in sections.items():
+        yield Group(section, tuple(weights), tuple(weights.values()) if has_weights else None)
+
+
+def _read_weight(given: str | None) -> float | None:
+    """None for what is no weight."""
+    try:
+        weight = 1.0 if given is None else float(given)
+    except ValueError:
+        return None
+    return weight if 0 < weight < math.inf else None
 
 
 def _condition(table: Mapping[str, Words]) -> Condition:

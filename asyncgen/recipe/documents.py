@@ -6,8 +6,8 @@ machine. What stands in a folder and is no text is told and left out; what is na
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asyncgen.recipe.problems import Key, Problems
@@ -34,6 +34,9 @@ class Knowledge:
 
     documents: tuple[Document, ...] = ()
     files: tuple[Path, ...] = ()
+
+    def changed(self, change: Callable[[str], str]) -> "Knowledge":
+        return replace(self, documents=tuple(replace(each, text=change(each.text)) for each in self.documents))
 
     def join(self) -> str:
         return "\n\n".join(map(write_document, self.documents))

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from asyncgen.did_you_mean import did_you_mean
@@ -41,6 +42,7 @@ from asyncgen.recipe.tables import (
     read,
 )
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
+from asyncgen.recipe.variables import VARIABLES, Variables, read_variables
 
 _WORD = re.compile(r"\w[\w-]*")
 _REMARK = re.compile(r"<!--.*?-->[ \t]*\n?", re.DOTALL)  # in a prompt: for its owner, and not sent
@@ -50,17 +52,24 @@ _RECIPES = files("asyncgen") / "recipes"
 BUILT_IN = tuple(sorted(each.name for each in _RECIPES.iterdir() if (each / "recipe.toml").is_file()))
 
 
+AS_GIVEN: Mapping[str, str] = MappingProxyType({})  # each variable as the recipe has it
 # Names what is wrong in the table `[audit]`: which rules there are is known above.
 AuditCheck: TypeAlias = Callable[[AuditOptions], Iterable[tuple[Key, str]]]
 
 
-def load_recipe(source: str, *, knowledge: Path | None = None, check_audit: AuditCheck | None = None) -> Recipe:
+def load_recipe(
+    source: str,
+    *,
+    knowledge: Path | None = None,
+    variables: Mapping[str, str] = AS_GIVEN,
+    check_audit: AuditCheck | None = None,
+) -> Recipe:
     """The recipe of that name (built-in) or path (a folder, or its recipe.toml).
 
-    `knowledge` replaces the recipe's own knowledge file. Raises ConfigError with the first mistake: its file, line,
-    key and what was expected.
+    `knowledge` replaces the recipe's own knowledge file, `variables` are values in place of its own. Raises ConfigError
+    with the first mistake: its file, line, key and what was expected.
     """
-    recipe, problems = _read(source, knowledge, check_audit)
+    recipe, problems = _read(source, knowledge, variables, check_audit)
     if recipe is None:
         first, *others = [each for each in problems.found if not each.is_warning]
         more = f" (and {len(others)} more: {program()} check {shlex.quote(source)})" if others else ""
@@ -69,13 +78,17 @@ def load_recipe(source: str, *, knowledge: Path | None = None, check_audit: Audi
 
 
 def read_recipe(
-    source: str, *, knowledge: Path | None = None, check_audit: AuditCheck | None = None
+    source: str,
+    *,
+    knowledge: Path | None = None,
+    variables: Mapping[str, str] = AS_GIVEN,
+    check_audit: AuditCheck | None = None,
 ) -> tuple[Recipe | None, Sequence[Problem]]:
     """The recipe, and everything that is to be said about it; no recipe where one of that is an error.
 
     Raises ConfigError where there is none to be read.
     """
-    recipe, problems = _read(source, knowledge, check_audit)
+    recipe, problems = _read(source, knowledge, variables, check_audit)
     return recipe, problems.in_order()
 
 
@@ -98,7 +111,9 @@ def read_knowledge(path: Path) -> str:
     return text
 
 
-def _read(source: str, knowledge: Path | None, check_audit: AuditCheck | None) -> tuple[Recipe | None, Problems]:
+def _read(
+    source: str, knowledge: Path | None, variables: Mapping[str, str], check_audit: AuditCheck | None
+) -> tuple[Recipe | None, Problems]:
     path = _find(source)
     if not is_text(str(path.resolve())):
         raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
@@ -113,7 +128,7 @@ def _read(source: str, knowledge: Path | None, check_audit: AuditCheck | None) -
         problems.add_in(path, f"not valid TOML: {error}", int(place[1]) if place else 0)
     else:
         problems.toml = text
-        return _walk(path, source, given, knowledge, check_audit, problems), problems
+        return _walk(path, source, given, knowledge, variables, check_audit, problems), problems
     return None, problems
 
 
@@ -139,6 +154,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     source: str,
     given: Mapping[str, object],
     knowledge: Path | None,
+    variables: Mapping[str, str],
     check_audit: AuditCheck | None,
     problems: Problems,
 ) -> Recipe | None:
@@ -148,7 +164,8 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         expected = "expected up to 80 letters, digits, dots and dashes (it names files)"
         problems.add(("name",), f"{expected}, got {table.name!r}")
     own = table.knowledge if isinstance(table.knowledge, str | None) else list(filter(None, table.knowledge))
-    prompts = _read_prompts(path.parent, table.prompt, problems)
+    filling = read_variables(table.variables, variables, problems)
+    prompts = _read_prompts(path.parent, table.prompt, filling, problems)
     persona = [path.parent / table.export.system] if table.export.system else []
     tables = [each for each in table.dimension or () if each is not None]
     listed = [path.parent / name for each in tables for name in each.files]
@@ -159,17 +176,20 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     elif own:
         known = read_documents(path.parent, own, (KNOWLEDGE,), problems, others)
     request, models = read_request(table.request, table.models, problems)
+    known = known.changed(filling.fill)
     headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
     language = _read_language(table.language, problems)
     dimensions, keys = read_dimensions(
-        table.dimension or (), path.parent, known, problems, language=language, models=models
+        table.dimension or (), path.parent, known, filling, problems, language=language, models=models
     )
+    for name in keys.keys() & filling.values.keys():
+        problems.add((VARIABLES, name), "expected another name, a dimension is called so")
     has_passages = any(
         each is not None and (each.passages is not None or problems.touch(("dimension", place, "passages")))
         for place, each in enumerate(table.dimension or ())
     )
     _check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
-    export_system = [strip_blank_lines(read_text(each, "export.system", problems)) for each in persona]
+    export_system = [filling.fill(strip_blank_lines(read_text(each, "export.system", problems))) for each in persona]
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
@@ -197,6 +217,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         audit=audit,
         language=language,
         models=models,
+        variables=filling.values,
         export_system=export_system[0] if export_system else None,
         files=(*others, *known.files),
         warnings=tuple(map(str, problems.in_order())),
@@ -213,13 +234,15 @@ class _Prompt(NamedTuple):
     text: str
 
 
-def _read_prompts(folder: Path, table: PromptTable | None, problems: Problems) -> dict[str, _Prompt]:
+def _read_prompts(
+    folder: Path, table: PromptTable | None, filling: Variables, problems: Problems
+) -> dict[str, _Prompt]:
     named = {} if table is None else {"system": table.system, "user": table.user}
     prompts = {}
     for name, file in named.items():
         if file is not None:
             text = read_text(folder / file, f"prompt.{name}", problems)
-            prompts[name] = _Prompt(folder / file, text)
+            prompts[name] = _Prompt(folder / file, filling.fill(text))
             if text and not _REMARK.sub("", text).strip():
                 problems.add_in(folder / file, f"prompt.{name} is empty but for remarks")
     return prompts

@@ -55,13 +55,15 @@ class Dimension:
     """One axis of diversity.
 
     A flat dimension is a single group and `grouped` is False. `pick`: how many groups give one value each to
-    a scenario, None for the ordinary one value.
+    a scenario, None for the ordinary one value. `by_weight`: groups are picked as often as their values weigh, which
+    else are picked alike.
     """
 
     name: str
     groups: tuple[Group, ...]
     grouped: bool = False
     pick: int | None = None
+    by_weight: bool | UnsetType = UNSET  # left out where it is not so
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.groups]
@@ -142,6 +144,7 @@ class Recipe:
     language: tuple[str, ...] = ()
     export_system: str | None = None
     models: tuple[Model, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from asyncgen.recipe.balanced import BLOCK_SIZE, Balanced, Numbers
+from asyncgen.recipe.balanced import BLOCK_SIZE, Balanced, Numbers, share_out, weights_of
 from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.recipe import Dimension
 from asyncgen.recipe.values import Values
@@ -78,7 +78,10 @@ class _Random:
         for place in bindings.order_of_recipe:
             context = tuple([bindings.classes[parent][drawn[parent][0]] for parent in bindings.parents[place]])
             choices, dimension = bindings.choices(place, context), self._dimensions[place]
-            if dimension.pick is not None:
+            if dimension.pick is not None and dimension.by_weight is True:
+                parts = share_out(choices, dimension.pick)
+                choices = [rng.choices(part, [sum(weights_of(each)) for each in part])[0] for part in parts]
+            elif dimension.pick is not None:
                 choices = rng.sample(choices, min(dimension.pick, len(choices)))
             elif dimension.grouped:
                 choices = [rng.choice(choices)]

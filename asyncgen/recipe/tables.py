@@ -37,6 +37,9 @@ class FileTable(msgspec.Struct, forbid_unknown_fields=True):
 ValueList: TypeAlias = Annotated[list[str | ValueTable | None], Meta(min_length=1)] | FileTable | None
 
 
+Scalar: TypeAlias = str | int | float | bool
+
+
 class DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None
     groups: Annotated[dict[str, ValueList], Meta(min_length=1)] | None = None
@@ -44,13 +47,15 @@ class DimensionTable(msgspec.Struct, forbid_unknown_fields=True):
     from_: str | None = msgspec.field(name="from", default=None)
     field: str | None = None
     passages: Annotated[int, Meta(ge=1)] | None = None
+    statements: str | None = None
     pick: Annotated[int, Meta(ge=1)] | None = None
     only_with: dict[str, ConditionTable] = {}  # by group
 
     @property
     def files(self) -> list[str]:
         """The files that its values are in."""
-        named = [self.from_, *(each.from_ for each in (self.groups or {}).values() if isinstance(each, FileTable))]
+        in_groups = (each.from_ for each in (self.groups or {}).values() if isinstance(each, FileTable))
+        named = [self.from_, self.statements, *in_groups]
         return [each for each in named if each is not None]
 
 
@@ -93,6 +98,8 @@ class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     models: Annotated[list[ModelTable | None], Meta(min_length=1)] | None = None
     description: str = ""
     language: Words = None
+    # By name; and under `by`, what follows from each value of one.
+    variables: dict[str, Scalar | dict[str, dict[str, dict[str, Scalar | None]]] | None] = {}
     sampling: Sampling = "balanced"
     headers: dict[str, str | EnvironmentValue | None] = {}
     rules: RulesTable = msgspec.field(default_factory=RulesTable)

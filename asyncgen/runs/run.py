@@ -159,6 +159,7 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
         kind=job.kind,
         models={seat: dict(settings) for seat, settings in plan.models.items()},
         line_hash=XXH3,
+        variables=dict(plan.recipe.variables),
     )
 
 

@@ -49,6 +49,14 @@ def _read_whole(text: str) -> int | None:
     return int(number) if number == int(number) else None
 
 
+def variable(text: str) -> tuple[str, str]:
+    """A name and what stands for it, which is one line."""
+    name, is_set, value = text.partition("=")
+    if not is_set or not name or not value.isprintable():
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE on one line, got {text!r}")
+    return name, value.strip()
+
+
 def seconds(text: str) -> float:
     return _read_float(text, least=0.001, what="seconds above 0")
 

@@ -181,7 +181,13 @@ def _summarise(dimension: Dimension, counts: list[int]) -> Iterator[Uses]:
     rest = iter(counts)
     by_group = [sum(islice(rest, len(group.values))) for group in dimension.groups]
     yield _uses(f"{dimension.name}, groups", by_group)
-    yield _uses(f"{dimension.name}, values", counts)
+    if dimension.by_weight is not True:
+        yield _uses(f"{dimension.name}, values", counts)
+        return
+    weights = [weight for group in dimension.groups for weight in group.weights or [1.0] * len(group.values)]
+    for heavy in sorted(set(weights), reverse=True):
+        alike = [count for weight, count in zip(weights, counts, strict=True) if weight == heavy]
+        yield _uses(f"{dimension.name}, weight {heavy:g}", alike)
 
 
 def _uses(name: str, counts: list[int]) -> Uses:

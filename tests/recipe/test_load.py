@@ -214,7 +214,7 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         (
             "pick = 2",
             "picks = 2",
-            "dimension[1].picks: unknown key, expected one of name, groups, values, from, field, passages, pick",
+            "dimension[1].picks: unknown key, expected one of name, groups, values, from, field, passages, statements",
         ),
         (
             "weight = 3",
@@ -304,7 +304,7 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         (
             "pick = 2",
             'pick = 2\nvalues = ["hi"]',
-            "dimension[1]: expected one of groups, values, from, passages in dimension 'opener', got groups and",
+            "dimension[1]: expected one of groups, values, from, passages, statements in dimension 'opener', got",
         ),
         (
             'name = "opener"',
@@ -335,7 +335,11 @@ def test_a_mistake_is_one_sentence_with_key_and_expectation(
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ('values = ["rye", "wheat"]', "", "dimension[0]: expected one of groups, values, from, passages in"),
+        (
+            'values = ["rye", "wheat"]',
+            "",
+            "dimension[0]: expected one of groups, values, from, passages, statements in",
+        ),
         ('values = ["rye", "wheat"]', "groups = {}", "dimension[0].groups: expected a table of length >= 1"),
         ('values = ["rye", "wheat"]', "values = []", "dimension[0].values: expected a list of length >= 1"),
         ("values =", "pick = 1\nvalues =", "dimension[0].pick: expected groups to pick from, got values"),
