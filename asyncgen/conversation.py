@@ -72,7 +72,13 @@ def decode_line(line: bytes) -> Conversation:
     try:
         conversation = messages_of(STRICT.decode(line))
     except (ValueError, RecursionError):
-        conversation = _decode_tolerantly(line)
+        try:
+            conversation = read_tolerantly(line.decode("utf-8-sig"))
+            encode_line(conversation)  # a lone surrogate, "\ud800", would fail in whatever uses the conversation
+        except msgspec.ValidationError as error:
+            raise NotAConversationError(f"no list of messages: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise NotAConversationError(f"not JSON: {explain(error)}") from None
     if not conversation:
         raise NotAConversationError("an empty list of messages")
     return conversation
@@ -86,17 +92,6 @@ def digest_conversation(conversation: Conversation, line_hash: LineHash = BLAKE2
     """
     text = "".join([f"{len(each.role)}:{each.role}{len(each.content)}:{each.content}" for each in conversation])
     return _HASHES[line_hash](text.encode())
-
-
-def _decode_tolerantly(line: bytes) -> Conversation:
-    try:
-        conversation = read_tolerantly(line.decode("utf-8-sig"))
-        encode_line(conversation)  # a lone surrogate, "\ud800", would fail in whatever uses the conversation
-    except msgspec.ValidationError as error:
-        raise NotAConversationError(f"no list of messages: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise NotAConversationError(f"not JSON: {explain(error)}") from None
-    return conversation
 
 
 def read_tolerantly(text: str) -> Conversation:

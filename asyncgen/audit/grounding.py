@@ -180,7 +180,10 @@ class KnownFacts:
         self.terms.update(map(fold, words))
         self.terms.update(fold_to_ascii(each).casefold() for each in words if not each.isascii())
         for token in text.split():
-            self._add_token(token.strip("\"'()[]{}<>*`~,.;:!?"))
+            bare = token.strip("\"'()[]{}<>*`~,.;:!?")
+            self.terms.add(fold(bare))
+            if not bare.isalnum():  # nearly all are: without marks all of its forms are one
+                self.terms |= {squeeze(bare), fold(bare).rsplit("/", 1)[-1], *map(squeeze, bare.split("-"))}
         for name, number in _NAMED_NUMBER.findall(text):
             self.terms.add(squeeze(name + number))
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
@@ -195,14 +198,6 @@ class KnownFacts:
                     self._minutes.add((fact.minute + _HALF_DAY) % (2 * _HALF_DAY))
             else:
                 self._add_term(fact)
-
-    def _add_token(self, token: str) -> None:
-        if token.isalnum():  # nearly all: without marks all of its forms are one
-            self.terms.add(fold(token))
-            return
-        self.terms |= {fold(token), squeeze(token), fold(token).rsplit("/", 1)[-1]}
-        for part in token.split("-"):
-            self.terms.add(squeeze(part))
 
     def _add_measure(self, measure: Measure) -> None:
         self.measures.append(measure)

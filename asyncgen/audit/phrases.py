@@ -131,20 +131,18 @@ class _Reader:
             if piece == "|":
                 sequences.append(_sequence(parts))
                 parts = []
+            elif piece in _CLOSING:
+                choice = _choice(self.read_alternatives(_CLOSING[piece]), is_optional=piece == "[")
+                is_none = piece == "!("
+                parts.append(_Part(f"(?!{_GAP}{choice.pattern}{_WORD_END})", is_mark=True) if is_none else choice)
+            elif piece.startswith("{"):
+                if piece not in self._known:
+                    reader = _Reader(self._sets[piece[1:-1]], self._sets, self._known)
+                    self._known[piece] = _choice(reader.read_alternatives())
+                parts.append(self._known[piece])
             else:
-                parts.append(self._read_part(piece))
+                parts.append(_SIGNS.get(piece) or _word(piece))
         return [*sequences, _sequence(parts)]
-
-    def _read_part(self, piece: str) -> _Part:
-        if piece in _CLOSING:
-            choice = _choice(self.read_alternatives(_CLOSING[piece]), is_optional=piece == "[")
-            return choice if piece != "!(" else _Part(f"(?!{_GAP}{choice.pattern}{_WORD_END})", is_mark=True)
-        if piece.startswith("{"):
-            if piece not in self._known:
-                reader = _Reader(self._sets[piece[1:-1]], self._sets, self._known)
-                self._known[piece] = _choice(reader.read_alternatives())
-            return self._known[piece]
-        return _SIGNS.get(piece) or _word(piece)
 
 
 def _sequence(parts: Iterable[_Part]) -> _Part:

@@ -1,6 +1,7 @@
 """`asyncgen init`: a recipe of one's own, from a folder of documents."""
 
 import argparse
+import contextlib
 import re
 import sys
 from collections import Counter
@@ -182,16 +183,12 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
     show_price(model, endpoint.provider.name, list(requests.values()))
     found = asyncio.run(ask_for_drafts(endpoint, settings, requests))
     show_drafts(found)
-    if not flags.yes and not _agrees("Take these into the recipe? [y/N] "):
+    answer = "y" if flags.yes else ""
+    with contextlib.suppress(EOFError):
+        answer = answer or input("Take these into the recipe? [y/N] ")
+    if answer.strip().lower() not in {"y", "yes", "j", "ja"}:
         raise ConfigError("nothing was written; without --model the recipe is made from the headings alone")
     return plan.with_drafts(found.drafts)
-
-
-def _agrees(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in {"y", "yes", "j", "ja"}
-    except EOFError:
-        return False
 
 
 def _update(flags: argparse.Namespace, folder: Path) -> int:

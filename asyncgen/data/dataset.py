@@ -60,7 +60,13 @@ class Dataset:
         self._hashes = array("q")  # by line, of its bytes
         self.damaged: list[int] = []
         self.unfinished: int | None = None
-        self.lines = self._match_lines()
+        self.lines, digests = Lines(), self._digests()
+        if self.header is not None:
+            self.lines = fold_pairs(self._note_indices(pair_lines(self.ledger, digests)))
+        for (
+            _
+        ) in digests:  # without a journal only to be counted: held as unknown they would take hundreds of bytes each
+            pass
         self.notes = (*sources.notes, *self._describe_lines())
 
     @classmethod
@@ -167,14 +173,6 @@ class Dataset:
                     break
                 yield number, offset, line[: self.size - offset]
                 offset = min(offset + len(line), self.size)
-
-    def _match_lines(self) -> Lines:
-        digests = self._digests()
-        if self.header is not None:
-            return fold_pairs(self._note_indices(pair_lines(self.ledger, digests)))
-        for _ in digests:  # only to be counted: held as unknown they would take hundreds of bytes each
-            pass
-        return Lines()
 
     def _digests(self) -> Iterator[tuple[int, bytes]]:
         for number, _, line in self._numbered_lines():

@@ -69,18 +69,14 @@ def unwrap(document: JsonObject) -> JsonObject:
 
 def read_choice(document: JsonObject) -> Choice:
     """The first choice that is not blank, or else the first one."""
-    choices = [_read(each, document) for each in _choices_of(document)]
+    listed = next((each for key in CHOICES if isinstance(each := document.get(key), list) and each), None)
+    if listed is None:
+        is_answer = any(object_of(document.get(key)) for key in HOLDERS) or any(document.get(key) for key in TEXTS)
+        listed = [document] if is_answer else []
+    choices = [_read(each, document) for each in listed if isinstance(each, dict) and each]
     if not choices:
         return Choice("", "", _reason((), document), is_there=False)
     return next((each for each in choices if not each.is_blank()), choices[0])
-
-
-def _choices_of(document: JsonObject) -> list[JsonObject]:
-    for key in CHOICES:
-        if isinstance(listed := document.get(key), list) and listed:
-            return [each for each in listed if isinstance(each, dict) and each]
-    is_answer = any(object_of(document.get(key)) for key in HOLDERS) or any(document.get(key) for key in TEXTS)
-    return [document] if is_answer else []
 
 
 def _read(choice: JsonObject, document: JsonObject) -> Choice:
@@ -108,9 +104,20 @@ def _text_of(value: object, depth: int = 0) -> str:
     if not isinstance(value, dict | list) or not value or depth > DEEPEST:
         return ""
     parts = value if isinstance(value, list) else [value]
-    if any(map(_is_part, parts)):
-        return "".join(_part_text(each, depth) for each in parts)
-    return "" if depth else _encode(value)
+    if not any(map(_is_part, parts)):
+        return "" if depth else _encode(value)
+    texts = []
+    for each in parts:
+        part = object_of(each)
+        if isinstance(each, str):
+            texts.append(encodable(each))
+        elif _is_thought(part):
+            continue
+        elif isinstance(arguments := part.get("input") or part.get("arguments"), dict):
+            texts.append(_encode(arguments))
+        else:
+            texts.append(next(filter(None, (_text_of(part.get(key), depth + 1) for key in PART_TEXTS)), ""))
+    return "".join(texts)
 
 
 def _is_part(value: object) -> bool:
@@ -128,17 +135,6 @@ def _is_part(value: object) -> bool:
 def _is_thought(part: JsonObject) -> bool:
     kind = part.get("type")
     return part.get("thought") is True or (isinstance(kind, str) and any(each in kind.lower() for each in THOUGHTS))
-
-
-def _part_text(value: object, depth: int) -> str:
-    if isinstance(value, str):
-        return encodable(value)
-    part = object_of(value)
-    if _is_thought(part):
-        return ""
-    if isinstance(arguments := part.get("input") or part.get("arguments"), dict):
-        return _encode(arguments)
-    return next(filter(None, (_text_of(part.get(key), depth + 1) for key in PART_TEXTS)), "")
 
 
 def _encode(value: object) -> str:

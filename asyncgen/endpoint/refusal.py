@@ -165,8 +165,7 @@ def leaf_of(fault: Fault) -> AsyncgenError:
     leaf = (
         _named_money_leaf(fault)
         or _filter_leaf(fault, is_evident=is_evident)
-        or _unvalidated_leaf(fault)
-        or _too_long_leaf(fault)
+        or _single_leaf(fault)
         or _told_leaf(fault)
         or _filter_leaf(fault, is_evident=fault.mentions(known.FILTER_WORDS))
         or _stopping_leaf(fault)
@@ -245,14 +244,10 @@ def is_routed_away(refusal: Refusal) -> bool:
     )
 
 
-def _unvalidated_leaf(fault: Fault) -> BadReplyError | None:
-    """What the model wrote was no good JSON to the endpoint itself: that is one reply's bad luck."""
+def _single_leaf(fault: Fault) -> BadReplyError | TooLongError | None:
+    """Of this one reply, which was no good JSON to the endpoint itself, or of this one prompt, which was too long."""
     if fault.is_named(known.UNVALIDATED_NAMES) or fault.says(known.UNVALIDATED_WORDS):
         return BadReplyError("unvalidated", fault.message, reply=fault.reply or UnusedReply(fault.message))
-    return None
-
-
-def _too_long_leaf(fault: Fault) -> TooLongError | None:
     if fault.status is not None and fault.status not in MAY_BE_TOO_LONG:
         return None
     is_named = fault.is_named(known.TOO_LONG_NAMES) or any(word in fault.text for word in known.TOO_LONG_WORDS)

@@ -173,7 +173,12 @@ class Ladder:
         refusal = error.refusal if isinstance(error, ServerError | NoAnswerError) else None
         if refusal is not None:
             is_worded = self._refused_settings(form, refusal) or self.is_about_format(form, error)
-            if is_worded or self._fails_often(form, refusal):  # there is no use in asking the same once more
+            is_often = False
+            if not is_worded and refusal.status in GUESSING_STATUSES:
+                self._server_errors += form is self._form
+                is_often = form is self._trial or self._server_errors >= SERVER_ERRORS
+                self._server_errors = 0 if is_often else self._server_errors
+            if is_worded or is_often:  # there is no use in asking the same once more
                 self.refused(form, error)
                 return
         self._is_due = self._is_due or form is self._trial
@@ -202,15 +207,6 @@ class Ladder:
         if refusal is None or "response_format" not in form.settings:
             return False
         return refusal.param.startswith("response_format") or _FORMAT_WORDS.search(refusal.text) is not None
-
-    def _fails_often(self, form: Form, refusal: Refusal) -> bool:
-        if refusal.status not in GUESSING_STATUSES:
-            return False
-        self._server_errors += form is self._form
-        if form is not self._trial and self._server_errors < SERVER_ERRORS:
-            return False
-        self._server_errors = 0
-        return True
 
     def _step_down(self, form: Form, error: AsyncgenError, refusal: Refusal) -> bool:
         lower: Form | None
@@ -282,8 +278,13 @@ class Ladder:
         if advice := _advice_on_limit(form.settings, refusal):
             raise SameRejectionError(f"{told}. {advice}") from error
         named = sorted(_named(form.settings, refusal))
+        if named and named[0] != "model":
+            key = named[0]
+            flag = "--temperature T" if key == "temperature" else f"--param {key}=VALUE"
+            advice = f"{key} is {form.settings[key]}: change it with {flag}, or leave it out with --param {key}=null"
+            raise SameRejectionError(f"{told}. {advice} (either with --allow-changed)") from error
         if named or refusal.param.startswith("model"):
-            raise SameRejectionError(f"{told}. {_advice_on(named[0] if named else 'model', form.settings)}") from error
+            raise SameRejectionError(f"{told}. Check --model") from error
         if refusal.param.startswith("messages") or re.search(r"\bmessages\b", refusal.text):
             self._refused_prompts += 1
             if self._refused_prompts > 1:
@@ -357,16 +358,6 @@ def _advice_on_limit(settings: Mapping[str, JsonValue], refusal: Refusal) -> str
     limit = f", the endpoint's limit is {size:,}" if size is not None else ""
     share = f", of which the prompt takes {int(prompt[1]):,}" if limit and prompt is not None else ""
     return f"{key} is {settings[key]}{limit}{share}: lower it with --param {key}=N --allow-changed"
-
-
-def _advice_on(key: str, settings: Mapping[str, JsonValue]) -> str:
-    if key == "model":
-        return "Check --model"
-    flag = "--temperature T" if key == "temperature" else f"--param {key}=VALUE"
-    return (
-        f"{key} is {settings[key]}: change it with {flag}, or leave it out with --param {key}=null "
-        "(either with --allow-changed)"
-    )
 
 
 def _step(settings: Mapping[str, JsonValue]) -> str:

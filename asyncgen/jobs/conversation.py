@@ -44,11 +44,9 @@ class ConversationWork:
 
     def take(self, reply: Completion, *, ask: int) -> Product:
         conversation = parse_conversation(reply.text, self._job.recipe.rules, finish_reason=reply.finish_reason)
-        metadata = self._metadata(reply, ask) if self._job.save_metadata else None
-        return Product(conversation, encode_line(conversation, metadata))
-
-    def _metadata(self, reply: Completion, ask: int) -> dict[str, object]:
-        return {
+        if not self._job.save_metadata:
+            return Product(conversation, encode_line(conversation))
+        metadata = {
             "index": self._index,
             **self.request.values,
             "model": reply.model or self.request.seat or self._job.model,
@@ -56,3 +54,4 @@ class ConversationWork:
             "asks": ask,
             "request_id": reply.request_id,
         }
+        return Product(conversation, encode_line(conversation, metadata))

@@ -47,7 +47,11 @@ class Price:
 
     def describe(self) -> str:
         parts = (("in", self.input), ("cached", self.cached), ("out", self.output))
-        shown = (f"${_plain(each * MILLION)} {what}" for what, each in parts if each is not None)
+        shown = []
+        for what, each in parts:
+            if each is not None:  # without an exponent, and with two decimals at least
+                whole, _, decimals = format((each * MILLION).normalize(), "f").partition(".")
+                shown.append(f"${whole}.{decimals:0<2} {what}")
         return f"a million tokens: {', '.join(shown)}"
 
 
@@ -90,10 +94,3 @@ def format_cost(cost: Decimal) -> str:
     if cost >= 1 or not cost:
         return f"${cost:,.2f}"
     return f"${cost:.{min(MOST_DECIMALS, max(4, 1 - cost.adjusted()))}f}"
-
-
-def _plain(price: Decimal) -> str:
-    """Without an exponent, and with two decimals at least."""
-    text = format(price.normalize(), "f")
-    whole, _, decimals = text.partition(".")
-    return f"{whole}.{decimals:0<2}"

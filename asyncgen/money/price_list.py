@@ -36,18 +36,14 @@ def read_price(body: bytes, model: str, variant: str = "") -> Price | None:
     variant = variant or own
     models = _objects((decode_object(body) or {}).get("data"))
     for each in [variant] if variant in PRICED_APART else [variant, ""]:
-        if found := _find(models, plain, each):
-            return _price_of(found)
+        # A canonical name is shared by all variants, so that the variant is read from the other one.
+        named = [(name, entry) for entry in models if (name := _split(entry.get("id")))[1] == each]
+        exact = [entry for name, entry in named if name[0] == plain]
+        exact += [entry for _, entry in named if _split(entry.get("canonical_slug"))[0] == plain]
+        alike = [entry for name, entry in named if DATE.sub("", name[0]) == DATE.sub("", plain)]
+        if exact or len(alike) == 1:
+            return _price_of((exact or alike)[0])
     return None
-
-
-def _find(models: Sequence[JsonObject], plain: str, variant: str) -> JsonObject | None:
-    """The entry of a model; a canonical name is shared by all variants, so that the variant is read from the other."""
-    named = [(name, each) for each in models if (name := _split(each.get("id")))[1] == variant]
-    exact = [each for name, each in named if name[0] == plain]
-    exact += [each for _, each in named if _split(each.get("canonical_slug"))[0] == plain]
-    alike = [each for name, each in named if DATE.sub("", name[0]) == DATE.sub("", plain)]
-    return exact[0] if exact else alike[0] if len(alike) == 1 else None
 
 
 def _split(name: object) -> tuple[str, str]:

@@ -69,7 +69,12 @@ def mend(patches: Iterable[Patch]) -> None:
     for patch in patches:
         try:
             if patch.cuts:
-                _save(torn_path(patch.path), patch.found)
+                descriptor = os.open(torn_path(patch.path), APPENDING, OWNER_ONLY)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(patch.found)
+                    file.flush()
+                    os.fsync(descriptor)
+                sync_directory(patch.path.parent)
             if patch.moves:
                 copy = Path(shutil.copy(patch.path, mended_path(patch.path)))
                 _write(copy, patch)
@@ -79,15 +84,6 @@ def mend(patches: Iterable[Patch]) -> None:
                 _write(patch.path, patch)
         except OSError as error:
             raise OutputError(f"{patch.path}: cannot be mended: {error.strerror}") from error
-
-
-def _save(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, APPENDING, OWNER_ONLY)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    sync_directory(path.parent)
 
 
 def _write(path: Path, patch: Patch) -> None:

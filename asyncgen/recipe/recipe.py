@@ -150,23 +150,21 @@ class Recipe:
 
     def digests(self) -> dict[str, str]:
         """Digest of each part that shapes the data, by the name under which a difference is reported."""
-        parts: dict[str, object] = {f"dimension {each.name}": _anywhere(each) for each in self.dimensions}
+        parts: dict[str, object] = {}
+        for each in self.dimensions:
+            # Without the places of its files: a recipe that is moved is the same one.
+            groups = [
+                replace(group, values=msgspec.structs.replace(group.values, file=""))
+                if isinstance(group.values, Listed)
+                else group
+                for group in each.groups
+            ]
+            parts[f"dimension {each.name}"] = replace(each, groups=tuple(groups))
         parts["order of dimensions"] = [each.name for each in self.dimensions]
         parts["prompts"] = [self.system, self.user]
         parts["rules"] = self.rules
         parts["knowledge"] = self.knowledge
         return {name: digest_part(part) for name, part in parts.items()}
-
-
-def _anywhere(dimension: Dimension) -> Dimension:
-    """The dimension without the places of its files: a recipe that is moved is the same one."""
-    if not any(isinstance(each.values, Listed) for each in dimension.groups):
-        return dimension
-    groups = [
-        replace(each, values=msgspec.structs.replace(each.values, file="")) if isinstance(each.values, Listed) else each
-        for each in dimension.groups
-    ]
-    return replace(dimension, groups=tuple(groups))
 
 
 def is_text(argument: str) -> bool:

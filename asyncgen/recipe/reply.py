@@ -129,8 +129,13 @@ def _inside(value: object, depth: int) -> Iterator[Turns]:
     if depth < 0:
         return
     if isinstance(value, str):
-        if value.lstrip()[:1] in ("{", "[", '"'):
-            yield from _inside(_decoded(value), depth - 1)
+        if value.lstrip()[:1] not in ("{", "[", '"'):
+            return
+        try:
+            decoded = TOLERANT.decode(value.strip())
+        except (ValueError, RecursionError):
+            return
+        yield from _inside(decoded, depth - 1)
     elif isinstance(value, list):
         turns = _turns_of(value)
         if turns:
@@ -144,13 +149,6 @@ def _inside(value: object, depth: int) -> Iterator[Turns]:
 def _in_any(values: Collection[object], depth: int) -> Iterator[Turns]:
     for each in values if len(values) <= MOST_WRAPPED else ():
         yield from _inside(each, depth)
-
-
-def _decoded(text: str) -> object:
-    try:
-        return TOLERANT.decode(text.strip())
-    except (ValueError, RecursionError):
-        return None
 
 
 def _turns_of(messages: list[object]) -> Turns:

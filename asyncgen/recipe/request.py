@@ -112,7 +112,12 @@ def _read_settings(table: Mapping[str, object], key: Key, problems: Problems) ->
         if name in _RESERVED:
             problems.add((*key, name), "asyncgen sets this one itself, remove it")
         elif name in _RANGES:
-            _check_range((*key, name), name, value, problems)
+            least, most = _RANGES[name]
+            is_number = isinstance(value, int if name in _WHOLE else int | float) and not isinstance(value, bool)
+            if not is_number or not least <= value <= most:  # type: ignore[operator]  # of numbers alone
+                kind = "a whole number" if name in _WHOLE else "a number"
+                expected = f"{kind} from {least:g} to {most:g}" if math.isfinite(most) else f"{kind} >= {least:g}"
+                problems.add((*key, name), f"expected {expected}, got {value!r}")
         elif name not in _KNOWN:
             hint = did_you_mean(name, _KNOWN)
             told = f"no endpoint is known to have this setting{hint or '; it is sent as it is'}"
@@ -137,12 +142,3 @@ def _find_unsendable(value: object, key: Key) -> Iterator[tuple[Key, str]]:
         yield key, "only JSON values can be sent, no dates, times, nan or inf"
     elif isinstance(value, int) and not -(2**63) <= value < 2**64:
         yield key, "expected a number of at most 64 bits"
-
-
-def _check_range(key: Key, name: str, value: object, problems: Problems) -> None:
-    least, most = _RANGES[name]
-    is_number = isinstance(value, int if name in _WHOLE else int | float) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most:  # type: ignore[operator]  # of numbers alone
-        kind = "a whole number" if name in _WHOLE else "a number"
-        expected = f"{kind} from {least:g} to {most:g}" if math.isfinite(most) else f"{kind} >= {least:g}"
-        problems.add(key, f"expected {expected}, got {value!r}")

@@ -25,7 +25,12 @@ def show_request(source: str, recipe: Recipe, seed: int | None, index: int) -> N
     for name, text in scenario.items():
         parts.append(f"{name}: " + ("\n  " + text.replace("\n", "\n  ") if "\n" in text else text))
     for message in build_messages(recipe, scenario):
-        parts += ["", f"--- {message['role']}", _shortened(message["content"], whole)]
+        lines = message["content"].split("\n")
+        left_out = lines[_BEGINNING:-_END]
+        if len(left_out) > 1:
+            size = len("\n".join(left_out).encode())
+            lines[_BEGINNING:-_END] = [f"[... {len(left_out):,} lines, {size:,} bytes; {whole} shows them ...]"]
+        parts += ["", f"--- {message['role']}", *lines]
     parts += ["", "--- settings", msgspec.json.encode(settings_of(recipe, model)).decode(), ""]
     print(printable("\n".join(parts)))  # noqa: T201
 
@@ -38,13 +43,3 @@ def show_problems(source: str, problems: Sequence[Problem]) -> None:
     counted = [f"{number} {word}{'s' * (number > 1)}" for number, word in ((errors, "error"), (warnings, "warning"))]
     told = ", ".join(each for each in counted if not each.startswith("0 ")) or "nothing wrong"
     print(one_line(f"{source}: {told}"))  # noqa: T201
-
-
-def _shortened(text: str, whole: str) -> str:
-    lines = text.split("\n")
-    left_out = lines[_BEGINNING:-_END]
-    if len(left_out) <= 1:
-        return text
-    size = len("\n".join(left_out).encode())
-    note = f"[... {len(left_out):,} lines, {size:,} bytes; {whole} shows them ...]"
-    return "\n".join([*lines[:_BEGINNING], note, *lines[-_END:]])

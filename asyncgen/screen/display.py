@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from types import TracebackType
 from typing import Self, TextIO
@@ -155,16 +155,11 @@ class Display:
         rows: list[Text] = []
         if self._is_open and is_drawable:
             rows = frame(self._counts, self._pace, size.width)[: size.height - 1]
-        erased = _erase(self._drawn if is_drawable else (), size.width)
+        # The cursor is at the end of the last row, and a narrowed terminal has wrapped them.
+        height = sum(max(1, -(-cells // size.width)) for cells in self._drawn) if is_drawable else 0
+        line_up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
+        first = (ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)) if height else ()
+        erased = Control(*first, *line_up * (height - 1))
         self._drawn = [row.cell_len for row in rows]
         lines = Text("\n").join([*above, Text("\n").join(rows)])
         self._console.print(erased, lines, end="", no_wrap=True, overflow="ignore", crop=False)
-
-
-def _erase(drawn: Sequence[int], width: int) -> Control:
-    """Erase rows of these widths, the cursor being at the end of the last; a narrowed terminal has wrapped them."""
-    height = sum(max(1, -(-cells // width)) for cells in drawn)
-    if not height:
-        return Control()
-    line_up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
-    return Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *line_up * (height - 1))

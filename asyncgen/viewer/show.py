@@ -86,24 +86,16 @@ def _chosen(dataset: Dataset, choice: Choice, findings: LineFindings) -> Iterato
         if choice.lines and record.number not in choice.lines:
             continue
         left -= 1
-        if _fits(dataset, choice, record) and (choice.finding is None or findings.has(choice.finding, record.number)):
+        is_there = not choice.indices or record.index in choice.indices
+        scenario = dataset.scenario(record.index) if is_there and choice.where and record.index is not None else {}
+        is_about = all(
+            any(text.casefold() in part.casefold() for part in chain.from_iterable(scenario.get(name, ())))
+            for name, text in choice.where
+        )
+        if is_there and is_about and (choice.finding is None or findings.has(choice.finding, record.number)):
             yield record
         if choice.lines and not left:
             return
-
-
-def _fits(dataset: Dataset, choice: Choice, record: Record) -> bool:
-    if choice.indices and record.index not in choice.indices:
-        return False
-    if not choice.where:
-        return True
-    if record.index is None:
-        return False
-    scenario = dataset.scenario(record.index)
-    return all(
-        any(text.casefold() in part.casefold() for part in chain.from_iterable(scenario.get(name, ())))
-        for name, text in choice.where
-    )
 
 
 def _draw(records: Iterator[Record], number: int, seed: int) -> list[Record]:
