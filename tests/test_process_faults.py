@@ -107,7 +107,7 @@ def test_a_run_that_gets_no_more_memory_ends_with_all_lines_whole() -> None:
 
     def script(call: Call) -> Reply:
         reply = held_from(20)(call)
-        return replace(reply, body=blanks + reply.body) if reply.hold else reply
+        return replace(reply, body=blanks + reply.body) if call.number in range(20, 28) else reply
 
     with FakeProvider(script) as provider:
         flags = ("-n", "60", "-c", "8", "--no-adaptive", "--grace", "5", "--base-url", provider.base_url)

@@ -45,16 +45,23 @@ def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
+    except MemoryError:
+        say("there is not enough memory for this; free some, or raise its limit (ulimit -v)")
+        return 1
     except OSError as error:
-        if error.filename is not None:
-            say(f"{os.fsdecode(error.filename)}: {error.strerror}", argv)
-            return 1
-        # Without a file it is stdout, full or read by nobody. At exit it would complain again.
-        sys.stdout = None
-        if not isinstance(error, BrokenPipeError):
-            say(f"standard output: {error.strerror}")
+        _say_what_failed(error, argv)
         return 1
     return status
+
+
+def _say_what_failed(error: OSError, argv: Sequence[str]) -> None:
+    if error.filename is not None:
+        say(f"{os.fsdecode(error.filename)}: {error.strerror}", argv)
+        return
+    # Without a file it is stdout, full or read by nobody. At exit it would complain again.
+    sys.stdout = None
+    if not isinstance(error, BrokenPipeError):
+        say(f"standard output: {error.strerror}")
 
 
 def script() -> NoReturn:

@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -141,9 +142,12 @@ class Client:
                     raise ConnectionFailedError(f"{self.where}: an answer that came before its request was sent")
                 body = await self._read(response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = translate(
-                error, self.where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
-            )
+            if isinstance(error.__cause__, MemoryError):
+                failure = MemoryError() if sending.has_left else MemoryError(NOT_SENT)
+            else:
+                failure = translate(
+                    error, self.where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
+                )
         except (asyncio.CancelledError, MemoryError) as error:
             if sending.has_left:
                 raise
@@ -343,6 +347,16 @@ async def _chunks(part: bytes | FilePart) -> AsyncIterator[bytes]:
 _Poll: TypeAlias = Callable[[float], Sequence[object]]
 
 
+class _Protocol(ResponseHandler):
+    """Tells whoever reads an answer that the rest cannot be read, where aiohttp lets them wait until their deadline."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        answer, cannot_be_read = self._payload, self.exception() is not None
+        super().connection_lost(exc)
+        if cannot_be_read and answer is not None and not answer.is_eof() and answer.exception() is None:
+            answer.set_exception(aiohttp.ClientPayloadError())
+
+
 class _Connector(aiohttp.TCPConnector):
     """Uses no connection again on which something has arrived unasked.
 
@@ -356,6 +370,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, connections: int, keepalive_timeout: float, resolver: AbstractResolver) -> None:
         super().__init__(limit=connections + 1, keepalive_timeout=keepalive_timeout, resolver=resolver)
+        self._factory = partial(_Protocol, asyncio.get_running_loop())  # type: ignore[assignment]  # a subclass of it
         self._polls: WeakKeyDictionary[ResponseHandler, _Poll] = WeakKeyDictionary()  # of those in use
         self._reuses = 0
         self._is_passing_over = False

@@ -100,7 +100,7 @@ class Writer:
         queued, self._pending = [record for record, _ in self._pending], []
         try:
             await self._hop(lambda: self._files.append_rest(self._untold, queued))
-        except (OSError, OutputError):
+        except (OSError, OutputError, MemoryError):
             return len(self._untold) + len(queued)
         finally:
             self._thread.shutdown()
@@ -141,6 +141,8 @@ class Writer:
                     ) from error
                 self._on_full(True)
                 await self._sleep(1)
+            except MemoryError as error:
+                raise OutputError(f"{self._files.output.path}: no memory to write with; lower --concurrency") from error
             else:
                 self._on_full(False)
                 return

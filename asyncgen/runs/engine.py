@@ -22,14 +22,17 @@ _PROGRAM = (
 @contextlib.asynccontextmanager
 async def offline_engine(on_death: Callable[[], None], timings: Timings = USUAL) -> AsyncIterator[str]:
     """The engine's base URL. Raises FatalError when it does not start; calls `on_death` should it end by itself."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # without it a user's own json.py in the working directory would be imported
-        *("-c", _PROGRAM, str(Path(__file__).parents[2]), "--exit-with-stdin", "--batches"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # without it a user's own json.py in the working directory would be imported
+            *("-c", _PROGRAM, str(Path(__file__).parents[2]), "--exit-with-stdin", "--batches"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise FatalError(f"the offline engine did not start: {error.strerror}") from error
     try:
         url = await _read_url(process, timings)
         watching = asyncio.create_task(_watch(process, on_death), name="engine")

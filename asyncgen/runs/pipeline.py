@@ -17,6 +17,7 @@ from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop, StopRequestedError
 
 NONE_LEFT = -1
+NO_MEMORY = "an answer did not fit into memory; lower --concurrency"
 
 
 class Pipeline:
@@ -95,7 +96,7 @@ class Pipeline:
             except FatalError as error:
                 self._desk.abandon(error)
             except MemoryError:  # of one large answer; what is left is enough to end in order
-                self._desk.abandon(OutOfMemoryError("an answer did not fit into memory; lower --concurrency"))
+                self._desk.abandon(OutOfMemoryError(NO_MEMORY))
             except RejectedError as error:
                 self._desk.fail(unit, error)
             finally:

@@ -36,6 +36,7 @@ from asyncgen.errors import (
     ConfigError,
     EndpointDownError,
     FatalError,
+    OutOfMemoryError,
     TimedOutError,
     TransientError,
 )
@@ -68,7 +69,7 @@ from asyncgen.runs.engine import offline_engine
 from asyncgen.runs.events import Event
 from asyncgen.runs.first_answers import FirstAnswers
 from asyncgen.runs.live import Live, Seat
-from asyncgen.runs.pipeline import Pipeline
+from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
 from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
 from asyncgen.text import BYTES_A_TOKEN
@@ -256,6 +257,7 @@ class Run:
         `during`: entered while indices are made. `before_each`: awaited before one is begun.
         """
         error = None
+        asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
         try:
             await self._execute(during or nullcontext(), before_each)
         except BaseExceptionGroup as group:
@@ -264,7 +266,16 @@ class Run:
                 raise
         except FatalError as fatal:
             error = fatal
+        except MemoryError:
+            error = OutOfMemoryError(NO_MEMORY)
         return error or self.stop.error
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What nobody awaits: a connection that got no memory to read with."""
+        if isinstance(context.get("exception"), MemoryError):
+            self.stop.request(OutOfMemoryError(NO_MEMORY))
+        else:
+            loop.default_exception_handler(context)
 
     async def _execute(
         self, during: AbstractAsyncContextManager[object], before_each: Callable[[], Awaitable[None]] | None
@@ -510,4 +521,8 @@ def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:
     inner = group.exceptions[0]
     if isinstance(inner, BaseExceptionGroup):
         return _fatal(inner)
-    return inner if isinstance(inner, FatalError) and len(group.exceptions) == 1 else None
+    if len(group.exceptions) > 1:
+        return None
+    if isinstance(inner, MemoryError):
+        return OutOfMemoryError(NO_MEMORY)
+    return inner if isinstance(inner, FatalError) else None

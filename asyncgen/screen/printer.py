@@ -8,6 +8,7 @@ buffer, whose lock a thread that is stuck would hold when the interpreter ends.
 import asyncio
 import os
 import select
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import TextIO, TypeVar, cast
 
 from rich.console import Console
 
+from asyncgen.runs.interrupt import SIGNALS
 from asyncgen.threads import NO_THREAD
 
 PLAIN_CHARACTERS = str.maketrans({"━": "#", "─": "-", "…": "~", "·": "-", "±": "+-"})
@@ -36,7 +38,8 @@ class Printer:
         self._descriptor = self._try(_flushed_descriptor)
         self._texts: deque[Callable[[], str]] = deque()
         self._changed = threading.Condition()
-        self._is_writing = False
+        self._unthreaded = threading.Lock()  # one text after another, where those who print write
+        self._has_thread = self._descriptor is not None and self._start_thread()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self.lost = 0  # texts that were not written whole
 
@@ -59,13 +62,10 @@ class Printer:
             return
         with self._changed:
             self._texts.append(make_text)
-            if self._is_writing:
-                return
-            self._is_writing = True
-        try:
-            threading.Thread(target=self._write_all, name="printer", daemon=True).start()
-        except NO_THREAD:
-            self._write_all()
+            self._changed.notify_all()
+        if not self._has_thread:
+            with self._unthreaded:
+                self._write_next()
 
     def flush(self) -> None:
         if self._descriptor is None:
@@ -120,24 +120,34 @@ class Printer:
         except (OSError, ValueError):
             return True
 
+    def _start_thread(self) -> bool:
+        try:
+            threading.Thread(target=self._write_all, name="printer", daemon=True).start()
+        except NO_THREAD:
+            return False
+        return True
+
     def _write_all(self) -> None:
-        """The thread: it lives as long as there is something to write."""
-        is_over = False
-        while not is_over:
-            is_lost = False
-            try:
-                data = memoryview(b"" if self._stream is None else self._encode(self._texts[0]()))
-                while data and self._stream is not None:
-                    data = data[self._write_some(data[:CHUNK]) :]
-                    self.wake()
-            except MemoryError:
-                is_lost = True
+        """The thread: it waits for texts as long as the process lives, for there may be no other one later."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # they are for the thread that waits for them
+        while True:
             with self._changed:
-                self._texts.popleft()
-                self.lost += is_lost or self._stream is None
-                is_over = not self._texts
-                self._is_writing = not is_over
-            self.wake()
+                self._changed.wait_for(lambda: self._texts)
+            self._write_next()
+
+    def _write_next(self) -> None:
+        is_lost = False
+        try:
+            data = memoryview(b"" if self._stream is None else self._encode(self._texts[0]()))
+            while data and self._stream is not None:
+                data = data[self._write_some(data[:CHUNK]) :]
+                self.wake()
+        except MemoryError:
+            is_lost = True
+        with self._changed:
+            self._texts.popleft()
+            self.lost += is_lost or self._stream is None
+        self.wake()
 
     def _write_some(self, data: memoryview) -> int:
         if self._descriptor is None:

@@ -55,6 +55,9 @@ class Auditor:
         try:
             process = await asyncio.shield(starting)  # one that was half started would outlive the viewer
             _, complaint = await process.communicate()
+        except OSError as error:
+            self._say_why_not(name, f"it cannot be started: {error.strerror}")
+            return
         except asyncio.CancelledError:
             process = await starting
             with contextlib.suppress(ProcessLookupError):
@@ -64,11 +67,14 @@ class Auditor:
         if process.returncode:
             last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
             why = one_line(last.removeprefix("asyncgen: ")) or f"it ended with status {process.returncode}"
-            self.said = f"The audit of this file failed: {why}"
-            _say(f"{name}: the audit failed: {why}")
+            self._say_why_not(name, why)
         else:
             self.said = ""
             _say(f"{name}: audited; `asyncgen audit` prints the summary")
+
+    def _say_why_not(self, name: str, why: str) -> None:
+        self.said = f"The audit of this file failed: {why}"
+        _say(f"{name}: the audit failed: {why}")
 
     async def close(self) -> None:
         """End an audit that is under way; its file is written whole or not at all."""

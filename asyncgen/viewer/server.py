@@ -89,7 +89,8 @@ def serve_view(output: Path, *, port: int) -> int:
                 pass  # so that whoever opens the address sees something
     except OSError as error:
         raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
-    uvloop.run(_serve(Viewer(catalogue, audit_command(output), Auditor(output)), port))
+    with contextlib.closing(catalogue):
+        uvloop.run(_serve(Viewer(catalogue, audit_command(output), Auditor(output)), port))
     return 0
 
 

@@ -247,6 +247,19 @@ def test_a_log_on_a_full_disk_is_said_once_and_given_up(capsys: pytest.CaptureFi
     assert "Traceback" not in said
 
 
+def test_a_command_that_gets_no_memory_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("asyncgen.command.status.run", fail)
+    assert main(["status", "x.jsonl"]) == 1
+    assert capsys.readouterr().err == (
+        "asyncgen: there is not enough memory for this; free some, or raise its limit (ulimit -v)\n"
+    )
+
+
 def test_help_waits_for_no_http_client() -> None:
     program = (
         "import sys\nfrom asyncgen.command.commands import build_parser\nbuild_parser().format_help()\n"

@@ -20,6 +20,7 @@ import uvloop
 from aiohttp.client_reqrep import ConnectionKey, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 from raw_server import (
+    PAUSE,
     Act,
     RawServer,
     hang,
@@ -301,6 +302,41 @@ def test_an_answer_that_breaks_off_may_have_been_billed(act: Act, words: str) ->
         async with serving(act) as server:
             check_lost(await failure_at(server.base_url), words)
 
+    run(scenario())
+
+
+def test_a_body_that_breaks_in_its_midst_is_not_waited_for() -> None:
+    """Its head and a part of it have been read when the rest turns out to be none."""
+
+    async def break_in_the_midst(writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + b"1\r\n{\r\n")
+        await asyncio.sleep(PAUSE)
+        await send(b"zz\r\n")(writer)
+        await hang(writer)
+
+    async def scenario() -> None:
+        async with serving(break_in_the_midst) as server:
+            check_lost(await failure_at(server.base_url), "the answer broke off")
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("error", [MemoryError(), aiohttp.ClientPayloadError()])
+def test_an_answer_for_which_there_is_no_memory_is_no_fault_of_the_endpoint(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp tells of it as it is, or as of a body that broke off."""
+
+    async def read(_: object, __: object) -> bytes:
+        raise error from MemoryError()
+
+    async def scenario() -> None:
+        async with serving(send(GOOD)) as server, client_of(server.base_url) as client:
+            with pytest.raises(MemoryError) as raised:
+                await client.complete(PAYLOAD)
+            assert raised.value.args == (), "it has been sent"
+
+    monkeypatch.setattr(Client, "_read", read)
     run(scenario())
 
 

@@ -402,6 +402,23 @@ def test_an_error_of_a_write_is_fatal_at_once_and_leaves_nothing_torn(
     assert paths.rejects.read_bytes() == b""
 
 
+def test_no_memory_to_write_with_is_fatal_and_nothing_is_lost_without_a_word(
+    paths: OutputPaths, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_: int, __: bytes) -> int:
+        raise MemoryError
+
+    async def use(run: Run) -> None:
+        run.writer.put_nowait(done(0))
+        run.writer.put_nowait(lost(1))
+
+    monkeypatch.setattr("asyncgen.output.files.os.write", write)
+    with open_run(paths) as run:
+        with pytest.raises(OutputError, match="no memory to write with; lower --concurrency"):
+            drive(run, use)
+        assert asyncio.run(run.writer.save_rest()) == 2
+
+
 @pytest.mark.parametrize("name", ["journal", "rejects", "output"])
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
 def test_a_failed_sync_is_fatal_and_no_second_one_is_trusted(

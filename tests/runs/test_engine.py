@@ -45,6 +45,17 @@ def test_the_engine_lives_as_long_as_the_block_whatever_lies_in_the_working_dire
     run(scenario())
 
 
+def test_an_engine_that_cannot_be_started_is_a_fault_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+
+    async def scenario() -> None:
+        with pytest.raises(FatalError, match="the offline engine did not start: No such file or directory"):
+            async with offline_engine(lambda: None):
+                pytest.fail("it has no address")
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("does", ["exit 3", "exec sleep 600"])
 def test_an_engine_that_says_nothing_is_a_fault_of_the_run(
     does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,28 @@ def test_no_more_requests_are_in_flight_than_concurrency_allows() -> None:
     assert provider.most_at_once <= 8
 
 
+@pytest.mark.parametrize(
+    "what",
+    ["asyncgen.endpoint.client._Protocol.data_received", "asyncgen.screen.display.Display.refresh"],
+    ids=["to read with", "to draw with"],
+)
+def test_a_run_that_gets_no_memory_ends_with_one_sentence_and_can_go_on(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    with FakeProvider() as provider:
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr(what, fail)
+            assert generate(provider, "-n", "1000") == 1
+        shown = capsys.readouterr().err
+        assert shown.count("Stopped: an answer did not fit into memory; lower --concurrency") == 1
+        assert "Traceback" not in shown
+        assert generate(provider, "-n", "20") == 0
+    assert indices_done() == list(range(len(lines())))
+
+
 def test_a_second_run_has_nothing_to_do_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider() as provider:
         generate(provider, "-n", "20")

@@ -25,6 +25,7 @@ from asyncgen.screen.figures import format_count, format_duration, format_rate
 from asyncgen.screen.frame import MARGIN, frame, plain_line
 from asyncgen.screen.printer import Printer
 from asyncgen.screen.summary import Summary, print_summary
+from asyncgen.timings import Timings
 
 HOSTILE = (
     "[/x] [link=https://evil.example]here[/link] \x1b]52;c;aGk=\x07 \x1b[2J \x9b31m \u202ereversed\r\nsecond line\u2028"
@@ -705,7 +706,10 @@ def test_a_terminal_that_is_held_with_ctrl_s_does_not_hold_the_run(monkeypatch: 
     with os.fdopen(terminal, "w", encoding="utf-8") as stream, os.fdopen(controller, "rb"):
 
         async def run() -> None:
-            async with Display(mid_run(), stream=stream) as display:
+            async with Display(mid_run(), stream=stream, timings=Timings(frame=1000)) as display:
+                await asyncio.sleep(0)  # the first frame comes by itself
+                await display.drained()
+                read_all(controller)
                 termios.tcflow(terminal, termios.TCOOFF)
                 display.refresh()
                 display.say("said meanwhile")

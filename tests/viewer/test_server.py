@@ -663,6 +663,15 @@ def test_what_its_audit_finds_comes_to_the_page_which_says_what_it_waits_for(
     assert capfd.readouterr().err.count("\n") == 2
 
 
+def test_an_audit_of_its_own_that_cannot_be_started_is_told(
+    output: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    said = await_audit(output)
+    assert said[-1] == "The audit of this file failed: it cannot be started: No such file or directory"
+    assert "the audit failed: it cannot be started" in capfd.readouterr().err
+
+
 def test_an_audit_of_its_own_that_fails_is_told_once(output: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = output.with_name("out.jsonl.audit.json")
     found.mkdir()
