@@ -28,7 +28,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens and money of one answered call as the provider reported them; None where it said nothing.
 
     `cost` is in US dollars, exactly the number received; `priced`: computed from tokens and prices instead, because the
-    provider reports none.
+    provider reports none. `tier`: the service tier that served it and is billed.
     """
 
     prompt_tokens: int | None = None
@@ -36,6 +36,12 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     completion_tokens: int | None = None
     cost: Decimal | None = None
     priced: bool = False
+    tier: str | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything was said of tokens or money."""
+        return self != Usage(tier=self.tier)
 
 
 class UnusedReply(msgspec.Struct, frozen=True):

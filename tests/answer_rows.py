@@ -33,6 +33,7 @@ from asyncgen.errors import (
 )
 
 NOTHING_REPORTED = Usage()
+PLAIN_COUNTS = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
 DATE = "Sun, 22 Nov 2026 05:22:00 GMT"  # 1795324920 in epoch seconds
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 HTML = {"Content-Type": "text/html"}
@@ -95,6 +96,10 @@ def openai(message: str, type_: str | None, code: str | None) -> bytes:
     return json.dumps({"error": {"message": message, "type": type_, "param": None, "code": code}}).encode()
 
 
+def google(code: int, message: str, status: str) -> bytes:
+    return json.dumps([{"error": {"code": code, "message": message, "status": status}}]).encode()
+
+
 def litellm(message: str, type_: str, code: str) -> bytes:
     return openai(message, type_, code)
 
@@ -134,6 +139,41 @@ GOOD = [
         said(TURNS, id=None),
         reply(request_id="gen-header"),
         headers={"X-Generation-Id": "gen-header", "x-request-id": "req-1"},
+    ),
+    *(
+        Good(
+            f"service tier {told}, {'counted' if counted else 'with no more'}",
+            said(TURNS, service_tier=told, usage=PLAIN_COUNTS if counted else None),
+            reply(usage=Usage(9, None, 2, tier=tier) if counted else Usage(tier=tier)),
+        )
+        for counted in (True, False)
+        for told, tier in (
+            ("flex", "flex"),
+            ("priority", "priority"),
+            ("fast", "priority"),
+            ("default", "default"),
+            ("standard", "default"),
+            ("auto", "default"),
+            ("ON_DEMAND_FLEX", "flex"),
+            ("batch", "batch"),
+            ("Some\u202eThing", "some thing"),
+            ("", None),
+            (7, None),
+        )
+    ),
+    *(
+        Good(
+            f"gemini: service tier in a header, {'counted' if counted else 'with no more'}",
+            said(TURNS, usage=PLAIN_COUNTS if counted else None),
+            reply(usage=Usage(9, None, 2, tier="flex") if counted else Usage(tier="flex")),
+            headers={"X-Gemini-Service-Tier": "Flex"},
+        )
+        for counted in (True, False)
+    ),
+    Good(
+        "the service tier among the counts",
+        said(TURNS, usage={**PLAIN_COUNTS, "service_tier": "priority"}),
+        reply(usage=Usage(9, None, 2, tier="priority")),
     ),
     Good("openrouter: another model of models[] answered", said(TURNS, model="b/c"), reply(model="b/c")),
     Good("openrouter: cost null", said(TURNS, usage={"prompt_tokens": 1, "cost": None}), reply(usage=Usage(1))),
@@ -1421,6 +1461,41 @@ OTHER_PROVIDERS = [
         headers={"retry-after": "2", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "2h1m"},
         retry_after=2.0,
     ),
+    Bad(
+        "openai: flex, no capacity",
+        429,
+        openai("Resource unavailable. Please try again later.", "resource_unavailable", "resource_unavailable"),
+        RateLimitedError,
+    ),
+    Bad("openai: flex, no capacity, in words alone", 429, openai("Resource Unavailable", None, None), RateLimitedError),
+    Bad(
+        "openrouter: flex, no capacity at the provider",
+        429,
+        openrouter(
+            429, "Provider returned error", raw='{"error":{"message":"Resource Unavailable"}}', provider_name="OpenAI"
+        ),
+        RateLimitedError,
+    ),
+    Bad(
+        "openrouter: flex, no capacity, inside a 200",
+        200,
+        openrouter(429, "Resource unavailable"),
+        RateLimitedError,
+    ),
+    Bad(
+        "gemini: flex, no capacity",
+        503,
+        google(503, "The system is currently at capacity. Please try again later.", "UNAVAILABLE"),
+        RateLimitedError,
+    ),
+    Bad(
+        "gemini: flex, resources exhausted",
+        429,
+        google(429, "Resource has been exhausted (e.g. check quota).", "RESOURCE_EXHAUSTED"),
+        RateLimitedError,
+    ),
+    Bad("gemini: flex, preempted", 499, google(499, "The operation was cancelled.", "CANCELLED"), ServerError),
+    Bad("gemini: flex, aborted", 409, google(409, "The request was preempted.", "ABORTED"), ServerError),
     Bad("groq: flex capacity", 498, openai("...", None, "capacity_exceeded"), RateLimitedError),
     Bad(
         "together: above the dynamic limit",

@@ -53,10 +53,17 @@ def conversation(text: str) -> Reply:
 
 
 def completion(
-    content: str | None, *, finish_reason: str = "stop", request_id: str = "gen-1", **usage: object
+    content: str | None,
+    *,
+    finish_reason: str = "stop",
+    request_id: str = "gen-1",
+    service_tier: str | None = None,
+    **usage: object,
 ) -> Reply:
     """A 200 whose message has this content."""
+    told: dict[str, object] = {} if service_tier is None else {"service_tier": service_tier}
     body = {
+        **told,
         "id": request_id,
         "model": "fake",
         "choices": [{"finish_reason": finish_reason, "message": {"role": "assistant", "content": content}}],
@@ -141,7 +148,7 @@ class FakeProvider:
     async def _start(self, port: int = 0) -> web.AppRunner:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._answer)
-        app.router.add_get("/v1/{page}", self._show)
+        app.router.add_get("/v1/{page:.+}", self._show)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -12,6 +12,7 @@ import msgspec
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.endpoint.presets import PROVIDERS
+from asyncgen.endpoint.tiers import TIERS
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import GenerateConfig
@@ -34,6 +35,7 @@ class GivenSettings(TypedDict, total=False):
     model: str | None
     temperature: float | None
     param: Mapping[str, JsonValue] | Sequence[str] | None
+    tier: str | None
     budget: Decimal | float | str | None
     price_in: Decimal | float | str | None
     price_out: Decimal | float | str | None
@@ -99,7 +101,9 @@ def _check(name: str, value: Any) -> Any:
     if name == "provider" and value not in PROVIDERS:
         hint = did_you_mean(str(value), PROVIDERS)
         raise ConfigError(f"provider: expected one of {', '.join(PROVIDERS)}, got {value!r}{hint}")
-    kind = str if name in ("provider", "base_url", "model") else bool
+    if name == "tier" and value not in TIERS:
+        raise ConfigError(f"tier: expected {' or '.join(TIERS)}, got {value!r}")
+    kind = str if name in ("provider", "base_url", "model", "tier") else bool
     if not isinstance(value, kind):
         raise ConfigError(f"{name}: expected a {kind.__name__}, got {value!r}")
     return value

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
-from asyncgen.runs.settings import DEFAULTS
+from asyncgen.runs.settings import DEFAULTS, FLEX_TIMEOUT, TIMEOUT
 from asyncgen.runs.values import seconds, seconds_or_none, whole
 
 NAME = "generate"
@@ -44,9 +44,8 @@ def add_arguments(parser: Parser) -> None:
     add(
         "--timeout",
         type=seconds,
-        default=DEFAULTS.timeout,
         metavar="S",
-        help="seconds an answer may take (default: %(default)g)",
+        help=f"seconds an answer may take (default: {TIMEOUT:g}, at tier flex {FLEX_TIMEOUT:g})",
     )
     add(
         "--retries",

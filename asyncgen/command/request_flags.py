@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
+from asyncgen.endpoint.tiers import TIERS
 from asyncgen.runs.settings import DEFAULTS
 from asyncgen.runs.values import budget, price, seed, temperature, variable, whole
 
@@ -41,6 +42,12 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
         default=[],
         metavar="KEY=VALUE",
         help="another request setting: dotted keys, JSON values, null removes it; may be repeated (default: none)",
+    )
+    add(
+        "--tier",
+        choices=TIERS,
+        metavar="TIER",
+        help=f"the provider's service tier, {' or '.join(TIERS)} (default: the recipe's, else the usual one)",
     )
     add = parser.add_argument_group("money").add_argument
     add("--budget", type=budget, metavar="USD", help="what all runs of the output may cost (default: no limit)")

@@ -22,7 +22,11 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--json` prints, in this order. `cost_usd`: the digits of an exact decimal; None while no cost is known."""
+    """What `--json` prints, in this order.
+
+    `cost_usd`: the digits of an exact decimal; None while no cost is known. `tiers`: answered calls by the service tier
+    that is billed, where that was told.
+    """
 
     num: int
     done: int
@@ -33,6 +37,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    tiers: dict[str, int]
     cost_usd: msgspec.Raw | None
     runs: list[RunReport]
 
@@ -58,6 +63,7 @@ def make_report(ledger: Ledger, lines: Lines) -> Report:
         prompt_tokens=totals.prompt_tokens,
         cached_tokens=totals.cached_tokens,
         completion_tokens=totals.completion_tokens,
+        tiers={tier: number for tier, number in totals.tiers.most_common() if tier is not None},
         cost_usd=None if totals.cost is None else msgspec.Raw(digits_of(totals.cost).encode()),
         runs=[
             RunReport(

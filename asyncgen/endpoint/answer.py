@@ -24,6 +24,7 @@ from asyncgen.endpoint.body import (
 from asyncgen.endpoint.event_stream import join_events
 from asyncgen.endpoint.places import read_choice, unwrap
 from asyncgen.endpoint.refusal import find_error, find_written, inner_status, leaf_of, read_fault, redirected
+from asyncgen.endpoint.tiers import TIER_HEADER, name_tier
 from asyncgen.endpoint.usage import COST_HEADER, MAX_TOKENS, read_cost, read_usage
 from asyncgen.errors import (
     AsyncgenError,
@@ -119,6 +120,7 @@ class _PlainUsage(msgspec.Struct, gc=False):
     cost_in_usd_ticks: None = None
     currency: None = None
     cost_currency: None = None
+    service_tier: None = None
 
 
 class _PlainMessage(msgspec.Struct, gc=False):
@@ -143,6 +145,7 @@ class _PlainAnswer(msgspec.Struct, gc=False):
     error: None = None
     model: str | None = None
     id: str | None = None
+    service_tier: str | None = None
     cost: None = None
     cost_usd: None = None
     total_cost: None = None
@@ -165,15 +168,16 @@ def _read_plain_answer(body: bytes, headers: Mapping[str, str]) -> Completion | 
     text = choice.message.content
     if not text or text.isspace():
         return None
-    usage = _plain_usage(answer.usage, headers)
+    usage = _plain_usage(answer, headers)
     if usage is None:
         return None
     request_id = label(answer.id) or _request_id_header(headers)
     return Completion(text, choice.finish_reason, label(answer.model), request_id, usage)
 
 
-def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None:
+def _plain_usage(answer: _PlainAnswer, headers: Mapping[str, str]) -> Usage | None:
     """None where thought is needed: tokens beside those named, a cost that has parts or stands elsewhere."""
+    usage = answer.usage
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     if usage.total_tokens > prompt + completion:
         return None
@@ -182,7 +186,8 @@ def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None
     if usage.is_byok or usage.cost == 0:
         return None
     # An HTTP client's mapping knows names in any case; lowering all of them takes as long as decoding the body.
-    if usage.cost is None and COST_HEADER in (lowered(headers) if type(headers) is dict else headers):
+    known = lowered(headers) if type(headers) is dict else headers
+    if usage.cost is None and COST_HEADER in known:
         return None
     details = usage.prompt_tokens_details
     cached = None if details is None else details.cached_tokens
@@ -190,7 +195,8 @@ def _plain_usage(usage: _PlainUsage, headers: Mapping[str, str]) -> Usage | None
         cached = usage.prompt_cache_hit_tokens
     if cached is not None and cached > prompt:
         return None
-    return Usage(prompt, cached, completion, read_cost(usage.cost))
+    tier = answer.service_tier or known.get(TIER_HEADER)
+    return Usage(prompt, cached, completion, read_cost(usage.cost), tier=name_tier(tier) if tier else None)
 
 
 class _Answer(NamedTuple):
@@ -277,7 +283,7 @@ def _unused_reply(answer: _Answer, body: bytes, *, is_cut_off: bool) -> UnusedRe
     text = answer.refusal if answer.is_blank() else answer.text
     if not text:
         is_read = answer.is_known and not is_cut_off
-        if not body.strip() or (is_read and answer.usage == Usage()):
+        if not body.strip() or (is_read and not answer.usage.is_told):
             return None
         text = SECRET.sub("[redacted]", body[:MAX_RAW].decode("utf-8", "replace"))
     return UnusedReply(text, answer.usage, answer.request_id)

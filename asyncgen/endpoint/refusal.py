@@ -47,7 +47,7 @@ from asyncgen.errors import (
 )
 
 OVERLOADED = frozenset({429, 498, 503, 529})
-PASSING = OVERLOADED | {408, 409, 425}
+PASSING = OVERLOADED | {408, 409, 425, 499}
 ANSWER_LOST_UPSTREAM = frozenset({408, 504, 524})
 MAY_BE_FILTERED = frozenset({400, 403, 422, 451})
 MAY_BE_TOO_LONG = frozenset({400, 413, 422})

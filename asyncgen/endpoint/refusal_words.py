@@ -210,6 +210,7 @@ OVERLOAD_NAMES = frozenset(
         "provider_overloaded",
         "rate_limit_exceeded",
         "resource_exhausted",
+        "resource_unavailable",  # OpenAI, of flex
         "server_is_overloaded",
         "slow_down",
     }

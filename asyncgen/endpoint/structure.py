@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from asyncgen.endpoint.refusal import is_routed_away
 from asyncgen.endpoint.settings import RESPONSE_FORMAT
+from asyncgen.endpoint.tiers import SERVICE_TIER, asked_tier
 from asyncgen.errors import (
     AsyncgenError,
     NoAnswerError,
@@ -43,6 +44,8 @@ REQUIRE_PARAMETERS = "provider.require_parameters"
 OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 SHORTEN = "raise the server's context, or shorten the knowledge"
 UNLEAVABLE = frozenset({"model", "messages", "stream"})
+# A refusal of a service tier may name the tier and not the setting.
+_TIER_WORDS = re.compile(r"service[_ -]?tier|\b(?:flex|priority) (?:api|tier|processing|inference|mode|requests?)\b")
 
 _FORMAT_WORDS = re.compile(
     r"response[_ ]?format|json[_ ]?schema|json[_ ]?object|json[_ ](?:mode|output)|schema|grammar|structured|"
@@ -266,6 +269,8 @@ class Ladder:
     def _refused_settings(self, form: Form, refusal: Refusal) -> frozenset[str]:
         """The settings that a refusal says it does not take at all, so that leaving them out is what cures."""
         named = frozenset(_named(form.settings, refusal))
+        if asked_tier(form.settings):
+            named -= {SERVICE_TIER}  # without it, the same calls would cost twice as much
         ours = named & self._optional
         if not _UNSUPPORTED_WORDS.search(refusal.text):
             return ours
@@ -278,6 +283,9 @@ class Ladder:
         if advice := _advice_on_limit(form.settings, refusal):
             raise SameRejectionError(f"{told}. {advice}") from error
         named = sorted(_named(form.settings, refusal))
+        if SERVICE_TIER in named and (tier := asked_tier(form.settings)):
+            advice = f"{SERVICE_TIER} is {tier}: leave --tier out, or choose a --model that is sold at that tier"
+            raise SameRejectionError(f"{told}. {advice}") from error
         if named and named[0] != "model":
             key = named[0]
             flag = "--temperature T" if key == "temperature" else f"--param {key}=VALUE"
@@ -330,6 +338,8 @@ def _named(settings: Mapping[str, JsonValue], refusal: Refusal) -> Iterator[str]
             return
     text = _INSTEAD.split(refusal.text)[0] or refusal.text
     yield from (key for key in keys if _names(key).search(text))
+    if asked_tier(settings) and _TIER_WORDS.search(text):
+        yield SERVICE_TIER
 
 
 def _names(key: str) -> re.Pattern[str]:

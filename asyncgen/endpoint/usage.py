@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from asyncgen.endpoint.body import JsonObject, Path, at, lowered, object_of
+from asyncgen.endpoint.tiers import read_tier
 from asyncgen.errors import Usage
 
 MAX_NUMBER = 64  # characters of a cost; more is none
@@ -99,7 +100,9 @@ def read_usage(document: JsonObject, headers: Mapping[str, str], *, has_text: bo
         if prompt == 0 or completion == 0:
             cost = cost or None
         prompt, completion = prompt or None, completion or None
-    return Usage(prompt, cached, completion, None if cost is None else _checked(cost))
+    return Usage(
+        prompt, cached, completion, None if cost is None else _checked(cost), tier=read_tier(document, headers)
+    )
 
 
 def read_cost(value: object) -> Decimal | None:

@@ -61,13 +61,15 @@ class Tariff:
 class Account:
     """What all runs of an output have cost, and what may still be spent on it.
 
-    `limit`: the budget. `spent`: the sum of all known costs, None while there is none. `tariffs`: of all calls.
+    `limit`: the budget. `spent`: the sum of all known costs, None while there is none. `tariffs`: of the calls of this
+    run, and of those that earlier ones have made in the same way; `earlier`: of those that they have made otherwise.
     """
 
     limit: Decimal | None = None
     spent: Decimal | None = None
     tariffs: Sequence[Tariff] = ()
     forecast: Forecast = field(default_factory=Forecast)
+    earlier: Sequence[Tariff] = ()
 
     def book(self, tariff: Tariff, cost: Decimal | None) -> None:
         """A call was answered, and has cost that much; None when nobody knows."""
@@ -84,7 +86,8 @@ class Account:
     @property
     def committed(self) -> Decimal:
         """What is spent when every call of unknown cost was as dear as the dearest one of its tariff."""
-        return sum((each.uncertain * (each.dearest or ZERO) for each in self.tariffs), self.spent or ZERO)
+        all_ = (*self.tariffs, *self.earlier)
+        return sum((each.uncertain * (each.dearest or ZERO) for each in all_), self.spent or ZERO)
 
     @property
     def reserved(self) -> Decimal:
@@ -127,13 +130,13 @@ class Account:
         """What all runs have cost; empty before the first call is paid for."""
         if self.is_free and self.spent is None:
             return FREE
-        return describe_spent(self.spent, sum(each.unpriced for each in self.tariffs))
+        return describe_spent(self.spent, sum(each.unpriced for each in (*self.tariffs, *self.earlier)))
 
     def explain_no_room(self) -> str:
         """Why nothing more may be sent, and how to go on."""
         text = f"the budget of {format_cost(self.limit or ZERO)} is used up"
         text += f": {self.describe_spent() or 'nothing'} spent over all runs of this output"
-        for each in self.tariffs:
+        for each in (*self.tariffs, *self.earlier):
             if each.uncertain:
                 dearest = format_cost(each.dearest or ZERO)
                 text += f", and {each.uncertain:,} calls of unknown cost counted at {dearest} each"

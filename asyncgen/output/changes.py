@@ -26,11 +26,11 @@ def differences(old: Header, new: Header) -> list[str]:
     if old.seed != new.seed:
         changed.append(f"seed: {old.seed} -> {new.seed}")
     changed += [
-        f"{key}: {_json(old.request.get(key))} -> {_json(new.request.get(key))}"
-        for key in _different(old.request, new.request)
+        f"{key}: {_json(old.shaping.get(key))} -> {_json(new.shaping.get(key))}"
+        for key in _different(old.shaping, new.shaping)
     ]
-    for model in _different(old.models, new.models):
-        before, after = old.models.get(model, {}), new.models.get(model, {})
+    for model in _different(old.shaping_models, new.shaping_models):
+        before, after = old.shaping_models.get(model, {}), new.shaping_models.get(model, {})
         changed += [
             f"{model}, {key}: {_json(before.get(key))} -> {_json(after.get(key))}" for key in _different(before, after)
         ]

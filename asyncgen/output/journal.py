@@ -17,6 +17,7 @@ from typing import TypeAlias
 import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
+from asyncgen.endpoint.tiers import DEFAULT, SERVICE_TIER, asked_tier
 from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
 from asyncgen.output.indices import check_indices
 from asyncgen.recipe.bindings import Bindings, conditions_of
@@ -80,7 +81,26 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     @property
     def asked(self) -> tuple[object, ...]:
         """All that decides what is asked for; replies to anything else are of no use."""
-        return self.kind, self.digests, self.sampling, self.seed, self.request, self.models
+        return self.kind, self.digests, self.sampling, self.seed, self.shaping, self.shaping_models
+
+    @property
+    def shaping(self) -> dict[str, object]:
+        """The settings that shape what is written: all but the service tier, which is a matter of price and wait."""
+        return _without_tier(self.request)
+
+    @property
+    def shaping_models(self) -> dict[str, dict[str, object]]:
+        return {name: _without_tier(settings) for name, settings in self.models.items()}
+
+    @property
+    def tiers(self) -> frozenset[str]:
+        """The service tiers that its calls ask for."""
+        asked = (asked_tier(settings) for settings in self.models.values() or (self.request,))
+        return frozenset(each or DEFAULT for each in asked)
+
+
+def _without_tier(settings: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in settings.items() if key != SERVICE_TIER}
 
 
 class Mark(msgspec.Struct, tag_field="type", tag="mark", omit_defaults=True, frozen=True):

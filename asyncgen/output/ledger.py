@@ -4,7 +4,7 @@ What lies before the newest mark is trusted, and damage there is refused with fi
 """
 
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
+from asyncgen.endpoint.tiers import BATCH, DEFAULT
 from asyncgen.errors import ConfigError
 from asyncgen.output.batches import Batches
 from asyncgen.output.journal import (
@@ -39,13 +40,28 @@ from asyncgen.output.journal import (
     decode_entry,
 )
 
+USUAL_TIER, IN_BATCHES = frozenset({DEFAULT}), frozenset({BATCH})
+
+
+@dataclass(slots=True)
+class Uncertain:
+    """What a budget must know of calls that were asked for at the same service tier, or in batches.
+
+    `dearest`: the highest cost of one. `unpriced`: those that were answered and whose cost is unknown. `lost`: those
+    that may have been billed without an answer.
+    """
+
+    dearest: Decimal | None = None
+    unpriced: int = 0
+    lost: int = 0
+
 
 @dataclass(slots=True)
 class Totals:
     """Sums over the entries of all runs.
 
-    `cost` is None as long as that of no call is known, `unpriced` counts the answered calls whose cost is unknown, and
-    `dearest` is the highest cost of a call.
+    `cost` is None as long as that of no call is known. `tiers`: answered calls by the service tier that is billed, None
+    where it was not told. `uncertain`: of calls by the tiers that their run has asked for, mostly one, or of batches.
     """
 
     calls: int = 0
@@ -53,10 +69,18 @@ class Totals:
     cached_tokens: int = 0
     completion_tokens: int = 0
     cost: Decimal | None = None
-    unpriced: int = 0
-    dearest: Decimal | None = None
+    tiers: Counter[str | None] = field(default_factory=Counter)
+    uncertain: defaultdict[frozenset[str], Uncertain] = field(default_factory=lambda: defaultdict(Uncertain))
     rejected: Counter[str] = field(default_factory=Counter)
-    lost: int = 0
+    _asked: frozenset[str] = USUAL_TIER
+
+    @property
+    def unpriced(self) -> int:
+        return sum(each.unpriced for each in self.uncertain.values())
+
+    @property
+    def lost(self) -> int:
+        return sum(each.lost for each in self.uncertain.values())
 
     def add(self, entry: Entry) -> None:
         if isinstance(entry, Call | Collected):
@@ -65,22 +89,35 @@ class Totals:
             self.completion_tokens += entry.completion_tokens or 0
             if entry.cost is not None:
                 self.cost = (self.cost or Decimal(0)) + entry.cost
-        if isinstance(entry, Call):
-            self.calls += 1
-            if entry.cost is not None:
-                self.dearest = entry.cost if self.dearest is None else max(self.dearest, entry.cost)
-            elif isinstance(entry, Unused) and entry.reason in UNANSWERED:
-                self.lost += 1
-            else:
-                self.unpriced += 1
-        if isinstance(entry, Unused):
-            self.rejected[entry.reason] += 1
-        elif isinstance(entry, Failed):
-            self.calls += entry.status is not None
-        elif isinstance(entry, Lost):
-            self.lost += 1
-        elif isinstance(entry, Collected):
-            self.lost += entry.lost
+        match entry:
+            case Header():
+                self._asked = entry.tiers
+            case Call():
+                self._add_call(entry)
+            case Failed():
+                self.calls += entry.status is not None
+            case Lost():
+                self._uncertain(entry).lost += 1
+            case Collected():
+                self.uncertain[IN_BATCHES].lost += entry.lost
+            case _:
+                pass
+
+    def _add_call(self, call: Done | Step | Unused) -> None:
+        self.calls += 1
+        uncertain = self._uncertain(call)
+        if call.cost is not None:
+            uncertain.dearest = call.cost if uncertain.dearest is None else max(uncertain.dearest, call.cost)
+        elif isinstance(call, Unused) and call.reason in UNANSWERED:
+            uncertain.lost += 1
+        else:
+            uncertain.unpriced += 1
+        self.tiers[call.tier] += 1
+        if isinstance(call, Unused):
+            self.rejected[call.reason] += 1
+
+    def _uncertain(self, entry: Done | Step | Unused | Lost) -> Uncertain:
+        return self.uncertain[self._asked if entry.batch is None else IN_BATCHES]
 
 
 class Ledger:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from asyncgen.endpoint.presets import Endpoint
+from asyncgen.endpoint.tiers import asked_tier
 from asyncgen.money.price import Price
 from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.recipe import JsonValue, Recipe
@@ -36,6 +37,12 @@ class RunPlan:
     def settings_of(self, seat: str) -> Mapping[str, JsonValue]:
         """What a seat of the job is asked with: a model's name, or another one's where one model answers all."""
         return self.models.get(seat, self.settings)
+
+    @property
+    def tiers(self) -> frozenset[str]:
+        """The service tiers that its calls ask for, but for the usual one."""
+        tiers = map(asked_tier, self.models.values() or [self.settings])
+        return frozenset(each for each in tiers if each is not None)
 
     @property
     def model(self) -> str:

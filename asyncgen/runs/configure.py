@@ -16,13 +16,14 @@ from dotenv import dotenv_values, find_dotenv
 from asyncgen.endpoint.address import CUSTOM_KEY
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.endpoint.settings import Override, parse_param, request_settings, settings_of
+from asyncgen.endpoint.tiers import FLEX, SERVICE_TIER, sells
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.runs.config import GenerateConfig, RunPlan
-from asyncgen.runs.settings import Settings
+from asyncgen.runs.settings import FLEX_TIMEOUT, TIMEOUT, Settings
 from asyncgen.timings import USUAL, Timings
 
 # Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.
@@ -72,6 +73,9 @@ def configure_run(
         raise ConfigError(
             f"{flag}: no key is set, and the offline engine is no model. {_how_to_get_a_model(environment)}"
         )
+    if settings.tier is not None and sells(endpoint, settings.tier) is False:
+        where = endpoint.provider.name if endpoint.is_offline else endpoint.where
+        raise ConfigError(f"--tier {settings.tier}: {where} does not sell calls at that tier; leave --tier out")
     if plan.budget is not None and plan.price is None and not endpoint.provider.reports_cost:
         raise ConfigError(
             f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
@@ -82,7 +86,7 @@ def configure_run(
     return GenerateConfig(
         plan=plan,
         output=output,
-        timeout=settings.timeout,
+        timeout=settings.timeout or (FLEX_TIMEOUT if FLEX in plan.tiers else TIMEOUT),
         retries=settings.retries,
         reasks=settings.reasks,
         grace=settings.grace,
@@ -107,6 +111,8 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
         overrides.append(Override(("temperature",), settings.temperature))
     if settings.model is not None:
         overrides.append(Override(("model",), settings.model))
+    if settings.tier is not None:
+        overrides.append(Override((SERVICE_TIER,), settings.tier))
     if recipe.models and any(each.path[0] == MODEL for each in overrides):
         raise ConfigError(f"--model: the work of recipe {recipe.name} is shared by its [[models]]; change them there")
     for flag, number in (("--concurrency", settings.concurrency), ("--rpm", settings.rpm), ("--tpm", settings.tpm)):
@@ -136,6 +142,7 @@ def _flag_that_means_a_model(settings: Settings) -> str | None:
     values = {
         "--model": settings.model,
         "--budget": settings.budget,
+        "--tier": settings.tier,
         "--price-in": settings.price_in,
         "--price-out": settings.price_out,
         "--price-cached": settings.price_cached,
@@ -169,6 +176,11 @@ def _notices(settings: Settings, endpoint: Endpoint, environment: Mapping[str, s
         if file and Path(file).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             what = f"{file} holds keys and can be read by other users of this machine"
             notices.append(f"{what}: chmod 600 {shlex.quote(file)}")
+        if settings.tier is not None and sells(endpoint, settings.tier) is None:
+            notices.append(
+                f"--tier {settings.tier}: whether {endpoint.where} knows it is not known here; the summary tells at "
+                "which tier calls are billed, where its answers say so"
+            )
         return notices
     if settings.provider == OFFLINE:
         return []

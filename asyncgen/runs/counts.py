@@ -17,9 +17,10 @@ class Counts:
     said the last time, for each. `retries`: by cause. `reasked`: bad replies, by reason. `lost`: calls that may have
     been billed without an answer. `unrecorded`: calls of which the journal could not be told, after a fault of the
     disk. `waiting`: indices between two attempts. `cost` is in US dollars, None until one is known; `account` has that
-    of all runs. `scenario`: the latest one drawn. `notice`: what holds the run up, if anything. `trouble`: while calls
-    only fail, how and what to do about it. `limit`: how many calls may be in flight now. `latency`: mean seconds to an
-    answer, None before the first.
+    of all runs. `tiers`: answered calls by the service tier that is billed, None where it was not told;
+    `asks_for_tier`: whether one was asked for. `scenario`: the latest one drawn. `notice`: what holds the run up, if
+    anything. `trouble`: while calls only fail, how and what to do about it. `limit`: how many calls may be in flight
+    now. `latency`: mean seconds to an answer, None before the first.
 
     On the monotonic clock: `sent_sum`: the sum of the moments at which the calls in flight have left. `paused_until`:
     when a wait that the provider has named is over. `grace_until`: after a stop, when calls under way are cancelled.
@@ -44,6 +45,8 @@ class Counts:
     cached_tokens: int = 0
     completion_tokens: int = 0
     cost: Decimal | None = None
+    tiers: Counter[str | None] = field(default_factory=Counter)
+    asks_for_tier: bool = False
     account: Account = field(default_factory=Account)
     scenario: Mapping[str, str] = field(default_factory=dict)
     notice: str | None = None
@@ -57,6 +60,7 @@ class Counts:
         self.prompt_tokens += usage.prompt_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
+        self.tiers[usage.tier] += 1
         if usage.cost is not None:
             self.cost = (self.cost or Decimal(0)) + usage.cost
 

@@ -1,6 +1,7 @@
-"""What the first answers of a run show and no refusal says: a prompt that was cut, a response format that is ignored.
+"""What the first answers of a run show and no refusal says.
 
-Both would otherwise go on to the last conversation: the one without the knowledge, the other paid for and thrown away.
+A prompt that was cut, a response format that is ignored, a service tier that is not the one billed: each would
+otherwise go on to the last conversation, without the knowledge, or paid for and thrown away, or at twice the price.
 """
 
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ CUT = (
 
 UNSHAPED = frozenset({"not-json", "wrong-shape"})
 IGNORED = 5  # replies in no form that was asked for, before the first one that is
+OTHER_TIER = "asked for at tier {asked}, a call was served, and is billed, at {billed}; the summary tells how many are"
 IGNORES_FORMAT = "the first replies are not in the form that response_format asks for; asking for it in words too"
 
 
 @dataclass(slots=True)
 class FirstAnswers:
-    """Told of each answer until it has seen enough; says each thing once."""
+    """Told of each answer until it has seen enough; says each thing once. `tier`: the one asked for, if any."""
 
+    tier: str | None = None
     _sizes_left: int = SIZES
     _unshaped_left: int = IGNORED
 
@@ -40,6 +43,13 @@ class FirstAnswers:
             return None
         self._sizes_left -= 1
         return None if self._sizes_left else CUT.format(tokens=tokens, characters=characters)
+
+    def other_tier(self, billed: str | None) -> str | None:
+        """A warning, once an answer is billed at another service tier than the one asked for."""
+        if billed is None or self.tier in (None, billed):
+            return None
+        asked, self.tier = self.tier, None
+        return OTHER_TIER.format(asked=asked, billed=billed)
 
     def ignores_format(self, reason: str | None) -> bool:
         """Whether it is time to ask in words. `reason`: what was wrong with a reply, None for a good one."""

@@ -118,6 +118,8 @@ class Live:
         outcome = self.desk.receive(unit, completion, seconds=seconds, in_flight=in_flight)
         if warning := seat.first_answers.cut_prompt(payload, completion.usage):
             self.emit(events.Said(warning))
+        if warning := seat.first_answers.other_tier(completion.usage.tier):
+            self.emit(events.Said(warning))
         reason = None if outcome.error is None else outcome.error.reason
         if seat.first_answers.ignores_format(reason) and seat.ladder.ask_in_words():
             self.emit(events.Said(IGNORES_FORMAT))

@@ -9,7 +9,7 @@ import gc
 import resource
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -32,6 +32,7 @@ from asyncgen.conversation import XXH3
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.endpoint.structure import Form, Ladder, explain
+from asyncgen.endpoint.tiers import FLEX, asked_tier
 from asyncgen.errors import (
     ConfigError,
     EndpointDownError,
@@ -42,9 +43,9 @@ from asyncgen.errors import (
 )
 from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
 from asyncgen.jobs.work import Job
-from asyncgen.money.account import Account, Tariff
+from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
-from asyncgen.money.price_list import read_price
+from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
 from asyncgen.output.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry
@@ -59,7 +60,7 @@ from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.rates import Rates, divide
 from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
-from asyncgen.recipe.recipe import MODEL, JsonValue, Recipe
+from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events
 from asyncgen.runs.config import GenerateConfig, RunPlan
@@ -70,6 +71,7 @@ from asyncgen.runs.events import Event
 from asyncgen.runs.first_answers import FirstAnswers
 from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
+from asyncgen.runs.tariffs import make_tariffs, prompt_bytes
 from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
 from asyncgen.text import BYTES_A_TOKEN
@@ -195,12 +197,13 @@ class Run:
         maker = f"{', '.join(plan.models) or plan.model} at {plan.endpoint.host}"
         if plan.endpoint.is_offline:
             maker = "the offline engine: quotations, no model"
-        self._tariffs = self._make_tariffs()
+        self._tariffs, earlier = make_tariffs(plan, job.prompts, start.totals)
         self.counts = Counts(
             num=num,
             already=start.lines.count_done(num),
             maker=maker,
-            account=Account(config.plan.budget, start.totals.cost, list(self._tariffs.values())),
+            asks_for_tier=any(asked_tier(plan.settings_of(seat)) for seat in job.prompts),
+            account=Account(plan.budget, start.totals.cost, list(self._tariffs.values()), earlier=earlier),
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
         self._budget = Budget(self.counts.account, self.stop)
@@ -294,9 +297,7 @@ class Run:
             for note in (*config.notices, *self._start.notes()):
                 self.say(note)
             if plan.price is None and endpoint.provider.lists_prices:
-                listed = await client.get("/models") or b""
-                for seat, tariff in self._tariffs.items():
-                    tariff.price = read_price(listed, str(plan.settings_of(seat)["model"]))
+                await self._look_up_prices(client)
             await stack.enter_async_context(during)
             writer = Writer(
                 files,
@@ -315,6 +316,19 @@ class Run:
                 grace=config.grace,
                 answered=[each.settled for each in self._ladders.values()],
             )
+
+    async def _look_up_prices(self, client: Client) -> None:
+        listed = await client.get(MODELS) or b""
+        for seat, tariff in self._tariffs.items():
+            settings = self._config.plan.settings_of(seat)
+            model, tier = str(settings["model"]), asked_tier(settings)
+            tariff.price = read_price(listed, model)
+            if tier is None or not (endpoints := await client.get(endpoints_path(model))):
+                continue
+            if price := read_tier_price(endpoints, tier):
+                tariff.price = price
+            else:
+                self.say(f"{model} is not listed at tier {tier}: its calls may be served, and billed, at the usual one")
 
     def _make_live(self, client: Client, writer: Writer) -> Live:
         config = self._config
@@ -338,32 +352,22 @@ class Run:
             ladder.on_step = partial(self._on_step, writer, seat)
             limiter = self._limiters[seat]
             admission = Admission(self._budget, self._tariffs[seat], limiter, self.stop)
-            seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers())
+            seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers(asked_tier(ladder.form.settings)))
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
-
-    def _make_tariffs(self) -> dict[str, Tariff]:
-        """By seat, with what calls of earlier runs have cost; whose they were the journal does not say."""
-        totals, plan = self._start.totals, self._config.plan
-        is_free = plan.endpoint.is_offline and plan.price is None
-        tariffs = {
-            seat: Tariff(plan.price, most_tokens(recipe, plan.settings_of(seat)), is_free, totals.dearest)
-            for seat, recipe in self._job.prompts.items()
-        }
-        first = next(iter(tariffs.values()))
-        first.unpriced, first.lost = 0 if is_free else totals.unpriced, totals.lost
-        return tariffs
 
     def _make_verdict(self) -> Verdict:
         """With what earlier runs at the same address have met."""
         config, earlier = self._config, self._start.earlier
+        is_spare = FLEX in config.plan.tiers
         if earlier is None or earlier.header.base_url != config.plan.endpoint.base_url:
-            return Verdict(config.give_up, timings=config.timings)
+            return Verdict(config.give_up, asks_spare_capacity=is_spare, timings=config.timings)
         ledger = earlier.ledger
         return Verdict(
             config.give_up,
             has_worked=ledger.totals.calls > 0,
             failed_before=ledger.failed,
+            asks_spare_capacity=is_spare,
             timings=config.timings,
         )
 
@@ -502,18 +506,7 @@ class Run:
 
 def estimate_tokens(plan: RunPlan) -> float:
     """What a call may take, prompt and answer, before any call has told; a long answer."""
-    return _prompt_bytes(plan.recipe) / BYTES_A_TOKEN + ANSWER_TOKENS
-
-
-def most_tokens(recipe: Recipe, settings: Mapping[str, JsonValue]) -> tuple[int, int] | None:
-    """What a prompt and a reply take at most, two bytes a token; None where the reply has no limit."""
-    limits = (settings.get(key) for key in ("max_tokens", "max_completion_tokens"))
-    limit = next((each for each in limits if type(each) is int and each > 0), None)
-    return None if limit is None else (_prompt_bytes(recipe) // 2, limit)
-
-
-def _prompt_bytes(recipe: Recipe) -> int:
-    return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
+    return prompt_bytes(plan.recipe) / BYTES_A_TOKEN + ANSWER_TOKENS
 
 
 def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+TIMEOUT, FLEX_TIMEOUT = 300.0, 900.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What flags of `generate` say, under their names and with their defaults. Seconds, US dollars."""
+    """What flags of `generate` say, under their names and with their defaults. Seconds, US dollars.
+
+    `timeout`: None means TIMEOUT, and FLEX_TIMEOUT at tier flex, where answers may have to wait for minutes.
+    """
 
     num: int = 1000
     seed: int | None = None
@@ -18,6 +23,7 @@ class Settings:
     model: str | None = None
     temperature: float | None = None
     param: Sequence[str] = ()
+    tier: str | None = None
     budget: Decimal | None = None
     price_in: Decimal | None = None
     price_out: Decimal | None = None
@@ -26,7 +32,7 @@ class Settings:
     no_adaptive: bool = False
     rpm: int | None = None
     tpm: int | None = None
-    timeout: float = 300.0
+    timeout: float | None = None
     retries: int = 8
     reasks: int = 3
     give_up: float = 600.0

@@ -98,7 +98,8 @@ class Verdict:
     """Told of every call and every index of a run. Times in seconds on one monotonic clock.
 
     `give_up`: how long calls may only fail before it is hopeless. `has_worked`: an earlier run over this output was
-    answered. `failed_before`: indices that earlier runs have given up, with the reason.
+    answered. `failed_before`: indices that earlier runs have given up, with the reason. `asks_spare_capacity`: as at
+    tier flex, where "not now" says nothing of an index, however often one hears it while others are answered.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Verdict:
         *,
         has_worked: bool = False,
         failed_before: Mapping[int, str] | None = None,
+        asks_spare_capacity: bool = False,
         timings: Timings = USUAL,
     ) -> None:
         self.patience = Patience(give_up, has_worked=has_worked, fruitless=timings.fruitless)
@@ -114,6 +116,7 @@ class Verdict:
         self.everything_is_begun = False
         self._has_worked = has_worked
         self._failed_before = failed_before or {}
+        self._asks_spare_capacity = asks_spare_capacity
         self._live: dict[int, _Index] = {}
         self._in_flight: set[int] = set()
         self._last = 0  # ticket given out
@@ -152,6 +155,7 @@ class Verdict:
         state.failed = state.ticket
         state.failures += 1
         is_put_off = bool(error.retry_after) and not may_be_own(error)
+        is_put_off |= self._asks_spare_capacity and isinstance(error, RateLimitedError)
         is_alone = not is_put_off and self._answered > before
         state.is_proven = state.is_proven or is_alone
         can_be_own = not is_put_off and self._has_worked and may_be_own(error)

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.text import Text
 
 from asyncgen.endpoint.body import clean
+from asyncgen.endpoint.tiers import describe_tiers
 from asyncgen.errors import CUT_OFF_ADVICE, CUT_OFF_REASONS
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.runs.counts import Counts
@@ -87,6 +88,8 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     if total := counts.account.describe_spent():
         costs = [] if counts.cost is None else [f"{format_cost(counts.cost)} in this run"]
         costs.append(total if total == FREE else f"{total} in all")
+        billed = describe_tiers(counts.tiers, is_asked=counts.asks_for_tier)
+        costs += [billed] if billed else []
         yield "cost", GAP.join([*costs, *saved_parts(counts), *budget_parts(counts)])
     if CUT_OFF_REASONS & counts.failed.keys() and CUT_OFF_ADVICE not in summary.headline:
         yield "advice", f"replies were cut off by the token limit: {CUT_OFF_ADVICE}"

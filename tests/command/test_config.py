@@ -159,6 +159,64 @@ def test_a_budget_needs_a_provider_that_reports_costs_or_prices(provider: str) -
     assert config.plan.price == Price.per_million(input=Decimal("0.5"), output=Decimal(3), cached=None)
 
 
+@pytest.mark.parametrize(
+    ("argv", "notice"),
+    [
+        (["--provider", "openrouter"], ""),
+        (["--provider", "openai"], ""),
+        (["--base-url", "https://generativelanguage.googleapis.com/v1beta/openai"], ""),
+        (["--base-url", "https://eu.api.openai.com/v1"], ""),
+        (["--base-url", "https://mine.openai.azure.com/openai/v1"], ""),
+        (["--base-url", "https://gateway.example/v1"], "whether gateway.example knows it is not known here"),
+        (["--base-url", "https://notapi.openai.com.example/v1"], "whether notapi.openai.com.example knows it"),
+        (["--base-url", "http://127.0.0.1:4000/v1"], "whether 127.0.0.1:4000 knows it"),
+    ],
+)
+@pytest.mark.parametrize("tier", ["flex", "priority"])
+def test_a_service_tier_is_sent_where_it_may_be_known(argv: list[str], notice: str, tier: str) -> None:
+    config = configure(*argv, "--tier", tier, environment={"OPENROUTER_API_KEY": KEY, "OPENAI_API_KEY": KEY})
+    assert config.plan.settings["service_tier"] == tier
+    assert config.plan.tiers == {tier}
+    assert [each for each in config.notices if "--tier" in each] == [each for each in config.notices if notice]
+    assert notice in "".join(config.notices)
+
+
+@pytest.mark.parametrize(
+    ("argv", "where"),
+    [
+        (["--provider", "ollama", "--tier", "flex"], "127.0.0.1:11434"),
+        (["--provider", "vllm", "--tier", "priority"], "127.0.0.1:8000"),
+        (["--provider", "offline", "--tier", "flex"], "offline"),
+        (["--base-url", "https://api.groq.com/openai/v1", "--tier", "priority"], "api.groq.com"),
+        (["--base-url", "https://api.x.ai/v1", "--tier", "flex"], "api.x.ai"),
+    ],
+)
+def test_a_service_tier_is_refused_where_there_is_none(argv: list[str], where: str) -> None:
+    with pytest.raises(ConfigError, match=f"--tier {argv[-1]}: {where} does not sell calls at that tier"):
+        configure(*argv)
+
+
+def test_a_service_tier_without_a_key_is_refused_like_a_model() -> None:
+    with pytest.raises(ConfigError, match="--tier flex: no key is set, and the offline engine is no model"):
+        configure("--tier", "flex")
+
+
+@pytest.mark.parametrize(
+    ("argv", "timeout"),
+    [
+        ([], 300),
+        (["--tier", "priority"], 300),
+        (["--tier", "flex"], 900),
+        (["--param", "service_tier=flex"], 900),
+        (["--param", "service_tier=auto"], 300),
+        (["--tier", "flex", "--timeout", "60"], 60),
+    ],
+)
+def test_answers_at_tier_flex_may_take_longer(argv: list[str], timeout: float) -> None:
+    config = configure("--provider", "openrouter", *argv, environment={"OPENROUTER_API_KEY": KEY})
+    assert config.timeout == timeout
+
+
 @pytest.mark.parametrize("argv", [["--price-in", "1"], ["--price-out", "1"], ["--price-cached", "1"]])
 def test_half_a_price_is_refused(argv: list[str]) -> None:
     with pytest.raises(ConfigError, match="given together"):

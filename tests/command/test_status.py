@@ -24,6 +24,7 @@ KEYS = [
     "prompt_tokens",
     "cached_tokens",
     "completion_tokens",
+    "tiers",
     "cost_usd",
     "runs",
 ]
@@ -151,6 +152,7 @@ def test_the_json_has_exactly_these_keys_in_this_order(shown: Shown) -> None:
         "prompt_tokens": 3000,
         "cached_tokens": 1800,
         "completion_tokens": 107,
+        "tiers": {},
         "cost_usd": Decimal("0.0033"),
         "runs": [
             {

@@ -80,6 +80,37 @@ def test_it_steps_from_a_schema_to_an_object_to_words() -> None:
     assert steps.told == [(PROMPT_ONLY, [])]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unsupported service_tier: flex",
+        "service_tier is not supported for this model",
+        "Flex API is not supported for model: gemini-2.5-flash-lite.",
+        "The flex tier is unavailable for this model",
+        "Invalid value for 'service_tier': must be one of auto, default",
+        "Priority processing is not available for your organization",
+        'Unknown name "serviceTier"',
+    ],
+)
+def test_a_service_tier_that_is_refused_is_not_left_out_but_stops_the_run(words: str) -> None:
+    tier = "priority" if words.startswith("Priority") else "flex"
+    steps = Steps({**SETTINGS, "service_tier": tier})
+    with pytest.raises(SameRejectionError, match=f"service_tier is {tier}: leave --tier out, or choose a --model"):
+        steps.refuse(words)
+
+
+def test_a_service_tier_named_in_a_field_of_its_own_stops_the_run() -> None:
+    steps = Steps({**SETTINGS, "service_tier": "flex"})
+    with pytest.raises(SameRejectionError, match="leave --tier out"):
+        steps.refuse("Bad value", "service_tier")
+
+
+def test_the_usual_service_tier_is_a_setting_like_any_other() -> None:
+    steps = Steps({**SETTINGS, "service_tier": "auto"})
+    assert steps.refuse("service_tier is not supported")
+    assert "service_tier" not in body(steps.ladder.take())
+
+
 def test_below_the_first_step_the_prompt_asks_for_json_in_words() -> None:
     steps = Steps(SETTINGS)
     assert body(steps.ladder.take())["messages"][-1]["content"] == "About apples"

@@ -12,6 +12,7 @@ from outputs import HEADER, digest
 from sweep import sweep
 
 from asyncgen.errors import ConfigError
+from asyncgen.output.changes import differences
 from asyncgen.output.indices import write_indices
 from asyncgen.output.journal import (
     BATCHES_VERSION,
@@ -35,7 +36,7 @@ from asyncgen.output.journal import (
     decode_entry,
     encode_entry,
 )
-from asyncgen.output.ledger import Ledger, Totals, read_journal
+from asyncgen.output.ledger import Ledger, Totals, Uncertain, read_journal
 from asyncgen.recipe.recipe import Dimension, Group
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -435,7 +436,45 @@ def test_totals_know_the_dearest_call_and_how_many_have_no_cost() -> None:
         totals.add(Unused(index=1, reason="not-json", cost=None if cost is None else Decimal(cost)))
     totals.add(Lost(index=1, reason="connection"))
     totals.add(Failed(index=1, reason="request-rejected", status=400))
-    assert (totals.cost, totals.dearest, totals.unpriced, totals.lost) == (Decimal("0.6"), Decimal("0.3"), 2, 1)
+    assert (totals.cost, totals.unpriced, totals.lost) == (Decimal("0.6"), 2, 1)
+    assert totals.uncertain == {frozenset({"default"}): Uncertain(Decimal("0.3"), 2, 1)}
+
+
+def test_totals_keep_apart_what_runs_at_different_service_tiers_know_of_a_call() -> None:
+    at_flex = msgspec.structs.replace(HEADER, request={**HEADER.request, "service_tier": "flex"})
+    several = {"a": {"service_tier": "flex"}, "b": {"service_tier": "auto"}}
+    totals = Totals()
+    for entry in (
+        HEADER,
+        msgspec.structs.replace(DONE, cost=Decimal("0.4")),
+        at_flex,
+        msgspec.structs.replace(DONE, cost=Decimal("0.1"), tier="flex"),
+        msgspec.structs.replace(DONE, cost=Decimal("0.2"), tier="default"),
+        Lost(index=1, reason="connection"),
+        msgspec.structs.replace(HEADER, models=several),
+        DONE,
+    ):
+        totals.add(entry)
+    assert totals.tiers == {"flex": 1, "default": 1, None: 2}
+    assert totals.uncertain == {
+        frozenset({"default"}): Uncertain(Decimal("0.4")),
+        frozenset({"flex"}): Uncertain(Decimal("0.2"), lost=1),
+        frozenset({"default", "flex"}): Uncertain(unpriced=1),
+    }
+
+
+def test_another_service_tier_asks_for_the_same_conversations() -> None:
+    at_flex = msgspec.structs.replace(
+        HEADER,
+        request={**HEADER.request, "service_tier": "flex"},
+        models={"a": {"temperature": 1, "service_tier": "flex"}},
+    )
+    usual = msgspec.structs.replace(HEADER, models={"a": {"temperature": 1}})
+    assert at_flex.asked == usual.asked
+    assert differences(at_flex, usual) == differences(usual, at_flex) == []
+    warmer = msgspec.structs.replace(usual, models={"a": {"temperature": 2}})
+    assert at_flex.asked != warmer.asked
+    assert differences(at_flex, warmer) == ["a, temperature: 1 -> 2"]
 
 
 @pytest.mark.parametrize("priced", [True, False])

@@ -43,6 +43,19 @@ def test_one_odd_count_is_no_cut() -> None:
     assert warnings(KNOWLEDGE, 100, 7_000, 100, 100, 100) == []
 
 
+def test_another_service_tier_than_the_one_asked_for_is_warned_of_once() -> None:
+    first = FirstAnswers("flex")
+    said = [first.other_tier(billed) for billed in ("flex", None, "default", "default")]
+    assert said[:2] == [None, None]
+    assert said[2] is not None
+    assert said[2].startswith("asked for at tier flex, a call was served, and is billed, at default")
+    assert said[3] is None
+
+
+def test_who_asks_for_no_service_tier_is_warned_of_none() -> None:
+    assert FirstAnswers().other_tier("priority") is None
+
+
 def test_a_format_is_ignored_when_none_of_the_first_replies_has_it() -> None:
     first = FirstAnswers()
     assert [first.ignores_format("not-json") for _ in range(IGNORED + 5)].index(True) == IGNORED - 1

@@ -1,0 +1,50 @@
+"""What the calls of a run are reckoned at: a tariff for each who is asked, with what earlier runs have learnt of it.
+
+Calls at another service tier, or in batches, cost otherwise: what those have cost says nothing of these.
+"""
+
+from collections.abc import Mapping
+
+from asyncgen.endpoint.tiers import DEFAULT, asked_tier
+from asyncgen.money.account import Tariff
+from asyncgen.output.ledger import Totals
+from asyncgen.recipe.recipe import JsonValue, Recipe
+from asyncgen.runs.config import RunPlan
+
+
+def make_tariffs(
+    plan: RunPlan, prompts: Mapping[str, Recipe], totals: Totals
+) -> tuple[dict[str, Tariff], list[Tariff]]:
+    """By seat; and those of calls that earlier runs have made otherwise.
+
+    Which seat of several an earlier call was made for, the journal does not say: the first of its tier has them all.
+    """
+    is_free = plan.endpoint.is_offline and plan.price is None
+    tariffs: dict[str, Tariff] = {}
+    first_of_tier: dict[str, Tariff] = {}
+    for seat, recipe in prompts.items():
+        settings = plan.settings_of(seat)
+        tariffs[seat] = Tariff(plan.price, most_tokens(recipe, settings), is_free)
+        tier = asked_tier(settings) or DEFAULT
+        first_of_tier.setdefault(tier, tariffs[seat])
+        alike = (each.dearest for tiers, each in totals.uncertain.items() if tier in tiers)
+        tariffs[seat].dearest = max((each for each in alike if each is not None), default=None)
+    earlier = []
+    for tiers, each in totals.uncertain.items():
+        tariff = next((first for tier, first in first_of_tier.items() if tier in tiers), None)
+        if tariff is None:
+            earlier.append(tariff := Tariff(is_free=is_free, dearest=each.dearest))
+        tariff.unpriced += 0 if is_free else each.unpriced
+        tariff.lost += each.lost
+    return tariffs, earlier
+
+
+def most_tokens(recipe: Recipe, settings: Mapping[str, JsonValue]) -> tuple[int, int] | None:
+    """What a prompt and a reply take at most, two bytes a token; None where the reply has no limit."""
+    limits = (settings.get(key) for key in ("max_tokens", "max_completion_tokens"))
+    limit = next((each for each in limits if type(each) is int and each > 0), None)
+    return None if limit is None else (prompt_bytes(recipe) // 2, limit)
+
+
+def prompt_bytes(recipe: Recipe) -> int:
+    return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
