@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from asyncgen.endpoint.address import host_of
 from asyncgen.endpoint.body import JsonObject, Path, at, clean, lowered
-from asyncgen.endpoint.presets import OFFLINE, Endpoint
+from asyncgen.endpoint.presets import Endpoint
 
 SERVICE_TIER = "service_tier"
 FLEX, PRIORITY, DEFAULT, BATCH = "flex", "priority", "default", "batch"
@@ -24,7 +24,7 @@ _SOLD_AT: Mapping[str, tuple[str, ...]] = {
     "api.doubleword.ai": (FLEX,),
     "api.x.ai": (PRIORITY,),
 }
-_WITHOUT = frozenset({"ollama", "vllm", "llamacpp", OFFLINE})
+_WITHOUT = frozenset({"ollama", "vllm", "llamacpp"})
 _NAMES = {
     **{each: each for each in (FLEX, PRIORITY, DEFAULT, BATCH)},
     **dict.fromkeys(("auto", "standard", "standard_only", "on_demand"), DEFAULT),
@@ -73,8 +73,8 @@ def describe_tiers(calls: Mapping[str | None, int], *, is_asked: bool) -> str:
 
 def sells(endpoint: Endpoint, tier: str) -> bool | None:
     """Whether calls are sold at that tier there; None where nobody knows."""
-    if endpoint.provider.name in _WITHOUT:
-        return False
+    if endpoint.is_offline or endpoint.provider.name in _WITHOUT:
+        return endpoint.is_offline  # it answers at any
     hosts = f".{endpoint.host}", f".{host_of(endpoint.provider.base_url)}"
     sold = next((tiers for end, tiers in _SOLD_AT.items() if any(host.endswith(f".{end}") for host in hosts)), None)
     return None if sold is None else tier in sold

@@ -74,8 +74,9 @@ def configure_run(
             f"{flag}: no key is set, and the offline engine is no model. {_how_to_get_a_model(environment)}"
         )
     if settings.tier is not None and sells(endpoint, settings.tier) is False:
-        where = endpoint.provider.name if endpoint.is_offline else endpoint.where
-        raise ConfigError(f"--tier {settings.tier}: {where} does not sell calls at that tier; leave --tier out")
+        raise ConfigError(
+            f"--tier {settings.tier}: {endpoint.where} does not sell calls at that tier; leave --tier out"
+        )
     if plan.budget is not None and plan.price is None and not endpoint.provider.reports_cost:
         raise ConfigError(
             f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "

@@ -164,6 +164,7 @@ def test_a_budget_needs_a_provider_that_reports_costs_or_prices(provider: str) -
     [
         (["--provider", "openrouter"], ""),
         (["--provider", "openai"], ""),
+        (["--provider", "offline"], ""),
         (["--base-url", "https://generativelanguage.googleapis.com/v1beta/openai"], ""),
         (["--base-url", "https://eu.api.openai.com/v1"], ""),
         (["--base-url", "https://mine.openai.azure.com/openai/v1"], ""),
@@ -186,7 +187,6 @@ def test_a_service_tier_is_sent_where_it_may_be_known(argv: list[str], notice: s
     [
         (["--provider", "ollama", "--tier", "flex"], "127.0.0.1:11434"),
         (["--provider", "vllm", "--tier", "priority"], "127.0.0.1:8000"),
-        (["--provider", "offline", "--tier", "flex"], "offline"),
         (["--base-url", "https://api.groq.com/openai/v1", "--tier", "priority"], "api.groq.com"),
         (["--base-url", "https://api.x.ai/v1", "--tier", "flex"], "api.x.ai"),
     ],
