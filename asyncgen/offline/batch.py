@@ -175,8 +175,8 @@ class Batch:
     def answer_row(self, custom_id: str, status: int, body: bytes, *, is_string: bool) -> bytes:
         """The row of a line that was answered, with whatever status."""
         if self.is_inline and status != 200:  # noqa: PLR2004 - OK
-            error = msgspec.json.decode(body, type=_ErrorBody).error
-            failed = {"type": error.type, "message": error.message, "param": error.param}
+            told = msgspec.json.decode(body, type=_ErrorBody)
+            failed = {"type": told.error.type, "message": told.detail or told.error.message, "param": told.error.param}
             return encode({"id": f"{PROVIDER}-{custom_id}", "custom_id": custom_id, "response": None, "error": failed})
         shown = body.decode() if is_string else msgspec.Raw(body)
         request_id = None if self.is_inline else token_hex(16)

@@ -53,11 +53,6 @@ class _Inline(msgspec.Struct):
     callback_url: str | None = None
 
 
-class _Request(msgspec.Struct):
-    custom_id: str
-    body: msgspec.Raw
-
-
 class _Plugin(msgspec.Struct):
     id: str | None = None
 
@@ -71,6 +66,11 @@ class _Body(msgspec.Struct):
     max_completion_tokens: int | None = None
     plugins: list[_Plugin] = msgspec.field(default_factory=list)
     response_format: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+
+
+class _Request(msgspec.Struct):
+    custom_id: str
+    body: _Body
 
 
 class Intake:
@@ -167,8 +167,7 @@ class _InlineRequests:
         if not self.names:
             self.begin(head)
         request = _decode(text, _Request)
-        body = _decode(request.body, _Body)
-        name = request.custom_id
+        name, body = request.custom_id, request.body
         if len(self.names) == _MOST_INLINE:
             raise _refused(f"A batch takes at most {_MOST_INLINE} requests", "requests")
         if not name or name in self.names:
@@ -201,7 +200,7 @@ def _refused(message: str, param: str | None = None) -> ApiError:
     return ApiError(HTTPStatus.BAD_REQUEST, message, param=param)
 
 
-def _decode(body: bytes | msgspec.Raw, kind: type[T]) -> T:
+def _decode(body: bytes, kind: type[T]) -> T:
     """Raises ApiError."""
     try:
         return msgspec.json.decode(body, type=kind)

@@ -87,7 +87,10 @@ class Worker:
         """The tokens of a line. Raises _LineError."""
         try:
             line = _line_decoder.decode(text)
-            model = _body_decoder.decode(line.body).model
+            if batch.is_inline:
+                _check_inline(line, number)
+            else:
+                _check_by_file(batch, line, number)
         except msgspec.ValidationError as error:
             raise _LineError("missing_required_parameter", str(error), number) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -95,28 +98,9 @@ class Worker:
         if line.custom_id in names:
             raise _LineError("duplicate_custom_id", f"The custom_id {line.custom_id!r} is taken.", number, "custom_id")
         names.add(line.custom_id)
-        if batch.is_inline:
-            self._check_inline(line, number)
-        elif line.method != "POST":
-            raise _LineError("missing_required_parameter", "'method' must be 'POST'.", number, "method")
-        elif line.url != batch.endpoint:
-            message = f"The url {line.url!r} is not the batch's endpoint, {batch.endpoint!r}."
-            raise _LineError("url_mismatch", message, number, "url")
-        elif batch.model is None:
-            batch.model = model
-        if not batch.is_inline and model != batch.model:
-            raise _LineError("model_mismatch", f"{model!r} is not {batch.model!r}, of line 1.", number, "body.model")
         if self._fates.rejects(batch.number, number):
             raise _LineError("invalid_request", "The engine rejects this line on purpose.", number)
         return count_tokens(len(line.body))
-
-    def _check_inline(self, line: Line, number: int) -> None:
-        """One body that cannot be answered ends the batch, as OpenRouter's providers do. Raises _LineError."""
-        try:
-            read_request(bytes(line.body))
-        except BadRequestError as error:
-            message = f"Request {line.custom_id!r} (line {number}): {error}"
-            raise _LineError("invalid_request", message, number) from error
 
     async def _run(self, batch: Batch) -> Status:
         """The status in which it ends."""
@@ -227,6 +211,28 @@ class _Rows:
                 path.unlink()
 
 
+def _check_by_file(batch: Batch, line: Line, number: int) -> None:
+    """The first line's model is the batch's. Raises _LineError, msgspec.ValidationError."""
+    model = _body_decoder.decode(line.body).model
+    batch.model = batch.model or model
+    if line.method != "POST":
+        raise _LineError("missing_required_parameter", "'method' must be 'POST'.", number, "method")
+    if line.url != batch.endpoint:
+        message = f"The url {line.url!r} is not the batch's endpoint, {batch.endpoint!r}."
+        raise _LineError("url_mismatch", message, number, "url")
+    if model != batch.model:
+        raise _LineError("model_mismatch", f"{model!r} is not {batch.model!r}, of line 1.", number, "body.model")
+
+
+def _check_inline(line: Line, number: int) -> None:
+    """One body that cannot be answered ends the batch, as at OpenRouter. Raises _LineError."""
+    try:
+        read_request(bytes(line.body))
+    except BadRequestError as error:
+        message = f"Request {line.custom_id!r} (line {number}): {error}"
+        raise _LineError("invalid_request", message, number) from error
+
+
 class _LineError(Exception):
     def __init__(self, code: str, message: str, line: int, param: str | None = None) -> None:
         super().__init__(message)
@@ -246,6 +252,9 @@ async def _read_lines(batch: Batch) -> AsyncIterator[tuple[int, bytes]]:
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     """For the event, but no longer than that; others have their turn in any case."""
+    if seconds <= 0:
+        await asyncio.sleep(0)
+        return
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(None if seconds == math.inf else max(0.0, seconds)):
-            await (event.wait() if seconds > 0 else asyncio.sleep(0))
+        async with asyncio.timeout(None if seconds == math.inf else seconds):
+            await event.wait()
