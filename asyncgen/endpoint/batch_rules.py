@@ -123,7 +123,7 @@ _XAI = BatchRules(
     cursor="pagination_token",
     results="/results",
 )
-FOLDER = BatchRules(form="folder", cancels=False, appears_within=0.0)
+FOLDER = BatchRules(form="folder", max_bytes=1000 * MEGABYTE, cancels=False, appears_within=0.0)
 
 _FOLDER_ADVICE = "; --batch-files DIR writes the files that `vllm run-batch` takes"
 # By the end of a host's name; text says why there are none that are spoken here. Not named are those of whom no

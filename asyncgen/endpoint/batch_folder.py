@@ -1,0 +1,134 @@
+"""Batches of a folder, for programs and clusters without a server: request files out, result files in.
+
+`LABEL.requests.jsonl` is a batch from the moment it is there, and it is there whole or not at all. Its results are in
+`LABEL.results.jsonl`, or in several files whose names begin so. It is over when they have a line for each request, or
+when a file `LABEL.done` says that no more will come. vLLM's run-batch reads and writes such files.
+"""
+
+import asyncio
+import glob
+import os
+import shlex
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from asyncgen.endpoint.answer import Completion, classify_response
+from asyncgen.endpoint.batch import Batch
+from asyncgen.endpoint.batch_rows import Row
+from asyncgen.endpoint.batch_rules import FOLDER, BatchRules
+from asyncgen.endpoint.body import decode_object
+from asyncgen.endpoint.client import CHUNK, OWNER_ONLY
+from asyncgen.errors import NotRunError, NotYetError, OutputError
+from asyncgen.recipe.recipe import JsonValue
+
+REQUESTS, RESULTS, DONE = ".requests.jsonl", ".results", ".done"
+NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
+
+class FolderBatches:
+    """A batch's id is its label. Nothing is sent, so nothing here costs and all may be repeated."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def rules(self) -> BatchRules:
+        return FOLDER
+
+    def command_for(self, label: str, model: str) -> str:
+        """What a shell is told to have vLLM run a batch."""
+        requests, results = self._folder / f"{label}{REQUESTS}", self._folder / f"{label}{RESULTS}.jsonl"
+        return shlex.join(["vllm", "run-batch", "-i", str(requests), "-o", str(results), "--model", model])
+
+    async def upload(self, requests: Path, name: str) -> str | None:
+        del requests, name
+        return None
+
+    async def create(
+        self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
+    ) -> Batch:
+        del file_id, model, fields
+        await asyncio.to_thread(_copy_whole, requests, self._folder / f"{label}{REQUESTS}")
+        return await self.get(label)
+
+    async def get(self, batch_id: str) -> Batch:
+        return await asyncio.to_thread(self._read, batch_id)
+
+    async def list_since(self, moment: float) -> AsyncIterator[Batch]:
+        for label in await asyncio.to_thread(self._labels):
+            batch = await self.get(label)
+            if batch.created_at is None or batch.created_at >= moment:
+                yield batch
+
+    async def fetch_rows(self, batch: Batch, to: Path) -> None:
+        await asyncio.to_thread(_join, self._results_of(batch.id), to)
+
+    async def cancel(self, batch_id: str) -> bool:
+        del batch_id
+        return False
+
+    def classify(self, row: Row) -> Completion:
+        if not row.has_run:
+            raise NotRunError(f"its batch ended before it was run ({row.code})")
+        return classify_response(row.status or HTTPStatus.OK, {}, row.body, host="a result file")
+
+    def _labels(self) -> list[str]:
+        with _on_disk(self._folder):
+            return sorted(path.name.removesuffix(REQUESTS) for path in self._folder.glob(f"*{REQUESTS}"))
+
+    def _results_of(self, label: str) -> list[Path]:
+        """A file with another ending is one that somebody is still copying."""
+        with _on_disk(self._folder):
+            return sorted(self._folder.glob(f"{glob.escape(label)}{RESULTS}*.jsonl"))
+
+    def _read(self, label: str) -> Batch:
+        requests = self._folder / f"{label}{REQUESTS}"
+        with _on_disk(self._folder):
+            if not requests.exists():
+                raise NotYetError(f"{requests} is not there; leave it in its place until it has its results")
+            created_at = requests.stat().st_mtime
+            total, finished = _count_lines(requests), sum(map(_count_lines, self._results_of(label)))
+            is_over = finished >= total or (self._folder / f"{label}{DONE}").exists()
+        status = "completed" if is_over else "in_progress" if finished else "waiting"
+        return Batch(label, status, is_over=is_over, created_at=created_at, total=total, finished=finished, label=label)
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{error.filename or path}: cannot be used ({error.strerror})") from None
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Under its name only when it is whole and on the disk, for whoever watches the folder."""
+    part = target.with_name(f".{target.name}.part")
+    with _on_disk(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb") as whole, os.fdopen(os.open(part, NEW, OWNER_ONLY), "wb") as copy:
+            shutil.copyfileobj(whole, copy, CHUNK)
+            copy.flush()
+            os.fsync(copy.fileno())
+        part.replace(target)
+
+
+def _join(sources: list[Path], to: Path) -> None:
+    with _on_disk(to), os.fdopen(os.open(to, NEW, OWNER_ONLY), "wb") as whole:
+        for source in sources:
+            with source.open("rb") as part:
+                for line in part:
+                    whole.write(line if line.endswith(b"\n") else line + b"\n")
+
+
+def _count_lines(path: Path) -> int:
+    """Whole lines, and a last one that lacks only its newline."""
+    count, tail = 0, b""
+    with path.open("rb") as file:
+        for line in file:
+            count, tail = count + 1, line
+    is_whole = tail.endswith(b"\n") or decode_object(tail) is not None
+    return count if is_whole or not count else count - 1
