@@ -55,7 +55,7 @@ def test_headings_are_unique_and_no_level_is_skipped() -> None:
 
 
 def test_passages_read_as_plain_chat_text() -> None:
-    assert re.findall(r"[`{}|<>]|\*\*|__", TEXT) == []
+    assert re.findall(r"[`{}|<>]|\*\*|__", load_recipe("nanochat").knowledge) == []
 
 
 # --- figures
@@ -217,7 +217,8 @@ def test_the_table_of_answers_covers_the_topics_of_the_recipe() -> None:
 
 
 def test_the_recipe_reads_this_knowledge_base() -> None:
-    assert load_recipe("nanochat").knowledge == TEXT.rstrip("\n")
+    whole = [line for line in TEXT.rstrip("\n").split("\n") if "{" not in line]
+    assert [line for line in load_recipe("nanochat").knowledge.split("\n") if line in whole] == whole
 
 
 @pytest.mark.parametrize("topic", ANSWERS)

@@ -1,9 +1,9 @@
 """What a request asks for: knowledge, subject, persona, number of messages and example openers, read from its text.
 
 Only conventions of a prompt are used, no recipe is known here: a block in `<knowledge>` or `<passage>`, `Label: value`
-lines in the last user message, and a "- " list of openers. Whatever is missing has a default, because a recipe is free
-text: where no label names the subject, it is for the knowledge base to say which part of the message it knows most
-about.
+lines in the last user message, and a "- " list of openers, the last one where there are several. Whatever is missing
+has a default, because a recipe is free text: where no label names the subject, it is for the knowledge base to say
+which part of the message it knows most about.
 """
 
 import re
@@ -66,9 +66,19 @@ def read_brief(messages: Sequence[Message]) -> Brief:
         dynamic=dynamic,
         lengths=_read_lengths(dynamic),
         language=named.get("language", "").casefold(),
-        openers=tuple(item.strip().strip('"') for item in _LIST_ITEM.findall(text)),
+        openers=_read_last_list(text),
         candidates=() if subject else tuple(filter(None, candidates))[:_MOST_CANDIDATES],
     )
+
+
+def _read_last_list(text: str) -> tuple[str, ...]:
+    items: list[str] = []
+    for line in reversed(text.rstrip().split("\n")):
+        if item := _LIST_ITEM.fullmatch(line):
+            items.append(item[1].strip().strip('"'))
+        elif items:
+            break
+    return tuple(reversed(items))
 
 
 def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, str]:

@@ -349,10 +349,10 @@ def test_one_request_is_not_cacheable_to_itself(tmp_path: Path, capsys: pytest.C
     assert "cacheable 99.0 % at least: 4,000 bytes" in words
 
 
-def test_the_built_in_prompt_is_cacheable_to_97_percent() -> None:
+def test_the_built_in_prompt_is_cacheable_to_95_percent() -> None:
     recipe = load_recipe("nanochat")
     size = measure_prompt(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None))
-    assert size.cacheable >= 0.97
+    assert size.cacheable >= 0.95
 
 
 # ---- tokens, cost and time

@@ -569,11 +569,13 @@ def test_the_built_in_recipe_is_found_by_name(nanochat: Recipe) -> None:
 
 def test_the_built_in_recipe_uses_the_one_copy_of_the_knowledge(nanochat: Recipe) -> None:
     text = (Path(__file__).parents[2] / "knowledge" / "self_knowledge.md").read_text(encoding="utf-8")
-    assert nanochat.knowledge == text.strip("\n")
+    told = [line for line in text.strip("\n").split("\n") if "{" not in line]
+    assert [line for line in nanochat.knowledge.split("\n") if line in told] == told
+    assert "{" not in nanochat.knowledge
 
 
 def test_the_built_in_dimensions_have_their_sizes(nanochat: Recipe) -> None:
-    topic, persona, dynamic, examples = nanochat.dimensions
+    topic, persona, dynamic, facts, length, intent, turn, examples = nanochat.dimensions
     assert sizes(topic) == {
         "identity": 6,
         "architecture": 10,
@@ -585,13 +587,32 @@ def test_the_built_in_dimensions_have_their_sizes(nanochat: Recipe) -> None:
         "technical_deep_dive": 6,
         "philosophical": 5,
     }
-    assert (sizes(persona), sizes(dynamic)) == ({"": 12}, {"": 10})
+    assert [sizes(each) for each in (persona, dynamic, length, intent)] == [{"": 12}, {"": 10}, {"": 4}, {"": 8}]
+    assert (facts.size, facts.pick) == (291, 3)
+    assert sizes(turn) == {
+        "nothing_else": 1,
+        "false_premise": 30,
+        "no_answer": 18,
+        "excursion": 10,
+        "agreed_answer": 30,
+    }
+    assert {each.name: sum(each.weights or ()) / 600 for each in turn.groups} == {
+        "nothing_else": 0.61,
+        "false_premise": 0.15,
+        "no_answer": 0.09,
+        "excursion": 0.1,
+        "agreed_answer": 0.05,
+    }
     assert (len(examples.groups), examples.pick) == (8, 3)
     assert all(10 <= size <= 20 for size in sizes(examples).values())
     assert [each.name for each in nanochat.dimensions] == [
         "topic",
         "persona",
         "dynamic",
+        "facts",
+        "length",
+        "intent",
+        "turn",
         "first_message_examples",
     ]
 
@@ -624,9 +645,9 @@ def test_the_built_in_prompts_are_plain_ascii_and_show_the_shape_of_the_answer(n
 def test_the_built_in_scenario_is_read_from_labelled_lines(nanochat: Recipe) -> None:
     scenario = Scenarios(nanochat.dimensions, sampling=nanochat.sampling, seed=7).draw(3)
     lines = build_messages(nanochat, scenario)[-1]["content"].splitlines()
-    labels = ("Topic", "topic"), ("Persona", "persona"), ("Dynamic", "dynamic")
-    assert lines[2:5] == [f"{label}: {scenario[name]}" for label, name in labels]
-    assert [line for line in lines if line.startswith("- ")] == lines[-3:]
+    names = ["topic", "persona", "intent", "dynamic", "length"]
+    assert lines[2:8] == [*(f"{name.title()}: {scenario[name]}" for name in names), f"Besides: {scenario['turn']}"]
+    assert [line for line in lines if line.startswith("- ")] == [*scenario["facts"].splitlines(), *lines[-3:]]
     assert lines[-3:] == scenario["first_message_examples"].splitlines()
 
 
@@ -642,20 +663,20 @@ def prompt_bytes(recipe: Recipe, scenario: dict[str, str]) -> bytes:
     return "".join(message["content"] for message in build_messages(recipe, scenario)).encode()
 
 
-def test_at_least_97_percent_of_the_built_in_prompt_come_first_and_never_vary(nanochat: Recipe) -> None:
+def test_at_least_95_percent_of_the_built_in_prompt_come_first_and_never_vary(nanochat: Recipe) -> None:
     scenarios = Scenarios(nanochat.dimensions, sampling=nanochat.sampling, seed=None)
     prompts = [prompt_bytes(nanochat, scenarios.draw(index)) for index in range(2000)]
-    assert len(common_prefix(prompts)) / max(map(len, prompts)) >= 0.97
+    assert len(common_prefix(prompts)) / max(map(len, prompts)) >= 0.95
 
 
-def test_the_longest_built_in_scenario_keeps_the_97_percent_too(nanochat: Recipe) -> None:
+def test_the_longest_built_in_scenario_keeps_the_95_percent_too(nanochat: Recipe) -> None:
     def longest(dimension: Dimension) -> str:
         by_group = sorted((max(group.values, key=len) for group in dimension.groups), key=len, reverse=True)
         return "\n".join(f"- {value}" for value in by_group[: dimension.pick]) if dimension.pick else by_group[0]
 
     scenario = {each.name: longest(each) for each in nanochat.dimensions}
     prompts = [prompt_bytes(nanochat, scenario), prompt_bytes(nanochat, dict.fromkeys(scenario, ""))]
-    assert len(common_prefix(prompts)) / len(prompts[0]) >= 0.97
+    assert len(common_prefix(prompts)) / len(prompts[0]) >= 0.95
 
 
 def test_the_built_in_request_ends_with_all_that_varies(nanochat: Recipe) -> None:
@@ -663,7 +684,7 @@ def test_the_built_in_request_ends_with_all_that_varies(nanochat: Recipe) -> Non
     encoder = PayloadEncoder(nanochat, nanochat.request)
     payloads = [b"".join(encoder.encode(scenarios.draw(index))) for index in (0, 1)]
     assert payloads[0] != payloads[1]
-    assert len(common_prefix(payloads)) / max(map(len, payloads)) >= 0.97
+    assert len(common_prefix(payloads)) / max(map(len, payloads)) >= 0.95
 
 
 def test_a_prompt_of_remarks_alone_is_empty(write: Write) -> None:

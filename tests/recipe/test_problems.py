@@ -54,7 +54,7 @@ def test_every_key_and_item_has_its_line() -> None:
 
 def test_no_key_of_the_built_in_recipe_is_missed() -> None:
     toml = (Path(asyncgen.__file__).parent / "recipes" / "nanochat" / "recipe.toml").read_text(encoding="utf-8")
-    assert set(keys_of(tomllib.loads(toml))) - find_lines(toml).keys() == {()}
+    assert set(keys_of(tomllib.loads(toml))) - find_lines(toml).keys() == {(), ("variables", "by")}  # never written
 
 
 TABLES = st.recursive(

@@ -202,7 +202,7 @@ def test_four_pairs_of_five_are_met_when_as_many_indices_are_drawn_as_there_are_
 
 
 def test_the_built_in_recipe_meets_four_pairs_of_five() -> None:
-    dimensions = [each for each in load_recipe("nanochat").dimensions if each.pick is None]
+    dimensions = [each for each in load_recipe("nanochat").dimensions if each.name in {"topic", "persona", "dynamic"}]
     assert set(pair_coverage(dimensions, None)) == {("topic", "persona"), ("topic", "dynamic"), ("persona", "dynamic")}
     assert min(pair_coverage(dimensions, None).values()) >= 0.8
 
@@ -318,10 +318,10 @@ def test_changed_draws_need_a_new_sampling_version(sampling: Literal["balanced",
 @pytest.mark.parametrize(
     ("sampling", "seed", "digest"),
     [
-        ("balanced", None, "435d7384f303db43"),
-        ("balanced", 7, "e120d20dd3eb14fa"),
-        ("random", None, "dfc938efb54b60b4"),
-        ("random", 7, "43427ccfe37f9d87"),
+        ("balanced", None, "4a4c7aa4044e4292"),
+        ("balanced", 7, "ae9e9d499f4ca9e5"),
+        ("random", None, "124e97afa1c31c63"),
+        ("random", 7, "0a85a293c197a0a5"),
     ],
 )
 def test_the_first_scenarios_of_the_built_in_recipe_stay_what_they_are(
