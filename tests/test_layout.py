@@ -32,6 +32,7 @@ HOMES = {
     "rich": {"command", "report", "screen", "viewer"},
     "shtab": {"command"},
     "tenacity": {"pacing"},
+    "text_to_num": {"audit"},
     "tokenizers": {"export"},
     "uvloop": {"api", "offline", "runs", "viewer"},
     "xxhash": {GROUND},

@@ -188,6 +188,14 @@ def audit_dataset(dataset: Dataset, *, progress: Advance = unseen) -> Audit:
     return _Pass(dataset, progress).run()
 
 
+def _texts_of(dataset: Dataset) -> Iterator[str]:
+    """What the writer was given besides the knowledge base: prompts and all that dimensions draw."""
+    if dataset.recipe is not None:
+        yield from filter(None, (dataset.recipe.system, dataset.recipe.user))
+    for dimension in () if dataset.header is None else dataset.header.dimensions:
+        yield from (value for group in dimension.groups for value in group.values)
+
+
 class _Tally:
     """The lines that break a rule. A line counts once, however often it breaks it."""
 
@@ -238,7 +246,7 @@ class _Pass:
         self._repeats = {rule: NearDuplicates(THRESHOLD, self._words) for rule in (REPEAT, REPEATED_ANSWERS)}
         self._grounding = None
         if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
-            self._grounding = Grounding(dataset.knowledge)
+            self._grounding = Grounding(dataset.knowledge, naming=_texts_of(dataset))
         self.line_checks: list[Check] = line_checks(
             None if dataset.recipe is None else dataset.recipe.system,
             settings.phrases,

@@ -170,10 +170,13 @@ _SCALE = (
     r"| [MBT](?= param| token))"
 )
 _NAMES_OF_UNITS = "|".join(sorted((each.pattern for each in _UNIT_NAMES), key=len, reverse=True))
+_BEFORE_UNIT = _any_of("unit-words", "before")
 _UNIT = (
-    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?i:{_NAMES_OF_UNITS})|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
+    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?i:(?:(?:{_BEFORE_UNIT})[ -])?(?:{_NAMES_OF_UNITS}))"
+    r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
     r"|k?Wh?)|[sh])\b)"
 )
+_WORD_BEFORE_UNIT = re.compile(rf"^(?:{_BEFORE_UNIT})[ -]", re.IGNORECASE)
 _CURRENCY = r"(?:(?:US)?\$|[€£]|USD )"
 _MEASURE = re.compile(
     rf"(?P<currency>{_CURRENCY}[ ]?)?(?P<number>{_NUMBER})(?P<scale>{_SCALE})?(?P<unit>{_UNIT})?"
@@ -243,6 +246,8 @@ _CODE_LINE = re.compile(
     r"|//)?= ?\S)|(?: {4}|\t)\S).*$",
     re.MULTILINE,
 )
+# Tokens of chat templates, also without their angle brackets: marks, and no identifiers.
+_TEMPLATE_TOKEN = re.compile(r"<?\|\w{1,40}\|>?|\b(?:im|user|assistant|system|python|output|turn)_(?:start|end)\b")
 _CODE_HINTS = (" = ", "def ", "import ", "print(", ">>> ", "\n$ ", "\n    ", "\n\t")
 
 _OPENING = "\"'([{<*_`~#"
@@ -266,6 +271,8 @@ def without_code(text: str) -> str:
         )
     if any(map(text.__contains__, _CODE_HINTS)):
         text = _CODE_LINE.sub(_blank, text)
+    if "|" in text or "_start" in text or "_end" in text:
+        text = _TEMPLATE_TOKEN.sub(_blank, text)
     return text
 
 
@@ -308,16 +315,34 @@ def read_facts(
 
 def read_spelled(text: str) -> Iterator[Measure]:
     """The quantities written in words, the small ones too; "a hundred" only with a unit."""
+    money: Measure | None = None  # "twelve pounds", of which "fifty" may follow
     for start, end, value in find_numbers(text):
         unit = _SPELLED_UNIT.match(text, end)
+        if money and unit is None and value < _CENTS and text[money.start + len(money.text) : start] in {" ", " and "}:
+            whole = money.value + value / _CENTS
+            yield Measure(text[money.start : end], money.start, whole, 0.01, money.unit, is_spelled=True)
+            money = None
+            continue
+        if money:
+            yield money
+            money = None
         if (unit is None and text[start:end].lower().startswith(_NO_COUNTS)) or _CLOCK_BEHIND.match(text, end):
             continue
         name, factor = _unit(unit and unit[0])
         written = text[start : unit.end() if unit else end]
-        yield Measure(written, start, value * factor, _step(f"{value:.0f}") * factor, name, is_spelled=True)
+        digits = f"{value:.0f}" if value == int(value) else f"{value:g}"
+        measure = Measure(written, start, value * factor, _step(digits) * factor, name, is_spelled=True)
+        if name in _CURRENCIES:
+            money = measure
+        else:
+            yield measure
+    if money:
+        yield money
 
 
-_NO_COUNTS = ("a ", "an ", "a-", "hundert", "tausend")  # of a hundred there may be many
+_CENTS = 100
+_CURRENCIES = frozenset("$€£")
+_NO_COUNTS = ("hundred", "thousand", "million", "billion", "hundert", "tausend")  # of a hundred there may be many
 _SPELLED_UNIT = re.compile(_UNIT)
 _CLOCK_BEHIND = re.compile(rf"{_HOUR_NAME}|(?: (?:{_any_of('times', 'to')}) \w{{3,10}}{_HOUR_NAME})", re.IGNORECASE)
 
@@ -523,7 +548,7 @@ def _scale(spelling: str) -> float:
 def _unit(spelling: str | None) -> tuple[str, float]:
     if not spelling:
         return "", 1.0
-    spelling = spelling.strip(" -")
+    spelling = _WORD_BEFORE_UNIT.sub("", spelling.strip(" -"))
     sign = next((unit for names, unit in _UNIT_NAMES.items() if names.fullmatch(spelling)), spelling).casefold()
     return _UNITS.get(sign) or _UNITS["$" if "$" in sign else sign]
 

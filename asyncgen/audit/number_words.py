@@ -1,14 +1,23 @@
-"""Numbers in words, in whatever language: "two hundred and five dollars", "fünfhundert", "einundzwanzig Tage"."""
+"""Numbers in words, in whatever language: "two hundred and five dollars", "fünfhundert", "one billion three hundred".
+
+The library text2num reads them, which knows what words make one number and which make two. It asks for each word of a
+text, which would take longer than all else in an audit; so it is given only the runs of words that can be numbers.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from asyncgen.audit.language import tables
+from text_to_num import find_numbers as find_in_words
+
+from asyncgen.audit.language import LANGUAGES, table_of, tables
 from asyncgen.audit.phrases import UMLAUTS
 
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _SMALL = 12  # numbers up to here are part of the language
+_CENTURIES, _WITHIN = range(15, 21), range(10, 100)  # "nineteen ninety-nine" is a year
+_UMLAUTS = {spelling: umlaut for umlaut, spelling in UMLAUTS.items() if umlaut != "ß"} | {"dreissig": "dreißig"}
+_SCALES = ("hundred", "thousand", "million", "billion")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 def in_all_spellings(pattern: str) -> str:
@@ -16,32 +25,22 @@ def in_all_spellings(pattern: str) -> str:
     return "".join(f"(?:{each}|{UMLAUTS[each]})" if each in UMLAUTS else each for each in pattern)
 
 
-def _any_of(patterns: list[str]) -> str:
-    return "(?:" + "|".join(in_all_spellings(each) for each in reversed(patterns)) + ")"
+def _runs(table: Mapping[str, Any]) -> re.Pattern[str]:
+    """Words that can be numbers, one behind the other; where ones come before tens, several of them make one word."""
+    words = [
+        *table["small"],
+        *table["tens"],
+        *(table[each] for each in _SCALES),
+        *([table["one"]] if "one" in table else []),
+    ]
+    word = "|".join(in_all_spellings(each) for each in sorted(words, key=len, reverse=True))
+    word, joint = (rf"(?:{word}|{table['and']})+", " ") if "and" in table else (f"(?:{word})", "[ -](?:and )?")
+    point = rf"(?: (?:{table['point']})(?: {word})+)?"
+    return re.compile(rf"\b{word}(?:{joint}{word})*{point}\b(?!-[^\W\d])", re.IGNORECASE)
 
 
-def _grammar(table: Mapping[str, Any]) -> str:
-    """What a number looks like from its head on; a language with an "and" writes ones before tens, in one word."""
-    ones, small, tens = _any_of(table["small"][:9]), _any_of(table["small"]), _any_of(table["tens"])
-    hundred, thousand = table["hundred"], table["thousand"]
-    scale = "|".join(table[each] for each in ("thousand", "million", "billion"))
-    if "and" not in table:
-        under_100 = rf"(?:{tens}(?:[- ]{ones}\b)?|{small}\b)"
-        hundreds = rf"[ -]{hundred}\b(?:(?: and)? {under_100})?"
-        return rf"(?:{under_100}(?:{hundreds})?|an? ?(?:{hundreds}|(?=[ -](?:{scale}))))(?:[ -](?:{scale})\b)?"
-    head = f"(?:{table['one']}|{ones})"
-    under_100 = rf"(?:(?:{head}{table['and']})?{tens}|{small})"
-    under_1000 = rf"(?:{head}?{hundred}(?:{table['and']})?{under_100}?|{under_100})"
-    return rf"(?:(?:{under_1000})?{thousand}{under_1000}?|{under_1000})\b(?: (?:{scale})\b)?"
-
-
-_VALUES: list[tuple[re.Pattern[str], float, bool]] = []  # of each word, and whether it multiplies what stands before
-for _table in tables("numbers"):
-    _words = [*zip(_table["small"], range(1, 20), strict=True), *zip(_table["tens"], range(20, 100, 10), strict=True)]
-    _VALUES += [(re.compile(in_all_spellings(word)), float(value), False) for word, value in reversed(_words)]
-    _VALUES += [(re.compile(_table["one"]), 1.0, False)] if "one" in _table else []
-    _VALUES += [(re.compile(_table[each]), value, True) for each, value in _SCALES.items()]
-_NUMBERS = [re.compile(rf"\b{_grammar(each)}", re.IGNORECASE) for each in tables("numbers")]
+_RUNS = {code: _runs(table) for code in LANGUAGES if (table := table_of(code, "numbers"))}
+_NONE = frozenset(each for table in tables("numbers") for each in (table.get("one"), table.get("and")))
 # Parts of every number above the small ones: most texts hold none of them.
 _HINTS = (
     *("teen", "twent", "thirt", "fort", "fift", "sixt", "sevent", "eight", "ninet", "hundred", "thousand", "illion"),
@@ -59,29 +58,42 @@ def is_small(words: str) -> bool:
     return words.split(maxsplit=1)[0].casefold() in _SMALL_WORDS
 
 
+class _Word:
+    """A word as the library asks for it."""
+
+    def __init__(self, match: re.Match[str], offset: int) -> None:
+        self._word = match[0].lower()
+        self.start, self.end = match.start() + offset, match.end() + offset
+
+    def text(self) -> str:
+        word = self._word
+        if word.isascii():
+            for spelling, umlaut in _UMLAUTS.items():
+                word = word.replace(spelling, umlaut)
+        return word
+
+    def nt_separated(self, _previous: "_Word") -> bool:
+        return False
+
+    def not_a_number_part(self) -> bool:
+        return False
+
+
 def find_numbers(text: str) -> Iterator[tuple[int, int, float]]:
-    """From where to where each number in words stands, and its value."""
-    for pattern in _NUMBERS:
-        for match in pattern.finditer(text):
-            yield match.start(), match.end(), read_number(match[0])
-
-
-def read_number(words: str) -> float:
-    """The value of a number in words; "a hundred" is one hundred."""
-    words, place, total, current = words.lower(), 0, 0.0, 0.0
-    while place < len(words):
-        found = next(
-            ((match.end(), value, scales) for each, value, scales in _VALUES if (match := each.match(words, place))),
-            None,
-        )
-        if found is None:
-            place += 1  # a blank, a hyphen, an "and" or an article
-            continue
-        place, value, scales = found
-        if not scales:
-            current += value
-        elif value == _SCALES["hundred"]:
-            current = (current or 1) * value
-        else:
-            total, current = total + (current or 1) * value, 0.0
-    return total + current
+    """From where to where each number in words stands, and its value; "a hundred" is one hundred."""
+    for code, pattern in _RUNS.items():
+        for run in pattern.finditer(text):
+            if run[0].lower() in _NONE or text[max(run.start() - 2, 0) : run.start() - 1].isdigit():  # "1.4 billion"
+                continue
+            words = [_Word(each, run.start()) for each in _WORD.finditer(run[0])]
+            century: tuple[int, int, float] | None = None
+            for each in find_in_words(words, code, threshold=0.0):
+                start, end, value = words[each.start].start, words[each.end - 1].end, float(each.value)
+                if century and century[2] in _CENTURIES and value in _WITHIN and start == century[1] + 1:
+                    century = century[0], end, 100 * century[2] + value
+                    continue
+                if century:
+                    yield century
+                century = start, end, value
+            if century:
+                yield century

@@ -182,3 +182,58 @@ def test_any_text_is_looked_at_and_evidence_stays_short(question: str, answer: s
     for finding in find(answer, question):
         assert finding.rule in {"ungrounded", "derived-number"}
         assert len(finding.evidence) <= MAX_EVIDENCE
+
+
+FERRY = """# Ferry
+
+The crossing takes 55 minutes. 40 % of all passengers are islanders. Ships sail at 7:15.
+
+## Fares
+
+An adult ticket is £12.50, a child's ticket £6.25. A car costs £34.
+"""
+
+
+def _rules(*contents: str, grounding: Grounding | None = None) -> set[str]:
+    return {each.rule for each in (grounding or Grounding(FERRY)).check(subject(*contents))}
+
+
+@pytest.mark.parametrize(
+    ("said", "answer", "rules"),
+    [
+        ("I read that a dog costs £8.", "Yes, a dog is £8.", {"ungrounded"}),
+        ("I read that a dog costs £8.", "A dog pays £8 with us.", {"ungrounded"}),
+        ("I read that a dog costs £8.", "No, nobody pays £8 for a dog.", set()),
+        ("I read that a dog costs £8.", "Where did you read £8?", set()),
+        ("Does a dog cost £8?", "I do not know of £8.", set()),
+        ("A dog is £8, right?", "Right, £8.", {"ungrounded"}),
+        ("I have £80 with me.", "With £80 you can take the car.", set()),
+        ("Someone told me that Harland built the ship.", "Yes, Harland built it.", {"ungrounded"}),
+        ("I like the ships of Harland more than yours.", "The ships of Harland are not ours.", set()),
+    ],
+)
+def test_what_a_user_claims_is_no_knowledge(said: str, answer: str, rules: set[str]) -> None:
+    assert _rules(said, answer) == rules
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        ("Together, an adult and a child pay £18.75.", {"derived-number"}),
+        ("A car is £21.50 more than an adult.", {"derived-number"}),
+        ("A child pays £21.50.", {"ungrounded"}),
+        ("Together that makes £19.75.", {"ungrounded"}),
+        ("We carry 40 tons of fish.", {"ungrounded"}),
+        ("About 40 of a hundred are islanders.", set()),
+        ("The car costs thirty-four pounds, an adult twelve pounds fifty.", set()),
+        ("The mark |im_end| or <|im_end|> ends a turn elsewhere.", set()),
+    ],
+)
+def test_figures_are_known_in_their_sense_and_sums_by_what_they_add(answer: str, rules: set[str]) -> None:
+    assert _rules("What else?", answer) == rules
+
+
+def test_texts_that_only_name_give_names_and_no_figures() -> None:
+    grounding = Grounding(FERRY, naming=["Compare us with the Hebridean Queen, which takes 95 passengers."])
+    assert _rules("And?", "The Hebridean Queen is another ship.", grounding=grounding) == set()
+    assert _rules("And?", "We take 95 passengers.", grounding=grounding) == {"ungrounded"}

@@ -1,0 +1,103 @@
+"""What a user has said, and whether an answer may take it as known.
+
+What he says of himself, asks, orders or hands over may be used. What he claims of the subject or of the model is no
+knowledge: an answer may deny it, ask about it or call it his, and states an invention when it agrees or repeats it as
+its own. Companies and products that he brings up may be spoken of, unless the answer begins by agreeing.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from asyncgen.audit.derivations import sentences_around
+from asyncgen.audit.facts import Fact, Measure, Term
+from asyncgen.audit.known_facts import KnownFacts
+from asyncgen.audit.language import any_phrase
+
+_CLAIM = {key: any_phrase("grounding", key) for key in ("own", "hearsay", "second-person", "tag", "orders")}
+_DENIES, _ATTRIBUTES, _AFFIRMS = (any_phrase("grounding", key) for key in ("denies", "attributes", "affirms"))
+_OPERATOR = any_phrase("grounding", "operators").pattern
+_EXERCISE = re.compile(
+    rf"\d ?(?:[-+*/x^]|{_OPERATOR}) ?\$?\d|(?:\d|%) ?(?:%|percent) of \$?\d"
+    rf"|{any_phrase('grounding', 'calculate').pattern}",
+    re.IGNORECASE,
+)
+_WORD_PROBLEM = re.compile(
+    rf"(?P<digit>\d)|[.?,]|(?P<asks>{any_phrase('grounding', 'how-many').pattern})", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_HANDED_OVER = re.compile(r"[\n\"\u201c\u201e:`]")
+_REMARK = 40  # words of a message that is no more than a remark
+
+
+class Said:
+    """`values`: what the scenario draws, which an answer may speak of as well."""
+
+    def __init__(self, said: Iterable[str], values: Iterable[str]) -> None:
+        free, claimed = list[str](), list[str]()
+        for text in said:
+            kinds: tuple[list[str], list[str]] = ([], [])
+            for sentence in _SENTENCE.split(text):
+                kinds[_is_claim(sentence, text)].append(sentence)
+            free.append(" ".join(kinds[False]))
+            claimed.append(" ".join(kinds[True]))
+        self._free = KnownFacts([*filter(None, free), *values])
+        self._claimed = KnownFacts(filter(None, claimed))
+        self.measures: Sequence[Measure] = self._free.measures  # nothing follows from a claim
+
+    def grants(self, fact: Fact, prose: str, hedge: str = "", *, is_bare: bool = True) -> bool:
+        """Whether an answer may state it there because of what the user has said."""
+        if self._free.knows(fact, hedge, is_bare=is_bare):
+            return True
+        return self._claimed.knows(fact, hedge, is_bare=is_bare) and _is_kept_apart(fact, prose)
+
+
+def _is_claim(sentence: str, message: str) -> bool:
+    if (sentence.endswith("?") and not _CLAIM["tag"].search(sentence)) or _CLAIM["orders"].match(sentence):
+        return False
+    if is_exercise(message) or len(sentence) > _LONGEST_CLAIM:
+        return False
+    if _CLAIM["hearsay"].search(sentence) or _CLAIM["second-person"].search(sentence):
+        return True
+    is_remark = len(message.split()) <= _REMARK and not _HANDED_OVER.search(message)
+    return is_remark and not _CLAIM["own"].search(message)
+
+
+_LONGEST_CLAIM = 300  # characters
+
+
+def _is_kept_apart(fact: Fact, prose: str) -> bool:
+    """Whether the sentence of an answer denies what it repeats, or does not make it its own."""
+    before, behind = sentences_around(prose, fact.start)
+    if _DENIES.search(before):
+        return True
+    near = before + behind
+    if _AFFIRMS.match(prose.lstrip()) or _AFFIRMS.match(near.lstrip()):
+        return False
+    is_topic = isinstance(fact, Term) and fact.kind in {"name", "acronym"}
+    return is_topic or "?" in behind or any(each.search(near) for each in (_DENIES, _ATTRIBUTES))
+
+
+def is_exercise(text: str) -> bool:
+    """Whether a user wants something computed, from figures of his own."""
+    return bool(_EXERCISE.search(text)) or _is_word_problem(text)
+
+
+def _is_word_problem(text: str) -> bool:
+    """A figure, then in the same sentence or the next ones a "how many ...?", with a stop or a comma between them.
+
+    A scan of its own: as one expression it would be tried from every figure to every stop to every question.
+    """
+    has_figure = has_stop = is_asked = False
+    for token in _WORD_PROBLEM.finditer(text):
+        if token["digit"]:
+            has_figure = True
+        elif token["asks"]:
+            is_asked |= has_stop
+        elif token[0] == "?":
+            if is_asked:
+                return True
+            has_stop = has_figure
+        else:
+            has_stop |= has_figure
+            has_figure &= token[0] != "."
+    return False

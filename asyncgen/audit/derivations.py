@@ -1,0 +1,172 @@
+"""`derived-number`: figures that are not in the knowledge base and follow from two that are.
+
+Two figures that a conversation states itself may be added, subtracted, multiplied, divided or made a share of each
+other: the reader sees both. Of figures that stand in the knowledge base alone there are so many pairs that some give
+nearly any figure, so of them only these count, and only where the answer's words say that it adds or compares
+(`combines` in the languages' tables):
+
+- the sum or the difference of two figures of one unit, or the sum of three, to the precision of the result; amounts of
+  money to the cent;
+- how long it is from one time of day to another, and from one year to another;
+- and one figure of each has to stand in a statement that shares a word with the answer's sentence or the one before,
+  the other in the same paragraph or in another such statement.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+from asyncgen.audit.facts import Date, Fact, Measure, Time, read_facts, read_spelled
+from asyncgen.audit.language import any_phrase
+from asyncgen.audit.names import fold
+
+MOST_TIMES = 60  # of a count that multiplies a figure
+EPSILON = 1e-9
+CLOSE = 0.05  # the share by which rounding may move a figure that is given as it were exact
+OPERANDS = 12
+
+_COMBINES = any_phrase("grounding", "combines")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_STEM = 6  # letters of a word that stand for all its forms
+_MOST_FIGURES = 80
+_CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
+_YEARS = range(1900, 2100)
+_YEAR = 365.25 * 86400  # seconds
+_EXACT = frozenset("$€£")
+_FEWEST = 12  # counts up to here are part of the language
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    paragraph: int
+    stems: frozenset[str]
+    figures: frozenset[tuple[float, str]]
+    minutes: frozenset[int]  # of the day
+    years: frozenset[int]
+
+
+class Derivations:
+    """What the figures of a knowledge base give, by the statements they stand in."""
+
+    def __init__(self) -> None:
+        self._statements: list[_Statement] = []
+        self._paragraphs = 0
+
+    def add_paragraph(self, paragraph: str, language: str | None) -> None:
+        """One that `with_decimal_points` has passed."""
+        self._paragraphs += 1
+        heading = _stems(paragraph.partition("\n")[0]) if paragraph.startswith("#") else frozenset()
+        for sentence in _SENTENCE.split(paragraph):
+            facts = (*read_facts(sentence, language), *read_spelled(sentence))
+            statement = _read_statement(self._paragraphs, _stems(sentence) | heading, facts)
+            if statement.figures or statement.minutes or statement.years:
+                self._statements.append(statement)
+
+    def explain(self, measure: Measure, prose: str) -> bool:
+        """Whether a figure of an answer follows from figures that the answer does not state."""
+        near = "".join(sentences_around(prose, measure.start))
+        if not _COMBINES.search(near):
+            return False
+        stems = _stems(near)
+        named = [each for each in self._statements if not stems.isdisjoint(each.stems)]
+        around = {each.paragraph for each in named}
+        beside = [each for each in self._statements if each.paragraph in around]
+        half = min(measure.step / 2, measure.value * CLOSE) if measure.unit not in _EXACT else 0.0
+        most_off = half + measure.value * EPSILON
+        return any(abs(each - measure.value) <= most_off for each in _combine_known(measure, named, beside))
+
+
+def _read_statement(paragraph: int, stems: frozenset[str], facts: Sequence[Fact]) -> _Statement:
+    measures = [each for each in facts if isinstance(each, Measure)]
+    years = {each.year for each in facts if isinstance(each, Date) and each.year}
+    return _Statement(
+        paragraph,
+        stems,
+        frozenset((each.value, each.unit) for each in measures),
+        frozenset(each.minute for each in facts if isinstance(each, Time)),
+        frozenset(years | {int(each.value) for each in measures if each.unit == "" and each.value in _YEARS}),
+    )
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(fold(word)[:_STEM] for word in _WORD.findall(text))
+
+
+def sentences_around(prose: str, place: int) -> tuple[str, str]:
+    """The sentence in which something stands with the one before it, in two: up to there, and from there on."""
+    ends = [0, *(match.end() for match in _SENTENCE.finditer(prose, 0, place))]
+    after = _SENTENCE.search(prose, place)
+    return prose[ends[-2:][0] : place], prose[place : after.start() if after else len(prose)]
+
+
+def _combine_known(measure: Measure, named: Sequence[_Statement], beside: Sequence[_Statement]) -> Iterator[float]:
+    if measure.unit == "" and measure.value <= _FEWEST:
+        return
+    own = {value for each in named for value, unit in each.figures if unit == measure.unit}
+    others = {value for each in beside for value, unit in each.figures if unit == measure.unit}
+    if measure.unit == "" or len(others) > _MOST_FIGURES:
+        others = own
+    for one in own if len(own) <= _MOST_FIGURES else ():
+        for other in others:
+            yield from (one + other, abs(one - other)) if one != other else ()
+    if measure.unit not in {"", "s"} and len(own) <= _MOST_FIGURES // 4:
+        yield from map(sum, combinations(own, 3))
+    if measure.unit == "s":
+        for each in named:
+            yield from (60.0 * (end - begin) for begin, end in permutations(each.minutes, 2) if end > begin)
+        years = {year for each in beside for year in each.years}
+        yield from (abs(one - other) * _YEAR for one, other in combinations(years, 2))
+
+
+def derives(measure: Measure, known: Sequence[Measure]) -> bool:
+    """Whether some of the last known figures give this one: their sum, difference, product, quotient or share.
+
+    A number of hours or days is a count as well, and so are the days of a week and the months of a year: three days at
+    18 a day are 54. With the calendar's numbers it has to be exact, and so has a sum with so many times another: one
+    ticket at 5 and three at 2 are 11.
+    """
+    known = known[-OPERANDS:]
+    figures = {(each.value, each.unit) for each in known}
+    figures |= {(float(found[0]), "") for each in known if each.unit == "s" and (found := _NUMBER.search(each.text))}
+    counts = [value for value, unit in figures if not unit and 1 < value <= MOST_TIMES]
+    half = min(measure.step / 2, measure.value * CLOSE) + measure.value * EPSILON
+    exact = min(half, 0.5)
+    pairs = [(pair, half) for pair in permutations(figures, 2)]
+    pairs += [(pair, exact) for each in figures for other in _CALENDAR for pair in ((each, other), (other, each))]
+    sums: Iterable[float] = (
+        one + count * other
+        for (one, unit), (other, other_unit) in permutations(figures, 2)
+        if unit == other_unit == measure.unit != ""
+        for count in counts
+    )
+    return any(
+        abs(result - measure.value) <= off for pair, off in pairs for result in _combine(*pair, measure.unit)
+    ) or any(abs(each - measure.value) <= measure.value * EPSILON for each in sums)
+
+
+def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> Iterator[float]:
+    """What two figures give in a unit: those of one unit add up and have a ratio, a count multiplies anything.
+
+    An amount of money for some time has an hourly rate, a rate for some time has an amount; a count of devices for
+    some time is device-hours; the difference of two shares may be given in points.
+    """
+    (one, unit_one), (other, unit_other) = first, second
+    if unit_one == unit_other:
+        if unit in {unit_one, ""}:
+            yield one + other
+            yield one - other
+        if other:
+            yield from (one / other,) if unit == "" else ()
+            yield from (100 * one / other, 100 * (1 - one / other), 100 * (one / other - 1)) if unit == "%" else ()
+    if unit_other == "" and unit_one == unit:
+        yield one * other
+        yield one / other if other else 0.0
+    if unit_one == "" and unit_other == "s" and unit == "":
+        yield one * other / 3600
+    if unit_one == unit == "$" and unit_other == "s" and other:
+        yield from (one * other / 3600, one / other * 3600)
+    if unit_one == "%" and unit_other == unit:
+        yield from (one * other / 100, other - one * other / 100, other + one * other / 100)

@@ -1,0 +1,215 @@
+"""What some texts state: the knowledge base, or what a user says, to be asked whether they state a fact too."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from asyncgen.audit.derivations import CLOSE, EPSILON, MOST_TIMES, Derivations
+from asyncgen.audit.facts import Date, Fact, Measure, Term, Time, read_facts, read_spelled, squeeze, with_decimal_points
+from asyncgen.audit.language import any_phrase, find_language, listed
+from asyncgen.audit.names import fold
+from asyncgen.audit.words import split_words
+from asyncgen.recipe.fold import fold_to_ascii
+
+_HALF_DAY = 720  # minutes
+_DISTINCT_DIGITS = 3  # a number with so many digits that count is known under any unit
+_THOUSAND = 1000  # a shorter number may leave out its unit
+_SHARE = "%/100"  # the unit under which 0.2219 is also 22.19%
+_BARE = "bare"  # the unit under which every figure stands as it is written
+_HEDGED = 0.15  # the share by which rounding may move a figure with an "about" before it
+_ROUNDED = 100  # a smaller count is meant as it stands
+_YEARS = range(1900, 2100)
+_ABOUT, _OVER, _UNDER = (
+    re.compile(f"(?:{any_phrase('grounding', key).pattern}){behind}", re.IGNORECASE)
+    for key, behind in (("about", r"\.?\s*$|~\s*$"), ("over", r"\s*$"), ("under", r"\s*$"))
+)
+_HEDGE_REACH = 18  # characters before a figure
+_WRAPPED = re.compile(r"(?<=[^\n|])\n(?=[^\W\d_]|\d[\d.,:]*\s)")  # a line that goes on
+_WORDS = re.compile(r"[^\W_]+")
+_FIGURE = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
+_NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]{0,40})[ -](?:of )?(\d+(?:\.\d+)?)\b")
+_COUNTED = re.compile(r"[ -](?P<word>[^\W\d_]{3,})")  # what a figure counts
+_UNCOUNTED = frozenset(map(fold, listed("grounding", "uncounted")))
+
+
+class KnownFacts:
+    """What some texts state, to be asked whether they state a fact too."""
+
+    language: str | None = None  # of the last text
+
+    def __init__(self, texts: Iterable[str], derivations: Derivations | None = None) -> None:
+        self.terms: set[str] = set()
+        self.names: set[str] = set()  # of which there may be versions
+        self._addresses: list[str] = []
+        self._dates: set[tuple[int | None, int, int | None]] = set()
+        self._minutes: set[int] = set()  # of the day
+        self._years: set[int] = set()
+        self._values: dict[str, list[float]] = {}
+        self.measures: list[Measure] = []
+        for text in texts:
+            self.language = find_language(split_words(text))
+            for paragraph in text.split("\n\n"):
+                language = find_language(split_words(paragraph)) or self.language
+                unwrapped = _WRAPPED.sub(" ", paragraph)
+                plain = with_decimal_points(unwrapped, language)
+                self._add(plain, language)
+                if derivations is not None:
+                    derivations.add_paragraph(plain, language)
+        for values in self._values.values():
+            values.sort()
+        self._addresses.sort()
+
+    def knows(self, fact: Fact, hedge: str = "", *, is_bare: bool = True) -> bool:
+        match fact:
+            case Term():
+                return self.knows_term(fact)
+            case Date():
+                return self.knows_date(fact)
+            case Time():
+                later = (fact.minute + _HALF_DAY) % (2 * _HALF_DAY)
+                return fact.minute in self._minutes or (fact.is_half_told and later in self._minutes)
+            case Measure():
+                return self.knows_measure(fact, hedge, is_bare=is_bare)
+
+    def add_names(self, texts: Iterable[str]) -> None:
+        """What these texts name may be named; their figures are not taken over."""
+        others = KnownFacts(texts)
+        self.terms |= others.terms
+        self._addresses = sorted({*self._addresses, *others._addresses})
+
+    def knows_term(self, term: Term) -> bool:
+        key = term.key
+        if term.kind == "url":
+            return self._has_address(key) or self._has_address(key + "/", whole=False)
+        return key in self.terms or key.removesuffix("s") in self.terms
+
+    def _has_address(self, beginning: str, *, whole: bool = True) -> bool:
+        place = bisect_left(self._addresses, beginning)
+        first = self._addresses[place] if place < len(self._addresses) else ""
+        return first == beginning if whole else first.startswith(beginning)
+
+    def knows_date(self, date: Date) -> bool:
+        days = [date.day] if date.last_day is None else [date.day, date.last_day]
+        return all(
+            (date.year, date.month, day) in self._dates
+            or ((None, date.month, day) in self._dates and date.year in self._years)
+            for day in days
+        )
+
+    def knows_measure(self, measure: Measure, hedge: str = "", *, is_bare: bool = True) -> bool:
+        """Whether the texts hold the value, with its unit, at the precision in which the measure gives it.
+
+        `is_bare`: whether nothing behind it says what it counts, so that it may have left out its unit.
+        """
+        low, high = _tolerance(measure, hedge)
+        units: Iterable[str] = (measure.unit,)
+        if not measure.unit and is_bare:
+            is_short = measure.value < _THOUSAND and not measure.is_spelled
+            units = self._values if is_short or _distinct_digits(measure) >= _DISTINCT_DIGITS else units
+        elif measure.unit and _distinct_digits(measure) >= _DISTINCT_DIGITS:
+            units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
+        return any(self._has(unit, low, high) for unit in units)
+
+    def knows_multiple(self, measure: Measure, operands: Iterable[Measure]) -> bool:
+        """Whether it is exactly so many times a figure of the texts as one of the operands counts: ten tickets."""
+        counts = {each.value for each in operands if each.unit == "" and 1 < each.value <= MOST_TIMES}
+        low, high = measure.value * (1 - EPSILON), measure.value * (1 + EPSILON)
+        return any(self._has(measure.unit, low / count, high / count) for count in counts)
+
+    def _has(self, unit: str, low: float, high: float) -> bool:
+        values = self._values.get(unit, ())
+        place = bisect_left(values, low)
+        return place < len(values) and values[place] <= high
+
+    def _add(self, text: str, language: str | None) -> None:
+        words = _WORDS.findall(text)
+        self.terms.update(map(fold, words))
+        self.terms.update(fold_to_ascii(each).casefold() for each in words if not each.isascii())
+        for token in text.split():
+            bare = token.strip("\"'()[]{}<>*`~,.;:!?")
+            self.terms.add(fold(bare))
+            if not bare.isalnum():  # nearly all are: without marks all of its forms are one
+                self.terms |= {squeeze(bare), fold(bare).rsplit("/", 1)[-1], *map(squeeze, bare.split("-"))}
+        for name, number in _NAMED_NUMBER.findall(text):
+            self.terms.add(squeeze(name + number))
+            self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
+        for fact in (*read_facts(text, language), *read_spelled(text)):
+            if isinstance(fact, Measure):
+                self._add_measure(fact)
+            elif isinstance(fact, Date):
+                self._add_date(fact)
+            elif isinstance(fact, Time):
+                self._minutes.add(fact.minute)
+                if fact.is_half_told:
+                    self._minutes.add((fact.minute + _HALF_DAY) % (2 * _HALF_DAY))
+            else:
+                self._add_term(fact)
+
+    def _add_measure(self, measure: Measure) -> None:
+        self.measures.append(measure)
+        self._values.setdefault(measure.unit, []).append(measure.value)
+        if number := _FIGURE.search(measure.text):
+            self._values.setdefault(_BARE, []).append(float(number[0]))  # "3.04 hours, and 2.91 for the second"
+        if measure.unit == "" and measure.value < 1 and _distinct_digits(measure) >= _DISTINCT_DIGITS:
+            self._values.setdefault(_SHARE, []).append(measure.value * 100)
+        if measure.unit == "" and measure.value in _YEARS:
+            self._years.add(int(measure.value))
+
+    def _add_date(self, date: Date) -> None:
+        days: Iterable[int | None] = (date.day,)
+        if date.day and date.last_day:
+            days = range(date.day, date.last_day + 1)
+        for day in days:
+            self._dates |= {(date.year, date.month, day), (None, date.month, day), (date.year, date.month, None)}
+        if date.year:
+            self._years.add(date.year)
+            self._values.setdefault("", []).append(float(date.year))
+
+    def _add_term(self, term: Term) -> None:
+        self.terms.add(term.key)
+        if term.kind == "url":
+            self._addresses.append(term.key)
+        elif term.kind == "name" and not term.opens:
+            self.names.add(term.key)
+        elif term.kind == "identifier" and (number := re.search(r"\d{1,6}$", term.key)):
+            self.names.add(term.key[: number.start()])
+            self._values.setdefault("", []).append(float(number[0]))  # a d32 has 32 layers
+
+
+def _tolerance(measure: Measure, hedge: str) -> tuple[float, float]:
+    """The values that a figure may stand for: what rounds to it, and no more than its wording excuses."""
+    value, half = measure.value, measure.step / 2
+    slack = value * EPSILON
+    if hedge == "over":
+        return value - slack, value + measure.step
+    if hedge == "under":
+        return value - measure.step, value + slack
+    if not hedge and measure.unit == "" and value < _ROUNDED and value == int(value):
+        return value - 0.5, value + 0.5
+    allowed = value * (_HEDGED if hedge else CLOSE)
+    if hedge and value % (5 * measure.step / 10 if measure.step > 1 else 5) == 0:
+        half = max(half, value * 0.03)  # "about $75" for $73
+    half = min(half, allowed)
+    return value - half - slack, value + half + slack
+
+
+def hedge_of(prose: str, measure: Measure) -> str:
+    before = prose[max(measure.start - _HEDGE_REACH, 0) : measure.start]
+    if _OVER.search(before):
+        return "over"
+    if _ABOUT.search(before):
+        return "about"
+    return "under" if _UNDER.search(before) else ""
+
+
+def _distinct_digits(measure: Measure) -> int:
+    digits = re.sub(r"[^\d.]", "", measure.text).lstrip("0.")
+    if "." not in digits:
+        digits = digits.rstrip("0")
+    return len(digits.replace(".", ""))
+
+
+def is_bare(prose: str, measure: Measure) -> bool:
+    """Whether no word behind a figure says what it counts."""
+    counted = _COUNTED.match(prose, measure.start + len(measure.text))
+    return counted is None or fold(counted["word"]) in _UNCOUNTED
