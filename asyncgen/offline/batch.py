@@ -36,7 +36,7 @@ TERMINAL = frozenset({Status.FAILED, Status.COMPLETED, Status.EXPIRED, Status.CA
 _STAMPED = (*Status,)[1:]  # in the order of OpenAI's object; one has no time of its own before it is created
 
 
-class Line(msgspec.Struct):
+class BatchLine(msgspec.Struct):
     """A request of either form as it is in a file; `body` as a live call has it."""
 
     custom_id: str
@@ -45,7 +45,7 @@ class Line(msgspec.Struct):
     url: str | None = None
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Flaw(msgspec.Struct, frozen=True):
     """Why a batch was not run; `line` from 1."""
 
     code: str
@@ -55,7 +55,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Tally:
+class BatchUsage:
     """What the answered lines used."""
 
     prompt_tokens: int = 0
@@ -78,10 +78,10 @@ class Batch:
     """
 
     id: str
-    number: int
-    is_inline: bool
     lines: Path
     endpoint: str
+    is_inline: bool = False
+    number: int = 0
     model: str | None = None
     input_file_id: str | None = None
     metadata: Mapping[str, str] | None = None
@@ -92,8 +92,8 @@ class Batch:
     offsets: "array[int]" = field(default_factory=lambda: array("Q"))
     completed: int = 0
     failed: int = 0
-    tally: Tally = field(default_factory=Tally)
-    faults: list[Fault] = field(default_factory=list)
+    tally: BatchUsage = field(default_factory=BatchUsage)
+    flaws: list[Flaw] = field(default_factory=list)
     error: str | None = None
     rows: Path | None = None
     output_file_id: str | None = None
@@ -133,7 +133,7 @@ class Batch:
             "object": "batch",
             "endpoint": self.endpoint,
             "model": self.model,
-            "errors": {"object": "list", "data": self.faults} if self.faults else None,
+            "errors": {"object": "list", "data": self.flaws} if self.flaws else None,
             "input_file_id": self.input_file_id,
             "completion_window": WINDOW,
             "status": self.status,

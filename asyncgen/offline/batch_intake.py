@@ -16,7 +16,7 @@ from aiohttp import web
 from asyncgen.offline.batch import WINDOW, Batch
 from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.engine import PROVIDER
-from asyncgen.offline.files import CHUNK, Files, check_size, read_expiry
+from asyncgen.offline.files import CHUNK, FileStore, check_size, read_expiry
 from asyncgen.offline.splitter import SplitError, Splitter
 from asyncgen.offline.wire import ApiError
 
@@ -74,25 +74,25 @@ class _Request(msgspec.Struct):
 
 
 class Intake:
-    def __init__(self, files: Files, knobs: BatchKnobs) -> None:
+    def __init__(self, files: FileStore, knobs: BatchKnobs) -> None:
         self._files = files
         self._knobs = knobs
 
-    async def read(self, request: web.Request, number: int) -> Batch:
+    async def read(self, request: web.Request) -> Batch:
         """The batch that is asked for. Raises ApiError."""
         path = self._files.new_path()
         batch = None
         try:
             with path.open("wb") as target:
-                batch = await self._read(request, number, path, _InlineRequests(target, self._knobs))
+                batch = await self._read(request, path, _InlineRequests(target, self._knobs))
         except SplitError as error:
             raise _refused(str(error)) from error
         finally:
-            if batch is None or not batch.is_inline:
+            if batch is None:
                 path.unlink()
         return batch
 
-    async def _read(self, request: web.Request, number: int, path: Path, requests: "_InlineRequests") -> Batch:
+    async def _read(self, request: web.Request, path: Path, requests: "_InlineRequests") -> Batch:
         splitter, size = Splitter(), 0
         async for chunk in request.content.iter_chunked(CHUNK):
             size += len(chunk)
@@ -103,14 +103,14 @@ class Intake:
         if not splitter.has_requests:
             if request.path.startswith("/api/"):
                 raise _refused("'endpoint', 'model' and then 'requests' are required", "requests")
-            return self._read_by_file(splitter.head, number)
+            return self._read_by_file(splitter.head, path)
         if not requests.names:
             requests.begin(splitter.head)
             raise _refused("'requests' must not be empty", "requests")
         name = f"batch-{int(time.time())}-{token_hex(10)}"
-        return Batch(name, number, True, path, _ENDPOINT, model=requests.head.model)
+        return Batch(name, path, _ENDPOINT, is_inline=True, model=requests.head.model)
 
-    def _read_by_file(self, body: bytes, number: int) -> Batch:
+    def _read_by_file(self, body: bytes, path: Path) -> Batch:
         create = _decode(body, _ByFile)
         if create.endpoint != _ENDPOINT:
             raise _refused(f"'endpoint' must be {_ENDPOINT!r} here, not {create.endpoint!r}", "endpoint")
@@ -128,11 +128,11 @@ class Intake:
             raise self._files.unknown(stored.id)
         if stored.purpose != "batch":
             raise _refused(f"The purpose of {stored.id} is {stored.purpose!r}, not 'batch'", "input_file_id")
+        path.unlink()
+        path.hardlink_to(stored.path)  # the batch goes on without the file
         return Batch(
             f"batch_{token_hex(16)}",
-            number,
-            False,
-            stored.path,
+            path,
             create.endpoint,
             input_file_id=stored.id,
             metadata=create.metadata,

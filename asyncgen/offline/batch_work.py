@@ -7,36 +7,35 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import AsyncIterator
 from typing import BinaryIO, Self
 
 import msgspec
 
-from asyncgen.offline.batch import Batch, Fault, Line, Status
+from asyncgen.offline.batch import Batch, BatchLine, Flaw, Status
 from asyncgen.offline.batch_knobs import BatchFates, BatchKnobs, LineFault
 from asyncgen.offline.engine import Engine, Style
-from asyncgen.offline.files import Files
+from asyncgen.offline.files import FileStore
 from asyncgen.offline.ledger import Books
 from asyncgen.offline.protocol import Answer, BadRequestError, count_tokens, read_request
 from asyncgen.offline.refusal import Told
 from asyncgen.offline.wire import encode
 
-MOST_LINES = 50_000
-_MOST_FAULTS = 100  # that are told of one batch
+_MOST_LINES = 50_000
+_MOST_FLAWS = 100  # that are told of one batch
 
 
 class _Body(msgspec.Struct):
     model: str | None = None
 
 
-_line_decoder = msgspec.json.Decoder(Line)
+_line_decoder = msgspec.json.Decoder(BatchLine)
 _body_decoder = msgspec.json.Decoder(_Body)
 
 
 class Worker:
     """What all batches share: the queue of tokens, the files, the books."""
 
-    def __init__(self, engine: Engine, files: Files, knobs: BatchKnobs, books: Books) -> None:
+    def __init__(self, engine: Engine, files: FileStore, knobs: BatchKnobs, books: Books) -> None:
         self._engine = engine
         self._files = files
         self._knobs = knobs
@@ -46,7 +45,7 @@ class Worker:
 
     async def work_off(self, batch: Batch) -> None:
         tokens = await self._check(batch)
-        if batch.faults:
+        if batch.flaws:
             self._end(batch, Status.FAILED)
             return
         self._queued_tokens += tokens
@@ -59,29 +58,38 @@ class Worker:
         self._end(batch, status)
 
     async def _check(self, batch: Batch) -> int:
-        """The tokens of all lines; what is wrong with them is the batch's faults."""
+        """The tokens of all lines; what is wrong with them is the batch's flaws."""
         names: set[str] = set()
-        tokens = 0
-        async for number, line in _read_lines(batch):
-            try:
-                tokens += self._check_line(batch, number, line, names)
-            except _LineError as error:
-                batch.faults.append(error.fault)
-                if len(batch.faults) == _MOST_FAULTS:
-                    break
-        limit = self._knobs.queued_tokens
-        if not batch.offsets:
-            batch.faults.append(Fault("empty_file", "The input file is empty."))
-        elif len(batch.offsets) > MOST_LINES:
-            batch.faults.append(Fault("too_many_tasks", f"The batch has more than {MOST_LINES} requests."))
-        elif self._knobs.refuses(batch.model):
-            batch.faults.append(Fault("model_not_found", f"The model {batch.model} takes no batches.", param="model"))
-        elif limit is not None and self._queued_tokens + tokens > limit:
-            message = f"Enqueued token limit reached for {batch.model}. Limit: {limit} enqueued tokens."
-            batch.faults.append(Fault("token_limit_exceeded", message))
-        if not batch.faults:
+        tokens = offset = 0
+        with batch.lines.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                batch.offsets.append(offset)
+                offset += len(line)
+                try:
+                    tokens += self._check_line(batch, number, line, names)
+                except _LineError as error:
+                    batch.flaws.append(error.flaw)
+                    if len(batch.flaws) == _MOST_FLAWS:
+                        return 0
+                await asyncio.sleep(0)
+        if flaw := self._check_whole(batch, tokens):
+            batch.flaws.append(flaw)
+        if not batch.flaws:
             self._books.write(event="accepted", batch=batch.id, custom_ids=sorted(names))
         return tokens
+
+    def _check_whole(self, batch: Batch, tokens: int) -> Flaw | None:
+        limit = self._knobs.queued_tokens
+        if not batch.offsets:
+            return Flaw("empty_file", "The input file is empty.")
+        if len(batch.offsets) > _MOST_LINES:
+            return Flaw("too_many_tasks", f"The batch has more than {_MOST_LINES} requests.")
+        if self._knobs.refuses(batch.model):
+            return Flaw("model_not_found", f"The model {batch.model} takes no batches.", param="model")
+        if limit is not None and self._queued_tokens + tokens > limit:
+            message = f"Enqueued token limit reached for {batch.model}. Limit: {limit} enqueued tokens."
+            return Flaw("token_limit_exceeded", message)
+        return None
 
     def _check_line(self, batch: Batch, number: int, text: bytes, names: set[str]) -> int:
         """The tokens of a line. Raises _LineError."""
@@ -129,7 +137,7 @@ class Worker:
             return Status.CANCELLED
         return Status.EXPIRED if expired else Status.COMPLETED
 
-    def _answer(self, batch: Batch, rows: "_Rows", line: Line, fault: LineFault | None) -> None:
+    def _answer(self, batch: Batch, rows: "_Rows", line: BatchLine, fault: LineFault | None) -> None:
         knobs = self._knobs
         answer: Answer | Told
         if fault is LineFault.FAILED:
@@ -152,10 +160,10 @@ class Worker:
         rows.put(row, is_cut=fault is LineFault.UNREADABLE)
 
     def _end(self, batch: Batch, status: Status) -> None:
+        batch.lines.unlink()
         if batch.is_inline:
-            batch.lines.unlink(missing_ok=True)
-            if batch.faults:
-                batch.error = batch.faults[0].message
+            if batch.flaws:
+                batch.error = batch.flaws[0].message
             elif status is Status.COMPLETED and batch.failed and not batch.completed:
                 batch.error = "All requests of the batch failed."
         batch.turn(status)
@@ -163,9 +171,9 @@ class Worker:
 
 
 class _Rows:
-    """Where the rows of a batch go: an output file and one of errors, or one list. Files without a row are not kept."""
+    """Where the rows of a batch go: a file of answers and one of errors, kept if not empty, or one list."""
 
-    def __init__(self, batch: Batch, files: Files) -> None:
+    def __init__(self, batch: Batch, files: FileStore) -> None:
         self._batch = batch
         self._files = files
         self._output_path, self._error_path = files.new_path(), files.new_path()
@@ -211,7 +219,7 @@ class _Rows:
                 path.unlink()
 
 
-def _check_by_file(batch: Batch, line: Line, number: int) -> None:
+def _check_by_file(batch: Batch, line: BatchLine, number: int) -> None:
     """The first line's model is the batch's. Raises _LineError, msgspec.ValidationError."""
     model = _body_decoder.decode(line.body).model
     batch.model = batch.model or model
@@ -224,7 +232,7 @@ def _check_by_file(batch: Batch, line: Line, number: int) -> None:
         raise _LineError("model_mismatch", f"{model!r} is not {batch.model!r}, of line 1.", number, "body.model")
 
 
-def _check_inline(line: Line, number: int) -> None:
+def _check_inline(line: BatchLine, number: int) -> None:
     """One body that cannot be answered ends the batch, as at OpenRouter. Raises _LineError."""
     try:
         read_request(bytes(line.body))
@@ -236,18 +244,7 @@ def _check_inline(line: Line, number: int) -> None:
 class _LineError(Exception):
     def __init__(self, code: str, message: str, line: int, param: str | None = None) -> None:
         super().__init__(message)
-        self.fault = Fault(code, message, line, param)
-
-
-async def _read_lines(batch: Batch) -> AsyncIterator[tuple[int, bytes]]:
-    """The lines with their numbers, from 1; where they begin is the batch's offsets. Others have their turn between."""
-    with batch.lines.open("rb") as lines:
-        offset = 0
-        for number, line in enumerate(lines, 1):
-            batch.offsets.append(offset)
-            offset += len(line)
-            yield number, line
-            await asyncio.sleep(0)
+        self.flaw = Flaw(code, message, line, param)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -17,21 +17,21 @@ from asyncgen.offline.batch_intake import Intake
 from asyncgen.offline.batch_knobs import BatchFates, BatchKnobs
 from asyncgen.offline.batch_work import Worker
 from asyncgen.offline.engine import PROVIDER, Engine
-from asyncgen.offline.files import CHUNK, FileRoutes, Files
+from asyncgen.offline.files import CHUNK, FileRoutes, FileStore
 from asyncgen.offline.ledger import Books
 from asyncgen.offline.wire import ApiError, Handler, encode, html_answer, json_answer, read_page, reset, told
 
 _FILTERS = frozenset(Status) - {Status.FINALIZING, Status.CANCELLING}
 
 
-class Batches:
+class BatchRoutes:
     """All batches there are, newest last, and the tasks that work them off. Close it."""
 
     def __init__(self, engine: Engine, knobs: BatchKnobs) -> None:
         self._knobs = knobs
         self._fates = BatchFates(knobs, engine.knobs.seed)
-        self._files = Files()
-        self._books = Books(self._files.new_path())
+        self._files = FileStore()
+        self._books = Books(self._files.new_path)
         self._worker = Worker(engine, self._files, knobs, self._books)
         self._intake = Intake(self._files, knobs)
         self._batches: dict[str, Batch] = {}
@@ -68,7 +68,8 @@ class Batches:
         if self._knobs.max_unfinished is not None and unfinished >= self._knobs.max_unfinished:
             message = f"At most {self._knobs.max_unfinished} batches may be unfinished."
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, message, "rate_limit_error", code="batch_limit_exceeded")
-        batch = await self._intake.read(request, self._created)
+        batch = await self._intake.read(request)
+        batch.number = self._created
         self._created += 1
         self._batches[batch.id] = batch
         self._last_create = time.monotonic()
@@ -118,7 +119,8 @@ class Batches:
         )
 
     async def show_books(self, _: web.Request) -> web.StreamResponse:
-        return web.FileResponse(self._books.flush(), headers={"Content-Type": "application/x-ndjson"})
+        path = self._books.flush()
+        return web.FileResponse(path, headers={"Content-Type": "application/x-ndjson"}) if path else web.Response()
 
     # ---- faults
 

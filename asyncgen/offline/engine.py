@@ -78,20 +78,23 @@ class Engine:
         self.ledger.calls += 1
         return sequence, self._fates.draw(sequence)
 
-    def open(self, body: bytes, sequence: int, fate: Fate, tier: str | None = None) -> ChatRequest | Told:
-        """The request, or what is told without a look at capacity. `tier`: instead of the one that it names."""
+    def open(self, body: bytes, sequence: int, fate: Fate) -> ChatRequest | Told:
+        """The request, or what is told without a look at capacity."""
         if refused := self._refuse(sequence, fate):
             return refused
         try:
-            chat = _CANNED_REQUEST if self.knobs.canned else read_request(body, self._dialect)
+            return _CANNED_REQUEST if self.knobs.canned else read_request(body, self._dialect)
         except UnexpectedFieldsError as error:
             return Told(422, encode_detail(str(error)))
         except BadRequestError as error:
             return Told.of(400, str(error), "invalid_request_error")
-        if tier is None and chat.service_tier == "flex" and self._fates.refuses_flex(sequence):
-            kind = "resource_unavailable"  # as OpenAI says it, which names no time to wait
-            return Told(429, encode_error(429, "Resource Unavailable: no flex capacity is free.", kind, code=kind))
-        return chat
+
+    def refuse_tier(self, chat: ChatRequest, sequence: int) -> Told | None:
+        """What a live call is told when its tier has no capacity; as at OpenAI, it names no time to wait."""
+        if chat.service_tier != "flex" or not self._fates.refuses_flex(sequence):
+            return None
+        kind = "resource_unavailable"
+        return Told(429, encode_error(429, "Resource Unavailable: no flex capacity is free.", kind, code=kind))
 
     def _refuse(self, sequence: int, fate: Fate) -> Told | None:
         knobs = self.knobs
@@ -113,7 +116,7 @@ class Engine:
         """A line's answer, charged. Places and limits a minute are those of live calls alone."""
         sequence, fate = self.draw()
         self.ledger.lines += 1
-        chat = self.open(body, sequence, fate, BATCH)
+        chat = self.open(body, sequence, fate)
         if isinstance(chat, Told):
             return chat
         reserve = self.capacity.check_money(chat.prompt_tokens, chat.max_tokens, BATCH)

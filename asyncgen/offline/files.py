@@ -46,18 +46,22 @@ class StoredFile:
         }
 
 
-class Files:
-    """The files there are, by id in order of creation, and the folder for all that is put on disk. Close it."""
+class FileStore:
+    """The files there are, by id in order of creation, and a folder for all that is put on disk. Close it."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="asyncgen-offline-"))
+        self._folder: Path | None = None
         self._files: dict[str, StoredFile] = {}
 
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def new_path(self) -> Path:
-        return self.folder / token_hex(12)
+        """The folder is made with the first one: who makes no batch needs no room for it."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="asyncgen-offline-"))
+        return self._folder / token_hex(12)
 
     def add(self, path: Path, filename: str, purpose: str, keep_for: int | None) -> StoredFile:
         now = time.time()
@@ -88,7 +92,7 @@ class Files:
 class FileRoutes:
     """The calls of Files."""
 
-    def __init__(self, files: Files, knobs: BatchKnobs) -> None:
+    def __init__(self, files: FileStore, knobs: BatchKnobs) -> None:
         self._files = files
         self._knobs = knobs
 

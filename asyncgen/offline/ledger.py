@@ -5,9 +5,11 @@ What became of batches is in books beside it, those of `GET /ledger/batches`.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -66,17 +68,22 @@ class Ledger:
 class Books:
     """Events of batches, a line of JSON each in a file, so that they may be more than memory. Close them."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("wb")
+    def __init__(self, new_path: Callable[[], Path]) -> None:
+        self._new_path = new_path
+        self._file: BinaryIO | None = None
 
     def close(self) -> None:
-        self._file.close()
+        if self._file:
+            self._file.close()
 
     def write(self, **event: object) -> None:
+        if self._file is None:
+            self._file = self._new_path().open("wb")
         self._file.write(_encoder.encode(event) + b"\n")
 
-    def flush(self) -> Path:
-        """Where all that was written is."""
+    def flush(self) -> Path | None:
+        """Where all that was written is; None for nothing."""
+        if self._file is None:
+            return None
         self._file.flush()
-        return self._path
+        return Path(self._file.name)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from aiohttp import web
 
-from asyncgen.offline.batches import Batches
+from asyncgen.offline.batches import BatchRoutes
 from asyncgen.offline.capacity import Refusal
 from asyncgen.offline.engine import Engine
 from asyncgen.offline.knobs import Fate, Fault, Knobs
@@ -21,7 +21,6 @@ from asyncgen.offline.turns import Turns
 from asyncgen.offline.wire import reset
 
 _MAX_BODY = 64 * 1024 * 1024  # bytes; a knowledge base may be far larger than aiohttp's default of 1 MiB
-
 _PREFIXES = ("/v1", "", "/api/v1")  # the last one as OpenRouter has it
 
 CALLS = web.AppKey("calls", Ledger)
@@ -39,7 +38,7 @@ def create_app(knobs: Knobs = Knobs()) -> web.Application:  # noqa: B008 - froze
         app.router.add_get(f"{prefix}/models", list_models)
         app.router.add_route("*", f"{prefix}/models", refuse_method)
     if knobs.batches:
-        batches = Batches(engine, knobs.batches)
+        batches = BatchRoutes(engine, knobs.batches)
         batches.add_routes(app.router, _PREFIXES)
         app.on_cleanup.append(batches.close)
     app.router.add_get("/ledger", service.show_ledger)
@@ -86,6 +85,8 @@ class _Service:
         chat = engine.open(await request.read(), sequence, fate)
         if isinstance(chat, Told):
             return self._respond(*chat)
+        if told := engine.refuse_tier(chat, sequence):
+            return self._respond(*told)
         reserve = engine.capacity.admit(_now(), chat.prompt_tokens, chat.max_tokens, chat.service_tier)
         if isinstance(reserve, Refusal):
             return self._respond(*engine.refuse(reserve))

@@ -95,6 +95,15 @@ def test_an_upload_is_not_looked_into() -> None:
     run(test)
 
 
+def test_a_batch_goes_on_without_its_file() -> None:
+    async def test(client: Client) -> None:
+        _, batch = await create(client, lines(2))
+        await call(client, "DELETE", f"/v1/files/{batch['input_file_id']}")
+        assert (await ended(client, batch["id"]))["request_counts"]["completed"] == 2
+
+    run(test)
+
+
 # ---- OpenAI's form
 
 

@@ -1,6 +1,7 @@
 """The offline engine as a process: what it prints, what ends it."""
 
 import argparse
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from decimal import Decimal
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -29,10 +31,15 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 
 @contextmanager
-def started(*flags: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running engine and its base URL."""
+def started(*flags: str, folder: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running engine and its base URL; `folder`: for what is temporary."""
     with subprocess.Popen(
-        [*COMMAND, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *flags],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | ({"TMPDIR": str(folder)} if folder else {}),
     ) as process:
         assert process.stdout is not None
         try:
@@ -135,6 +142,20 @@ def test_a_port_in_use_is_one_sentence() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"--port: cannot listen on 127\.0\.0\.1:{port}: address already in use"):
             serve(parse("--port", str(port)))
+
+
+def test_what_batches_left_on_disk_goes_with_the_engine(tmp_path: Path) -> None:
+    with started("--exit-with-stdin", "--batches", folder=tmp_path) as (process, url):
+        assert not list(tmp_path.iterdir())
+        request = b'{"custom_id": "a", "body": {"messages": [{"role": "user", "content": "hi"}]}}'
+        create = b'{"endpoint": "/v1/chat/completions", "model": "m", "requests": [%s]}' % request
+        with urlopen(f"{url}/batches", create) as response:
+            assert response.status == 202
+        assert list(tmp_path.iterdir())
+        assert process.stdin is not None
+        process.stdin.close()
+        assert ended(process) == (0, "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_usage_error_is_a_sentence_and_exit_status_2() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 
 import aiohttp
 import msgspec
@@ -176,6 +177,48 @@ def test_other_routes_answer_json(method: str, path: str, expected: int) -> None
             assert msgspec.json.decode(await response.read())
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "times"),
+    [
+        (None, None, 1),
+        ("auto", "default", 1),
+        ("default", "default", 1),
+        ("flex", "flex", 0.5),
+        ("priority", "priority", 2),
+    ],
+)
+def test_a_service_tier_is_told_and_has_its_price(asked: str | None, told: str | None, times: float) -> None:
+    async def test(client: Client) -> None:
+        async with client.post(PATH, json=BODY if asked is None else BODY | {"service_tier": asked}) as response:
+            answer = msgspec.json.decode(await response.read())
+        assert answer.get("service_tier") == told
+        assert answer["usage"]["cost"] == times * answer["usage"]["total_tokens"] / 1_000_000
+        assert client.app[CALLS].cost == Decimal(str(answer["usage"]["cost"]))
+
+    run(test, Knobs(price_in=Decimal(1), price_out=Decimal(1)))
+
+
+def test_an_unknown_service_tier_is_refused() -> None:
+    async def test(client: Client) -> None:
+        assert await status(client, service_tier="cheap") == 400
+
+    run(test)
+
+
+def test_a_share_of_flex_calls_finds_no_capacity_and_nobody_else_is_hit() -> None:
+    async def test(client: Client) -> None:
+        statuses = []
+        for number in range(40):
+            async with client.post(PATH, json=BODY | {"service_tier": "flex" if number % 2 else "default"}) as response:
+                statuses.append(response.status)
+                if response.status == 429:
+                    assert "Resource Unavailable" in await response.text()
+                    assert "Retry-After" not in response.headers
+        assert (set(statuses[::2]), set(statuses[1::2])) == ({200}, {200, 429})
+
+    run(test, Knobs(flex_refused=0.5))
 
 
 def test_the_path_without_a_version_is_served_too() -> None:

@@ -38,6 +38,8 @@ def test_the_engine_lives_as_long_as_the_block_whatever_lies_in_the_working_dire
             aiohttp.request("POST", f"{base_url}/chat/completions", data=b"no request") as response,
         ):
             assert response.status == 400
+            async with aiohttp.request("GET", f"{base_url}/batches") as listed:
+                assert listed.status == 200
             process = int(read("pid"))
             assert os.getsid(process) == process != os.getsid(0)
         assert read("status") == b"0\n"
