@@ -19,9 +19,7 @@ class LineCalls:
         self._offsets = array("q")  # by index, of its newest entry
         self._runs = array("i")  # by index, the number of the run that made it
         self._before: dict[int, list[int]] = {}  # by index, of further entries that led there
-        self._locate(dataset.ledger.headers)
-
-    def _locate(self, headers: list[Header]) -> None:
+        headers = dataset.ledger.headers
         under_way: dict[int, list[int]] = {}
         offset, run = 0, -1
         with self.opened() as file:

@@ -62,16 +62,14 @@ def read_tier_price(body: bytes, tier: str) -> Price | None:
     Of several, the cheapest for flex, which is asked first, and the dearest of any other tier, to be safe.
     """
     listed = _objects(object_of((decode_object(body) or {}).get("data")).get("endpoints"))
-    prices = [price for each in listed if _tier_of(each) == tier and (price := _price_of(each))]
+    prices = []
+    for each in listed:
+        tag = each.get("tag")  # its end names the tier, as in `google-vertex/global/flex`
+        last = tag.rpartition("/")[2] if isinstance(tag, str) else ""
+        if TIER_NAMES.get(last, last) == tier and (price := _price_of(each)):
+            prices.append(price)
     choose = min if tier == FLEX else max
     return choose(prices, key=lambda each: each.input + each.output, default=None)
-
-
-def _tier_of(endpoint: JsonObject) -> str:
-    """By the end of its tag, as in `google-vertex/global/flex`."""
-    tag = endpoint.get("tag")
-    last = tag.rpartition("/")[2] if isinstance(tag, str) else ""
-    return TIER_NAMES.get(last, last)
 
 
 def _price_of(listed: JsonObject) -> Price | None:

@@ -109,9 +109,8 @@ class Start:
         time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         for path in self.set_aside:  # the output last: while it is there, a run either goes on with it or is refused
             path.rename(path.with_name(f"{path.name}.bak-{time}"))
-            sync_directory(
-                path.parent
-            )  # or the power may take back any of them, and old rejects stand beside a new run
+            # Synced, or the power may take back any of them, and old rejects stand beside a new run.
+            sync_directory(path.parent)
         mend(self.patches)
         entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
         entries += b"".join(map(encode_entry, self.forgotten))

@@ -151,16 +151,6 @@ class Limiter:
         self._tokens.take(self._clock(), tokens - self._tokens_per_call)
         self._tokens_per_call += (tokens - self._tokens_per_call) * TOKENS_SMOOTHING
 
-    def _report_refusal(self, now: float, ticket: int, error: RateLimitedError) -> bool:
-        seconds = error.retry_after
-        if not self.concurrency.explains(now, ticket):
-            self.outage.failed(now, ticket)
-        is_for_all = self.concurrency.overloaded(ticket, in_flight=self.in_flight - 1, is_hinted=bool(seconds))
-        if not (seconds and is_for_all):  # it is this call's bad luck, and this call's wait
-            return False
-        self.gate.pause(now, seconds)
-        return True
-
     def close(self) -> None:
         """Send everybody who waits away with StopRequestedError, now and from now on."""
         self._is_closed = True
@@ -182,7 +172,13 @@ class Limiter:
                 saturated = bool(self._first or self._again)
                 self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
             case RateLimitedError() as error:
-                is_for_all = self._report_refusal(now, ticket, error)
+                if not self.concurrency.explains(now, ticket):
+                    self.outage.failed(now, ticket)
+                seconds, in_flight = error.retry_after, self.in_flight - 1
+                is_for_all = self.concurrency.overloaded(ticket, in_flight=in_flight, is_hinted=bool(seconds))
+                if is_for_all and seconds:  # otherwise it is this call's bad luck, and this call's wait
+                    self.gate.pause(now, seconds)
+                is_for_all = is_for_all and bool(seconds)
             case TransientError() as error:
                 if isinstance(error, TimedOutError) and not self.outage.is_down:
                     self.concurrency.timed_out(now, sent=sent)

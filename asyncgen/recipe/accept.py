@@ -53,25 +53,21 @@ def _read_reply(text: str, finish_reason: str | None) -> Conversation:
         text = text[opening.end() :].removesuffix("```").strip(_BLANKS)
     try:
         return read_tolerantly(text)
-    except (ValueError, RecursionError) as error:
-        return _undress(text, error, is_cut_off=meaning_of(finish_reason) == "length")
-
-
-def _undress(text: str, error: ValueError | RecursionError, *, is_cut_off: bool) -> Conversation:
-    """The one conversation in a text that is none by itself, because of the error. Raises BadReplyError."""
-    is_json = isinstance(error, msgspec.ValidationError)
-    if is_json:
-        found, is_thinking = tuple(dict.fromkeys(conversations_in(text))), False
-    else:
-        found, is_thinking = find_conversations(text)
-    if len(found) == 1 and not (is_thinking and is_cut_off):
-        return tuple(Message(role, content) for role, content in found[0])
-    several = f"; it holds {len(found)} different conversations" if len(found) > 1 else ""
-    if is_json:
-        raise BadReplyError("wrong-shape", f"the reply is no list of messages: {error}{several}") from None
-    if is_cut_off:
-        raise BadReplyError("cut-off", "the reply reached the token limit before its JSON ended") from None
-    raise BadReplyError("not-json", f"the reply is not JSON: {explain(error)}{several}") from None
+    except (ValueError, RecursionError) as error:  # then it may hold one conversation, in another dress
+        is_cut_off = meaning_of(finish_reason) == "length"
+        is_json = isinstance(error, msgspec.ValidationError)
+        if is_json:
+            found, is_thinking = tuple(dict.fromkeys(conversations_in(text))), False
+        else:
+            found, is_thinking = find_conversations(text)
+        if len(found) == 1 and not (is_thinking and is_cut_off):
+            return tuple(Message(role, content) for role, content in found[0])
+        several = f"; it holds {len(found)} different conversations" if len(found) > 1 else ""
+        if is_json:
+            raise BadReplyError("wrong-shape", f"the reply is no list of messages: {error}{several}") from None
+        if is_cut_off:
+            raise BadReplyError("cut-off", "the reply reached the token limit before its JSON ended") from None
+        raise BadReplyError("not-json", f"the reply is not JSON: {explain(error)}{several}") from None
 
 
 def _check_roles(messages: Conversation, rules: Rules) -> Conversation:

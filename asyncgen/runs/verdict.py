@@ -333,28 +333,22 @@ def with_advice(error: AsyncgenError, *, has_worked: bool = False) -> str:
     `has_worked`: it has answered at this address, as it must have where an index is given up.
     """
     told = str(error)
+    if "--" in told or NO_KEY in told:
+        return told
     cause = error.__cause__ if isinstance(error, GaveUpError) else None
-    advice = (
-        None
-        if "--" in told or NO_KEY in told
-        else _advice_on(cause or error, has_worked=has_worked or cause is not None)
-    )
-    return f"{told.rstrip('.')}; {advice}" if advice else told
-
-
-def _advice_on(error: BaseException, *, has_worked: bool) -> str | None:
-    status = getattr(error, "status", None)
-    for kind, statuses, advice in _ADVICE:
-        if isinstance(error, kind) and (not statuses or status in statuses):
-            return advice
-    match error:
+    subject, is_known = cause or error, has_worked or cause is not None
+    status = getattr(subject, "status", None)
+    fitting = (row[2] for row in _ADVICE if isinstance(subject, row[0]) and (not row[1] or status in row[1]))
+    advice = next(fitting, None)
+    match subject:
+        case _ if advice is not None:
+            pass
+        case ConnectionFailedError(maybe_billed=True) | NoAnswerError(maybe_billed=True):
+            advice = _BROKEN
         case ConnectionFailedError():
-            return _BROKEN if error.maybe_billed else _UNREACHABLE
-        case NoAnswerError(maybe_billed=True):
-            return _BROKEN
-        case NoAnswerError(reply=None) if not has_worked:
-            return _NO_MODEL
-        case NoAnswerError(reply=UnusedReply(text=text)) if not has_worked and text.lstrip().startswith("<"):  # a page
-            return _NO_MODEL
-        case _:
-            return None
+            advice = _UNREACHABLE
+        case NoAnswerError(reply=None) if not is_known:
+            advice = _NO_MODEL
+        case NoAnswerError(reply=UnusedReply(text=text)) if not is_known and text.lstrip().startswith("<"):  # a page
+            advice = _NO_MODEL
+    return f"{told.rstrip('.')}; {advice}" if advice else told

@@ -52,7 +52,11 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
     """
     documents: dict[Path, Document] = {}
     skipped = []
-    for named, path in _find_files(paths):
+    for each in paths:
+        if not os.path.lexists(each):
+            raise ConfigError(f"--from {each}: no such file or folder")
+    found = [(each, path) for each in paths for path in (list_files(each) if each.is_dir() else [each])]
+    for named, path in found:
         try:
             text = read_as_markdown(path)
         except UnreadableDocumentError as error:
@@ -68,15 +72,6 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
             + (f" ({skipped[0]})" if skipped else "")
         )
     return Collected(Knowledge(tuple(documents.values()), tuple(documents)), skipped)
-
-
-def _find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    """Each file, after the path that was named for it."""
-    for named in paths:
-        if not os.path.lexists(named):
-            raise ConfigError(f"--from {named}: no such file or folder")
-        for path in list_files(named) if named.is_dir() else [named]:
-            yield named, path
 
 
 def outline(document: Document) -> Outline:

@@ -116,18 +116,16 @@ def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Fin
     heading = Text(f"--- line {record.number:,}, {made}", style="bold")
     if record.index is not None:
         for name, drawn in dataset.scenario(record.index).items():
-            values = [(group, _beginning(value)) for group, value in drawn]
-            described = "; ".join(f"{value} ({group})" if group else value for group, value in values)
-            heading.append(f"\n{one_line(name)}: {one_line(described)}", style="not bold dim")
+            described = []
+            for group, value in drawn:
+                words = " ".join(value.split())
+                if "\n" in value and len(words) > PASSAGE_SHOWN:  # any other value is a line, and whole
+                    words = f"{words[:PASSAGE_SHOWN]} ..."
+                described.append(f"{words} ({group})" if group else words)
+            heading.append(f"\n{one_line(name)}: {one_line('; '.join(described))}", style="not bold dim")
     if broken:
         heading.append(f"\nfindings: {', '.join(broken)}", style="bold yellow")
     for finding in chain.from_iterable(broken.values()):
         where = "" if finding.message is None else f", message {finding.message + 1}"
         heading.append(f"\n  {finding.rule}{where}: {one_line(finding.evidence)}", style="not bold yellow")
     return heading
-
-
-def _beginning(value: str) -> str:
-    """Of a passage, which may be a page; any other value is a line, and whole."""
-    words = " ".join(value.split())
-    return words if "\n" not in value or len(words) <= PASSAGE_SHOWN else f"{words[:PASSAGE_SHOWN]} ..."
