@@ -23,6 +23,7 @@ from asyncgen.audit.grounding import Grounding, GroundingResult
 from asyncgen.audit.language import LANGUAGES
 from asyncgen.audit.near_duplicates import Duplicates, NearDuplicates, find_repeats, summarise
 from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
+from asyncgen.audit.telling import Telling, TellingResult
 from asyncgen.audit.timeline import Moment, Timeline
 from asyncgen.audit.words import WordNumbers
 from asyncgen.audit.wrong_language import find_guess
@@ -128,6 +129,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     grounding: GroundingResult | None
     timeline: list[Moment]
     rules: dict[str, RuleResult]
+    telling: TellingResult | None = None
 
     @property
     def conversations(self) -> int:
@@ -241,6 +243,7 @@ class _Pass:
         self._unread = 0  # lines in no language that the audit reads
         self._tallies = {rule: _Tally(rule) for rule in rules_to_run(dataset)}
         self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
+        self._telling = Telling(() if dataset.header is None else dataset.header.dimensions)
         self._diversity = Diversity(dataset.knowledge or "")
         self._words = WordNumbers()
         self._repeats = {rule: NearDuplicates(THRESHOLD, self._words) for rule in (REPEAT, REPEATED_ANSWERS)}
@@ -289,6 +292,7 @@ class _Pass:
             duplicates=duplicates,
             grounding=None if self._grounding is None else self._grounding.result(),
             timeline=self._timeline.result(),
+            telling=self._telling.result(),
             rules={rule: tally.result(conversations) for rule, tally in self._tallies.items()},
         )
 
@@ -323,6 +327,7 @@ class _Pass:
             self._note(check(subject))
         self._coverage.add(subject)
         self._shape.add(subject)
+        self._telling.add(subject)
         self._diversity.add(subject)
         numbers = [self._words.number(chain.from_iterable(each)) for each in subject.sentences]
         answers = [

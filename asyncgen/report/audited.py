@@ -113,6 +113,13 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
         for pair in audit.coverage.pairs:
             met = f"{pair.met:,} of {pair.planned_met:,} planned pairs, {pair.pairs:,} possible"
             yield f"{pair.first} x {pair.second}", met
+    if audit.telling is not None:
+        told = audit.telling
+        share = f"{_percent(told.told / told.asked)} of {told.asked:,} times that one was asked for"
+        yield "statements told", f"{share}, {told.statements:,} different ones"
+        if told.least:
+            least = told.least[0]
+            yield "  told least", f"{shorten(least.statement, MOST_CHARACTERS)} ({least.told:,} of {least.asked:,})"
     shape = audit.shape
     yield "messages", ", ".join(f"{number}: {count:,}" for number, count in shape.messages.items())
     for role, words in shape.words.items():

@@ -17,6 +17,7 @@ from asyncgen.audit.distributions import Distribution, ShapeResult
 from asyncgen.audit.diversity import Counted, DiversityResult
 from asyncgen.audit.grounding import GroundingResult, TopicGrounding
 from asyncgen.audit.near_duplicates import Duplicates
+from asyncgen.audit.telling import TellingResult
 from asyncgen.audit.timeline import Moment
 from asyncgen.data.dataset import Dataset
 from asyncgen.money.price import format_cost
@@ -50,6 +51,7 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
         ("summary", "In short", (verdict, Facts(list(key_figures(audit, dataset.ledger.totals.unpriced))))),
         ("findings", "Findings", (Findings(broken_rules(audit), clean),) if audit.rules else ()),
         ("coverage", "Coverage", describe_coverage(audit.coverage)),
+        ("telling", "Statements told", describe_telling(audit.telling)),
         ("shape", "Shape", describe_shape(audit.shape)),
         ("diversity", "Diversity", describe_diversity(audit.diversity)),
         ("duplicates", "Near-duplicates", describe_duplicates(audit.duplicates)),
@@ -116,6 +118,19 @@ def describe_coverage(result: CoverageResult | None) -> Iterator[Block]:
     yield Heading("Single values")
     for name, values in result.dimensions.items():
         yield _dimension(name, values)
+
+
+def describe_telling(result: TellingResult | None) -> Iterator[Block]:
+    if result is None:
+        return
+    share = f"{result.told / result.asked:.1%}".replace("%", " %")
+    yield Paragraph(
+        f"{result.statements:,} statements were asked for {result.asked:,} times in all. In {share} of these the "
+        "answers hold the figures of the statement and most of its words."
+    )
+    if result.least:
+        rows = [(each.statement, each.asked, each.told) for each in result.least]
+        yield Table("Statements told least", ["statement"], ["asked for", "told"], rows)
 
 
 def _pair(
