@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
+from math import inf
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +17,8 @@ from asyncgen.endpoint.batch_object import read_batch
 from asyncgen.endpoint.batch_rows import Row
 from asyncgen.endpoint.batch_rules import BatchRules
 from asyncgen.endpoint.body import JsonObject, decode_object
-from asyncgen.endpoint.client import Answer, Client, FilePart
+from asyncgen.endpoint.client import Answer, Client
+from asyncgen.endpoint.disk import FilePart
 from asyncgen.endpoint.refusal import find_error
 from asyncgen.errors import (
     AccessDeniedError,
@@ -29,7 +31,6 @@ from asyncgen.errors import (
     NotFoundError,
     NotRunError,
     NotYetError,
-    OutputError,
     RedirectedError,
     RejectedError,
     ServerError,
@@ -42,7 +43,7 @@ PAGE = 100  # batches, the most that a list tells at once
 LISTS = ("data", "batches", "results", "items")
 NO_BATCHES = "Batches are not to be had there: run without --batch"
 # A batch may have been made all the same: the answer came too late, or speaks of another one.
-UNCERTAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, 499})
+UNCERTAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, 499})
 # So an edge refuses, in whatever form, before anybody reads what was sent.
 REFUSED_BEFORE = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 429})
 NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
@@ -53,6 +54,12 @@ _NO_FILE = re.compile(
 _NO_ROUTE = re.compile(
     r"^(?:404:? )?(?:page )?not found\.?$|invalid url|cannot (?:get|post) /|no route|"
     r"(?:unknown|no such|unrecognized) (?:request )?(?:endpoint|path|route|url)"
+)
+
+
+# How a refusal to cancel says that there is nothing left to be cancelled.
+_HAS_ENDED = re.compile(
+    r"(?:cannot|can not|can't|not) (?:be )?cancel|already|terminal|with status|has (?:ended|finished)"
 )
 
 
@@ -73,25 +80,34 @@ class BatchCalls:
         return self._batch_in(self._object_in(await self._call("GET", path_of(batch_id))))
 
     async def list_since(self, moment: float) -> AsyncIterator[Batch]:
-        """Page by page, until one holds only older ones, or comes a second time."""
+        """Page by page to the end, or to a page of older ones where the newest come first.
+
+        What is not in it is believed not to exist, and is paid for once more: so a list that is no list, or whose end
+        cannot be reached, raises NoAnswerError.
+        """
         query, pages = {self._rules.limit: str(PAGE)}, set[str]()
         while True:
             answer = await self._call("GET", "", query=query)
-            document = self._object_in(answer)
-            listed = [batch for each in items_in(answer.body) if (batch := read_batch(each)) is not None]
-            if not listed or listed[0].id in pages:
+            document, items = self._object_in(answer), items_in(answer.body)
+            listed = [batch for each in items or () if (batch := read_batch(each)) is not None]
+            has_more = document.get("has_more")
+            is_repeated = bool(listed) and listed[0].id in pages
+            if items is None or (has_more is True and (is_repeated or not listed)):
+                raise NoAnswerError(f"{self._client.where}: a list of batches whose end cannot be reached")
+            if is_repeated or not listed:
                 return
             pages.add(listed[0].id)
             for batch in listed:
                 yield batch
+            times = [batch.created_at if batch.created_at is not None else inf for batch in listed]
+            is_newest_first = times[0] > times[-1] and times == sorted(times, reverse=True)
             cursors = {
-                "after": "" if document.get("has_more") is False else document.get("last_id") or listed[-1].id,
+                "after": "" if has_more is False else document.get("last_id") or listed[-1].id,
                 "page": str(len(pages)),
                 "pagination_token": document.get("pagination_token"),
             }
             cursor = cursors[self._rules.cursor]
-            is_older = all(batch.created_at is not None and batch.created_at < moment for batch in listed)
-            if is_older or not cursor or not isinstance(cursor, str):
+            if not cursor or not isinstance(cursor, str) or (is_newest_first and times[0] < moment):
                 return
             query[self._rules.cursor] = cursor
 
@@ -101,7 +117,7 @@ class BatchCalls:
         answer = await self._call("POST", f"{path_of(batch_id)}{self._rules.cancel}")
         if answer.status in NO_SUCH_CALL and self._is_no_route(answer):
             return False
-        if answer.status != HTTPStatus.CONFLICT:  # that is of one that has ended
+        if answer.status != HTTPStatus.CONFLICT and not _HAS_ENDED.search(_words(self._refusal(answer))):
             self._object_in(answer)
         return True
 
@@ -206,23 +222,15 @@ def path_of(batch_id: str) -> str:
     return f"/{quote(batch_id, safe='')}"
 
 
-def whole_file(path: Path, line_end: bytes = b"\n", *, but: int = 0) -> FilePart:
-    """A file as a part of a body, without so many bytes at its end. Raises OutputError."""
-    try:
-        return FilePart(path, path.stat().st_size - but, line_end)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def items_in(body: bytes) -> list[JsonObject]:
-    """The objects of a page of a list, in a field or bare."""
+def items_in(body: bytes) -> list[JsonObject] | None:
+    """The objects of a page of a list, in a field or bare; None where there is no list."""
     try:
         document: object = json.loads(body, strict=False)
     except (ValueError, RecursionError):
-        return []
+        return None
     if isinstance(document, dict):
-        document = next((value for key in LISTS if isinstance(value := document.get(key), list)), [])
-    return [each for each in document if isinstance(each, dict)] if isinstance(document, list) else []
+        document = next((value or [] for key in LISTS if isinstance(value := document.get(key, 0), list | None)), None)
+    return [each for each in document if isinstance(each, dict)] if isinstance(document, list) else None
 
 
 def _words(error: AsyncgenError) -> str:

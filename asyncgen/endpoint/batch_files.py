@@ -10,15 +10,16 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
-from asyncgen.endpoint.batch_calls import BatchCalls, items_in, path_of, whole_file
+from asyncgen.endpoint.batch_calls import BatchCalls, items_in, path_of
 from asyncgen.endpoint.batch_object import opaque_id
 from asyncgen.endpoint.batch_rules import FILE, LABELLED, MODEL, NAME
-from asyncgen.endpoint.body import decode_object
-from asyncgen.endpoint.client import store
-from asyncgen.errors import NoAnswerError, NotYetError
+from asyncgen.endpoint.body import decode_object, lowered
+from asyncgen.endpoint.disk import append, file_part, name_whole, part_of
+from asyncgen.errors import ConnectionFailedError, NoAnswerError, NotYetError
 from asyncgen.recipe.recipe import JsonValue
 
 ROWS_A_PAGE = "100"
+LENGTH_HEADERS = frozenset({"content-length", "transfer-encoding"})
 
 
 class FileBatches(BatchCalls):
@@ -38,7 +39,7 @@ class FileBatches(BatchCalls):
         answer = await self._client.send(
             "POST",
             self._rules.upload_path,
-            [head.encode(), whole_file(requests), f"\r\n--{boundary}--\r\n".encode()],
+            [head.encode(), file_part(requests), f"\r\n--{boundary}--\r\n".encode()],
             content_type=f"multipart/form-data; boundary={boundary}",
         )
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -57,28 +58,40 @@ class FileBatches(BatchCalls):
 
     async def fetch_rows(self, batch: Batch, to: Path) -> None:
         """Whatever the status is: what an ended batch has done was paid for."""
-        await asyncio.to_thread(store, to, b"", anew=True)
-        if self._rules.results:
-            await self._fetch_pages(batch, to)
-            return
-        if plain_word(batch.status) in COMPLETED and not batch.files and batch.total != 0:
+        if plain_word(batch.status) in COMPLETED and not (batch.files or self._rules.results) and batch.total != 0:
             raise NotYetError(f"{self._client.where}: a batch is {batch.status}, and its results are not told yet")
+        part = part_of(to)
+        await asyncio.to_thread(append, part, b"", anew=True)
+        if self._rules.results:
+            await self._fetch_pages(batch, part)
         for file_id in batch.files:
-            answer = await self._client.send("GET", f"/files{path_of(file_id)}/content", to=to)
-            if answer.status != HTTPStatus.OK:
-                self._object_in(answer)
-                raise NoAnswerError(f"{self._client.where} answered {answer.status} without a file")
-            await asyncio.to_thread(_end_line, to)
+            await self._fetch_file(f"/files{path_of(file_id)}", part)
+        await asyncio.to_thread(name_whole, part, to)
+
+    async def _fetch_file(self, path: str, to: Path) -> None:
+        begin = file_part(to).size
+        answer = await self._client.send("GET", f"{path}/content", to=to)
+        if answer.status != HTTPStatus.OK:
+            self._object_in(answer)
+            raise NoAnswerError(f"{self._client.where} answered {answer.status} without a file")
+        if lowered(answer.headers).keys().isdisjoint(LENGTH_HEADERS):  # then only the file's size tells of a cut
+            told = decode_object((await self._client.send("GET", path)).body) or {}
+            size = told.get("bytes")
+            if isinstance(size, int) and size > file_part(to).size - begin:
+                raise ConnectionFailedError(f"{self._client.where}: a file broke off")
+        await asyncio.to_thread(_end_line, to)
 
     async def _fetch_pages(self, batch: Batch, to: Path) -> None:
         query, seen = {"limit": ROWS_A_PAGE}, set[str]()
         while True:
             answer = await self._call("GET", f"{path_of(batch.id)}{self._rules.results}", query=query)
-            document = self._object_in(answer)
-            rows = b"".join(msgspec.json.encode(each) + b"\n" for each in items_in(answer.body))
-            await asyncio.to_thread(store, to, rows)
+            document, items = self._object_in(answer), items_in(answer.body)
             token = document.get(self._rules.cursor)
-            if not isinstance(token, str) or not token or token in seen:
+            if items is None or token in seen:
+                raise NoAnswerError(f"{self._client.where}: results whose end cannot be reached")
+            rows = b"".join(msgspec.json.encode(each) + b"\n" for each in items)
+            await asyncio.to_thread(append, to, rows)
+            if not isinstance(token, str) or not token:
                 return
             seen.add(token)
             query[self._rules.cursor] = token
@@ -108,4 +121,4 @@ def _end_line(path: Path) -> None:
         file.seek(max(0, size - 1))
         last = file.read()
     if last not in (b"", b"\n"):
-        store(path, b"\n")
+        append(path, b"\n")

@@ -10,22 +10,21 @@ import glob
 import os
 import shlex
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import BinaryIO
 
 from asyncgen.endpoint.answer import Completion, classify_response
 from asyncgen.endpoint.batch import Batch
 from asyncgen.endpoint.batch_rows import Row
 from asyncgen.endpoint.batch_rules import FOLDER, BatchRules
 from asyncgen.endpoint.body import decode_object
-from asyncgen.endpoint.client import CHUNK, OWNER_ONLY
-from asyncgen.errors import NotRunError, NotYetError, OutputError
+from asyncgen.endpoint.disk import CHUNK, OWNER_ONLY, name_whole, on_disk, part_of
+from asyncgen.errors import NotRunError, NotYetError
 from asyncgen.recipe.recipe import JsonValue
 
 REQUESTS, RESULTS, DONE = ".requests.jsonl", ".results", ".done"
-NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class FolderBatches:
@@ -76,17 +75,17 @@ class FolderBatches:
         return classify_response(row.status or HTTPStatus.OK, {}, row.body, host="a result file")
 
     def _labels(self) -> list[str]:
-        with _on_disk(self._folder):
+        with on_disk(self._folder):
             return sorted(path.name.removesuffix(REQUESTS) for path in self._folder.glob(f"*{REQUESTS}"))
 
     def _results_of(self, label: str) -> list[Path]:
         """A file with another ending is one that somebody is still copying."""
-        with _on_disk(self._folder):
+        with on_disk(self._folder):
             return sorted(self._folder.glob(f"{glob.escape(label)}{RESULTS}*.jsonl"))
 
     def _read(self, label: str) -> Batch:
         requests = self._folder / f"{label}{REQUESTS}"
-        with _on_disk(self._folder):
+        with on_disk(self._folder):
             if not requests.exists():
                 raise NotYetError(f"{requests} is not there; leave it in its place until it has its results")
             created_at = requests.stat().st_mtime
@@ -96,32 +95,27 @@ class FolderBatches:
         return Batch(label, status, is_over=is_over, created_at=created_at, total=total, finished=finished, label=label)
 
 
-@contextmanager
-def _on_disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{error.filename or path}: cannot be used ({error.strerror})") from None
-
-
 def _copy_whole(source: Path, target: Path) -> None:
-    """Under its name only when it is whole and on the disk, for whoever watches the folder."""
-    part = target.with_name(f".{target.name}.part")
-    with _on_disk(target):
+    """Under its name only when it is whole, for whoever watches the folder."""
+    part = part_of(target)
+    with on_disk(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as whole, os.fdopen(os.open(part, NEW, OWNER_ONLY), "wb") as copy:
+        with source.open("rb") as whole, _new(part) as copy:
             shutil.copyfileobj(whole, copy, CHUNK)
-            copy.flush()
-            os.fsync(copy.fileno())
-        part.replace(target)
+    name_whole(part, target)
 
 
 def _join(sources: list[Path], to: Path) -> None:
-    with _on_disk(to), os.fdopen(os.open(to, NEW, OWNER_ONLY), "wb") as whole:
+    part = part_of(to)
+    with on_disk(to), _new(part) as whole:
         for source in sources:
-            with source.open("rb") as part:
-                for line in part:
-                    whole.write(line if line.endswith(b"\n") else line + b"\n")
+            with source.open("rb") as lines:
+                whole.writelines(line if line.endswith(b"\n") else line + b"\n" for line in lines)
+    name_whole(part, to)
+
+
+def _new(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY), "wb")
 
 
 def _count_lines(path: Path) -> int:

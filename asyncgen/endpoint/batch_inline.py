@@ -16,10 +16,10 @@ from typing import TypeAlias
 import msgspec
 
 from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
-from asyncgen.endpoint.batch_calls import BatchCalls, path_of, whole_file
+from asyncgen.endpoint.batch_calls import BatchCalls, path_of
 from asyncgen.endpoint.batch_rules import MODEL
 from asyncgen.endpoint.body import JsonObject, decode_object
-from asyncgen.endpoint.client import store
+from asyncgen.endpoint.disk import append, file_part, name_whole, part_of
 from asyncgen.errors import NoAnswerError, NotYetError
 from asyncgen.recipe.recipe import JsonValue
 
@@ -45,7 +45,7 @@ class InlineBatches(BatchCalls):
         del file_id, label
         told = {key: model if value == MODEL else value for key, value in self._rules.create.items()}
         head = msgspec.json.encode({**told, **fields})[:-1] + b',"requests":['
-        return await self._create([head, whole_file(requests, b",", but=1), b"]}"])
+        return await self._create([head, file_part(requests, b",", but=1), b"]}"])
 
     async def get(self, batch_id: str) -> Batch:
         with TemporaryDirectory(prefix="asyncgen-") as folder:
@@ -54,7 +54,7 @@ class InlineBatches(BatchCalls):
 
     async def fetch_rows(self, batch: Batch, to: Path) -> None:
         """Only a completed batch has any."""
-        whole = to.with_name(f"{to.name}.json")
+        whole = part_of(to.with_name(f"{to.name}.json"))
         try:
             fields, rows = await self._fetch(batch.id, whole)
             told = self._batch_in(fields)
@@ -66,7 +66,7 @@ class InlineBatches(BatchCalls):
 
     async def _fetch(self, batch_id: str, to: Path) -> tuple[JsonObject, Sequence[Buffer] | None]:
         """What is told of a batch but its results, and these, which stay in the file."""
-        await asyncio.to_thread(store, to, b"", anew=True)
+        await asyncio.to_thread(append, to, b"", anew=True)
         answer = await self._call("GET", path_of(batch_id), to=to)
         if answer.status != HTTPStatus.OK:
             self._object_in(answer)
@@ -100,7 +100,9 @@ def _read_odd_document(data: bytes) -> tuple[bytes, Sequence[Buffer] | None] | N
 
 def _store_rows(rows: Sequence[Buffer], to: Path) -> None:
     """A line each: between the parts of a JSON document there may be line breaks, inside a text there are none."""
-    store(to, b"", anew=True)
+    part = part_of(to)
+    append(part, b"", anew=True)
     for begin in range(0, len(rows), ROWS_AT_ONCE):
         some = (bytes(row).replace(b"\n", b" ").replace(b"\r", b" ") for row in rows[begin : begin + ROWS_AT_ONCE])
-        store(to, b"".join(row + b"\n" for row in some))
+        append(part, b"".join(row + b"\n" for row in some))
+    name_whole(part, to)

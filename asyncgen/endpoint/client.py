@@ -32,6 +32,7 @@ from yarl import URL
 from asyncgen import __version__
 from asyncgen.endpoint.address import is_local_name
 from asyncgen.endpoint.answer import Completion, classify_response
+from asyncgen.endpoint.disk import CHUNK, FilePart, append
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.errors import (
@@ -40,28 +41,17 @@ from asyncgen.errors import (
     ConfigError,
     ConnectionFailedError,
     FatalError,
-    OutputError,
     TimedOutError,
 )
 from asyncgen.timings import USUAL, Timings
 
 JSON = "application/json"
-OWNER_ONLY = 0o600
 MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB, a gzip bomb is gigabytes
 MAX_DOWNLOAD = 2**32  # bytes into a file: the results of the largest batches are a tenth of it
-CHUNK = 2**20  # bytes of a file in memory
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
 CONNECT_TIMEOUT = 30.0
 REST_EVERY = 4  # times that the last idle connection is to be used again; then it is passed over once
 KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
-
-
-class FilePart(NamedTuple):
-    """The first `size` bytes of a file as a part of a body, with another byte for each newline."""
-
-    path: Path
-    size: int
-    line_end: bytes = b"\n"
 
 
 class Answer(NamedTuple):
@@ -275,17 +265,7 @@ class Client:
             size += len(part)
             if size > MAX_DOWNLOAD:
                 raise ConnectionFailedError(f"{self.where}: an answer of more than {MAX_DOWNLOAD:,} bytes")
-            await asyncio.to_thread(store, to, part)
-
-
-def store(path: Path, data: bytes, *, anew: bool = False) -> None:
-    """Put bytes at the end of a file, its owner's alone. Raises OutputError: a disk's word is not a connection's."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND)
-    try:
-        with os.fdopen(os.open(path, flags, OWNER_ONLY), "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+            await asyncio.to_thread(append, to, part)
 
 
 class _Body(aiohttp.Payload):

@@ -358,7 +358,9 @@ async def listed(batches: BatchApi, moment: float = 0.0) -> list[str]:
 
 
 def page(*ids: str, created_at: float = 100.0, **more: object) -> Act:
-    return says({"object": "list", "data": [{**MADE, "id": each, "created_at": created_at} for each in ids], **more})
+    """Each a second older than the one before."""
+    made = [{**MADE, "id": each, "created_at": created_at - age} for age, each in enumerate(ids)]
+    return says({"object": "list", "data": made, **more})
 
 
 def test_a_list_is_followed_to_its_end() -> None:
@@ -372,23 +374,67 @@ def test_a_list_is_followed_to_its_end() -> None:
     run(scenario())
 
 
-def test_a_list_ends_with_a_page_of_older_ones() -> None:
+def test_a_list_that_has_the_newest_first_ends_with_a_page_of_older_ones() -> None:
     async def scenario() -> None:
-        async with batches_of(OPENAI, page("c"), page("b", created_at=10.0), page("a")) as (batches, _):
-            assert await listed(batches, 50.0) == ["c", "b"]
+        acts = [page("d", "c"), page("b", "a", created_at=10.0), page("z")]
+        async with batches_of(OPENAI, *acts) as (batches, server):
+            assert await listed(batches, 50.0) == ["d", "c", "b", "a"]
+        assert len(server.requests) == 2
 
     run(scenario())
 
 
-def test_a_list_whose_page_comes_again_ends() -> None:
+def test_a_list_that_has_the_oldest_first_is_read_to_its_end() -> None:
     async def scenario() -> None:
-        async with batches_of(OPENAI, page("b", has_more=True), page("b", has_more=True)) as (batches, _):
-            assert await listed(batches) == ["b"]
+        old = says({"data": [{**MADE, "id": each, "created_at": age} for age, each in enumerate("ab", 1)]})
+        acts = [old, page("c", created_at=3.0), page("d"), page()]
+        async with batches_of(OPENAI, *acts) as (batches, _):
+            assert await listed(batches, 50.0) == ["a", "b", "c", "d"]
 
     run(scenario())
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"data":[]}', b'{"data":null}', b'{"data":[1,{},null]}'])
+def test_a_list_without_times_is_read_to_its_end() -> None:
+    async def scenario() -> None:
+        acts = [says({"data": [{"id": "b"}, {"id": "a"}]}), page()]
+        async with batches_of(OPENAI, *acts) as (batches, _):
+            assert await listed(batches, 50.0) == ["b", "a"]
+
+    run(scenario())
+
+
+def test_a_server_that_knows_no_pages_is_read_once() -> None:
+    async def scenario() -> None:
+        async with batches_of(OPENAI, page("b", "a"), page("b", "a")) as (batches, _):
+            assert await listed(batches) == ["b", "a"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        [page("b", has_more=True), page("b", has_more=True)],
+        [page(has_more=True)],
+        [page("b", has_more=True), page(has_more=True)],
+        [says({})],
+        [says({"object": "list"})],
+        [says({"message": "hello"})],
+        [says({"data": {}})],
+        [send(response(b"7"))],
+        [page("b", has_more=True), send(PAGE)],
+    ],
+)
+def test_a_list_that_cannot_be_read_to_its_end_proves_nothing(acts: list[Act]) -> None:
+    async def scenario() -> None:
+        async with batches_of(OPENAI, *acts) as (batches, _):
+            with pytest.raises(TransientError):
+                await listed(batches)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"data":[]}', b'{"data":null}', b'{"batches":[]}', b'{"data":[1,{},null]}'])
 def test_a_list_may_be_empty(body: bytes) -> None:
     async def scenario() -> None:
         async with batches_of(OPENAI, send(response(body))) as (batches, _):
@@ -484,16 +530,52 @@ def test_a_download_that_fails_may_be_repeated(act: Act, kind: type[AsyncgenErro
     assert isinstance(failing(act, lambda batches: batches.fetch_rows(over("out"), tmp_path / "rows")), kind)
 
 
-def test_results_in_pages_are_fetched_until_a_token_comes_again(tmp_path: Path) -> None:
+def test_results_in_pages_are_fetched_to_their_end(tmp_path: Path) -> None:
     async def scenario() -> None:
         acts = [
             says({"results": [{"batch_request_id": "a"}], "pagination_token": "t"}),
-            says({"results": [{"batch_request_id": "b"}], "pagination_token": "t"}),
+            says({"results": [{"batch_request_id": "b"}], "pagination_token": None}),
         ]
         async with batches_of(rules_for("https://api.x.ai/v1"), *acts) as (batches, server):
             await batches.fetch_rows(over(), tmp_path / "rows")
         assert lines_in(tmp_path / "rows") == [{"batch_request_id": "a"}, {"batch_request_id": "b"}]
         assert server.requests[1].line.split()[1] == "/v1/batches/batch_1/results?limit=100&pagination_token=t"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("second", [{"results": [], "pagination_token": "t"}, {"object": "nothing"}])
+def test_results_in_pages_without_an_end_are_no_results(second: dict[str, object], tmp_path: Path) -> None:
+    async def scenario() -> None:
+        acts = [says({"results": [{"batch_request_id": "a"}], "pagination_token": "t"}), says(second)]
+        async with batches_of(rules_for("https://api.x.ai/v1"), *acts) as (batches, _):
+            with pytest.raises(TransientError):
+                await batches.fetch_rows(over(), tmp_path / "rows")
+        assert not (tmp_path / "rows").exists()
+
+    run(scenario())
+
+
+def test_a_file_that_broke_off_without_a_word_is_told_by_its_size(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        cut = send_and_close(b"HTTP/1.0 200 OK\r\n\r\n" + b'{"custom_id":"a"}\n')
+        async with batches_of(OPENAI, cut, says({"id": "out", "bytes": 36})) as (batches, _):
+            with pytest.raises(TransientError, match="broke off"):
+                await batches.fetch_rows(over("out"), tmp_path / "rows")
+        async with batches_of(OPENAI, cut, says({"id": "out", "bytes": 18})) as (batches, _):
+            await batches.fetch_rows(over("out"), tmp_path / "rows")
+        assert lines_in(tmp_path / "rows") == [{"custom_id": "a"}]
+
+    run(scenario())
+
+
+def test_results_have_their_name_only_when_they_are_whole(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        acts = [send(response(b'{"custom_id":"a"}')), send(PAGE)]
+        async with batches_of(OPENAI, *acts) as (batches, _):
+            with pytest.raises(ServerError):
+                await batches.fetch_rows(over("out", "err"), tmp_path / "rows")
+        assert not (tmp_path / "rows").exists()
 
     run(scenario())
 
@@ -511,6 +593,7 @@ def test_a_disk_that_takes_no_results_is_not_a_connection_that_broke(tmp_path: P
     [
         (says({**MADE, "status": "cancelling"}), True),
         (refuses("409 Conflict", "it is completed"), True),
+        (refuses("400 Bad Request", "Cannot cancel a batch with status completed"), True),
         (send(response(b"", "404 Not Found")), False),
         (send(response(b"", "405 Method Not Allowed")), False),
     ],

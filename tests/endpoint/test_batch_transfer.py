@@ -197,7 +197,7 @@ def test_a_file_of_requests_that_is_gone_is_named_and_nothing_is_sent(
 ) -> None:
     error = failure(hang, call, tmp_path / "gone.jsonl")
     assert isinstance(error, OutputError)
-    assert "gone.jsonl: cannot be read (No such file or directory)" in str(error)
+    assert "gone.jsonl: cannot be used (No such file or directory)" in str(error)
 
 
 def test_a_full_disk_is_not_a_connection_that_broke() -> None:
