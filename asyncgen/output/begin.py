@@ -100,35 +100,32 @@ class Start:
 
     def open(self, clock: Callable[[], float] = USUAL.clock) -> Files:
         """Set aside, mend, write the header, and open the files. Raises OutputError."""
+        time = datetime.fromtimestamp(clock(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         try:
-            return self._open(clock())
+            for path in self.set_aside:  # the output last: while it is there, a run goes on with it or is refused
+                path.rename(path.with_name(f"{path.name}.bak-{time}"))
+                # Synced, or the power may take back any of them, and old rejects stand beside a new run.
+                sync_directory(path.parent)
+            mend(self.patches)
+            entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
+            entries += b"".join(map(encode_entry, self.forgotten))
+            if self.earlier is None:
+                with closing(AppendFile(self.paths.journal)) as journal:
+                    journal.append(encode_entry(self.header))
+                    journal.sync()
+            else:
+                entries = encode_entry(self.header) + entries
+            files = Files(self.paths)
+            try:
+                sync_directory(self.paths.output.parent)
+                if entries:
+                    files.append_batch([Record(entries)])
+                files.append_mark()
+            except BaseException:
+                files.close()
+                raise
         except OSError as error:
             raise OutputError(f"{error.filename or self.paths.output}: {error.strerror}") from error
-
-    def _open(self, now: float) -> Files:
-        time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        for path in self.set_aside:  # the output last: while it is there, a run either goes on with it or is refused
-            path.rename(path.with_name(f"{path.name}.bak-{time}"))
-            # Synced, or the power may take back any of them, and old rejects stand beside a new run.
-            sync_directory(path.parent)
-        mend(self.patches)
-        entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
-        entries += b"".join(map(encode_entry, self.forgotten))
-        if self.earlier is None:
-            with closing(AppendFile(self.paths.journal)) as journal:
-                journal.append(encode_entry(self.header))
-                journal.sync()
-        else:
-            entries = encode_entry(self.header) + entries
-        files = Files(self.paths)
-        try:
-            sync_directory(self.paths.output.parent)
-            if entries:
-                files.append_batch([Record(entries)])
-            files.append_mark()
-        except BaseException:
-            files.close()
-            raise
         return files
 
 

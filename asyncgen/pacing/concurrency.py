@@ -179,7 +179,10 @@ class Concurrency:
         if self._is_unrelated or not is_probe:
             self._refusals.add(ticket)
         if self._is_unrelated and not self._refusals.exceed(self._usual):
-            self._prove(ticket)
+            # After a while without load, what was guessed from a few refusals is known from many.
+            if not self._is_proven and self._is_searching and ticket > self.latest_cut + PROVEN:
+                self._is_proven = True
+                self._usual = min(self._refusals.share(MEMORY), 0.05 + 2 * self._usual)
         elif self._is_unrelated or is_probe:
             self._turn_back(in_flight, is_probe=True)
         elif not self._is_searching:
@@ -321,12 +324,6 @@ class Concurrency:
         self._cuts = 0
         self.latest_cut = self._last_ticket
         self._set(max(self.limit, self._before))
-
-    def _prove(self, ticket: int) -> None:
-        """After a while without load, what was guessed from a few refusals is known from many."""
-        if not self._is_proven and self._is_searching and ticket > self.latest_cut + PROVEN:
-            self._is_proven = True
-            self._usual = min(self._refusals.share(MEMORY), 0.05 + 2 * self._usual)
 
 
 class _Refusals:

@@ -16,6 +16,7 @@ from asyncgen.recipe.problems import Key, Problems
 from asyncgen.recipe.recipe import Charset, LastRole, Sampling
 
 S = TypeVar("S", bound=msgspec.Struct)
+_WORDS = {"array": "a list", "object": "a table", "str": "text", "int": "a whole number", "float": "a number"}
 
 
 Words: TypeAlias = str | Annotated[list[str | None], Meta(min_length=1)] | None
@@ -115,7 +116,15 @@ def read(value: object, shape: Any, key: Key, problems: Problems) -> Any:
         before = len(problems.found)
         part = _read_parts(value, shape, key, problems)
         if len(problems.found) == before:
-            problems.add(key, _in_words(str(error).partition(" - at `$")[0], shape))
+            what = str(error).partition(" - at `$")[0]  # as in "Expected `int`, got `str`"
+            if got := re.fullmatch(r"Invalid enum value (.*)", what):
+                (choices,) = [get_args(each) for each in _alternatives(shape) if get_origin(each) is Literal]
+                hint = did_you_mean(got[1].strip("'"), choices)
+                what = f"expected {' or '.join(map(repr, choices))}, got {got[1]}{hint}"
+            for kinds in () if got else re.findall(r"`([^`]*)`", what):
+                named = " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
+                what = what.replace(f"`{kinds}`", named)
+            problems.add(key, what[:1].lower() + what[1:])
         return part
 
 
@@ -158,17 +167,3 @@ def _read_struct(table: dict[str, object], kind: type[S], key: Key, problems: Pr
         if each.required and name not in written:
             problems.add((*key, name), "missing, but required")
     return kind(**fields)
-
-
-_WORDS = {"array": "a list", "object": "a table", "str": "text", "int": "a whole number", "float": "a number"}
-
-
-def _in_words(what: str, shape: Any) -> str:
-    """What was expected, from "Expected `int`, got `str`"."""
-    if got := re.fullmatch(r"Invalid enum value (.*)", what):
-        (choices,) = [get_args(each) for each in _alternatives(shape) if get_origin(each) is Literal]
-        return f"expected {' or '.join(map(repr, choices))}, got {got[1]}{did_you_mean(got[1].strip(chr(39)), choices)}"
-    for kinds in re.findall(r"`([^`]*)`", what):
-        named = " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
-        what = what.replace(f"`{kinds}`", named)
-    return what[:1].lower() + what[1:]
