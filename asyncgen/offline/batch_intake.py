@@ -18,7 +18,7 @@ from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.engine import PROVIDER
 from asyncgen.offline.files import CHUNK, FileStore, check_size, read_expiry
 from asyncgen.offline.splitter import SplitError, Splitter
-from asyncgen.offline.wire import ApiError
+from asyncgen.offline.wire import GATEWAY, ApiError
 
 _ENDPOINT = "/v1/chat/completions"
 _MOST_INLINE = 5_000
@@ -101,7 +101,7 @@ class Intake:
                 requests.take(splitter.head, each)
         splitter.end()
         if not splitter.has_requests:
-            if request.path.startswith("/api/"):
+            if request.path.startswith(GATEWAY):
                 raise _refused("'endpoint', 'model' and then 'requests' are required", "requests")
             return self._read_by_file(splitter.head, path)
         if not requests.names:

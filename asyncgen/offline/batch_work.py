@@ -21,6 +21,15 @@ from asyncgen.offline.refusal import Told
 from asyncgen.offline.wire import encode
 
 _MOST_LINES = 50_000
+_KINDS = {  # of errors, by status
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permissions_error",
+    404: "not_found_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
 _MOST_FLAWS = 100  # that are told of one batch
 
 
@@ -141,7 +150,7 @@ class Worker:
         knobs = self._knobs
         answer: Answer | Told
         if fault is LineFault.FAILED:
-            kind = "server_error" if knobs.failed_status >= 500 else "invalid_request_error"  # noqa: PLR2004 - theirs
+            kind = _KINDS.get(knobs.failed_status, "server_error")
             answer = Told.of(knobs.failed_status, "The engine fails this line on purpose.", kind)
         else:
             style = Style(batch.model if batch.is_inline else None, has_usage=fault is not LineFault.WITHOUT_USAGE)

@@ -7,6 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from asyncgen.offline.batch_work import Worker
 from asyncgen.offline.engine import PROVIDER, Engine
 from asyncgen.offline.files import CHUNK, FileRoutes, FileStore
 from asyncgen.offline.ledger import Books
-from asyncgen.offline.wire import ApiError, Handler, encode, html_answer, json_answer, read_page, reset, told
+from asyncgen.offline.wire import GATEWAY, ApiError, Handler, encode, html_answer, json_answer, read_page, reset, told
 
-_FILTERS = frozenset(Status) - {Status.FINALIZING, Status.CANCELLING}
+_NO_FILTERS = frozenset({Status.FINALIZING, Status.CANCELLING})  # for a filter they are in_progress
+_FILTERS = frozenset(Status) - _NO_FILTERS
 
 
 class BatchRoutes:
@@ -66,7 +68,7 @@ class BatchRoutes:
     async def create(self, request: web.Request) -> web.StreamResponse:
         unfinished = sum(not each.is_over for each in self._batches.values())
         if self._knobs.max_unfinished is not None and unfinished >= self._knobs.max_unfinished:
-            message = f"At most {self._knobs.max_unfinished} batches may be unfinished."
+            message = f"Too many unfinished batches: at most {self._knobs.max_unfinished} are taken."
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, message, "rate_limit_error", code="batch_limit_exceeded")
         batch = await self._intake.read(request)
         batch.number = self._created
@@ -80,15 +82,23 @@ class BatchRoutes:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         batch = self._named(request)
-        if batch.rows is None or batch.status is not Status.COMPLETED:
-            return json_answer(batch.describe(self._knobs))
-        return await _send_results(request, batch.describe(self._knobs), batch.rows)
+        described = batch.describe(self._knobs)
+        if batch.is_inline and batch.is_over:
+            since = time.time() - batch.stamps[batch.status]
+            if self._knobs.gone_after is not None and since >= self._knobs.gone_after:
+                raise ApiError(HTTPStatus.GONE, f"Batch job {batch.id} is not kept any more")
+            if since < self._knobs.withheld:
+                error = {"code": HTTPStatus.PAYMENT_REQUIRED, "message": "Add credits to unlock the results."}
+                return json_answer({**described, "error": error}, HTTPStatus.PAYMENT_REQUIRED)
+        if batch.rows and (batch.status is Status.COMPLETED or self._knobs.partial_results):
+            return await _send_results(request, described, batch.rows)
+        return json_answer(described)
 
     async def list_all(self, request: web.Request) -> web.StreamResponse:
         if self._knobs.no_list:
             raise ApiError(HTTPStatus.NOT_FOUND, "Batches are not listed here.")
         known = (each for each in reversed(self._batches.values()) if self._is_visible(each))
-        if request.path.startswith("/api/"):
+        if request.path.startswith(GATEWAY):
             known = (each for each in known if each.is_inline and _is_asked_for(each, request))
         page = read_page(request, [each.describe(self._knobs) for each in known], repeats=self._knobs.repeated_pages)
         return json_answer(page)
@@ -187,11 +197,26 @@ def _is_asked_for(batch: Batch, request: web.Request) -> bool:
     statuses = query.getall("status", [])
     if wrong := [each for each in statuses if each not in _FILTERS]:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"'status' cannot be {wrong[0]!r}", param="status")
+    after, before = (_read_time(query.get(name)) for name in ("created_after", "created_before"))
+    if (after is not None and batch.created_at <= after) or (before is not None and batch.created_at >= before):
+        return False
+    status = Status.IN_PROGRESS if batch.status in _NO_FILTERS else batch.status
+    return not statuses or status in statuses
+
+
+def _read_time(text: str | None) -> float | None:
+    """Seconds since the epoch, from those or from ISO 8601. Raises ApiError."""
+    if text is None:
+        return None
     try:
-        after, before = float(query.get("created_after", "-inf")), float(query.get("created_before", "inf"))
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ApiError(HTTPStatus.BAD_REQUEST, "'created_after' and 'created_before' are seconds") from error
-    return after <= batch.created_at <= before and (not statuses or batch.status in statuses)
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"{text!r} is no timestamp") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 async def _send_results(request: web.Request, described: Mapping[str, object], rows: Path) -> web.StreamResponse:

@@ -166,6 +166,11 @@ def encode_completion(
     cost = prices.cost(request.prompt_tokens, completion_tokens) if prices else None
     if cost is not None:
         usage["cost"] = cost
+    message: dict[str, object] = {"role": "assistant", "content": content}
+    choice: dict[str, object] = {"index": 0, "message": message, "finish_reason": finish_reason}
+    if provider is not None:  # OpenRouter's own client insists on these
+        message["refusal"] = None
+        choice |= {"native_finish_reason": finish_reason, "logprobs": None}
     told = {"provider": provider, "service_tier": request.service_tier, "usage": usage if has_usage else None}
     body = _encoder.encode(
         {
@@ -174,13 +179,7 @@ def encode_completion(
             "created": int(time.time()),
             "model": request.model,
             "system_fingerprint": f"asyncgen-{__version__}",
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": content},
-                    "finish_reason": finish_reason,
-                }
-            ],
+            "choices": [choice],
             **{name: value for name, value in told.items() if value is not None},
         }
     )

@@ -14,6 +14,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RST instead of FIN
 _encoder = msgspec.json.Encoder(decimal_format="number")
+GATEWAY = "/api/"  # what is below it speaks as OpenRouter does
 _PAGE, _LARGEST_PAGE = 20, 100
 
 
@@ -30,11 +31,15 @@ class ApiError(Exception):
         param: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.response = web.Response(
-            status=status,
-            body=encode_error(status, message, kind, code=code, param=param),
-            content_type="application/json",
-        )
+        self._status = status
+        self._message = message
+        self._body = encode_error(status, message, kind, code=code, param=param)
+
+    def respond(self, request: web.Request) -> web.Response:
+        """In the words of OpenAI, or of OpenRouter."""
+        if request.path.startswith(GATEWAY):
+            return json_answer({"error": {"code": self._status, "message": self._message}}, self._status)
+        return web.Response(status=self._status, body=self._body, content_type="application/json")
 
 
 def told(handler: Handler) -> Handler:
@@ -44,7 +49,7 @@ def told(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except ApiError as error:
-            return error.response
+            return error.respond(request)
 
     return handle
 

@@ -112,7 +112,8 @@ def test_unfinished_batches_may_be_limited() -> None:
     async def test(client: Client) -> None:
         assert (await create_inline(client, 1))[0] == 202
         status, told = await create_inline(client, 1)
-        assert (status, told["error"]["code"]) == (429, "batch_limit_exceeded")
+        assert (status, told["error"]["code"]) == (429, 429)
+        assert (await create(client, lines(1)))[1]["error"]["code"] == "batch_limit_exceeded"
 
     run(test, max_unfinished=1, stuck=1.0)
 
@@ -252,6 +253,28 @@ def test_an_expired_batch_has_what_was_done_and_a_row_for_each_of_the_rest() -> 
         assert (inline["status"], inline["results"], inline["usage"]["cost"] > 0) == ("expired", None, True)
 
     run(test, PRICED, expired=0.5)
+
+
+def test_an_expired_inline_batch_may_have_what_was_done() -> None:
+    async def test(client: Client) -> None:
+        inline = await made_inline(client, 20)
+        answered = [row for row in inline["results"] if row["response"]]
+        assert (inline["status"], 0 < len(answered) < 20, len(inline["results"])) == ("expired", True, 20)
+
+    run(test, expired=0.5, partial_results=True)
+
+
+@pytest.mark.parametrize(("knobs", "status"), [({"withheld": 1_000.0}, 402), ({"gone_after": 0.0}, 410)])
+def test_results_may_be_withheld_or_gone(knobs: dict[str, Any], status: int) -> None:
+    async def test(client: Client) -> None:
+        _, batch = await create_inline(client, 1)
+        while (answer := await call(client, "GET", f"{INLINE}/{batch['id']}"))[0] == 200:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+        assert answer[0] == answer[1]["error"]["code"] == status
+        if status == 402:
+            assert (answer[1]["status"], answer[1]["results"]) == ("completed", None)
+
+    run(test, **knobs)
 
 
 def test_missing_rows_are_in_neither_file_and_not_paid_for() -> None:
