@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
     add("--index", type=whole(0), metavar="I", help="show one request in full (default: a summary)")
 
 
-def run(flags: argparse.Namespace, _: str) -> int:
+def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.command.config import read_plan
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.preview import preview
@@ -38,4 +38,4 @@ def run(flags: argparse.Namespace, _: str) -> int:
     plan = read_plan(flags, read_environment())
     for warning in plan.recipe.warnings:
         say(warning)
-    return preview(plan, requests=flags.requests, index=flags.index)
+    return preview(plan, requests=flags.requests, index=flags.index, command=command)

@@ -6,14 +6,16 @@ from pathlib import Path
 from rich.text import Text
 
 from asyncgen.money.price import format_cost
+from asyncgen.money.ways import LIVE, Tokens
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.scaffold.documents import Collected
 from asyncgen.scaffold.doubts import doubt_languages, find_doubts
 from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
 from asyncgen.scaffold.folder import KNOWLEDGE_FILE
-from asyncgen.screen.preview import COMPLETION_TOKENS, DEFAULT_PROVIDER, PRICES, Tokens, measure_prompt
+from asyncgen.screen.preview import COMPLETION_TOKENS, measure_prompt
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
+from asyncgen.screen.ways import DEFAULT_PROVIDER, PRICES
 from asyncgen.text import estimate_tokens, name_some, one_line
 
 CONVERSATIONS = 1000  # whose price is told
@@ -62,7 +64,7 @@ def show_price(model: str, provider: str, requests: Sequence[str]) -> None:
     """Before anything is sent."""
     tokens = sum(estimate_tokens(len(each.encode())) for each in requests)
     calls = f"{len(requests)} call{'s' * (len(requests) > 1)} to {model} at {provider}"
-    quote = PRICES.get((provider, model))
+    quote = PRICES.get((provider, model, LIVE))
     cost = quote and format_cost(quote.price.cost(fresh=tokens, cached=0, output=ANSWER_TOKENS * len(requests)))
     plain_console().print(
         Text(one_line(f"{calls}: about {tokens:,} tokens in, {(cost and f'about {cost}') or 'no price known'}")),
@@ -89,7 +91,7 @@ def show_copied(folder: Path, like: str, output: Path) -> None:
 
 def _describe_price(recipe: Recipe) -> str:
     model = str(recipe.request["model"])
-    quote = PRICES.get((DEFAULT_PROVIDER, model))
+    quote = PRICES.get((DEFAULT_PROVIDER, model, LIVE))
     if quote is None:
         return f"no price known for {model}; asyncgen plan asks the provider"
     size = measure_prompt(recipe, Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None))

@@ -5,16 +5,14 @@ be sent. Tokens, cost and time are estimates, and each is printed together with 
 its prices is asked for them, and for what the key has left; without an answer the plan is made all the same.
 """
 
-import asyncio
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, islice
 from pathlib import Path
 from textwrap import indent
-from typing import NamedTuple
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -22,11 +20,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.endpoint.tiers import FLEX
 from asyncgen.errors import ConfigError
-from asyncgen.money.price import FREE, Price, format_cost, mean_price
-from asyncgen.money.price_list import Allowance, read_allowance, read_price
+from asyncgen.money.price import FREE, format_cost
+from asyncgen.money.price_list import Allowance
+from asyncgen.money.ways import Tokens
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
@@ -38,44 +37,34 @@ from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
+from asyncgen.screen.ways import (
+    FLEX_SECONDS,
+    SECONDS_PER_CALL,
+    Quote,
+    Told,
+    ask_provider,
+    chosen_way,
+    compare_ways,
+    find_quote,
+)
 from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable
-from asyncgen.timings import USUAL
 
 SAMPLE = 1000  # indices whose requests are measured
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
-SECONDS_PER_CALL = 10.0
 MOST_PAIRS = 16_000_000  # of two dimensions, a byte each; beyond, nobody asks for all of them
-DEFAULT_PROVIDER = "openrouter"
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A price, and where it is from."""
-
-    price: Price
-    source: str
-
-
-# By provider and model: another provider asks another price for the same model.
-PRICES: Mapping[tuple[str, str], Quote] = {
-    ("openrouter", "google/gemini-3-flash-preview"): Quote(
-        Price.per_million(input=Decimal("0.50"), cached=Decimal("0.05"), output=Decimal("3.00")),
-        "November 2026, openrouter.ai/google/gemini-3-flash-preview",
-    ),
-}
-
-
-def preview(plan: RunPlan, *, requests: Path | None, index: int | None) -> int:
+def preview(plan: RunPlan, *, requests: Path | None, index: int | None, command: str) -> int:
     """Print a summary, or the request of one index in full; with `requests`, write all of them there first.
 
-    Raises ConfigError when that file cannot be written.
+    `command`: the line as typed. Raises ConfigError when that file cannot be written.
     """
     scenarios = Scenarios(plan.recipe.dimensions, sampling=plan.recipe.sampling, seed=plan.seed)
     if requests is not None:
         write_requests(requests, plan, scenarios)
         print(f"{plan.num:,} requests written to {printable(str(requests))}", file=sys.stderr)  # noqa: T201
     if index is None:
-        print_plan(plan, scenarios)
+        print_plan(plan, scenarios, command)
     else:
         sys.stdout.write(format_request(plan.recipe, scenarios, index))
     return 0
@@ -260,7 +249,7 @@ def estimate_completion(plan: RunPlan) -> tuple[int, str]:
 # ---- what is printed
 
 
-def print_plan(plan: RunPlan, scenarios: Scenarios) -> None:
+def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     recipe = plan.recipe
     coverage = count_coverage(recipe.dimensions, scenarios, plan.num)
     size = measure_prompt(recipe, scenarios)
@@ -285,7 +274,14 @@ def print_plan(plan: RunPlan, scenarios: Scenarios) -> None:
     console.print(_panel("run", labelled_grid(run)))
     console.print(_panel(f"coverage with --num {plan.num:,}", _coverage_tables(coverage)))
     console.print(_panel("prompt", labelled_grid(prompt)))
-    console.print(_panel("to expect", _describe_expectation(plan, size, measure_passages(recipe, scenarios))))
+    completion, basis = estimate_completion(plan)
+    fresh, cached = estimate_tokens(size.total - size.shared), estimate_tokens(size.shared)
+    tokens = Tokens(fresh * plan.num, cached * plan.num, completion * plan.num, plan.num)
+    told = ask_provider(plan)
+    passages = measure_passages(recipe, scenarios)
+    console.print(_panel("to expect", _describe_expectation(plan, tokens, basis, told, passages)))
+    if ways := compare_ways(plan, tokens, told, request_bytes=size.total, command=command):
+        console.print(_panel("ways to ask", ways))
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
@@ -322,21 +318,19 @@ def _describe_size(size: int) -> str:
     return f"{size:,} bytes, about {estimate_tokens(size):,} tokens"
 
 
-def _describe_expectation(plan: RunPlan, size: PromptSize, passages: int | None) -> Table:
-    num = plan.num
-    fresh, cached = estimate_tokens(size.total - size.shared) * num, estimate_tokens(size.shared) * num
-    completion, basis = estimate_completion(plan)
-    seconds = seconds_in_all(num, ceiling=plan.concurrency, latency=SECONDS_PER_CALL)
-    listed, allowance = ask_provider(plan)
-    quote = _find_quote(plan, listed)
-    tokens = Tokens(fresh, cached, completion * num, num)
+def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: Told, passages: int | None) -> Table:
+    """`basis`: of the tokens that a reply takes. `passages`: bytes of them in a request, where there are some."""
+    latency = FLEX_SECONDS[0] if chosen_way(plan) == FLEX else SECONDS_PER_CALL
+    seconds = seconds_in_all(plan.num, ceiling=plan.concurrency, latency=latency)
+    quote = find_quote(plan, chosen_way(plan), told)
+    fresh, cached, output, calls = tokens
     rows = {
         "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
-        "output": f"about {completion * num:,} tokens: {completion:,} a conversation ({basis})",
+        "output": f"about {output:,} tokens: {output // calls:,} a conversation ({basis})",
         **({} if passages is None else _describe_passages(plan, tokens, estimate_tokens(passages), quote)),
-        **_describe_money(plan, tokens, quote, allowance),
+        **_describe_money(plan, tokens, quote, told.allowance),
         "time": f"about {format_duration(seconds)}: one call, then up to {plan.concurrency:,} at a time, none "
-        f"refused, {SECONDS_PER_CALL:g} s a call (assumed)",
+        f"refused, {latency:g} s a call (assumed)",
         "": "(each index asked once; retries and further asks come on top)",
     }
     return labelled_grid(rows)
@@ -360,36 +354,6 @@ class CostRange:
         if sum_ >= self.warm:
             return "enough with a warm cache, NOT ENOUGH without"
         return f"NOT ENOUGH: it pays for about {int(sum_ * self.num / self.warm):,} of {self.num:,} with a warm cache"
-
-
-def ask_provider(plan: RunPlan) -> tuple[Mapping[str, Price | None], Allowance | None]:
-    """What the provider tells of each model's price, and of what the key has left."""
-    if not plan.endpoint.provider.lists_prices:
-        return {}, None
-
-    async def ask() -> list[bytes | None]:
-        async with Client(plan.endpoint, connections=2, timeout=USUAL.page) as client:
-            paths = ["/models"] if plan.endpoint.key is None else ["/models", "/key"]
-            return await asyncio.gather(*[client.get(path) for path in paths])
-
-    models, *key = asyncio.run(ask())
-    prices = {each: read_price(models or b"", each) for each in plan.models or [plan.model]}
-    return prices, read_allowance(key[0] or b"") if key else None
-
-
-class Tokens(NamedTuple):
-    """Of all calls together. `fresh`: input that no cache holds; `cached`: what a warm one does."""
-
-    fresh: int
-    cached: int
-    output: int
-    calls: int
-
-    def cost(self, price: Price) -> Decimal:
-        return price.cost(fresh=self.fresh, cached=self.cached, output=self.output, calls=self.calls)
-
-    def cost_without_cache(self, price: Price) -> Decimal:
-        return price.cost(fresh=self.fresh + self.cached, cached=0, output=self.output, calls=self.calls)
 
 
 def _describe_passages(plan: RunPlan, tokens: Tokens, each: int, quote: Quote | None) -> dict[str, str]:
@@ -429,25 +393,6 @@ def _describe_money(plan: RunPlan, tokens: Tokens, quote: Quote | None, allowanc
     if allowance is not None:
         rows["key"] = _describe_allowance(allowance, costs)
     return rows
-
-
-def _find_quote(plan: RunPlan, listed: Mapping[str, Price | None]) -> Quote | None:
-    """What a token costs; with several models on average, where all their prices are known."""
-    if plan.price is not None:
-        return Quote(plan.price, "--price-in, --price-out")
-    # Who has no key yet plans for what a key would cost.
-    provider = DEFAULT_PROVIDER if plan.endpoint.is_offline else plan.endpoint.provider.name
-    quotes = [
-        PRICES.get((provider, model)) if (price := listed.get(model)) is None else Quote(price, "today's price")
-        for model in plan.models or [plan.model]
-    ]
-    known = [each for each in quotes if each is not None]
-    if len(known) < len(quotes):
-        return None
-    if len(known) == 1:
-        return known[0]
-    weights = [each.weight for each in plan.recipe.models]
-    return Quote(mean_price([each.price for each in known], weights), f"mean of {len(known)} models, by weight")
 
 
 def _describe_allowance(allowance: Allowance, costs: CostRange | None) -> str:
