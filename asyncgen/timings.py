@@ -36,6 +36,13 @@ class Timings:
     engine_start: float = 30.0
     engine_end: float = 5.0
 
+    # Of batches: from one look at those under way to the next, longer after each that shows nothing new, up to the
+    # longest; and how long one that may have been made is looked for, at most.
+    first_look: float = 2.0
+    longest_look: float = 300.0
+    look_up: float = 10.0
+    longest_look_up: float = 600.0
+
     gather: float = 0.01  # for a batch of the writer; what waits here keeps a call from being sent
 
     clock: Callable[[], float] = time.time  # the time of day, since 1970

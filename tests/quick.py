@@ -11,5 +11,9 @@ QUICK = Timings(
     longest_probe=0.02,
     frame=0.01,
     plain_line=0.01,
+    first_look=0.02,
+    longest_look=0.05,
+    look_up=0.02,
+    longest_look_up=0.2,
     gather=0.002,
 )

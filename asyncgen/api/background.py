@@ -161,7 +161,7 @@ class Background:
         if self._on_event is not None:
             for kind in Event.__subclasses__():
                 run.watch(kind, lambda event: self._tell(run, event))
-        if run.counts.pending:
+        if run.has_work:
             run.check_price()
             if run.counts.account.is_used_up:
                 raise BudgetSpentError(run.counts.account.explain_no_room())

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -54,6 +54,14 @@ class GivenSettings(TypedDict, total=False):
     append: bool | None
     overwrite: bool | None
     allow_changed: bool | None
+    batch: bool | None
+    batch_size: int | None
+    batch_files: str | os.PathLike[str] | None
+    detach: bool | None
+    cancel: bool | None
+    finish_live: bool | None
+    no_live: bool | None
+    forget_batch: Sequence[str] | None
 
 
 # What is read as the flag of that name reads it.
@@ -73,7 +81,9 @@ _READ: Mapping[str, Callable[[str], object]] = {
     "reasks": whole(0),
     "give_up": seconds,
     "grace": seconds_or_none,
+    "batch_size": whole(1),
 }
+_CHOICES: Mapping[str, Collection[str]] = {"provider": PROVIDERS, "tier": TIERS}
 _NAMES = tuple(each.name for each in fields(Settings))
 
 
@@ -94,15 +104,15 @@ def _check(name: str, value: Any) -> Any:
             raise ConfigError(f"{name}: {error}") from None
     if name == "param":
         return _read_params(value)
-    if name == "output":
+    if name == "forget_batch":
+        return [*value] if isinstance(value, list | tuple) else [value]
+    if name in ("output", "batch_files"):
         if not isinstance(value, str | os.PathLike):
-            raise ConfigError(f"output: expected a path, got {value!r}")
+            raise ConfigError(f"{name}: expected a path, got {value!r}")
         return Path(value)
-    if name == "provider" and value not in PROVIDERS:
-        hint = did_you_mean(str(value), PROVIDERS)
-        raise ConfigError(f"provider: expected one of {', '.join(PROVIDERS)}, got {value!r}{hint}")
-    if name == "tier" and value not in TIERS:
-        raise ConfigError(f"tier: expected {' or '.join(TIERS)}, got {value!r}")
+    if (choices := _CHOICES.get(name)) and value not in choices:
+        hint = did_you_mean(str(value), choices)
+        raise ConfigError(f"{name}: expected one of {', '.join(choices)}, got {value!r}{hint}")
     kind = str if name in ("provider", "base_url", "model", "tier") else bool
     if not isinstance(value, kind):
         raise ConfigError(f"{name}: expected a {kind.__name__}, got {value!r}")

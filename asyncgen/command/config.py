@@ -13,8 +13,8 @@ from asyncgen.runs.configure import configure_plan, configure_run
 from asyncgen.runs.settings import Settings
 from asyncgen.timings import USUAL, Timings
 
-# With the blank before it, which under make is quoted by a backslash.
-_OVERWRITE = re.compile(r"""(?:\\?\s|(?<=[='"]))--overwrite(?=\\?\s|['"]|$)""")
+# Flags of one time, with the blank before them, which under make is quoted by a backslash.
+_ONCE = re.compile(r"""(?:\\?\s|(?<=[='"]))(?:--overwrite|--cancel|--forget-batch(?:=|\\?\s)\w+)(?=\\?\s|['"]|$)""")
 _SETTINGS = frozenset(each.name for each in fields(Settings))
 
 
@@ -28,8 +28,8 @@ def read_generate_config(
         show=flags.show,
         quiet=flags.quiet,
         debug=flags.debug,
-        # Going on must not set aside what there is to go on with.
-        continue_command=_OVERWRITE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
+        # Going on must not set aside, cancel or give up what there is to go on with.
+        continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
     )
 
 

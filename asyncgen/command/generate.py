@@ -30,6 +30,7 @@ CLOSING: Sections = {
         "1": "stopped by a fault of the run",
         "2": "usage or configuration; nothing was sent, or one call that showed that a budget cannot be kept",
         "3": "finished, but some indices failed",
+        "4": "left with batches under way, or cancelled: the same line goes on",
         "130": "interrupted",
     },
 }
@@ -82,6 +83,21 @@ def add_arguments(parser: Parser) -> None:
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
     add("--allow-changed", action="store_true", help="go on with a changed recipe or model (default: refuse)")
     add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add = parser.add_argument_group("batches").add_argument
+    add("--batch", action="store_true", help="ask in batches, cheaper and slower (default: live calls)")
+    add("--batch-size", type=whole(1), metavar="N", help="requests of a batch at most (default: as many as fit)")
+    add("--batch-files", type=Path, metavar="DIR", help="write batches there, take results from there (default: none)")
+    add("--detach", action="store_true", help="leave when all that fits is under way (default: wait for the results)")
+    add("--cancel", action="store_true", help="cancel the batches under way, collect what they have (default: go on)")
+    add("--finish-live", action="store_true", help="make what is in no batch by live calls (default: a few at the end)")
+    add("--no-live", action="store_true", help="make nothing by live calls (default: the first, and a few at the end)")
+    add(
+        "--forget-batch",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="give a batch up, and make what is in it again; may be repeated (default: none)",
+    )
     add = parser.add_argument_group("screen").add_argument
     add("--show", action="store_true", help="print the conversations made (default: only write them)")
     add("--quiet", action="store_true", help="show no progress (default: show it)")

@@ -19,15 +19,17 @@ class Tariff:
 
     `most_tokens`: of a prompt and of a reply, where that has a limit. `is_free`: nobody is paid, so that a call without
     a cost is no riddle. `dearest`: the highest cost of a call so far; as long as that is nothing, for an answer from a
-    cache or a free one, what others cost is not known. `unpriced`: calls that were answered and whose cost is unknown;
-    `lost`: calls that may have been billed without an answer. `reserved`: calls that are in flight or about to be. Of
-    this run alone are `cached_tokens`, and `blind`: calls lost before any cost was known.
+    cache or a free one, what others cost is not known; until then, `assumed` is what one is taken to cost. `unpriced`:
+    calls that were answered and whose cost is unknown; `lost`: calls that may have been billed without an answer.
+    `reserved`: calls that are in flight or about to be. Of this run alone are `cached_tokens`, and `blind`: calls lost
+    before any cost was known.
     """
 
     price: Price | None = None
     most_tokens: tuple[int, int] | None = None
     is_free: bool = False
     dearest: Decimal | None = None
+    assumed: Decimal | None = None
     unpriced: int = 0
     lost: int = 0
     reserved: int = 0
@@ -41,10 +43,20 @@ class Tariff:
             return self.dearest
         if self.is_free:
             return ZERO
+        if self.assumed is not None:
+            return self.assumed
         if self.price is None or (self.most_tokens is None and not self.price.is_free):
             return None
         prompt, completion = self.most_tokens or (0, 0)
         return self.price.cost(fresh=prompt, cached=0, output=completion)
+
+    def ratio_to(self, other: "Tariff") -> Decimal | None:
+        """How much dearer a call is than one of another tariff, by their prices; None when these do not tell."""
+        if self.price is None or other.price is None:
+            return None
+        prompt, completion = self.most_tokens or (1, 1)
+        mine, theirs = (each.cost(fresh=prompt, cached=0, output=completion) for each in (self.price, other.price))
+        return mine / theirs if theirs else None
 
     @property
     def uncertain(self) -> int:
@@ -110,6 +122,14 @@ class Account:
         if tariff.held is not None and taken + calls * tariff.held <= self.limit:
             return True
         return calls == 1 and not tariff.dearest and not tariff.reserved and taken < self.limit
+
+    def room(self, tariff: Tariff) -> int | None:
+        """How many more calls fit the budget beside those reserved; None where nothing limits them."""
+        if self.limit is None or tariff.held == ZERO:
+            return None
+        if tariff.held is None or not self.has_room(tariff):
+            return int(self.has_room(tariff))
+        return max(1, int((self.limit - self.committed - self.reserved) / tariff.held))
 
     @property
     def is_used_up(self) -> bool:

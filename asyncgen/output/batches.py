@@ -3,14 +3,12 @@
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import (
     QUEUE_FULL,
     TOO_LARGE,
     Batched,
-    Call,
     Collected,
     Done,
     Failed,
@@ -71,12 +69,12 @@ class Batches:
     """The fold of all entries about batches.
 
     `open`: by label. `lines`: how many were too many for the endpoint, the last time it said so, halved; None while it
-    has not. `dearest`: the highest cost of a call in a batch.
+    has not. `closed`: ids of those that are not open any more.
     """
 
     open: dict[str, OpenBatch] = field(default_factory=dict)
     lines: int | None = None
-    dearest: Decimal | None = None
+    closed: set[str] = field(default_factory=set)
 
     def add(self, entry: Batched) -> None:
         if isinstance(entry, Submitting):
@@ -92,7 +90,9 @@ class Batches:
                 batch.id = entry.id
             case Collected():
                 del self.open[entry.label]
-                if entry.status in (TOO_LARGE, QUEUE_FULL):
+                if batch.id is not None:
+                    self.closed.add(batch.id)
+                if entry.status == TOO_LARGE or (entry.status == QUEUE_FULL and not self.open):
                     self.lines = max(1, len(batch) // 2)
 
     def is_new(self, entry: OfIndex) -> bool:
@@ -103,6 +103,4 @@ class Batches:
             return True
         is_first = batch.told[position] == NOTHING
         batch.told[position] = MADE if isinstance(entry, Done) else USED_UP
-        if isinstance(entry, Call) and entry.cost is not None:
-            self.dearest = entry.cost if self.dearest is None else max(self.dearest, entry.cost)
         return is_first or isinstance(entry, Failed)

@@ -59,8 +59,28 @@ def name_output(recipe: str, endpoint: Endpoint) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """How a run asks in batches.
+
+    `size`: lines of one at most. `files`: the folder for those of a server without a call for them. `detach`: leave
+    when all that fits is under way. `cancel`: end what is under way, and collect it. `finish_live`: make no further
+    batch. `no_live`: make nothing by live calls.
+    """
+
+    size: int | None = None
+    files: Path | None = None
+    detach: bool = False
+    cancel: bool = False
+    finish_live: bool = False
+    no_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GenerateConfig:
-    """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop."""
+    """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop.
+
+    `batching`: None where every call is a live one. `forgotten`: labels of batches that are given up.
+    """
 
     plan: RunPlan
     output: Path
@@ -76,6 +96,8 @@ class GenerateConfig:
     overwrite: bool
     allow_changed: bool
     notices: Sequence[str]
+    batching: Batching | None = None
+    forgotten: Sequence[str] = ()
     log: Path | None = None
     show: bool = False
     quiet: bool = False

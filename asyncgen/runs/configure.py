@@ -14,6 +14,7 @@ from pathlib import Path
 from dotenv import dotenv_values, find_dotenv
 
 from asyncgen.endpoint.address import CUSTOM_KEY
+from asyncgen.endpoint.batch_rules import rules_of
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.endpoint.settings import Override, parse_param, request_settings, settings_of
 from asyncgen.endpoint.tiers import FLEX, SERVICE_TIER, sells
@@ -22,7 +23,7 @@ from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.recipe import MODEL, Recipe
-from asyncgen.runs.config import GenerateConfig, RunPlan
+from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.settings import FLEX_TIMEOUT, TIMEOUT, Settings
 from asyncgen.timings import USUAL, Timings
 
@@ -98,6 +99,8 @@ def configure_run(
         append=settings.append,
         overwrite=settings.overwrite,
         allow_changed=settings.allow_changed,
+        batching=_batching(settings, endpoint),
+        forgotten=settings.forget_batch,
         log=log,
         notices=[*recipe.warnings, *_notices(settings, endpoint, environment)],
         timings=timings,
@@ -135,6 +138,34 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
         concurrency=settings.concurrency,
         budget=settings.budget,
         price=price,
+    )
+
+
+def _batching(settings: Settings, endpoint: Endpoint) -> Batching | None:
+    """Raises ConfigError for flags that do not go together, and where there are no batches."""
+    given = {
+        "--batch-size": settings.batch_size,
+        "--batch-files": settings.batch_files,
+        "--detach": settings.detach,
+        "--cancel": settings.cancel,
+        "--finish-live": settings.finish_live,
+        "--no-live": settings.no_live,
+    }
+    if not settings.batch:
+        if flag := next((flag for flag, value in given.items() if value), None):
+            raise ConfigError(f"{flag} is about batches: give --batch, too")
+        return None
+    if settings.finish_live and settings.no_live:
+        raise ConfigError("--finish-live makes the rest by live calls and --no-live makes none: give one of them")
+    if settings.batch_files is None:
+        rules_of(endpoint)
+    return Batching(
+        size=settings.batch_size,
+        files=settings.batch_files,
+        detach=settings.detach,
+        cancel=settings.cancel,
+        finish_live=settings.finish_live,
+        no_live=settings.no_live,
     )
 
 

@@ -20,10 +20,12 @@ class Counts:
     of all runs. `tiers`: answered calls by the service tier that is billed, None where it was not told;
     `asks_for_tier`: whether one was asked for. `scenario`: the latest one drawn. `notice`: what holds the run up, if
     anything. `trouble`: while calls only fail, how and what to do about it. `limit`: how many calls may be in flight
-    now. `latency`: mean seconds to an answer, None before the first.
+    now. `latency`: mean seconds to an answer, None before the first. `batches`: under way, with `batch_lines`, of which
+    `batch_finished` are finished as far as is told.
 
     On the monotonic clock: `sent_sum`: the sum of the moments at which the calls in flight have left. `paused_until`:
     when a wait that the provider has named is over. `grace_until`: after a stop, when calls under way are cancelled.
+    `oldest_batch`: when the oldest one under way was made.
     """
 
     num: int
@@ -55,6 +57,10 @@ class Counts:
     latency: float | None = None
     paused_until: float = 0.0
     grace_until: float | None = None
+    batches: int = 0
+    batch_lines: int = 0
+    batch_finished: int = 0
+    oldest_batch: float = 0.0
 
     def add_usage(self, usage: Usage) -> None:
         self.prompt_tokens += usage.prompt_tokens or 0

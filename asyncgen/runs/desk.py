@@ -63,7 +63,8 @@ class Unit:
 
     `ask`: how often its present request is asked, with this one. `sent`: requests that have left for it, whatever
     became of them. `cost`: of all its answers; None once that of one is unknown. `was_cut_off`: whether its last reply
-    reached the token limit. `form`: of its latest request. `is_made`: its product is with the writer.
+    reached the token limit. `form`: of its latest request. `is_made`: its product is with the writer. `is_booked`: an
+    earlier run has booked the reply that is to come, and lost the line it made of it.
     """
 
     index: int
@@ -74,6 +75,7 @@ class Unit:
     was_cut_off: bool = False
     form: Form | None = None
     is_made: bool = False
+    is_booked: bool = False
 
     def add_cost(self, usage: Usage) -> None:
         self.cost = None if self.cost is None or usage.cost is None else self.cost + usage.cost
@@ -84,7 +86,8 @@ class Desk:
     """`tariffs`: by seat. `reasks`: how often a request is asked again after a bad reply.
 
     `model`: the one that answers, unless the journal names another; `models`: by seat, where there are several.
-    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs.
+    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs. `batch`: the label of
+    the one whose replies are received, if any.
     """
 
     job: Job
@@ -100,6 +103,7 @@ class Desk:
     models: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[int, Sequence[Step]] = field(default_factory=dict)
     clock: Callable[[], float] = USUAL.clock
+    batch: str | None = None
 
     # ---- an index begins and ends
 
@@ -182,7 +186,7 @@ class Desk:
         unit.ask += 1
 
     def _receive_answer(self, unit: Unit, reply: Completion, seconds: float, in_flight: int) -> Outcome:
-        usage = self.budget.book(self._tariff_of(unit), reply.usage)
+        usage = reply.usage if unit.is_booked else self.budget.book(self._tariff_of(unit), reply.usage)
         seat = unit.work.request.seat
         try:
             product = unit.work.take(reply, ask=unit.ask)
@@ -202,6 +206,7 @@ class Desk:
             model=model if model != self.model else None,
             request_id=reply.request_id,
             time=moment(self.clock()),
+            batch=self.batch,
             seconds=round(seconds, 3),
             in_flight=in_flight,
         )
@@ -217,7 +222,7 @@ class Desk:
                 unit.ask,
             )
         )
-        self.finish(unit, Record(encode_entry(entry), line=product.line, is_reply=True, seat=seat))
+        self.finish(unit, Record(encode_entry(entry), line=product.line, is_reply=self.batch is None, seat=seat))
         return GOOD
 
     def finish(self, unit: Unit, record: Record) -> None:
@@ -236,9 +241,10 @@ class Desk:
             model=reply.model,
             request_id=reply.request_id,
             time=moment(self.clock()),
+            batch=self.batch,
         )
         unit.ask, unit.was_cut_off = 1, False
-        return self.writer.put_synced(Record(encode_entry(entry), is_reply=True, seat=seat))
+        return self.writer.put_synced(Record(encode_entry(entry), is_reply=self.batch is None, seat=seat))
 
     def _receive_unused(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
         self._count(unit, reply.usage)
@@ -249,15 +255,16 @@ class Desk:
             reason=reason,
             request_id=reply.request_id,
             time=moment(self.clock()),
+            batch=self.batch,
         )
         reject = encode_reject(Reject(unit.index, unit.ask, reason, reply.text))
         return self.writer.put_synced(
-            Record(encode_entry(entry), reject=reject, is_reply=True, seat=unit.work.request.seat)
+            Record(encode_entry(entry), reject=reject, is_reply=self.batch is None, seat=unit.work.request.seat)
         )
 
     def _note_lost(self, unit: Unit, reason: str) -> None:
         self.emit(events.Unanswered())
-        self._note(Lost(index=unit.index, reason=reason, time=moment(self.clock())))
+        self._note(Lost(index=unit.index, reason=reason, time=moment(self.clock()), batch=self.batch))
 
     def _record_failures(self, rejections: Sequence[Rejection]) -> None:
         if isinstance(self.stop.error, SameRejectionError):
@@ -265,7 +272,7 @@ class Desk:
             return
         for each in rejections:
             self.emit(events.GivenUp(each.error))
-            self._note(failure(each.index, each.error, moment(self.clock())))
+            self._note(failure(each.index, each.error, moment(self.clock()), self.batch))
 
     def _note(self, entry: Entry) -> None:
         self.writer.put_nowait(Record(encode_entry(entry)))
@@ -276,7 +283,8 @@ class Desk:
         return self.tariffs[unit.work.request.seat]
 
     def _count(self, unit: Unit, usage: Usage) -> None:
-        self.emit(events.Used(usage))
+        if not unit.is_booked:
+            self.emit(events.Used(usage))
         unit.add_cost(usage)
 
     def _learn_cost(self, unit: Unit) -> None:
@@ -284,13 +292,13 @@ class Desk:
             self.budget.account.forecast.add(unit.cost)
 
 
-def failure(index: int, error: RejectedError, time: str) -> Failed:
+def failure(index: int, error: RejectedError, time: str, batch: str | None = None) -> Failed:
     """The journal's note of an index given up; the message is cut, it may quote a server.
 
     The status stands for a call of its own, so it is left out when that call has been journalled with its reply.
     """
     status = error.status if error.reply is None else None
-    return Failed(index=index, reason=error.reason, message=str(error)[:500], status=status, time=time)
+    return Failed(index=index, reason=error.reason, message=str(error)[:500], status=status, time=time, batch=batch)
 
 
 def moment(now: float) -> str:

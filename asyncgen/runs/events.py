@@ -52,10 +52,12 @@ class Used(Event, frozen=True, gc=False):
 
 
 class Unanswered(Event, frozen=True):
-    """A call may have been billed without an answer."""
+    """So many calls may have been billed without an answer."""
+
+    number: int = 1
 
     def add_to(self, counts: Counts) -> None:
-        counts.lost += 1
+        counts.lost += self.number
 
 
 class Reasked(Event, frozen=True):
@@ -166,6 +168,22 @@ class HeldUp(Event, frozen=True):
 
     def add_to(self, counts: Counts) -> None:
         counts.notice = self.by
+
+
+class Batched(Event, frozen=True):
+    """So many batches are under way, with so many lines, of which the endpoint tells so many as finished.
+
+    `oldest`: when the oldest of them was made.
+    """
+
+    batches: int
+    lines: int
+    finished: int
+    oldest: float
+
+    def add_to(self, counts: Counts) -> None:
+        counts.batches, counts.batch_lines, counts.batch_finished = self.batches, self.lines, self.finished
+        counts.oldest_batch = self.oldest
 
 
 class Ending(Event, frozen=True):

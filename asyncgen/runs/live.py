@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.structure import Form, Ladder
+from asyncgen.endpoint.structure import Ladder
 from asyncgen.errors import (
     NOT_SENT,
     AccessDeniedError,
@@ -108,14 +108,11 @@ class Live:
                 self.desk.lose(unit, "no-memory" if isinstance(error, MemoryError) else "cancelled")
             raise
         except AsyncgenError as error:
-            return self._receive_failure(unit, unit.form, seat.ladder, error)
+            return self.receive(unit, error)
         finally:
             self.emit(events.Returned(started))
-        seconds = time.monotonic() - started
-        self.verdict.answered(unit.index)
-        seat.ladder.answered(unit.form)
         seat.limiter.settle(completion.usage)
-        outcome = self.desk.receive(unit, completion, seconds=seconds, in_flight=in_flight)
+        outcome = self.receive(unit, completion, seconds=time.monotonic() - started, in_flight=in_flight)
         if warning := seat.first_answers.cut_prompt(payload, completion.usage):
             self.emit(events.Said(warning))
         if warning := seat.first_answers.other_tier(completion.usage.tier):
@@ -125,15 +122,26 @@ class Live:
             self.emit(events.Said(IGNORES_FORMAT))
         return outcome
 
-    def _receive_failure(self, unit: Unit, form: Form, ladder: Ladder, error: AsyncgenError) -> Outcome:
-        """With the blame put where it belongs; then it may mean something else than it says."""
+    def receive(
+        self, unit: Unit, result: Completion | AsyncgenError, *, seconds: float = 0.0, in_flight: int = 0
+    ) -> Outcome:
+        """Take what has come of a request of the unit's form.
+
+        The blame for a failure is put where it belongs; then it may mean something else than it says.
+        """
+        ladder = self.seats[unit.work.request.seat].ladder
+        form = unit.form or ladder.form
         is_own = False
         meant: TransientError | BadReplyError | None = None
-        match error:
-            case AccessDeniedError():
+        match result:
+            case Completion():
+                self.verdict.answered(unit.index)
+                ladder.answered(form)
+                return self.desk.receive(unit, result, seconds=seconds, in_flight=in_flight)
+            case AccessDeniedError() as error:
                 if not self.verdict.denied(unit.index):
                     meant = DoubtedKeyError(str(error))
-            case RequestRejectedError():
+            case RequestRejectedError() as error:
                 self.verdict.refused(unit.index)
                 if ladder.settled.is_set() and form is ladder.form and ladder.is_about_format(form, error):
                     # This form has been answered: it is one provider behind a gateway that lacks it.
@@ -143,6 +151,6 @@ class Live:
                 ladder.answered(form)
             case RejectedError():
                 self.verdict.answered(unit.index)
-            case TransientError():
+            case TransientError() as error:
                 is_own = self.verdict.failed(unit.index, error, time.monotonic())
-        return self.desk.receive(unit, error, is_own=is_own, meant=meant)
+        return self.desk.receive(unit, result, is_own=is_own, meant=meant)

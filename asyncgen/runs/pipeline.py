@@ -40,30 +40,42 @@ class Pipeline:
         self._verdict = verdict
         self._before_each = before_each
 
-    async def run(self, indices: Iterable[int], *, slots: int, grace: float, answered: Sequence[asyncio.Event]) -> None:
+    async def run(
+        self,
+        indices: Iterable[int],
+        *,
+        slots: int,
+        grace: float,
+        answered: Sequence[asyncio.Event],
+        make_most: Callable[[Iterator[int]], Awaitable[Iterator[Unit]]] | None = None,
+    ) -> None:
         """Return when every index is written, failed, or abandoned because of a stop.
 
-        The first index goes alone, until it is made or one of `answered` is set: what is wrong with the endpoint shows
-        after one call, and what is right warms its prompt cache for all others. Should it only fail, another one is
-        asked beside it, and so on: it may be the index's own fault. Then `slots` of them are made side by side.
+        The first index goes alone, until it is made or one of `answered` is set, where there are any: what is wrong
+        with the endpoint shows after one call, and what is right warms its prompt cache for all others. Should it only
+        fail, another one is asked beside it, and so on: it may be the index's own fault. Then `slots` of them are made
+        side by side: all, or what is left by `make_most`, which makes indices in some other way.
 
         After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, however often,
         what has arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the
         disk fails.
         """
         begun = self._begin_each(indices)
+        units: Iterator[Unit] = map(self._desk.open, begun)
         async with asyncio.TaskGroup() as group:
             drained = group.create_task(self._writer.run(), name="writer")
             try:
                 async with _grace_after(self._stop, grace), asyncio.TaskGroup() as workers:
-                    while not any(each.is_set() for each in answered):
-                        if (index := next(begun, NONE_LEFT)) == NONE_LEFT:
+                    while answered and not any(each.is_set() for each in answered):
+                        if (unit := next(units, None)) is None:
                             break
-                        task = workers.create_task(self._produce((index,)), name=f"index-{index}")
+                        task = workers.create_task(self._produce((unit,)), name=f"index-{unit.index}")
                         await _first_of(task, *answered, self._verdict.doubt)
                         self._verdict.doubt.clear()
+                    if make_most is not None:
+                        units = await self._rest_of(make_most(begun))
                     for number in range(slots):
-                        workers.create_task(self._produce(begun), name=f"slot-{number}")
+                        workers.create_task(self._produce(units), name=f"slot-{number}")
             finally:
                 self._desk.settle()
                 self._writer.close()
@@ -83,10 +95,16 @@ class Pipeline:
             self._verdict.everything_is_begun = following == NONE_LEFT
             yield index
 
-    async def _produce(self, indices: Iterable[int]) -> None:
+    async def _rest_of(self, making: Awaitable[Iterator[Unit]]) -> Iterator[Unit]:
+        try:
+            return await making
+        except FatalError as error:  # which would cancel calls that are under way
+            self._stop.request(error)
+        return iter(())
+
+    async def _produce(self, units: Iterable[Unit]) -> None:
         """What one task makes, one index after another."""
-        for index in indices:
-            unit = self._desk.open(index)
+        for unit in units:
             try:
                 if self._before_each is not None:
                     await self._before_each()

@@ -29,7 +29,9 @@ import uvloop
 
 from asyncgen import __version__
 from asyncgen.conversation import XXH3
+from asyncgen.endpoint.batch_api import open_batches
 from asyncgen.endpoint.client import Client
+from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.endpoint.structure import Form, Ladder, explain
 from asyncgen.endpoint.tiers import FLEX, asked_tier
@@ -45,10 +47,10 @@ from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
 from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
-from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
+from asyncgen.money.price_list import BATCH, MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
-from asyncgen.output.journal import ARRAYS, OBJECTS, VERSION, Header, Stepped, encode_entry
+from asyncgen.output.journal import ARRAYS, BATCHES_VERSION, OBJECTS, VERSION, Header, Stepped, encode_entry
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.writer import Writer
@@ -63,7 +65,8 @@ from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events
-from asyncgen.runs.config import GenerateConfig, RunPlan
+from asyncgen.runs.batch import BatchDriver
+from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk
 from asyncgen.runs.engine import offline_engine
@@ -71,7 +74,7 @@ from asyncgen.runs.events import Event
 from asyncgen.runs.first_answers import FirstAnswers
 from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
-from asyncgen.runs.tariffs import make_tariffs, prompt_bytes
+from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs, prompt_bytes
 from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
 from asyncgen.text import BYTES_A_TOKEN
@@ -105,6 +108,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
             append=config.append,
             overwrite=config.overwrite,
             allow_changed=config.allow_changed,
+            forget=config.forgotten,
         )
         yield Run(_fit_to_open_files(config), start, job)
 
@@ -142,7 +146,7 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
     prompts = job.prompts.items()
     first = next(iter(job.prompts.values()))
     return Header(
-        version=VERSION,
+        version=VERSION if config.batching is None else BATCHES_VERSION,
         asyncgen=__version__,
         started=f"{datetime.fromtimestamp(config.timings.clock(), UTC):%Y-%m-%dT%H:%M:%SZ}",
         num=plan.num,
@@ -198,12 +202,18 @@ class Run:
         if plan.endpoint.is_offline:
             maker = "the offline engine: quotations, no model"
         self._tariffs, earlier = make_tariffs(plan, job.prompts, start.totals)
+        self._batch_tariffs = make_batch_tariffs(self._tariffs, start.totals, start.batches) if config.batching else {}
         self.counts = Counts(
             num=num,
             already=start.lines.count_done(num),
             maker=maker,
             asks_for_tier=any(asked_tier(plan.settings_of(seat)) for seat in job.prompts),
-            account=Account(plan.budget, start.totals.cost, list(self._tariffs.values()), earlier=earlier),
+            account=Account(
+                plan.budget,
+                start.totals.cost,
+                [*self._tariffs.values(), *self._batch_tariffs.values()],
+                earlier=earlier,
+            ),
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
         self._budget = Budget(self.counts.account, self.stop)
@@ -234,8 +244,13 @@ class Run:
         for watcher in self._watchers.get(type(event), ()):
             watcher(event)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether something is to be made, or collected."""
+        return bool(self.counts.pending or self._start.batches.open)
+
     def say_nothing_to_do(self) -> None:
-        if self._start.kept or self._start.patches:
+        if self._start.kept or self._start.patches or self._start.forgotten:
             self._start.open(self._config.timings.clock).close()
         for note in self._start.notes():
             self.say(note)
@@ -310,11 +325,15 @@ class Run:
             )
             live = self._make_live(client, writer)
             pipeline = Pipeline(live.make, live.desk, writer, self.stop, verdict=self._verdict, before_each=before_each)
+            batching = config.batching
+            driver = None if batching is None else self._make_driver(batching, live, endpoint, client, before_each)
+            begins_alone = batching is None or not (batching.no_live or batching.cancel)
             await pipeline.run(
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * plan.concurrency),
                 grace=config.grace,
-                answered=[each.settled for each in self._ladders.values()],
+                answered=[each.settled for each in self._ladders.values()] if begins_alone else [],
+                make_most=None if driver is None else driver.make,
             )
 
     async def _look_up_prices(self, client: Client) -> None:
@@ -323,6 +342,8 @@ class Run:
             settings = self._config.plan.settings_of(seat)
             model, tier = str(settings["model"]), asked_tier(settings)
             tariff.price = read_price(listed, model)
+            if seat in self._batch_tariffs:
+                self._batch_tariffs[seat].price = read_price(listed, model, BATCH) or tariff.price
             if tier is None or not (endpoints := await client.get(endpoints_path(model))):
                 continue
             if price := read_tier_price(endpoints, tier):
@@ -355,6 +376,31 @@ class Run:
             seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers(asked_tier(ladder.form.settings)))
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
+
+    def _make_driver(
+        self,
+        batching: Batching,
+        live: Live,
+        endpoint: Endpoint,
+        client: Client,
+        before_each: Callable[[], Awaitable[None]] | None,
+    ) -> BatchDriver:
+        plan, start = self._config.plan, self._start
+        return BatchDriver(
+            live,
+            open_batches(endpoint, client),
+            batching,
+            self._batch_tariffs,
+            start.batches,
+            start.lines.is_done,
+            start.paths.batches,
+            where=endpoint.where,
+            base_url=plan.endpoint.base_url,
+            models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
+            num=plan.num,
+            is_lasting=not endpoint.is_offline,
+            before_each=before_each,
+        )
 
     def _make_verdict(self) -> Verdict:
         """With what earlier runs at the same address have met."""

@@ -42,6 +42,14 @@ class Settings:
     append: bool = False
     overwrite: bool = False
     allow_changed: bool = False
+    batch: bool = False
+    batch_size: int | None = None
+    batch_files: Path | None = None
+    detach: bool = False
+    cancel: bool = False
+    finish_live: bool = False
+    no_live: bool = False
+    forget_batch: Sequence[str] = ()
 
 
 DEFAULTS = Settings()

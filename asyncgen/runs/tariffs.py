@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from asyncgen.endpoint.tiers import DEFAULT, asked_tier
 from asyncgen.money.account import Tariff
-from asyncgen.output.ledger import Totals
+from asyncgen.output.batches import Batches
+from asyncgen.output.ledger import IN_BATCHES, Totals
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import RunPlan
 
@@ -48,3 +49,16 @@ def most_tokens(recipe: Recipe, settings: Mapping[str, JsonValue]) -> tuple[int,
 
 def prompt_bytes(recipe: Recipe) -> int:
     return len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
+
+
+def make_batch_tariffs(tariffs: Mapping[str, Tariff], totals: Totals, batches: Batches) -> dict[str, Tariff]:
+    """Of the same calls in batches, by seat, with money held for all that are under way."""
+    earlier = totals.uncertain.get(IN_BATCHES)
+    dearest = None if earlier is None else earlier.dearest
+    in_batches = {seat: Tariff(each.price, each.most_tokens, each.is_free, dearest) for seat, each in tariffs.items()}
+    for batch in batches.open.values():
+        tariff, held = in_batches[batch.intent.seat], batch.intent.held
+        tariff.reserved += batch.untold
+        if held is not None:
+            tariff.assumed = held if tariff.assumed is None else max(held, tariff.assumed)
+    return in_batches

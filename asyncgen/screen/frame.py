@@ -48,6 +48,8 @@ def frame(counts: Counts, pace: Pace, width: int) -> list[Text]:
             first = left(half)
             first.pad_right(half - first.cell_len)
             rows.append(Text.assemble(first, GAP, right(half)))
+    if counts.batches:
+        rows.append(_row("batches", batch_parts(counts, pace.now))(width))
     if money := _money_parts(counts):
         rows.append(_row("cost", money)(width))
     if counts.maker:
@@ -64,6 +66,7 @@ def plain_line(counts: Counts, pace: Pace) -> str:
         f"{format_rate(pace.rate)}/s",
         *_time_left(counts, pace),
         *_call_parts(counts),
+        *(f"batches {GAP.join(batch_parts(counts, pace.now))}" for _ in range(min(1, counts.batches))),
         *(f"{label} {breakdown(counter)}" for label, counter in trouble(counts)),
         f"tokens {GAP.join(token_parts(counts))}",
         *(f"cost {GAP.join(money)}" for money in [_money_parts(counts)] if money),
@@ -131,6 +134,14 @@ def _call_parts(counts: Counts) -> list[str]:
     limit = "" if counts.limit is None else f" of {counts.limit:,}"
     parts = [f"{counts.in_flight:,}{limit} in flight", f"{counts.waiting:,} waiting"]
     return [*parts, f"{counts.lost:,} lost"] if counts.lost else parts
+
+
+def batch_parts(counts: Counts, now: float) -> list[str]:
+    return [
+        f"{counts.batches:,} under way",
+        f"{counts.batch_finished:,} of {counts.batch_lines:,} answered",
+        f"the oldest {format_duration(max(0.0, now - counts.oldest_batch))} ago",
+    ]
 
 
 def token_parts(counts: Counts) -> list[str]:

@@ -72,9 +72,7 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "written", GAP.join(work)
     if counts.maker:
         yield "made by", clean(counts.maker)
-    if summary.pending:
-        time_left = f"{GAP}about {format_duration(summary.time_left)} more" if summary.time_left else ""
-        yield "pending", f"{summary.pending:,}{time_left}"
+    yield from _rows_of_what_is_left(summary)
     for label, counter in trouble(counts):
         yield label, breakdown(counter)
         if counter is counts.failed:
@@ -94,6 +92,15 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     if CUT_OFF_REASONS & counts.failed.keys() and CUT_OFF_ADVICE not in summary.headline:
         yield "advice", f"replies were cut off by the token limit: {CUT_OFF_ADVICE}"
     yield from (("next", one_line(command)) for command in summary.next_commands)
+
+
+def _rows_of_what_is_left(summary: Summary) -> Iterator[tuple[str, str]]:
+    counts = summary.counts
+    if summary.pending:
+        time_left = f"{GAP}about {format_duration(summary.time_left)} more" if summary.time_left else ""
+        yield "pending", f"{summary.pending:,}{time_left}"
+    if counts.batches:
+        yield "batches", f"{counts.batches:,} run on, with {counts.batch_lines:,} requests: the same line collects them"
 
 
 def _examples(counts: Counts, headline: str) -> Iterator[str]:

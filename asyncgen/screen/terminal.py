@@ -19,6 +19,7 @@ from asyncgen.screen.rows import command_line, export_line
 from asyncgen.screen.summary import Summary
 
 FINISHED = (0, 3)  # exit statuses of a run that has tried every index
+LEFT = 4  # of one that was told not to wait, or to cancel
 LAST_WORDS = 1.0  # seconds that a terminal gets to take them when a run ends at once
 
 log = logging.getLogger("asyncgen")
@@ -28,7 +29,7 @@ def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] =
     """Make what is missing of `num`; the exit status. Raises ConfigError and FatalError."""
     with opened(config, make_job) as run:
         terminal = Terminal(config, run)
-        if not run.counts.pending:
+        if not run.has_work:
             return terminal.report_nothing_to_do()
         run.check_price()
         if run.counts.account.is_used_up:
@@ -113,6 +114,8 @@ class Terminal:
             status, headline = error.exit_status, f"Stopped: {error}"
         elif self.interrupts.count:
             status, headline = 130, "Interrupted"
+        elif self._config.batching is not None and counts.pending:
+            status, headline = LEFT, "Cancelled" if self._config.batching.cancel else "Left: batches run on"
         elif counts.last_failure is None:
             status, headline = 0, "Finished"
         else:

@@ -374,6 +374,8 @@ def test_no_key_is_in_what_the_configuration_shows() -> None:
         (["-o", "my data.jsonl"], None, "asyncgen generate -o 'my data.jsonl'"),
         (["--overwrite", "-n", "5"], None, "asyncgen generate -n 5"),
         (["-n", "5", "--overwrite"], None, "asyncgen generate -n 5"),
+        (["--batch", "--cancel", "-n", "5"], None, "asyncgen generate --batch -n 5"),
+        (["--batch", "--forget-batch", "0a1b", "-n", "5"], None, "asyncgen generate --batch -n 5"),
         (["--overwrite", "-o", "x --overwrite.jsonl"], None, "asyncgen generate -o 'x --overwrite.jsonl'"),
         (["--overwrite", "-o", "x--overwrite"], None, "asyncgen generate -o x--overwrite"),
         ([], "make generate N=5", "make generate N=5"),
@@ -457,4 +459,4 @@ def test_what_a_recipe_is_read_from_is_not_written(workspace: Path, name: str) -
 def test_every_setting_of_a_run_is_a_flag_with_its_default() -> None:
     flags = vars(build_parser().parse_args(["generate"]))
     settings = {each.name: getattr(DEFAULTS, each.name) for each in fields(Settings)}
-    assert {name: flags[name] for name in settings} == settings | {"param": []}
+    assert {name: flags[name] for name in settings} == settings | {"param": [], "forget_batch": []}

@@ -39,8 +39,17 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 def test_the_help_of_generate_is_in_groups_with_examples_variables_and_exit_statuses() -> None:
     shown = commands()["generate"].format_help()
     titles = re.findall(r"^(\S.*):$", shown, re.MULTILINE)
-    assert titles[1:8] == ["what to make", "whom to ask", "money", "pace", "when calls fail", "files", "screen"]
-    assert titles[8:] == ["examples", "environment (also read from .env)", "exit status"]
+    assert titles[1:9] == [
+        "what to make",
+        "whom to ask",
+        "money",
+        "pace",
+        "when calls fail",
+        "files",
+        "batches",
+        "screen",
+    ]
+    assert titles[9:] == ["examples", "environment (also read from .env)", "exit status"]
     assert max(map(len, shown.split("examples:")[0].splitlines())) <= 80
 
 

@@ -118,7 +118,6 @@ def test_a_size_that_was_refused_is_remembered_by_half(status: str) -> None:
 
 def test_the_dearest_call_of_batches_is_known_by_itself() -> None:
     ledger = folded(INTENT, made(1), Done(index=4, digest=digest(4), cost=9 * COST))
-    assert ledger.batches.dearest == COST
     assert ledger.totals.uncertain == {IN_BATCHES: Uncertain(COST), USUAL_TIER: Uncertain(9 * COST)}
 
 

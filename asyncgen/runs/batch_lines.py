@@ -1,0 +1,217 @@
+"""The lines of batches: what waits for one, by what name it comes back, and the results in a file, each found once."""
+
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from decimal import ROUND_DOWN, Context, Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from asyncgen.endpoint.answer import Completion
+from asyncgen.endpoint.batch import BatchApi
+from asyncgen.endpoint.batch_rows import read_row
+from asyncgen.errors import AsyncgenError, OutputError, Usage
+from asyncgen.money.price import ZERO
+from asyncgen.output.batches import OpenBatch
+from asyncgen.output.journal import MAX_ASK
+
+MAX_FAILURES = 2**7 - 1
+_CUSTOM_ID = re.compile(r"([0-9a-z]+)-([0-9]{1,10})-([0-9]{1,5})")
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A request of an index that goes into a batch.
+
+    `number`: how often it is asked, with this one. `failures`: how often it was not answered since. `was_cut_off`:
+    whether the reply before reached the token limit.
+    """
+
+    index: int
+    number: int = 1
+    failures: int = 0
+    was_cut_off: bool = False
+
+    def pack(self) -> int:
+        """In eight bytes, which sort as the indices do."""
+        return (
+            self.index << 32
+            | min(self.number, MAX_ASK) << 16
+            | min(self.failures, MAX_FAILURES) << 1
+            | self.was_cut_off
+        )
+
+    @classmethod
+    def unpack(cls, packed: int) -> "Ask":
+        return cls(packed >> 32, packed >> 16 & 0xFFFF, packed >> 1 & 0x7F, bool(packed & 1))
+
+
+class Waiting:
+    """What is to go into a batch: indices that were never asked for, one by one, and asks that have come back."""
+
+    def __init__(self, fresh: Iterator[int]) -> None:
+        self._fresh = fresh
+        self._put_back = array("Q")
+        self._again = array("Q")
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether there is something that was in no batch yet."""
+        if not self._put_back and (index := next(self._fresh, None)) is not None:
+            self._put_back.append(Ask(index).pack())
+        return bool(self._put_back)
+
+    @property
+    def again(self) -> int:
+        """How many have come back."""
+        return len(self._again)
+
+    def put_again(self, ask: Ask) -> None:
+        self._again.append(ask.pack())
+
+    def put_back(self, packed: int) -> None:
+        """It was taken, and found no place."""
+        self._put_back.append(packed)
+
+    def take(self, number: int) -> "array[int]":
+        """So many at most, packed, in the order of their indices."""
+        taken: list[int] = []
+        for waiting in (self._again, self._put_back):
+            while waiting and len(taken) < number:
+                taken.append(waiting.pop())
+        while len(taken) < number and (index := next(self._fresh, None)) is not None:
+            taken.append(Ask(index).pack())
+        return array("Q", sorted(taken))
+
+    def take_one_by_one(self) -> Iterator[Ask]:
+        while taken := self.take(1):
+            yield Ask.unpack(taken[0])
+
+
+def custom_id(label: str, ask: Ask) -> str:
+    """The name of a line: it alone tells what an answer is to, and that a batch is ours."""
+    return f"{label}-{ask.index}-{ask.number}"
+
+
+class Results:
+    """The results of a batch in a file, by the position of their line in it; of several for one line, the first.
+
+    `found`: lines that have one. `unread`: results that nobody can read; `strange`: those of no line of the batch.
+    `whole`: the usage of the batch, as told. What lines do not tell of it themselves they share, and `unshared` is what
+    is left. A file that is fetched once more shares it in the same way.
+    """
+
+    def __init__(self, path: Path, batch: OpenBatch, api: BatchApi, whole: Usage) -> None:
+        self._path = path
+        self._api = api
+        self._offsets = array("q", [-1]) * len(batch)
+        self.found = self.unread = self.strange = 0
+        with path.open("rb") as file:
+            offset = 0
+            for line in file:
+                if line.strip():
+                    self._add(line, offset, batch)
+                offset += len(line)
+        self._shares: dict[str, _Share] = {}
+        self.unshared = Usage()
+        if whole != Usage():
+            self._share(whole)
+
+    def _add(self, line: bytes, offset: int, batch: OpenBatch) -> None:
+        if (row := read_row(line)) is None:
+            self.unread += 1
+            return
+        named = _CUSTOM_ID.fullmatch(row.custom_id)
+        position = None if named is None or named[1] != batch.label else batch.position(int(named[2]))
+        if named is None or position is None or batch.asks[position] != int(named[3]):
+            self.strange += 1
+        elif self._offsets[position] < 0:
+            self._offsets[position] = offset
+            self.found += 1
+
+    def _share(self, whole: Usage) -> None:
+        told = dict.fromkeys(_SHARED, ZERO)
+        lacking = {name: _Share(_QUANTUM.get(name, Decimal(1))) for name in _SHARED}
+        for position, result in enumerate(self):
+            if isinstance(result, Completion):
+                for name in _SHARED:
+                    if (value := getattr(result.usage, name)) is None:
+                        lacking[name].add(position, _tokens(result.usage) if name == "cost" else 1)
+                    else:
+                        told[name] += value
+        left: dict[str, Any] = {}
+        for name, share in lacking.items():
+            if (value := getattr(whole, name)) is None or (rest := value - told[name]) < 0:
+                continue
+            if share.positions:
+                share.amount = rest
+                self._shares[name] = share
+            elif rest:
+                left[name] = rest if name == "cost" else int(rest)
+        self.unshared = Usage(**left)
+
+    def __iter__(self) -> Iterator[Completion | AsyncgenError | None]:
+        """What has come of each line, in their order; None for one without a result."""
+        with self._path.open("rb") as file:
+            for position, offset in enumerate(self._offsets):
+                if offset < 0:
+                    yield None
+                    continue
+                file.seek(offset)
+                row = read_row(file.readline())
+                if row is None:
+                    raise OutputError(f"{self._path}: changed by someone else while it was read")
+                try:
+                    completion = self._api.classify(row)
+                except AsyncgenError as error:
+                    yield error
+                else:
+                    yield self._with_share(position, completion)
+
+    def _with_share(self, position: int, completion: Completion) -> Completion:
+        shares = {name: part for name, share in self._shares.items() if (part := share.of(position)) is not None}
+        if not shares:
+            return completion
+        usage = {name: part if name == "cost" else int(part) for name, part in shares.items()}
+        return msgspec.structs.replace(completion, usage=msgspec.structs.replace(completion.usage, **usage))
+
+
+_SHARED = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost")
+_QUANTUM = {"cost": Decimal("1e-15")}  # of a share, in US dollars; tokens are whole
+_EXACT = Context(prec=100)
+
+
+def _tokens(usage: Usage) -> int:
+    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+
+
+class _Share:
+    """An amount over lines by their weights, evenly where these are 0: the parts sum up to it to the digit."""
+
+    def __init__(self, quantum: Decimal) -> None:
+        self.amount = ZERO
+        self._quantum = quantum
+        self.positions = array("i")
+        self._weights = array("q")  # summed up
+        self._is_even = False
+
+    def add(self, position: int, weight: int) -> None:
+        self.positions.append(position)
+        self._is_even = self._is_even or not weight
+        self._weights.append(weight + (self._weights[-1] if self._weights else 0))
+
+    def of(self, position: int) -> Decimal | None:
+        """None for a line that has no part in it."""
+        place = bisect_left(self.positions, position)
+        if place == len(self.positions) or self.positions[place] != position:
+            return None
+        return _EXACT.subtract(self._up_to(place), self._up_to(place - 1) if place else ZERO)
+
+    def _up_to(self, place: int) -> Decimal:
+        weight, whole = (place + 1, len(self.positions)) if self._is_even else (self._weights[place], self._weights[-1])
+        if weight == whole:
+            return self.amount
+        part = _EXACT.divide(_EXACT.multiply(self.amount, weight), whole)
+        return part.quantize(self._quantum, ROUND_DOWN, _EXACT)
