@@ -89,7 +89,7 @@ class Intake:
             raise _refused(str(error)) from error
         finally:
             if batch is None:
-                path.unlink()
+                path.unlink(missing_ok=True)
         return batch
 
     async def _read(self, request: web.Request, path: Path, requests: "_InlineRequests") -> Batch:

@@ -8,16 +8,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncgen.errors import ConfigError
 
 ABSENT_IDS = ("null", "missing", "empty")
+F = TypeVar("F", bound=Enum)
 _MEBIBYTE = 1024 * 1024
 
 
 def _knob(default: object, unit: str, what: str) -> Any:
     return field(default=default, metadata={"unit": unit, "what": what})
+
+
+class CreateFault(Enum):
+    """What becomes of a create: one value per knob that is a share of creates, as drawn in turn."""
+
+    UNMADE = auto()
+    LOST = auto()
+    ERRORED = auto()
 
 
 class LineFault(Enum):
@@ -37,12 +46,14 @@ class BatchKnobs:
     delay: float = _knob(0.0, "SECONDS", "time from the create of a batch to its end, over which its lines are spread")
     hidden: float = _knob(0.0, "SECONDS", "time for which a new batch is 404 and absent from the list")
     late_files: float = _knob(0.0, "SECONDS", "time for which a new file is unknown to a create")
-    outage: float = _knob(0.0, "SECONDS", "time after a create for which polls and downloads are 502 in HTML")
+    outage: float = _knob(0.0, "SECONDS", "time after a create for which all but creates are 502 in HTML")
     withheld: float = _knob(0.0, "SECONDS", "time after its end for which a batch of OpenRouter's form is 402")
     gone_after: float | None = _knob(None, "SECONDS", "time after its end from which such a batch is 410")
     lost: float = _knob(0.0, "SHARE", "share of creates that make the batch and close the connection")
+    unmade: float = _knob(0.0, "SHARE", "share of creates that make no batch and answer 500")
     errored: float = _knob(0.0, "SHARE", "share of creates that make the batch and answer 500")
-    gateway_errors: float = _knob(0.0, "SHARE", "share of polls and downloads answered 502 in HTML")
+    gateway_errors: float = _knob(0.0, "SHARE", "share of calls but creates and uploads answered 502 in HTML")
+    upload_errors: float = _knob(0.0, "SHARE", "share of uploads answered 502 in HTML")
     stuck: float = _knob(0.0, "SHARE", "share of batches that never end by themselves")
     rejected: float = _knob(0.0, "SHARE", "share of lines found invalid, each of which fails its whole batch")
     expired: float = _knob(0.0, "SHARE", "share of lines that are not run, with which their batch expires")
@@ -71,17 +82,17 @@ class BatchKnobs:
         numbers = {batch_flag(each.name): getattr(self, each.name) for each in fields(self) if each.type is not str}
         shares = [batch_flag(each.name) for each in fields(self) if each.metadata["unit"] == "SHARE"]
         check_numbers(numbers, shares=shares)
-        if sum(self.line_shares.values()) > 1 + 1e-9:
-            names = ", ".join(batch_flag(fault.name) for fault, share in self.line_shares.items() if share)
-            raise ConfigError(f"{names}: the shares add up to more than 1")
-        if self.lost + self.errored > 1:
-            raise ConfigError("--batch-lost, --batch-errored: the shares add up to more than 1")
+        for drawn in (self.shares(CreateFault), self.shares(LineFault)):
+            if sum(drawn.values()) > 1 + 1e-9:
+                names = ", ".join(batch_flag(fault.name) for fault in drawn)
+                raise ConfigError(f"{names}: the shares add up to more than 1")
         if self.absent_ids not in ABSENT_IDS:
             raise ConfigError(f"--batch-absent-ids: expected one of {', '.join(ABSENT_IDS)}, got {self.absent_ids!r}")
 
-    @property
-    def line_shares(self) -> dict[LineFault, float]:
-        return {fault: float(getattr(self, fault.name.lower())) for fault in LineFault}
+    def shares(self, faults: type[F]) -> dict[F, float]:
+        """Of those that are wanted at all."""
+        shares = {fault: float(getattr(self, fault.name.lower())) for fault in faults}
+        return {fault: share for fault, share in shares.items() if share}
 
     def refuses(self, model: str | None) -> bool:
         return bool(model) and model in self.refused_models.split(",")
@@ -93,22 +104,29 @@ class BatchFates:
     def __init__(self, knobs: BatchKnobs, seed: int) -> None:
         self._knobs = knobs
         self._seed = seed
-        self._line_shares = {fault: share for fault, share in knobs.line_shares.items() if share}
+        self._create_shares = knobs.shares(CreateFault)
+        self._line_shares = knobs.shares(LineFault)
 
     def draw(self, *names: object) -> float:
         """From 0 to 1, for what is named so."""
         return random.Random(":".join(map(str, (self._seed, *names)))).random()  # noqa: S311 - repeatable, not secret
 
     def draw_line(self, batch: int, line: int) -> LineFault | None:
-        drawn = self.draw("line", batch, line) if self._line_shares else 1.0
-        for fault, share in self._line_shares.items():
-            drawn -= share
-            if drawn < 0:
-                return fault
-        return None
+        return _pick(self._line_shares, self.draw("line", batch, line)) if self._line_shares else None
+
+    def draw_create(self, create: int) -> CreateFault | None:
+        return _pick(self._create_shares, self.draw("create", create))
 
     def rejects(self, batch: int, line: int) -> bool:
         return self._knobs.rejected > 0 and self.draw("rejected", batch, line) < self._knobs.rejected
+
+
+def _pick(shares: Mapping[F, float], drawn: float) -> F | None:
+    for fault, share in shares.items():
+        drawn -= share
+        if drawn < 0:
+            return fault
+    return None
 
 
 def check_numbers(values: Mapping[str, float | Decimal | None], shares: Collection[str]) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import math
 import random
+from pathlib import Path
 from typing import BinaryIO, Self
 
 import msgspec
@@ -180,7 +181,7 @@ class Worker:
 
 
 class _Rows:
-    """Where the rows of a batch go: a file of answers and one of errors, kept if not empty, or one list."""
+    """Where the rows of a batch go: a file of answers and one of errors, or one list."""
 
     def __init__(self, batch: Batch, files: FileStore) -> None:
         self._batch = batch
@@ -199,10 +200,9 @@ class _Rows:
             self._keep()
 
     def put(self, row: bytes, *, is_cut: bool = False) -> None:
-        if is_cut:  # in a list it must still be a value
-            row = (
-                encode(row[: len(row) // 2].decode(errors="ignore")) if self._batch.is_inline else row[: len(row) // 2]
-            )
+        if is_cut:
+            row = row[: len(row) // 2]
+            row = encode(row.decode(errors="ignore")) if self._batch.is_inline else row  # in a list it is a value still
         self._write(self._output, row)
 
     def put_error(self, row: bytes) -> None:
@@ -220,12 +220,16 @@ class _Rows:
             batch.rows = self._output_path
             return
         batch.turn(Status.FINALIZING)
-        for name, path in (("output", self._output_path), ("error", self._error_path)):
-            if path.stat().st_size:
-                kept = self._files.add(path, f"{batch.id}_{name}.jsonl", "batch_output", batch.keep_for)
-                setattr(batch, f"{name}_file_id", kept.id)
-            else:
-                path.unlink()
+        batch.output_file_id = self._keep_file(self._output_path, "output")
+        batch.error_file_id = self._keep_file(self._error_path, "error")
+
+    def _keep_file(self, path: Path, name: str) -> str | None:
+        """Its id; None for one without a row, which is not kept."""
+        if path.stat().st_size:
+            filename = f"{self._batch.id}_{name}.jsonl"
+            return self._files.add(path, filename, "batch_output", self._batch.keep_for).id
+        path.unlink()
+        return None
 
 
 def _check_by_file(batch: Batch, line: BatchLine, number: int) -> None:

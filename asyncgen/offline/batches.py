@@ -10,18 +10,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeAlias
 
 from aiohttp import web
 
 from asyncgen.offline.batch import Batch, Status
 from asyncgen.offline.batch_intake import Intake
-from asyncgen.offline.batch_knobs import BatchFates, BatchKnobs
+from asyncgen.offline.batch_knobs import BatchFates, BatchKnobs, CreateFault
 from asyncgen.offline.batch_work import Worker
 from asyncgen.offline.engine import PROVIDER, Engine
 from asyncgen.offline.files import CHUNK, FileRoutes, FileStore
 from asyncgen.offline.ledger import Books
 from asyncgen.offline.wire import GATEWAY, ApiError, Handler, encode, html_answer, json_answer, read_page, reset, told
 
+Routes: TypeAlias = dict[tuple[str, str], Handler]
+
+_BETA = "/api/beta"  # where OpenRouter had its batches at first
 _NO_FILTERS = frozenset({Status.FINALIZING, Status.CANCELLING})  # for a filter they are in_progress
 _FILTERS = frozenset(Status) - _NO_FILTERS
 
@@ -38,24 +42,34 @@ class BatchRoutes:
         self._intake = Intake(self._files, knobs)
         self._batches: dict[str, Batch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._created = 0
-        self._polls = 0
-        self._last_create = float("-inf")
+        self._creates = 0
+        self._made = 0
+        self._calls = 0
+        self._last_made = float("-inf")
 
     def add_routes(self, router: web.UrlDispatcher, prefixes: tuple[str, ...]) -> None:
         files = FileRoutes(self._files, self._knobs)
-        for prefix in prefixes:
-            router.add_post(f"{prefix}/files", self._guard(files.upload))
-            router.add_get(f"{prefix}/files", self._guard(files.list_all))
-            router.add_get(f"{prefix}/files/{{id}}", self._guard(files.show))
-            router.add_get(f"{prefix}/files/{{id}}/content", self._guard(self._poll(files.download)))
-            router.add_delete(f"{prefix}/files/{{id}}", self._guard(files.delete))
-        for prefix in (*prefixes, "/api/beta"):
+        of_files: Routes = {
+            ("GET", "/files"): files.list_all,
+            ("GET", "/files/{id}"): files.show,
+            ("GET", "/files/{id}/content"): files.download,
+            ("DELETE", "/files/{id}"): files.delete,
+        }
+        of_batches: Routes = {
+            ("GET", "/batches"): self.list_all,
+            ("GET", "/batches/{id}"): self.show,
+            ("POST", "/batches/{id}/cancel"): self.cancel,
+            ("DELETE", "/batches/{id}"): self.delete,
+        }
+        repeatable = dict.fromkeys(prefixes, of_files | of_batches) | {_BETA: of_batches}
+        for prefix, routes in repeatable.items():
             router.add_post(f"{prefix}/batches", self._guard(self.create))
-            router.add_get(f"{prefix}/batches", self._guard(self._poll(self.list_all)))
-            router.add_get(f"{prefix}/batches/{{id}}", self._guard(self._poll(self.show)))
-            router.add_post(f"{prefix}/batches/{{id}}/cancel", self._guard(self.cancel))
-            router.add_delete(f"{prefix}/batches/{{id}}", self._guard(self.delete))
+            for (method, path), handler in routes.items():
+                failing = self._failing(handler, self._knobs.gateway_errors)
+                router.add_route(method, prefix + path, self._guard(failing))
+        for prefix in prefixes:
+            uploading = self._failing(files.upload, self._knobs.upload_errors)
+            router.add_post(f"{prefix}/files", self._guard(uploading))
         router.add_get("/ledger/batches", self.show_books)
 
     async def close(self, _: web.Application) -> None:
@@ -71,14 +85,37 @@ class BatchRoutes:
             message = f"Too many unfinished batches: at most {self._knobs.max_unfinished} are taken."
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, message, "rate_limit_error", code="batch_limit_exceeded")
         batch = await self._intake.read(request)
-        batch.number = self._created
-        self._created += 1
+        self._creates += 1
+        fault = self._fates.draw_create(self._creates)
+        if fault is CreateFault.UNMADE:
+            batch.lines.unlink()
+        else:
+            self._begin(batch, is_answered=fault is None)
+        if fault is CreateFault.LOST:
+            reset(request)
+            return web.Response()
+        if fault:
+            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "The engine failed on purpose.", "server_error")
+        return json_answer(batch.describe(self._knobs), HTTPStatus.ACCEPTED if batch.is_inline else HTTPStatus.OK)
+
+    def _begin(self, batch: Batch, *, is_answered: bool) -> None:
+        batch.number = self._made
+        self._made += 1
+        self._last_made = time.monotonic()
         self._batches[batch.id] = batch
-        self._last_create = time.monotonic()
+        self._books.write(
+            event="created",
+            batch=batch.id,
+            form="inline" if batch.is_inline else "files",
+            model=batch.model,
+            metadata=batch.metadata,
+            input_file_id=batch.input_file_id,
+            at=batch.created_at,
+            answered=is_answered,
+        )
         task = asyncio.create_task(self._worker.work_off(batch), name=batch.id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return self._answer_create(request, batch)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         batch = self._named(request)
@@ -145,37 +182,17 @@ class BatchRoutes:
 
         return told(handle)
 
-    def _poll(self, handler: Handler) -> Handler:
-        """What only reads, and fails now and then."""
+    def _failing(self, handler: Handler, share: float) -> Handler:
+        """One that may be called again, and fails now and then."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            self._polls += 1
-            is_down = time.monotonic() - self._last_create < self._knobs.outage
-            if is_down or self._fates.draw("poll", self._polls) < self._knobs.gateway_errors:
+            self._calls += 1
+            is_down = time.monotonic() - self._last_made < self._knobs.outage
+            if is_down or self._fates.draw("call", self._calls) < share:
                 return html_answer(HTTPStatus.BAD_GATEWAY)
             return await handler(request)
 
         return handle
-
-    def _answer_create(self, request: web.Request, batch: Batch) -> web.Response:
-        drawn = self._fates.draw("create", batch.number)
-        is_answered = drawn >= self._knobs.lost + self._knobs.errored
-        self._books.write(
-            event="created",
-            batch=batch.id,
-            form="inline" if batch.is_inline else "files",
-            model=batch.model,
-            metadata=batch.metadata,
-            input_file_id=batch.input_file_id,
-            at=batch.created_at,
-            answered=is_answered,
-        )
-        if drawn < self._knobs.lost:
-            reset(request)
-            return web.Response()
-        if not is_answered:
-            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "The engine failed on purpose.", "server_error")
-        return json_answer(batch.describe(self._knobs), HTTPStatus.ACCEPTED if batch.is_inline else HTTPStatus.OK)
 
     def _is_visible(self, batch: Batch) -> bool:
         return time.time() - batch.created_at >= self._knobs.hidden

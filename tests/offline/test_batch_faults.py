@@ -56,6 +56,20 @@ def test_a_create_answered_500_has_made_the_batch() -> None:
     run(test, errored=1.0)
 
 
+def test_a_create_answered_500_may_have_made_none() -> None:
+    async def test(client: Client) -> None:
+        told = [await create(client, lines(1)) for _ in range(40)]
+        made = [batch["id"] for status, batch in told if status == 200]
+        errored = sum(status == 500 for status, _ in told)
+        listed = [each["id"] for each in (await call(client, "GET", "/v1/batches?limit=100"))[1]["data"]]
+        entries = await books(client, "created")
+        assert [each["batch"] for each in entries] == listed[::-1]
+        assert [each["batch"] for each in entries if each["answered"]] == made
+        assert 0 < errored - (len(listed) - len(made)) < errored
+
+    run(test, unmade=0.3, errored=0.3)
+
+
 def test_a_hidden_batch_is_404_and_not_listed_at_first() -> None:
     async def test(client: Client) -> None:
         batches = ((await create(client, lines(1)), "/v1/batches"), (await create_inline(client, 1), INLINE))
@@ -88,14 +102,14 @@ def test_a_late_file_is_unknown_to_a_create_only() -> None:
     run(test, late_files=1_000.0)
 
 
-def test_an_outage_after_a_create_is_html_and_spares_uploads() -> None:
+def test_an_outage_after_a_create_is_html() -> None:
     async def test(client: Client) -> None:
         assert (await call(client, "GET", "/v1/batches"))[0] == 200
         _, batch = await create(client, lines(1))
         for path in (f"/v1/batches/{batch['id']}", "/v1/batches", "/v1/files/file-x/content"):
             status, page = await call(client, "GET", path)
             assert (status, "<html>" in page) == (502, True)
-        assert (await upload(client, b""))[0] == 200
+        assert (await upload(client, b""))[0] == 502
 
     run(test, outage=1_000.0)
 
@@ -106,6 +120,14 @@ def test_a_share_of_polls_fails() -> None:
         assert statuses == {200, 502}
 
     run(test, gateway_errors=0.5)
+
+
+def test_a_share_of_uploads_fails() -> None:
+    async def test(client: Client) -> None:
+        assert {(await upload(client, b""))[0] for _ in range(50)} == {200, 502}
+        assert (await call(client, "GET", "/v1/files"))[0] == 200
+
+    run(test, upload_errors=0.5)
 
 
 def test_unfinished_batches_may_be_limited() -> None:
@@ -152,7 +174,7 @@ def test_lists_may_be_missing_or_never_end_and_metadata_forgotten() -> None:
 
 
 def test_without_the_switch_there_are_no_batches() -> None:
-    with pytest.raises(ConfigError, match="--batch-lost, --batch-errored"):
+    with pytest.raises(ConfigError, match="--batch-lost, --batch-errored: the shares"):
         BatchKnobs(lost=0.6, errored=0.6)
     assert Knobs().batches is None
 
