@@ -1,18 +1,20 @@
 """The offline engine as a process: what it prints, what ends it."""
 
 import argparse
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -156,6 +158,51 @@ def test_what_batches_left_on_disk_goes_with_the_engine(tmp_path: Path) -> None:
         process.stdin.close()
         assert ended(process) == (0, "")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["files", "inline"])
+def test_a_batch_is_never_in_memory(form: str) -> None:
+    """100 MB of requests, of which each has 32 KB."""
+
+    def requests() -> Iterator[bytes]:
+        message = {
+            "role": "user",
+            "content": f"<knowledge>\n{'Cheese is round. ' * 1_900}\n</knowledge>\nTopic: cheese",
+        }
+        for number in range(3_100):
+            body = {"model": "m", "messages": [message], "max_tokens": 20}
+            line = {"custom_id": f"c{number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
+            yield json.dumps(line).encode()
+
+    def post(path: str, content_type: str, body: Iterable[bytes]) -> str:
+        request = Request(f"{url}{path}", method="POST", headers={"Content-Type": content_type}, data=body)
+        with urlopen(request) as response:
+            return str(json.load(response)["id"])
+
+    def most_memory() -> int:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    with started("--batches") as (process, url):
+        assert answers(url)
+        before = most_memory()
+        if form == "files":
+            fields = b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+            head = fields + b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n'
+            lines = (line + b"\n" for line in requests())
+            file_id = post("/files", "multipart/form-data; boundary=b", chain([head], lines, [b"\r\n--b--\r\n"]))
+            asked = {"input_file_id": file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+            batch_id = post("/batches", "application/json", [json.dumps(asked).encode()])
+        else:
+            listed = (b"," * bool(number) + line for number, line in enumerate(requests()))
+            head = b'{"endpoint": "/v1/chat/completions", "model": "m", "requests": ['
+            batch_id = post("/batches", "application/json", chain([head], listed, [b"]}"]))
+        batch = {"status": ""}
+        while batch["status"] != "completed":
+            with urlopen(f"{url}/batches/{batch_id}") as response:
+                batch = json.load(response)
+        assert most_memory() - before < 20_000_000
 
 
 def test_a_usage_error_is_a_sentence_and_exit_status_2() -> None:
