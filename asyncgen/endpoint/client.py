@@ -455,23 +455,18 @@ def translate(
     if isinstance(error, TimeoutError) and not has_left:
         return ConnectionFailedError(f"{where}: no connection in time")
     _, ours, text = next(row for row in _TRANSLATIONS if isinstance(error, row[0]))
-    if ours is FatalError and (has_answered or _may_pass(error)):
+    is_passing = has_answered
+    match error:  # a proxy or an edge may have a bad hour
+        case aiohttp.ClientHttpProxyError(status=int() as status):
+            is_passing |= status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason="TLSV1_ALERT_INTERNAL_ERROR")):
+            is_passing = True
+    if ours is FatalError and is_passing:
         ours, text = ConnectionFailedError, "no connection ({reason})"
     code = getattr(getattr(error, "certificate_error", None), "verify_code", None)
     ca_advice = _CA_ADVICE if code in _UNKNOWN_ISSUER else ""
     message = f"{where}: {text.format(reason=_reason(error), timeout=timeout, ca_advice=ca_advice)}"
     return ours(message, maybe_billed=has_left) if issubclass(ours, ConnectionFailedError) else ours(message)
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether a refused connection comes from a proxy or an edge that has a bad hour."""
-    match error:
-        case aiohttp.ClientHttpProxyError():
-            return error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason="TLSV1_ALERT_INTERNAL_ERROR")):
-            return True
-        case _:
-            return False
 
 
 def _reason(error: Exception) -> str:

@@ -90,24 +90,19 @@ def staged(path: Path) -> Iterator[Path]:
             yield stage
             _sync(stage)
             (stage / ROWS).replace(rows_path(path))  # a sidecar without its rows does no harm
-            _rename(stage, path)
+            if path.is_dir():  # no folder is renamed over another
+                path.rename(stage / REPLACED)
+            try:
+                (stage / MADE).replace(path)
+            except OSError:
+                if (stage / REPLACED).is_dir():
+                    (stage / REPLACED).rename(path)
+                raise
             sync_directory(path.parent)
         finally:
             shutil.rmtree(stage)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _rename(stage: Path, path: Path) -> None:
-    if not path.is_dir():
-        (stage / MADE).replace(path)
-        return
-    path.rename(stage / REPLACED)  # no folder is renamed over another
-    try:
-        (stage / MADE).rename(path)
-    except OSError:
-        (stage / REPLACED).rename(path)
-        raise
 
 
 def _sync(folder: Path) -> None:
