@@ -16,7 +16,7 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit fuzz torture clean
+.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit fuzz torture torture-batches clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make bench-limits       how well the adaptive limit finds what an endpoint can take (some minutes)"
 	@echo "make bench-audit        how fast and how surely near-duplicates are found"
 	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
+	@echo "make torture-batches    the same at every step of a batch (some 20 minutes; also KILLS=)"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
 
@@ -107,6 +108,9 @@ bench-audit: $(DEV_READY)
 KILLS ?= 500
 torture: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/torture.py --kills $(KILLS)
+
+torture-batches: $(DEV_READY)
+	$(VENV)/bin/python tests/bench/batch_torture.py --kills $(KILLS)
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(TRAINERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* build dist

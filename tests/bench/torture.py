@@ -248,7 +248,7 @@ class Torture:
         self._ledger = Ledger(seed)
         self._run = 0
         self.tally = Tally()
-        _write_recipe(folder, conversations)
+        write_recipe(folder, conversations)
 
     def run(self) -> Iterator[int]:
         """Yields after each kill how many there were."""
@@ -313,7 +313,7 @@ def _wait(process: subprocess.Popen[bytes], has_come: Callable[[], bool]) -> Non
         time.sleep(0.002)
 
 
-def _write_recipe(folder: Path, conversations: int) -> None:
+def write_recipe(folder: Path, conversations: int) -> None:
     numbers = msgspec.json.encode([f"no. {number}" for number in range(conversations)]).decode()
     (folder / "recipe.toml").write_text(RECIPE.format(numbers=numbers))
     (folder / "knowledge.md").write_text("Every number is a number.")
