@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,8 @@ from engine_batches import (
     run,
     upload,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.batch_knobs import BatchKnobs
@@ -176,7 +179,18 @@ def test_lists_may_be_missing_or_never_end_and_metadata_forgotten() -> None:
 def test_without_the_switch_there_are_no_batches() -> None:
     with pytest.raises(ConfigError, match="--batch-lost, --batch-errored: the shares"):
         BatchKnobs(lost=0.6, errored=0.6)
+    with pytest.raises(ConfigError, match="--batch-absent-ids: expected one of null, missing, empty, got 'nil'"):
+        BatchKnobs(absent_ids="nil")
     assert Knobs().batches is None
+
+
+def test_books_without_an_entry_are_empty_and_canned_lines_have_their_answer() -> None:
+    async def test(client: Client) -> None:
+        assert await books(client, "created") == []
+        found, _ = await rows(client, await made(client, lines(2)))
+        assert {row["response"]["body"]["model"] for row in found} == {"offline"}
+
+    run(test, Knobs(canned=True))
 
 
 # ---- what fails as a whole
@@ -426,3 +440,39 @@ def test_the_engine_runs_again_as_it_ran() -> None:
     assert seen[0] == seen[1]
     run(test, Knobs(seed=6, malformed=0.2), expired=0.2, failed=0.2, missing=0.2, shuffled=True)
     assert seen[2] != seen[0]
+
+
+_share = st.sampled_from([0.0, 0.1, 0.3])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    shares=st.fixed_dictionaries({}, optional=dict.fromkeys(("expired", "failed", "missing"), _share)),
+    shuffled=st.booleans(),
+    live=st.builds(
+        Knobs, seed=st.integers(0, 9), empty=_share, server_errors=_share, no_money_after=st.integers(20, 40)
+    ),
+)
+def test_whatever_befalls_a_batch_each_line_is_in_one_place_and_the_books_agree(
+    shares: dict[str, float], live: Knobs, *, shuffled: bool
+) -> None:
+    async def test(client: Client) -> None:
+        batch = await made(client, lines(25))
+        found, errors = await rows(client, batch)
+        seen = names(found) + names(errors)
+        assert len(set(seen)) == len(seen)
+        assert len(seen) == 25 or shares.get("missing")
+        assert (len(found), len([row for row in errors if row["response"]])) == (
+            batch["request_counts"]["completed"],
+            batch["request_counts"]["failed"],
+        )
+        noted = await books(client, "line")
+        costs = {row["custom_id"]: row["response"]["body"]["usage"]["cost"] for row in found}
+        assert {each["custom_id"]: each["cost"] for each in noted if each["status"] == 200} == costs
+        statuses = {row["custom_id"]: row["response"]["status_code"] for row in errors if row["response"]}
+        assert {each["custom_id"]: each["status"] for each in noted if each["status"] != 200} == statuses
+        (over,) = await books(client, "ended")
+        _, ledger = await call(client, "GET", "/ledger")
+        assert over["cost"] == ledger["cost"] == pytest.approx(sum(costs.values()))
+
+    run(test, replace(live, price_in=PRICED.price_in, price_out=PRICED.price_out), shuffled=shuffled, **shares)

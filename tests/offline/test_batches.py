@@ -5,6 +5,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import aiohttp
 import pytest
 from engine_batches import (
     DAY,
@@ -27,6 +28,8 @@ from engine_batches import (
     run,
     upload,
 )
+
+from asyncgen.offline import batch_work
 
 # ---- files
 
@@ -73,6 +76,10 @@ def test_an_upload_that_is_wrong_is_refused_and_nothing_is_kept(fields: dict[str
 def test_a_body_that_is_no_form_is_refused() -> None:
     async def test(client: Client) -> None:
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        nested = aiohttp.FormData({"purpose": "batch"}, quote_fields=False)
+        nested.add_field("inner", b"--c--", filename="x", content_type="multipart/mixed; boundary=c")
+        for form in (aiohttp.FormData({"purpose": "batch"}, default_to_multipart=True), nested):
+            assert (await call(client, "POST", "/v1/files", data=form))[0] == 400
         assert (await call(client, "POST", "/v1/files", json={}))[0] == 400
         assert (await call(client, "POST", "/v1/files", data=b"x", headers=headers))[0] == 400
 
@@ -191,9 +198,20 @@ def test_one_bad_line_fails_the_whole_batch_after_the_create(bad: bytes, code: s
     run(test)
 
 
-def test_an_empty_file_and_one_of_too_many_lines_fail() -> None:
+def test_a_file_is_neither_empty_nor_of_too_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(client: Client) -> None:
-        assert (await made(client, b""))["errors"]["data"][0]["code"] == "empty_file"
+        for content, code in ((b"", "empty_file"), (lines(4), "too_many_tasks")):
+            assert (await made(client, content))["errors"]["data"][0]["code"] == code
+        assert (await made(client, lines(3)))["status"] == "completed"
+
+    monkeypatch.setattr(batch_work, "_MOST_LINES", 3)
+    run(test)
+
+
+def test_of_very_many_bad_lines_a_hundred_are_told() -> None:
+    async def test(client: Client) -> None:
+        batch = await made(client, b"x\n" * 150)
+        assert len(batch["errors"]["data"]) == 100
 
     run(test)
 
@@ -258,7 +276,8 @@ def test_a_cancelled_batch_has_what_was_done_and_a_row_for_each_of_the_rest() ->
         path = f"/v1/batches/{batch['id']}"
         while (await call(client, "GET", path))[1]["request_counts"]["completed"] < 5:  # noqa: ASYNC110 - the server announces nothing
             await asyncio.sleep(0)
-        assert (await call(client, "POST", f"{path}/cancel"))[1]["status"] == "cancelling"
+        for _ in range(2):
+            assert (await call(client, "POST", f"{path}/cancel"))[1]["status"] == "cancelling"
         over = await ended(client, batch["id"])
         assert (over["status"], over["request_counts"]["completed"]) == ("cancelled", 5)
         found, errors = await rows(client, over)
@@ -309,6 +328,7 @@ def test_inline_requests_are_taken_wherever_batches_are(path: str) -> None:
         '{"endpoint": "/v1/chat/completions", "requests": [{"custom_id": "a", "body": {}}], "model": "m"}',
         '{"endpoint": "/v1/chat/completions", "model": "m", "requests": []}',
         '{"endpoint": "/v1/chat/completions", "model": "m"}',
+        '{"endpoint": "/v1/chat/completions", "model": "m", "completion_window": "1h", "requests": [{}]}',
         '{"endpoint": "/v1/embeddings", "model": "m", "requests": [{"custom_id": "a", "body": {}}]}',
         '{"endpoint": "/v1/chat/completions", "model": "m", "requests": [{"custom_id": "a"}]}',
         '{"endpoint": "/v1/chat/completions", "model": "m", "requests": [{"custom_id": "", "body": {}}]}',
