@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from batch_script import KEY, LONG, batches_of, run
-from raw_server import Act, hang, response
+from raw_server import PAUSE, Act, hang, response
 
 from asyncgen.endpoint.batch import Batch, BatchApi
 from asyncgen.endpoint.batch_files import FileBatches
@@ -63,9 +63,8 @@ async def client_at(
 
 
 async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    left = SIZE
-    while left > 0:
-        left -= len(await reader.read(2**16))
+    for _ in range(SIZE // 2**16):
+        await reader.readexactly(2**16)
     writer.write(response(b'{"id":"file-1","status":"validating"}'))
     await writer.drain()
 
@@ -120,6 +119,38 @@ def test_who_stops_reading_is_given_up_long_before_the_whole_time_of_a_transfer(
                 await FileBatches(client, OPENAI).upload(large, "large.jsonl")
         assert isinstance(caught.value, TimedOutError)
         assert caught.value.maybe_billed
+
+    run(scenario())
+
+
+def test_a_slow_way_up_and_down_is_waited_for_while_it_moves(large: Path, tmp_path: Path) -> None:
+    """For three times as long as an answer may take."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def sip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            end = loop.time() + 3 * SHORT
+            for _ in range(SIZE // 2**18):
+                await reader.readexactly(2**18)
+                if loop.time() < end:
+                    await asyncio.sleep(PAUSE)
+            writer.write(response(b'{"id":"file-1"}'))
+            await writer.drain()
+
+        async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            end = loop.time() + 3 * SHORT
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while loop.time() < end:
+                writer.write(b"400\r\n" + LINE + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(PAUSE)
+            writer.write(b"0\r\n\r\n")
+
+        async with client_at(sip, timeout=SHORT) as client:
+            assert await FileBatches(client, OPENAI).upload(large, "large.jsonl") == "file-1"
+        async with client_at(drip, timeout=SHORT) as client:
+            await FileBatches(client, OPENAI).fetch_rows(Batch("b", "completed", files=("out",)), tmp_path / "rows")
 
     run(scenario())
 
