@@ -41,7 +41,7 @@ from asyncgen.errors import (
 
 PAGE = 100  # batches, the most that a list tells at once
 LISTS = ("data", "batches", "results", "items")
-NO_BATCHES = "Batches are not to be had there: run without --batch"
+NO_BATCHES = "There may be no batches for you there: run without --batch, the same run is made of live calls"
 # A batch may have been made all the same: the answer came too late, or speaks of another one.
 UNCERTAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, 499})
 # So an edge refuses, in whatever form, before anybody reads what was sent.
@@ -55,8 +55,6 @@ _NO_ROUTE = re.compile(
     r"^(?:404:? )?(?:page )?not found\.?$|invalid url|cannot (?:get|post) /|no route|"
     r"(?:unknown|no such|unrecognized) (?:request )?(?:endpoint|path|route|url)"
 )
-
-
 # How a refusal to cancel says that there is nothing left to be cancelled.
 _HAS_ENDED = re.compile(
     r"(?:cannot|can not|can't|not) (?:be )?cancel|already|terminal|with status|has (?:ended|finished)"
@@ -117,7 +115,11 @@ class BatchCalls:
         answer = await self._call("POST", f"{path_of(batch_id)}{self._rules.cancel}")
         if answer.status in NO_SUCH_CALL and self._is_no_route(answer):
             return False
-        if answer.status != HTTPStatus.CONFLICT and not _HAS_ENDED.search(_words(self._refusal(answer))):
+        is_refused = answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+        has_ended = answer.status == HTTPStatus.CONFLICT or (
+            is_refused and _HAS_ENDED.search(_words(self._refusal(answer)))
+        )
+        if not has_ended:
             self._object_in(answer)
         return True
 
@@ -133,9 +135,10 @@ class BatchCalls:
             if not error.maybe_billed:
                 raise
             raise UncertainCreateError(f"{error}; whether there is a batch now, is not known") from None
-        document = decode_object(answer.body)
-        batch = read_batch(document or {})
-        if batch is not None and answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        document = decode_object(answer.body) or {}
+        batch = read_batch(document)
+        is_error = bool(find_error(document, has_answer=True)) and "status" not in document  # with an id of its own
+        if batch is not None and not is_error and answer.status < HTTPStatus.MULTIPLE_CHOICES:
             self._is_there = True
             return batch
         refusal = self._not_made(answer)

@@ -10,7 +10,7 @@ import mmap
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TypeAlias
 
 import msgspec
@@ -19,7 +19,7 @@ from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
 from asyncgen.endpoint.batch_calls import BatchCalls, path_of
 from asyncgen.endpoint.batch_rules import MODEL
 from asyncgen.endpoint.body import JsonObject, decode_object
-from asyncgen.endpoint.disk import append, file_part, name_whole, part_of
+from asyncgen.endpoint.disk import append, file_part, name_whole, on_disk, part_of
 from asyncgen.errors import NoAnswerError, NotYetError
 from asyncgen.recipe.recipe import JsonValue
 
@@ -48,7 +48,9 @@ class InlineBatches(BatchCalls):
         return await self._create([head, file_part(requests, b",", but=1), b"]}"])
 
     async def get(self, batch_id: str) -> Batch:
-        with TemporaryDirectory(prefix="asyncgen-") as folder:
+        with on_disk(Path(gettempdir())):
+            temporary = TemporaryDirectory(prefix="asyncgen-", ignore_cleanup_errors=True)
+        with temporary as folder:
             fields, _ = await self._fetch(batch_id, Path(folder) / "batch.json")
         return self._batch_in(fields)
 
@@ -62,7 +64,8 @@ class InlineBatches(BatchCalls):
                 raise NotYetError(f"{self._client.where}: a batch is {told.status}, and its results are not told yet")
             await asyncio.to_thread(_store_rows, rows or (), to)
         finally:
-            await asyncio.to_thread(whole.unlink, missing_ok=True)
+            with on_disk(whole):
+                await asyncio.to_thread(whole.unlink, missing_ok=True)
 
     async def _fetch(self, batch_id: str, to: Path) -> tuple[JsonObject, Sequence[Buffer] | None]:
         """What is told of a batch but its results, and these, which stay in the file."""
@@ -81,7 +84,7 @@ class InlineBatches(BatchCalls):
 
 def _read_document(path: Path) -> tuple[bytes, Sequence[Buffer] | None] | None:
     try:
-        with path.open("rb") as file:
+        with on_disk(path), path.open("rb") as file:
             fields = _fields_decoder.decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         rows = _rows_decoder.decode(fields.pop(RESULTS, b"null"))
     except (ValueError, RecursionError):

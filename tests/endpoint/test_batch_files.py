@@ -217,6 +217,7 @@ def test_a_batch_that_stands_in_a_wrapper_is_read() -> None:
         send(response(b"<html>no</html>", "400 Bad Request")),
         says({}),
         says({"status": "validating"}),
+        says({"id": "req_1", "error": {"message": "upstream failed"}}),
         send(response(b"<html>hello</html>")),
         send_and_close(b""),
         send_and_reset(b""),
