@@ -48,7 +48,9 @@ class BatchKnobs:
     late_files: float = _knob(0.0, "SECONDS", "time for which a new file is unknown to a create")
     outage: float = _knob(0.0, "SECONDS", "time after a create for which all but creates are 502 in HTML")
     withheld: float = _knob(0.0, "SECONDS", "time after its end for which a batch of OpenRouter's form is 402")
-    gone_after: float | None = _knob(None, "SECONDS", "time after its end from which such a batch is 410")
+    gone_after: float | None = _knob(
+        None, "SECONDS", "time from which results are gone: such a batch is 410, a file of results 404"
+    )
     lost: float = _knob(0.0, "SHARE", "share of creates that make the batch and close the connection")
     unmade: float = _knob(0.0, "SHARE", "share of creates that make no batch and answer 500")
     errored: float = _knob(0.0, "SHARE", "share of creates that make the batch and answer 500")

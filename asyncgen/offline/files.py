@@ -114,7 +114,11 @@ class FileRoutes:
         return json_answer(self._named(request).describe())
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(self._named(request).path, headers={"Content-Type": "application/octet-stream"})
+        stored = self._named(request)
+        gone_after = self._knobs.gone_after
+        if stored.purpose != "batch" and gone_after is not None and time.time() - stored.created_at >= gone_after:
+            raise self._files.unknown(stored.id)
+        return web.FileResponse(stored.path, headers={"Content-Type": "application/octet-stream"})
 
     async def delete(self, request: web.Request) -> web.StreamResponse:
         stored = self._named(request)

@@ -313,6 +313,15 @@ def test_results_may_be_withheld_or_gone(knobs: dict[str, Any], status: int) -> 
     run(test, **knobs)
 
 
+def test_a_file_of_results_may_be_gone() -> None:
+    async def test(client: Client) -> None:
+        batch = await made(client, lines(1))
+        assert (await call(client, "GET", f"/v1/files/{batch['output_file_id']}/content"))[0] == 404
+        assert (await call(client, "GET", f"/v1/files/{batch['input_file_id']}/content"))[0] == 200
+
+    run(test, gone_after=0.0)
+
+
 def test_missing_rows_are_in_neither_file_and_not_paid_for() -> None:
     async def test(client: Client) -> None:
         batch = await made(client, lines(20))
