@@ -15,8 +15,8 @@ from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.batch import Batch, is_queue_full, is_too_large
 from asyncgen.endpoint.batch_object import read_batch
 from asyncgen.endpoint.batch_rows import Row
-from asyncgen.endpoint.batch_rules import BatchRules
-from asyncgen.endpoint.body import JsonObject, decode_object
+from asyncgen.endpoint.batch_rules import GATEWAYS, BatchRules
+from asyncgen.endpoint.body import JsonObject, decode_object, lowered
 from asyncgen.endpoint.client import Answer, Client
 from asyncgen.endpoint.disk import FilePart
 from asyncgen.endpoint.refusal import find_error
@@ -38,6 +38,7 @@ from asyncgen.errors import (
     TransientError,
     UncertainCreateError,
 )
+from asyncgen.recipe.recipe import JsonValue
 
 PAGE = 100  # batches, the most that a list tells at once
 LISTS = ("data", "batches", "results", "items")
@@ -68,6 +69,7 @@ class BatchCalls:
         self._client = client
         self._rules = rules
         self._paths = rules.paths
+        self._gateway_fields: dict[str, JsonValue] = {}  # for whoever stands between
         self._is_there = False  # batches have answered here, so what says that there are none is a bad hour
 
     @property
@@ -160,6 +162,7 @@ class BatchCalls:
     ) -> Answer:
         """One call to where batches are; where they are not, one more to where they may be instead."""
         answer = await self._client.send(method, f"{self._paths[0]}{tail}", body, query=query, to=to)
+        self._look_at(answer)
         if len(self._paths) == 1 or self._is_there or not self._is_no_route(answer):
             return answer
         other = await self._client.send(method, f"{self._paths[1]}{tail}", body, query=query, to=to)
@@ -167,6 +170,10 @@ class BatchCalls:
             return answer
         self._paths = self._paths[::-1]
         return other
+
+    def _look_at(self, answer: Answer) -> None:
+        for header in GATEWAYS.keys() & lowered(answer.headers).keys():
+            self._gateway_fields |= GATEWAYS[header]
 
     def _object_in(self, answer: Answer) -> JsonObject:
         """The JSON of a good answer to what may be asked again. Raises an error that waits, or one that ends a run."""

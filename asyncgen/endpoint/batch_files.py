@@ -43,6 +43,7 @@ class FileBatches(BatchCalls):
             [head.encode(), file_part(requests), f"\r\n--{boundary}--\r\n".encode()],
             content_type=f"multipart/form-data; boundary={boundary}",
         )
+        self._look_at(answer)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise self._not_made(answer)
         file_id = opaque_id((decode_object(answer.body) or {}).get("id"))
@@ -55,7 +56,8 @@ class FileBatches(BatchCalls):
     ) -> Batch:
         del requests
         told = {FILE: file_id or "", MODEL: model, LABELLED: label}
-        return await self._create([msgspec.json.encode({**fields, **_fill(self._rules.create, told)})])
+        asked = {**fields, **_fill(self._rules.create, told), **self._gateway_fields}
+        return await self._create([msgspec.json.encode(asked)])
 
     async def fetch_rows(self, batch: Batch, to: Path) -> None:
         """Whatever the status is: what an ended batch has done was paid for."""

@@ -20,6 +20,9 @@ MINUTE = 60.0
 CHAT = "/v1/chat/completions"
 # In what is told of a file and what makes a batch, these stand for the file's name and id, the model and the label.
 NAME, FILE, MODEL, LABELLED = "{name}", "{file}", "{model}", "{label}"
+# By a header of its answers, what a gateway is told with a create, and keeps to itself: not to repeat it, or there are
+# three batches that all run and are billed when the answer to it gets lost behind the gateway.
+GATEWAYS: Mapping[str, Mapping[str, JsonValue]] = {"x-litellm-version": {"max_retries": 0}}
 LABEL = "asyncgen"  # the key under which an endpoint keeps a label
 
 

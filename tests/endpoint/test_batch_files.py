@@ -195,6 +195,17 @@ def test_each_provider_is_asked_in_its_own_words(url: str, body: dict[str, objec
     run(scenario())
 
 
+def test_a_gateway_that_repeats_calls_by_itself_is_told_not_to(requests_file: Path) -> None:
+    async def scenario() -> None:
+        acts = [says({"id": "file-1"}, "200 OK", "X-LiteLLM-Version: 1.108.7"), says(MADE)]
+        async with batches_of(OPENAI, *acts) as (batches, server):
+            await batches.upload(requests_file, "a.jsonl")
+            await create(batches)
+        assert msgspec.json.decode(server.requests[1].body)["max_retries"] == 0
+
+    run(scenario())
+
+
 def test_a_batch_that_stands_in_a_wrapper_is_read() -> None:
     async def scenario() -> None:
         async with batches_of(rules_for("https://api.together.xyz/v1"), says({"job": MADE}, "201 Created")) as (
