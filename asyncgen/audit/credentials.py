@@ -50,17 +50,14 @@ _SECRETS = tuple(
         ("://", r"\b[a-z][a-z0-9+]{0,20}://[^\s:/@]+:(?P<value>[^\s:/@]{8,})@"),
     )
 )
+# What stands before a key or a password, and how it is said. Looked for as plain text, which takes a tenth of the time.
+_NAMES = ("key", "secret", "token", "credential", "passw", "passphrase", "passcode", "pwd", "kennwort", "pin", " -u ")
 _TO_BE = r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s?:)?\s)"
 _QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,})[\"'`]|(?P<value>[^\s\"'`,;]{4,}))"
-_ASSIGNED_HINTS = ("key", "secret", "token", "passw", "passp", "passc", "pwd", "kennwort", "credential", "pin", "-u ")
-_KEY = re.compile(
-    r"(?:[a-z0-9]{1,40}[_-]){0,4}(?:(?:api|access|auth|private|secret|ssh|client|license)[ _-]?)?"
-    rf"(?:key|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}",
-    re.IGNORECASE,
-)
+_KEY = re.compile(rf"(?:key|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}", re.IGNORECASE)
 _PASSWORD = re.compile(
     rf"(?:password|passphrase|passcode|passwd|passwort|kennwort|pwd)[\"']?(?:{_TO_BE}|\s(?=[\"'`])){_QUOTED_OR_NOT}"
-    r"|\b(?i:pin)(?:\s?[:=]\s?|\s(?:is|was|lautet|ist)\s)(?P<digits>\d{4,8})\b|\s-u\s[\w.-]{1,40}:(?P<login>[^\s:/@]{6,})\s",
+    r"|\bpin(?:\s?[:=]\s?|\s(?:is|was|lautet|ist)\s)(?P<digits>\d{4,8})\b|\s-u\s[\w.-]{1,40}:(?P<login>[^\s:/@]{6,})\s",
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
@@ -104,13 +101,15 @@ def find_secret(text: str) -> Span | None:
                 if hint in _SURE or _is_random(match[0]):
                     return match.span()
     lowered = text.lower()
-    if any(map(lowered.__contains__, _ASSIGNED_HINTS)):
-        for match in _KEY.finditer(text):
-            if _is_key(match["quoted"] or match["value"]):
-                return match.span()
-        for match in _PASSWORD.finditer(text):
-            if match["digits"] or match["login"] or _is_password(match):
-                return match.span()
+    for name in _NAMES:
+        place = lowered.find(name)
+        while place >= 0:
+            key, password = _KEY.match(text, place), _PASSWORD.match(text, place)
+            if key and _is_key(key["quoted"] or key["value"]):
+                return key.span()
+            if password and (password["digits"] or password["login"] or _is_password(password)):
+                return password.span()
+            place = lowered.find(name, place + 1)
     return None
 
 

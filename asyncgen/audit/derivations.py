@@ -13,7 +13,7 @@ nearly any figure, so of them only these count, and only where the answer's word
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -39,10 +39,9 @@ _FEWEST = 12  # counts up to here are part of the language
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Statement:
     paragraph: int
-    stems: frozenset[str]
     figures: frozenset[tuple[float, str]]
     minutes: frozenset[int]  # of the day
     years: frozenset[int]
@@ -52,39 +51,39 @@ class Derivations:
     """What the figures of a knowledge base give, by the statements they stand in."""
 
     def __init__(self) -> None:
-        self._statements: list[_Statement] = []
-        self._paragraphs = 0
+        self._by_stem: dict[str, list[_Statement]] = {}
+        self._paragraphs: list[list[_Statement]] = []
 
     def add_paragraph(self, paragraph: str, language: str | None) -> None:
         """One that `with_decimal_points` has passed."""
-        self._paragraphs += 1
+        self._paragraphs.append([])
         heading = _stems(paragraph.partition("\n")[0]) if paragraph.startswith("#") else frozenset()
         for sentence in _SENTENCE.split(paragraph):
             facts = (*read_facts(sentence, language), *read_spelled(sentence))
-            statement = _read_statement(self._paragraphs, _stems(sentence) | heading, facts)
+            stems = _stems(sentence) | heading
+            statement = _read_statement(len(self._paragraphs) - 1, facts)
             if statement.figures or statement.minutes or statement.years:
-                self._statements.append(statement)
+                self._paragraphs[-1].append(statement)
+                for stem in stems:
+                    self._by_stem.setdefault(stem, []).append(statement)
 
     def explain(self, measure: Measure, prose: str) -> bool:
         """Whether a figure of an answer follows from figures that the answer does not state."""
         near = "".join(sentences_around(prose, measure.start))
         if not _COMBINES.search(near):
             return False
-        stems = _stems(near)
-        named = [each for each in self._statements if not stems.isdisjoint(each.stems)]
-        around = {each.paragraph for each in named}
-        beside = [each for each in self._statements if each.paragraph in around]
+        named = {each for stem in _stems(near) for each in self._by_stem.get(stem, ())}
+        beside = {each for paragraph in {each.paragraph for each in named} for each in self._paragraphs[paragraph]}
         half = min(measure.step / 2, measure.value * CLOSE) if measure.unit not in _EXACT else 0.0
         most_off = half + measure.value * EPSILON
         return any(abs(each - measure.value) <= most_off for each in _combine_known(measure, named, beside))
 
 
-def _read_statement(paragraph: int, stems: frozenset[str], facts: Sequence[Fact]) -> _Statement:
+def _read_statement(paragraph: int, facts: Sequence[Fact]) -> _Statement:
     measures = [each for each in facts if isinstance(each, Measure)]
     years = {each.year for each in facts if isinstance(each, Date) and each.year}
     return _Statement(
         paragraph,
-        stems,
         frozenset((each.value, each.unit) for each in measures),
         frozenset(each.minute for each in facts if isinstance(each, Time)),
         frozenset(years | {int(each.value) for each in measures if each.unit == "" and each.value in _YEARS}),
@@ -102,7 +101,7 @@ def sentences_around(prose: str, place: int) -> tuple[str, str]:
     return prose[ends[-2:][0] : place], prose[place : after.start() if after else len(prose)]
 
 
-def _combine_known(measure: Measure, named: Sequence[_Statement], beside: Sequence[_Statement]) -> Iterator[float]:
+def _combine_known(measure: Measure, named: Collection[_Statement], beside: Collection[_Statement]) -> Iterator[float]:
     if measure.unit == "" and measure.value <= _FEWEST:
         return
     own = {value for each in named for value, unit in each.figures if unit == measure.unit}
@@ -131,42 +130,51 @@ def derives(measure: Measure, known: Sequence[Measure]) -> bool:
     known = known[-OPERANDS:]
     figures = {(each.value, each.unit) for each in known}
     figures |= {(float(found[0]), "") for each in known if each.unit == "s" and (found := _NUMBER.search(each.text))}
-    counts = [value for value, unit in figures if not unit and 1 < value <= MOST_TIMES]
     half = min(measure.step / 2, measure.value * CLOSE) + measure.value * EPSILON
+    if any(
+        abs(result - measure.value) <= half
+        for pair in permutations(figures, 2)
+        for result in _combine(*pair, measure.unit)
+    ):
+        return True
     exact = min(half, 0.5)
-    pairs = [(pair, half) for pair in permutations(figures, 2)]
-    pairs += [(pair, exact) for each in figures for other in _CALENDAR for pair in ((each, other), (other, each))]
-    sums: Iterable[float] = (
-        one + count * other
-        for (one, unit), (other, other_unit) in permutations(figures, 2)
-        if unit == other_unit == measure.unit != ""
+    if any(
+        abs(result - measure.value) <= exact
+        for each in figures
+        for other in _CALENDAR
+        for pair in ((each, other), (other, each))
+        for result in _combine(*pair, measure.unit)
+    ):
+        return True
+    counts = [value for value, unit in figures if not unit and 1 < value <= MOST_TIMES]
+    amounts = [value for value, unit in figures if unit == measure.unit != ""]
+    return any(
+        abs(one + count * other - measure.value) <= measure.value * EPSILON
+        for one, other in permutations(amounts, 2)
         for count in counts
     )
-    return any(
-        abs(result - measure.value) <= off for pair, off in pairs for result in _combine(*pair, measure.unit)
-    ) or any(abs(each - measure.value) <= measure.value * EPSILON for each in sums)
 
 
-def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> Iterator[float]:
+def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> Sequence[float]:
     """What two figures give in a unit: those of one unit add up and have a ratio, a count multiplies anything.
 
     An amount of money for some time has an hourly rate, a rate for some time has an amount; a count of devices for
     some time is device-hours; the difference of two shares may be given in points.
     """
     (one, unit_one), (other, unit_other) = first, second
+    results: list[float] = []
     if unit_one == unit_other:
         if unit in {unit_one, ""}:
-            yield one + other
-            yield one - other
+            results += (one + other, one - other)
         if other:
-            yield from (one / other,) if unit == "" else ()
-            yield from (100 * one / other, 100 * (1 - one / other), 100 * (one / other - 1)) if unit == "%" else ()
+            results += (one / other,) if unit == "" else ()
+            results += (100 * one / other, 100 * (1 - one / other), 100 * (one / other - 1)) if unit == "%" else ()
     if unit_other == "" and unit_one == unit:
-        yield one * other
-        yield one / other if other else 0.0
+        results += (one * other, one / other if other else 0.0)
     if unit_one == "" and unit_other == "s" and unit == "":
-        yield one * other / 3600
+        results.append(one * other / 3600)
     if unit_one == unit == "$" and unit_other == "s" and other:
-        yield from (one * other / 3600, one / other * 3600)
+        results += (one * other / 3600, one / other * 3600)
     if unit_one == "%" and unit_other == unit:
-        yield from (one * other / 100, other - one * other / 100, other + one * other / 100)
+        results += (one * other / 100, other - one * other / 100, other + one * other / 100)
+    return results

@@ -7,6 +7,7 @@ and common names are let through, and a figure that follows from two others is a
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
@@ -113,19 +114,20 @@ class Grounding:
         if not subject.is_readable:
             return
         review: _Review | None = None
+        answers: list[_Answer] = []
         shown: set[str] = set()
         findings = 0
         for position, message in enumerate(subject.record.conversation):
             if message.role != "assistant":
                 continue
             language = subject.languages[position] or self._known.language
-            checked, unknown = self._examine(message.content, language)
-            tally.checked += checked
-            if not unknown:
+            answer = self._examine(message.content, language)
+            answers.append(answer)
+            tally.checked += answer.checked
+            if not answer.unknown:
                 continue
-            prose = with_decimal_points(without_code(message.content), language)
             review = review or _Review(subject, self._known, self._derivations)
-            for rule, fact in review.judge(position, prose, unknown):
+            for rule, fact in review.judge(position, answers):
                 tally.ungrounded += rule == "ungrounded"
                 tally.derived += rule == "derived-number"
                 findings += rule == "ungrounded"
@@ -135,17 +137,18 @@ class Grounding:
                     yield Finding(rule, subject.record.number, position, evidence)
         tally.lines += findings > 0
 
-    def _examine_anew(self, content: str, language: str | None) -> tuple[int, Sequence[Fact]]:
-        """How many facts an answer states, and those that the knowledge base does not."""
+    def _examine_anew(self, content: str, language: str | None) -> "_Answer":
         prose = with_decimal_points(without_code(content), language)
         settled = self._settled.setdefault(language, {})
-        checked = 0
-        unknown = []
+        answer = _Answer(prose)
         for fact in read_facts(prose, language, settled):
-            checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
-            if not self._knows(fact, prose, settled):
-                unknown.append(fact)
-        return checked, unknown
+            answer.checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
+            is_known = self._knows(fact, prose, settled)
+            if not is_known:
+                answer.unknown.append(fact)
+            if isinstance(fact, Measure):
+                answer.measures.append((fact, is_known))
+        return answer
 
     def _knows(self, fact: Fact, prose: str, settled: dict[str, Term | None]) -> bool:
         if isinstance(fact, Term):
@@ -171,6 +174,19 @@ class Grounding:
         return bool(hedge) and self._known.knows_measure(fact, hedge, is_bare=asked[-1])
 
 
+@dataclass(slots=True)
+class _Answer:
+    """`checked`: how many facts it states. `unknown`: those that the knowledge base does not state.
+
+    `measures`: the figures, each with whether it is known.
+    """
+
+    prose: str
+    checked: int = 0
+    unknown: list[Fact] = field(default_factory=list)
+    measures: list[tuple[Measure, bool]] = field(default_factory=list)
+
+
 class _Review:
     """A second look, with what the user said, at what the knowledge base does not hold. Few conversations need one."""
 
@@ -181,8 +197,9 @@ class _Review:
         values = [value for drawn in (subject.scenario or {}).values() for _, value in drawn]
         self._said = Said((each.content for each in self._conversation if each.role == "user"), values)
 
-    def judge(self, position: int, prose: str, unknown: Sequence[Fact]) -> Iterator[tuple[str, Fact]]:
-        """The rule each fact breaks, once for each fact however often the message states it."""
+    def judge(self, position: int, answers: Sequence[_Answer]) -> Iterator[tuple[str, Fact]]:
+        """The rule each fact of the last answer breaks, once however often it is stated there."""
+        prose, unknown = answers[-1].prose, answers[-1].unknown
         before = " ".join(
             each.content for each in self._conversation[max(position - 3, 0) : position] if each.role == "user"
         )
@@ -199,11 +216,9 @@ class _Review:
                     yield "ungrounded", fact
             elif not (self._is_said(fact, prose) or _is_written_out(prose, fact)):
                 if figures is None:
-                    figures = [
-                        each
-                        for each in (*self._state_before(position), *_measures(prose))
-                        if is_computed or is_everyday(each) or self._known.knows_measure(each)
-                    ]
+                    stated = [each for answer in answers for each in answer.measures]
+                    stated += [(each, is_everyday(each)) for each in read_spelled(prose)]
+                    figures = [each for each, is_known in stated if is_computed or is_known]
                 others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
                 if not (is_computed and derives(fact, operands)) and not derives(fact, self._said.measures):
@@ -218,15 +233,6 @@ class _Review:
 
     def _is_said(self, fact: Measure, prose: str) -> bool:
         return self._said.grants(fact, prose, hedge_of(prose, fact), is_bare=is_bare(prose, fact))
-
-    def _state_before(self, position: int) -> list[Measure]:
-        """The figures of earlier answers."""
-        answers = [each.content for each in self._conversation[:position] if each.role == "assistant"]
-        return [figure for each in answers for figure in _measures(without_code(each))]
-
-
-def _measures(prose: str) -> list[Measure]:
-    return [each for each in (*read_facts(prose), *read_spelled(prose)) if isinstance(each, Measure)]
 
 
 def is_everyday(measure: Measure) -> bool:

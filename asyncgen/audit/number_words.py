@@ -26,17 +26,22 @@ def in_all_spellings(pattern: str) -> str:
 
 
 def _runs(table: Mapping[str, Any]) -> re.Pattern[str]:
-    """Words that can be numbers, one behind the other; where ones come before tens, several of them make one word."""
-    words = [
-        *table["small"],
-        *table["tens"],
-        *(table[each] for each in _SCALES),
-        *([table["one"]] if "one" in table else []),
-    ]
-    word = "|".join(in_all_spellings(each) for each in sorted(words, key=len, reverse=True))
-    word, joint = (rf"(?:{word}|{table['and']})+", " ") if "and" in table else (f"(?:{word})", "[ -](?:and )?")
+    """Words that can be numbers, one behind the other; where ones come before tens, several of them make one word.
+
+    A run begins with a letter, behind which is looked whether it begins a word: `re` skips to such letters.
+    """
+    words = [*table["small"], *table["tens"], *(table[each] for each in _SCALES)]
+    words = sorted([*words, *([table["one"]] if "one" in table else [])], key=len, reverse=True)
+    word = "|".join(map(in_all_spellings, words))
+    spellings = [each for word in words for each in word.removeprefix("(?:").removesuffix(")").split("|")]
+    head = "|".join(rf"{each[0]}(?<!\w{each[0]}){in_all_spellings(each[1:])}" for each in spellings)
+    joint, more = "[ -](?:and )?", ""
+    if "and" in table:
+        word = f"(?:{word}|{table['and']})"
+        joint, more = " ", f"{word}*"
+    word = f"(?:{word}){more}"
     point = rf"(?: (?:{table['point']})(?: {word})+)?"
-    return re.compile(rf"\b{word}(?:{joint}{word})*{point}\b(?!-[^\W\d])", re.IGNORECASE)
+    return re.compile(rf"(?:{head}){more}(?:{joint}{word})*{point}\b(?!-[^\W\d])")
 
 
 _RUNS = {code: _runs(table) for code in LANGUAGES if (table := table_of(code, "numbers"))}
@@ -62,7 +67,7 @@ class _Word:
     """A word as the library asks for it."""
 
     def __init__(self, match: re.Match[str], offset: int) -> None:
-        self._word = match[0].lower()
+        self._word = match[0]
         self.start, self.end = match.start() + offset, match.end() + offset
 
     def text(self) -> str:
@@ -81,9 +86,12 @@ class _Word:
 
 def find_numbers(text: str) -> Iterator[tuple[int, int, float]]:
     """From where to where each number in words stands, and its value; "a hundred" is one hundred."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter that becomes two: places would not be those of the text
+        lowered = text
     for code, pattern in _RUNS.items():
-        for run in pattern.finditer(text):
-            if run[0].lower() in _NONE or text[max(run.start() - 2, 0) : run.start() - 1].isdigit():  # "1.4 billion"
+        for run in pattern.finditer(lowered):
+            if run[0] in _NONE or text[max(run.start() - 2, 0) : run.start() - 1].isdigit():  # "1.4 billion"
                 continue
             words = [_Word(each, run.start()) for each in _WORD.finditer(run[0])]
             century: tuple[int, int, float] | None = None

@@ -16,6 +16,8 @@ _SIDES = ("user", "assistant")
 _QUOTED = re.compile(r'"[^"\n]{1,300}"')
 _ASKS = re.compile(r"[^.!?\n]*\?")
 _TALKS_WITH = re.compile(r"\b(?:talks? (?:with|to)|named|called|speaks? as|you are|as) ([A-Za-z][\w-]*\w)")
+_MARK = re.compile(r"[:>]|\*\*|_(?!\w)")  # what ends the name of a role
+_LONGEST_LABEL = 40  # characters
 _NAMED_OFTEN = 3  # times a prompt must name the assistant
 _NO_NAMES = frozenset(
     """
@@ -39,10 +41,7 @@ class RoleConfusion:
             re.MULTILINE,
         )
         speakers = [*roles, *([] if name is None else [name.lower()])]
-        self._may_label = (
-            "\nyou: ",
-            *(f"{each}{mark}" for each in speakers for mark in (":", "]", "*", "_", " :", ">")),
-        )
+        self._speakers = ("you", *speakers)
         self._definition = language.any_phrase(rule, "definition")
         self._transcript = language.any_phrase(rule, "transcript")
         narrator = [] if name is None else [*language.phrases(rule, "narrator-named", {"name": plain(name)})]
@@ -65,8 +64,9 @@ class RoleConfusion:
         narrator = self._narrator.select(subject.words)
         for position, message in enumerate(conversation):
             text = _QUOTED.sub(blank, message.content) if '"' in message.content else message.content
-            found = self._find_label(text, conversation[:position]) or self._find_narrator(text, message.role, narrator)
             words = subject.vocabularies[position]
+            told = [each for each in narrator if each.may_be_in(words)]
+            found = self._find_label(text, conversation[:position]) or self._find_narrator(text, message.role, told)
             phrases = [each for each in spoken.get(message.role, ()) if each.may_be_in(words)]
             if found is None and phrases:
                 found = _find_speech(plain(text), phrases, is_user=message.role == "user")
@@ -84,7 +84,10 @@ class RoleConfusion:
 
     def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
         """The name of a role in front of what it says, unless a user has asked for such a transcript."""
-        if not (":" in text or "<" in text) or not any(map(text.lower().__contains__, self._may_label)):
+        if not any(
+            text[max(mark.start() - _LONGEST_LABEL, 0) : mark.start()].lower().rstrip("*_] ").endswith(self._speakers)
+            for mark in _MARK.finditer(text)
+        ):
             return None
         label = self._label.search(text)
         if label is None or self._definition.match(text, label.start()):
