@@ -29,7 +29,7 @@ help:
 	@echo "make bench              speed and memory, beside a bare loop and simple clients (also BENCH=--long)"
 	@echo "make bench-peers        the same, beside litellm and curator too"
 	@echo "make bench-limits       how well the adaptive limit finds what an endpoint can take (some minutes)"
-	@echo "make bench-audit        how fast and how surely near-duplicates are found"
+	@echo "make bench-audit        what an audit costs a line; how fast and how surely near-duplicates are found"
 	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
 	@echo "make torture-batches    the same at every step of a batch (some 20 minutes; also KILLS=)"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
@@ -103,6 +103,7 @@ bench-limits: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/loopback.py
 
 bench-audit: $(DEV_READY)
+	$(VENV)/bin/python tests/bench/audit.py
 	$(VENV)/bin/python tests/bench/near_duplicates.py
 
 KILLS ?= 500

@@ -21,7 +21,7 @@ from asyncgen.audit.distributions import Shape, ShapeResult
 from asyncgen.audit.diversity import Diversity, DiversityResult
 from asyncgen.audit.grounding import Grounding, GroundingResult
 from asyncgen.audit.language import LANGUAGES
-from asyncgen.audit.near_duplicates import Duplicates, NearDuplicates, find_repeats, summarise
+from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, Duplicates, NearDuplicates, find_repeats, summarise
 from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
 from asyncgen.audit.telling import Telling, TellingResult
 from asyncgen.audit.timeline import Moment, Timeline
@@ -39,9 +39,8 @@ from asyncgen.recipe.language import LANGUAGE, NAMES
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import ascii_json, one_line
 
-VERSION = 2
+VERSION = 3
 REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
-THRESHOLD = 0.8  # Jaccard similarity from which two conversations are near-duplicates
 MAX_EXAMPLES = 20  # of a rule
 STEP = 256  # lines between two movements of the bar
 WRONG_LANGUAGE = "wrong-language"
@@ -246,7 +245,9 @@ class _Pass:
         self._telling = Telling(() if dataset.header is None else dataset.header.dimensions)
         self._diversity = Diversity(dataset.knowledge or "")
         self._words = WordNumbers()
-        self._repeats = {rule: NearDuplicates(THRESHOLD, self._words) for rule in (REPEAT, REPEATED_ANSWERS)}
+        self._repeats = {
+            rule: NearDuplicates(THRESHOLD, self._words, levels=LEVELS) for rule in (REPEAT, REPEATED_ANSWERS)
+        }
         self._grounding = None
         if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
             self._grounding = Grounding(dataset.knowledge, naming=_texts_of(dataset))
@@ -345,9 +346,10 @@ class _Pass:
     def _compare(self, rule: str, text_of: Callable[[Conversation], str]) -> Duplicates:
         """Gives up what is known of the lines, so that the next comparison has room."""
         self._progress(f"comparing ({rule})", 0, 0)
-        clusters = self._repeats.pop(rule).clusters(lambda offset: text_of(self._dataset.read(offset)))
+        near = self._repeats.pop(rule)
+        clusters = near.clusters(lambda offset: text_of(self._dataset.read(offset)))
         self._note(find_repeats(clusters, rule))
-        return summarise(clusters, THRESHOLD)
+        return summarise(clusters, near.repeats)
 
 
 # ---- the file

@@ -1,8 +1,8 @@
 """The lines worth keeping, byte for byte, in files of their own, each with its journal; the input is only read.
 
-Everything is decided before anything is written. What is held is, for each line, a byte of verdict, eight of offset
-and eight of order. A split follows the shuffled order and gives whole clusters of near-duplicates to one side, so that
-nothing the model was trained on comes back as validation.
+Near-duplicates are told by what the assistant says. Everything is decided before anything is written. What is held is,
+for each line, a byte of verdict, eight of offset and eight of order. A split follows the shuffled order and gives whole
+clusters of near-duplicates to one side, so that nothing the model was trained on comes back as validation.
 """
 
 import random
@@ -11,19 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncgen.audit.near_duplicates import NearDuplicates
+from asyncgen.audit.near_duplicates import THRESHOLD, NearDuplicates
+from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import read_dropped
 from asyncgen.data.filtered_journal import FilteredJournal
 from asyncgen.data.target import check_target
-from asyncgen.data.text import whole_text
+from asyncgen.data.text import answers_text, whole_text
 from asyncgen.data.whole_file import whole_files
 from asyncgen.output.journal import Filtered
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import one_line
 
-SPLIT_THRESHOLD = 0.8  # Jaccard similarity from which two lines stay on one side of a split
 MARKED = "marked as dropped"
 DUPLICATE = "near-duplicate (--dedup)"
 NO_CONVERSATION = "no conversation"
@@ -121,8 +121,8 @@ def _judge(
     marked = read_dropped(dataset.paths)
     copies = None if plan.dedup is None else NearDuplicates(plan.dedup)
     # What --dedup has thinned out from a lower similarity on holds nothing more to keep together.
-    is_thin = plan.dedup is not None and plan.dedup <= SPLIT_THRESHOLD
-    alike = None if plan.split is None or is_thin else NearDuplicates(SPLIT_THRESHOLD)
+    is_thin = plan.dedup is not None and plan.dedup <= THRESHOLD
+    alike = None if plan.split is None or is_thin else NearDuplicates(THRESHOLD)
     compared = [each for each in (copies, alike) if each is not None]
     offsets = array("q", [-1]) * (len(dataset) + 1)
     for record in dataset.records():
@@ -131,7 +131,7 @@ def _judge(
             verdicts.drop(MARKED, [record.number])
         elif verdicts.stays(record.number):
             for each in compared:
-                each.add(record.number, record.offset, whole_text(record.conversation))
+                each.add(record.number, record.offset, _compared_text(record.conversation))
         if not record.number % STEP:
             progress("reading", record.offset, dataset.size)
     verdicts.drop(NO_CONVERSATION, (line for line in range(1, len(offsets)) if offsets[line] < 0))
@@ -144,7 +144,12 @@ def _judge(
 
 
 def _clusters(near: NearDuplicates | None, dataset: Dataset) -> list[list[int]]:
-    return [] if near is None else near.clusters(lambda offset: whole_text(dataset.read(offset)))
+    return [] if near is None else near.clusters(lambda offset: _compared_text(dataset.read(offset)))
+
+
+def _compared_text(conversation: Conversation) -> str:
+    """What the model learns to say; where nobody answers, all there is."""
+    return answers_text(conversation) or whole_text(conversation)
 
 
 def _split(shuffled: Sequence[int], clusters: Sequence[Sequence[int]], share: float) -> bytearray:

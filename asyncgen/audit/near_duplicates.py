@@ -4,7 +4,7 @@ MinHash finds candidates, an imprint of each text discards most of those that ar
 The minima come from one permutation: on the circle of all hashes, the first one of a text behind each of 120 marks
 (Shrivastava and Li 2014, "Densifying One Permutation Hashing via Rotation"). Two texts have the same one there with the
 probability that is their similarity. One sort instead of a hundred passes makes plain Python fast enough to need no
-library. Of a line 146 bytes are kept, in arrays.
+library. Of a line some 200 bytes are kept, in arrays.
 
 A candidate is compared with the first line of each group in its bucket and never with all of them, so a file of equal
 lines, or one with a piece of text that all lines share, costs linear time.
@@ -15,7 +15,7 @@ import random
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby, repeat
 from typing import TypeAlias
@@ -25,6 +25,8 @@ import msgspec
 from asyncgen.audit.rules import Finding
 from asyncgen.audit.words import WordNumbers, hash_shingles, split_words
 
+THRESHOLD = 0.5  # Jaccard similarity from which texts are near-duplicates: one word in eight may be another
+LEVELS = (THRESHOLD, 0.65, 0.8)  # for which an audit counts them; at 0.8 one word in twenty may be another, hardly more
 SHINGLE_WORDS = 3
 MINIMA = 120
 KEY_BYTES = 3  # of a band's hash; the imprints tell apart what meets by chance
@@ -35,7 +37,7 @@ RECALL = 0.995  # of candidates among pairs exactly at the threshold; above it m
 MAX_ROWS = 12
 MAX_REPRESENTATIVES = 16  # lines of a bucket that others are compared with
 MAX_MISSES = 16  # unlike lines that a line is read for
-MAX_REMEMBERED = 1 << 18  # pairs found unlike; some 40 MB
+MAX_REMEMBERED = 1 << 18  # pairs that have been compared; some 40 MB
 MAX_HELD_SHINGLES = 1 << 18  # some 25 MB
 LARGEST = 20
 
@@ -43,12 +45,21 @@ Shingles: TypeAlias = frozenset[int]
 
 
 class Duplicates(msgspec.Struct, frozen=True, kw_only=True):
-    """`lines`: those that repeat an earlier one. `largest`: line numbers of the largest clusters, ten of each."""
+    """`lines`: those that repeat an earlier one. `largest`: line numbers of the largest clusters, ten of each.
+
+    `levels`: how many repeat one from each of several similarities on.
+    """
 
     threshold: float
     clusters: int
     lines: int
     largest: list["Cluster"]
+    levels: list["Level"]
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    threshold: float
+    lines: int
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,13 +70,15 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     others: list[int]
 
 
-def summarise(clusters: Sequence[Sequence[int]], threshold: float) -> Duplicates:
+def summarise(clusters: Sequence[Sequence[int]], levels: Mapping[float, int]) -> Duplicates:
+    """`levels`: lines that repeat an earlier one, by the similarity; the clusters are those of the lowest."""
     largest = sorted(clusters, key=len, reverse=True)[:LARGEST]
     return Duplicates(
-        threshold=threshold,
+        threshold=min(levels),
         clusters=len(clusters),
         lines=sum(map(len, clusters)) - len(clusters),
         largest=[Cluster(size=len(each), first=each[0], others=list(each[1:11])) for each in largest],
+        levels=[Level(threshold=threshold, lines=lines) for threshold, lines in levels.items()],
     )
 
 
@@ -80,13 +93,17 @@ class NearDuplicates:
     """Takes texts one by one and then says which lines belong together.
 
     Texts without a word are like nothing. Texts of one or two words are alike when they are equal. `words`: numbers of
-    words that others use too.
+    words that others use too. `levels`: higher similarities for which lines are counted as well.
     """
 
-    def __init__(self, threshold: float = 0.8, words: WordNumbers | None = None) -> None:
+    def __init__(
+        self, threshold: float = THRESHOLD, words: WordNumbers | None = None, *, levels: Iterable[float] = ()
+    ) -> None:
         if not 0 < threshold <= 1:
             raise ValueError(f"the threshold is {threshold}, but must be above 0 and at most 1")
         self.threshold = threshold
+        self._thresholds = sorted({threshold, *levels})
+        self.repeats: dict[float, int] = {}  # of `clusters`: lines that repeat an earlier one, by threshold
         self._rows = _choose_rows(threshold)
         self._bands = MINIMA // self._rows
         self._most_differing = _most_differing_bits(threshold)
@@ -120,21 +137,26 @@ class NearDuplicates:
         two lines in it may be less alike than that (single linkage). `most_held`: shingles of texts that are kept at
         hand meanwhile.
         """
-        groups = _Groups(len(self._numbers))
+        levels = [_Groups(len(self._numbers)) for _ in self._thresholds]
         for bucket in _find_buckets(self._digests, range(len(self._digests))):
             for place in bucket[1:]:
-                groups.join(bucket[0], place)
+                for groups in levels:
+                    groups.join(bucket[0], place)
         texts = _Texts(lambda place: _shingle(self._words.number(split_words(read(self._offsets[place])))), most_held)
-        alike = _Verdicts(texts, self.threshold, len(self._numbers))
-        firsts = array("I", groups.firsts())
+        alike = _Verdicts(texts, self._thresholds, levels)
+        firsts = array("I", levels[0].firsts())
         for band in range(self._bands):
             columns = [self._keys[band + each * self._bands :: KEY_BYTES * self._bands] for each in range(KEY_BYTES)]
             keys = array("q", map(hash, zip(*columns, strict=True)))
             for bucket in _find_buckets(keys, firsts):
-                self._compare(bucket, groups, alike)
-        return [[self._numbers[place] for place in each] for each in groups.of_two_or_more()]
+                self._compare(bucket, alike)
+        self.repeats = {
+            threshold: len(self._numbers) - sum(1 for _ in groups.firsts())
+            for threshold, groups in zip(self._thresholds, levels, strict=True)
+        }
+        return [[self._numbers[place] for place in each] for each in levels[0].of_two_or_more()]
 
-    def _compare(self, bucket: Sequence[int], groups: "_Groups", alike: "_Verdicts") -> None:
+    def _compare(self, bucket: Sequence[int], alike: "_Verdicts") -> None:
         """Join what is alike: all pairs of a small bucket, in a larger one each line with the first of each group."""
         most_differing, is_small = self._most_differing, len(bucket) <= MAX_REPRESENTATIVES
         representatives: list[tuple[int, int, int]] = []
@@ -148,17 +170,14 @@ class NearDuplicates:
             ]
             is_new = True
             for other in candidates:
-                if groups.are_joined(other, place):
-                    is_new = False
-                elif alike.check(other, place):
-                    groups.join(other, place)
+                if alike.join(other, place):
                     is_new = False
             if is_small or (is_new and len(representatives) < MAX_REPRESENTATIVES):
                 representatives.append((place, imprint, size))
 
 
 def _choose_rows(threshold: float) -> int:
-    """Minima to a band: as many as still find `RECALL` of the pairs at the threshold; 6 at 0.8.
+    """Minima to a band: as many as still find `RECALL` of the pairs at the threshold; 3 at 0.5 and 6 at 0.8.
 
     With r rows in each of b bands a pair of similarity s becomes a candidate with probability 1 - (1 - s^r)^b
     (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4.2).
@@ -218,28 +237,34 @@ def _shingle(words: Sequence[int]) -> Shingles:
 
 
 class _Verdicts:
-    """Compares the texts themselves. Bounded for every line, so that no file makes an audit endless."""
+    """Compares the texts themselves. Bounded for every line, so that no file makes an audit endless.
 
-    def __init__(self, texts: "_Texts", threshold: float, lines: int) -> None:
+    `levels`: the groups of each threshold, the lowest first.
+    """
+
+    def __init__(self, texts: "_Texts", thresholds: Sequence[float], levels: Sequence["_Groups"]) -> None:
         self._texts = texts
-        self._threshold = threshold
-        self._lines = lines
-        self._misses = bytearray(lines)
-        self._unlike: set[int] = set()  # pairs as numbers: a third of what tuples of two take
+        self._levels = list(zip(thresholds, levels, strict=True))
+        self._lowest, self._highest = levels[0], levels[-1]
+        self._lines = levels[0].count
+        self._misses = bytearray(self._lines)
+        self._compared: set[int] = set()  # pairs as numbers: a third of what tuples of two take
 
-    def check(self, one: int, other: int) -> bool:
-        pair = one * self._lines + other
-        if self._misses[other] >= MAX_MISSES or pair in self._unlike:
-            return False
-        shingles, others = self._texts[one], self._texts[other]
-        common = len(shingles & others)
-        if common / (len(shingles) + len(others) - common) >= self._threshold:  # the Jaccard similarity
+    def join(self, one: int, other: int) -> bool:
+        """Put two lines into one group of each level that they reach; whether they are in one of the lowest."""
+        if self._highest.are_joined(one, other):
             return True
-        self._misses[other] += 1
-        if len(self._unlike) >= MAX_REMEMBERED:
-            self._unlike.clear()  # costs another look, no more
-        self._unlike.add(pair)
-        return False
+        pair = one * self._lines + other
+        if self._misses[other] < MAX_MISSES and pair not in self._compared:
+            shingles, others = self._texts[one], self._texts[other]
+            common = len(shingles & others)
+            similarity = common / (len(shingles) + len(others) - common)  # Jaccard's
+            news = [groups.join(one, other) for threshold, groups in self._levels if similarity >= threshold]
+            self._misses[other] += not any(news)
+            if len(self._compared) >= MAX_REMEMBERED:
+                self._compared.clear()  # costs another look, no more
+            self._compared.add(pair)
+        return self._lowest.are_joined(one, other)
 
 
 def _find_buckets(keys: Sequence[int], places: Sequence[int]) -> Iterator[list[int]]:
@@ -266,6 +291,7 @@ class _Groups:
     """Disjoint sets of places; a set is named by its first one."""
 
     def __init__(self, count: int) -> None:
+        self.count = count
         self._parents = array("I", range(count))
 
     def first(self, place: int) -> int:
@@ -278,9 +304,11 @@ class _Groups:
     def are_joined(self, one: int, other: int) -> bool:
         return self.first(one) == self.first(other)
 
-    def join(self, one: int, other: int) -> None:
+    def join(self, one: int, other: int) -> bool:
+        """Whether they were apart until then."""
         first, second = sorted((self.first(one), self.first(other)))
         self._parents[second] = first
+        return first != second
 
     def firsts(self) -> Iterator[int]:
         return (place for place, parent in enumerate(self._parents) if place == parent)

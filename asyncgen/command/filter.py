@@ -21,7 +21,7 @@ ABOUT = (
 CLOSING: Sections = {
     EXAMPLES: {
         "filter data/nanochat.jsonl -o clean.jsonl --drop ungrounded --drop truncated": "leave out what breaks a rule",
-        "filter data/nanochat.jsonl -o clean.jsonl --dedup 0.8 --split 0.98": "clean.train.jsonl and "
+        "filter data/nanochat.jsonl -o clean.jsonl --dedup --split 0.98": "clean.train.jsonl and "
         "clean.validation.jsonl, with near-duplicates on one side",
     }
 }
@@ -48,8 +48,11 @@ def add_arguments(parser: Parser) -> None:
     add(
         "--dedup",
         type=similarity,
+        nargs="?",
+        const=0.5,
         metavar="T",
-        help="leave out near-duplicates, from this Jaccard similarity on, but for the first (default: keep them)",
+        help="leave out lines whose answers nearly repeat those of an earlier line, from this Jaccard similarity of "
+        "three-word runs on, 0.5 where none is given (default: keep them)",
     )
     add(
         "--split",

@@ -176,10 +176,9 @@ def _duplicates(duplicates: Duplicates) -> str:
     if not duplicates.clusters:
         return f"none, from a similarity of {duplicates.threshold:g} on"
     largest = max(cluster.size for cluster in duplicates.largest)
-    return (
-        f"{duplicates.lines:,} lines repeat another, in {quantity(duplicates.clusters, 'cluster')} "
-        f"of up to {largest:,} (similarity {duplicates.threshold:g})"
-    )
+    levels = ", ".join(f"{each.lines:,} from {each.threshold:g} on" for each in duplicates.levels)
+    clusters = quantity(duplicates.clusters, "cluster")
+    return f"lines that repeat another: {levels} (similarity), in {clusters} of up to {largest:,}"
 
 
 # ---- figures

@@ -54,7 +54,7 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
         ("telling", "Statements told", describe_telling(audit.telling)),
         ("shape", "Shape", describe_shape(audit.shape)),
         ("diversity", "Diversity", describe_diversity(audit.diversity)),
-        ("duplicates", "Near-duplicates", describe_duplicates(audit.duplicates)),
+        ("duplicates", "Near-duplicates", describe_duplicates(audit.duplicates, audit.conversations)),
         ("grounding", "Grounding", describe_grounding(audit.grounding)),
         ("failures", "Failures", describe_failures(audit.totals, audit.shape)),
         ("time", "Throughput", describe_timeline(audit.timeline)),
@@ -300,12 +300,12 @@ def _most_frequent(title: str, note: str, texts: Sequence[Counted]) -> Iterator[
 # ---- near-duplicates
 
 
-def describe_duplicates(both: BothDuplicates) -> Iterator[Block]:
-    yield from _clusters("Whole conversations", both.conversation)
-    yield from _clusters("The assistant's side alone", both.assistant)
+def describe_duplicates(both: BothDuplicates, conversations: int) -> Iterator[Block]:
+    yield from _clusters("The assistant's side alone", both.assistant, conversations)
+    yield from _clusters("Whole conversations", both.conversation, conversations)
 
 
-def _clusters(title: str, found: Duplicates) -> Iterator[Block]:
+def _clusters(title: str, found: Duplicates, conversations: int) -> Iterator[Block]:
     yield Heading(title)
     likeness = f"at least {share(found.threshold)} of their runs of three words in common"
     if not found.clusters:
@@ -313,6 +313,8 @@ def _clusters(title: str, found: Duplicates) -> Iterator[Block]:
         return
     clusters = quantity(found.clusters, "cluster")
     yield Paragraph(f"{quantity(found.lines, 'line repeats', 'lines repeat')} an earlier one, in {clusters}.")
+    levels = [(f"{each.threshold:g}", each.lines, share(each.lines / conversations)) for each in found.levels]
+    yield Table("Lines that repeat an earlier one", ["from a similarity of"], ["lines", "share"], levels)
     bars = [
         Bar(f"line {each.first:,} and those like it", each.size, quantity(each.size, "line"), tone="warning")
         for each in found.largest[:MOST_CLUSTERS]

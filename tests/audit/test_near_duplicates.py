@@ -15,6 +15,7 @@ from asyncgen.audit.near_duplicates import (
     MAX_HELD_SHINGLES,
     Cluster,
     Duplicates,
+    Level,
     NearDuplicates,
     find_repeats,
     summarise,
@@ -151,7 +152,7 @@ def test_lines_without_words_leave_the_numbers_of_the_others_alone() -> None:
 
 
 def test_equal_lines_are_never_read_again() -> None:
-    near = NearDuplicates()
+    near = NearDuplicates(0.8)
     for number in range(1, 5_001):
         near.add(number, number, "the very same words in every line")
 
@@ -163,7 +164,7 @@ def test_equal_lines_are_never_read_again() -> None:
 
 def cluster_counting_reads(texts: Sequence[str], most_held: int = MAX_HELD_SHINGLES) -> tuple[list[list[int]], int]:
     """The clusters, and how many texts were read again to find them."""
-    near = NearDuplicates()
+    near = NearDuplicates(0.8)
     for number, text in enumerate(texts):
         near.add(number, number, text)
     reads = []
@@ -217,13 +218,13 @@ def test_the_clusters_are_the_same_in_every_process() -> None:
     assert outputs != {"[]\n"}
 
 
-def test_a_line_takes_146_bytes() -> None:
+def test_a_line_takes_206_bytes() -> None:
     random = Random(10)
     near = NearDuplicates()
     for number in range(1_000):
         near.add(number, number, draw_text(random, 30))
     arrays = (near._numbers, near._offsets, near._digests, near._sizes)
-    assert sum(len(each) * each.itemsize for each in arrays) + len(near._keys) + len(near._imprints) == 146 * 1_000
+    assert sum(len(each) * each.itemsize for each in arrays) + len(near._keys) + len(near._imprints) == 206 * 1_000
 
 
 def draw_pair(random: Random, size: int, similarity: float) -> tuple[frozenset[int], frozenset[int]]:
@@ -271,15 +272,34 @@ def test_findings_are_all_lines_of_a_cluster_but_the_first() -> None:
 
 def test_the_summary_counts_repeats_and_names_the_largest_clusters() -> None:
     clusters = [[1, 2], [3, *range(10, 40)]]
-    assert summarise(clusters, 0.8) == Duplicates(
-        threshold=0.8,
+    assert summarise(clusters, {0.5: 31, 0.8: 7}) == Duplicates(
+        threshold=0.5,
         clusters=2,
         lines=31,
         largest=[
             Cluster(size=31, first=3, others=list(range(10, 20))),
             Cluster(size=2, first=1, others=[2]),
         ],
+        levels=[Level(threshold=0.5, lines=31), Level(threshold=0.8, lines=7)],
     )
+
+
+def test_lines_that_repeat_another_are_counted_from_each_similarity_on() -> None:
+    """A line with one word in twenty changed is a duplicate at 0.5 and none at 0.8."""
+    random = Random(12)
+    near = NearDuplicates(0.5, levels=(0.65, 0.8))
+    texts: list[str] = []
+    for _ in range(40):
+        base = draw_text(random, 100)
+        few = replace_word(base, 50)
+        some = base
+        for place in range(5, 100, 20):
+            some = replace_word(some, place, f"other{place}")
+        texts += [base, few, some]
+    for number, text in enumerate(texts):
+        near.add(number, number, text)
+    assert len(near.clusters(texts.__getitem__)) == 40
+    assert near.repeats == {0.5: 80, 0.65: 80, 0.8: 40}
 
 
 def test_a_union_is_named_by_its_first_place() -> None:

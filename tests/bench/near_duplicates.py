@@ -17,11 +17,10 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from asyncgen.audit.near_duplicates import NearDuplicates
+from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, NearDuplicates
 
 VOCABULARY = [f"w{number}" for number in range(20_000)]
 WEIGHTS = list(accumulate(1 / (rank + 10) for rank in range(len(VOCABULARY))))
-THRESHOLD = 0.8
 
 
 def draw_text(random: Random, words: int) -> str:
@@ -48,10 +47,10 @@ def draw_texts(random: Random, lines: int, words: int) -> Iterator[str]:
 
 
 def draw_boilerplate(random: Random, lines: int, words: int) -> Iterator[str]:
-    """Three in four words are the same everywhere: every pair is a candidate and none is a duplicate."""
-    common = draw_text(random, words * 3 // 4)
+    """Every other word is the same everywhere: every pair is a candidate and none is a duplicate."""
+    common = draw_text(random, words // 2)
     for _ in range(lines):
-        yield f"{common} {draw_text(random, words // 4)}"
+        yield f"{common} {draw_text(random, words // 2)}"
 
 
 def peak_bytes() -> int:
@@ -75,7 +74,7 @@ def measure(name: str, texts: Iterator[str], table: Table, directory: Path) -> N
             source.seek(offset)
             return source.readline().decode()
 
-        near = NearDuplicates(THRESHOLD)
+        near = NearDuplicates(THRESHOLD, levels=LEVELS)
         before, started = peak_bytes(), time.process_time()
         for number, (offset, line) in enumerate(zip(offsets, source, strict=True), start=1):
             near.add(number, offset, line.decode())
@@ -117,12 +116,12 @@ def _corpora(lines: int, words: int) -> Sequence[tuple[str, int, Callable[[Rando
 def show_recall(console: Console, words: int) -> None:
     random = Random(2)
     texts = [draw_text(random, words) for _ in range(1_000)]
-    texts += [replace_words(random, text, 1 + random.randrange(max(1, words // 12))) for text in texts]
-    near = NearDuplicates(THRESHOLD)
+    texts += [replace_words(random, text, 1 + random.randrange(max(1, words // 6))) for text in texts]
+    near = NearDuplicates(THRESHOLD, levels=LEVELS)
     for number, text in enumerate(texts):
         near.add(number, number, text)
     cluster_of = {number: cluster[0] for cluster in near.clusters(texts.__getitem__) for number in cluster}
-    found: dict[float, list[bool]] = {0.8: [], 0.85: [], 0.9: []}
+    found: dict[float, list[bool]] = {0.5: [], 0.55: [], 0.6: [], 0.7: [], 0.8: []}
     shingles = [frozenset(zip(text.split(), text.split()[1:], text.split()[2:], strict=False)) for text in texts]
     for one, other in combinations(range(len(texts)), 2):
         common = len(shingles[one] & shingles[other])
