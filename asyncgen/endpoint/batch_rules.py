@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from asyncgen.endpoint.presets import Endpoint
+from asyncgen.endpoint.tiers import SERVICE_TIER
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.recipe import JsonValue
 
@@ -36,8 +37,8 @@ class BatchRules:
     `appears_within`: seconds in which a batch that was made is surely in the list.
 
     Of a live request, `strips` are the fields that a line goes without. Of these, by dotted names, `carries` are those
-    that the batch takes as a whole, and `drops` what asyncgen has added and nobody misses. `line`: what a line says
-    beside its id and body.
+    that the batch takes as a whole, and `drops` what nobody misses: asyncgen has added it, or it is the service tier,
+    for a batch is one by itself. `line`: what a line says beside its id and body.
 
     `upload`: what is told of a file. `paths`: where batches are, the second one where the first leads
     nowhere. `create`: what makes one. `cursor`: how the list goes on behind a page, `results`: where results are paged
@@ -51,9 +52,9 @@ class BatchRules:
     lists: bool = True
     cancels: bool = True
     appears_within: float = 2 * MINUTE
-    strips: frozenset[str] = frozenset({"stream"})
+    strips: frozenset[str] = frozenset({"stream", SERVICE_TIER})
     carries: frozenset[str] = frozenset()
-    drops: frozenset[str] = frozenset({"stream"})
+    drops: frozenset[str] = frozenset({"stream", SERVICE_TIER})
     line: Mapping[str, str] = field(default_factory=lambda: {"method": "POST", "url": CHAT})
     upload_path: str = "/files"
     upload: Mapping[str, str] = field(default_factory=lambda: {"purpose": "batch"})
@@ -81,9 +82,9 @@ OPENROUTER = BatchRules(
     has_label=False,
     cancels=False,
     appears_within=5 * MINUTE,
-    strips=frozenset({"stream", "provider", "session_id"}),
+    strips=frozenset({"stream", SERVICE_TIER, "provider", "session_id"}),
     carries=frozenset({"provider.only"}),
-    drops=frozenset({"stream", "provider.require_parameters", "session_id"}),
+    drops=frozenset({"stream", SERVICE_TIER, "provider.require_parameters", "session_id"}),
     line=_BARE,
     paths=("/batches", "/../beta/batches"),
     create={"endpoint": CHAT, "model": MODEL, "completion_window": "24h"},

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
-from asyncgen.endpoint.tiers import BATCH, DEFAULT
+from asyncgen.endpoint.tiers import BATCH, DEFAULT, describe_tiers
 from asyncgen.errors import ConfigError
 from asyncgen.output.batches import Batches
 from asyncgen.output.journal import (
@@ -112,7 +112,7 @@ class Totals:
             uncertain.lost += 1
         else:
             uncertain.unpriced += 1
-        self.tiers[call.tier] += 1
+        self.tiers[call.tier or (BATCH if call.batch else None)] += 1
         if isinstance(call, Unused):
             self.rejected[call.reason] += 1
 
@@ -180,6 +180,11 @@ class Ledger:
             if index < 0 or self._newest[index] == position:
                 digest = bytes(self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE])
                 yield (None if index < 0 else index), digest
+
+    def describe_tiers(self) -> str:
+        """At which service tiers its calls are billed; empty where all are at the usual one, and were to be."""
+        is_asked = any(header.tiers != USUAL_TIER for header in self.headers)
+        return describe_tiers(self.totals.tiers, is_asked=is_asked)
 
     @property
     def line_hash(self) -> LineHash:

@@ -21,6 +21,7 @@ from asyncgen.audit.telling import TellingResult
 from asyncgen.audit.timeline import Moment
 from asyncgen.data.dataset import Dataset
 from asyncgen.money.price import format_cost
+from asyncgen.output.ledger import Ledger
 from asyncgen.report.blocks import Block, Facts, Figure, Findings, Fold, Heading, LineNumbers, Paragraph, Table, Terms
 from asyncgen.report.charts import Bar, Bars, Cell, HeatMap, Histogram, LineChart, letter
 from asyncgen.report.formatting import capital, clock, quantity, share
@@ -48,7 +49,7 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
     """Those that have something to say. Each is described by a function of its own, below."""
     clean = [name for name, rule in audit.rules.items() if not rule.count]
     contents: list[tuple[str, str, Iterable[Block]]] = [
-        ("summary", "In short", (verdict, Facts(list(key_figures(audit, dataset.ledger.totals.unpriced))))),
+        ("summary", "In short", (verdict, Facts(list(key_figures(audit, dataset.ledger))))),
         ("findings", "Findings", (Findings(broken_rules(audit), clean),) if audit.rules else ()),
         ("coverage", "Coverage", describe_coverage(audit.coverage)),
         ("telling", "Statements told", describe_telling(audit.telling)),
@@ -67,9 +68,8 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
 # ---- summary
 
 
-def key_figures(audit: Audit, unpriced: int) -> Iterator[tuple[str, str, str]]:
-    """`unpriced`: answered calls whose cost nobody reported."""
-    totals, moments = audit.totals, audit.timeline
+def key_figures(audit: Audit, ledger: Ledger) -> Iterator[tuple[str, str, str]]:
+    totals, moments, unpriced = audit.totals, audit.timeline, ledger.totals.unpriced
     yield "conversations", f"{audit.conversations:,}", f"{totals.done:,} of {totals.num:,} asked for"
     if totals.cost_usd is None:
         yield "money", "unknown", "no cost was reported"
@@ -78,6 +78,9 @@ def key_figures(audit: Audit, unpriced: int) -> Iterator[tuple[str, str, str]]:
     else:
         each = format_cost(totals.cost_usd / max(totals.done, 1))
         yield "money", format_cost(totals.cost_usd), f"{each} a conversation"
+    if billed := ledger.describe_tiers():
+        (tier, _), *_ = ledger.totals.tiers.most_common(1)
+        yield "service tier", tier or "not told", billed
     if moments:
         seconds = moments[0].seconds * len(moments)  # pauses between runs are no time of a run
         rate = sum(each.done for each in moments) / seconds

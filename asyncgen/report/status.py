@@ -13,9 +13,8 @@ from rich.text import Text
 
 from asyncgen.data.state import Report, describe_filter, digits_of, make_report
 from asyncgen.endpoint.presets import OFFLINE
-from asyncgen.endpoint.tiers import describe_tiers
 from asyncgen.money.price import FREE
-from asyncgen.output.ledger import USUAL_TIER, Ledger
+from asyncgen.output.ledger import Ledger
 from asyncgen.output.match import Lines, read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.rows import labelled_grid, plain_console
@@ -67,8 +66,7 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
     yield "calls", f"{report.calls:,}"
     cached = report.cached_tokens / report.prompt_tokens if report.prompt_tokens else 0
     yield "tokens", f"{report.prompt_tokens:,} in ({cached:.1%} cached), {report.completion_tokens:,} out"
-    is_asked = any(header.tiers != USUAL_TIER for header in ledger.headers)
-    if billed := describe_tiers(totals.tiers, is_asked=is_asked):
+    if billed := ledger.describe_tiers():
         yield "tier", billed
     if totals.cost is None:
         yield "cost", FREE if is_free else "unknown"

@@ -210,7 +210,7 @@ def _notices(settings: Settings, endpoint: Endpoint, environment: Mapping[str, s
             notices.append(f"{what}: chmod 600 {shlex.quote(file)}")
         if settings.tier is not None and sells(endpoint, settings.tier) is None:
             notices.append(
-                f"--tier {settings.tier}: whether {endpoint.where} knows it is not known here; the summary tells at "
+                f"--tier {settings.tier}: {endpoint.where} may not know service tiers; the summary tells at "
                 "which tier calls are billed, where its answers say so"
             )
         return notices

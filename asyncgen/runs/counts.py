@@ -66,7 +66,6 @@ class Counts:
         self.prompt_tokens += usage.prompt_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
-        self.tiers[usage.tier] += 1
         if usage.cost is not None:
             self.cost = (self.cost or Decimal(0)) + usage.cost
 

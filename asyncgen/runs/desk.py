@@ -18,6 +18,7 @@ from msgspec.structs import astuple
 from asyncgen.conversation import LineHash, digest_conversation
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.structure import Form
+from asyncgen.endpoint.tiers import BATCH
 from asyncgen.errors import (
     CUT_OFF_ADVICE,
     CUT_OFF_REASONS,
@@ -285,6 +286,7 @@ class Desk:
     def _count(self, unit: Unit, usage: Usage) -> None:
         if not unit.is_booked:
             self.emit(events.Used(usage))
+            self.emit(events.Billed(usage.tier or (None if self.batch is None else BATCH)))
         unit.add_cost(usage)
 
     def _learn_cost(self, unit: Unit) -> None:

@@ -51,6 +51,15 @@ class Used(Event, frozen=True, gc=False):
         counts.add_usage(self.usage)
 
 
+class Billed(Event, frozen=True, gc=False):
+    """A call was answered, and is billed at this service tier; None where that was not told."""
+
+    tier: str | None
+
+    def add_to(self, counts: Counts) -> None:
+        counts.tiers[self.tier] += 1
+
+
 class Unanswered(Event, frozen=True):
     """So many calls may have been billed without an answer."""
 

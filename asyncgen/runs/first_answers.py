@@ -6,6 +6,7 @@ otherwise go on to the last conversation, without the knowledge, or paid for and
 
 from dataclasses import dataclass
 
+from asyncgen.endpoint.tiers import BATCH
 from asyncgen.errors import Usage
 from asyncgen.recipe.prompt import Payload
 
@@ -46,7 +47,7 @@ class FirstAnswers:
 
     def other_tier(self, billed: str | None) -> str | None:
         """A warning, once an answer is billed at another service tier than the one asked for."""
-        if billed is None or self.tier in (None, billed):
+        if billed in (None, BATCH) or self.tier in (None, billed):
             return None
         asked, self.tier = self.tier, None
         return OTHER_TIER.format(asked=asked, billed=billed)

@@ -168,9 +168,9 @@ def test_a_budget_needs_a_provider_that_reports_costs_or_prices(provider: str) -
         (["--base-url", "https://generativelanguage.googleapis.com/v1beta/openai"], ""),
         (["--base-url", "https://eu.api.openai.com/v1"], ""),
         (["--base-url", "https://mine.openai.azure.com/openai/v1"], ""),
-        (["--base-url", "https://gateway.example/v1"], "whether gateway.example knows it is not known here"),
-        (["--base-url", "https://notapi.openai.com.example/v1"], "whether notapi.openai.com.example knows it"),
-        (["--base-url", "http://127.0.0.1:4000/v1"], "whether 127.0.0.1:4000 knows it"),
+        (["--base-url", "https://gateway.example/v1"], "gateway.example may not know service tiers"),
+        (["--base-url", "https://notapi.openai.com.example/v1"], "notapi.openai.com.example may not know"),
+        (["--base-url", "http://127.0.0.1:4000/v1"], "127.0.0.1:4000 may not know"),
     ],
 )
 @pytest.mark.parametrize("tier", ["flex", "priority"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.batch_files import FileBatches
 from asyncgen.endpoint.batch_rows import Row, batch_fields, read_row, request_line
-from asyncgen.endpoint.batch_rules import OPENAI, OPENROUTER, rules_of
+from asyncgen.endpoint.batch_rules import OPENAI, OPENROUTER, BatchRules, rules_of
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, Provider
 from asyncgen.endpoint.secret import Secret
@@ -77,6 +77,13 @@ def test_a_line_is_the_live_request_without_what_a_batch_does_not_take() -> None
     }
 
 
+@pytest.mark.parametrize("rules", [OPENAI, OPENROUTER], ids=["openai", "openrouter"])
+def test_a_batch_is_a_service_tier_by_itself(rules: BatchRules) -> None:
+    line = request_line("k", (b'{"model":"m","service_tier":"flex","messages":[]}',), rules)
+    assert msgspec.json.decode(line)["body"] == {"model": "m", "messages": []}
+    assert batch_fields({"model": "m", "service_tier": "flex"}, rules) == {}
+
+
 def test_openrouter_gets_no_routing_and_no_session_with_a_line() -> None:
     payload = (b'{"model":"m","provider":{"require_parameters":true},"session_id":"s","stream":false,"messages":[]}',)
     assert msgspec.json.decode(request_line("k", payload, OPENROUTER)) == {
@@ -89,7 +96,7 @@ def test_openrouter_gets_no_routing_and_no_session_with_a_line() -> None:
 def test_a_request_comes_back_from_its_line(custom_id: str, body: dict[str, Any]) -> None:
     line = request_line(custom_id, (msgspec.json.encode(body),), OPENAI)
     assert line.count(b"\n") == 1
-    expected = {key: value for key, value in body.items() if key != "stream"}
+    expected = {key: value for key, value in body.items() if key not in ("stream", "service_tier")}
     assert msgspec.json.decode(line)["body"] == expected
     assert msgspec.json.decode(line)["custom_id"] == custom_id
 

@@ -45,11 +45,11 @@ def test_one_odd_count_is_no_cut() -> None:
 
 def test_another_service_tier_than_the_one_asked_for_is_warned_of_once() -> None:
     first = FirstAnswers("flex")
-    said = [first.other_tier(billed) for billed in ("flex", None, "default", "default")]
-    assert said[:2] == [None, None]
-    assert said[2] is not None
-    assert said[2].startswith("asked for at tier flex, a call was served, and is billed, at default")
-    assert said[3] is None
+    said = [first.other_tier(billed) for billed in ("flex", None, "batch", "default", "default")]
+    assert said[:3] == [None, None, None]
+    assert said[3] is not None
+    assert said[3].startswith("asked for at tier flex, a call was served, and is billed, at default")
+    assert said[4] is None
 
 
 def test_who_asks_for_no_service_tier_is_warned_of_none() -> None:

@@ -56,6 +56,8 @@ def test_calls_ask_for_the_tier_and_the_one_that_is_billed_is_told(capsys: pytes
         assert "tier     billed at flex: 50.0%, default: 50.0%" in capsys.readouterr().out
         assert main(["status", "data/nanochat.jsonl", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["tiers"] == {"flex": 10, "default": 10}
+        assert main(["report", "data/nanochat.jsonl"]) == 0
+        assert "billed at flex: 50.0%, default: 50.0%" in Path("data/nanochat.jsonl.report.html").read_text()
 
 
 def test_a_recipe_may_name_the_tier_and_a_flag_another_one() -> None:
