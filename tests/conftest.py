@@ -1,7 +1,10 @@
 """Every test starts without keys, without a proxy and in an empty folder of its own."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,25 @@ VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
 )
 
+# Modules are compiled once, and not in every worker and in each of the processes that tests start.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Machines are noisy: an example that is slow once has found no fault. Few examples keep `make test` under a minute.
-settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
 settings.load_profile("quick")
+
+
+FOLDERS = count()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder. pytest's own looks through all there are and links to the newest: longer than many a test."""
+    folder = tmp_path_factory.getbasetemp() / f"test-{next(FOLDERS)}"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(autouse=True)

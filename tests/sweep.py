@@ -1,4 +1,4 @@
-"""Where a test that goes through all positions looks: everywhere with many examples, here and there with few.
+"""How much a test looks at that could look at everything: with many examples at all positions, here and there with few.
 
 `make check` chooses the one, `make test` the other (the profiles of hypothesis in `conftest.py`).
 """
@@ -9,6 +9,11 @@ from hypothesis import settings
 
 THOROUGH = 100  # examples a property in `make check`
 STRIDE = 7  # prime, so that a period in what is swept does not hide it
+
+
+def at_most(examples: int) -> settings:
+    """For a property whose examples take long; there are never more than of any other."""
+    return settings(max_examples=min(examples, settings().max_examples), deadline=None)
 
 
 def sweep(stop: int) -> range:

@@ -30,7 +30,6 @@ TALK = (Message("user", "Hi"), Message("assistant", "Hello"))
 TALK_JSON = '[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]'
 DEEP = "[" * 100_000
 
-property_of_any_text = settings(deadline=None, max_examples=100)
 any_text = st.text(st.characters())  # with lone surrogates
 conversations = st.lists(st.builds(Message, st.text(), st.text()), min_size=1, max_size=6).map(tuple)
 
@@ -301,7 +300,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @given(st.lists(FRAGMENTS, max_size=8).map("".join), st.sampled_from(["stop", "length"]))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 def test_whatever_is_mixed_a_reply_is_one_of_the_conversations_in_it_or_bad(text: str, finish_reason: str) -> None:
     outcome = outcome_of(text, ANY, finish_reason=finish_reason)
     if isinstance(outcome, BadReplyError):
@@ -484,14 +483,12 @@ def test_folding_never_turns_one_character_into_a_control_character() -> None:
 
 
 @given(any_text)
-@property_of_any_text
 def test_folding_twice_is_folding_once(text: str) -> None:
     folded = fold_to_ascii(text)
     assert fold_to_ascii(folded) == folded
 
 
 @given(any_text)
-@property_of_any_text
 def test_under_ascii_a_content_is_ascii_or_refused(content: str) -> None:
     outcome = outcome_of(reply_with(content), ASCII)
     if isinstance(outcome, BadReplyError):
@@ -516,7 +513,6 @@ replies = any_text | json_like.map(json.dumps) | turns.map(lambda messages: repl
 
 
 @given(replies, st.sampled_from([ANY, ASCII]), st.sampled_from(["stop", "length", None]))
-@property_of_any_text
 def test_any_reply_is_a_conversation_or_a_bad_reply(text: str, rules: Rules, finish_reason: str | None) -> None:
     outcome = outcome_of(text, rules, finish_reason=finish_reason)
     if isinstance(outcome, BadReplyError):
@@ -526,7 +522,6 @@ def test_any_reply_is_a_conversation_or_a_bad_reply(text: str, rules: Rules, fin
 
 
 @given(st.integers(0, len(TALK_JSON)), any_text)
-@property_of_any_text
 def test_a_damaged_reply_is_a_conversation_or_a_bad_reply(position: int, damage: str) -> None:
     outcome = outcome_of(TALK_JSON[:position] + damage + TALK_JSON[position:], ANY)
     if isinstance(outcome, BadReplyError):
@@ -552,7 +547,6 @@ def test_a_line_with_metadata_is_an_object() -> None:
 
 @given(conversations, st.none() | st.dictionaries(st.text(), st.text() | st.integers(0, 9)))
 @example(talk("a\u2028b\u2029c\x85d", "\x00\x0b\x0c\x1c\x1d\x1e\r\n\x7f"), {"\u2028": "\x85"})
-@property_of_any_text
 def test_a_line_is_one_line_and_reads_back_identical(
     conversation: Conversation, metadata: dict[str, str | int] | None
 ) -> None:
@@ -582,7 +576,6 @@ def slashes_escaped(document: object) -> str:
 
 
 @given(conversations, st.sampled_from([spaced, with_keys_reversed_and_added, wrapped, slashes_escaped]))
-@property_of_any_text
 def test_a_line_rewritten_by_a_tool_is_the_same_conversation(
     conversation: Conversation, rewrite: Callable[[list[dict[str, str]]], str]
 ) -> None:
@@ -635,7 +628,6 @@ def test_a_line_that_is_no_conversation_says_why(line: bytes) -> None:
 
 
 @given(st.binary() | json_like.map(json.dumps).map(str.encode))
-@property_of_any_text
 def test_any_bytes_are_a_conversation_or_not(line: bytes) -> None:
     try:
         conversation = decode_line(line)
@@ -659,7 +651,6 @@ def test_the_digest_is_frozen(line_hash: LineHash, digest: str) -> None:
 @example((Message("a", "b"), Message("c", "d")), (Message("a", "b1:c1:d"),))
 @example((Message("a", "b"),), (Message("b", "a"),))
 @example(talk("é"), talk("e\u0301"))
-@property_of_any_text
 def test_the_digest_tells_any_two_conversations_apart(one: Conversation, other: Conversation) -> None:
     for line_hash in (BLAKE2B, XXH3):
         assert (digest_conversation(one, line_hash) == digest_conversation(other, line_hash)) == (one == other)

@@ -118,6 +118,7 @@ def test_the_second_signal_cancels_saves_and_counts_what_may_be_billed(provider:
     assert indices("lost") == list(range(1, 9))
 
 
+@pytest.mark.slow
 def test_the_third_signal_ends_at_once() -> None:
     with FakeProvider(held) as provider:
         # Stopped by the first, the process cannot get round to cancelling before the other two have arrived.
@@ -131,6 +132,7 @@ def test_the_third_signal_ends_at_once() -> None:
     assert status == 130
 
 
+@pytest.mark.slow
 def test_grace_is_the_longest_that_a_drain_takes(provider: FakeProvider) -> None:
     process = start("-n", "40", "-c", "8", "--grace", "0", "--base-url", provider.base_url)
     provider.wait_for_calls(9)
@@ -140,6 +142,7 @@ def test_grace_is_the_longest_that_a_drain_takes(provider: FakeProvider) -> None
     assert indices("lost") == list(range(1, 9))
 
 
+@pytest.mark.slow
 def test_backoffs_end_with_the_first_signal() -> None:
     with FakeProvider(lambda _: error(429, "wait", Retry_After="3000")) as provider:
         process = start("-n", "40", "-c", "8", "--base-url", provider.base_url)
@@ -177,6 +180,7 @@ def test_a_killed_run_goes_on_and_loses_no_line(kills: set[int]) -> None:
     assert set(indices("done")) == set(range(150))
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_output_are_refused_and_the_holder_is_named(provider: FakeProvider) -> None:
     flags = ("-n", "4", "--base-url", provider.base_url)
     first = start(*flags)

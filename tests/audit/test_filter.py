@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from audited import conversation, write_output
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sweep import at_most
 
 from asyncgen.audit.filter import DUPLICATE, MARKED, NO_CONVERSATION, Plan, Result, filter_output, name_parts
 from asyncgen.conversation import Conversation, decode_line, digest_conversation, encode_line
@@ -119,7 +120,7 @@ def test_a_last_line_without_its_newline_gets_one(paths: OutputPaths) -> None:
     assert all(line.endswith(b"]\n") for line in lines(paths.output.with_name("clean.jsonl")))
 
 
-@settings(max_examples=25)
+@at_most(25)
 @given(
     clusters=st.lists(st.integers(1, 6), min_size=1, max_size=12),
     share=st.floats(0.05, 0.95),

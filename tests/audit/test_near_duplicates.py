@@ -7,8 +7,9 @@ from itertools import combinations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sweep import at_most
 
 from asyncgen.audit import near_duplicates
 from asyncgen.audit.near_duplicates import (
@@ -114,7 +115,7 @@ def test_the_pairs_found_are_those_of_all_against_all(threshold: float, words: i
     assert len(alike) > 20
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(st.lists(st.text("ab ", min_size=1, max_size=30), max_size=25), st.sampled_from([0.5, 0.8, 1.0]))
 def test_each_line_of_a_cluster_is_like_another_one_of_it(texts: list[str], threshold: float) -> None:
     clusters = find_clusters(texts, threshold)

@@ -10,8 +10,9 @@ from itertools import count
 
 import pytest
 from audited import conversation, write_output
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sweep import at_most
 
 from asyncgen.audit.audit import _Pass
 from asyncgen.conversation import Message
@@ -135,7 +136,7 @@ def test_ever_other_facts_take_time_in_proportion(look: Callable[[str], float], 
     assert grow(look, lambda size: _different(size, pattern) + "how many is that? Calculate 3 + 4.") < MOST
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(
     pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=4),
     other=st.sampled_from(PIECES),

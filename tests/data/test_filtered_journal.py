@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from outputs import COST, HEADER, conversation, digest, done, entries, line, make_run, rejected, write_batches
+from sweep import at_most
 
 from asyncgen.audit.filter import Plan, filter_output
 from asyncgen.command.main import main
@@ -94,7 +95,7 @@ def test_what_was_filtered_twice_tells_both(paths: OutputPaths) -> None:
     ]
 
 
-@settings(max_examples=20)
+@at_most(20)
 @given(seed=st.integers(0, 99), without=st.sets(st.integers(1, 6)))
 def test_entries_stand_in_the_order_of_the_lines(
     tmp_path_factory: pytest.TempPathFactory, seed: int, without: set[int]

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 from exports import export, made, rows, talk, write_run
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from outputs import HEADER, Snapshot, make_run
+from sweep import at_most
 
 from asyncgen.audit.filter import Plan as FilterPlan
 from asyncgen.audit.filter import filter_output
@@ -243,13 +244,13 @@ def test_what_is_long_is_counted_and_left_out_only_if_asked_for(tmp_path: Path) 
 # ---- splits
 
 
-@settings(max_examples=20)
-@given(order=st.permutations(range(60)), without=st.sets(st.integers(0, 59), max_size=10), seed=st.integers(-3, 3))
+@at_most(20)
+@given(order=st.permutations(range(60)), without=st.sets(st.integers(0, 59), max_size=4), seed=st.integers(-3, 3))
 def test_a_conversation_stays_on_its_side_whatever_comes_and_goes(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], without: set[int], seed: int
 ) -> None:
     folder = tmp_path_factory.mktemp("split")
-    splits = {"train": 0.6, "validation": 0.3, "test": 0.1}
+    splits = {"train": 0.5, "validation": 0.3, "test": 0.2}  # no side is so small that none of it may be left
     sides = []
     for name, numbers in (("all", range(60)), ("some", [each for each in order if each not in without])):
         (folder / f"{name}.jsonl").write_bytes(b"".join(encode_line(talk(each)) for each in numbers))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sweep import at_most
 
 from asyncgen.errors import Usage
 from asyncgen.money.account import Account, Tariff, describe_spent
@@ -316,7 +317,7 @@ class Spending(RuleBasedStateMachine):
 
 
 TestSpending = Spending.TestCase
-TestSpending.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestSpending.settings = settings(at_most(40), stateful_step_count=20)
 
 
 def test_what_is_said_names_the_sums_and_how_to_go_on() -> None:

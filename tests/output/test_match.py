@@ -32,7 +32,7 @@ from outputs import (
     rejected,
     rejects,
 )
-from sweep import sweep, sweep_on
+from sweep import at_most, sweep, sweep_on
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.begin import Start, prepare
@@ -201,7 +201,7 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 def test_after_power_loss_what_was_synced_is_there_and_each_index_is_made_once(paths: OutputPaths) -> None:
     batches = record_run(paths)
 
-    @settings(max_examples=100, deadline=None)
+    @at_most(100)
     @given(st.data(), st.sampled_from(batches), st.booleans())
     def lose_power(data: st.DataObject, batch: Batch, journalled: bool) -> None:  # noqa: FBT001
         if journalled:
@@ -733,7 +733,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+TestHistories.settings = settings(at_most(25), stateful_step_count=12)
 
 
 # ---- format 1

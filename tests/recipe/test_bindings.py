@@ -6,8 +6,9 @@ from itertools import combinations, pairwise
 from typing import Literal
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from sweep import at_most
 
 from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.recipe import Condition, Dimension, Group
@@ -70,7 +71,7 @@ def allowed(row: dict[str, Drawn], group: Group) -> tuple[tuple[str, float], ...
 
 
 @pytest.mark.parametrize("sampling", ["balanced", "random"])
-@settings(max_examples=40)
+@at_most(40)
 @given(dimensions=bound_dimensions(), seed=st.none() | st.integers(0, 99))
 def test_no_value_stands_beside_what_it_is_not_bound_to(
     sampling: Literal["balanced", "random"], dimensions: tuple[Dimension, ...], seed: int | None
@@ -87,7 +88,7 @@ def test_no_value_stands_beside_what_it_is_not_bound_to(
             assert len({group for group, _ in drawn}) == len(drawn)
 
 
-@settings(max_examples=50)
+@at_most(50)
 @given(bound_dimensions(), st.none() | st.integers(0, 99), st.sampled_from([7, 25]))
 def test_every_prefix_is_balanced_among_the_indices_of_a_context(
     dimensions: tuple[Dimension, ...], seed: int | None, block_size: int
@@ -135,7 +136,7 @@ def assert_in_proportion(used: Sequence[tuple[str, str]], weights: dict[tuple[st
         assert all(abs(uses[each] - count * Fraction(weight) / total) <= 2 for each, weight in weights.items())
 
 
-@settings(max_examples=50)
+@at_most(50)
 @given(bound_dimensions(), st.none() | st.integers(0, 99), st.lists(st.integers(0, 99), max_size=8))
 def test_bound_draws_depend_on_nothing_but_dimensions_seed_and_index(
     dimensions: tuple[Dimension, ...], seed: int | None, indices: list[int]
@@ -200,7 +201,7 @@ def test_what_two_dimensions_decide_together_is_balanced_for_every_pair_of_their
     assert max(uses.values()) - min(uses.values()) <= 3
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(bound_dimensions())
 def test_no_pair_is_met_that_is_not_counted_as_possible(dimensions: tuple[Dimension, ...]) -> None:
     bindings = Bindings(dimensions)

@@ -21,10 +21,11 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestServer
 from audited import write_output
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from outputs import HEADER, Snapshot, failed, file_size_limit
 from reports import DIMENSIONS, biting, make_output, plain, talk
+from sweep import at_most
 
 from asyncgen.audit.audit import audit_dataset, write_audit
 from asyncgen.command.main import main
@@ -884,7 +885,7 @@ def test_lines_that_are_none_keep_their_number_and_fit_no_choice(output: Path) -
     visit(output, story)
 
 
-@settings(max_examples=15)  # each draws blocks of scenarios
+@at_most(15)  # each draws blocks of scenarios
 @given(st.permutations(range(12)), st.integers(0, 12), st.sampled_from([1, 2]))
 def test_indices_are_those_of_the_data_set_however_the_lines_are_ordered(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], lost: int, alike: int
