@@ -7,10 +7,11 @@ numbers of values; their texts are looked up for the index that needs them.
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Literal, TypeAlias
 
 from asyncgen.recipe.balanced import BLOCK_SIZE, Balanced, Numbers, share_out, weights_of
-from asyncgen.recipe.bindings import Bindings
+from asyncgen.recipe.bindings import Bindings, Choice, Context
 from asyncgen.recipe.recipe import Dimension
 from asyncgen.recipe.values import Values
 
@@ -70,6 +71,7 @@ class _Random:
         self._dimensions = tuple(dimensions)
         self._bindings = Bindings(dimensions)
         self._seed = seed
+        self._shares = cache(self._find_shares)
 
     def draw(self, index: int) -> tuple[Numbers, ...]:
         rng = random.Random(index if self._seed is None else f"{self._seed}:{index}")
@@ -79,8 +81,7 @@ class _Random:
             context = tuple([bindings.classes[parent][drawn[parent][0]] for parent in bindings.parents[place]])
             choices, dimension = bindings.choices(place, context), self._dimensions[place]
             if dimension.pick is not None and dimension.by_weight is True:
-                parts = share_out(choices, dimension.pick)
-                choices = [rng.choices(part, [sum(weights_of(each)) for each in part])[0] for part in parts]
+                choices = [rng.choices(part, weights)[0] for part, weights in self._shares(place, context)]
             elif dimension.pick is not None:
                 choices = rng.sample(choices, min(dimension.pick, len(choices)))
             elif dimension.grouped:
@@ -92,3 +93,8 @@ class _Random:
                 ]
             )
         return tuple([drawn[place] for place in range(len(self._dimensions))])
+
+    def _find_shares(self, place: int, context: Context) -> Sequence[tuple[Sequence[Choice], Sequence[float]]]:
+        """The groups that a pick by weight has one value each of, with their weights."""
+        parts = share_out(self._bindings.choices(place, context), self._dimensions[place].pick or 1)
+        return [(part, [sum(weights_of(each)) for each in part]) for part in parts]
