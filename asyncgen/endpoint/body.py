@@ -26,7 +26,7 @@ SECRET = re.compile(
     | \bAIza[\w-]{20,}
     | \b(?:api[-_]?key|key|token)=[^\s&"']+
     | (?<=://)[^\s/@]+@
-    | \b(?=\w*\d)(?=\w*[a-z])\w{32,}    # a long opaque run: a key without a known prefix
+    | \b(?!batch_)(?=\w*\d)(?=\w*[a-z])\w{32,}  # a long opaque run: a key without a known prefix
     """,
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )

@@ -219,6 +219,7 @@ def test_header_names_may_have_any_case(*, lower: bool) -> None:
         ("GET https://user:secret@host/v1?key=abc&x=1", "GET https://[redacted]host/v1?[redacted]&x=1"),
         ("AIzaSyA-1234567890_abcdefghijklmnopqrs", "[redacted]"),
         ("gsk_" + "a1" * 20, "[redacted]"),
+        ("batch_" + "a1" * 16, "batch_" + "a1" * 16),
         ("a task-force learned google/gemini-3-flash-preview", "a task-force learned google/gemini-3-flash-preview"),
         ("max_tokens=100000 cannot be greater", "max_tokens=100000 cannot be greater"),
     ],
