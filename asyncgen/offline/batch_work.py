@@ -149,6 +149,7 @@ class Worker:
 
     def _answer(self, batch: Batch, rows: "_Rows", line: BatchLine, fault: LineFault | None) -> None:
         knobs = self._knobs
+        self._engine.ledger.lines += 1
         answer: Answer | Told
         if fault is LineFault.FAILED:
             kind = _KINDS.get(knobs.failed_status, "server_error")

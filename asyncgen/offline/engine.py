@@ -115,7 +115,6 @@ class Engine:
     def complete_line(self, body: bytes, style: Style) -> Answer | Told:
         """A line's answer, charged. Places and limits a minute are those of live calls alone."""
         sequence, fate = self.draw()
-        self.ledger.lines += 1
         chat = self.open(body, sequence, fate)
         if isinstance(chat, Told):
             return chat

@@ -20,7 +20,9 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 @dataclass(slots=True)
 class Ledger:
-    """`calls` is of the chat endpoint and, a call each, `lines` of batches; `answered` are live completions sent whole.
+    """`calls` are live ones and, unless a knob fails them, lines of batches; `lines` are all of these that were run.
+
+    `answered` are live completions sent whole, whatever was in them.
 
     In flight are the calls being served: neither those refused nor those that wait their turn. `busy_seconds` is their
     number summed over time, up to the last `tick`.

@@ -482,6 +482,7 @@ def test_whatever_befalls_a_batch_each_line_is_in_one_place_and_the_books_agree(
         assert {each["custom_id"]: each["status"] for each in noted if each["status"] != 200} == statuses
         (over,) = await books(client, "ended")
         _, ledger = await call(client, "GET", "/ledger")
+        assert ledger["lines"] == len(noted)
         assert over["cost"] == ledger["cost"] == pytest.approx(sum(costs.values()))
 
     run(test, replace(live, price_in=PRICED.price_in, price_out=PRICED.price_out), shuffled=shuffled, **shares)
