@@ -86,7 +86,8 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument_group("batches").add_argument
     add("--batch", action="store_true", help="ask in batches, cheaper and slower (default: live calls)")
     add("--batch-size", type=whole(1), metavar="N", help="requests of a batch at most (default: as many as fit)")
-    add("--batch-files", type=Path, metavar="DIR", help="write batches there, take results from there (default: none)")
+    files = "write batches there for vLLM's run-batch, take results from there, call nothing (default: none)"
+    add("--batch-files", type=Path, metavar="DIR", help=files)
     add("--detach", action="store_true", help="leave when all that fits is under way (default: wait for the results)")
     add("--cancel", action="store_true", help="cancel the batches under way, collect what they have (default: go on)")
     add("--finish-live", action="store_true", help="make what is in no batch by live calls (default: a few at the end)")

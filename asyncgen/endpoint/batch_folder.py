@@ -10,7 +10,7 @@ import glob
 import os
 import shlex
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -28,19 +28,18 @@ REQUESTS, RESULTS, DONE = ".requests.jsonl", ".results", ".done"
 
 
 class FolderBatches:
-    """A batch's id is its label. Nothing is sent, so nothing here costs and all may be repeated."""
+    """A batch's id is its label. Nothing is sent, so nothing here costs and all may be repeated.
 
-    def __init__(self, folder: Path) -> None:
+    `say` is told what somebody has to do for a batch to run.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None] = lambda _: None) -> None:
         self._folder = folder
+        self._say = say
 
     @property
     def rules(self) -> BatchRules:
         return FOLDER
-
-    def command_for(self, label: str, model: str) -> str:
-        """What a shell is told to have vLLM run a batch."""
-        requests, results = self._folder / f"{label}{REQUESTS}", self._folder / f"{label}{RESULTS}.jsonl"
-        return shlex.join(["vllm", "run-batch", "-i", str(requests), "-o", str(results), "--model", model])
 
     async def upload(self, requests: Path, name: str) -> str | None:
         del requests, name
@@ -49,8 +48,11 @@ class FolderBatches:
     async def create(
         self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
     ) -> Batch:
-        del file_id, model, fields
-        await asyncio.to_thread(_copy_whole, requests, self._folder / f"{label}{REQUESTS}")
+        del file_id, fields
+        target, results = self._folder / f"{label}{REQUESTS}", self._folder / f"{label}{RESULTS}.jsonl"
+        await asyncio.to_thread(_copy_whole, requests, target)
+        command = shlex.join(["vllm", "run-batch", "-i", str(target), "-o", str(results), "--model", model])
+        self._say(f"a batch waits for its results: {command}")
         return await self.get(label)
 
     async def get(self, batch_id: str) -> Batch:

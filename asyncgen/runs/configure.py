@@ -165,7 +165,7 @@ def _batching(settings: Settings, endpoint: Endpoint) -> Batching | None:
         detach=settings.detach,
         cancel=settings.cancel,
         finish_live=settings.finish_live,
-        no_live=settings.no_live,
+        no_live=settings.no_live or (settings.batch_files is not None and not settings.finish_live),
     )
 
 

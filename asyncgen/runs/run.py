@@ -30,6 +30,7 @@ import uvloop
 from asyncgen import __version__
 from asyncgen.conversation import XXH3
 from asyncgen.endpoint.batch_api import open_batches
+from asyncgen.endpoint.batch_folder import FolderBatches
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
@@ -385,20 +386,20 @@ class Run:
         client: Client,
         before_each: Callable[[], Awaitable[None]] | None,
     ) -> BatchDriver:
-        plan, start = self._config.plan, self._start
+        plan, start, folder = self._config.plan, self._start, batching.files
         return BatchDriver(
             live,
-            open_batches(endpoint, client),
+            open_batches(endpoint, client) if folder is None else FolderBatches(folder, self.say),
             batching,
             self._batch_tariffs,
             start.batches,
             start.lines.is_done,
             start.paths.batches,
-            where=endpoint.where,
+            where=endpoint.where if folder is None else str(folder),
             base_url=plan.endpoint.base_url,
             models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
             num=plan.num,
-            is_lasting=not endpoint.is_offline,
+            is_lasting=folder is not None or not endpoint.is_offline,
             before_each=before_each,
         )
 

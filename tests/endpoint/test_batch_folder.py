@@ -169,8 +169,15 @@ def test_an_error_of_vllm_stands_beside_its_status(
     assert type(caught.value) is kind
 
 
-def test_the_command_can_be_typed(tmp_path: Path) -> None:
-    command = FolderBatches(Path("my jobs")).command_for("k7f3q", "org/model")
-    assert command == (
-        "vllm run-batch -i 'my jobs/k7f3q.requests.jsonl' -o 'my jobs/k7f3q.results.jsonl' --model org/model"
+def test_the_command_can_be_typed(requests_file: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    folder = tmp_path / "my jobs"
+    run(create_and_forget(FolderBatches(folder, said.append), requests_file))
+    (line,) = said
+    assert line.endswith(
+        f"vllm run-batch -i '{folder}/k7f3q.requests.jsonl' -o '{folder}/k7f3q.results.jsonl' --model m"
     )
+
+
+async def create_and_forget(batches: FolderBatches, requests: Path) -> None:
+    await create(batches, requests)
