@@ -43,6 +43,7 @@ from asyncgen.errors import (
     EndpointDownError,
     FatalError,
     GaveUpError,
+    NoAnswerError,
     NotFoundError,
     NotRunError,
     NotYetError,
@@ -278,8 +279,10 @@ class BatchDriver:
         try:
             if self.api.rules.lists:
                 found = [told async for told in self.api.list_since(since) if self._may_be(out, told, since)]
-        except NotFoundError:
-            out.is_left = True
+        except (NoAnswerError, NotFoundError, NotYetError, RejectedError) as error:  # it is there, and is no list
+            out.is_left = time.monotonic() - out.seen > self._patience
+            self._trouble = error
+            return
         sure = [each for each in found if self.api.rules.has_label or each.total == len(out.batch)]
         if len(found) == 1 and sure:
             self._say(f"batch {out.batch.label} was made, though nobody had said so: it is {found[0].id}")
@@ -591,6 +594,8 @@ class BatchDriver:
                 self._waiting.put_again(ask)
             else:
                 self._take(self.live, self._open(ask), ask, RequestRejectedError(f"{self.where}: {message}"))
+                if len(named) < len(out.batch) / 2:  # nothing is wrong with the others
+                    self.live.desk.settle()
         await self._close(out, Collected(label=out.batch.label, status=told.status, missing=len(out.batch)))
 
     def _book_rest(self, out: _Out, usage: Usage, lost: int) -> None:

@@ -328,7 +328,8 @@ class Run:
             pipeline = Pipeline(live.make, live.desk, writer, self.stop, verdict=self._verdict, before_each=before_each)
             batching = config.batching
             driver = None if batching is None else self._make_driver(batching, live, endpoint, client, before_each)
-            begins_alone = batching is None or not (batching.no_live or batching.cancel)
+            # What is under way holds the money that a live call may have to wait for, and shows that the key is good.
+            begins_alone = batching is None or not (batching.no_live or batching.cancel or self._start.batches.open)
             await pipeline.run(
                 self._start.pending(),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * plan.concurrency),

@@ -2,15 +2,21 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from batch_server import BatchServer
+import pytest
+from aiohttp import web
+from batch_server import BatchServer, Handler
 from quick import QUICK
 
 from asyncgen.command.main import main
+from asyncgen.errors import OutputError
 from asyncgen.offline.knobs import Knobs
+from asyncgen.output.ledger import read_journal
+from asyncgen.runs.batch import BatchDriver
 
 OUTPUT = Path("data/nanochat.jsonl")
 JOURNAL = Path("data/nanochat.jsonl.journal")
@@ -29,7 +35,7 @@ def generate_inline(server: BatchServer, *flags: str, num: int = 30) -> int:
 
 
 def entries(*kinds: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in JOURNAL.read_bytes().splitlines()]
+    found = [json.loads(line, parse_float=Decimal) for line in JOURNAL.read_bytes().splitlines()]
     return [entry for entry in found if entry["type"] in kinds]
 
 
@@ -44,15 +50,19 @@ def check_whole(num: int = 30) -> None:
 def check_books(server: BatchServer) -> None:
     """The journal's money is the endpoint's, to the digit; no line ran twice, and every batch is known."""
     lines = server.books("line")
-    told = [
-        entry
-        for entry in entries("done", "rejected", "failed", "lost", "collected")
-        if "batch" in entry or "status" in entry
-    ]
-    spent = sum((Decimal(str(entry["cost"])) for entry in told if entry.get("cost") is not None), Decimal(0))
-    assert spent == sum((Decimal(str(line["cost"])) for line in lines if line["cost"] is not None), Decimal(0))
+    told = [each for each in entries("done", "rejected", "collected") if "batch" in each or each["type"] == "collected"]
+    assert amount(told) == amount(lines)
     assert max(Counter(line["custom_id"] for line in lines).values()) == 1
-    assert {entry["id"] for entry in entries("submitted")} == {each["batch"] for each in server.books("created")}
+    assert {each["id"] for each in entries("submitted")} == {each["batch"] for each in server.books("created")}
+
+
+def amount(entries: list[dict[str, Any]]) -> Decimal:
+    return sum((Decimal(str(each["cost"])) for each in entries if each.get("cost") is not None), Decimal(0))
+
+
+def labels() -> list[str]:
+    closed = {each["label"] for each in entries("collected")}
+    return [each["label"] for each in entries("submitting") if each["label"] not in closed]
 
 
 def test_all_but_the_first_are_made_in_a_batch() -> None:
@@ -86,3 +96,309 @@ def test_batches_are_as_large_as_was_asked_for() -> None:
         assert generate(server, "--batch-size", "12") == 0
     check_whole()
     assert [entry["indices"] for entry in entries("submitting")] == ["1-12", "13-24", "25-29"]
+
+
+# ---- whether a batch was made is not known
+
+
+@pytest.mark.parametrize("fault", ["lost", "errored"])
+@pytest.mark.parametrize("hidden", [0.0, 0.1])
+def test_a_batch_whose_making_nobody_confirmed_is_found_and_none_is_made_twice(fault: str, hidden: float) -> None:
+    with BatchServer(PRICED, lost=float(fault == "lost"), errored=float(fault == "errored"), hidden=hidden) as server:
+        assert generate(server, "--batch-size", "15") == 0
+        check_whole()
+        check_books(server)
+        assert len(server.books("created")) == 2
+
+
+def test_an_inline_batch_is_found_by_its_model_its_size_and_its_time() -> None:
+    with BatchServer(PRICED, lost=1.0) as server:
+        assert generate_inline(server, "--batch-size", "20") == 0
+        check_whole()
+        check_books(server)
+
+
+def test_a_batch_that_is_surely_not_there_is_made_anew() -> None:
+    creates = 0
+
+    async def lose_the_first(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal creates
+        if request.method == "POST" and request.path.endswith("/batches"):
+            creates += 1
+            if creates == 1 and request.transport is not None:
+                request.transport.abort()
+                return web.Response()
+        return await handler(request)
+
+    with BatchServer(PRICED, lose_the_first) as server:
+        assert generate(server) == 0
+        check_whole()
+        check_books(server)
+        assert creates == 2
+    assert [each["status"] for each in entries("collected")] == ["not made", "completed"]
+
+
+def test_where_no_list_can_tell_nothing_more_is_sent_for_it_until_it_is_given_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with BatchServer(lost=1.0, no_list=True) as server:
+        assert generate(server) == 1
+        (label,) = labels()
+        assert f"--forget-batch {label}" in capsys.readouterr().err
+        assert generate(server) == 1
+        assert len(server.books("created")) == 1
+    with BatchServer() as server:
+        other = ["--base-url", server.base_url, "--quiet"]
+        assert main(["generate", "-n", "30", *other], QUICK) == 2
+        assert main(["generate", "-n", "30", *other, "--forget-batch", label], QUICK) == 0
+    assert len(OUTPUT.read_bytes().splitlines()) == 30
+    (given_up,) = entries("collected")
+    assert (given_up["status"], given_up["lost"]) == ("forgotten", 29)
+
+
+# ---- what comes back
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"expired": 0.5},
+        {"missing": 0.5},
+        {"unreadable": 0.5},
+        {"failed": 0.5},
+        {"string_bodies": True, "shuffled": True, "wrong_counts": True, "absent_ids": "empty"},
+        {"gateway_errors": 0.3, "outage": 0.05, "late_files": 0.05},
+        {"hidden": 0.1, "repeated_pages": True, "absent_ids": "missing"},
+    ],
+    ids="-".join,
+)
+def test_whatever_becomes_of_lines_and_batches_every_index_is_made_and_no_line_is_paid_for_twice(
+    knobs: dict[str, Any],
+) -> None:
+    with BatchServer(PRICED, **knobs) as server:
+        assert generate(server) == 0
+        assert len(OUTPUT.read_bytes().splitlines()) == 30
+        assert Counter(entry["index"] for entry in entries("done")) == Counter(range(30))
+        if "unreadable" not in knobs:
+            check_books(server)
+
+
+def test_lines_that_do_not_tell_what_they_cost_share_what_the_batch_did_to_the_digit() -> None:
+    with BatchServer(PRICED, without_usage=0.5) as server:
+        assert generate_inline(server) == 0
+        check_whole()
+        check_books(server)
+    assert all(entry["cost"] and entry["prompt_tokens"] for entry in entries("done"))
+
+
+def test_a_reply_that_will_not_do_is_kept_and_asked_again_in_the_next_batch() -> None:
+    with BatchServer(replace(PRICED, malformed=0.4, seed=1)) as server:
+        assert generate(server, "--no-live", "--reasks", "20") == 0
+        check_whole()
+        check_books(server)
+        again = [each["asks"] for each in entries("submitting") if "asks" in each]
+    rejected = entries("rejected")
+    assert again
+    assert all(each["batch"] for each in rejected)
+    assert len(OUTPUT.with_suffix(".jsonl.rejects").read_bytes().splitlines()) == len(rejected)
+    assert {each["asks"] for each in entries("done") if "asks" in each} >= {2}
+
+
+def test_the_last_few_are_made_live() -> None:
+    with BatchServer(PRICED, expired=0.5) as server:
+        assert generate(server) == 0
+    assert len(entries("submitting")) == 1
+    assert len([each for each in entries("done") if "batch" not in each]) > 1
+
+
+def test_batches_that_bring_nothing_end_the_run_and_nothing_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(expired=1.0) as server:
+        assert generate(server, "--no-live") == 1
+    assert len(entries("submitting")) == 3
+    assert not entries("failed")
+    assert "--finish-live" in capsys.readouterr().err
+
+
+def test_a_line_that_is_named_as_bad_fails_and_the_rest_goes_into_another_batch() -> None:
+    with BatchServer(rejected=0.1) as server:
+        assert generate(server, "--no-live") == 3
+    failed = {entry["index"] for entry in entries("failed")}
+    assert failed
+    assert {entry["index"] for entry in entries("done")} == set(range(30)) - failed
+
+
+def test_lines_that_are_all_refused_alike_end_the_run_and_none_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(failed=1.0, failed_status=400) as server:
+        assert generate(server) == 1
+    assert not entries("failed")
+    assert not labels()
+    assert "were all the same rejection" in capsys.readouterr().err
+
+
+def test_a_key_that_is_refused_line_by_line_ends_the_run_and_none_fails() -> None:
+    with BatchServer(failed=1.0, failed_status=401) as server:
+        assert generate(server) == 1
+    assert not entries("failed")
+    assert not labels()
+
+
+# ---- how much is taken at once
+
+
+@pytest.mark.parametrize(
+    ("knobs", "status"), [({"max_bytes": 400_000}, "too large"), ({"queued_tokens": 90_000}, "queue full")]
+)
+def test_a_size_that_is_refused_is_halved_until_it_is_taken(knobs: dict[str, Any], status: str) -> None:
+    with BatchServer(PRICED, **knobs) as server:
+        assert generate(server, "--no-live") == 0
+        check_whole()
+        check_books(server)
+        assert generate(server, "--no-live", num=45) == 0
+    refused = [entry for entry in entries("collected") if entry["status"] == status]
+    assert 0 < len(refused) < 4  # a later run remembers
+
+
+def test_a_full_queue_is_waited_for() -> None:
+    with BatchServer(PRICED, max_unfinished=1, delay=0.1) as server:
+        assert generate(server, "--no-live", "--batch-size", "10") == 0
+        check_whole()
+        check_books(server)
+
+
+def test_where_batches_are_forbidden_the_run_stops_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(forbidden=True) as server:
+        assert generate(server) == 1
+    assert "Batches are not available for your plan" in capsys.readouterr().err
+    assert not labels()
+
+
+# ---- money
+
+
+def test_a_budget_holds_what_is_under_way_and_is_kept() -> None:
+    with BatchServer(PRICED) as server:
+        assert generate(server, "--budget", "0.05", num=60) == 1
+        spent = amount(entries("done", "rejected", "collected"))
+        assert Decimal("0.03") < spent <= Decimal("0.05")
+        assert generate(server, num=60) == 0
+    check_whole(60)
+
+
+def test_what_is_under_way_counts_in_full_in_a_later_run() -> None:
+    with BatchServer(PRICED, stuck=1.0) as server:
+        assert generate(server, "--detach", "--batch-size", "10") == 4
+        held = Decimal(str(entries("submitting")[0]["held"])) * 29
+        assert generate(server, "--detach", "--budget", str(held), num=31) == 4
+        assert len(server.books("created")) == 3
+
+
+# ---- leaving and coming back
+
+
+def test_a_run_that_leaves_is_gone_on_with_by_the_same_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(PRICED, delay=0.2) as server:
+        assert generate(server, "--detach", "--batch-size", "15") == 4
+        assert len(labels()) == 2
+        assert "--detach" in capsys.readouterr().err
+        while (status := generate(server, "--detach", "--batch-size", "15")) == 4:
+            pass
+        assert status == 0
+        check_whole()
+        check_books(server)
+
+
+def test_another_key_s_batches_are_not_taken_for_gone(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(PRICED, delay=60.0) as server:
+        assert generate(server, "--detach") == 4
+        (label,) = labels()
+        server.forget()
+        assert generate(server) == 1
+        assert labels() == [label]
+        shown = capsys.readouterr().err
+    assert "key" in shown
+    assert f"--forget-batch {label}" in shown
+
+
+def test_a_collection_that_was_cut_short_is_gone_through_again_and_books_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise OutputError("the disk is gone")
+
+    with BatchServer(PRICED) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(BatchDriver, "_close", fail)
+            assert generate(server) == 1
+        assert len(labels()) == 1
+        kept = OUTPUT.read_bytes().splitlines(keepends=True)
+        assert len(kept) == 30
+        OUTPUT.write_bytes(b"".join(kept[:20]))  # the rest had not reached the disk
+        assert main(["status", str(OUTPUT), "--json"]) == 0
+        assert generate(server) == 0
+        assert len(OUTPUT.read_bytes().splitlines()) == 30
+        ledger = read_journal(JOURNAL).ledger
+        assert ledger.totals.calls == 30
+        live = [entry for entry in entries("done") if "batch" not in entry]
+        assert ledger.totals.cost == amount(server.books("line")) + amount(live)
+        assert len(server.books("line")) == 29
+
+
+def test_cancelled_batches_bring_what_they_have(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(PRICED, delay=1.0) as server:
+        assert generate(server, "--detach") == 4
+        assert generate(server, "--cancel") == 4
+        assert not labels()
+        assert "Cancelled" in capsys.readouterr().err
+        assert generate(server) == 0
+        check_whole()
+        check_books(server)
+
+
+def test_where_batches_cannot_be_cancelled_they_run_on_and_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(PRICED, delay=0.5) as server:
+        assert generate_inline(server, "--detach") == 4
+        assert generate_inline(server, "--cancel") == 4
+        assert "runs on and is billed" in capsys.readouterr().err
+        assert generate_inline(server) == 0
+        check_whole()
+        check_books(server)
+
+
+def test_what_is_left_is_finished_live_when_that_is_asked_for() -> None:
+    with BatchServer(PRICED, delay=0.1, expired=1.0) as server:
+        assert generate(server, "--detach") == 4
+        assert generate(server, "--finish-live") == 0
+    check_whole()
+    assert len(entries("submitting")) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--detach"], "--detach is about batches: give --batch, too"),
+        (["--batch", "--finish-live", "--no-live"], "give one of them"),
+        (["--batch", "--provider", "ollama"], "has no batches"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(
+    flags: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", *flags], QUICK) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_several_models_have_batches_of_their_own(tmp_path: Path) -> None:
+    recipe = tmp_path / "two"
+    recipe.mkdir()
+    (recipe / "facts.md").write_text("Bread is made of flour, and it is baked for an hour.")
+    (recipe / "user.md").write_text("{knowledge}\n\nTopic: {topic}")
+    (recipe / "recipe.toml").write_text(
+        'name = "two"\nknowledge = "facts.md"\n[prompt]\nuser = "user.md"\n'
+        '[[dimension]]\nname = "topic"\nvalues = ["bread", "butter", "salt"]\n'
+        '[[models]]\nmodel = "one"\n[[models]]\nmodel = "other"\n'
+    )
+    with BatchServer(PRICED) as server:
+        assert generate(server, "--recipe", str(recipe), "-o", str(OUTPUT)) == 0
+        check_whole()
+        check_books(server)
+    assert {entry["seat"] for entry in entries("submitting")} == {"one", "other"}
