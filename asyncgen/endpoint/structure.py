@@ -144,6 +144,8 @@ class Ladder:
 
     def begin_at(self, step: str, without: frozenset[str]) -> None:
         """Begin where an earlier run over the same endpoint has ended, but for one call that asks for everything."""
+        if asked_tier(self._settings):
+            without -= {SERVICE_TIER}  # it was another tier that was refused
         form = self._make(step, without)
         if form.depth:
             self._form = self._believed = form

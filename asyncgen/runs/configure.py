@@ -74,10 +74,6 @@ def configure_run(
         raise ConfigError(
             f"{flag}: no key is set, and the offline engine is no model. {_how_to_get_a_model(environment)}"
         )
-    if settings.tier is not None and sells(endpoint, settings.tier) is False:
-        raise ConfigError(
-            f"--tier {settings.tier}: {endpoint.where} does not sell calls at that tier; leave --tier out"
-        )
     if plan.budget is not None and plan.price is None and not endpoint.provider.reports_cost:
         raise ConfigError(
             f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
@@ -116,6 +112,10 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
     if settings.model is not None:
         overrides.append(Override(("model",), settings.model))
     if settings.tier is not None:
+        if sells(endpoint, settings.tier) is False:
+            raise ConfigError(
+                f"--tier {settings.tier}: {endpoint.where} does not sell calls at that tier; leave --tier out"
+            )
         overrides.append(Override((SERVICE_TIER,), settings.tier))
     if recipe.models and any(each.path[0] == MODEL for each in overrides):
         raise ConfigError(f"--model: the work of recipe {recipe.name} is shared by its [[models]]; change them there")

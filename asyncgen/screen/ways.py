@@ -41,6 +41,7 @@ from asyncgen.timings import USUAL
 SECONDS_PER_CALL = 10.0
 FLEX_SECONDS = (60.0, 900.0)  # of a call, from and to, where capacity is short
 DEFAULT_PROVIDER = "openrouter"
+MIXED = "mixed"  # the models of a recipe, each at its own tier
 UNKNOWN = "not listed"
 MISSES = "a batch that misses the cache is dearer than live calls that meet it, and nobody promises hits in a batch"
 FLOOR = (
@@ -94,7 +95,7 @@ def ask_provider(plan: RunPlan) -> Told:
     if not plan.endpoint.provider.lists_prices:
         return Told({})
     models = list(plan.models or [plan.model])
-    tiers = [each for each in list_ways(plan) if each not in (LIVE, BATCH)]
+    tiers = sorted({*list_ways(plan), *plan.tiers} - {LIVE, MIXED, BATCH})
     paths = [MODELS, *([] if plan.endpoint.key is None else [KEY])]
     paths += dict.fromkeys(map(endpoints_path, models)) if tiers else []
 
@@ -113,9 +114,15 @@ def ask_provider(plan: RunPlan) -> Told:
 
 
 def chosen_way(plan: RunPlan) -> str:
-    """The way that the plan itself asks for; where its models ask for several tiers, no price is that of all."""
-    ways = {asked_tier(settings) or LIVE for settings in plan.models.values() or [plan.settings]}
-    return ways.pop() if len(ways) == 1 else LIVE
+    """The way that the plan itself asks for."""
+    ways = set(_ways_by_model(plan).values())
+    return ways.pop() if len(ways) == 1 else MIXED
+
+
+def _ways_by_model(plan: RunPlan) -> Mapping[str, str]:
+    return {
+        name: asked_tier(settings) or LIVE for name, settings in (plan.models or {plan.model: plan.settings}).items()
+    }
 
 
 def list_ways(plan: RunPlan) -> list[str]:
@@ -134,12 +141,14 @@ def list_ways(plan: RunPlan) -> list[str]:
 
 def find_quote(plan: RunPlan, way: str, told: Told) -> Quote | None:
     """What a token costs; with several models on average, where all their prices are known."""
-    if plan.price is not None and way == chosen_way(plan):
+    is_chosen = way == chosen_way(plan)
+    if plan.price is not None and is_chosen:
         return Quote(plan.price, BY_FLAGS)
     provider = DEFAULT_PROVIDER if plan.endpoint.is_offline else plan.endpoint.provider.name
     today = {key: Quote(price, TODAY) for key, price in told.prices.items()}
     published = {} if today else {(model, way): quote for (at, model, way), quote in PRICES.items() if at == provider}
-    quotes = [(today or published).get((model, way)) for model in plan.models or [plan.model]]
+    ways = _ways_by_model(plan)
+    quotes = [(today or published).get((model, own if is_chosen else way)) for model, own in ways.items()]
     known = [each for each in quotes if each is not None]
     if len(known) < len(quotes):
         return None
@@ -248,8 +257,8 @@ def command_for(way: str, command: str, plan: RunPlan) -> str:
             kept.append(word)
     if way == BATCH:
         kept.append("--batch")
-    elif way != LIVE:
+    elif way not in (LIVE, MIXED):
         kept += ["--tier", way]
-    elif any(map(asked_tier, [plan.recipe.request, *(each.request for each in plan.recipe.models)])):
+    elif way == LIVE and any(map(asked_tier, [plan.recipe.request, *(each.request for each in plan.recipe.models)])):
         kept += ["--param", f"{SERVICE_TIER}=null"]
     return shlex.join([*words[:place], "generate", *kept])

@@ -291,6 +291,7 @@ def test_importing_it_loads_nothing_that_takes_its_time() -> None:
         ({"num": True}, "num: expected a whole number"),
         ({"temperature": float("nan")}, "temperature: expected a temperature, 0 or more"),
         ({"budget": -1}, "budget: expected US dollars above 0"),
+        ({"tier": "cheap"}, "tier: expected one of flex, priority, got 'cheap'"),
         ({"provider": "openruter"}, "provider: expected one of .*; did you mean openrouter?"),
         ({"append": "yes"}, "append: expected a bool, got 'yes'"),
         ({"model": 5}, "model: expected a str, got 5"),

@@ -105,6 +105,15 @@ def test_a_service_tier_named_in_a_field_of_its_own_stops_the_run() -> None:
         steps.refuse("Bad value", "service_tier")
 
 
+def test_a_service_tier_is_asked_for_though_an_earlier_run_went_without_one() -> None:
+    steps = Steps({**SETTINGS, "service_tier": "flex"})
+    steps.ladder.begin_at(JSON_OBJECT, frozenset({"service_tier"}))
+    steps.ladder.refused(steps.ladder.take(), no("no json_schema"))
+    assert body(steps.ladder.take())["service_tier"] == "flex"
+    with pytest.raises(SameRejectionError, match="leave --tier out"):
+        steps.refuse("Unsupported service_tier: flex")
+
+
 def test_the_usual_service_tier_is_a_setting_like_any_other() -> None:
     steps = Steps({**SETTINGS, "service_tier": "auto"})
     assert steps.refuse("service_tier is not supported")

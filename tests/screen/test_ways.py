@@ -143,6 +143,33 @@ values = ["bread", "salt"]
     assert "(not listed for a/one and b/two)" in text
 
 
+def test_models_at_tiers_of_their_own_are_priced_each_at_its_own(shown: Shown, tmp_path: Path) -> None:
+    recipe = """
+name = "two"
+knowledge = "facts.md"
+prompt = {user = "user.md"}
+[[models]]
+model = "a/one"
+request = {service_tier = "flex"}
+[[models]]
+model = "b/two"
+[[dimension]]
+name = "topic"
+values = ["bread", "salt"]
+"""
+    for name, text in {"recipe.toml": recipe, "facts.md": "Bread.", "user.md": "{knowledge} {topic}"}.items():
+        (tmp_path / name).write_text(text)
+    usual, flex = {"prompt": "0", "completion": "0.000004"}, {"prompt": "0", "completion": "0.000002"}
+    pages = {
+        "/models": page({"data": [{"id": name, "pricing": usual} for name in ("a/one", "b/two")]}),
+        "/models/a/one/endpoints": page({"data": {"endpoints": [{"tag": "x/flex", "pricing": flex}]}}),
+    }
+    text = shown.plan(pages, "--recipe", str(tmp_path))
+    assert row(text, "live")[-1] == "$0.7200"
+    assert row(text, "mixed")[-1] == "$0.5400*"
+    assert row(text, "flex") == ["not listed", "not listed"], "b/two has none"
+
+
 def test_a_price_by_flags_is_that_of_the_way_asked_for_and_of_no_other(shown: Shown) -> None:
     flags = ["--provider", "openai", "-n", "200", "--price-in", "0.25", "--price-out", "1.5"]
     text = shown.of(*flags, "--tier", "flex")
