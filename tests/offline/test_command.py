@@ -162,7 +162,7 @@ def test_what_batches_left_on_disk_goes_with_the_engine(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["files", "inline"])
-def test_a_batch_is_never_in_memory(form: str) -> None:
+def test_a_batch_is_never_in_memory(form: str, tmp_path: Path) -> None:
     """100 MB of requests, of which each has 32 KB."""
 
     def requests() -> Iterator[bytes]:
@@ -184,7 +184,7 @@ def test_a_batch_is_never_in_memory(form: str) -> None:
         status = Path(f"/proc/{process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
-    with started("--batches") as (process, url):
+    with started("--batches", "--exit-with-stdin", folder=tmp_path) as (process, url):
         assert answers(url)
         before = most_memory()
         if form == "files":
@@ -203,6 +203,9 @@ def test_a_batch_is_never_in_memory(form: str) -> None:
             with urlopen(f"{url}/batches/{batch_id}") as response:
                 batch = json.load(response)
         assert most_memory() - before < 20_000_000
+        assert process.stdin is not None
+        process.stdin.close()
+        assert ended(process) == (0, "")
 
 
 def test_a_usage_error_is_a_sentence_and_exit_status_2() -> None:
