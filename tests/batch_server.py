@@ -44,6 +44,7 @@ class BatchServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._run(self._runner.cleanup())
+        self._run(self._hear_ends())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -64,6 +65,11 @@ class BatchServer:
         with urllib.request.urlopen(self.base_url.replace("/v1", "/ledger/batches"), timeout=30) as answer:
             entries = [json.loads(line) for line in answer.read().splitlines()]
         return [entry for entry in entries if entry["event"] == event]
+
+    async def _hear_ends(self) -> None:
+        """A connection that came in while the port was being closed ends when its client does."""
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)

@@ -21,6 +21,21 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     recipe: str
 
 
+class BatchReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch under way.
+
+    `id`: at its endpoint, None where nobody knows whether it was made. `pending`: requests without a result in the
+    journal. `held_usd`: what these are reckoned at.
+    """
+
+    label: str
+    id: str | None
+    since: str
+    requests: int
+    pending: int
+    held_usd: msgspec.Raw | None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What `--json` prints, in this order.
 
@@ -39,6 +54,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     completion_tokens: int
     tiers: dict[str, int]
     cost_usd: msgspec.Raw | None
+    batches: list[BatchReport]
     runs: list[RunReport]
 
 
@@ -65,6 +81,17 @@ def make_report(ledger: Ledger, lines: Lines) -> Report:
         completion_tokens=totals.completion_tokens,
         tiers={tier: number for tier, number in totals.tiers.most_common() if tier is not None},
         cost_usd=None if totals.cost is None else msgspec.Raw(digits_of(totals.cost).encode()),
+        batches=[
+            BatchReport(
+                label=batch.label,
+                id=batch.id,
+                since=batch.intent.time,
+                requests=len(batch),
+                pending=batch.untold,
+                held_usd=None if batch.held is None else msgspec.Raw(digits_of(batch.held).encode()),
+            )
+            for batch in ledger.batches.open.values()
+        ],
         runs=[
             RunReport(
                 started=header.started,

@@ -3,6 +3,8 @@
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 
 from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import (
@@ -59,6 +61,11 @@ class OpenBatch:
         """How many lines the journal says nothing of."""
         return self.told.count(NOTHING)
 
+    @property
+    def held(self) -> Decimal | None:
+        """What the lines without an answer are reckoned at."""
+        return None if self.intent.held is None else self.intent.held * self.untold
+
     def position(self, index: int) -> int | None:
         position = bisect_left(self.indices, index)
         return position if position < len(self.indices) and self.indices[position] == index else None
@@ -104,3 +111,11 @@ class Batches:
         is_first = batch.told[position] == NOTHING
         batch.told[position] = MADE if isinstance(entry, Done) else USED_UP
         return is_first or isinstance(entry, Failed)
+
+
+def seconds_of(text: str) -> float:
+    """Since 1970, of a moment as the journal has it; 0 for what is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0

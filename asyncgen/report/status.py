@@ -4,6 +4,7 @@ Nothing is locked and nothing written, so it can be asked at any time, also of a
 """
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from rich.text import Text
 
 from asyncgen.data.state import Report, describe_filter, digits_of, make_report
 from asyncgen.endpoint.presets import OFFLINE
-from asyncgen.money.price import FREE
+from asyncgen.money.price import FREE, format_cost
+from asyncgen.output.batches import OpenBatch, seconds_of
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.match import Lines, read_status
 from asyncgen.output.paths import OutputPaths
+from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import ascii_json, printable
 
@@ -53,6 +56,7 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
     if report.failed_by_reason:
         yield "failed", _breakdown(report.failed_by_reason)
     yield "pending", f"{report.pending:,}"
+    yield from (("batch", _describe_batch(each)) for each in ledger.batches.open.values())
     if lines.missing:
         yield "missing", f"{lines.missing:,}, made but not in the output (deleted, or not written yet)"
     if lines.kept:
@@ -77,6 +81,18 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
         yield "rejected", _breakdown(totals.rejected)
     if totals.lost:
         yield "lost", f"{totals.lost:,}, calls without an answer" + ("" if is_free else ", perhaps billed")
+
+
+def _describe_batch(batch: OpenBatch) -> str:
+    age = max(0.0, time.time() - seconds_of(batch.intent.time))
+    parts = [f"{batch.label}: {len(batch):,} requests", f"{format_duration(age)} ago"]
+    if batch.id is None:
+        parts.append("not known whether it was made")
+    if batch.untold < len(batch):
+        parts.append(f"{len(batch) - batch.untold:,} collected")
+    if batch.held:
+        parts.append(f"{format_cost(batch.held)} held for it")
+    return ", ".join(parts)
 
 
 def _breakdown(numbers: Mapping[str, int]) -> str:

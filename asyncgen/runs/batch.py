@@ -22,7 +22,6 @@ from array import array
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -57,7 +56,7 @@ from asyncgen.errors import (
 )
 from asyncgen.money.account import Tariff
 from asyncgen.money.price import ZERO
-from asyncgen.output.batches import MADE, NOTHING, USED_UP, Batches, OpenBatch
+from asyncgen.output.batches import MADE, NOTHING, USED_UP, Batches, OpenBatch, seconds_of
 from asyncgen.output.files import Record
 from asyncgen.output.indices import write_indices
 from asyncgen.output.journal import (
@@ -657,11 +656,3 @@ class BatchDriver:
         finished = sum(0 if each.told is None else each.told.finished or 0 for each in self._out)
         oldest = min((each.made for each in self._out), default=0.0)
         self.live.emit(events.Batched(len(self._out), lines, finished, oldest))
-
-
-def seconds_of(text: str) -> float:
-    """Since 1970, of a moment as the journal has it; 0 for what is none."""
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return 0.0

@@ -145,13 +145,12 @@ def _batching(settings: Settings, endpoint: Endpoint) -> Batching | None:
     """Raises ConfigError for flags that do not go together, and where there are no batches."""
     given = {
         "--batch-size": settings.batch_size,
-        "--batch-files": settings.batch_files,
         "--detach": settings.detach,
         "--cancel": settings.cancel,
         "--finish-live": settings.finish_live,
         "--no-live": settings.no_live,
     }
-    if not settings.batch:
+    if not settings.batch and settings.batch_files is None:
         if flag := next((flag for flag, value in given.items() if value), None):
             raise ConfigError(f"{flag} is about batches: give --batch, too")
         return None

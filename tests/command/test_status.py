@@ -26,6 +26,7 @@ KEYS = [
     "completion_tokens",
     "tiers",
     "cost_usd",
+    "batches",
     "runs",
 ]
 
@@ -154,6 +155,7 @@ def test_the_json_has_exactly_these_keys_in_this_order(shown: Shown) -> None:
         "completion_tokens": 107,
         "tiers": {},
         "cost_usd": Decimal("0.0033"),
+        "batches": [],
         "runs": [
             {
                 "started": "2026-01-01T00:00:00Z",

@@ -1,6 +1,7 @@
 """Whole runs in batches over real HTTP against the offline engine, which misbehaves as real endpoints do."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
@@ -299,7 +300,14 @@ def test_a_run_that_leaves_is_gone_on_with_by_the_same_line(capsys: pytest.Captu
     with BatchServer(PRICED, delay=0.2) as server:
         assert generate(server, "--detach", "--batch-size", "15") == 4
         assert len(labels()) == 2
-        assert "--detach" in capsys.readouterr().err
+        capsys.readouterr()
+        assert main(["status", str(OUTPUT), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)["batches"]
+        assert [(each["label"], each["requests"], each["pending"]) for each in told] == [
+            *zip(labels(), (15, 14), (15, 14), strict=True)
+        ]
+        assert main(["status", str(OUTPUT)]) == 0
+        assert re.search(rf"batch +{labels()[0]}: 15 requests, .* ago, \$0\.\d+ held for it", capsys.readouterr().out)
         while (status := generate(server, "--detach", "--batch-size", "15")) == 4:
             pass
         assert status == 0
