@@ -185,7 +185,7 @@ class BatchCalls:
         error = self._refusal(answer)
         if answer.status == HTTPStatus.NOT_FOUND and (self._is_there or not self._is_no_route(answer)):
             raise NotYetError(str(error), status=answer.status)
-        if isinstance(error, NotFoundError):
+        if isinstance(error, NotFoundError) and self._is_no_route(answer):
             raise NotFoundError(f"{error}. {NO_BATCHES}")
         if isinstance(error, RejectedError | BadReplyError):  # which would blame a request
             raise ServerError(str(error), status=answer.status)

@@ -132,7 +132,7 @@ FOLDER = BatchRules(form="folder", max_bytes=1000 * MEGABYTE, cancels=False, app
 _FOLDER_ADVICE = "; --batch-files DIR writes the files that `vllm run-batch` takes"
 # By the end of a host's name; text says why there are none that are spoken here. Not named are those of whom no
 # deviation is known: OpenAI, DeepInfra, Doubleword, Nebius, Alibaba, LiteLLM's proxy, LLM Gateway.
-_BY_HOST: Mapping[str, BatchRules | str] = {
+BY_HOST: Mapping[str, BatchRules | str] = {
     "openrouter.ai": OPENROUTER,
     ".azure.com": _AZURE,
     ".azure.us": _AZURE,
@@ -160,7 +160,7 @@ _BY_PRESET: Mapping[str, BatchRules | str] = {
 
 def rules_of(endpoint: Endpoint) -> BatchRules:
     """How this endpoint takes batches. Raises ConfigError where it takes none that are spoken here."""
-    by_host = next((rules for name, rules in _BY_HOST.items() if endpoint.host.endswith(name)), None)
+    by_host = next((rules for name, rules in BY_HOST.items() if endpoint.host.endswith(name)), None)
     rules = by_host or _BY_PRESET.get(endpoint.provider.name, OPENAI)
     if isinstance(rules, str):
         raise ConfigError(f"--batch: {rules}; without --batch, the same run is made of live calls")

@@ -328,6 +328,8 @@ def test_a_create_that_is_answered_5xx_is_sent_once() -> None:
         (says({"status": "completed"}), TransientError),
         (send_and_close(b""), TransientError),
         (refuses("401 Unauthorized", "bad key"), AccessDeniedError),
+        (refuses("410 Gone", "the results of this batch are gone"), NotFoundError),
+        (refuses("402 Payment Required", "Insufficient credits"), NoMoneyError),
     ],
 )
 def test_a_poll_that_fails_waits_or_stops(act: Act, kind: type[AsyncgenError]) -> None:

@@ -9,10 +9,11 @@ from batch_script import KEY
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.command.pages import FOLDER
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.batch_files import FileBatches
 from asyncgen.endpoint.batch_rows import Row, batch_fields, read_row, request_line
-from asyncgen.endpoint.batch_rules import OPENAI, OPENROUTER, BatchRules, rules_of
+from asyncgen.endpoint.batch_rules import BY_HOST, MEGABYTE, OPENAI, OPENROUTER, BatchRules, rules_of
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, Provider
 from asyncgen.endpoint.secret import Secret
@@ -316,3 +317,12 @@ def test_where_batches_are_not_spoken_one_sentence_says_what_is_possible(url: st
         rules_of(endpoint(url, preset))
     assert words in str(caught.value)
     assert "without --batch, the same run is made of live calls" in str(caught.value)
+
+
+def test_each_host_with_rules_of_its_own_is_on_the_page_of_endpoints() -> None:
+    page = (FOLDER / "endpoints.md").read_text()
+    assert [host for host in BY_HOST if f"`{host}`" not in page] == []
+    for host, rules in BY_HOST.items():
+        if not isinstance(rules, str):
+            (row,) = [row for row in page.splitlines() if row.startswith("|") and f"`{host}`" in row]
+            assert f"| {rules.max_requests:,}, {rules.max_bytes // MEGABYTE} |" in row
