@@ -38,11 +38,12 @@ OUTPUT = Output(
 BOOKS = Books(created=Counter(b1=1), asked=Counter({"a-0-1": 1, "a-1-1": 1}), answered=Counter({0: 1, 1: 1}), cost=COST)
 
 
-@pytest.mark.parametrize("endpoint", [1, 5], ids=["files", "inline"])
+@pytest.mark.parametrize("name", ["files, creates unanswered", "inline, creates unanswered"])
 def test_a_run_in_batches_that_is_killed_again_and_again_makes_and_pays_each_conversation_once(
-    tmp_path: Path, endpoint: int
+    tmp_path: Path, name: str
 ) -> None:
-    torture = Torture(tmp_path, kills=KILLS, seed=2, num=30, endpoints=(ENDPOINTS[endpoint],))
+    endpoint = next(each for each in ENDPOINTS if each.name == name)
+    torture = Torture(tmp_path, kills=KILLS, seed=2, num=30, endpoints=(endpoint,))
     assert list(torture.run()) == list(range(1, KILLS + 1))
     assert torture.tally.violations == []
     assert torture.tally.lines == torture.tally.answered == 30 * torture.tally.outputs.total()

@@ -35,6 +35,7 @@ MOST_BORDERS = 6  # of one step, within which a kill falls
 MOST_BORDERS_OF_ALL = 120
 ANYWHERE = 0.3  # share of the kills that ask for no step
 LATER = 0.05  # seconds, at most, from a border to such a kill
+STOPPED = 1  # the status of a run that has ended early
 PATIENCE = 120.0  # seconds that a run may take
 PRICES = ("--price-in", "0.31", "--price-out", "2.57")  # US dollars a million tokens
 FILES, INLINE = ("--base-url", "/v1"), ("--provider", "openrouter", "--base-url", "/api/v1")
@@ -42,11 +43,15 @@ FILES, INLINE = ("--base-url", "/v1"), ("--provider", "openrouter", "--base-url"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`form`: how a run is told of it; `knobs`: what it does to those who ask."""
+    """`form`: how a run is told of it; `knobs`: what it does to those who ask.
+
+    `budget`: US dollars that kills may not overdraw; when they are used up, the output is completed without one.
+    """
 
     name: str
     form: Sequence[str]
     knobs: Mapping[str, str]
+    budget: Decimal | None = None
 
 
 ENDPOINTS = (
@@ -75,6 +80,7 @@ ENDPOINTS = (
         {"delay": "0.1", "max-unfinished": "2", "queued-tokens": "4000", "unreadable": "0.02"},
     ),
     Endpoint("files, gateway", FILES, {"delay": "0.2", "gateway-errors": "0.2", "outage": "0.1", "string-bodies": ""}),
+    Endpoint("files, budget", FILES, {"delay": "0.2", "lost": "0.2"}, Decimal("0.005")),
     Endpoint("inline", INLINE, {"delay": "0.2", "without-usage": "0.3"}),
     Endpoint(
         "inline, creates unanswered", INLINE, {"delay": "0.2", "lost": "0.3", "hidden": "0.2", "without-usage": "1"}
@@ -180,6 +186,11 @@ def read_books(lines: Sequence[bytes]) -> Books:
     return books
 
 
+def ask_for_books(address: str) -> Books:
+    with urllib.request.urlopen(f"{address}/ledger/batches") as answer:
+        return read_books(answer.read().splitlines())
+
+
 def read_cost(path: Path) -> Decimal:
     told = subprocess.run(
         [sys.executable, "-m", "asyncgen", "status", str(path), "--json"], stdout=subprocess.PIPE, check=True
@@ -266,20 +277,24 @@ class Torture:
 
     def _complete(self, endpoint: Endpoint, address: str, path: Path) -> Iterator[int]:
         """Kill runs on one output until one of them has finished."""
-        before = read_output(path)
+        before, budget = read_output(path), endpoint.budget
         while True:
-            done, step = self._run(endpoint, address, path)
+            done, step = self._run(endpoint, address, path, budget)
             after = read_output(path)
             self._note(endpoint, path, judge_kill(before, after))
             before = after
-            if done.returncode != -signal.SIGKILL:
+            if done.returncode == -signal.SIGKILL:
+                self.tally.kills[step] += 1
+                yield self.tally.kills.total()
+            elif budget is not None and done.returncode == STOPPED:
+                if (billed := ask_for_books(address).cost) > budget:
+                    self._note(endpoint, path, [f"{billed} US dollars were billed on a budget of {budget}"])
+                budget = None
+            else:
                 break
-            self.tally.kills[step] += 1
-            yield self.tally.kills.total()
-        if done.returncode:
+        if done.returncode or budget is not None:
             self._note(endpoint, path, [f"a run ended with {done.returncode}: {done.stderr}"])
-        with urllib.request.urlopen(f"{address}/ledger/batches") as answer:
-            books = read_books(answer.read().splitlines())
+        books = ask_for_books(address)
         is_whole = "unreadable" not in endpoint.knobs
         self._note(endpoint, path, judge_complete(after, books, read_cost(path), num=self._num, is_whole=is_whole))
         tally = self.tally
@@ -292,13 +307,24 @@ class Torture:
     def _note(self, endpoint: Endpoint, path: Path, violations: Sequence[str]) -> None:
         self.tally.violations += [f"{path.parent.name}, {endpoint.name}: {each}" for each in violations]
 
-    def _run(self, endpoint: Endpoint, address: str, path: Path) -> tuple[subprocess.CompletedProcess[str], str]:
+    def _run(
+        self, endpoint: Endpoint, address: str, path: Path, budget: Decimal | None
+    ) -> tuple[subprocess.CompletedProcess[str], str]:
         """A run, and the step at which it was killed."""
         told = self._folder / "step"
         told.unlink(missing_ok=True)
         kill = self._draw_kill(told)
         *form, where = endpoint.form
-        flags = ("--batch", "--no-live", "--batch-size", str(BATCH_SIZE), "--num", str(self._num), "--quiet")
+        flags: tuple[str, ...] = (
+            "--batch",
+            "--no-live",
+            "--batch-size",
+            str(BATCH_SIZE),
+            "--num",
+            str(self._num),
+            "--quiet",
+        )
+        flags += () if budget is None else ("--budget", str(budget))
         what = ("--recipe", str(self._folder), "--output", str(path), "--save-metadata", *PRICES)
         done = subprocess.run(
             [
