@@ -11,12 +11,12 @@ from asyncgen.runs.values import whole
 NAME = "plan"
 PURPOSE = "show what a run would send and cover; spends nothing"
 ABOUT = (
-    "Needs no key; with one, OpenRouter is asked for its price and for what the key has left. Cost and time are "
-    "estimates, and each says what it rests on."
+    "Needs no key; with one, OpenRouter is asked for its prices and for what the key has left. Live calls, tier flex "
+    "and batches stand side by side. Cost and time are estimates, and each says what it rests on."
 )
 CLOSING: Sections = {
     EXAMPLES: {
-        "plan -n 20k": "what 20,000 conversations would cover and cost",
+        "plan -n 20k": "what 20,000 conversations would cover and cost, live, at tier flex and in batches",
         "plan --index 7": "the request of one index in full",
         "plan -n 100 --requests requests.jsonl": "what would be sent, a line an index",
     }

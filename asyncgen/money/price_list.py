@@ -12,14 +12,12 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import quote
 
 from asyncgen.endpoint.body import JsonObject, decode_object, object_of
+from asyncgen.endpoint.tiers import BATCH, FLEX, name_tier
 from asyncgen.money.price import ZERO, Price
 
 MODELS = "/models"
 KEY = "/key"
-BATCH, FREE = "batch", "free"
-FLEX, PRIORITY = "flex", "priority"
-PRICED_APART = frozenset({BATCH, FREE})  # other variants only choose who serves the model
-TIER_NAMES = {"fast": PRIORITY}
+PRICED_APART = frozenset({BATCH, "free"})  # other variants only choose who serves the model
 MAX_DIGITS = 40  # characters of a price as it was sent; more is damage
 DEAREST_TOKEN = Decimal(1)  # US dollars; more is damage
 DATE = re.compile(r"-20\d\d-?[01]\d-?[0-3]\d$")  # at the end of a model's name
@@ -66,7 +64,7 @@ def read_tier_price(body: bytes, tier: str) -> Price | None:
     for each in listed:
         tag = each.get("tag")  # its end names the tier, as in `google-vertex/global/flex`
         last = tag.rpartition("/")[2] if isinstance(tag, str) else ""
-        if TIER_NAMES.get(last, last) == tier and (price := _price_of(each)):
+        if name_tier(last) == tier and (price := _price_of(each)):
             prices.append(price)
     choose = min if tier == FLEX else max
     return choose(prices, key=lambda each: each.input + each.output, default=None)

@@ -94,8 +94,12 @@ class Start:
             notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
         if self.kept:
             notes.append(f"lines not made here that are kept: {len(self.kept):,}")
-        if self.earlier is not None and self.earlier.header.base_url != self.header.base_url:
-            notes.append(f"earlier runs asked {self.earlier.header.base_url or 'another address'}")
+        earlier = None if self.earlier is None else self.earlier.header
+        if earlier is not None and earlier.base_url != self.header.base_url:
+            notes.append(f"earlier runs asked {earlier.base_url or 'another address'}")
+        if earlier is not None and earlier.tiers != self.header.tiers:
+            before, after = (" and ".join(sorted(each.tiers)) for each in (earlier, self.header))
+            notes.append(f"the last run was at tier {before}, this one is at {after}: another price, or another wait")
         return notes
 
     def open(self, clock: Callable[[], float] = USUAL.clock) -> Files:

@@ -35,7 +35,7 @@ from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.endpoint.structure import Form, Ladder, explain
-from asyncgen.endpoint.tiers import FLEX, asked_tier
+from asyncgen.endpoint.tiers import BATCH, FLEX, asked_tier
 from asyncgen.errors import (
     ConfigError,
     EndpointDownError,
@@ -48,7 +48,7 @@ from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
 from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
-from asyncgen.money.price_list import BATCH, MODELS, endpoints_path, read_price, read_tier_price
+from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
 from asyncgen.output.journal import ARRAYS, BATCHES_VERSION, OBJECTS, VERSION, Header, Stepped, encode_entry

@@ -52,6 +52,9 @@ def test_calls_ask_for_the_tier_and_the_one_that_is_billed_is_told(capsys: pytes
         assert not any("service_tier" in call.body for call in provider.calls[10:])
         said = capsys.readouterr().err
         assert "billed at" not in said, "the usual tier is nothing to tell"
+        assert "the last run was at tier flex, this one is at default: another price, or another wait" in said
+        assert generate(provider, "-n", "20") == 0
+        assert "the last run was" not in capsys.readouterr().err
         assert main(["status", "data/nanochat.jsonl"]) == 0
         assert "tier     billed at flex: 50.0%, default: 50.0%" in capsys.readouterr().out
         assert main(["status", "data/nanochat.jsonl", "--json"]) == 0
