@@ -40,10 +40,11 @@ def refuses(status: str, message: str, code: str | None = None) -> Act:
 async def batches_of(
     rules: BatchRules,
     *acts: Act,
+    base: str = "/v1",
     timeout: float = LONG,  # noqa: ASYNC109 - the client's own
 ) -> AsyncIterator[tuple[BatchApi, RawServer]]:
     async with RawServer(one_after_the_other(*acts)) as server:
-        endpoint = Endpoint(Provider("custom", ""), server.base_url, Secret(KEY))
+        endpoint = Endpoint(Provider("custom", ""), server.base_url.removesuffix("/v1") + base, Secret(KEY))
         async with Client(endpoint, connections=4, timeout=timeout, timings=USUAL) as client:
             form = InlineBatches if rules.form == "inline" else FileBatches
             yield form(client, rules), server

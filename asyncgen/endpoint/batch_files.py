@@ -39,7 +39,7 @@ class FileBatches(BatchCalls):
         )
         answer = await self._client.send(
             "POST",
-            self._rules.upload_path,
+            f"{self._rules.files}{self._rules.upload_tail}",
             [head.encode(), file_part(requests), f"\r\n--{boundary}--\r\n".encode()],
             content_type=f"multipart/form-data; boundary={boundary}",
         )
@@ -68,7 +68,7 @@ class FileBatches(BatchCalls):
         if self._rules.results:
             await self._fetch_pages(batch, part)
         for file_id in batch.files:
-            await self._fetch_file(f"/files{path_of(file_id)}", part)
+            await self._fetch_file(f"{self._rules.files}{path_of(file_id)}", part)
         await asyncio.to_thread(name_whole, part, to)
 
     async def _fetch_file(self, path: str, to: Path) -> None:

@@ -40,9 +40,10 @@ class BatchRules:
     that the batch takes as a whole, and `drops` what nobody misses: asyncgen has added it, or it is the service tier,
     for a batch is one by itself. `line`: what a line says beside its id and body.
 
-    `upload`: what is told of a file. `paths`: where batches are, the second one where the first leads
-    nowhere. `create`: what makes one. `cursor`: how the list goes on behind a page, `results`: where results are paged
-    instead of being files.
+    `files`: where files are, `upload_tail`: behind that, where they go; `upload`: what is told of one. `paths`: where
+    batches are, the second one where the first leads nowhere. `create`: what makes one. `cancel`: behind its id, what
+    ends it. `limit`: how the size of a page of the list is called, `cursor`: how it goes on behind one. `results`:
+    where results are paged instead of being files.
     """
 
     form: BatchForm = "files"
@@ -56,7 +57,8 @@ class BatchRules:
     carries: frozenset[str] = frozenset()
     drops: frozenset[str] = frozenset({"stream", SERVICE_TIER})
     line: Mapping[str, str] = field(default_factory=lambda: {"method": "POST", "url": CHAT})
-    upload_path: str = "/files"
+    files: str = "/files"
+    upload_tail: str = ""
     upload: Mapping[str, str] = field(default_factory=lambda: {"purpose": "batch"})
     paths: tuple[str, ...] = ("/batches",)
     create: Mapping[str, JsonValue] = field(
@@ -100,7 +102,7 @@ _TOGETHER = BatchRules(
     max_bytes=100 * MEGABYTE,
     has_label=False,
     line=_BARE,
-    upload_path="/files/upload",
+    upload_tail="/upload",
     upload={"purpose": "batch-api", "file_name": NAME, "file_type": "jsonl"},
     create=_UNLABELLED,
 )
@@ -168,4 +170,4 @@ def rules_of(endpoint: Endpoint) -> BatchRules:
     if rules is not _AZURE or not address.query or address.path.endswith("/v1"):
         return rules
     up = "/../.." if "/deployments/" in address.path else ""
-    return replace(_AZURE_DATED, upload_path=f"{up}/files", paths=(f"{up}/batches",))
+    return replace(_AZURE_DATED, files=f"{up}/files", paths=(f"{up}/batches",))

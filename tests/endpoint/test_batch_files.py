@@ -594,6 +594,41 @@ def test_results_have_their_name_only_when_they_are_whole(tmp_path: Path) -> Non
     run(scenario())
 
 
+def test_an_older_address_of_azure_leads_to_the_files_of_its_resource(requests_file: Path, tmp_path: Path) -> None:
+    base = "/openai/deployments/mine?api-version=2024-10-21"
+    rules = rules_for(f"https://mine.openai.azure.com{base}")
+
+    async def scenario() -> None:
+        acts = [says({"id": "file-1"}), says(MADE), says(MADE), page(), send(response(b"{}\n")), says(MADE)]
+        async with batches_of(rules, *acts, base=base) as (batches, server):
+            await batches.upload(requests_file, "a.jsonl")
+            await create(batches)
+            await batches.get("b")
+            assert await listed(batches) == []
+            await batches.fetch_rows(over("out"), tmp_path / "rows")
+            await batches.cancel("b")
+        assert [request.line.removesuffix(" HTTP/1.1") for request in server.requests] == [
+            "POST /openai/files?api-version=2024-10-21",
+            "POST /openai/batches?api-version=2024-10-21",
+            "GET /openai/batches/b?api-version=2024-10-21",
+            "GET /openai/batches?api-version=2024-10-21&limit=100",
+            "GET /openai/files/out/content?api-version=2024-10-21",
+            "POST /openai/batches/b/cancel?api-version=2024-10-21",
+        ]
+
+    run(scenario())
+
+
+def test_the_files_of_together_are_fetched_where_files_are(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        rules = rules_for("https://api.together.ai/v1")
+        async with batches_of(rules, send(response(b"{}\n"))) as (batches, server):
+            await batches.fetch_rows(over("out", status="COMPLETED"), tmp_path / "rows")
+        assert server.requests[0].line == "GET /v1/files/out/content HTTP/1.1"
+
+    run(scenario())
+
+
 def test_a_disk_that_takes_no_results_is_not_a_connection_that_broke(tmp_path: Path) -> None:
     error = failing(hang, lambda batches: batches.fetch_rows(over("out"), tmp_path / "no folder" / "rows"))
     assert (error.reason, "No such file or directory" in str(error)) == ("output", True)

@@ -278,10 +278,10 @@ def endpoint(url: str, preset: str = "custom") -> Endpoint:
         ("https://mine.openai.azure.com/openai/v1?api-version=preview", {"line": OPENAI.line}),
         (
             "https://mine.openai.azure.com/openai/deployments/d?api-version=2025-04-01",
-            {"paths": ("/../../batches",), "upload_path": "/../../files"},
+            {"paths": ("/../../batches",), "files": "/../../files"},
         ),
         ("https://api.groq.com/openai/v1", {"max_bytes": 100_000_000}),
-        ("https://api.together.xyz/v1", {"line": {}, "has_label": False, "upload_path": "/files/upload"}),
+        ("https://api.together.xyz/v1", {"line": {}, "has_label": False, "upload_tail": "/upload"}),
         ("https://api.deepinfra.com/v1/openai", {"form": "files", "create": OPENAI.create}),
         ("https://api.parasail.io/v1", {"max_bytes": 500_000_000}),
         ("https://api.mistral.ai/v1", {"paths": ("/batch/jobs",), "max_requests": 1_000_000}),
