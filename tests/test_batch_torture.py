@@ -25,7 +25,7 @@ from batch_torture import (  # noqa: E402  # a script, and no package
     read_output,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 KILLS = 10
 COST = Decimal("0.25")
