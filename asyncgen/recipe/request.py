@@ -27,6 +27,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "max_tokens": (-1, math.inf),  # by which some servers mean no limit
     "max_completion_tokens": (-1, math.inf),
 }
+_TIERS = ("auto", "default", "standard", "flex", "priority", "fast", "scale")
 _WHOLE = ("max_tokens", "max_completion_tokens")
 _KNOWN = frozenset(
     re.findall(
@@ -122,6 +123,10 @@ def _read_settings(table: Mapping[str, object], key: Key, problems: Problems) ->
             hint = did_you_mean(name, _KNOWN)
             told = f"no endpoint is known to have this setting{hint or '; it is sent as it is'}"
             problems.add((*key, name), told, is_warning=not hint)
+    if (tier := table.get("service_tier", "auto")) not in _TIERS:
+        hint = did_you_mean(tier, _TIERS) if isinstance(tier, str) else f", expected one of {', '.join(_TIERS)}"
+        told = f"no provider is known to sell tier {tier!r}{hint or '; it is sent as it is'}"
+        problems.add((*key, "service_tier"), told, is_warning=not hint)
     if table.get("n", 1) != 1:
         problems.add((*key, "n"), "a call makes one conversation; further choices would be paid for and dropped")
     if not is_sendable:

@@ -6,7 +6,7 @@ Today's prices are asked of a provider that lists them; else there are those tha
 import asyncio
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -28,7 +28,7 @@ from asyncgen.money.price_list import (
     read_price,
     read_tier_price,
 )
-from asyncgen.money.ways import LIVE, Best, Offer, Tokens, find_best
+from asyncgen.money.ways import LIVE, Offer, Tokens, find_best
 from asyncgen.recipe.passages import count_words
 from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER
 from asyncgen.runs.config import RunPlan
@@ -166,8 +166,7 @@ def compare_ways(plan: RunPlan, tokens: Tokens, told: Told, *, request_bytes: in
     quotes = {way: find_quote(plan, way, told) for way in list_ways(plan)}
     if len(quotes) == 1 or not any(quotes.values()):
         return None
-    prices = {way: None if quote is None else quote.price for way, quote in quotes.items()}
-    offers = [Offer.of(way, price, tokens) for way, price in prices.items()]
+    offers = [Offer.of(way, None if quote is None else quote.price, tokens) for way, quote in quotes.items()]
     best = find_best(offers)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("way", "warm cache", "no cache", "time"):
@@ -175,19 +174,25 @@ def compare_ways(plan: RunPlan, tokens: Tokens, told: Told, *, request_bytes: in
     for offer in offers:
         cells = (_cell(offer.warm, is_best=offer is best.warm), _cell(offer.cold, is_best=offer is best.cold))
         table.add_row(Text(offer.way), *cells, Text(_describe_time(plan, offer.way, request_bytes)))
-    rows = [("*", "\n".join([*_describe_best(best), *_compare_batch(offers)]))]
+    rows = [("*", "\n".join(_describe_best(offers))), *_describe_ways(plan, quotes, command)]
+    if instead := tokens_with_passages(plan, tokens):
+        offers = [Offer.of(way, None if quote is None else quote.price, instead) for way, quote in quotes.items()]
+        rows.append(("lever", f"{WITH_PASSAGES}: {'; '.join(_describe_best(offers))}"))
+    return Group(table, Text(), labelled_grid([*rows, ("", TIMES)]))
+
+
+def _describe_ways(plan: RunPlan, quotes: Mapping[str, Quote | None], command: str) -> Iterator[tuple[str, str]]:
+    """What to type for each, and its price unless it has been told as what the plan costs."""
     models = list(plan.models or [plan.model])
     for way, quote in quotes.items():
-        price = f"{quote.price.describe()}; {quote.source}" if quote else f"not listed for {' and '.join(models)}"
-        told_above = way == chosen_way(plan) and quote is not None
-        rows.append((way, printable(command_for(way, command, plan)) + ("" if told_above else f"\n({price})")))
+        line = printable(command_for(way, command, plan))
+        if quote is None:
+            line += f"\n(not listed for {' and '.join(models)})"
+        elif way != chosen_way(plan):
+            line += f"\n({quote.price.describe()}; {quote.source})"
+        yield way, line
     if any(model.endswith(":floor") for model in models):
-        rows.append((":floor", FLOOR))
-    if instead := tokens_with_passages(plan, tokens):
-        best = find_best([Offer.of(way, price, instead) for way, price in prices.items()])
-        rows.append(("lever", f"{WITH_PASSAGES}: {'; '.join(_describe_best(best))}"))
-    rows.append(("", TIMES))
-    return Group(table, Text(), labelled_grid(rows))
+        yield ":floor", FLOOR
 
 
 def tokens_with_passages(plan: RunPlan, tokens: Tokens) -> Tokens | None:
@@ -212,21 +217,18 @@ def _cell(cost: Decimal | None, *, is_best: bool) -> Text:
     return Text(f"{format_cost(cost)}{'*' if is_best else ' '}", style="bold" if is_best else "")
 
 
-def _describe_best(best: Best) -> list[str]:
-    told = []
-    if best.warm is not None and best.warm is best.cold and best.warm.warm == best.warm.cold is not None:
-        return [f"the cheapest: {best.warm.way}, {format_cost(best.warm.cold)}"]
-    if best.warm is not None and best.warm.warm is not None:
-        told.append(f"the cheapest where the cache is met: {best.warm.way}, {format_cost(best.warm.warm)}")
-    if best.cold is not None and best.cold.cold is not None:
-        told.append(f"the cheapest where it is not: {best.cold.way}, {format_cost(best.cold.cold)}")
-    return told
-
-
-def _compare_batch(offers: Sequence[Offer]) -> list[str]:
+def _describe_best(offers: Sequence[Offer]) -> Iterator[str]:
+    warm, cold = find_best(offers)
+    if warm is not None and warm is cold and warm.warm == warm.cold is not None:
+        yield f"the cheapest: {warm.way}, {format_cost(warm.cold)}"
+        return
+    if warm is not None and warm.warm is not None:
+        yield f"the cheapest where the cache is met: {warm.way}, {format_cost(warm.warm)}"
+    if cold is not None and cold.cold is not None:
+        yield f"the cheapest where it is not: {cold.way}, {format_cost(cold.cold)}"
     live, batch = offers[0], offers[-1]
-    is_dearer = batch.way == BATCH and batch.cold is not None and live.warm is not None and batch.cold > live.warm
-    return [MISSES] if is_dearer else []
+    if batch.way == BATCH and batch.cold is not None and live.warm is not None and batch.cold > live.warm:
+        yield MISSES
 
 
 def _describe_time(plan: RunPlan, way: str, request_bytes: int) -> str:

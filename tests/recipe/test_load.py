@@ -735,6 +735,16 @@ def test_a_prompt_may_name_the_model_and_values_may_be_bound_to_it(write: Write)
         ('model = "a/small"\n', "", "models[1].model: missing, but required"),
         ("weight = 3", "weight = 0", "models[0].weight: expected a number > 0.0"),
         ("weight = 3", "wieght = 3", "models[0].wieght: unknown key, expected one of model, weight, request; did you"),
+        (
+            "temperature = 1.0",
+            'service_tier = "flexx"',
+            "models[1].request.service_tier: no provider is known to sell tier 'flexx'; did you mean flex?",
+        ),
+        (
+            "temperature = 1.0",
+            "service_tier = 5",
+            "models[1].request.service_tier: no provider is known to sell tier 5, expected one of auto, default,",
+        ),
         ("temperature = 1.0", "temprature = 1.0", "models[1].request.temprature: no endpoint is known to have this"),
         ("temperature = 1.0", "temperature = 3", "models[1].request.temperature: expected a number from 0 to 2, got 3"),
         (
