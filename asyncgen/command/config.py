@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from asyncgen.audit.rules import find_wrong_names
+from asyncgen.output.grades import grades_paths
+from asyncgen.output.keys import Keys
+from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.runs.config import GenerateConfig, RunPlan
@@ -29,6 +32,22 @@ def read_generate_config(
         quiet=flags.quiet,
         debug=flags.debug,
         # Going on must not set aside, cancel or give up what there is to go on with.
+        continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
+    )
+
+
+def read_judge_config(
+    flags: argparse.Namespace, recipe: Recipe, keys: Keys, environment: Mapping[str, str], command: str
+) -> GenerateConfig:
+    """As above, for judgements of what `keys` stand for. `recipe`: how a judge is asked; see `judge_recipe`."""
+    output = grades_paths(OutputPaths.of(flags.output)).output
+    settings = replace(_settings(flags), output=output)
+    config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings)
+    return replace(
+        config,
+        plan=replace(config.plan, keys=keys),
+        quiet=flags.quiet,
+        debug=flags.debug,
         continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
     )
 

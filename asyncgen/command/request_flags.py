@@ -31,10 +31,15 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
     add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
     add_variables(add)
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
+    return add_model_flags(parser, "the recipe's")
+
+
+def add_model_flags(parser: Parser, model: str) -> argparse._ArgumentGroup:
+    """Whom to ask, for how much, how many at once; the last group. `model`: what no --model means."""
     group = parser.add_argument_group("whom to ask")
     add_endpoint_flags(group, "openrouter when its key is set, otherwise offline")
     add = group.add_argument
-    add("--model", metavar="NAME", help="the model (default: the recipe's)")
+    add("--model", metavar="NAME", help=f"the model (default: {model})")
     add("--temperature", type=temperature, metavar="T", help="the sampling temperature (default: the recipe's)")
     add(
         "--param",

@@ -40,6 +40,7 @@ RESPONSE_FORMAT: dict[str, JsonValue] = {
         },
     },
 }
+JUDGEMENT_SCHEMA = "judgement"
 _RESERVED = ("messages", "stream")
 _DEEPEST = 32  # dotted keys, far more than any request has
 _BARE_WORD = re.compile(r"[A-Za-z][\w./:@-]*")
@@ -67,6 +68,26 @@ def parse_param(text: str) -> Override:
         if _BARE_WORD.fullmatch(value):
             return Override(path, value)
         raise ConfigError(f"--param {key}: expected a JSON value (quote text: '\"…\"'), got {value!r}") from None
+
+
+def judgement_format(questions: Iterable[str]) -> dict[str, JsonValue]:
+    """What a judge is to answer, with a property for each question; the evidence comes before what it decides."""
+    text: dict[str, JsonValue] = {"type": "string"}
+    verdict: dict[str, JsonValue] = {"type": "string", "enum": ["supported", "contradicted", "absent"]}
+    claim = _object({"text": text, "sentence": text, "verdict": verdict})
+    answer = _object({"evidence": text, "holds": {"type": "boolean"}})
+    asked = _object(dict.fromkeys(questions, answer))
+    schema = _object({"claims": {"type": "array", "items": claim}, "questions": asked})
+    return {"type": "json_schema", "json_schema": {"name": JUDGEMENT_SCHEMA, "strict": True, "schema": schema}}
+
+
+def _object(properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def request_settings(

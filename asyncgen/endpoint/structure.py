@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from asyncgen.endpoint.refusal import is_routed_away
-from asyncgen.endpoint.settings import RESPONSE_FORMAT
+from asyncgen.endpoint.settings import JUDGEMENT_SCHEMA, RESPONSE_FORMAT
 from asyncgen.endpoint.tiers import SERVICE_TIER, asked_tier
 from asyncgen.errors import (
     AsyncgenError,
@@ -37,6 +37,8 @@ INSTRUCTION = (
     '\n\nAnswer with one JSON object of the form {"messages": [{"role": "user", "content": "..."}, '
     '{"role": "assistant", "content": "..."}]} and with nothing else.'
 )
+# For a schema of something else; its form is in the prompt.
+ANY_INSTRUCTION = "\n\nAnswer with the JSON object that is asked for above and with nothing else."
 GUESSING_STATUSES = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED})
 SERVER_ERRORS = 3  # in a row and without a reason, until they are taken for a refusal: a server may be starting
 REQUIRE_PARAMETERS = "provider.require_parameters"
@@ -256,8 +258,9 @@ class Ladder:
             settings.pop("response_format", None)
         is_sure = step == _step(self._settings) and REQUIRE_PARAMETERS not in without
         is_in_words = self._asks_in_words or not is_sure
+        words = ANY_INSTRUCTION if _is_judgement(self._settings.get("response_format")) else INSTRUCTION
         encoder = PayloadEncoder(
-            self._recipe, settings, instruction=INSTRUCTION if is_in_words else "", marks_cache=self._marks_cache
+            self._recipe, settings, instruction=words if is_in_words else "", marks_cache=self._marks_cache
         )
         depth = len(without) + STEPS.index(step) - STEPS.index(_step(self._settings)) if step in STEPS else len(without)
         return Form(step, without, settings, depth, is_in_words, encoder)
@@ -266,7 +269,8 @@ class Ladder:
         given = form.settings.get("response_format")
         if given is None:
             return None
-        return self._make(JSON_OBJECT if given == RESPONSE_FORMAT else PROMPT_ONLY, form.without)
+        is_ours = given == RESPONSE_FORMAT or _is_judgement(given)
+        return self._make(JSON_OBJECT if is_ours else PROMPT_ONLY, form.without)
 
     def _refused_settings(self, form: Form, refusal: Refusal) -> frozenset[str]:
         """The settings that a refusal says it does not take at all, so that leaving them out is what cures."""
@@ -315,6 +319,11 @@ def explain(form: Form, whole: Mapping[str, JsonValue], host: str) -> str:
     if form.step != _step(whole):
         parts.append(f"{host} refused what was asked for; going on with {form.step}")
     return "; ".join(parts) or f"{host} takes all that is asked for; going on with {form.step}"
+
+
+def _is_judgement(response_format: JsonValue) -> bool:
+    schema = response_format.get("json_schema") if isinstance(response_format, dict) else None
+    return isinstance(schema, dict) and schema.get("name") == JUDGEMENT_SCHEMA
 
 
 def _leave_out(settings: Mapping[str, JsonValue], without: frozenset[str]) -> Iterator[tuple[str, JsonValue]]:

@@ -17,6 +17,7 @@ from asyncgen.offline.protocol import (
     Dialect,
     UnexpectedFieldsError,
     count_tokens,
+    encode_assent,
     encode_completion,
     encode_conversation,
     encode_detail,
@@ -136,7 +137,7 @@ class Engine:
         if self.knobs.canned:
             content, prefix = _CANNED_CONTENT, ""
         else:
-            content, prefix = encode_conversation(self._author.write(chat.messages, digest)), chat.messages[0].content
+            content, prefix = self._compose(chat, digest), chat.messages[0].content
         if fault is Fault.MALFORMED:
             content = f"Here is the conversation:\n{content[: len(content) * 2 // 3]}"
         elif fault is Fault.WRONG_SCHEMA:
@@ -152,6 +153,11 @@ class Engine:
             provider=None if style.batch_model is None else PROVIDER,
             has_usage=style.has_usage,
         )
+
+    def _compose(self, chat: ChatRequest, digest: bytes) -> str:
+        if chat.judgement is not None:
+            return encode_assent(chat.judgement)
+        return encode_conversation(self._author.write(chat.messages, digest))
 
     def _count_cached(self, prefix: str) -> int:
         """Tokens of a request that an earlier one began with, too."""

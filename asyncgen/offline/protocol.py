@@ -12,6 +12,7 @@ from asyncgen.offline.brief import Message
 from asyncgen.offline.knobs import Prices
 from asyncgen.text import BYTES_A_TOKEN
 
+JUDGEMENT = "judgement"  # the name of the schema
 _TIERS = {None: None, "auto": "default", "default": "default", "flex": "flex", "priority": "priority"}
 
 
@@ -29,8 +30,14 @@ class _RequestMessage(msgspec.Struct):
         return "\n".join(part.text for part in parts)
 
 
+class _Schema(msgspec.Struct):
+    name: str = ""
+    schema: dict[str, object] = {}
+
+
 class _ResponseFormat(msgspec.Struct):
     type: str
+    json_schema: _Schema | None = None
 
 
 class _Request(msgspec.Struct):
@@ -66,12 +73,15 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
+    """`judgement`: the schema of one, where that is asked for and no conversation."""
+
     messages: tuple[Message, ...]
     model: str
     seed: int | None
     max_tokens: int | None
     prompt_tokens: int
     service_tier: str | None = None
+    judgement: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,7 @@ def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
         raise BadRequestError("'response_format' is not supported by this model")
     if request.response_format and not dialect.json_schema and request.response_format.type == "json_schema":
         raise BadRequestError("'response_format.type' must be 'text' or 'json_object', not 'json_schema'")
+    schema = None if request.response_format is None else request.response_format.json_schema
     return ChatRequest(
         messages=tuple(Message(each.role, each.text) for each in request.messages),
         model=request.model,
@@ -124,6 +135,7 @@ def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
         max_tokens=request.max_completion_tokens or request.max_tokens,
         prompt_tokens=count_tokens(len(body)),
         service_tier=_TIERS[request.service_tier],
+        judgement=None if schema is None or schema.name != JUDGEMENT else schema.schema,
     )
 
 
@@ -141,6 +153,18 @@ def cut_content(content: str, max_tokens: int | None) -> tuple[str, str]:
 
 def encode_conversation(messages: Sequence[Message]) -> str:
     return msgspec.json.encode({"messages": messages}).decode()
+
+
+def encode_assent(schema: Mapping[str, object]) -> str:
+    """The least that fits the schema of a judgement, with yes to all that is a question: no judge, but in its form."""
+    return msgspec.json.encode(_least(schema)).decode()
+
+
+def _least(schema: Mapping[str, object]) -> object:
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping):
+        return {name: _least(each) for name, each in properties.items() if isinstance(each, Mapping)}
+    return {"boolean": True, "array": [], "string": ""}.get(str(schema.get("type")))
 
 
 def encode_completion(

@@ -7,7 +7,7 @@ is on disk before the output exists, and both before the first call.
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -20,6 +20,7 @@ from asyncgen.output.batches import USED_UP, Batches
 from asyncgen.output.changes import START_ANEW, check_batches, check_same_kind, differences
 from asyncgen.output.files import AppendFile, Files, Record, sync_directory
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, OBJECTS, Collected, Header, Kept, Step, encode_entry
+from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, Totals
 from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
@@ -34,7 +35,7 @@ class Start:
     """A run that may begin.
 
     `kept`: digests of lines to be journalled as kept; `set_aside`: what is to be renamed; `forgotten`: batches that are
-    given up.
+    given up; `keys`: what indices stand for, unless they stand for themselves.
     """
 
     paths: OutputPaths
@@ -44,6 +45,18 @@ class Start:
     patches: Sequence[Patch] = ()
     set_aside: Sequence[Path] = ()
     forgotten: Sequence[Collected] = ()
+    keys: Keys | None = None
+
+    @property
+    def indices(self) -> Sequence[int]:
+        """All that is to be made, in order."""
+        return range(self.header.num) if self.keys is None else self.keys.indices
+
+    def count_done(self) -> int:
+        """How many of them are made."""
+        if self.keys is None:
+            return self.lines.count_done(self.header.num)
+        return sum(map(self.lines.is_done, self.indices))
 
     @property
     def lines(self) -> Lines:
@@ -71,11 +84,11 @@ class Start:
         for batch in self.batches.open.values():
             for index, told in zip(batch.indices, batch.told, strict=True):
                 out[index] = told != USED_UP
-        return (index for index in range(num) if not (lines.is_done(index) or (out and out[index])))
+        return (index for index in self.indices if not (lines.is_done(index) or (out and out[index])))
 
     def notes(self) -> list[str]:
         """What the user should know about the output before anything is spent."""
-        output, num, done = self.paths.output, self.header.num, self.lines.count_done(self.header.num)
+        output, num, done = self.paths.output, len(self.indices), self.count_done()
         notes = [
             f"{patch.path}: its end from byte {patch.offset} on was not whole; what was cut off is in "
             f"{torn_path(patch.path).name}"
@@ -113,6 +126,7 @@ class Start:
             mend(self.patches)
             entries = b"".join(encode_entry(Kept(digest=digest.hex())) for digest in self.kept)
             entries += b"".join(map(encode_entry, self.forgotten))
+            entries += b"".join(map(encode_entry, () if self.keys is None else self.keys.entries()))
             if self.earlier is None:
                 with closing(AppendFile(self.paths.journal)) as journal:
                     journal.append(encode_entry(self.header))
@@ -141,18 +155,19 @@ def prepare(
     overwrite: bool = False,
     allow_changed: bool = False,
     forget: Sequence[str] = (),
+    keys: Keys | None = None,
 ) -> Start:
     """Look at what is there and decide. Writes nothing; raises ConfigError for every refusal.
 
-    `forget`: labels of batches that are not waited for any more.
+    `forget`: labels of batches that are not waited for any more. `keys`: what is to be made, where it is not numbered.
     """
     try:
         _check_ordinary(paths)
         if overwrite:
             aside = [path for path in (paths.batches, *reversed(paths.all)) if path.exists()]
-            return Start(paths, header, set_aside=aside)
+            return Start(paths, _number(header, keys), set_aside=aside, keys=keys)
         if (earlier := read_earlier(paths, adopt=append)) is None:
-            return _prepare_first(paths, header, append=append)
+            return replace(_prepare_first(paths, _number(header, keys), append=append), keys=keys)
     except OSError as error:
         raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
     if earlier.lines.known or earlier.header.filtered:
@@ -162,11 +177,20 @@ def prepare(
                 f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, choose another "
                 "--output, or mix both with --allow-changed"
             )
+    header = _number(header, keys, bytes(earlier.ledger.keys))
     forgotten = _forget(earlier.ledger, forget)
     check_batches(earlier.ledger.batches, earlier.header, header)
     kept = [digest for _, digest in earlier.lines.unknown]
     header = msgspec.structs.replace(header, line_hash=earlier.ledger.line_hash)
-    return Start(paths, header, earlier, kept, earlier.patches, forgotten=forgotten)
+    return Start(paths, header, earlier, kept, earlier.patches, forgotten=forgotten, keys=keys)
+
+
+def _number(header: Header, keys: Keys | None, assigned: bytes = b"") -> Header:
+    """The header of a run whose indices stand for keys, those of earlier runs for what they have stood for."""
+    if keys is None:
+        return header
+    keys.settle(assigned)
+    return msgspec.structs.replace(header, num=keys.num)
 
 
 def _forget(ledger: Ledger, labels: Sequence[str]) -> list[Collected]:

@@ -11,6 +11,7 @@ asyncgen that does not know them must not go on: it would take their entries for
 """
 
 import zlib
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -27,7 +28,9 @@ VERSION = 2
 BATCHES_VERSION = 3
 ARRAYS = "arrays of messages"
 OBJECTS = "objects with metadata"
+GRADES = "grades"
 CONVERSATIONS = "conversations"
+JUDGEMENTS = "judgements"
 DIGEST_SIZE = 16
 # Of a call whose reply was kept although it is no answer: as good as lost when its cost is not told.
 UNANSWERED = frozenset(leaf.reason for leaf in (ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError))
@@ -192,6 +195,12 @@ class Kept(msgspec.Struct, tag_field="type", tag="kept", frozen=True, kw_only=Tr
     digest: str
 
 
+class Assigned(msgspec.Struct, tag_field="type", tag="assigned", frozen=True, kw_only=True):
+    """What further indices stand for, in their order, where what is to be made is not numbered by itself."""
+
+    keys: tuple[str, ...]
+
+
 class Submitting(msgspec.Struct, tag_field="type", tag="submitting", omit_defaults=True, frozen=True, kw_only=True):
     """A batch is about to be made. From here on its indices are out, until `collected`.
 
@@ -247,7 +256,7 @@ QUEUE_FULL = "queue full"
 
 Batched: TypeAlias = Submitting | Uploaded | Submitted | Collected
 OfIndex: TypeAlias = Done | Step | Unused | Failed | Lost
-Entry: TypeAlias = Header | Mark | OfIndex | Kept | Stepped | Batched
+Entry: TypeAlias = Header | Mark | OfIndex | Kept | Stepped | Assigned | Batched
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -262,8 +271,8 @@ def decode_entry(line: bytes) -> Entry:
         entry: Entry = _decoder.decode(line)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if isinstance(entry, Done | Kept) and len(bytes.fromhex(entry.digest)) != DIGEST_SIZE:
-        raise ValueError("not a digest")
+    if isinstance(entry, Done | Kept | Assigned):
+        _check_digests(entry.keys if isinstance(entry, Assigned) else (entry.digest,))
     if isinstance(entry, OfIndex) and not 0 <= entry.index <= MAX_INDEX:
         raise ValueError("not an index")
     if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
@@ -280,6 +289,11 @@ def decode_entry(line: bytes) -> Entry:
     if isinstance(entry, Mark) and min(entry.output, entry.journal, entry.rejects) < 0:
         raise ValueError("not a size")
     return entry
+
+
+def _check_digests(digests: Iterable[str]) -> None:
+    if any(len(bytes.fromhex(each)) != DIGEST_SIZE for each in digests):
+        raise ValueError("not a digest")
 
 
 def checksum(data: bytes) -> int:

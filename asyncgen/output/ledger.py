@@ -20,6 +20,7 @@ from asyncgen.output.journal import (
     BATCHES_VERSION,
     DIGEST_SIZE,
     UNANSWERED,
+    Assigned,
     Call,
     Collected,
     Done,
@@ -135,6 +136,7 @@ class Ledger:
         self.forms: dict[tuple[str, str], Stepped] = {}
         self.steps: dict[int, list[Step]] = {}
         self.batches = Batches()
+        self.keys = bytearray()  # see `Keys`, of all indices
         self._indices = array("i")
         self._digests = bytearray()
         self._newest = array("i")
@@ -152,23 +154,26 @@ class Ledger:
             case Step():
                 self.steps.setdefault(entry.index, []).append(entry)
             case Header():
-                if self.headers and self.headers[-1].asked != entry.asked:
-                    self.steps.clear()
-                self.headers.append(entry)
+                self._begin(entry)
             case Kept():
                 self._add_digest(-1, entry.digest)
             case Failed():
                 self.failed[entry.index] = entry.reason
+            case Assigned():
+                self.keys += bytes.fromhex("".join(entry.keys))
             case Stepped():
                 self.forms[entry.base_url, entry.model] = entry
             case Submitting() | Uploaded() | Submitted() | Collected():
                 self.batches.add(entry)
-            case _:
-                pass
 
     def add_all(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             self.add(entry)
+
+    def _begin(self, header: Header) -> None:
+        if self.headers and self.headers[-1].asked != header.asked:
+            self.steps.clear()
+        self.headers.append(header)
 
     def _add_digest(self, index: int, digest: str) -> None:
         self._indices.append(index)

@@ -19,7 +19,8 @@ from asyncgen.conversation import (
 )
 from asyncgen.errors import ConfigError
 from asyncgen.output.changes import START_ANEW
-from asyncgen.output.journal import Header, Mark
+from asyncgen.output.grades import digest_grade
+from asyncgen.output.journal import CONVERSATIONS, JUDGEMENTS, Header, Mark
 from asyncgen.output.ledger import Ledger, read_journal, refuse_damage
 from asyncgen.output.mend import Patch, is_line_start, patch_journal, patch_rejects, read_from, size_of
 from asyncgen.output.paths import OutputPaths
@@ -156,7 +157,7 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
         if size_of(paths.output):  # this is no run that was killed inside its first header
             refuse_damage(paths.journal, journal.damage)
         return None
-    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash)
+    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash, journal.ledger.headers[-1].kind)
     lines = match_lines(journal.ledger, scan.digests())
     # An output that was empty when it was last marked may be empty now, whatever was about to be written.
     had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
@@ -187,8 +188,10 @@ def read_status(paths: OutputPaths) -> tuple[Ledger, Lines]:
         journal = read_journal(paths.journal)
     except OSError as error:
         raise ConfigError(f"{paths.journal}: {error.strerror}; status reads the journal beside an output") from error
-    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash, tolerant=True)
-    return journal.ledger, match_lines(journal.ledger, scan.digests())
+    ledger = journal.ledger
+    kind = ledger.headers[-1].kind if ledger.headers else CONVERSATIONS
+    scan = _Scan(paths.output, journal.mark, ledger.line_hash, kind, tolerant=True)
+    return ledger, match_lines(ledger, scan.digests())
 
 
 def adopt_lines(path: Path, line_hash: LineHash) -> tuple[list[bytes], Patch | None]:
@@ -210,9 +213,18 @@ class _Scan:
     is, and only a last one without its newline is treated as torn.
     """
 
-    def __init__(self, path: Path, mark: Mark | None, line_hash: LineHash, *, tolerant: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        mark: Mark | None,
+        line_hash: LineHash,
+        kind: str = CONVERSATIONS,
+        *,
+        tolerant: bool = False,
+    ) -> None:
         self._path = path
         self._line_hash = line_hash
+        self._kind = kind
         self._mark = mark.output if mark is not None and is_line_start(path, mark.output) else None
         self._tolerant = tolerant
         self._behind: list[tuple[bytes, bool]] = []
@@ -222,17 +234,16 @@ class _Scan:
     def digests(self) -> Iterator[tuple[int, bytes]]:
         """(line number, digest) of each conversation. Raises ConfigError for a damaged line before the mark."""
         for number, offset, line in _lines(self._path):
-            conversation = read_line(line)
-            digest = None if conversation is None else digest_conversation(conversation, self._line_hash)
+            digest = digest_line(line, self._kind, self._line_hash)
             if self._mark is not None and offset >= self._mark:
                 self._behind.append((line, digest is not None))
             elif digest is None and line.strip():
                 if not line.endswith(b"\n"):
                     self.unfinished = offset
                 elif not self._tolerant:
+                    what = self._kind.removesuffix("s")
                     raise ConfigError(
-                        f"{self._path}: line {number} (byte {offset}) is not a conversation: mend or delete it; "
-                        f"{START_ANEW}"
+                        f"{self._path}: line {number} (byte {offset}) is not a {what}: mend or delete it; {START_ANEW}"
                     )
             elif not line.endswith(b"\n"):
                 self._newline_lacks_at = offset + len(line.rstrip(b"\0"))
@@ -258,6 +269,17 @@ def _numbers(numbers: list[int]) -> str:
     shown = numbers[:5]
     rest = len(numbers) - len(shown)
     return f"lines {', '.join(map(str, shown))}{f' and {rest} more' if rest else ''} were"
+
+
+def digest_line(line: bytes, kind: str, line_hash: LineHash) -> bytes | None:
+    """By which the journal knows a line of an output of that kind; None when it is not whole."""
+    if kind == JUDGEMENTS:
+        try:
+            return digest_grade(line.rstrip(b"\0"))
+        except ValueError:
+            return None
+    conversation = read_line(line)
+    return None if conversation is None else digest_conversation(conversation, line_hash)
 
 
 def read_line(line: bytes) -> Conversation | None:

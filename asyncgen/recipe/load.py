@@ -20,6 +20,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.program import program
 from asyncgen.recipe.dimensions import read_dimensions
 from asyncgen.recipe.documents import Knowledge, read_documents, read_text
+from asyncgen.recipe.judge import read_judge
 from asyncgen.recipe.language import LANGUAGE, explain_code
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
@@ -190,6 +191,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     )
     _check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
     export_system = [filling.fill(strip_blank_lines(read_text(each, "export.system", problems))) for each in persona]
+    judge = read_judge(table.judge, problems)
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
@@ -215,6 +217,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         dimensions=dimensions,
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
+        judge=judge,
         language=language,
         models=models,
         variables=filling.values,

@@ -103,6 +103,17 @@ class AuditOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """Who judges conversations, and the recipe's own questions by name. They shape no data.
+
+    An empty question stands for a built-in one that is not asked.
+    """
+
+    model: str | None = None
+    questions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """An extra request header: its value (it may be a secret) or the environment variable holding it."""
 
@@ -141,6 +152,7 @@ class Recipe:
     dimensions: tuple[Dimension, ...]
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
+    judge: JudgeOptions = field(default_factory=JudgeOptions)
     language: tuple[str, ...] = ()
     export_system: str | None = None
     models: tuple[Model, ...] = ()

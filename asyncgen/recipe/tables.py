@@ -82,6 +82,11 @@ class AuditTable(msgspec.Struct, forbid_unknown_fields=True):
     phrases: dict[str, list[str | None] | None] = {}
 
 
+class JudgeTable(msgspec.Struct, forbid_unknown_fields=True):
+    model: str | None = None
+    questions: dict[str, str | None] = {}
+
+
 class ExportTable(msgspec.Struct, forbid_unknown_fields=True):
     system: str | None = None
 
@@ -105,6 +110,7 @@ class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     headers: dict[str, str | EnvironmentValue | None] = {}
     rules: RulesTable = msgspec.field(default_factory=RulesTable)
     audit: AuditTable = msgspec.field(default_factory=AuditTable)
+    judge: JudgeTable = msgspec.field(default_factory=JudgeTable)
     export: ExportTable = msgspec.field(default_factory=ExportTable)
 
 

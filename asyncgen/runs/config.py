@@ -9,6 +9,7 @@ from pathlib import Path
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.tiers import asked_tier
 from asyncgen.money.price import Price
+from asyncgen.output.keys import Keys
 from asyncgen.pacing.rates import Rates
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.timings import USUAL, Timings
@@ -21,7 +22,7 @@ class RunPlan:
     """What a run is to make: of what recipe and how much, whom it asks, and for how much; `plan` shows it.
 
     `models`: the settings by model, where several share the work; `settings` are those of the first. `budget` in US
-    dollars; `price`: the one given by flags.
+    dollars; `price`: the one given by flags. `keys`: what is to be made, where it is more than a number of indices.
     """
 
     recipe: Recipe
@@ -33,6 +34,7 @@ class RunPlan:
     budget: Decimal | None = None
     price: Price | None = None
     models: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    keys: Keys | None = None
 
     def settings_of(self, seat: str) -> Mapping[str, JsonValue]:
         """What a seat of the job is asked with: a model's name, or another one's where one model answers all."""

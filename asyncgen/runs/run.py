@@ -51,7 +51,17 @@ from asyncgen.money.budget import NO_PRICE, Budget
 from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
-from asyncgen.output.journal import ARRAYS, BATCHES_VERSION, OBJECTS, VERSION, Header, Stepped, encode_entry
+from asyncgen.output.journal import (
+    ARRAYS,
+    BATCHES_VERSION,
+    GRADES,
+    JUDGEMENTS,
+    OBJECTS,
+    VERSION,
+    Header,
+    Stepped,
+    encode_entry,
+)
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.writer import Writer
@@ -110,6 +120,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
             overwrite=config.overwrite,
             allow_changed=config.allow_changed,
             forget=config.forgotten,
+            keys=config.plan.keys,
         )
         yield Run(_fit_to_open_files(config), start, job)
 
@@ -158,7 +169,7 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
         sampling=SAMPLING_VERSIONS[plan.recipe.sampling],
         seed=plan.seed,
         request=dict(plan.settings),
-        line_format=OBJECTS if config.save_metadata else ARRAYS,
+        line_format=GRADES if job.kind == JUDGEMENTS else OBJECTS if config.save_metadata else ARRAYS,
         digests={
             part if recipe == first else f"{seat} {part}": each
             for seat, recipe in prompts
@@ -198,15 +209,15 @@ class Run:
         self._start = start
         self._job = job
         self.stop = Stop()
-        num, plan = config.plan.num, config.plan
+        plan = config.plan
         maker = f"{', '.join(plan.models) or plan.model} at {plan.endpoint.host}"
         if plan.endpoint.is_offline:
             maker = "the offline engine: quotations, no model"
         self._tariffs, earlier = make_tariffs(plan, job.prompts, start.totals)
         self._batch_tariffs = make_batch_tariffs(self._tariffs, start.totals, start.batches) if config.batching else {}
         self.counts = Counts(
-            num=num,
-            already=start.lines.count_done(num),
+            num=len(start.indices),
+            already=start.count_done(),
             maker=maker,
             asks_for_tier=any(asked_tier(plan.settings_of(seat)) for seat in job.prompts),
             account=Account(
@@ -255,7 +266,7 @@ class Run:
             self._start.open(self._config.timings.clock).close()
         for note in self._start.notes():
             self.say(note)
-        self.say(f"{self.output}: all {self.counts.num:,} conversations are there; nothing to do")
+        self.say(f"{self.output}: all {self.counts.num:,} {self._job.kind} are there; nothing to do")
 
     def check_price(self) -> None:
         """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""
@@ -399,7 +410,7 @@ class Run:
             where=endpoint.where if folder is None else str(folder),
             base_url=plan.endpoint.base_url,
             models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
-            num=plan.num,
+            num=self.counts.num,
             is_lasting=folder is not None or not endpoint.is_offline,
             before_each=before_each,
         )

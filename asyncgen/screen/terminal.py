@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from asyncgen.errors import BudgetSpentError, ConfigError, FatalError
 from asyncgen.jobs.work import Job
@@ -25,10 +26,22 @@ LAST_WORDS = 1.0  # seconds that a terminal gets to take them when a run ends at
 log = logging.getLogger("asyncgen")
 
 
-def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] = conversations) -> int:
-    """Make what is missing of `num`; the exit status. Raises ConfigError and FatalError."""
+def looking_commands(output: Path) -> list[str]:
+    """What one does with a finished output."""
+    return [command_line("view", output), command_line("audit", output), export_line(output)]
+
+
+def generate(
+    config: GenerateConfig,
+    make_job: Callable[[GenerateConfig], Job] = conversations,
+    look_at: Callable[[Path], list[str]] = looking_commands,
+) -> int:
+    """Make what is missing of `num`; the exit status. Raises ConfigError and FatalError.
+
+    `look_at`: what to type when all is made.
+    """
     with opened(config, make_job) as run:
-        terminal = Terminal(config, run)
+        terminal = Terminal(config, run, look_at)
         if not run.has_work:
             return terminal.report_nothing_to_do()
         run.check_price()
@@ -41,9 +54,12 @@ def generate(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job] =
 class Terminal:
     """Follows a run. `interrupts`: what Ctrl-C does to it."""
 
-    def __init__(self, config: GenerateConfig, run: Run) -> None:
+    def __init__(
+        self, config: GenerateConfig, run: Run, look_at: Callable[[Path], list[str]] = looking_commands
+    ) -> None:
         self._config = config
         self._run = run
+        self._look_at = look_at
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(run.counts, quiet=config.quiet or config.show, timings=config.timings)
         self._show = show = Show(run.stop) if config.show else None
@@ -140,8 +156,6 @@ class Terminal:
         return status
 
     def _looking_commands(self, status: int) -> list[str]:
-        """What one does with a finished output."""
         if self._config.quiet or status not in FINISHED or not self._run.counts.done:
             return []
-        output = self._config.output
-        return [command_line("view", output), command_line("audit", output), export_line(output)]
+        return self._look_at(self._config.output)

@@ -1,0 +1,112 @@
+"""`asyncgen judge`: its flags, and a sample of an output read by a model with the knowledge base before it."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asyncgen.command.output_flags import add_output, add_sources, open_dataset
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.command.request_flags import add_model_flags
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags
+from asyncgen.errors import ConfigError
+from asyncgen.runs.values import whole
+
+if TYPE_CHECKING:
+    from asyncgen.data.dataset import Dataset
+    from asyncgen.endpoint.presets import Endpoint
+    from asyncgen.recipe.recipe import Recipe
+
+NAME = "judge"
+PURPOSE = "have a model read conversations against the knowledge base"
+ABOUT = (
+    "What no rule sees, such as a true figure told of the wrong thing, or an answer that agrees with a false claim. "
+    "Each conversation of a sample is one call: what the assistant claims, supported, contradicted or absent with the "
+    "sentence of the knowledge base that decides, and yes-no questions, which the recipe may change. The grades go to "
+    "OUTPUT.grades.jsonl, where audit, filter --below, show, view and report find them. The same line goes on after "
+    "any stop; a line that was edited since is judged again, one that has only moved is not."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "judge data/nanochat.jsonl": "500 conversations, always the same ones",
+        "judge data/nanochat.jsonl --sample 20k --model openai/gpt-5-mini --budget 40": "more, by another judge",
+        "judge data/nanochat.offline.jsonl --sample 50 --provider offline": "try it: the offline engine is no judge",
+    },
+    "exit status": {
+        "0": "all judged",
+        "1": "stopped by a fault of the run",
+        "2": "usage or configuration",
+        "3": "finished, but some conversations could not be judged",
+        "4": "left with batches under way, or cancelled: the same line goes on",
+        "130": "interrupted",
+    },
+}
+SAMPLE = 500
+NO_JUDGE = (
+    "the offline engine is no model and no judge: it says yes to every question, which shows nothing but how it runs"
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    add_output(parser)
+    add = parser.add_argument_group("what to judge").add_argument
+    add("--sample", type=whole(1), default=SAMPLE, metavar="N", help="conversations to judge (default: %(default)s)")
+    add(
+        "--twice",
+        action="store_true",
+        help="ask twice, in reverse order, and tell how often both agree (default: once)",
+    )
+    add_sources(parser)
+    add_call_flags(parser, add_model_flags(parser, "the recipe's judge, or else its model"))
+    add = parser.add_argument_group("files").add_argument
+    add("--overwrite", action="store_true", help="judge all anew; earlier grades are renamed (default: go on)")
+    add("--allow-changed", action="store_true", help="go on with other questions or another judge (default: refuse)")
+    add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add_batch_flags(parser)
+    add = parser.add_argument_group("screen").add_argument
+    add("--quiet", action="store_true", help="show no progress (default: show it)")
+    add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+
+
+def run(flags: argparse.Namespace, command: str) -> int:
+    from contextlib import closing
+    from dataclasses import replace
+
+    from asyncgen.command.config import read_judge_config
+    from asyncgen.command.log_file import start_logging
+    from asyncgen.data.sample import Sample
+    from asyncgen.jobs.judgement import Judged, Judgements, judge_recipe
+    from asyncgen.output.keys import Keys
+    from asyncgen.runs.configure import read_environment
+    from asyncgen.screen.rows import command_line
+    from asyncgen.screen.terminal import generate
+
+    dataset = open_dataset(flags)
+    recipe, knowledge = _sources(dataset)
+    with closing(Sample(dataset, flags.sample)) as sample:
+        if not sample.keys:
+            raise ConfigError(f"{dataset.paths.output}: there is no conversation to judge")
+        asked = judge_recipe(recipe, knowledge, recipe.judge.model or str(recipe.request.get("model", "")))
+        config = read_judge_config(flags, asked, keys := Keys(sample.keys), read_environment(), command)
+        config = replace(config, notices=[*config.notices, *_notices(dataset, config.plan.model, config.plan.endpoint)])
+        start_logging(config.log, debug=config.debug)
+        job = Judgements(asked, config.plan.model, keys, lambda key: Judged(*sample.read(key)), flags.twice)
+        return generate(config, lambda _: job, lambda _: [command_line("audit", flags.output)])
+
+
+def _sources(dataset: "Dataset") -> "tuple[Recipe, str]":
+    """Raises ConfigError where there is nothing to judge by."""
+    if dataset.recipe is None or dataset.knowledge is None:
+        why = "; ".join(dataset.notes) or "no recipe is known"
+        raise ConfigError(f"{dataset.paths.output}: nothing to judge by: {why}. Name it with --recipe")
+    return dataset.recipe, dataset.knowledge
+
+
+def _notices(dataset: "Dataset", judge: str, endpoint: "Endpoint") -> list[str]:
+    """What a person should know of a judge before it is paid."""
+    if endpoint.is_offline:
+        return [NO_JUDGE]
+    writers = {each for header in dataset.ledger.headers for each in (header.request.get("model"), *header.models)}
+    if judge not in writers:
+        return []
+    told = f"{judge} judges what it has written itself, and models are lenient there: name another one"
+    return [f"{told} with --model, or with model under [judge] in the recipe"]
