@@ -42,7 +42,7 @@ from asyncgen.recipe.recipe import JsonValue
 
 PAGE = 100  # batches, the most that a list tells at once
 LISTS = ("data", "batches", "results", "items")
-NO_BATCHES = "There may be no batches for you there: run without --batch, the same run is made of live calls"
+LIVE_INSTEAD = "without --batch: the same run is made of live calls"
 # A batch may have been made all the same: the answer came too late, or speaks of another one.
 UNCERTAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, 499})
 # So an edge refuses, in whatever form, before anybody reads what was sent.
@@ -54,7 +54,7 @@ _NO_FILE = re.compile(
 )
 _NO_ROUTE = re.compile(
     r"^(?:404:? )?(?:page )?not found\.?$|invalid url|cannot (?:get|post) /|no route|"
-    r"(?:unknown|no such|unrecognized) (?:request )?(?:endpoint|path|route|url)"
+    r"(?:unknown|no such|unrecognized) (?:request )?(?:endpoint|path|route|url)|/(?:files|batches|jobs)\b"
 )
 # How a refusal to cancel says that there is nothing left to be cancelled.
 _HAS_ENDED = re.compile(
@@ -186,7 +186,7 @@ class BatchCalls:
         if answer.status == HTTPStatus.NOT_FOUND and (self._is_there or not self._is_no_route(answer)):
             raise NotYetError(str(error), status=answer.status)
         if isinstance(error, NotFoundError) and self._is_no_route(answer):
-            raise NotFoundError(f"{error}. {NO_BATCHES}")
+            raise self._no_batches(answer)
         if isinstance(error, RejectedError | BadReplyError):  # which would blame a request
             raise ServerError(str(error), status=answer.status)
         raise error
@@ -216,10 +216,15 @@ class BatchCalls:
         if isinstance(error, TooLongError) or is_too_large(words):
             return BatchTooLargeError(str(error), retry_after=retry_after)
         if isinstance(error, NotFoundError) and self._is_no_route(answer):
-            return NotFoundError(f"{error}. {NO_BATCHES}")
+            return self._no_batches(answer)
         if answer.status == HTTPStatus.FORBIDDEN and isinstance(error, RejectedError):
-            return AccessDeniedError(f"{error}. {NO_BATCHES}")
+            return AccessDeniedError(f"{str(error).rstrip('.')}. Run {LIVE_INSTEAD}")
         return error
+
+    def _no_batches(self, answer: Answer) -> NotFoundError:
+        return NotFoundError(
+            f"{self._client.where} answered {answer.status} where batches would be; run {LIVE_INSTEAD}"
+        )
 
     def _is_no_route(self, answer: Answer) -> bool:
         """Whether nobody is there: a page, nothing at all, or a framework's own words."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from dotenv import dotenv_values, find_dotenv
 
 from asyncgen.endpoint.address import CUSTOM_KEY
+from asyncgen.endpoint.batch_rows import batch_fields
 from asyncgen.endpoint.batch_rules import rules_of
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.endpoint.settings import Override, parse_param, request_settings, settings_of
@@ -95,7 +96,7 @@ def configure_run(
         append=settings.append,
         overwrite=settings.overwrite,
         allow_changed=settings.allow_changed,
-        batching=_batching(settings, endpoint),
+        batching=_batching(settings, plan),
         forgotten=settings.forget_batch,
         log=log,
         notices=[*recipe.warnings, *_notices(settings, endpoint, environment)],
@@ -141,8 +142,8 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
     )
 
 
-def _batching(settings: Settings, endpoint: Endpoint) -> Batching | None:
-    """Raises ConfigError for flags that do not go together, and where there are no batches."""
+def _batching(settings: Settings, plan: RunPlan) -> Batching | None:
+    """Raises ConfigError for flags that do not go together, where there are no batches, and for what none takes."""
     given = {
         "--batch-size": settings.batch_size,
         "--detach": settings.detach,
@@ -157,7 +158,9 @@ def _batching(settings: Settings, endpoint: Endpoint) -> Batching | None:
     if settings.finish_live and settings.no_live:
         raise ConfigError("--finish-live makes the rest by live calls and --no-live makes none: give one of them")
     if settings.batch_files is None:
-        rules_of(endpoint)
+        rules = rules_of(plan.endpoint)
+        for each in plan.models.values() or [plan.settings]:
+            batch_fields(each, rules)
     return Batching(
         size=settings.batch_size,
         files=settings.batch_files,

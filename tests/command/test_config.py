@@ -116,6 +116,28 @@ def test_a_file_does_not_say_what_a_user_is_told_to_type(workspace: Path, monkey
 # ---- flags against each other
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--provider", "ollama", "--model", "m"], "Ollama has no batches"),
+        (["--base-url", "https://api.anthropic.com/v1", "--model", "m"], "a form of its own"),
+        (["--provider", "openrouter", "--param", 'provider.order=["a"]'], "--param provider.order=null"),
+    ],
+)
+def test_batches_that_cannot_be_are_refused_before_anything_is_sent(flags: list[str], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configure("--batch", *flags, environment={"OPENROUTER_API_KEY": KEY})
+    assert words in str(caught.value)
+
+
+def test_a_folder_for_batches_calls_nothing_unless_it_is_asked_to() -> None:
+    argv = ["--batch", "--batch-files", "jobs", "--provider", "vllm", "--model", "m"]
+    for more, no_live in (([], True), (["--finish-live"], False)):
+        batching = configure(*argv, *more).batching
+        assert batching is not None
+        assert (batching.files, batching.no_live) == (Path("jobs"), no_live)
+
+
 def test_appending_and_setting_aside_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="--append keeps what is there and --overwrite sets it aside"):
         configure("--append", "--overwrite")
