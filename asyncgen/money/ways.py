@@ -47,15 +47,20 @@ class Offer:
         warm = None if price.cached is None and tokens.cached else tokens.cost(price)
         return cls(way, warm, tokens.cost_without_cache(price))
 
+    @property
+    def most(self) -> Decimal | None:
+        """At most so much where the cache is met: without a price for that, what it costs where it is not."""
+        return self.cold if self.warm is None else self.warm
+
 
 class Best(NamedTuple):
-    """The lowest costs that are known, and whose they are."""
+    """The cheapest offers, where the cache is met and where it is not; of several alike, the first."""
 
     warm: Offer | None
     cold: Offer | None
 
 
 def find_best(offers: Sequence[Offer]) -> Best:
-    warm = [(each.warm, place) for place, each in enumerate(offers) if each.warm is not None]
+    warm = [(each.most, place) for place, each in enumerate(offers) if each.most is not None]
     cold = [(each.cold, place) for place, each in enumerate(offers) if each.cold is not None]
     return Best(offers[min(warm)[1]] if warm else None, offers[min(cold)[1]] if cold else None)

@@ -219,12 +219,12 @@ def _cell(cost: Decimal | None, *, is_best: bool) -> Text:
 
 def _describe_best(offers: Sequence[Offer]) -> Iterator[str]:
     warm, cold = find_best(offers)
-    if warm is not None and warm is cold and warm.warm == warm.cold is not None:
-        yield f"the cheapest: {warm.way}, {format_cost(warm.cold)}"
+    if warm is None or cold is None or warm.most is None or cold.cold is None:
         return
-    if warm is not None and warm.warm is not None:
-        yield f"the cheapest where the cache is met: {warm.way}, {format_cost(warm.warm)}"
-    if cold is not None and cold.cold is not None:
+    if warm.most == cold.cold:
+        yield f"the cheapest, cache or not: {cold.way}, {format_cost(cold.cold)}"
+    else:
+        yield f"the cheapest where the cache is met: {warm.way}, {format_cost(warm.most)}"
         yield f"the cheapest where it is not: {cold.way}, {format_cost(cold.cold)}"
     live, batch = offers[0], offers[-1]
     if batch.way == BATCH and batch.cold is not None and live.warm is not None and batch.cold > live.warm:

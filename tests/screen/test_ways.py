@@ -223,9 +223,8 @@ def test_a_floor_is_explained(shown: Shown) -> None:
 
 def test_the_lever_of_passages_is_reckoned_for_a_recipe_that_sends_all_its_knowledge(shown: Shown) -> None:
     text = shown.plan(listed(batch=HALF))
-    assert (
-        "passages of 400 words instead of all the knowledge (asyncgen help recipes): the cheapest: batch, $0.30" in text
-    )
+    lever = "passages of 400 words instead of all the knowledge (asyncgen help recipes)"
+    assert f"{lever}: the cheapest, cache or not: batch, $0.30" in text
 
 
 def test_the_table_fits_80_columns(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +238,10 @@ def test_the_best_is_among_those_that_are_known() -> None:
     price = Price(Decimal(2), Decimal(3))
     live, unknown = Offer.of("live", price, tokens), Offer.of("flex", None, tokens)
     assert (live.warm, live.cold) == (None, Decimal(2300))
-    assert find_best([unknown, live]) == (None, live)
+    assert find_best([unknown, live]) == (live, live), "at most what it costs without the cache"
+    dear = Offer("batch", cold=Decimal(2000))
+    assert find_best([Offer("live", warm=Decimal(1900), cold=Decimal(2300)), dear])[1] == dear
+    assert find_best([Offer("live", warm=Decimal(2100), cold=Decimal(2300)), dear]) == (dear, dear)
     assert find_best([unknown]) == (None, None)
     uncached = Offer.of("live", price, tokens._replace(cached=0))
     assert uncached.warm == uncached.cold == Decimal(500), "where nothing is cached, no price of it is missed"
