@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import settings
 from sweep import THOROUGH
 
+from asyncgen.recipe.balanced import Balanced
+from asyncgen.recipe.recipe import Dimension
 from asyncgen.runs.interrupt import SIGNALS
 
 VARIABLES = (
@@ -37,6 +40,19 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.getbasetemp() / f"test-{next(FOLDERS)}"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _blocks_made_once() -> Iterator[None]:
+    """To deal the built-in recipe's first block takes longer than all else in a run of a few conversations."""
+    shared = lru_cache(maxsize=4)(Balanced)
+
+    def balanced(dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> Balanced:
+        return shared(tuple(dimensions), seed, block_size)
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
+        yield
 
 
 @pytest.fixture(autouse=True)
