@@ -221,6 +221,19 @@ def test_a_line_that_names_no_request_is_no_row(line: bytes) -> None:
     assert read_row(line) is None
 
 
+def test_an_answer_with_odd_numbers_and_half_characters_is_read() -> None:
+    odd = json.dumps({**ANSWER, "created": 10**400, "system_fingerprint": "\ud800"}).encode()
+    row = read_row(b'{"custom_id":"k","response":{"status_code":200,"body":%s}}' % odd)
+    assert row is not None
+    assert BATCHES.classify(row).text == "hello"
+
+
+def test_a_body_nested_too_deep_is_no_answer() -> None:
+    row = read_row(b'{"custom_id":"k","response":{"status_code":200,"body":%s}}' % (b"[" * 900 + b"]" * 900))
+    if row is not None:
+        classified(row)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: (

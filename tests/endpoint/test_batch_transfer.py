@@ -15,6 +15,7 @@ from asyncgen.endpoint.batch_files import FileBatches
 from asyncgen.endpoint.batch_inline import InlineBatches
 from asyncgen.endpoint.batch_rules import OPENAI, OPENROUTER
 from asyncgen.endpoint.client import Client
+from asyncgen.endpoint.disk import FilePart
 from asyncgen.endpoint.presets import Endpoint, Provider
 from asyncgen.endpoint.secret import Secret
 from asyncgen.errors import (
@@ -236,5 +237,21 @@ def test_a_full_disk_is_not_a_connection_that_broke() -> None:
         async with client_at(pour) as client:
             with pytest.raises(OutputError, match="No space left on device"):
                 await client.send("GET", "/files/out/content", to=Path("/dev/full"))
+
+    run(scenario())
+
+
+def test_a_file_that_becomes_shorter_while_it_is_sent_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "requests"
+    path.write_bytes(LINE)
+
+    async def scenario() -> None:
+        async def wait(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+            while await reader.read(2**16):
+                pass
+
+        async with client_at(wait) as client:
+            with pytest.raises(ConnectionFailedError):
+                await client.send("POST", "/files", [FilePart(path, 2 * len(LINE))])
 
     run(scenario())
