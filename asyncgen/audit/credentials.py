@@ -53,11 +53,11 @@ _SECRETS = tuple(
 # What stands before a key or a password, and how it is said. Looked for as plain text, which takes a tenth of the time.
 _NAMES = ("key", "secret", "token", "credential", "passw", "passphrase", "passcode", "pwd", "kennwort", "pin", " -u ")
 _TO_BE = r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s?:)?\s)"
-_QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,})[\"'`]|(?P<value>[^\s\"'`,;]{4,}))"
+_QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
 _KEY = re.compile(rf"(?:key|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}", re.IGNORECASE)
 _PASSWORD = re.compile(
     rf"(?:password|passphrase|passcode|passwd|passwort|kennwort|pwd)[\"']?(?:{_TO_BE}|\s(?=[\"'`])){_QUOTED_OR_NOT}"
-    r"|\bpin(?:\s?[:=]\s?|\s(?:is|was|lautet|ist)\s)(?P<digits>\d{4,8})\b|\s-u\s[\w.-]{1,40}:(?P<login>[^\s:/@]{6,})\s",
+    r"|\bpin(?:\s?[:=]\s?|\s(?:is|was|lautet|ist)\s)(?P<digits>\d{4,8})\b|\s-u\s[\w.-]{1,40}:(?P<login>[^\s:/@]{6,200})\s",
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(

@@ -14,7 +14,7 @@ from zlib import crc32
 import msgspec
 
 from asyncgen.audit.counting import DistinctCounter, HeavyHitters, TextSample
-from asyncgen.audit.rules import Check, Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.audit.words import Sentences, split_sentences, split_words
 from asyncgen.recipe.scenario import Drawn
 
@@ -151,13 +151,12 @@ class Diversity:
         """Every line that begins with an opener whose share is above the limit."""
         return self._openers.find_repeated(self._lines)
 
-    def stock_check(self) -> Check | None:
-        """What finds the stock phrases seen so far in a line, for a second pass; None if there are none.
+    def stock(self) -> frozenset[Phrase]:
+        """The stock phrases seen so far, for a second pass.
 
         A phrase shows itself as stock only at the end, and keeping the lines of all that may become one has no bound.
         """
-        stock = frozenset(phrase for phrase, _ in self._find_stock())
-        return _StockCheck(stock).check if stock else None
+        return frozenset(phrase for phrase, _ in self._find_stock())
 
     def _find_stock(self) -> list[tuple[Phrase, int]]:
         least = max(MIN_REPEATS, STOCK_SHARE * self._lines)
@@ -302,7 +301,7 @@ class _Values:
         return described
 
 
-class _StockCheck:
+class StockCheck:
     def __init__(self, stock: frozenset[Phrase]) -> None:
         self._stock = stock
 

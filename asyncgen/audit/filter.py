@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncgen.audit.near_duplicates import THRESHOLD, NearDuplicates
+from asyncgen.audit.near_duplicates import NearDuplicates
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import read_dropped
@@ -24,6 +24,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import one_line
 
+SPLIT_THRESHOLD = 0.8  # Jaccard similarity from which two lines stay on one side of a split
 MARKED = "marked as dropped"
 DUPLICATE = "near-duplicate (--dedup)"
 NO_CONVERSATION = "no conversation"
@@ -121,8 +122,8 @@ def _judge(
     marked = read_dropped(dataset.paths)
     copies = None if plan.dedup is None else NearDuplicates(plan.dedup)
     # What --dedup has thinned out from a lower similarity on holds nothing more to keep together.
-    is_thin = plan.dedup is not None and plan.dedup <= THRESHOLD
-    alike = None if plan.split is None or is_thin else NearDuplicates(THRESHOLD)
+    is_thin = plan.dedup is not None and plan.dedup <= SPLIT_THRESHOLD
+    alike = None if plan.split is None or is_thin else NearDuplicates(SPLIT_THRESHOLD)
     compared = [each for each in (copies, alike) if each is not None]
     offsets = array("q", [-1]) * (len(dataset) + 1)
     for record in dataset.records():
@@ -137,14 +138,14 @@ def _judge(
     verdicts.drop(NO_CONVERSATION, (line for line in range(1, len(offsets)) if offsets[line] < 0))
     if compared:
         progress("comparing", 0, 0)
-    for _, *others in _clusters(copies, dataset):
-        verdicts.drop(DUPLICATE, others)
-    together = ([line for line in cluster if verdicts.stays(line)] for cluster in _clusters(alike, dataset))
+
+    def read(offset: int) -> str:
+        return _compared_text(dataset.read(offset))
+
+    verdicts.drop(DUPLICATE, () if copies is None else copies.superfluous(read))
+    clusters = [] if alike is None else alike.clusters(read)
+    together = ([line for line in cluster if verdicts.stays(line)] for cluster in clusters)
     return offsets, [cluster for cluster in together if len(cluster) > 1]
-
-
-def _clusters(near: NearDuplicates | None, dataset: Dataset) -> list[list[int]]:
-    return [] if near is None else near.clusters(lambda offset: _compared_text(dataset.read(offset)))
 
 
 def _compared_text(conversation: Conversation) -> str:

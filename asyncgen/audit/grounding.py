@@ -29,7 +29,7 @@ from asyncgen.audit.facts import (
     without_code,
 )
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
-from asyncgen.audit.language import any_phrase
+from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold
 from asyncgen.audit.number_words import is_small
 from asyncgen.audit.rules import Finding, Subject, excerpt
@@ -37,9 +37,11 @@ from asyncgen.audit.rules import Finding, Subject, excerpt
 NO_SCENARIO = ""  # the topic of lines without one
 
 _SMALL = 12  # counts up to here are part of the language
-_SETTLED_MAX = 100_000
+_ASKED_MAX = 100_000
+_MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
+_FUNCTION_WORDS = sorted({word for table in tables("frequent") for word in table["words"].split() if word.isalpha()})
 _HEADING_REACH = 200  # characters of a heading or a name of several words
 _OPERATOR = any_phrase("grounding", "operators").pattern
 _OPERATOR_BEFORE = re.compile(rf"(?:[+*/=^]|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE)
@@ -70,6 +72,21 @@ class GroundingResult(msgspec.Struct, frozen=True, kw_only=True):
     derived: int
     by_topic: Mapping[str, TopicGrounding]
 
+    @classmethod
+    def of(cls, topics: Mapping[str, TopicGrounding]) -> "GroundingResult":
+        checked, ungrounded, derived = (
+            sum(getattr(each, name) for each in topics.values()) for name in ("checked", "ungrounded", "derived")
+        )
+        return cls(checked=checked, ungrounded=ungrounded, derived=derived, by_topic=topics)
+
+
+def add_topics(total: dict[str, TopicGrounding], topics: Mapping[str, TopicGrounding]) -> None:
+    for topic, count in topics.items():
+        known = total.get(topic, TopicGrounding())
+        total[topic] = TopicGrounding(
+            **{name: getattr(known, name) + getattr(count, name) for name in TopicGrounding.__struct_fields__}
+        )
+
 
 class Grounding:
     """Checks conversations against one knowledge base.
@@ -78,10 +95,11 @@ class Grounding:
     """
 
     def __init__(self, knowledge: str, allowed: Iterable[str] = (), naming: Iterable[str] = ()) -> None:
+        self._knowledge = knowledge
         self._derivations = Derivations()
         self._known = KnownFacts([knowledge, *allowed], self._derivations)
         self._known.add_names(naming)
-        self._known.terms |= COMMON_NAMES
+        self._known.terms |= COMMON_NAMES | frozenset(_FUNCTION_WORDS)
         self._settled: dict[str | None, dict[str, Term | None]] = {}  # by language
         # Small talk and refusals come again word for word: in the offline engine's files four answers of five.
         self._examine = lru_cache(maxsize=_ANSWERS_KEPT)(self._examine_anew)
@@ -90,22 +108,10 @@ class Grounding:
         ] = {}  # figures by text, value and unit: the same come often
         self.by_topic: dict[str, TopicGrounding] = {}
 
-    @property
-    def checked(self) -> int:
-        return sum(each.checked for each in self.by_topic.values())
-
-    @property
-    def ungrounded(self) -> int:
-        return sum(each.ungrounded for each in self.by_topic.values())
-
-    @property
-    def derived(self) -> int:
-        return sum(each.derived for each in self.by_topic.values())
-
-    def result(self) -> GroundingResult:
-        return GroundingResult(
-            checked=self.checked, ungrounded=self.ungrounded, derived=self.derived, by_topic=self.by_topic
-        )
+    def take_topics(self) -> dict[str, TopicGrounding]:
+        """What has been counted since it was last asked."""
+        topics, self.by_topic = self.by_topic, {}
+        return topics
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         topic = next(iter((subject.scenario or {}).values()), ())  # the value of the first dimension
@@ -139,26 +145,39 @@ class Grounding:
 
     def _examine_anew(self, content: str, language: str | None) -> "_Answer":
         prose = with_decimal_points(without_code(content), language)
-        settled = self._settled.setdefault(language, {})
+        if language not in self._settled:
+            self._settled[language] = self._settle(language)
+        settled = self._settled[language]
         answer = _Answer(prose)
         for fact in read_facts(prose, language, settled):
             answer.checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
-            is_known = self._knows(fact, prose, settled)
+            is_known = self._knows(fact, prose)
             if not is_known:
                 answer.unknown.append(fact)
             if isinstance(fact, Measure):
                 answer.measures.append((fact, is_known))
         return answer
 
-    def _knows(self, fact: Fact, prose: str, settled: dict[str, Term | None]) -> bool:
+    def _settle(self, language: str | None) -> dict[str, Term | None]:
+        """Tokens that are one known term, or none that counts, and need no second look.
+
+        They follow from the knowledge base alone: what an answer is told to state must not hang on earlier answers.
+        """
+        prose = with_decimal_points(without_code(self._knowledge), language)
+        settled: dict[str, Term | None] = {}
+        for fact in read_facts(prose, language):
+            # Months are none: a day may follow. Nor is a name of two words, which depends on its neighbours.
+            if isinstance(fact, Term) and not (fact.opens or fact.beside or is_month(fact.text)):
+                stated = None if fact.key in COMMON_NAMES else fact
+                settled.update({fact.text + mark: stated for mark in _MARKS})
+        settled.update({each.capitalize() + mark: None for each in _FUNCTION_WORDS for mark in _MARKS})
+        return settled
+
+    def _knows(self, fact: Fact, prose: str) -> bool:
         if isinstance(fact, Term):
-            if not self._known.knows_term(fact):
-                return fact.opens or (fact.beside != "" and fact.beside in self._known.terms)
-            # Tokens that are this word and a mark need no second look. Months do: a day may follow.
-            if fact.text not in settled and len(settled) < _SETTLED_MAX and not is_month(fact.text):
-                stated = None if fact.opens or fact.key in COMMON_NAMES else fact
-                settled.update({fact.text + mark: stated for mark in ("", ",", ".", ";", ":", "?", "!", "'s")})
-            return True
+            if self._known.knows_term(fact):
+                return True
+            return fact.opens or (fact.beside != "" and fact.beside in self._known.terms)
         if not isinstance(fact, Measure):
             return self._known.knows(fact)
         if is_everyday(fact):
@@ -166,7 +185,7 @@ class Grounding:
         asked = (fact.text, fact.value, fact.unit, is_bare(prose, fact))
         if (is_known := self._asked.get(asked)) is None:
             is_known = self._known.knows_measure(fact, is_bare=asked[-1])
-            if len(self._asked) < _SETTLED_MAX:
+            if len(self._asked) < _ASKED_MAX:
                 self._asked[asked] = is_known
         if is_known:
             return True

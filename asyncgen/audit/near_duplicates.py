@@ -14,7 +14,7 @@ import math
 import random
 from array import array
 from bisect import bisect_left
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby, repeat
@@ -36,12 +36,14 @@ MOST_SHINGLES = 4096  # the imprints of longer texts are full and tell nothing
 RECALL = 0.995  # of candidates among pairs exactly at the threshold; above it more
 MAX_ROWS = 12
 MAX_REPRESENTATIVES = 16  # lines of a bucket that others are compared with
+MAX_KEPT = 256  # lines of a cluster that stay and that the next ones are compared with, the latest of them
 MAX_MISSES = 16  # unlike lines that a line is read for
 MAX_REMEMBERED = 1 << 18  # pairs that have been compared; some 40 MB
 MAX_HELD_SHINGLES = 1 << 18  # some 25 MB
 LARGEST = 20
 
 Shingles: TypeAlias = frozenset[int]
+Signature: TypeAlias = tuple[int, bytes, int, bytes]  # a digest of the words, the bands' keys, the size, the imprint
 
 
 class Duplicates(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,19 +118,19 @@ class NearDuplicates:
         self._imprints = bytearray()
 
     def add(self, record_number: int, offset: int, text: str) -> None:
-        self.add_words(record_number, offset, self._words.number(split_words(text)))
+        self.add_signature(record_number, offset, sign(self._words.number(split_words(text)), self.threshold))
 
-    def add_words(self, record_number: int, offset: int, words: Sequence[int]) -> None:
-        """A text as its words' numbers, where others need them too."""
-        if not words:
+    def add_signature(self, record_number: int, offset: int, signature: "Signature | None") -> None:
+        """What `sign` gives for the words of a text and this threshold, where others have asked for it."""
+        if signature is None:
             return
-        shingles = _shingle(words)
+        digest, keys, size, imprint = signature
         self._numbers.append(record_number)
         self._offsets.append(offset)
-        self._digests.append(hash(tuple(words)))
-        self._keys += _band_keys(shingles, self._rows)
-        self._sizes.append(min(len(shingles), MOST_SHINGLES))
-        self._imprints += _imprint(shingles)
+        self._digests.append(digest)
+        self._keys += keys
+        self._sizes.append(size)
+        self._imprints += imprint
 
     def clusters(self, read: Callable[[int], str], most_held: int = MAX_HELD_SHINGLES) -> list[list[int]]:
         """Numbers of the lines that belong together, by twos at least; clusters and lines ascend.
@@ -137,12 +139,47 @@ class NearDuplicates:
         two lines in it may be less alike than that (single linkage). `most_held`: shingles of texts that are kept at
         hand meanwhile.
         """
+        groups = self._group(self._texts(read, most_held))
+        return [[self._numbers[place] for place in each] for each in groups]
+
+    def superfluous(self, read: Callable[[int], str], most_held: int = MAX_HELD_SHINGLES) -> list[int]:
+        """Numbers of lines without which no two that stay are alike: each is like an earlier line that stays.
+
+        Of a cluster more than the first may stay, because like is not transitive: at a low threshold a chain of lines,
+        each like the next, may reach from one end of a file to the other.
+        """
+        texts = self._texts(read, most_held)
+        left_out = []
+        for group in self._group(texts):
+            kept: deque[int] = deque(maxlen=MAX_KEPT)
+            for place in group:
+                if any(self._are_alike(other, place, texts) for other in kept):
+                    left_out.append(self._numbers[place])
+                else:
+                    kept.appendleft(place)
+        return sorted(left_out)
+
+    def _texts(self, read: Callable[[int], str], most_held: int) -> "_Texts":
+        return _Texts(lambda place: _shingle(self._words.number(split_words(read(self._offsets[place])))), most_held)
+
+    def _are_alike(self, one: int, other: int, texts: "_Texts") -> bool:
+        if self._digests[one] == self._digests[other]:
+            return True
+        differing = (self._imprint_of(one) ^ self._imprint_of(other)).bit_count()
+        if differing > self._most_differing[self._sizes[one] + self._sizes[other]]:
+            return False
+        return _similarity(texts[one], texts[other]) >= self.threshold
+
+    def _imprint_of(self, place: int) -> int:
+        return int.from_bytes(self._imprints[place * IMPRINT_BYTES : (place + 1) * IMPRINT_BYTES])
+
+    def _group(self, texts: "_Texts") -> list[list[int]]:
+        """Places that belong together."""
         levels = [_Groups(len(self._numbers)) for _ in self._thresholds]
         for bucket in _find_buckets(self._digests, range(len(self._digests))):
             for place in bucket[1:]:
                 for groups in levels:
                     groups.join(bucket[0], place)
-        texts = _Texts(lambda place: _shingle(self._words.number(split_words(read(self._offsets[place])))), most_held)
         alike = _Verdicts(texts, self._thresholds, levels)
         firsts = array("I", levels[0].firsts())
         for band in range(self._bands):
@@ -154,15 +191,14 @@ class NearDuplicates:
             threshold: len(self._numbers) - sum(1 for _ in groups.firsts())
             for threshold, groups in zip(self._thresholds, levels, strict=True)
         }
-        return [[self._numbers[place] for place in each] for each in levels[0].of_two_or_more()]
+        return levels[0].of_two_or_more()
 
     def _compare(self, bucket: Sequence[int], alike: "_Verdicts") -> None:
         """Join what is alike: all pairs of a small bucket, in a larger one each line with the first of each group."""
         most_differing, is_small = self._most_differing, len(bucket) <= MAX_REPRESENTATIVES
         representatives: list[tuple[int, int, int]] = []
         for place in bucket:
-            imprint = int.from_bytes(self._imprints[place * IMPRINT_BYTES : (place + 1) * IMPRINT_BYTES])
-            size = self._sizes[place]
+            imprint, size = self._imprint_of(place), self._sizes[place]
             candidates = [
                 other
                 for other, its_imprint, its_size in representatives
@@ -176,6 +212,16 @@ class NearDuplicates:
                 representatives.append((place, imprint, size))
 
 
+def sign(words: Sequence[int], threshold: float = THRESHOLD) -> Signature | None:
+    """What is kept of a text, by its words' numbers; None without a word."""
+    if not words:
+        return None
+    shingles = _shingle(words)
+    size = min(len(shingles), MOST_SHINGLES)
+    return hash(tuple(words)), _band_keys(shingles, _choose_rows(threshold)), size, _imprint(shingles)
+
+
+@lru_cache(maxsize=16)
 def _choose_rows(threshold: float) -> int:
     """Minima to a band: as many as still find `RECALL` of the pairs at the threshold; 3 at 0.5 and 6 at 0.8.
 
@@ -236,6 +282,12 @@ def _shingle(words: Sequence[int]) -> Shingles:
     return frozenset(hash_shingles(words, SHINGLE_WORDS))
 
 
+def _similarity(one: Shingles, other: Shingles) -> float:
+    """Jaccard's."""
+    common = len(one & other)
+    return common / (len(one) + len(other) - common)
+
+
 class _Verdicts:
     """Compares the texts themselves. Bounded for every line, so that no file makes an audit endless.
 
@@ -256,9 +308,7 @@ class _Verdicts:
             return True
         pair = one * self._lines + other
         if self._misses[other] < MAX_MISSES and pair not in self._compared:
-            shingles, others = self._texts[one], self._texts[other]
-            common = len(shingles & others)
-            similarity = common / (len(shingles) + len(others) - common)  # Jaccard's
+            similarity = _similarity(self._texts[one], self._texts[other])
             news = [groups.join(one, other) for threshold, groups in self._levels if similarity >= threshold]
             self._misses[other] += not any(news)
             if len(self._compared) >= MAX_REMEMBERED:

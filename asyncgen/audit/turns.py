@@ -7,7 +7,6 @@ from math import inf
 
 from asyncgen.audit.language import listed, tables
 from asyncgen.audit.rules import Finding, Subject, excerpt
-from asyncgen.recipe.recipe import Dimension
 
 _NUMBERS = {word: value for table in tables("numbers") for value, word in enumerate(table["small"][:12], start=1)}
 
@@ -53,10 +52,10 @@ def _read_range(match: re.Match[str]) -> tuple[float, float]:
 
 
 class TurnsCheck:
-    """Only what dimensions that draw one value say; no finding where none names a number."""
+    """Only what dimensions that draw one value say, of these names; no finding where none names a number."""
 
-    def __init__(self, dimensions: Sequence[Dimension]) -> None:
-        self._names = [each.name for each in dimensions if each.pick is None]
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         record, scenario = subject.record, subject.scenario or {}

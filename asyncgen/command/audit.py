@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from asyncgen.command.flag_values import limit
+from asyncgen.command.flag_values import jobs, limit
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, make_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -38,6 +38,12 @@ def add_arguments(parser: Parser) -> None:
         metavar="RULE=RATE",
         help="exit with 3 when more of the lines break a rule, such as 0.01 or 1%%; may be repeated (default: never)",
     )
+    parser.add_argument(
+        "--jobs",
+        type=jobs,
+        metavar="N",
+        help="processes that look at the lines; the result is the same with any number (default: one for each core)",
+    )
     parser.add_argument("--json", action="store_true", help="print the audit as one JSON object (default: a summary)")
 
 
@@ -52,7 +58,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     check_rule_names("--fail-on", rules)
     with interrupts_raised():
         dataset = open_dataset(flags)
-        audit = make_audit(dataset, "--fail-on", rules)
+        audit = make_audit(dataset, "--fail-on", rules, flags.jobs)
         write_audit(dataset, audit)
         if flags.json:
             sys.stdout.write(encode_audit(audit).decode())

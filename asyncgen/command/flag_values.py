@@ -5,6 +5,7 @@ import argparse
 from asyncgen.runs.values import number_or_nan
 
 MAX_PORT = 65535
+MAX_JOBS = 999  # processes
 
 
 def limit(text: str) -> tuple[str, float]:
@@ -20,6 +21,13 @@ def similarity(text: str) -> float:
     number = number_or_nan(text)
     if not 0 < number <= 1:
         raise argparse.ArgumentTypeError(f"expected a similarity above 0, 1 at most, got {text!r}")
+    return number
+
+
+def jobs(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_JOBS)) else 0
+    if not 1 <= number <= MAX_JOBS:
+        raise argparse.ArgumentTypeError(f"expected 1 to {MAX_JOBS}, got {text!r}")
     return number
 
 

@@ -55,10 +55,11 @@ def find_audit(flags: argparse.Namespace, dataset: "Dataset", flag: str, rules: 
     return audit
 
 
-def make_audit(dataset: "Dataset", flag: str, rules: Sequence[str]) -> "Audit":
+def make_audit(dataset: "Dataset", flag: str, rules: Sequence[str], jobs: int | None = None) -> "Audit":
+    """`jobs`: processes to look at lines; as many as there are cores when nothing is said."""
     from asyncgen.audit.audit import audit_dataset, check_rules_ran, rules_to_run
     from asyncgen.screen.bar import shown_progress
 
     check_rules_ran(flag, rules, rules_to_run(dataset))
     with shown_progress() as progress:
-        return audit_dataset(dataset, progress=progress)
+        return audit_dataset(dataset, progress=progress, jobs=jobs or os.cpu_count() or 1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.audit.grounding import NO_SCENARIO, Grounding
+from asyncgen.audit.grounding import NO_SCENARIO, Grounding, GroundingResult
 from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
@@ -163,7 +163,7 @@ def test_counts_are_kept_by_topic() -> None:
     list(grounding.check(subject("hi", "It cost $500, not $73.", scenario=scenario)))
     list(grounding.check(subject("hi", "It cost $43,000, then $73, so 99.8% less.")))
 
-    result = grounding.result()
+    result = GroundingResult.of(grounding.take_topics())
 
     assert (result.checked, result.ungrounded, result.derived) == (5, 1, 1)
     assert {topic: (each.lines, each.ungrounded, each.derived) for topic, each in result.by_topic.items()} == {

@@ -309,3 +309,23 @@ def test_a_union_is_named_by_its_first_place() -> None:
         groups.join(one, other)
     assert groups.of_two_or_more() == [[1, 3, 5]]
     assert list(groups.firsts()) == [0, 1, 2, 4]
+
+
+def test_of_a_chain_those_stay_that_are_like_none_that_stays() -> None:
+    random = Random(14)
+    chain = [draw_text(random, 100)]
+    for link in range(9):
+        text = chain[-1]
+        for place in range(link, 100, 10):
+            text = replace_word(text, place, f"other{link}x{place}")
+        chain.append(text)
+    near = NearDuplicates(0.5)
+    for number, text in enumerate(chain):
+        near.add(number, number, text)
+    assert near.clusters(chain.__getitem__) == [list(range(10))]
+    left_out = near.superfluous(chain.__getitem__)
+    stay = [number for number in range(10) if number not in left_out]
+    assert 3 <= len(stay) <= 5
+    assert all(similarity(chain[one], chain[other]) < 0.5 for one, other in combinations(stay, 2))
+    for number in left_out:
+        assert any(similarity(chain[number], chain[each]) >= 0.5 for each in stay if each < number)

@@ -12,7 +12,7 @@ from planted_german import GERMAN
 from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.diversity import Diversity
+from asyncgen.audit.diversity import Diversity, StockCheck
 from asyncgen.audit.grounding import Grounding
 from asyncgen.audit.near_duplicates import NearDuplicates
 from asyncgen.audit.rules import RULES, Check, Subject
@@ -30,13 +30,14 @@ TEXTS: dict[str, Callable[[Conversation], str]] = {
     "near-duplicate": whole_text,
     "near-duplicate-answers": answers_text,
 }
+SINGLE = [each.name for each in RECIPE.dimensions if each.pick is None]
 HONEST = 300  # lines of the offline engine, which quotes the knowledge base word by word
 
 
 @pytest.fixture(scope="module")
 def checks() -> list[Check]:
     return [
-        *line_checks(RECIPE.system, dimensions=RECIPE.dimensions, knowledge=RECIPE.knowledge),
+        *line_checks(RECIPE.system, single=SINGLE, knowledge=RECIPE.knowledge),
         Grounding(RECIPE.knowledge).check,
         WrongLanguage(("de", "en")).check,
     ]
@@ -141,8 +142,8 @@ def find_repeated_openers(subjects: Sequence[Subject]) -> set[int]:
 
 
 def find_stock_phrases(subjects: Sequence[Subject]) -> set[int]:
-    check = _read_all(subjects).stock_check()
-    return {finding.line for each in subjects for finding in check(each)} if check else set()
+    check = StockCheck(_read_all(subjects).stock()).check
+    return {finding.line for each in subjects for finding in check(each)}
 
 
 FINDERS: dict[str, Callable[[Sequence[Subject]], set[int]]] = {

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sweep import at_most
 
 from asyncgen.audit.audit import _Pass
+from asyncgen.audit.line_work import make_look
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.screen.bar import unseen
@@ -81,13 +82,15 @@ PIECES = (
 def look(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], float]:
     """How many seconds of CPU a text takes, said by both sides."""
     output = write_output(tmp_path_factory.mktemp("time") / "x.jsonl", [conversation(0)]).output
-    audit = _Pass(Dataset.open(output, recipe="nanochat"), unseen)
+    audit = _Pass(Dataset.open(output, recipe="nanochat"), unseen, 1)
+    look = make_look(audit._settings)
     numbers = count()
 
     def take(text: str) -> float:
         said = f"{text} {next(numbers)}"  # never the same one: what has been looked at is known
         begun = time.process_time()
-        audit._look_at(Record(1, 0, (Message("user", said), Message("assistant", said)), None))
+        lines = [(Record(1, 0, (Message("user", said), Message("assistant", said)), None), None)]
+        audit._take(lines, look(lines))
         return time.process_time() - begun
 
     return take
