@@ -4,6 +4,7 @@ A tier is a setting of the request like any other, and says nothing about what i
 gets the same conversations. Which tier has served a call, and is billed, is for the answer to say.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from asyncgen.endpoint.address import host_of
@@ -14,7 +15,7 @@ SERVICE_TIER = "service_tier"
 FLEX, PRIORITY, DEFAULT, BATCH = "flex", "priority", "default", "batch"
 TIERS = (FLEX, PRIORITY)
 # By host, those below it included; elsewhere nobody knows.
-_SOLD_AT: Mapping[str, tuple[str, ...]] = {
+SOLD_AT: Mapping[str, tuple[str, ...]] = {
     "openrouter.ai": (FLEX, PRIORITY),
     "api.openai.com": (FLEX, PRIORITY),
     "generativelanguage.googleapis.com": (FLEX, PRIORITY),
@@ -32,6 +33,8 @@ _NAMES = {
     **dict.fromkeys(("fast", "on_demand_priority"), PRIORITY),
 }
 _LONGEST = 40  # characters of a tier's name
+_MOST = 16  # names that are told apart
+OTHERS = "others"
 _PLACES: tuple[Path, ...] = (
     (SERVICE_TIER,),
     ("usage", SERVICE_TIER),
@@ -61,6 +64,11 @@ def read_tier(document: JsonObject, headers: Mapping[str, str]) -> str | None:
     return name_tier(told) if told else None
 
 
+def count_tier(calls: Counter[str | None], tier: str | None) -> None:
+    """Add a call that is billed at it; a server that makes up ever new names fills no memory."""
+    calls[tier if tier in calls or len(calls) < _MOST else OTHERS] += 1
+
+
 def describe_tiers(calls: Mapping[str | None, int], *, is_asked: bool) -> str:
     """At which tiers so many calls are billed; empty where all of that is usual and nobody has asked."""
     told = [tier for tier in calls if tier is not None]
@@ -76,5 +84,5 @@ def sells(endpoint: Endpoint, tier: str) -> bool | None:
     if endpoint.is_offline or endpoint.provider.name in _WITHOUT:
         return endpoint.is_offline  # it answers at any
     hosts = f".{endpoint.host}", f".{host_of(endpoint.provider.base_url)}"
-    sold = next((tiers for end, tiers in _SOLD_AT.items() if any(host.endswith(f".{end}") for host in hosts)), None)
+    sold = next((tiers for end, tiers in SOLD_AT.items() if any(host.endswith(f".{end}") for host in hosts)), None)
     return None if sold is None else tier in sold

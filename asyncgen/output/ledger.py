@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
-from asyncgen.endpoint.tiers import BATCH, DEFAULT, describe_tiers
+from asyncgen.endpoint.tiers import BATCH, DEFAULT, count_tier, describe_tiers
 from asyncgen.errors import ConfigError
 from asyncgen.output.batches import Batches
 from asyncgen.output.journal import (
@@ -113,7 +113,7 @@ class Totals:
             uncertain.lost += 1
         else:
             uncertain.unpriced += 1
-        self.tiers[call.tier or (BATCH if call.batch else None)] += 1
+        count_tier(self.tiers, call.tier or (BATCH if call.batch else None))
         if isinstance(call, Unused):
             self.rejected[call.reason] += 1
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from asyncgen.conversation import Conversation
+from asyncgen.endpoint.tiers import count_tier
 from asyncgen.errors import RejectedError, TransientError, Usage
 from asyncgen.runs.counts import Counts
 
@@ -57,7 +58,7 @@ class Billed(Event, frozen=True, gc=False):
     tier: str | None
 
     def add_to(self, counts: Counts) -> None:
-        counts.tiers[self.tier] += 1
+        count_tier(counts.tiers, self.tier)
 
 
 class Unanswered(Event, frozen=True):
