@@ -42,6 +42,8 @@ class Timings:
     longest_look: float = 300.0
     look_up: float = 10.0
     longest_look_up: float = 600.0
+    longest_silence: float = 48 * 3600.0  # of one that is under way: twice what most endpoints promise
+    longest_cancelling: float = 900.0
 
     gather: float = 0.01  # for a batch of the writer; what waits here keeps a call from being sent
 

@@ -19,7 +19,8 @@ class Tariff:
 
     `most_tokens`: of a prompt and of a reply, where that has a limit. `is_free`: nobody is paid, so that a call without
     a cost is no riddle. `dearest`: the highest cost of a call so far; as long as that is nothing, for an answer from a
-    cache or a free one, what others cost is not known; until then, `assumed` is what one is taken to cost. `unpriced`:
+    cache or a free one, what others cost is not known; until then, `assumed` is what one is taken to cost. The
+    dearest is believed after so many costs that were `told`, if `sure_after` is given, and doubled before. `unpriced`:
     calls that were answered and whose cost is unknown; `lost`: calls that may have been billed without an answer.
     `reserved`: calls that are in flight or about to be. Of this run alone are `cached_tokens`, and `blind`: calls lost
     before any cost was known.
@@ -30,6 +31,8 @@ class Tariff:
     is_free: bool = False
     dearest: Decimal | None = None
     assumed: Decimal | None = None
+    sure_after: int = 0
+    told: int = 0
     unpriced: int = 0
     lost: int = 0
     reserved: int = 0
@@ -40,7 +43,7 @@ class Tariff:
     def held(self) -> Decimal | None:
         """What a call is reckoned at: the dearest one, or what one may cost by the price; None when nothing tells."""
         if self.dearest:
-            return self.dearest
+            return self.dearest if self.told >= self.sure_after else 2 * self.dearest
         if self.is_free:
             return ZERO
         if self.assumed is not None:
@@ -89,6 +92,7 @@ class Account:
             tariff.unpriced += not tariff.is_free
             return
         self.spent = (self.spent or ZERO) + cost
+        tariff.told += 1
         tariff.dearest = cost if tariff.dearest is None else max(tariff.dearest, cost)
 
     @property

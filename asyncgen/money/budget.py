@@ -48,6 +48,7 @@ class Budget:
         self._stop = stop
         self._released = asyncio.Event()
         self._waiting = 0
+        stop.when_requested(self._wake)
 
     async def reserve(self, tariff: Tariff, calls: int = 1) -> None:
         """Hold what so many calls may cost, all or none, once there is room for them.
@@ -73,8 +74,12 @@ class Budget:
         """Calls have ended, or will not be made."""
         tariff.reserved -= calls
         if self._waiting:
-            self._released.set()  # wakes all that wait now, and nobody who comes later
-            self._released.clear()
+            self._wake()
+
+    def _wake(self) -> None:
+        """All that wait now, and nobody who comes later."""
+        self._released.set()
+        self._released.clear()
 
     def has_lapsed(self, tariff: Tariff) -> bool:
         """Whether calls have become dearer, so that what is held does not fit any more."""

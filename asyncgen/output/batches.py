@@ -2,9 +2,11 @@
 
 from array import array
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import (
@@ -22,6 +24,8 @@ from asyncgen.output.journal import (
 
 # What the journal tells of a line.
 NOTHING, MADE, USED_UP = range(3)
+# The ends of names of files: what goes out, what has come back, and what of it nobody could read.
+REQUESTS, RESULTS, UNREAD = ".requests", ".results", ".unread"
 
 
 @dataclass(slots=True)
@@ -89,6 +93,8 @@ class Batches:
             return
         batch = self.open.get(entry.label)
         match entry:
+            case Collected() if batch is None:  # one that was made of the same call as another
+                self.closed.add(entry.label)
             case _ if batch is None:
                 return
             case Uploaded():
@@ -111,6 +117,15 @@ class Batches:
         is_first = batch.told[position] == NOTHING
         batch.told[position] = MADE if isinstance(entry, Done) else USED_UP
         return is_first or isinstance(entry, Failed)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what is not needed any more of a folder in which nothing is read or written, and an empty one itself."""
+    with suppress(OSError):
+        for end in (REQUESTS, RESULTS):
+            for path in folder.glob(f"*{end}*"):
+                path.unlink()
+        folder.rmdir()
 
 
 def seconds_of(text: str) -> float:

@@ -5,7 +5,7 @@ is on disk before the output exists, and both before the first call.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,14 +14,15 @@ from pathlib import Path
 
 import msgspec
 
+from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
 from asyncgen.output.batches import USED_UP, Batches
-from asyncgen.output.changes import START_ANEW, check_batches, check_same_kind, differences
+from asyncgen.output.changes import START_ANEW, check_batches, check_none_is_under_way, check_same_kind, differences
 from asyncgen.output.files import AppendFile, Files, Record, sync_directory
-from asyncgen.output.journal import ARRAYS, FORGOTTEN, OBJECTS, Collected, Header, Kept, Step, encode_entry
+from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
 from asyncgen.output.keys import Keys
-from asyncgen.output.ledger import Ledger, Totals
+from asyncgen.output.ledger import Ledger, Totals, read_journal
 from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
 from asyncgen.output.paths import OutputPaths, torn_path
@@ -77,14 +78,21 @@ class Start:
     def batches(self) -> Batches:
         return Batches() if self.earlier is None else self.earlier.ledger.batches
 
-    def pending(self) -> Iterator[int]:
+    @property
+    def failed(self) -> Mapping[int, str]:
+        """What earlier runs have given up, by reason."""
+        return {} if self.earlier is None else self.earlier.ledger.failed
+
+    def pending(self, *, without: Container[int] = ()) -> Iterator[int]:
         """The indices still to be made and not out in a batch, in order."""
         lines, num = self.lines, self.header.num
         out = bytearray(num if self.batches.open else 0)
         for batch in self.batches.open.values():
             for index, told in zip(batch.indices, batch.told, strict=True):
                 out[index] = told != USED_UP
-        return (index for index in self.indices if not (lines.is_done(index) or (out and out[index])))
+        return (
+            index for index in self.indices if not (lines.is_done(index) or (out and out[index]) or index in without)
+        )
 
     def notes(self) -> list[str]:
         """What the user should know about the output before anything is spent."""
@@ -164,6 +172,7 @@ def prepare(
     try:
         _check_ordinary(paths)
         if overwrite:
+            check_none_is_under_way(_under_way(paths.journal, forget))
             aside = [path for path in (paths.batches, *reversed(paths.all)) if path.exists()]
             return Start(paths, _number(header, keys), set_aside=aside, keys=keys)
         if (earlier := read_earlier(paths, adopt=append)) is None:
@@ -179,6 +188,9 @@ def prepare(
             )
     header = _number(header, keys, bytes(earlier.ledger.keys))
     forgotten = _forget(earlier.ledger, forget)
+    if header.provider == OFFLINE:
+        # They have ended with its engine.
+        forgotten += _forget(earlier.ledger, [*earlier.ledger.batches.open], NOT_MADE)
     check_batches(earlier.ledger.batches, earlier.header, header)
     kept = [digest for _, digest in earlier.lines.unknown]
     header = msgspec.structs.replace(header, line_hash=earlier.ledger.line_hash)
@@ -193,14 +205,25 @@ def _number(header: Header, keys: Keys | None, assigned: bytes = b"") -> Header:
     return msgspec.structs.replace(header, num=keys.num)
 
 
-def _forget(ledger: Ledger, labels: Sequence[str]) -> list[Collected]:
-    """The entries with which batches are given up; their lines may be billed all the same."""
+def _under_way(journal: Path, forget: Sequence[str]) -> set[str]:
+    """Labels of batches that somebody still waits for; of a journal that nobody can read, none."""
+    try:
+        ledger = read_journal(journal).ledger
+    except (OSError, ConfigError):
+        return set()
+    is_offline = bool(ledger.headers) and ledger.headers[-1].provider == OFFLINE
+    return set() if is_offline else ledger.batches.open.keys() - set(forget)
+
+
+def _forget(ledger: Ledger, labels: Sequence[str], status: str = FORGOTTEN) -> list[Collected]:
+    """The entries with which batches are given up; their lines may be billed all the same, once they were made."""
     entries = []
     for label in labels:
         if (batch := ledger.batches.open.get(label)) is None:
             known = ", ".join(ledger.batches.open) or "none"
             raise ConfigError(f"--forget-batch {label}: no such batch is under way; there are: {known}")
-        entries.append(Collected(label=label, status=FORGOTTEN, missing=batch.untold, lost=batch.untold))
+        lost = batch.untold if status == FORGOTTEN else 0
+        entries.append(Collected(label=label, status=status, missing=batch.untold, lost=lost))
         ledger.add(entries[-1])
     return entries
 

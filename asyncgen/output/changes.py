@@ -1,5 +1,6 @@
 """What a run asks for that differs from what an output was made with, in words."""
 
+from collections.abc import Collection
 from typing import TypeVar
 
 import msgspec
@@ -58,6 +59,16 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
         raise ConfigError(
             f"{paths.output} holds lines of {old.line_format}, this run would write {new.line_format} "
             "(--save-metadata): the format of a file cannot change; choose another --output"
+        )
+
+
+def check_none_is_under_way(labels: Collection[str]) -> None:
+    """Raises ConfigError for batches that would run on, billed and forgotten."""
+    if labels:
+        forget = " ".join(f"--forget-batch {label}" for label in sorted(labels))
+        raise ConfigError(
+            f"--overwrite: batches under way would be billed and forgotten: let a run collect them first, end them "
+            f"with --cancel, or give them up with {forget}"
         )
 
 

@@ -22,6 +22,15 @@ def write_indices(indices: Iterable[int]) -> str:
     return ",".join(parts if first is None else [*parts, _part(first, last)])
 
 
+def write_by(pairs: Iterable[tuple[int, int]]) -> dict[int, str]:
+    """Indices by the number that is said of them, of pairs in the order of indices; those with a 0 are left out."""
+    by: dict[int, list[int]] = {}
+    for number, index in pairs:
+        if number:
+            by.setdefault(number, []).append(index)
+    return {number: write_indices(indices) for number, indices in sorted(by.items())}
+
+
 def _part(first: int, last: int | None) -> str:
     return f"{first}" if first == last else f"{first}-{last}"
 

@@ -204,13 +204,17 @@ class Assigned(msgspec.Struct, tag_field="type", tag="assigned", frozen=True, kw
 class Submitting(msgspec.Struct, tag_field="type", tag="submitting", omit_defaults=True, frozen=True, kw_only=True):
     """A batch is about to be made. From here on its indices are out, until `collected`.
 
-    `indices`: see `Indices`; `asks`: of those that are not asked for the first time, by how often. `size`: bytes of its
-    requests. `held`: what each of them is reckoned at, in US dollars. `seat`, `base_url`: who is asked, and where.
+    Indices are as in `indices`; `asks`: of those that are not asked for the first time, by how often; `failures`: of
+    those that were not answered since, by how often; `cut_off`: of those whose reply before reached the token limit.
+    `size`: bytes of its requests. `held`: what each of them is reckoned at, in US dollars. `seat`, `base_url`: who is
+    asked, and where.
     """
 
     label: str
     indices: str
     asks: dict[int, str] = {}
+    failures: dict[int, str] = {}
+    cut_off: str = ""
     seat: str = ""
     base_url: str = ""
     size: int = 0
@@ -251,6 +255,7 @@ class Collected(Usage, tag_field="type", tag="collected", omit_defaults=True, fr
 # What has become of a batch, where its endpoint has no word for it.
 NOT_MADE = "not made"
 FORGOTTEN = "forgotten"
+TWIN = "made of the same call as another"
 TOO_LARGE = "too large"
 QUEUE_FULL = "queue full"
 
@@ -280,7 +285,7 @@ def decode_entry(line: bytes) -> Entry:
     if isinstance(entry, Header) and any(map(conditions_of, entry.dimensions)):
         Bindings(entry.dimensions)  # raises ValueError for what no recipe can say
     if isinstance(entry, Submitting):
-        check_indices(entry.indices, *entry.asks.values())
+        check_indices(entry.indices, entry.cut_off, *entry.asks.values(), *entry.failures.values())
         if not entry.indices or not all(0 < ask <= MAX_ASK for ask in entry.asks):
             raise ValueError("no batch")
     cost = entry.held if isinstance(entry, Submitting) else entry.cost if isinstance(entry, Call | Collected) else None

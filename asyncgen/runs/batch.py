@@ -19,7 +19,7 @@ import asyncio
 import secrets
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -55,14 +55,26 @@ from asyncgen.errors import (
     Usage,
 )
 from asyncgen.money.account import Tariff
-from asyncgen.money.price import ZERO
-from asyncgen.output.batches import MADE, NOTHING, USED_UP, Batches, OpenBatch, seconds_of
+from asyncgen.money.price import ZERO, with_cost
+from asyncgen.output.batches import (
+    MADE,
+    NOTHING,
+    REQUESTS,
+    RESULTS,
+    UNREAD,
+    USED_UP,
+    Batches,
+    OpenBatch,
+    seconds_of,
+    tidy,
+)
 from asyncgen.output.files import Record
-from asyncgen.output.indices import write_indices
+from asyncgen.output.indices import write_by, write_indices
 from asyncgen.output.journal import (
     NOT_MADE,
     QUEUE_FULL,
     TOO_LARGE,
+    TWIN,
     Batched,
     Collected,
     Submitted,
@@ -72,7 +84,8 @@ from asyncgen.output.journal import (
 )
 from asyncgen.pacing.retry import MAX_HINTED_WAIT, wait_seconds
 from asyncgen.runs import events
-from asyncgen.runs.batch_lines import Ask, Results, Waiting, custom_id
+from asyncgen.runs.batch_lines import Ask, Results, Waiting, custom_id, packed_asks
+from asyncgen.runs.batch_search import Found, Sought
 from asyncgen.runs.config import Batching
 from asyncgen.runs.desk import Unit, moment
 from asyncgen.runs.live import Live
@@ -88,7 +101,6 @@ AT_ONCE = 128  # lines between two rests: of writing a file, and of waiting for 
 DIFFERENT = 10  # sizes that follow each other, where a batch is only known by its size
 SLOWER = 1.5  # times, from one look to the next
 LONGER = 1.05  # times, that a line may be longer than another
-REQUESTS, RESULTS, UNREAD = ".requests", ".results", ".unread"  # the ends of names of files
 T = TypeVar("T")
 
 
@@ -96,17 +108,19 @@ T = TypeVar("T")
 class _Out:
     """A batch that is under way, or may be.
 
-    `asks`: of its lines, packed. `made`: when; `seen`: when its endpoint last knew it, or this run began to ask.
-    `told`: what was said of it last. `is_left`: it is not waited for, because it cannot be told or cancelled.
+    `asks`: of its lines, packed. `made`: when; `seen`: when its endpoint last knew it, `changed`: when there was last
+    any news of it, or this run began to ask. `told`: what was said of it last. `left`: why it is not waited for.
     """
 
     batch: OpenBatch
     asks: "array[int]"
     made: float
     seen: float
+    changed: float
     reserved: int = 0
     told: Batch | None = None
-    is_left: bool = False
+    is_cancelled: bool = False
+    left: str = ""
 
 
 @dataclass(slots=True)
@@ -173,11 +187,10 @@ class BatchDriver:
                 self._tell()
                 await self._stop.sleep(self._pause())
         finally:
-            self._tell()
+            self._tell(is_end=True)
         if self._out or self._stop.is_set() or self.batching.cancel:
             return iter(())
-        with suppress(OSError):  # results that nobody could read are kept there
-            self.folder.rmdir()
+        tidy(self.folder)
         return self._stragglers()
 
     def _stragglers(self) -> Iterator[Unit]:
@@ -189,17 +202,13 @@ class BatchDriver:
     def _is_over(self) -> bool:
         if self._stop.is_set():
             return True
-        waited_for = [each for each in self._out if not each.is_left]
+        waited_for = [each for each in self._out if not each.left]
         if self.batching.detach:
             return all(each.batch.id is not None for each in waited_for)
         if waited_for or self._should_submit():
             return False
         if self._out and not self.batching.cancel:
-            label = self._out[0].batch.label
-            raise FatalError(
-                f"whether batch {label} was made, or which one it is, cannot be told from the batches at {self.where}: "
-                f"look there, and when it is none of them go on with --forget-batch {label}"
-            )
+            raise FatalError(self._out[0].left)
         return True
 
     def _pause(self) -> float:
@@ -208,7 +217,7 @@ class BatchDriver:
         self._interval = timings.first_look if self._is_news else min(self._interval * SLOWER, timings.longest_look)
         self._is_news = False
         pause = self._interval
-        if any(each.batch.id is None and not each.is_left for each in self._out):
+        if any(each.batch.id is None and not each.left for each in self._out):
             pause = min(pause, timings.look_up)
         hinted = getattr(self._trouble, "retry_after", None)
         return max(pause, min(hinted, MAX_HINTED_WAIT)) if hinted else pause
@@ -216,31 +225,25 @@ class BatchDriver:
     # ---- what earlier runs have left
 
     async def _take_up(self) -> None:
+        tidy(self.folder)
         try:
             self.folder.mkdir(exist_ok=True)
-            for path in [*self.folder.glob(f"*{REQUESTS}"), *self.folder.glob(f"*{RESULTS}")]:
-                path.unlink()
         except OSError as error:
             raise OutputError(f"{self.folder}: {error.strerror}") from error
         now = time.monotonic()
         for batch in self.earlier.open.values():
-            asks = array("Q", (Ask(index, ask).pack() for index, ask in zip(batch.indices, batch.asks, strict=True)))
             age = max(0.0, self._clock() - seconds_of(batch.intent.time))
-            out = _Out(batch, asks, made=now - age, seen=now, reserved=batch.untold)
+            out = _Out(batch, packed_asks(batch), made=now - age, seen=now, changed=now, reserved=batch.untold)
             self._out.append(out)
-            needs_file = self.api.rules.form == "files"
-            if not self.is_lasting or (batch.id is None and batch.file is None and needs_file):
+            if batch.id is None and batch.file is None and self.api.rules.form == "files":
                 await self._give_back(out, NOT_MADE)
-            elif self.batching.cancel and batch.id is not None:
-                out.is_left = not await self._patiently(partial(self.api.cancel, batch.id))
-                if out.is_left:
-                    told = f"{self.where} cannot cancel a batch: {batch.label} runs on and is billed"
-                    self._say(f"{told}; the same line without --cancel collects it")
 
     # ---- a look at all that are under way
 
     async def _look(self) -> None:
         self._trouble = None
+        timings = self.live.retries.timings
+        silence = timings.longest_cancelling if self.batching.cancel else timings.longest_silence
         for out in [*self._out]:
             if self._stop.is_set():
                 return
@@ -248,6 +251,8 @@ class BatchDriver:
                 await (self._look_up(out) if out.batch.id is None else self._look_at(out, out.batch.id))
             except (TransientError, RejectedError) as error:
                 self._trouble = error
+            if time.monotonic() - out.changed > silence and out in self._out:
+                self._leave(out, f"nothing new is told of batch {out.batch.id or out.batch.label} at {self.where}")
         trouble = None if self._trouble is None else with_advice(self._trouble, has_worked=True)
         self.live.emit(events.Troubled(trouble and f"batches cannot be looked at: {trouble}"))
 
@@ -261,10 +266,24 @@ class BatchDriver:
                     f"the project, that has made it, or give it up with --forget-batch {out.batch.label}"
                 ) from error
             raise NotYetError(str(error)) from error
-        self._is_news |= out.told is None or out.told.finished != told.finished
-        out.told, out.seen = told, time.monotonic()
+        now = time.monotonic()
+        if out.told is None or (out.told.status, out.told.finished) != (told.status, told.finished):
+            self._is_news, out.changed = True, now
+        out.told, out.seen = told, now
         if told.is_over:
             await self._collect(out, told)
+        elif self.batching.cancel and not (out.is_cancelled or out.left):
+            out.is_cancelled = await self.api.cancel(batch_id)
+            if not out.is_cancelled:
+                out.left = "it cannot be cancelled"
+                told_of = f"{self.where} cannot cancel a batch: {out.batch.label} runs on and is billed"
+                self._say(f"{told_of}; the same line without --cancel collects it")
+
+    def _leave(self, out: _Out, why: str) -> None:
+        if not out.left:
+            label = out.batch.label
+            out.left = f"{why}: look there, and when nothing will come of it go on with --forget-batch {label}"
+            self._say(out.left)
 
     @property
     def _patience(self) -> float:
@@ -273,42 +292,65 @@ class BatchDriver:
 
     async def _look_up(self, out: _Out) -> None:
         """Find the one that may have been made, or make sure that none was."""
-        since = seconds_of(out.batch.intent.time) - CLOCKS
-        found: list[Batch] = []
+        is_time = time.monotonic() - out.seen > self._patience
+        label = out.batch.label
+        cannot_tell = f"whether batch {label} was made, or which one it is, is not told by {self.where}"
         try:
-            if self.api.rules.lists:
-                found = [told async for told in self.api.list_since(since) if self._may_be(out, told, since)]
+            found = await self._find(out)
         except (NoAnswerError, NotFoundError, NotYetError, RejectedError) as error:  # it is there, and is no list
-            out.is_left = time.monotonic() - out.seen > self._patience
             self._trouble = error
+            if is_time:
+                self._leave(out, cannot_tell)
             return
-        sure = [each for each in found if self.api.rules.has_label or each.total == len(out.batch)]
-        if len(found) == 1 and sure:
-            self._say(f"batch {out.batch.label} was made, though nobody had said so: it is {found[0].id}")
-            await self._adopt(out, found[0])
-        elif len(sure) > 1 or not self.api.rules.lists:
-            out.is_left = True
-        elif not found and not out.is_left and time.monotonic() - out.seen > self._patience:
-            self._say(f"batch {out.batch.label} was not made; its {len(out.batch):,} conversations go into another one")
+        if found.proved or found.is_clear:
+            first, *others = sorted(found.proved, key=lambda each: not each.is_over) or found.alike
+            self._say(f"batch {label} was made, though nobody had said so: it is {first.id}")
+            await self._adopt(out, first)
+            await self._disown(out, others)
+        elif found.is_hopeless or (found.alike and is_time):
+            self._leave(out, cannot_tell)
+        elif is_time and not found.alike and not out.left:
+            self._say(f"batch {label} was not made; its {len(out.batch):,} conversations go into another one")
             await self._give_back(out, NOT_MADE)
 
-    def _may_be(self, out: _Out, told: Batch, since: float) -> bool:
-        """Whether this can be the one; where it has no label, a size that is not told yet excludes nothing."""
-        if self.api.rules.has_label:
-            return told.label == out.batch.label
-        known = self._not_ours | {each.batch.id for each in self._out}
+    async def _find(self, out: _Out) -> Found:
+        """Others than those that are known by their ids."""
+        since = seconds_of(out.batch.intent.time) - CLOCKS
         model = self.models[out.batch.intent.seat]
-        return (
-            told.id not in known
-            and told.total in (None, 0, len(out.batch))
-            and told.model in (None, model, model.partition(":")[0], f"{model}:batch")
-            and (told.created_at is None or told.created_at >= since)
-        )
+        known = self._not_ours | {each.batch.id for each in self._out}
+        found = Found(Sought(out.batch.label, out.batch.file, len(out.batch), model, since), known)
+        if not self.api.rules.lists:
+            raise NoAnswerError(f"{self.where} has no list of batches")
+        async for told in self.api.list_since(since):
+            found.add(told)
+        return found
 
     async def _adopt(self, out: _Out, told: Batch) -> None:
         await self._note(Submitted(label=out.batch.label, id=told.id, time=moment(self._clock())))
         out.batch.id, out.told, out.seen = told.id, told, time.monotonic()
-        self._is_news = True
+        self._is_news, out.changed = True, out.seen
+
+    async def _disown(self, out: _Out, others: Sequence[Batch]) -> None:
+        """Batches that something on the way has made of the same call: nobody needs them, and they may be billed."""
+        for each in others:
+            self._not_ours.add(each.id)
+            is_cancelled = False
+            with suppress(TransientError, RejectedError):
+                is_cancelled = not each.is_over and await self.api.cancel(each.id)
+            cost = with_cost(each.usage, self.tariffs[out.batch.intent.seat].price).cost if each.is_over else None
+            entry = Collected(
+                label=each.id,
+                status=TWIN,
+                lost=len(out.batch) if cost is None else 0,
+                cost=cost,
+                time=moment(self._clock()),
+            )
+            self._book_rest(out, Usage(cost=cost), entry.lost)
+            await self._note(entry)
+            self._say(
+                f"{each.id} was made of the same call as batch {out.batch.label}, by something on the way that repeats "
+                f"calls: switch that off; {'it is cancelled' if is_cancelled else 'it may be billed'}"
+            )
 
     # ---- out
 
@@ -400,14 +442,15 @@ class BatchDriver:
     async def _send(self, filling: _Filling) -> None:
         intent = self._intent(filling)
         now = time.monotonic()
-        out = _Out(OpenBatch.of(intent), filling.asks, made=now, seen=now, reserved=len(filling.asks))
+        batch = OpenBatch.of(intent)
+        out = _Out(batch, filling.asks, made=now, seen=now, changed=now, reserved=len(filling.asks))
         self._out.append(out)
         self._batches += 1
         await self._note(intent)
         try:
             told = await self._create(out, filling)
         except UncertainCreateError as error:
-            out.seen = time.monotonic()
+            out.seen = out.changed = time.monotonic()
             self._say(f"{error}; looking whether batch {filling.label} was made")
         except BatchError as error:
             await self._halve(out, TOO_LARGE if isinstance(error, BatchTooLargeError) else QUEUE_FULL, str(error))
@@ -425,11 +468,12 @@ class BatchDriver:
 
     def _intent(self, filling: _Filling) -> Submitting:
         asks = [*map(Ask.unpack, filling.asks)]
-        numbers = {ask.number for ask in asks if ask.number > 1}
         return Submitting(
             label=filling.label,
             indices=write_indices(ask.index for ask in asks),
-            asks={each: write_indices(ask.index for ask in asks if ask.number == each) for each in sorted(numbers)},
+            asks=write_by((ask.number - 1 and ask.number, ask.index) for ask in asks),
+            failures=write_by((ask.failures, ask.index) for ask in asks),
+            cut_off=write_indices(ask.index for ask in asks if ask.was_cut_off),
             seat=filling.seat,
             base_url=self.base_url,
             size=filling.size,
@@ -491,14 +535,16 @@ class BatchDriver:
         if results.strange and not results.found and not self.api.rules.has_label:
             self._not_ours.add(told.id)
             out.batch.id = out.told = None
-            out.seen = time.monotonic()
+            out.seen = out.changed = time.monotonic()
             return
         if told.faults and not results.found:
             await self._take_refusal(out, told)
             return
         missing, not_run = await self._take_all(out, results)
-        lost = 0 if told.has_failed or told.usage.cost is not None else missing
-        self._book_rest(out, results.unshared, lost)
+        rest = with_cost(results.unshared, self.tariffs[out.batch.intent.seat].price)
+        is_told = told.usage.cost is not None or (rest.cost is not None and told.usage.prompt_tokens is not None)
+        lost = 0 if told.has_failed or is_told else missing
+        self._book_rest(out, rest, lost)
         if missing + not_run:
             ended = f"batch {label} has ended ({clean(told.status)})"
             self._say(f"{ended} without {missing + not_run:,} of its {len(out.batch):,} answers")
@@ -509,7 +555,7 @@ class BatchDriver:
         await self._close(
             out,
             Collected(
-                *astuple(results.unshared),
+                *astuple(rest),
                 label=label,
                 status=told.status,
                 missing=missing + not_run,
@@ -518,6 +564,9 @@ class BatchDriver:
                 time=moment(self._clock()),
             ),
         )
+        if self.api.rules.has_label:
+            with suppress(TransientError, RejectedError, NotFoundError):
+                await self._disown(out, (await self._find(out)).proved)
         self._fruitless = 0 if results.found > not_run else self._fruitless + 1
         if self._fruitless == FRUITLESS:
             raise EndpointDownError(
@@ -651,8 +700,9 @@ class BatchDriver:
     def _say(self, text: str) -> None:
         self.live.emit(events.Said(text))
 
-    def _tell(self) -> None:
-        lines = sum(len(each.batch) for each in self._out)
-        finished = sum(0 if each.told is None else each.told.finished or 0 for each in self._out)
-        oldest = min((each.made for each in self._out), default=0.0)
-        self.live.emit(events.Batched(len(self._out), lines, finished, oldest))
+    def _tell(self, *, is_end: bool = False) -> None:
+        out = [] if is_end and not self.is_lasting else self._out
+        lines = sum(len(each.batch) for each in out)
+        finished = sum(0 if each.told is None else each.told.finished or 0 for each in out)
+        oldest = min((each.made for each in out), default=0.0)
+        self.live.emit(events.Batched(len(out), lines, finished, oldest))

@@ -16,6 +16,7 @@ from asyncgen.endpoint.batch_rows import read_row
 from asyncgen.errors import AsyncgenError, OutputError, Usage
 from asyncgen.money.price import ZERO
 from asyncgen.output.batches import OpenBatch
+from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import MAX_ASK
 
 MAX_FAILURES = 2**7 - 1
@@ -46,6 +47,19 @@ class Ask(msgspec.Struct, frozen=True):
     @classmethod
     def unpack(cls, packed: int) -> "Ask":
         return cls(packed >> 32, packed >> 16 & 0xFFFF, packed >> 1 & 0x7F, bool(packed & 1))
+
+
+def packed_asks(batch: OpenBatch) -> "array[int]":
+    """Of the lines of a batch, as the journal has them."""
+    failures = {index: number for number, text in batch.intent.failures.items() for index in read_indices(text)}
+    cut_off = frozenset(read_indices(batch.intent.cut_off))
+    return array(
+        "Q",
+        (
+            Ask(index, number, failures.get(index, 0), index in cut_off).pack()
+            for index, number in zip(batch.indices, batch.asks, strict=True)
+        ),
+    )
 
 
 class Waiting:

@@ -157,6 +157,9 @@ def _batching(settings: Settings, plan: RunPlan) -> Batching | None:
         return None
     if settings.finish_live and settings.no_live:
         raise ConfigError("--finish-live makes the rest by live calls and --no-live makes none: give one of them")
+    if plan.endpoint.is_offline and (settings.detach or settings.batch_files is not None):
+        flag = "--detach" if settings.detach else "--batch-files"
+        raise ConfigError(f"{flag}: the offline engine ends with the run, and its batches with it")
     if settings.batch_files is None:
         rules = rules_of(plan.endpoint)
         for each in plan.models.values() or [plan.settings]:

@@ -23,9 +23,21 @@ LAST_WORDS = 0.5  # seconds that a terminal gets to take them
 
 
 class Interrupts:
-    """Counts the signals of a run. `say` shows a line; `end` gives the terminal back and says the last words."""
+    """Counts the signals of a run.
 
-    def __init__(self, stop: Stop, *, grace: float, say: Callable[[str], None], end: Callable[[], None]) -> None:
+    `say` shows a line; `end` gives the terminal back and says the last words. `calls`: how many are under way.
+    """
+
+    def __init__(
+        self,
+        stop: Stop,
+        *,
+        grace: float,
+        say: Callable[[str], None],
+        end: Callable[[], None],
+        calls: Callable[[], int] = lambda: 1,
+    ) -> None:
+        self._calls = calls
         self._stop = stop
         self._grace = grace
         self._say = say
@@ -100,7 +112,10 @@ class Interrupts:
     def _stop_in_order(self, task: "asyncio.Task[object]", count: int) -> None:
         if count == 1:
             self._stop.request()
-            self._say(f"Stopping: calls under way get {self._grace:g} s to arrive. Ctrl-C again cancels them.")
+            calls = (
+                f": calls under way get {self._grace:g} s to arrive. Ctrl-C again cancels them" if self._calls() else ""
+            )
+            self._say(f"Stopping{calls}.")
         else:
             self._say("Cancelling calls; what has arrived is being saved. Ctrl-C again ends at once.")
             task.cancel()

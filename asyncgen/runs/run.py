@@ -9,7 +9,7 @@ import gc
 import resource
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -40,6 +40,7 @@ from asyncgen.errors import (
     ConfigError,
     EndpointDownError,
     FatalError,
+    GaveUpError,
     OutOfMemoryError,
     TimedOutError,
     TransientError,
@@ -49,6 +50,7 @@ from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
 from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
+from asyncgen.output.batches import tidy
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
 from asyncgen.output.journal import (
@@ -264,6 +266,7 @@ class Run:
     def say_nothing_to_do(self) -> None:
         if self._start.kept or self._start.patches or self._start.forgotten:
             self._start.open(self._config.timings.clock).close()
+        tidy(self._start.paths.batches)
         for note in self._start.notes():
             self.say(note)
         self.say(f"{self.output}: all {self.counts.num:,} {self._job.kind} are there; nothing to do")
@@ -341,8 +344,9 @@ class Run:
             driver = None if batching is None else self._make_driver(batching, live, endpoint, client, before_each)
             # What is under way holds the money that a live call may have to wait for, and shows that the key is good.
             begins_alone = batching is None or not (batching.no_live or batching.cancel or self._start.batches.open)
+            given_up = self._given_up_before() if batching is not None and batching.detach else ()
             await pipeline.run(
-                self._start.pending(),
+                self._start.pending(without=given_up),
                 slots=max(FEWEST_LIVE, LIVE_PER_PLACE * plan.concurrency),
                 grace=config.grace,
                 answered=[each.settled for each in self._ladders.values()] if begins_alone else [],
@@ -389,6 +393,19 @@ class Run:
             seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers(asked_tier(ladder.form.settings)))
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
+
+    def _given_up_before(self) -> Collection[int]:
+        """What a run that leaves, and is begun again by a clock, would otherwise ask for again each time."""
+        start = self._start
+        given_up = {
+            index: reason
+            for index, reason in start.failed.items()
+            if index < start.header.num and not start.lines.is_done(index)
+        }
+        for reason in given_up.values():
+            told = "given up by an earlier run: a run without --detach tries it again"
+            self._emit(events.GivenUp(GaveUpError(reason, told)))
+        return given_up.keys()
 
     def _make_driver(
         self,

@@ -12,6 +12,8 @@ from asyncgen.output.ledger import IN_BATCHES, Totals
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import RunPlan
 
+SURE_AFTER = 20  # costs: a batch multiplies what was learnt of a few
+
 
 def make_tariffs(
     plan: RunPlan, prompts: Mapping[str, Recipe], totals: Totals
@@ -55,7 +57,10 @@ def make_batch_tariffs(tariffs: Mapping[str, Tariff], totals: Totals, batches: B
     """Of the same calls in batches, by seat, with money held for all that are under way."""
     earlier = totals.uncertain.get(IN_BATCHES)
     dearest = None if earlier is None else earlier.dearest
-    in_batches = {seat: Tariff(each.price, each.most_tokens, each.is_free, dearest) for seat, each in tariffs.items()}
+    in_batches = {
+        seat: Tariff(each.price, each.most_tokens, each.is_free, dearest, sure_after=SURE_AFTER)
+        for seat, each in tariffs.items()
+    }
     for batch in batches.open.values():
         tariff, held = in_batches[batch.intent.seat], batch.intent.held
         tariff.reserved += batch.untold

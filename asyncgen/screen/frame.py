@@ -123,7 +123,7 @@ def _percent(counts: Counts) -> str:
 
 
 def _time_left(counts: Counts, pace: Pace) -> list[str]:
-    if counts.grace_until is not None:
+    if counts.grace_until is not None or counts.batches:
         return []
     if (start := pace.start) is None:
         return [f"{format_duration(pace.time_left(counts))} left"]

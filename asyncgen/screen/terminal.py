@@ -63,7 +63,9 @@ class Terminal:
         # --show prints to the terminal on which a live display would draw.
         self._display = Display(run.counts, quiet=config.quiet or config.show, timings=config.timings)
         self._show = show = Show(run.stop) if config.show else None
-        self.interrupts = Interrupts(run.stop, grace=config.grace, say=run.say, end=self.end_at_once)
+        self.interrupts = Interrupts(
+            run.stop, grace=config.grace, say=run.say, end=self.end_at_once, calls=lambda: run.counts.in_flight
+        )
         self._began = time.monotonic()
         run.watch(Said, self.say)
         run.watch(Retried, lambda event: log.info("retry in %.1f s: %s", event.seconds, event.error))

@@ -179,7 +179,9 @@ def test_only_a_batch_that_is_out_can_be_forgotten(paths: OutputPaths) -> None:
 def test_starting_anew_keeps_the_folder_of_batches_under_another_name(paths: OutputPaths) -> None:
     paths.batches.mkdir()
     (paths.batches / "b1.jsonl").write_text("x")
-    start = prepare(paths, HEADER, overwrite=True)
+    with pytest.raises(ConfigError, match="--forget-batch b1"):
+        prepare(paths, HEADER, overwrite=True)
+    start = prepare(paths, HEADER, overwrite=True, forget=["b1"])
     assert isinstance(start, Start)
     start.open().close()
     assert not paths.batches.exists()

@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
-from batch_server import BatchServer, Handler
+from batch_server import BatchServer, Handler, refusal
 from quick import QUICK
 
 from asyncgen.command.main import main
@@ -46,6 +47,11 @@ def check_whole(num: int = 30) -> None:
     assert Counter(entry["index"] for entry in entries("done")) == Counter(range(num))
     assert len(entries("submitting")) == len(entries("collected"))
     assert not FOLDER.exists()
+
+
+def check_whole_but_twins(num: int = 30) -> None:
+    assert len(OUTPUT.read_bytes().splitlines()) == num
+    assert not labels()
 
 
 def check_books(server: BatchServer) -> None:
@@ -137,6 +143,43 @@ def test_a_batch_that_is_surely_not_there_is_made_anew() -> None:
         check_books(server)
         assert creates == 2
     assert [each["status"] for each in entries("collected")] == ["not made", "completed"]
+
+
+def test_a_batch_without_its_label_is_known_by_its_file() -> None:
+    with BatchServer(PRICED, lost=1.0, no_metadata=True) as server:
+        assert generate(server) == 0
+        check_whole()
+        check_books(server)
+
+
+async def make_two(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """As a gateway that repeats calls, and then breaks down."""
+    if request.method == "GET" or not request.path.endswith("/batches") or "again" in request.headers:
+        return await handler(request)
+    body, headers = await request.read(), {"again": "1", "content-type": request.content_type}
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.post(request.url, data=body, headers=headers) as answer:
+                await answer.read()
+    return refusal(500, "no answer from above")
+
+
+def test_batches_that_something_on_the_way_has_made_of_one_call_are_told_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with BatchServer(PRICED, make_two, delay=0.3) as server:
+        assert generate(server) == 0
+        assert len(server.books("created")) == 2
+    check_whole_but_twins()
+    assert "made of the same call" in capsys.readouterr().err
+    (twin,) = [entry for entry in entries("collected") if "same call" in entry["status"]]
+    assert twin["lost"] == 29
+
+
+def test_two_inline_batches_that_may_be_the_one_are_left_to_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(PRICED, make_two) as server:
+        assert generate_inline(server) == 1
+    assert f"--forget-batch {labels()[0]}" in capsys.readouterr().err
 
 
 def test_where_no_list_can_tell_nothing_more_is_sent_for_it_until_it_is_given_up(
@@ -313,6 +356,26 @@ def test_a_run_that_leaves_is_gone_on_with_by_the_same_line(capsys: pytest.Captu
         assert status == 0
         check_whole()
         check_books(server)
+
+
+def test_a_run_that_leaves_does_not_ask_again_for_what_was_given_up() -> None:
+    with BatchServer(failed=0.1, failed_status=400) as server:
+        assert generate(server, "--no-live") == 3
+        before = len(server.books("line"))
+        assert generate(server, "--detach") == 3
+        assert len(server.books("line")) == before
+
+
+def test_what_cannot_be_collected_from_the_offline_engine_any_more_is_made_again() -> None:
+    engine = ["generate", "-n", "12", "--provider", "offline", "--quiet", "-o", str(OUTPUT)]
+    assert main([*engine, "--batch", "--batch-size", "5"], QUICK) == 0
+    journal = JOURNAL.read_bytes().splitlines(keepends=True)
+    cut = next(number for number, line in enumerate(journal) if b'"submitted"' in line)
+    JOURNAL.write_bytes(b"".join(journal[: cut + 1]))  # killed behind the first batch
+    OUTPUT.write_bytes(OUTPUT.read_bytes().splitlines(keepends=True)[0])
+    assert main([*engine, "--detach", "--batch"], QUICK) == 2
+    assert main(engine, QUICK) == 0
+    check_whole(12)
 
 
 def test_another_key_s_batches_are_not_taken_for_gone(capsys: pytest.CaptureFixture[str]) -> None:
