@@ -43,7 +43,8 @@ OVER = (
 # In the words for a batch that cannot be made now, and for one that never can; in lower case.
 _QUEUE_FULL = re.compile(
     r"""
-      token_limit_exceeded | enqueued[ _]token | batch_limit_exceeded | queue\ is\ full
+      token_limit_exceeded | batch_limit_exceeded | queue\ is\ full
+    | (?:enqueued|queued|pending)[ _](?:\w+\ )?(?:token|request)
     | too[ _]many[ _](?:\w+\ )?(?:batch|job)
     | (?:maximum|max|limit)\D{0,40}(?:active|concurrent|pending|queued|unfinished|in[ -]progress)\ (?:batch|job)
     """,
@@ -52,11 +53,12 @@ _QUEUE_FULL = re.compile(
 _TOO_LARGE = re.compile(
     r"""
       too[ _](?:large|big) | payload_too_large
-    | too[ _]many[ _](?:\w+\ )?(?:request|line|row|task|item)
+    | too[ _]many[ _](?:\w+\ )?(?:line|row|task|item) | too[ _]many[ _]requests[ _]in
     | (?:exceed|more\ than|at\ most|maximum|max)[^.]{0,60}(?:requests|lines|rows|[0-9]\ ?[mg]i?b\b|bytes|file\ size)
     """,
     re.VERBOSE,
 )
+_RATE = re.compile(r"\b(?:per|a|each|/) ?(?:second|minute|min|hour|day)\b|\brate")
 
 
 class BatchFault(msgspec.Struct, frozen=True):
@@ -159,5 +161,5 @@ def is_queue_full(text: str) -> bool:
 
 
 def is_too_large(text: str) -> bool:
-    """Whether words in lower case speak of a batch that is too large whenever it comes."""
-    return _TOO_LARGE.search(text) is not None
+    """Whether words in lower case speak of a batch that is too large whenever it comes, and of no rate."""
+    return _TOO_LARGE.search(text) is not None and _RATE.search(text) is None

@@ -18,23 +18,20 @@ MAX_FAULTS = 100  # of a batch: more of them say the same
 LATEST = 4_102_444_800.0  # the year 2100, in seconds; a larger time is in milliseconds, or damage
 WRAPPERS = ("job", "batch", "data")
 IDS = ("id", "batch_id")
-STATUSES = ("status", "state", "processing_status")
-CREATED = ("created_at", "create_time", "createTime")
+STATUSES = ("status", "state")
+CREATED = ("created_at", "create_time")
 MODELS = ("model", "model_id")
 INPUTS: tuple[Path, ...] = (("input_file_id",), ("input_files", 0), ("input_file",))
 OUTPUTS: tuple[Path, ...] = (("output_file_id",), ("error_file_id",), ("output_file",), ("error_file",))
 LABELS: tuple[Path, ...] = (("metadata", LABEL), ("name",))
-TOTALS: tuple[Path, ...] = (
-    *(("request_counts", "total"), ("total_requests",), ("state", "num_requests"), ("total",)),
-    ("jobProgress", "totalInputRequests"),
-)
+TOTALS: tuple[Path, ...] = (("request_counts", "total"), ("total_requests",), ("state", "num_requests"), ("total",))
 # Each a way to count what is done with.
 FINISHED: tuple[tuple[Path, ...], ...] = (
     (("request_counts", "completed"), ("request_counts", "failed")),
     (("completed_requests",),),
     (("state", "num_success"), ("state", "num_error"), ("state", "num_cancelled")),
 )
-ENDS = ("completed_at", "failed_at", "expired_at", "cancelled_at", "finalized_at", "ended_at")
+ENDS = ("completed_at", "failed_at", "expired_at", "cancelled_at", "finalized_at")
 REASONS = ("errors", "error", "error_message", "cancel_by_xai_message")
 CODES = ("code", "type", "error_type")
 MESSAGES = ("message", "msg", "detail", "error")

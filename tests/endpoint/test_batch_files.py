@@ -255,6 +255,7 @@ def test_whether_there_is_a_batch_is_not_known_when_no_good_answer_and_no_refusa
         (refuses("400 Bad Request", "Enqueued token limit reached for m", "token_limit_exceeded"), BatchQueueFullError),
         (refuses("429 Too Many Requests", "10 batches unfinished", "batch_limit_exceeded"), BatchQueueFullError),
         (refuses("429 Too Many Requests", "slow down"), RateLimitedError),
+        (refuses("429 Too Many Requests", "Too many requests: at most 60 requests a minute"), RateLimitedError),
         (refuses("401 Unauthorized", "bad key"), AccessDeniedError),
         (refuses("402 Payment Required", "Insufficient credits"), NoMoneyError),
         (refuses("500 Internal Server Error", "Insufficient credits. Add more", "insufficient_quota"), NoMoneyError),
