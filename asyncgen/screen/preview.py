@@ -25,7 +25,7 @@ from asyncgen.endpoint.tiers import FLEX
 from asyncgen.errors import ConfigError
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.money.price_list import Allowance
-from asyncgen.money.ways import Tokens
+from asyncgen.money.ways import LIVE, Tokens
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
@@ -378,8 +378,9 @@ def _describe_money(plan: RunPlan, tokens: Tokens, quote: Quote | None, allowanc
     is_free = plan.endpoint.is_offline and plan.price is None
     free = f"{FREE}: the offline engine answers"
     if quote is None:
-        provider = plan.endpoint.provider.name
-        rows = {"cost": free if is_free else f"no price known for {model} at {provider}"}
+        way = chosen_way(plan)
+        where = plan.endpoint.provider.name if way == LIVE else f"{plan.endpoint.provider.name}, tier {way}"
+        rows = {"cost": free if is_free else f"no price known for {model} at {where}"}
         return rows if allowance is None else {**rows, "key": _describe_allowance(allowance, None)}
     price = quote.price
     costs = CostRange(plan.num, warm=tokens.cost(price), cold=tokens.cost_without_cache(price))

@@ -103,6 +103,12 @@ def test_flex_has_the_price_of_its_endpoints(shown: Shown) -> None:
     assert "1h 19m to 19h 46m at 1 to 15 min a call" in text
 
 
+def test_a_tier_without_a_price_costs_nobody_knows_how_much(shown: Shown) -> None:
+    text = shown.plan(listed(), "--tier", "flex")
+    assert f"no price known for {FLASH} at openrouter, tier flex" in text
+    assert row(text, "live") == ["$0.6303*", "$1.35*"]
+
+
 def test_a_batch_that_misses_the_cache_may_be_dearer_than_live_calls(shown: Shown) -> None:
     warning = "a batch that misses the cache is dearer than live calls that meet it"
     assert warning in shown.plan(listed(batch=HALF))
