@@ -63,7 +63,7 @@ class Coverage:
     def __init__(self, dataset: Dataset, *, room: int = ROOM) -> None:
         self._dataset = dataset
         self._room = room
-        self._num = 0 if dataset.header is None else dataset.header.num
+        self._indices = range(0) if dataset.header is None else dataset.header.indices
         versions: dict[str, dict[Dimension, None]] = {}
         for header in reversed(dataset.ledger.headers):
             for each in header.dimensions:
@@ -80,14 +80,14 @@ class Coverage:
     def add(self, subject: Subject) -> None:
         index = subject.record.index
         if index is not None and subject.scenario is not None:
-            tally = self._done if index < self._horizon else self._beyond
+            tally = self._done if index in self._horizon else self._beyond
             tally.add(subject.scenario)
 
     def result(self) -> CoverageResult | None:
         if self._dataset.header is None:
             return None
         missing = _Tally(self._axes)
-        for index in range(self._horizon):
+        for index in self._horizon:
             if not self._dataset.lines.is_done(index):
                 missing.add(self._dataset.scenario(index))
         planned = self._done.plus(missing)
@@ -117,17 +117,17 @@ class Coverage:
         )
 
     @cached_property
-    def _horizon(self) -> int:
+    def _horizon(self) -> range:
         """The indices that are planned: all, or so many that drawing them takes time in proportion to what is there."""
         lines, failed = self._dataset.lines, self._dataset.ledger.failed
         most = self._room + 2 * (lines.count_done() + len(failed))
-        reached = max(len(lines.done), *(index + 1 for index in failed), 0)
-        return self._num if self._num <= most else min(reached, most)
+        reached = max(len(lines.done), *(index + 1 - lines.first for index in failed), 0)
+        return self._indices if len(self._indices) <= most else self._indices[: min(reached, most)]
 
     def describe(self) -> Iterator[str]:
         """What a reader should know of the plan."""
-        if self._horizon < self._num:
-            of = f"the first {self._horizon:,} of {self._num:,} indices"
+        if self._horizon != self._indices:
+            of = f"the first {len(self._horizon):,} of {len(self._indices):,} indices"
             yield f"coverage is held against {of}: the run came no further"
 
 

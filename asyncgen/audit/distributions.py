@@ -110,9 +110,9 @@ class Shape:
 
     def result(self) -> ShapeResult:
         dataset, failed = self._dataset, _Failures()
-        num = 0 if dataset.header is None else dataset.header.num
+        indices = range(0) if dataset.header is None else dataset.header.indices
         for index, reason in dataset.ledger.failed.items():
-            if index < num and not dataset.lines.is_done(index):
+            if index in indices and not dataset.lines.is_done(index):
                 failed.add(reason, dataset.scenario(index))
         return ShapeResult(
             messages=dict(sorted(self._messages.items())),

@@ -60,9 +60,9 @@ class Dataset:
         self._hashes = array("q")  # by line, of its bytes
         self.damaged: list[int] = []
         self.unfinished: int | None = None
-        self.lines, digests = Lines(), self._digests()
+        self.lines, digests = Lines(ledger.first), self._digests()
         if self.header is not None:
-            self.lines = fold_pairs(self._note_indices(pair_lines(self.ledger, digests)))
+            self.lines = fold_pairs(self._note_indices(pair_lines(ledger, digests)), ledger.first)
         for (
             _
         ) in digests:  # without a journal only to be counted: held as unknown they would take hundreds of bytes each
@@ -136,7 +136,8 @@ class Dataset:
 
     def scenario(self, index: int) -> dict[str, Drawn]:
         """By the settings of the run that made the index, or else of the newest one."""
-        run = self._runs[index] if index < len(self._runs) else -1
+        place = index - self.ledger.first
+        run = self._runs[place] if place < len(self._runs) else -1
         return self._plans[run].scenario(index)
 
     def digest_of(self, conversation: Conversation) -> bytes:
@@ -150,18 +151,20 @@ class Dataset:
                 yield entry
 
     def _number_runs(self) -> "array[int]":
-        """For each index the run that made it last, -1 for none."""
+        """For each index from the first one on the run that made it last, -1 for none."""
         runs = array("i")
-        most = max(each.num for each in self.ledger.headers)  # an index beyond it is damage, and would take any room
+        # An index beyond those of any run is damage, and would take any room.
+        indices = max((each.indices for each in self.ledger.headers), key=len)
         run = -1
         for entry in _read_entries(self.paths.journal):
             if isinstance(entry, Header):
                 run += 1
             if run == len(self._plans):
                 break  # a run that began after the journal was folded
-            if isinstance(entry, Done) and entry.index < most:
-                runs.extend([-1] * (entry.index + 1 - len(runs)))
-                runs[entry.index] = run
+            if isinstance(entry, Done) and entry.index in indices:
+                place = entry.index - indices.start
+                runs.extend([-1] * (place + 1 - len(runs)))
+                runs[place] = run
         return runs
 
     def _numbered_lines(self) -> Iterator[tuple[int, int, bytes]]:

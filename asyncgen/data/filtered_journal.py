@@ -14,6 +14,7 @@ import msgspec
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.line_calls import LineCalls
 from asyncgen.output.journal import (
+    RANGE_VERSION,
     VERSION,
     Entry,
     Filtered,
@@ -51,7 +52,8 @@ class FilteredJournal:
             for group, headers in enumerate(self._groups):
                 for each in headers:
                     story = (*each.filtered, filtered)
-                    marked.add(msgspec.structs.replace(each, version=VERSION, num=num, filtered=story))
+                    version = RANGE_VERSION if each.first else VERSION
+                    marked.add(msgspec.structs.replace(each, version=version, num=num, filtered=story))
                 for number in numbers:
                     index = self._dataset.index_of(number)
                     if index is not None and self._group_of_run[self._calls.run_of(index)] == group:

@@ -77,7 +77,7 @@ class Follower:
         self._ready: deque[tuple[int, bytes]] = deque()
         self._plan: Plan | None = None
         self._model: str | None = None
-        self._num = 0
+        self._indices = range(0)
 
     def close(self) -> None:
         self._output.close()
@@ -130,7 +130,7 @@ class Follower:
                 case Done():
                     self._ledger.totals.add(entry)
                     self._ledger.failed.pop(entry.index, None)
-                    if entry.index < self._num:  # an index beyond it is damage
+                    if entry.index in self._indices:  # an index beyond it is damage
                         call = Call(entry.model or self._model, entry.finish_reason, entry.asks, self._plan)
                         self._expect(piece, entry.digest, Made(entry.index, call))
                 case Step():
@@ -144,7 +144,8 @@ class Follower:
         return bool(lines)
 
     def _begin_run(self, header: Header) -> None:
-        self._num = max(self._num, header.num)
+        self._indices = max(self._indices, header.indices, key=len)
+        self._claimed.first = self._ledger.first
         self._model = asked_model(header)
         self.notes.update((f"filtered {describe_filter(each)}", None) for each in header.filtered)
         try:

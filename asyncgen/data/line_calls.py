@@ -16,8 +16,9 @@ class LineCalls:
 
     def __init__(self, dataset: Dataset) -> None:
         self._journal = dataset.paths.journal
-        self._offsets = array("q")  # by index, of its newest entry
-        self._runs = array("i")  # by index, the number of the run that made it
+        self._first = dataset.ledger.first
+        self._offsets = array("q")  # by index from the first one on, of its newest entry
+        self._runs = array("i")  # likewise, the number of the run that made it
         self._before: dict[int, list[int]] = {}  # by index, of further entries that led there
         headers = dataset.ledger.headers
         under_way: dict[int, list[int]] = {}
@@ -35,10 +36,11 @@ class LineCalls:
                     elif isinstance(entry, Step | Unused):
                         under_way.setdefault(entry.index, []).append(offset)
                     elif isinstance(entry, Done):
-                        missing = entry.index + 1 - len(self._offsets)
+                        place = entry.index - self._first
+                        missing = place + 1 - len(self._offsets)
                         self._offsets.extend([-1] * missing)
                         self._runs.extend([-1] * missing)
-                        self._offsets[entry.index], self._runs[entry.index] = offset, run
+                        self._offsets[place], self._runs[place] = offset, run
                         self._before.pop(entry.index, None)
                         if entry.index in under_way:
                             self._before[entry.index] = under_way.pop(entry.index)
@@ -53,7 +55,7 @@ class LineCalls:
 
     def run_of(self, index: int) -> int:
         """The number of the run, by the headers."""
-        return self._runs[index]
+        return self._runs[index - self._first]
 
     def before(self, index: int, journal: BinaryIO) -> list[Call]:
         """What was asked for in vain (Unused), and steps."""
@@ -61,7 +63,7 @@ class LineCalls:
 
     def last(self, index: int, journal: BinaryIO) -> Done:
         """The call whose conversation it is."""
-        return self._read(journal, self._offsets[index], (Done,))
+        return self._read(journal, self._offsets[index - self._first], (Done,))
 
     def _read(self, journal: BinaryIO, offset: int, kinds: tuple[type[E], ...]) -> E:
         journal.seek(offset)

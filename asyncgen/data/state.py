@@ -59,15 +59,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_report(ledger: Ledger, lines: Lines) -> Report:
-    """Done, failed and pending are about the indices below the newest run's `num`; the sums are over all runs.
+    """Done, failed and pending are about the indices of the newest run; the sums are over all runs.
 
     Of a filtered file nothing is pending: all that was asked of it is what it holds.
     """
-    num = ledger.headers[-1].num if ledger.headers else 0
+    indices = ledger.headers[-1].indices if ledger.headers else range(0)
+    num = len(indices)
     done = lines.count_done(num)
     if ledger.headers and ledger.headers[-1].filtered:
         num = done
-    failed = Counter(reason for index, reason in ledger.failed.items() if index < num and not lines.is_done(index))
+    failed = Counter(reason for index, reason in ledger.failed.items() if index in indices and not lines.is_done(index))
     totals = ledger.totals
     return Report(
         num=num,

@@ -55,14 +55,16 @@ class Metadata:
         self._dataset = dataset
         self._columns = [each for each in columns if each.dimension is not None]
         self._models: dict[str | None, int] = {None: 0}
-        self._model_of = array("H")  # by index
+        self._first = dataset.ledger.first
+        self._model_of = array("H")  # by index from the first one on
         asked: str | None = None
         for entry in dataset.calls():
             if isinstance(entry, Header):
                 asked = asked_model(entry)
             elif isinstance(entry, Done):
-                self._model_of.extend([0] * (entry.index + 1 - len(self._model_of)))
-                self._model_of[entry.index] = self._models.setdefault(entry.model or asked, len(self._models))
+                place = entry.index - self._first
+                self._model_of.extend([0] * (place + 1 - len(self._model_of)))
+                self._model_of[place] = self._models.setdefault(entry.model or asked, len(self._models))
         self._names = list(self._models)
 
     def of(self, record: Record, digest: bytes) -> Mapping[str, object]:
@@ -72,6 +74,7 @@ class Metadata:
         for each in self._columns:
             drawn = [value for _, value in scenario.get(each.dimension or "", ())]
             values[each.name] = drawn if each.is_list else drawn[0] if drawn else None
-        known = index is not None and index < len(self._model_of)
-        values[MODEL] = self._names[self._model_of[index]] if index is not None and known else None
+        place = None if index is None else index - self._first
+        known = place is not None and place < len(self._model_of)
+        values[MODEL] = self._names[self._model_of[place]] if place is not None and known else None
         return values

@@ -51,7 +51,7 @@ class Start:
     @property
     def indices(self) -> Sequence[int]:
         """All that is to be made, in order."""
-        return range(self.header.num) if self.keys is None else self.keys.indices
+        return self.header.indices if self.keys is None else self.keys.indices
 
     def count_done(self) -> int:
         """How many of them are made."""
@@ -61,7 +61,7 @@ class Start:
 
     @property
     def lines(self) -> Lines:
-        return Lines() if self.earlier is None else self.earlier.lines
+        return Lines(self.header.first) if self.earlier is None else self.earlier.lines
 
     @property
     def totals(self) -> Totals:
@@ -85,13 +85,15 @@ class Start:
 
     def pending(self, *, without: Container[int] = ()) -> Iterator[int]:
         """The indices still to be made and not out in a batch, in order."""
-        lines, num = self.lines, self.header.num
-        out = bytearray(num if self.batches.open else 0)
+        lines, header = self.lines, self.header
+        out = bytearray(header.num if self.batches.open else 0)
         for batch in self.batches.open.values():
             for index, told in zip(batch.indices, batch.told, strict=True):
-                out[index] = told != USED_UP
+                out[index - header.first] = told != USED_UP
         return (
-            index for index in self.indices if not (lines.is_done(index) or (out and out[index]) or index in without)
+            index
+            for index in self.indices
+            if not (lines.is_done(index) or (out and out[index - header.first]) or index in without)
         )
 
     def notes(self) -> list[str]:
@@ -162,12 +164,14 @@ def prepare(
     append: bool = False,
     overwrite: bool = False,
     allow_changed: bool = False,
+    collects: bool = False,
     forget: Sequence[str] = (),
     keys: Keys | None = None,
 ) -> Start:
     """Look at what is there and decide. Writes nothing; raises ConfigError for every refusal.
 
-    `forget`: labels of batches that are not waited for any more. `keys`: what is to be made, where it is not numbered.
+    `collects`: the run looks after batches that are out. `forget`: labels of batches that are not waited for any more.
+    `keys`: what is to be made, where it is not numbered.
     """
     try:
         _check_ordinary(paths)
@@ -191,7 +195,7 @@ def prepare(
     if header.provider == OFFLINE:
         # They have ended with its engine.
         forgotten += _forget(earlier.ledger, [*earlier.ledger.batches.open], NOT_MADE)
-    check_batches(earlier.ledger.batches, earlier.header, header)
+    check_batches(earlier.ledger.batches, earlier.header, header, collects=collects)
     kept = [digest for _, digest in earlier.lines.unknown]
     header = msgspec.structs.replace(header, line_hash=earlier.ledger.line_hash)
     return Start(paths, header, earlier, kept, earlier.patches, forgotten=forgotten, keys=keys)

@@ -8,7 +8,7 @@ import msgspec
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.output.batches import Batches
-from asyncgen.output.journal import BATCHES_VERSION, Header
+from asyncgen.output.journal import Header
 from asyncgen.output.paths import OutputPaths
 
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
@@ -53,6 +53,11 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
             f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "
             "a model never share an output; choose another --output"
         )
+    if old.first != new.first:
+        raise ConfigError(
+            f"{paths.output} holds indices from {old.first:,} on, this run would make those from {new.first:,} on: a "
+            "shard is made with --shard, as its plan has it; choose another --output"
+        )
     if old.kind != new.kind:
         raise ConfigError(f"{paths.output} holds {old.kind}, this run would make {new.kind}; choose another --output")
     if old.line_format != new.line_format:
@@ -72,7 +77,7 @@ def check_none_is_under_way(labels: Collection[str]) -> None:
         )
 
 
-def check_batches(batches: Batches, old: Header, new: Header) -> None:
+def check_batches(batches: Batches, old: Header, new: Header, *, collects: bool) -> None:
     """Raises ConfigError for what would lose batches that are out, pay for their lines twice, or mix them with others.
 
     No flag allows it. What they bring is collected first.
@@ -81,7 +86,7 @@ def check_batches(batches: Batches, old: Header, new: Header) -> None:
         return
     them = f"{len(batches.open)} {'batch is' if len(batches.open) == 1 else 'batches are'} under way"
     forget = f"give them up with --forget-batch {' --forget-batch '.join(batches.open)}"
-    if new.version < BATCHES_VERSION:
+    if not collects:
         raise ConfigError(f"{them}, and what is in them would be paid for twice: add --batch, or {forget}")
     if old.asked != new.asked:
         raise ConfigError(
@@ -91,8 +96,9 @@ def check_batches(batches: Batches, old: Header, new: Header) -> None:
         if batch.intent.base_url != new.base_url:
             where = batch.intent.base_url or "the offline engine"
             raise ConfigError(f"{them} at {where}, which only that address can tell of: ask there, or {forget}")
-    if (most := max(batch.indices[-1] for batch in batches.open.values())) >= new.num:
-        raise ConfigError(f"--num {new.num}: {them}, with conversations of -n {most + 1}: collect them with that first")
+    if (most := max(batch.indices[-1] for batch in batches.open.values())) not in new.indices:
+        wanted = most + 1 - new.first
+        raise ConfigError(f"--num {new.num}: {them}, with conversations of -n {wanted}: collect them with that first")
 
 
 def _different(old: dict[str, T], new: dict[str, T]) -> list[str]:

@@ -8,6 +8,7 @@ damage there is refused; what lies behind it may be torn.
 Format 1 had no checksums, and one hash. A journal that was begun in it is read as it is and continued in format 2,
 under a new header and with the hash that it has. Format 3 has batches; a run that makes none writes format 2. An
 asyncgen that does not know them must not go on: it would take their entries for damage, and pay for their work again.
+Format 4 begins at an index other than 0, as a shard does; one that does not know that would make those before it, too.
 """
 
 import zlib
@@ -26,6 +27,7 @@ from asyncgen.recipe.recipe import Dimension
 
 VERSION = 2
 BATCHES_VERSION = 3
+RANGE_VERSION = NEWEST_VERSION = 4
 ARRAYS = "arrays of messages"
 OBJECTS = "objects with metadata"
 GRADES = "grades"
@@ -58,6 +60,7 @@ class Filtered(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
 class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, frozen=True, kw_only=True):
     """One per run, on disk before its first call. Holds all that is needed to compute its scenarios again.
 
+    `num`: how many indices it is about, from `first` on; that is the same in all runs of an output.
     `filtered`: the filters that the lines have passed since, the newest one last; no run goes on with such a file.
     `line_hash`: of the digests by which lines are known, the same in all runs of an output.
     """
@@ -80,6 +83,11 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     variables: dict[str, str] = {}  # of the recipe, as this run has them
     filtered: tuple[Filtered, ...] = ()
     line_hash: LineHash = BLAKE2B
+    first: int = 0
+
+    @property
+    def indices(self) -> range:
+        return range(self.first, self.first + self.num)
 
     @property
     def asked(self) -> tuple[object, ...]:
@@ -280,10 +288,8 @@ def decode_entry(line: bytes) -> Entry:
         _check_digests(entry.keys if isinstance(entry, Assigned) else (entry.digest,))
     if isinstance(entry, OfIndex) and not 0 <= entry.index <= MAX_INDEX:
         raise ValueError("not an index")
-    if isinstance(entry, Header) and len({each.name for each in entry.dimensions}) < len(entry.dimensions):
-        raise ValueError("a dimension is there twice")
-    if isinstance(entry, Header) and any(map(conditions_of, entry.dimensions)):
-        Bindings(entry.dimensions)  # raises ValueError for what no recipe can say
+    if isinstance(entry, Header):
+        _check_header(entry)
     if isinstance(entry, Submitting):
         check_indices(entry.indices, entry.cut_off, *entry.asks.values(), *entry.failures.values())
         if not entry.indices or not all(0 < ask <= MAX_ASK for ask in entry.asks):
@@ -299,6 +305,16 @@ def decode_entry(line: bytes) -> Entry:
 def _check_digests(digests: Iterable[str]) -> None:
     if any(len(bytes.fromhex(each)) != DIGEST_SIZE for each in digests):
         raise ValueError("not a digest")
+
+
+def _check_header(header: Header) -> None:
+    """Raises ValueError."""
+    if not 0 <= header.first <= header.first + header.num <= MAX_INDEX + 1:
+        raise ValueError("not a range of indices")
+    if len({each.name for each in header.dimensions}) < len(header.dimensions):
+        raise ValueError("a dimension is there twice")
+    if any(map(conditions_of, header.dimensions)):
+        Bindings(header.dimensions)  # raises ValueError for what no recipe can say
 
 
 def checksum(data: bytes) -> int:

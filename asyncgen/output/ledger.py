@@ -17,8 +17,8 @@ from asyncgen.endpoint.tiers import BATCH, DEFAULT, count_tier, describe_tiers
 from asyncgen.errors import ConfigError
 from asyncgen.output.batches import Batches
 from asyncgen.output.journal import (
-    BATCHES_VERSION,
     DIGEST_SIZE,
+    NEWEST_VERSION,
     UNANSWERED,
     Assigned,
     Call,
@@ -125,8 +125,8 @@ class Ledger:
     """The fold of a journal: its runs, its totals, and per index what its newest entry says.
 
     Twenty-four bytes an index, because a million of them must fit beside everything else: digests and indices in the
-    order of the journal, and for each index the position of its newest digest. Replies are held of those indices alone
-    that are under way.
+    order of the journal, and for each index from the first one on the position of its newest digest. Replies are held
+    of those indices alone that are under way.
     """
 
     def __init__(self) -> None:
@@ -149,8 +149,9 @@ class Ledger:
                 self.failed.pop(entry.index, None)
                 self.steps.pop(entry.index, None)
                 self._add_digest(entry.index, entry.digest)
-                self._newest.extend([-1] * (entry.index + 1 - len(self._newest)))
-                self._newest[entry.index] = len(self._indices) - 1
+                place = entry.index - self.first
+                self._newest.extend([-1] * (place + 1 - len(self._newest)))
+                self._newest[place] = len(self._indices) - 1
             case Step():
                 self.steps.setdefault(entry.index, []).append(entry)
             case Header():
@@ -181,8 +182,9 @@ class Ledger:
 
     def conversations(self) -> Iterator[tuple[int | None, bytes]]:
         """(index, digest) of every line the output should hold, in journal order; index None for kept lines."""
+        first = self.first
         for position, index in enumerate(self._indices):
-            if index < 0 or self._newest[index] == position:
+            if index < 0 or self._newest[index - first] == position:
                 digest = bytes(self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE])
                 yield (None if index < 0 else index), digest
 
@@ -190,6 +192,11 @@ class Ledger:
         """At which service tiers its calls are billed; empty where all are at the usual one, and were to be."""
         is_asked = any(header.tiers != USUAL_TIER for header in self.headers)
         return describe_tiers(self.totals.tiers, is_asked=is_asked)
+
+    @property
+    def first(self) -> int:
+        """The lowest index there can be."""
+        return self.headers[0].first if self.headers else 0
 
     @property
     def line_hash(self) -> LineHash:
@@ -231,12 +238,13 @@ def read_journal(path: Path) -> Journal:
     tail: list[bytes] = []
     damage: tuple[int, int] | None = None
     begin = (1, 0)  # line number and offset of the tail
-    offset = trusted = num = version = 0
+    offset = trusted = version = 0
+    indices = range(0)
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break  # torn, or still being written: what is read next would be the rest of this line
-            entry = _entry_or_none(line, num)
+            entry = _entry_or_none(line, indices)
             if isinstance(entry, Mark):
                 refuse_damage(path, damage)
                 has_check = entry.check is not None or version > 1
@@ -250,7 +258,8 @@ def read_journal(path: Path) -> Journal:
             else:
                 if isinstance(entry, Header):
                     _refuse_newer(path, line)
-                    num, version = max(num, entry.num), max(version, entry.version)
+                    indices = max(indices, entry.indices, key=len)
+                    version = max(version, entry.version)
                 behind.append(entry)
                 tail.append(line)
             offset += len(line)
@@ -271,13 +280,15 @@ def refuse_damage(path: Path, damage: tuple[int, int] | None, *, last: int | Non
     )
 
 
-def _entry_or_none(line: bytes, num: int) -> Entry | None:
-    """The entry, when its index is one that a run so far (of `num` at most) could have had."""
+def _entry_or_none(line: bytes, indices: range) -> Entry | None:
+    """The entry, when its index is one that a run so far could have had, of whose `indices` these are the most."""
     try:
         entry = decode_entry(line)
     except ValueError:
         return None
-    return None if isinstance(entry, OfIndex) and entry.index >= num else entry
+    if isinstance(entry, Header):
+        return None if indices and entry.first != indices.start else entry
+    return None if isinstance(entry, OfIndex) and entry.index not in indices else entry
 
 
 class _Version(msgspec.Struct, tag_field="type", tag="run"):
@@ -295,5 +306,5 @@ def _refuse_newer(path: Path, line: bytes) -> None:
         header = _version_decoder.decode(line)
     except (ValueError, RecursionError):
         return
-    if header.version > BATCHES_VERSION:
+    if header.version > NEWEST_VERSION:
         raise ConfigError(f"{path}: written by asyncgen {header.asyncgen}, a newer one than this; update asyncgen")

@@ -37,17 +37,19 @@ T = TypeVar("T")
 class Lines:
     """The output's lines against the journal's entries.
 
-    `done`: one byte an index, 1 where its newest conversation is a line. `missing`: how many indices once had a line
-    and have none now. `unknown`: line number and digest of whole lines that no entry accounts for.
+    `first`: the lowest index. `done`: one byte an index from there on, 1 where its newest conversation is a line.
+    `missing`: how many indices once had a line and have none now. `unknown`: line number and digest of whole lines
+    that no entry accounts for.
     """
 
+    first: int = 0
     done: bytearray = field(default_factory=bytearray)
     kept: int = 0
     missing: int = 0
     unknown: list[tuple[int, bytes]] = field(default_factory=list)
 
     def is_done(self, index: int) -> bool:
-        return index < len(self.done) and self.done[index] == 1
+        return 0 <= (place := index - self.first) < len(self.done) and self.done[place] == 1
 
     @property
     def known(self) -> int:
@@ -55,24 +57,25 @@ class Lines:
         return self.kept + self.count_done()
 
     def count_done(self, num: int | None = None) -> int:
-        """How many indices are done; below `num`, if given."""
+        """How many indices are done; of the first `num`, if given."""
         return self.done.count(1, 0, num)
 
     def claim(self, index: int | None) -> None:
         if index is None:
             self.kept += 1
             return
-        if index >= len(self.done):
-            self.done.extend(bytes(index + 1 - len(self.done)))
-        self.done[index] = 1
+        place = index - self.first
+        if place >= len(self.done):
+            self.done.extend(bytes(place + 1 - len(self.done)))
+        self.done[place] = 1
 
 
 def match_lines(ledger: Ledger, digests: Iterable[tuple[int, bytes]]) -> Lines:
-    return fold_pairs(pair_lines(ledger, digests))
+    return fold_pairs(pair_lines(ledger, digests), ledger.first)
 
 
-def fold_pairs(pairs: Iterable[Pair]) -> Lines:
-    lines = Lines()
+def fold_pairs(pairs: Iterable[Pair], first: int) -> Lines:
+    lines = Lines(first)
     for entry, line in pairs:
         if entry is None:
             lines.unknown += [] if line is None else [line]

@@ -21,6 +21,7 @@ _BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
 class RunPlan:
     """What a run is to make: of what recipe and how much, whom it asks, and for how much; `plan` shows it.
 
+    `num`: indices, from `first` on.
     `models`: the settings by model, where several share the work; `settings` are those of the first. `budget` in US
     dollars; `price`: the one given by flags. `keys`: what is to be made, where it is more than a number of indices.
     """
@@ -31,6 +32,7 @@ class RunPlan:
     seed: int | None
     num: int
     concurrency: int
+    first: int = 0
     budget: Decimal | None = None
     price: Price | None = None
     models: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)

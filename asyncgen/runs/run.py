@@ -59,6 +59,7 @@ from asyncgen.output.journal import (
     GRADES,
     JUDGEMENTS,
     OBJECTS,
+    RANGE_VERSION,
     VERSION,
     Header,
     Stepped,
@@ -121,6 +122,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
             append=config.append,
             overwrite=config.overwrite,
             allow_changed=config.allow_changed,
+            collects=config.batching is not None,
             forget=config.forgotten,
             keys=config.plan.keys,
         )
@@ -160,10 +162,11 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
     prompts = job.prompts.items()
     first = next(iter(job.prompts.values()))
     return Header(
-        version=VERSION if config.batching is None else BATCHES_VERSION,
+        version=RANGE_VERSION if plan.first else VERSION if config.batching is None else BATCHES_VERSION,
         asyncgen=__version__,
         started=f"{datetime.fromtimestamp(config.timings.clock(), UTC):%Y-%m-%dT%H:%M:%SZ}",
         num=plan.num,
+        first=plan.first,
         provider=plan.endpoint.provider.name,
         base_url=plan.endpoint.base_url,
         recipe=plan.recipe.source,

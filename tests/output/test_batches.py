@@ -23,6 +23,7 @@ from asyncgen.output.journal import (
     Done,
     Entry,
     Failed,
+    Header,
     Lost,
     Submitted,
     Submitting,
@@ -135,14 +136,14 @@ def paths(tmp_path: Path) -> OutputPaths:
 
 
 def test_what_is_out_is_not_pending(paths: OutputPaths) -> None:
-    start = prepare(paths, BATCHED)
+    start = prepare(paths, BATCHED, collects=True)
     assert [*start.pending()] == [2, 4]  # 2 was answered, and its reply could not be used
     assert start.batches.open["b1"].untold == 2
 
 
 def test_a_line_of_a_batch_that_is_gone_is_not_pending_while_the_batch_can_bring_it_again(paths: OutputPaths) -> None:
     paths.output.write_bytes(line(0))
-    assert [*prepare(paths, BATCHED).pending()] == [2, 4]
+    assert [*prepare(paths, BATCHED, collects=True).pending()] == [2, 4]
 
 
 @pytest.mark.parametrize(
@@ -154,10 +155,10 @@ def test_a_line_of_a_batch_that_is_gone_is_not_pending_while_the_batch_can_bring
         (msgspec.structs.replace(BATCHED, num=5), "-n 6"),
     ],
 )
-def test_a_run_that_would_lose_or_mix_what_is_out_is_refused(paths: OutputPaths, header: object, named: str) -> None:
+def test_a_run_that_would_lose_or_mix_what_is_out_is_refused(paths: OutputPaths, header: Header, named: str) -> None:
     before = paths.journal.read_bytes()
     with pytest.raises(ConfigError, match=named):
-        prepare(paths, header, allow_changed=True)  # type: ignore[arg-type]
+        prepare(paths, header, allow_changed=True, collects=header is not HEADER)
     assert paths.journal.read_bytes() == before
 
 
@@ -173,7 +174,7 @@ def test_a_batch_that_is_forgotten_is_made_again_and_may_have_been_billed(paths:
 
 def test_only_a_batch_that_is_out_can_be_forgotten(paths: OutputPaths) -> None:
     with pytest.raises(ConfigError, match="there are: b1"):
-        prepare(paths, BATCHED, forget=["b2"])
+        prepare(paths, BATCHED, forget=["b2"], collects=True)
 
 
 def test_starting_anew_keeps_the_folder_of_batches_under_another_name(paths: OutputPaths) -> None:

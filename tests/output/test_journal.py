@@ -15,8 +15,8 @@ from asyncgen.errors import ConfigError
 from asyncgen.output.changes import differences
 from asyncgen.output.indices import write_indices
 from asyncgen.output.journal import (
-    BATCHES_VERSION,
     MAX_ASK,
+    NEWEST_VERSION,
     VERSION,
     Collected,
     Done,
@@ -350,8 +350,8 @@ def test_format_1_is_read_and_continued_in_format_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        encode_entry(msgspec.structs.replace(HEADER, version=BATCHES_VERSION + 1, asyncgen="9.9")),
-        b'{"type":"run","version":4,"asyncgen":"9.9","all":"else differs","num":"many"}\n',
+        encode_entry(msgspec.structs.replace(HEADER, version=NEWEST_VERSION + 1, asyncgen="9.9")),
+        b'{"type":"run","version":5,"asyncgen":"9.9","all":"else differs","num":"many"}\n',
     ],
 )
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path, header: bytes) -> None:
