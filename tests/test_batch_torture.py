@@ -38,6 +38,7 @@ OUTPUT = Output(
 BOOKS = Books(created=Counter(b1=1), asked=Counter({"a-0-1": 1, "a-1-1": 1}), answered=Counter({0: 1, 1: 1}), cost=COST)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["files, creates unanswered", "inline, creates unanswered"])
 def test_a_run_in_batches_that_is_killed_again_and_again_makes_and_pays_each_conversation_once(
     tmp_path: Path, name: str

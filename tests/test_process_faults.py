@@ -134,7 +134,9 @@ def test_a_run_that_gets_no_more_memory_ends_with_all_lines_whole() -> None:
 def test_a_file_that_may_not_grow_stops_the_run_with_all_lines_whole() -> None:
     with FakeProvider() as provider:
         flags = ("-n", "120", "-c", "8", "--base-url", provider.base_url)
-        process = start_by_shell(*flags, setup="ulimit -f 90")
+        assert run("-n", "1", "-o", "other.jsonl", "--base-url", provider.base_url).returncode == 0
+        header = Path("other.jsonl.journal").stat().st_size
+        process = start_by_shell(*flags, setup=f"ulimit -f {(header + 20_000) // 512}")
         status, shown = finish(process)
         assert status == 1
         assert_one_sentence(shown, "File too large; conversations that could not be saved: ")
