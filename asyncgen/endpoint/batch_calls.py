@@ -48,9 +48,14 @@ UNCERTAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStat
 # So an edge refuses, in whatever form, before anybody reads what was sent.
 REFUSED_BEFORE = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 429})
 NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+# An input file is not known yet, or not ready: of all that may be wrong with one, the only thing that time mends.
 _NO_FILE = re.compile(
-    r"(?:no such|unknown|not find|not found|missing)\b.{0,60}\bfile|"
-    r"\bfile\b.{0,80}(?:not found|not exist|unknown|not (?:yet )?(?:ready|available|processed|visible)|being processed)"
+    r"""
+      no\ such\ file | file_not_found | (?:not|n't)\ find\ (?:\S+\ ){0,3}file
+    | \bfile\b(?:\ \S+){0,4}\ (?:\w+n't|not)(?:\ \w+){0,2}\ (?:found|exist|ready|available|processed|visible)
+    | \bfile\b(?:\ \S+){0,4}\ (?:being\ processed|pending)
+    """,
+    re.VERBOSE,
 )
 _NO_ROUTE = re.compile(
     r"^(?:404:? )?(?:page )?not found\.?$|invalid url|cannot (?:get|post) /|no route|"

@@ -269,6 +269,28 @@ def test_a_refusal_says_that_there_is_no_batch(act: Act, kind: type[AsyncgenErro
     assert type(failing(act, create)) is kind
 
 
+@pytest.mark.parametrize(
+    ("words", "is_early"),
+    [
+        ("No such File object: file-1", True),
+        ("The file 'file-1' does not exist", True),
+        ("File with ID file-1 not found for purpose batch", True),
+        ("File file-1 could not be found", True),
+        ("Could not find the input file", True),
+        ("Input file file-1 is not yet processed", True),
+        ("The file file-1 is still being processed", True),
+        ("Line 3 of the file: unknown parameter x", False),
+        ("Missing custom_id in line 3 of the input file", False),
+        ("The file is not valid JSONL", False),
+        ("File must have the purpose batch", False),
+        ("This file was not uploaded with purpose batch", False),
+    ],
+)
+def test_a_file_that_is_not_known_yet_is_told_from_a_bad_one(words: str, *, is_early: bool) -> None:
+    error = failing(refuses("400 Bad Request", words), create)
+    assert type(error) is (NotYetError if is_early else RequestRejectedError)
+
+
 def test_a_batch_that_was_never_asked_for_is_not_one_that_may_exist() -> None:
     async def scenario() -> None:
         async with batches_of(OPENAI, says(MADE)) as (batches, server):
