@@ -31,6 +31,7 @@ class BatchServer:
         self._knobs = replace(live, batches=BatchKnobs(**knobs))
         self._script = script
         self.asked: list[str] = []
+        self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="batch-server", daemon=True)
 
@@ -44,7 +45,7 @@ class BatchServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._run(self._runner.cleanup())
-        self._run(self._hear_ends())
+        self._run(self._end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -53,6 +54,12 @@ class BatchServer:
     def inline_url(self) -> str:
         """Where batches are as OpenRouter has them."""
         return self.base_url.replace("/v1", "/api/v1")
+
+    def wait_for(self, asked: str) -> None:
+        """Block until a request has come that begins so."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: any(each.startswith(asked) for each in self.asked), timeout=30):
+                raise TimeoutError(f"{self.asked}: no {asked}")
 
     def forget(self) -> None:
         """Become another server at the same address, which knows nothing."""
@@ -66,10 +73,13 @@ class BatchServer:
             entries = [json.loads(line) for line in answer.read().splitlines()]
         return [entry for entry in entries if entry["event"] == event]
 
-    async def _hear_ends(self) -> None:
-        """A connection that came in while the port was being closed ends when its client does."""
-        for _ in range(3):
-            await asyncio.sleep(0)
+    async def _end_all(self) -> None:
+        """Connections that came in while the port was being closed, too."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in tasks:
+            each.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
@@ -86,7 +96,9 @@ class BatchServer:
     async def _before(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.endswith(("/chat/completions", "/ledger/batches")):
             return await handler(request)
-        self.asked.append(f"{request.method} {request.path}")
+        with self._changed:
+            self.asked.append(f"{request.method} {request.path}")
+            self._changed.notify_all()
         return await (handler(request) if self._script is None else self._script(request, handler))
 
 

@@ -98,7 +98,7 @@ ONE_SAMPLE = 2  # times the cost of a live call is held for one in a batch, as l
 FRUITLESS = 3  # batches in a row that have brought nothing
 CLOCKS = 600.0  # seconds by which two clocks may differ
 AT_ONCE = 128  # lines between two rests: of writing a file, and of waiting for the disk
-DIFFERENT = 10  # sizes that follow each other, where a batch is only known by its size
+DIFFERENT = 10  # sizes in turn, beginning with any of them, where a batch is only known by its size
 SLOWER = 1.5  # times, from one look to the next
 LONGER = 1.05  # times, that a line may be longer than another
 T = TypeVar("T")
@@ -162,7 +162,7 @@ class BatchDriver:
     _waiting: Waiting = field(default_factory=lambda: Waiting(iter(())))
     _not_ours: set[str] = field(default_factory=set)
     _lines: int | None = None
-    _batches: int = 0
+    _batches: int = field(default_factory=lambda: secrets.randbelow(DIFFERENT))
     _fruitless: int = 0
     _is_queue_full: bool = False
     _is_news: bool = True
@@ -307,11 +307,26 @@ class BatchDriver:
             self._say(f"batch {label} was made, though nobody had said so: it is {first.id}")
             await self._adopt(out, first)
             await self._disown(out, others)
-        elif found.is_hopeless or (found.alike and is_time):
-            self._leave(out, cannot_tell)
-        elif is_time and not found.alike and not out.left:
+        elif found.alike:
+            await self._look_into(out, found.alike, cannot_tell)
+        elif is_time and not out.left:
             self._say(f"batch {label} was not made; its {len(out.batch):,} conversations go into another one")
             await self._give_back(out, NOT_MADE)
+
+    async def _look_into(self, out: _Out, alike: Sequence[Batch], cannot_tell: str) -> None:
+        """Of several that may be the one, results tell, as soon as they are over."""
+        path = self.folder / f"{out.batch.label}{RESULTS}"
+        for told in [each for each in alike if each.is_over]:
+            whole = await self.api.get(told.id)
+            await self.api.fetch_rows(whole, path)
+            results = await asyncio.to_thread(Results, path, out.batch, self.api, Usage())
+            if results.found:
+                await self._adopt(out, whole)
+                return
+            if results.strange:
+                self._not_ours.add(told.id)
+        if all(each.is_over and each.id not in self._not_ours for each in alike):  # none has anything to show
+            self._leave(out, cannot_tell)
 
     async def _find(self, out: _Out) -> Found:
         """Others than those that are known by their ids."""

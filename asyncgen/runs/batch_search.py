@@ -58,8 +58,3 @@ class Found:
     def is_clear(self) -> bool:
         """Whether the only one that may be it has its size."""
         return len(self.alike) == 1 and self.alike[0].total == self.sought.lines
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether two have its size, so that no look will tell them apart."""
-        return sum(each.total == self.sought.lines for each in self.alike) > 1

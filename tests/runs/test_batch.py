@@ -2,9 +2,13 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +18,14 @@ from aiohttp import web
 from batch_server import BatchServer, Handler, refusal
 from quick import QUICK
 
+import asyncgen
+from asyncgen.api import settings as api_settings
 from asyncgen.command.main import main
 from asyncgen.errors import OutputError
 from asyncgen.offline.knobs import Knobs
 from asyncgen.output.ledger import read_journal
 from asyncgen.runs.batch import BatchDriver
+from asyncgen.runs.configure import configure_run
 
 OUTPUT = Path("data/nanochat.jsonl")
 JOURNAL = Path("data/nanochat.jsonl.journal")
@@ -176,8 +183,15 @@ def test_batches_that_something_on_the_way_has_made_of_one_call_are_told_apart(
     assert twin["lost"] == 29
 
 
-def test_two_inline_batches_that_may_be_the_one_are_left_to_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_two_inline_batches_that_may_be_the_one_their_results_tell() -> None:
     with BatchServer(PRICED, make_two) as server:
+        assert generate_inline(server) == 0
+        assert len(server.books("created")) == 2
+    check_whole()
+
+
+def test_two_inline_batches_that_have_nothing_to_show_are_left_to_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(PRICED, make_two, rejected=1.0) as server:
         assert generate_inline(server) == 1
     assert f"--forget-batch {labels()[0]}" in capsys.readouterr().err
 
@@ -473,3 +487,25 @@ def test_several_models_have_batches_of_their_own(tmp_path: Path) -> None:
         check_whole()
         check_books(server)
     assert {entry["seat"] for entry in entries("submitting")} == {"one", "other"}
+
+
+def test_a_program_makes_them_in_batches_as_the_command_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_settings, "configure_run", partial(configure_run, timings=QUICK))
+    with BatchServer(PRICED) as server:
+        result = asyncgen.run("nanochat", num=12, batch=True, batch_size=6, base_url=server.base_url, bar=False)
+        assert (result.done, result.written, result.pending) == (12, 12, 0)
+        check_books(server)
+    assert len(entries("submitting")) == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_what_is_under_way_and_says_so() -> None:
+    with BatchServer(stuck=1.0) as server:
+        command = [sys.executable, "-m", "asyncgen", "generate", "-n", "9", "--batch", "--base-url", server.base_url]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        server.wait_for("GET /v1/batches/")
+        process.send_signal(signal.SIGINT)
+        _, shown = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert re.search(r"batches +1 run on, with 8 requests: the same line collects them", shown)
+        assert labels()
