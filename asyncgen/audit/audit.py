@@ -21,6 +21,8 @@ from asyncgen.audit.coverage import Coverage, CoverageResult
 from asyncgen.audit.distributions import Shape, ShapeResult
 from asyncgen.audit.diversity import Diversity, DiversityResult
 from asyncgen.audit.grounding import GroundingResult, TopicGrounding, add_topics
+from asyncgen.audit.judged import RULE as JUDGED
+from asyncgen.audit.judged import Judged, JudgedResult
 from asyncgen.audit.language import LANGUAGES
 from asyncgen.audit.line_work import Line, LineSettings, LineWork, Seen, make_look, make_stock_search
 from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, Duplicates, NearDuplicates, find_repeats, summarise
@@ -61,9 +63,10 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`count`: lines that break the rule, `rate`: their share of the conversations. `examples`: some, no two alike.
+    """`count`: lines that break the rule, `rate`: their share of the conversations, for `judged` of those that were.
 
-    `like`: for each of the lines the earlier one that it repeats; empty for a rule that is about single lines.
+    `examples`: some, no two alike. `like`: for each of the lines the earlier one that it repeats; empty for a rule that
+    is about single lines.
     """
 
     severity: Severity
@@ -134,6 +137,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     timeline: list[Moment]
     rules: dict[str, RuleResult]
     telling: TellingResult | None = None
+    judged: JudgedResult | None = None
 
     @property
     def conversations(self) -> int:
@@ -152,12 +156,14 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rules_to_run(dataset: Dataset) -> list[str]:
-    """All but what the recipe switches off, and what needs a knowledge base that is not at hand."""
+    """All but what the recipe switches off, and what needs a knowledge base or grades that are not at hand."""
     without = AuditSettings.of(dataset.recipe).off
     if dataset.knowledge is None:
         without |= KNOWLEDGE_RULES
     if not declared_languages(dataset):
         without |= {WRONG_LANGUAGE}
+    if not dataset.grades:
+        without |= {JUDGED}
     return [rule for rule in RULES if rule not in without]
 
 
@@ -176,13 +182,20 @@ def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> No
         if rule not in ran:
             needs = ", or needs a knowledge base, see --knowledge" if rule in KNOWLEDGE_RULES else ""
             needs += ', or needs the recipe\'s language = ["..."]' if rule == WRONG_LANGUAGE else ""
+            needs += ", or needs grades, see asyncgen judge" if rule == JUDGED else ""
             raise ConfigError(f"{flag}: {rule} was not looked for: it is off in the recipe{needs}")
 
 
 def find_in_line(dataset: Dataset) -> Callable[[Record], Iterator[Finding]]:
     """What finds all in a line that can be told without the others."""
-    work = LineWork(line_settings(dataset))
-    return lambda record: work.find(work.subject(record, _scenario_of(dataset, record)))
+    work, judged = LineWork(line_settings(dataset)), Judged(dataset.grades)
+
+    def find(record: Record) -> Iterator[Finding]:
+        subject = work.subject(record, _scenario_of(dataset, record))
+        yield from work.find(subject)
+        yield from judged.check(subject)
+
+    return find
 
 
 def line_settings(dataset: Dataset) -> LineSettings:
@@ -262,6 +275,7 @@ class _Pass:
         self._diversity = Diversity(dataset.knowledge or "")
         self._repeats = {rule: NearDuplicates(THRESHOLD, levels=LEVELS) for rule in (REPEAT, REPEATED_ANSWERS)}
         self._topics: dict[str, TopicGrounding] = {}
+        self._judged = Judged(dataset.grades)
 
     def run(self) -> Audit:
         dataset = self._dataset
@@ -294,7 +308,11 @@ class _Pass:
             grounding=GroundingResult.of(self._topics) if self._settings.is_grounded else None,
             timeline=self._timeline.result(),
             telling=self._telling.result(),
-            rules={rule: tally.result(conversations) for rule, tally in self._tallies.items()},
+            judged=self._judged.result(),
+            rules={
+                rule: tally.result(self._judged.conversations if rule == JUDGED else conversations)
+                for rule, tally in self._tallies.items()
+            },
         )
 
     def _describe_languages(self) -> Iterator[str]:
@@ -346,6 +364,8 @@ class _Pass:
             self._coverage.add(subject)
             self._shape.add(subject)
             self._telling.add(subject)
+            self._judged.add(subject)
+            self._note(self._judged.check(subject))
             self._diversity.add(subject)
             for rule, signature in zip((REPEAT, REPEATED_ANSWERS), signatures, strict=True):
                 self._repeats[rule].add_signature(record.number, record.offset, signature)
@@ -398,7 +418,10 @@ def read_audit(dataset: Dataset) -> Audit | None:
         return None
     if audit is None or not audit.bytes == status.st_size == dataset.size:
         return None
-    return audit if audit.is_newer_than(status.st_mtime) else None
+    times = [status.st_mtime]
+    if dataset.grades:
+        times.append(dataset.grades.path.stat().st_mtime)
+    return audit if audit.is_newer_than(max(times)) else None
 
 
 def encode_lines(lines: object) -> list[int]:

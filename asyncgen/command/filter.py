@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from asyncgen.command.flag_values import share, similarity
+from asyncgen.command.flag_values import score, share, similarity
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -23,6 +23,7 @@ CLOSING: Sections = {
         "filter data/nanochat.jsonl -o clean.jsonl --drop ungrounded --drop truncated": "leave out what breaks a rule",
         "filter data/nanochat.jsonl -o clean.jsonl --dedup --split 0.98": "clean.train.jsonl and "
         "clean.validation.jsonl, with near-duplicates on one side",
+        "filter data/nanochat.jsonl -o clean.jsonl --below grounded=1": "leave out what a judge says no to",
     }
 }
 
@@ -46,6 +47,15 @@ def add_arguments(parser: Parser) -> None:
         help="leave out lines that break this rule; may be repeated (default: none)",
     )
     add(
+        "--below",
+        type=score,
+        action="append",
+        default=[],
+        metavar="QUESTION=SCORE",
+        help="leave out lines that a judge scores below this, such as grounded=1, or claims=0.9 for the share that is "
+        "supported; may be repeated (default: none)",
+    )
+    add(
         "--dedup",
         type=similarity,
         nargs="?",
@@ -67,6 +77,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.audit.below import BelowScores
     from asyncgen.audit.filter import Plan, check_parts, filter_output
     from asyncgen.audit.rules import check_rule_names
     from asyncgen.report.filtered import print_filter
@@ -75,12 +86,15 @@ def run(flags: argparse.Namespace, _: str) -> int:
     check_rule_names("--drop", flags.drop)
     with interrupts_raised():
         dataset = open_dataset(flags)
+        below = BelowScores(dataset, flags.below)
         plan = Plan(flags.clean, {}, flags.dedup, flags.split, flags.seed, flags.keep_order, flags.overwrite)
         check_parts(dataset, plan)  # before an audit that may take minutes
         if flags.drop:
             audit = find_audit(flags, dataset, "--drop", flags.drop)
             plan = replace(plan, broken={rule: audit.rules[rule].lines for rule in flags.drop})
+        if flags.below:
+            plan = replace(plan, broken={**plan.broken, **below.find()})
         with shown_progress() as progress:
             result = filter_output(dataset, plan, progress=progress)
-        print_filter(dataset, result, flags.clean)
+        print_filter(dataset, result, flags.clean, unjudged=below.unjudged)
         return 0

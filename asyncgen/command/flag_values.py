@@ -38,6 +38,15 @@ def share(text: str) -> float:
     return number
 
 
+def score(text: str) -> tuple[str, float]:
+    """QUESTION=SCORE."""
+    name, equals, least = text.partition("=")
+    number = number_or_nan(least)
+    if not (name and equals and 0 < number <= 1):
+        raise argparse.ArgumentTypeError(f"expected QUESTION=SCORE with a score above 0, 1 at most, got {text!r}")
+    return name, number
+
+
 def condition(text: str) -> tuple[str, str]:
     """DIMENSION=TEXT."""
     name, equals, value = text.partition("=")

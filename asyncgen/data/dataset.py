@@ -10,10 +10,12 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 from asyncgen.conversation import Conversation, digest_conversation
+from asyncgen.data.grades import Grades
 from asyncgen.data.scenarios import Plans
 from asyncgen.data.state import describe_filter
 from asyncgen.errors import ConfigError
@@ -83,6 +85,11 @@ class Dataset:
             return cls(paths, size, ledger, sources)
         except OSError as error:
             raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
+
+    @cached_property
+    def grades(self) -> Grades:
+        """What a judge has said of its conversations, as far as one was asked. Raises ConfigError."""
+        return Grades(self.paths)
 
     @property
     def charset(self) -> Charset:

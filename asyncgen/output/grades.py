@@ -8,8 +8,12 @@ import msgspec
 from asyncgen.conversation import XXH3
 from asyncgen.output.journal import DIGEST_SIZE
 from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.judge import CLAIMS
 
 GRADE_HASH = XXH3  # of the digests, whatever the journal of the conversations has
+
+
+SUPPORTED = "supported"
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -31,6 +35,14 @@ class Judgement(msgspec.Struct, frozen=True):
     claims: Sequence[Claim]
     questions: Mapping[str, Answer]
 
+    def score(self, name: str) -> float | None:
+        """From 0 to 1: whether a question is answered with yes, or the share of claims that are supported."""
+        if name == CLAIMS:
+            supported = sum(each.verdict == SUPPORTED for each in self.claims)
+            return supported / len(self.claims) if self.claims else 1.0
+        answer = self.questions.get(name)
+        return None if answer is None else float(answer.holds)
+
 
 class Grade(msgspec.Struct, frozen=True, omit_defaults=True):
     """`digest`: of the conversation, in hexadecimal digits. `again`: what the judge said when asked once more."""
@@ -39,6 +51,15 @@ class Grade(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str
     judgement: Judgement
     again: Judgement | None = None
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        return (self.judgement,) if self.again is None else (self.judgement, self.again)
+
+    def score(self, name: str) -> float | None:
+        """The mean where it was asked twice; None where it was not asked."""
+        scores = [score for each in self.judgements if (score := each.score(name)) is not None]
+        return sum(scores) / len(scores) if scores else None
 
 
 class _Named(msgspec.Struct):

@@ -13,7 +13,9 @@ from rich.text import Text
 from asyncgen.audit.audit import Audit, RuleResult
 from asyncgen.audit.coverage import ValueCoverage
 from asyncgen.audit.diversity import DiversityResult
+from asyncgen.audit.judged import JudgedResult
 from asyncgen.audit.near_duplicates import Duplicates
+from asyncgen.audit.telling import TellingResult
 from asyncgen.money.price import format_cost
 from asyncgen.report.formatting import quantity, shorten
 from asyncgen.report.verdict import broken_rules, judge
@@ -114,12 +116,9 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
             met = f"{pair.met:,} of {pair.planned_met:,} planned pairs, {pair.pairs:,} possible"
             yield f"{pair.first} x {pair.second}", met
     if audit.telling is not None:
-        told = audit.telling
-        share = f"{_percent(told.told / told.asked)} of {told.asked:,} times that one was asked for"
-        yield "statements told", f"{share}, {told.statements:,} different ones"
-        if told.least:
-            least = told.least[0]
-            yield "  told least", f"{shorten(least.statement, MOST_CHARACTERS)} ({least.told:,} of {least.asked:,})"
+        yield from _telling(audit.telling)
+    if audit.judged is not None:
+        yield from _judged(audit.judged)
     shape = audit.shape
     yield "messages", ", ".join(f"{number}: {count:,}" for number, count in shape.messages.items())
     for role, words in shape.words.items():
@@ -136,6 +135,23 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
         yield "grounding", f"{facts.checked:,} facts looked at, {outside}"
     yield "near-duplicates", _duplicates(audit.duplicates.conversation)
     yield "  answers alone", _duplicates(audit.duplicates.assistant)
+
+
+def _telling(told: TellingResult) -> Iterator[tuple[str, str]]:
+    share = f"{_percent(told.told / told.asked)} of {told.asked:,} times that one was asked for"
+    yield "statements told", f"{share}, {told.statements:,} different ones"
+    if told.least:
+        least = told.least[0]
+        yield "  told least", f"{shorten(least.statement, MOST_CHARACTERS)} ({least.told:,} of {least.asked:,})"
+
+
+def _judged(judged: JudgedResult) -> Iterator[tuple[str, str]]:
+    by = "the offline engine, which is no judge" if judged.by_engine else ", ".join(judged.judges)
+    yield "judged", f"{quantity(judged.conversations, 'conversation')} by {one_line(by)}"
+    if judged.claims:
+        yield "  claims", _breakdown(judged.claims)
+    for name, rate in judged.questions.items():
+        yield f"  {name}", _percent(rate)
 
 
 def _uses(values: Sequence[ValueCoverage]) -> str:

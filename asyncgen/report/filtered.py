@@ -9,11 +9,18 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.screen.rows import command_line, export_line, plain_console, print_copied, tally_grid
 
 
-def print_filter(dataset: Dataset, result: Result, clean: Path) -> None:
-    """What went where and why. `clean`: where the lines that stay were asked for, in one file or in parts."""
+def print_filter(dataset: Dataset, result: Result, clean: Path, *, unjudged: int = 0) -> None:
+    """What went where and why. `clean`: where the lines that stay were asked for, in one file or in parts.
+
+    `unjudged`: lines of which no judge has said anything, where that was asked for.
+    """
     console = plain_console()
     rows = [("input", f"{result.lines:,}", str(dataset.paths.output))]
     rows += [("dropped", f"{count:,}", reason) for reason, count in result.dropped.items()]
+    if unjudged:
+        rows.append(
+            ("not judged", f"{unjudged:,}", "of the input, which stay as far as nothing else speaks against them")
+        )
     rows += [("written", f"{count:,}", str(path)) for path, count in result.kept.items()]
     console.print(tally_grid(rows))
     console.print(Text(f"{sum(result.kept.values()):,} of {result.lines:,} lines kept", style="bold"))

@@ -16,6 +16,7 @@ from asyncgen.audit.coverage import CoverageResult, PairCoverage, ValueCoverage
 from asyncgen.audit.distributions import Distribution, ShapeResult
 from asyncgen.audit.diversity import Counted, DiversityResult
 from asyncgen.audit.grounding import GroundingResult, TopicGrounding
+from asyncgen.audit.judged import JudgedResult
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.telling import TellingResult
 from asyncgen.audit.timeline import Moment
@@ -53,6 +54,7 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
         ("findings", "Findings", (Findings(broken_rules(audit), clean),) if audit.rules else ()),
         ("coverage", "Coverage", describe_coverage(audit.coverage)),
         ("telling", "Statements told", describe_telling(audit.telling)),
+        ("judged", "Judged", describe_judged(audit.judged)),
         ("shape", "Shape", describe_shape(audit.shape)),
         ("diversity", "Diversity", describe_diversity(audit.diversity)),
         ("duplicates", "Near-duplicates", describe_duplicates(audit.duplicates, audit.conversations)),
@@ -134,6 +136,19 @@ def describe_telling(result: TellingResult | None) -> Iterator[Block]:
     if result.least:
         rows = [(each.statement, each.asked, each.told) for each in result.least]
         yield Table("Statements told least", ["statement"], ["asked for", "told"], rows)
+
+
+def describe_judged(result: JudgedResult | None) -> Iterator[Block]:
+    if result is None:
+        return
+    by = "the offline engine, which is no judge" if result.by_engine else ", ".join(result.judges)
+    text = f"{quantity(result.conversations, 'conversation')} judged by {by}."
+    if count := sum(result.claims.values()):
+        verdicts = ", ".join(f"{number:,} {verdict}" for verdict, number in result.claims.items())
+        text += f" Of {quantity(count, 'claim')} against the knowledge base: {verdicts}."
+    yield Paragraph(text)
+    rows = [(name, f"{rate:.1%}".replace("%", " %")) for name, rate in result.questions.items()]
+    yield Table("Answered with yes", ["question"], ["of the conversations"], rows)
 
 
 def _pair(

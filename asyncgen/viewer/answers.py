@@ -126,7 +126,7 @@ def show_conversation(catalogue: Catalogue, known: Known) -> ShownConversation:
             ShownFinding(
                 rule=name,
                 severity=rule.severity,
-                evidence=audited.evidence.get((name, known.line), []) if found[name] is None else [],
+                evidence=audited.evidence_of(name, known.line, conversation) if found[name] is None else [],
                 like=found[name],
             )
             for name, rule in audited.rules.items()  # in the order of the audit

@@ -91,7 +91,7 @@ def test_an_audit_has_exactly_these_keys(program: Program) -> None:
     audit = program.audit()
     assert list(json.loads(program.audit_file.read_bytes())) == [
         *("version", "asyncgen", "output", "lines", "bytes", "made", "notes", "runs", "totals", "coverage", "shape"),
-        *("diversity", "duplicates", "grounding", "timeline", "rules", "telling"),
+        *("diversity", "duplicates", "grounding", "timeline", "rules", "telling", "judged"),
     ]
     assert (audit.version, audit.lines, audit.bytes) == (3, 12, program.output.stat().st_size)
     assert audit.grounding is None

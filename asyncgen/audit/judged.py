@@ -1,0 +1,84 @@
+"""What a judge has said of the conversations: as findings of their lines, and in sum."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.data.grades import Grades
+from asyncgen.output.grades import SUPPORTED, Grade
+from asyncgen.recipe.judge import CLAIMS
+
+RULE = "judged"
+
+
+class JudgedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`conversations`: how many were judged. `by_engine`: by the offline engine, which is no judge.
+
+    `claims`: by verdict. `questions`: the share of conversations for which the answer is yes.
+    """
+
+    conversations: int
+    judges: list[str]
+    by_engine: bool
+    claims: dict[str, int]
+    questions: dict[str, float]
+
+
+class Judged:
+    """Feed it the lines; those that were judged count."""
+
+    def __init__(self, grades: Grades) -> None:
+        self._grades = grades
+        self._judges: Counter[str] = Counter()
+        self._claims: Counter[str] = Counter()
+        self._scores: Mapping[str, list[float]] = defaultdict(lambda: [0, 0.0])
+
+    def add(self, subject: Subject) -> None:
+        if (grade := self._grades.of(subject.record.conversation)) is None:
+            return
+        self._judges[grade.model] += 1
+        self._claims.update(each.verdict for each in grade.judgement.claims)
+        for name in grade.judgement.questions:
+            self._scores[name][0] += 1
+            self._scores[name][1] += grade.score(name) or 0.0
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        """Every "no", and every claim that the knowledge base does not support."""
+        conversation = subject.record.conversation
+        if (grade := self._grades.of(conversation)) is None:
+            return
+        for name, evidence in complaints(grade):
+            places = (place for place, each in enumerate(conversation) if evidence and evidence in each.content)
+            yield Finding(RULE, subject.record.number, next(places, None), excerpt(f"{name}: {evidence}"))
+
+    @property
+    def conversations(self) -> int:
+        """How many were judged."""
+        return self._judges.total()
+
+    def result(self) -> JudgedResult | None:
+        if not self._judges:
+            return None
+        return JudgedResult(
+            conversations=self.conversations,
+            judges=[model for model, _ in self._judges.most_common()],
+            by_engine=self._grades.by_engine,
+            claims=dict(self._claims.most_common()),
+            questions={name: score / asked for name, (asked, score) in self._scores.items()},
+        )
+
+
+def complaints(grade: Grade) -> Iterator[tuple[str, str]]:
+    """A name, and what is said with it, once each."""
+    told: dict[tuple[str, str], None] = {}
+    for judgement in grade.judgements:
+        for name, answer in judgement.questions.items():
+            if not answer.holds:
+                told[name, answer.evidence] = None
+        for claim in judgement.claims:
+            if claim.verdict != SUPPORTED:
+                known = f" (known is: {claim.sentence})" if claim.sentence else ""
+                told[f"{CLAIMS}, {claim.verdict}", f"{claim.text}{known}"] = None
+    yield from told
