@@ -35,7 +35,8 @@ MOST_BORDERS = 6  # of one step, within which a kill falls
 MOST_BORDERS_OF_ALL = 120
 ANYWHERE = 0.3  # share of the kills that ask for no step
 LATER = 0.05  # seconds, at most, from a border to such a kill
-STOPPED = 1  # the status of a run that has ended early
+STOPPED, LEFT = 1, 4  # the status of a run that has ended early, or with batches under way
+DETACHED, CANCELLED = 0.2, 0.05  # share of the runs that do not wait, or that cancel what is under way
 PATIENCE = 120.0  # seconds that a run may take
 PRICES = ("--price-in", "0.31", "--price-out", "2.57")  # US dollars a million tokens
 FILES, INLINE = ("--base-url", "/v1"), ("--provider", "openrouter", "--base-url", "/api/v1")
@@ -149,6 +150,7 @@ class Tally:
     """All outputs together. Whatever is not as it must be becomes a sentence in `violations`."""
 
     kills: Counter[str] = field(default_factory=Counter)
+    left: int = 0
     outputs: Counter[str] = field(default_factory=Counter)
     batches: int = 0
     answered: int = 0
@@ -286,6 +288,8 @@ class Torture:
             if done.returncode == -signal.SIGKILL:
                 self.tally.kills[step] += 1
                 yield self.tally.kills.total()
+            elif done.returncode == LEFT:
+                self.tally.left += 1
             elif budget is not None and done.returncode == STOPPED:
                 if (billed := ask_for_books(address).cost) > budget:
                     self._note(endpoint, path, [f"{billed} US dollars were billed on a budget of {budget}"])
@@ -324,7 +328,7 @@ class Torture:
             str(self._num),
             "--quiet",
         )
-        flags += () if budget is None else ("--budget", str(budget))
+        flags += (*self._draw_haste(), *(() if budget is None else ("--budget", str(budget))))
         what = ("--recipe", str(self._folder), "--output", str(path), "--save-metadata", *PRICES)
         done = subprocess.run(
             [
@@ -339,6 +343,12 @@ class Torture:
             env={"PATH": os.environ["PATH"], "HOME": str(self._folder), "OPENROUTER_API_KEY": "none"},
         )
         return done, told.read_text() if told.exists() else ""
+
+    def _draw_haste(self) -> Sequence[str]:
+        if self.tally.kills.total() >= self._kills:
+            return ()
+        drawn = self._random.random()
+        return ("--cancel",) if drawn < CANCELLED else ("--detach",) if drawn < CANCELLED + DETACHED else ()
 
     def _draw_kill(self, told: Path) -> Kill:
         if self.tally.kills.total() >= self._kills:
@@ -381,6 +391,7 @@ def show(tally: Tally) -> None:
         "kills": tally.kills.total(),
         **{f"of them at: {step}": number for step, number in sorted(tally.kills.items())},
         **{f"outputs completed: {name}": number for name, number in tally.outputs.items()},
+        "runs that left batches under way": tally.left,
         "batches": tally.batches,
         "lines of batches answered": tally.answered,
         "lines": tally.lines,
