@@ -32,6 +32,10 @@ class Polished:
     def prompts(self) -> Mapping[str, Recipe]:
         return {"": self.drafts, "editor": replace(self.drafts, system=None, user="Polish {draft}", dimensions=())}
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        return self.drafts.digests()
+
     def open(self, index: int) -> "PolishedWork":
         return PolishedWork(self.drafts, Request(self.scenarios.draw(index)))
 

@@ -9,7 +9,7 @@ lower step costs re-asks, not quality.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
@@ -94,8 +94,8 @@ class Form:
     is_in_words: bool
     _encoder: PayloadEncoder = field(repr=False)
 
-    def encode(self, scenario: Scenario, *, repeat: int = 0) -> Payload:
-        return self._encoder.encode(scenario, repeat=repeat)
+    def encode(self, scenario: Scenario, *, repeat: int = 0, history: Sequence[object] = ()) -> Payload:
+        return self._encoder.encode(scenario, repeat=repeat, history=history)
 
 
 class Ladder:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from asyncgen.conversation import encode_line
+from asyncgen.conversation import Conversation, encode_line
 from asyncgen.endpoint.answer import Completion
-from asyncgen.jobs.work import Product, Request
+from asyncgen.jobs.work import Product, Request, Work
 from asyncgen.output.journal import CONVERSATIONS
 from asyncgen.recipe.accept import parse_conversation
 from asyncgen.recipe.recipe import MODEL, Recipe
@@ -29,7 +29,27 @@ class Conversations:
         """Every model that shares the work has a seat of its own, all with the same prompts."""
         return {each.name: self.recipe for each in self.recipe.models} or {"": self.recipe}
 
-    def open(self, index: int) -> "ConversationWork":
+    @property
+    def digests(self) -> Mapping[str, str]:
+        return self.recipe.digests()
+
+    def make_product(
+        self, index: int, values: Mapping[str, str], conversation: Conversation, reply: Completion, ask: int
+    ) -> Product:
+        """`values`: the scenario. `reply`: the last one; `ask`: how often it was asked for."""
+        if not self.save_metadata:
+            return Product(conversation, encode_line(conversation))
+        metadata = {
+            "index": index,
+            **values,
+            "model": reply.model or (values[MODEL] if self.recipe.models else self.model),
+            "finish_reason": reply.finish_reason,
+            "asks": ask,
+            "request_id": reply.request_id,
+        }
+        return Product(conversation, encode_line(conversation, metadata))
+
+    def open(self, index: int) -> Work:
         return ConversationWork(self, index)
 
 
@@ -44,14 +64,4 @@ class ConversationWork:
 
     def take(self, reply: Completion, *, ask: int) -> Product:
         conversation = parse_conversation(reply.text, self._job.recipe.rules, finish_reason=reply.finish_reason)
-        if not self._job.save_metadata:
-            return Product(conversation, encode_line(conversation))
-        metadata = {
-            "index": self._index,
-            **self.request.values,
-            "model": reply.model or self.request.seat or self._job.model,
-            "finish_reason": reply.finish_reason,
-            "asks": ask,
-            "request_id": reply.request_id,
-        }
-        return Product(conversation, encode_line(conversation, metadata))
+        return self._job.make_product(self._index, self.request.values, conversation, reply, ask)

@@ -52,6 +52,7 @@ def judge_recipe(recipe: Recipe, knowledge: str, model: str) -> Recipe:
         user=_read("judge_user.md"),
         request=request,
         models=(),
+        talk=None,
         dimensions=(),
         rules=Rules(),
         judge=JudgeOptions(model, questions),
@@ -84,6 +85,12 @@ class Judgements:
             return {"": self.recipe}
         backwards = dict(reversed([*self.recipe.judge.questions.items()]))
         return {"": self.recipe, AGAIN: replace(self.recipe, system=_system(backwards))}
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        first, *others = self.prompts.items()
+        told = ((f"{seat} {part}", each) for seat, recipe in others for part, each in recipe.digests().items())
+        return {**first[1].digests(), **dict(told)}
 
     def open(self, index: int) -> "JudgementWork":
         return JudgementWork(self, self.keys[index])

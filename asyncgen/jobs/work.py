@@ -13,10 +13,11 @@ from asyncgen.recipe.recipe import Recipe
 
 
 class Request(NamedTuple):
-    """What is to be asked next: the prompt's variables, and whom; see `run.live.Seat`."""
+    """What is to be asked next: the prompt's variables, whom (see `runs.live.Seat`), and what was said before."""
 
     values: Mapping[str, str]
     seat: str = ""
+    history: Conversation = ()
 
 
 class Product(NamedTuple):
@@ -40,10 +41,16 @@ class Work(Protocol):
 
 
 class Job(Protocol):
-    """All that is to be made. `prompts`: what is said to whoever sits where, the first one first."""
+    """All that is to be made.
+
+    `prompts`: what is said to whoever sits where, the first one first. `digests`: of each part that decides what is
+    asked for, by the name under which a difference is told.
+    """
 
     @property
     def kind(self) -> str: ...
     @property
     def prompts(self) -> Mapping[str, Recipe]: ...
+    @property
+    def digests(self) -> Mapping[str, str]: ...
     def open(self, index: int) -> Work: ...

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -40,6 +41,13 @@ _CANNED_REQUEST = ChatRequest(messages=(), model="offline", seed=None, max_token
 _CANNED_CONTENT = encode_conversation(
     [Message("user", "Hello!"), Message("assistant", "Hello! What would you like to know? " * 100)]
 )
+
+
+def _next_message(chat: ChatRequest, written: Sequence[Message]) -> str:
+    """Of a conversation what comes next in a talk that is under way: an answer, or a question of who plays the user."""
+    role = "assistant" if "<knowledge>" in chat.messages[0].content else "user"
+    said = [each.content for each in written if each.role == role]
+    return said[min(len(chat.messages) // 2, len(said)) - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,8 @@ class Engine:
     def _compose(self, chat: ChatRequest, digest: bytes) -> str:
         if chat.judgement is not None:
             return encode_assent(chat.judgement)
-        return encode_conversation(self._author.write(chat.messages, digest))
+        written = self._author.write(chat.messages, digest)
+        return encode_conversation(written) if chat.wants_conversation else _next_message(chat, written)
 
     def _count_cached(self, prefix: str) -> int:
         """Tokens of a request that an earlier one began with, too."""

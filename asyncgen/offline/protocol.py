@@ -82,6 +82,12 @@ class ChatRequest:
     prompt_tokens: int
     service_tier: str | None = None
     judgement: Mapping[str, object] | None = None
+    has_format: bool = True
+
+    @property
+    def wants_conversation(self) -> bool:
+        """As a format or the words of the prompts say; otherwise the next message is wanted."""
+        return self.has_format or any('"messages"' in each.content for each in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
         prompt_tokens=count_tokens(len(body)),
         service_tier=_TIERS[request.service_tier],
         judgement=None if schema is None or schema.name != JUDGEMENT else schema.schema,
+        has_format=request.response_format is not None,
     )
 
 

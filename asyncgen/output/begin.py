@@ -68,7 +68,7 @@ class Start:
         return Totals() if self.earlier is None else self.earlier.ledger.totals
 
     @property
-    def steps(self) -> Mapping[int, Sequence[Step]]:
+    def steps(self) -> dict[int, list[Step]]:
         """What has been answered for indices under way; nothing of what was asked otherwise."""
         if self.earlier is None or self.earlier.header.asked != self.header.asked:
             return {}

@@ -32,7 +32,27 @@ def parse_conversation(text: str, rules: Rules, *, finish_reason: str | None = N
     where it can mean one conversation only. Broken JSON under a finish reason that means the token limit is
     "cut-off"; whole JSON is judged like any other.
     """
-    messages = _check_roles(_read_reply(text, finish_reason), rules)
+    return check_conversation(_read_reply(text, finish_reason), rules)
+
+
+def read_side(text: str, role: str, rules: Rules, *, finish_reason: str | None = None) -> tuple[str, ...]:
+    """What one side says in a reply that was to hold it alone; of both sides, its own. Raises BadReplyError."""
+    contents = [each.content for each in _read_reply(text, finish_reason) if role_of(each.role) == role]
+    if not contents:
+        raise BadReplyError("roles", f"the reply holds no message of the {role}")
+    return tuple(_clean_content(number, each, rules) for number, each in enumerate(contents, start=1))
+
+
+def clean_message(text: str, rules: Rules, *, number: int, finish_reason: str | None = None) -> str:
+    """A reply that is one message in plain text, as it will be written. Raises BadReplyError."""
+    if meaning_of(finish_reason) == "length":
+        raise BadReplyError("cut-off", f"message {number} reached the token limit")
+    return _clean_content(number, text.strip(_BLANKS), rules)
+
+
+def check_conversation(messages: Conversation, rules: Rules) -> Conversation:
+    """The conversation as it will be written, or BadReplyError with the rule it broke."""
+    messages = _check_roles(messages, rules)
     contents = [each.content for each in messages]
     joined = "".join(contents)  # one look at all of them costs a third of one at each
     is_plain = joined.isascii() and not joined.encode().translate(None, _HARMLESS_BYTES)

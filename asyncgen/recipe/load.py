@@ -42,6 +42,7 @@ from asyncgen.recipe.tables import (
     Words,
     read,
 )
+from asyncgen.recipe.talk import ANSWERS_WANTED, read_talk
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
 from asyncgen.recipe.variables import VARIABLES, Variables, read_variables
 
@@ -195,6 +196,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
+    talk = read_talk(table.talk, path.parent, table.description, dimensions, filling=filling, problems=problems)
     if problems.has_errors or table.name is None:
         return None
     if knowledge and (subject := _find_lost_subject(table.name, prompts, path.parent, own or [], known.join())):
@@ -204,6 +206,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
             "would be. For other documents write a recipe of your own, see --recipe.",
             is_warning=True,
         )
+    is_apart = talk is not None and talk.users == "apart"
     return Recipe(
         name=table.name,
         description=table.description,
@@ -211,7 +214,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         sampling=table.sampling,
         knowledge=known.join(),
         system=strip_blank_lines(_REMARK.sub("", prompts["system"].text)) if "system" in prompts else None,
-        user=strip_blank_lines(_REMARK.sub("", prompts["user"].text)),
+        user=strip_blank_lines(_REMARK.sub("", prompts["user"].text)) + (ANSWERS_WANTED if is_apart else ""),
         request=request,
         headers=tuple(filter(None, headers)),
         dimensions=dimensions,
@@ -221,6 +224,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         language=language,
         models=models,
         variables=filling.values,
+        talk=talk,
         export_system=export_system[0] if export_system else None,
         files=(*others, *known.files),
         warnings=tuple(map(str, problems.in_order())),

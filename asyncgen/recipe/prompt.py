@@ -6,7 +6,7 @@ sees one long constant beginning and the client encodes a few hundred bytes per 
 in parts until it is sent, so that requests that wait for their answers share one copy of the prompt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, TypedDict
 
 import msgspec
@@ -72,14 +72,17 @@ class PayloadEncoder:
         used = set(PLACEHOLDER.findall(recipe.system or ""))
         self._begin = None if used & names else self._settings + self._encode_system({}, is_marked=marks_cache)
 
-    def encode(self, scenario: Scenario, *, repeat: int = 0) -> Payload:
+    def encode(self, scenario: Scenario, *, repeat: int = 0, history: Sequence[object] = ()) -> Payload:
         """The body for a scenario, in parts.
 
+        `history`: messages said before, behind the user message, which a recipe without words for it does not have.
         `repeat` counts the requests already sent for it. It is added to a `seed` among the settings, because
         a seeded request that failed once would fail again in the same way.
         """
         begin = self._settings + self._encode_system(scenario) if self._begin is None else self._begin
-        user = msgspec.json.encode({"role": "user", "content": self._user.render(scenario) + self._instruction})
+        text = self._user.render(scenario)
+        said = [{"role": "user", "content": text + self._instruction}] if text or not history else []
+        user = msgspec.json.encode([*said, *history])[1:-1]
         if self._seed is None:
             return begin, user, b"]}"
         seed = self._seed + repeat if isinstance(self._seed, int) else self._seed

@@ -132,6 +132,21 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Talk:
+    """How the sides are written by calls of their own.
+
+    `user` and `assistant`: what whoever writes a side is told, with placeholders. `messages`: of a talk turn by turn,
+    or the dimension that says how many. `model`: who plays the user, where that is another one.
+    """
+
+    users: Literal["apart", "turn by turn"]
+    user: str
+    assistant: str
+    messages: int | str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A recipe and its knowledge base, whole and checked.
 
@@ -157,6 +172,7 @@ class Recipe:
     export_system: str | None = None
     models: tuple[Model, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    talk: Talk | None = None
     files: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -176,6 +192,8 @@ class Recipe:
         parts["prompts"] = [self.system, self.user]
         parts["rules"] = self.rules
         parts["knowledge"] = self.knowledge
+        if self.talk is not None:
+            parts["talk"] = self.talk
         return {name: digest_part(part) for name, part in parts.items()}
 
 

@@ -77,6 +77,14 @@ class RulesTable(msgspec.Struct, forbid_unknown_fields=True):
     ends_with: LastRole = "assistant"
 
 
+class TalkTable(msgspec.Struct, forbid_unknown_fields=True):
+    users: Literal["together", "apart", "turn by turn"] = "together"
+    user: str | None = None
+    assistant: str | None = None
+    messages: Annotated[int, Meta(ge=2, le=40)] | str | None = None
+    model: Annotated[str, Meta(min_length=1)] | None = None
+
+
 class AuditTable(msgspec.Struct, forbid_unknown_fields=True):
     off: list[str | None] = []
     phrases: dict[str, list[str | None] | None] = {}
@@ -109,6 +117,7 @@ class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     sampling: Sampling = "balanced"
     headers: dict[str, str | EnvironmentValue | None] = {}
     rules: RulesTable = msgspec.field(default_factory=RulesTable)
+    talk: TalkTable | None = None
     audit: AuditTable = msgspec.field(default_factory=AuditTable)
     judge: JudgeTable = msgspec.field(default_factory=JudgeTable)
     export: ExportTable = msgspec.field(default_factory=ExportTable)

@@ -410,7 +410,9 @@ class BatchDriver:
                     if len(filling.asks) == filling.most:
                         self._waiting.put_back(packed)
                         continue
-                    payload = self.live.seats[request.seat].ladder.form.encode(request.values, repeat=unit.sent)
+                    payload = self.live.seats[request.seat].ladder.form.encode(
+                        request.values, repeat=unit.sent, history=request.history
+                    )
                     line = request_line(custom_id(filling.label, ask), payload, rules)
                     if filling.asks and filling.size + len(line) > FULL * rules.max_bytes:
                         self._waiting.put_back(packed)

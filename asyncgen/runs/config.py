@@ -24,6 +24,7 @@ class RunPlan:
     `num`: indices, from `first` on.
     `models`: the settings by model, where several share the work; `settings` are those of the first. `budget` in US
     dollars; `price`: the one given by flags. `keys`: what is to be made, where it is more than a number of indices.
+    `seats`: the settings of those who are asked otherwise than the others.
     """
 
     recipe: Recipe
@@ -37,10 +38,11 @@ class RunPlan:
     price: Price | None = None
     models: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     keys: Keys | None = None
+    seats: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
 
     def settings_of(self, seat: str) -> Mapping[str, JsonValue]:
         """What a seat of the job is asked with: a model's name, or another one's where one model answers all."""
-        return self.models.get(seat, self.settings)
+        return self.models.get(seat) or self.seats.get(seat, self.settings)
 
     @property
     def tiers(self) -> frozenset[str]:

@@ -23,7 +23,8 @@ from asyncgen.errors import ConfigError
 from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
-from asyncgen.recipe.recipe import MODEL, Recipe
+from asyncgen.recipe.recipe import MODEL, JsonValue, Recipe
+from asyncgen.recipe.talk import USER
 from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.settings import FLEX_TIMEOUT, TIMEOUT, Settings
 from asyncgen.timings import USUAL, Timings
@@ -107,7 +108,9 @@ def configure_run(
 def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str, str]) -> RunPlan:
     """What is also needed to plan, for which there needs to be no key. Raises ConfigError."""
     endpoint = resolve_endpoint(settings.provider, settings.base_url, environment, insecure_http=settings.insecure_http)
-    overrides: list[Override] = [parse_param(text) for text in settings.param]
+    is_plain = recipe.talk is not None and recipe.talk.users == "turn by turn"
+    overrides = [Override(("response_format",), None)] if is_plain else []
+    overrides += [parse_param(text) for text in settings.param]
     if settings.temperature is not None:
         overrides.append(Override(("temperature",), settings.temperature))
     if settings.model is not None:
@@ -123,23 +126,37 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
     for flag, number in (("--concurrency", settings.concurrency), ("--rpm", settings.rpm), ("--tpm", settings.tpm)):
         if number is not None and number < len(recipe.models):
             raise ConfigError(f"{flag} {number}: expected {len(recipe.models)} or more, one for each of [[models]]")
-    price = None
-    if settings.price_in is not None and settings.price_out is not None:
-        price = Price.per_million(input=settings.price_in, output=settings.price_out, cached=settings.price_cached)
-    elif (settings.price_in, settings.price_out, settings.price_cached) != (None, None, None):
-        raise ConfigError("--price-in and --price-out are given together; --price-cached is for cached input tokens")
     fields = endpoint.provider.fields
     return RunPlan(
         recipe=recipe,
         endpoint=endpoint,
         settings=request_settings(settings_of(recipe), fields, overrides),
         models={each.name: request_settings(settings_of(recipe, each), fields, overrides) for each in recipe.models},
+        seats=_settings_by_seat(recipe, fields, overrides),
         seed=settings.seed,
         num=settings.num,
         concurrency=settings.concurrency,
         budget=settings.budget,
-        price=price,
+        price=_given_price(settings),
     )
+
+
+def _settings_by_seat(
+    recipe: Recipe, fields: Mapping[str, JsonValue], overrides: Sequence[Override]
+) -> dict[str, Mapping[str, JsonValue]]:
+    """Of who is asked otherwise than the others: who plays the user, where that is another model."""
+    if recipe.talk is None or recipe.talk.model is None:
+        return {}
+    given = {**settings_of(recipe), MODEL: recipe.talk.model}
+    return {USER: request_settings(given, fields, [each for each in overrides if each.path[0] != MODEL])}
+
+
+def _given_price(settings: Settings) -> Price | None:
+    if settings.price_in is not None and settings.price_out is not None:
+        return Price.per_million(input=settings.price_in, output=settings.price_out, cached=settings.price_cached)
+    if (settings.price_in, settings.price_out, settings.price_cached) != (None, None, None):
+        raise ConfigError("--price-in and --price-out are given together; --price-cached is for cached input tokens")
+    return None
 
 
 def _batching(settings: Settings, plan: RunPlan) -> Batching | None:

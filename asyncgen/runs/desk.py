@@ -87,8 +87,8 @@ class Desk:
     """`tariffs`: by seat. `reasks`: how often a request is asked again after a bad reply.
 
     `model`: the one that answers, unless the journal names another; `models`: by seat, where there are several.
-    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs. `batch`: the label of
-    the one whose replies are received, if any.
+    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs
+    and batches. `batch`: the label of the one whose replies are received, if any.
     """
 
     job: Job
@@ -102,7 +102,7 @@ class Desk:
     model: str
     line_hash: LineHash
     models: Mapping[str, str] = field(default_factory=dict)
-    steps: Mapping[int, Sequence[Step]] = field(default_factory=dict)
+    steps: dict[int, list[Step]] = field(default_factory=dict)
     clock: Callable[[], float] = USUAL.clock
     batch: str | None = None
 
@@ -229,6 +229,7 @@ class Desk:
     def finish(self, unit: Unit, record: Record) -> None:
         """Hand the record of what is made to the writer, behind the failures that are no longer in doubt by it."""
         unit.is_made = True
+        self.steps.pop(unit.index, None)
         self._record_failures(self.verdict.made(unit.index))
         self.writer.put_nowait(record)
 
@@ -245,6 +246,8 @@ class Desk:
             batch=self.batch,
         )
         unit.ask, unit.was_cut_off = 1, False
+        if self.batch is not None:  # its next line is filled, and its unit opened, in another batch
+            self.steps.setdefault(unit.index, []).append(entry)
         return self.writer.put_synced(Record(encode_entry(entry), is_reply=self.batch is None, seat=seat))
 
     def _receive_unused(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:

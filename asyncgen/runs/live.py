@@ -96,7 +96,7 @@ class Live:
     async def _send(self, unit: Unit, seat: Seat) -> Outcome:
         unit.form = seat.ladder.take()
         values = unit.work.request.values
-        payload = unit.form.encode(values, repeat=unit.sent)
+        payload = unit.form.encode(values, repeat=unit.sent, history=unit.work.request.history)
         unit.sent += 1
         self.verdict.sent(unit.index)
         in_flight, started = seat.limiter.in_flight, time.monotonic()

@@ -46,6 +46,7 @@ from asyncgen.errors import (
     TransientError,
 )
 from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
+from asyncgen.jobs.talk import Apart, TurnByTurn
 from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
@@ -154,13 +155,13 @@ def conversations(config: GenerateConfig) -> Conversations:
             f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
         )
     scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.plan.seed)
-    return Conversations(recipe, scenarios, config.plan.model, config.save_metadata)
+    kinds = {None: Conversations, "apart": Apart, "turn by turn": TurnByTurn}
+    kind = kinds[None if recipe.talk is None else recipe.talk.users]
+    return kind(recipe, scenarios, config.plan.model, config.save_metadata)
 
 
 def make_header(config: GenerateConfig, job: Job) -> Header:
     plan = config.plan
-    prompts = job.prompts.items()
-    first = next(iter(job.prompts.values()))
     return Header(
         version=RANGE_VERSION if plan.first else VERSION if config.batching is None else BATCHES_VERSION,
         asyncgen=__version__,
@@ -175,11 +176,7 @@ def make_header(config: GenerateConfig, job: Job) -> Header:
         seed=plan.seed,
         request=dict(plan.settings),
         line_format=GRADES if job.kind == JUDGEMENTS else OBJECTS if config.save_metadata else ARRAYS,
-        digests={
-            part if recipe == first else f"{seat} {part}": each
-            for seat, recipe in prompts
-            for part, each in recipe.digests().items()
-        },
+        digests=dict(job.digests),
         kind=job.kind,
         models={seat: dict(settings) for seat, settings in plan.models.items()},
         line_hash=XXH3,

@@ -11,6 +11,7 @@ from asyncgen.recipe.problems import Problem
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.talk import prompts_by_seat
 from asyncgen.text import one_line, printable
 
 _BEGINNING, _END = 12, 24  # lines of a message that are shown; a prompt says last what it wants
@@ -24,13 +25,19 @@ def show_request(source: str, recipe: Recipe, seed: int | None, index: int) -> N
     parts = [f"--- scenario {index}"]
     for name, text in scenario.items():
         parts.append(f"{name}: " + ("\n  " + text.replace("\n", "\n  ") if "\n" in text else text))
-    for message in build_messages(recipe, scenario):
-        lines = message["content"].split("\n")
+    said = [
+        (f"{seat}'s side: {message['role']}" if seat else message["role"], message["content"])
+        for seat, each in prompts_by_seat(recipe).items()
+        for message in build_messages(each, scenario)
+        if message["content"]
+    ]
+    for title, content in said:
+        lines = content.split("\n")
         left_out = lines[_BEGINNING:-_END]
         if len(left_out) > 1:
             size = len("\n".join(left_out).encode())
             lines[_BEGINNING:-_END] = [f"[... {len(left_out):,} lines, {size:,} bytes; {whole} shows them ...]"]
-        parts += ["", f"--- {message['role']}", *lines]
+        parts += ["", f"--- {title}", *lines]
     parts += ["", "--- settings", msgspec.json.encode(settings_of(recipe, model)).decode(), ""]
     print(printable("\n".join(parts)))  # noqa: T201
 

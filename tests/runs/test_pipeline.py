@@ -74,6 +74,7 @@ class Nothing:
     request = Request({})
     kind = "nothing"
     prompts: Mapping[str, Recipe] = {}
+    digests: Mapping[str, str] = {}
 
     def open(self, index: int) -> Self:
         return self

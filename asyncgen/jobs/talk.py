@@ -1,0 +1,103 @@
+"""Conversations whose two sides are written by calls of their own: the scenarios are those of one call for both.
+
+Every reply but the last one is a step: a run that goes on later does not ask for it again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from asyncgen.conversation import Conversation, Message
+from asyncgen.endpoint.answer import Completion
+from asyncgen.errors import BadReplyError
+from asyncgen.jobs.conversation import Conversations
+from asyncgen.jobs.work import Product, Request, Work
+from asyncgen.recipe.accept import check_conversation, clean_message, read_side
+from asyncgen.recipe.recipe import Recipe, Talk
+from asyncgen.recipe.talk import ASSISTANT, SAID, USER, count_messages, prompts_by_seat
+
+
+@dataclass(frozen=True, slots=True)
+class Apart(Conversations):
+    """A call without the knowledge base for what the user says, and one for all answers."""
+
+    @property
+    def prompts(self) -> Mapping[str, Recipe]:
+        return prompts_by_seat(self.recipe)
+
+    def open(self, index: int) -> Work:
+        return _ApartWork(self, index, self.scenarios.draw(index))
+
+
+@dataclass(frozen=True, slots=True)
+class TurnByTurn(Conversations):
+    """A call for each message; who plays the user sees the talk with the roles the other way round."""
+
+    @property
+    def prompts(self) -> Mapping[str, Recipe]:
+        return prompts_by_seat(self.recipe)
+
+    def open(self, index: int) -> Work:
+        values = self.scenarios.draw(index)
+        return _TurnsWork(self, index, values, count_messages(_talk_of(self.recipe), values))
+
+
+class _ApartWork:
+    __slots__ = ("_index", "_job", "_said", "_values", "request")
+
+    def __init__(self, job: Apart, index: int, values: Mapping[str, str]) -> None:
+        self._job = job
+        self._index = index
+        self._values = values
+        self._said: tuple[str, ...] = ()
+        self.request = Request(values, USER)
+
+    def take(self, reply: Completion, *, ask: int) -> Product | None:
+        rules = self._job.recipe.rules
+        if not self._said:
+            self._said = read_side(reply.text, USER, rules, finish_reason=reply.finish_reason)
+            numbered = "\n".join(f"{number}. {each}" for number, each in enumerate(self._said, 1))
+            self.request = Request({**self._values, SAID: numbered}, ASSISTANT)
+            return None
+        answers = read_side(reply.text, ASSISTANT, rules, finish_reason=reply.finish_reason)
+        if len(answers) != len(self._said):
+            told = f"{len(answers)} answers to {len(self._said)} messages of the user"
+            raise BadReplyError("too-few-messages" if len(answers) < len(self._said) else "roles", told)
+        sides = zip(self._said, answers, strict=True)
+        pairs = ((Message(USER, said), Message(ASSISTANT, answer)) for said, answer in sides)
+        conversation = check_conversation(tuple(chain.from_iterable(pairs)), rules)
+        return self._job.make_product(self._index, self._values, conversation, reply, ask)
+
+
+class _TurnsWork:
+    __slots__ = ("_index", "_job", "_messages", "_talk", "_values")
+
+    def __init__(self, job: TurnByTurn, index: int, values: Mapping[str, str], messages: int) -> None:
+        self._job = job
+        self._index = index
+        self._values = values
+        self._messages = messages
+        self._talk: Conversation = ()
+
+    @property
+    def request(self) -> Request:
+        if len(self._talk) % 2:
+            return Request(self._values, ASSISTANT, self._talk)
+        flipped = tuple(Message(ASSISTANT if each.role == USER else USER, each.content) for each in self._talk)
+        return Request(self._values, USER, flipped)
+
+    def take(self, reply: Completion, *, ask: int) -> Product | None:
+        rules = self._job.recipe.rules
+        content = clean_message(reply.text, rules, number=len(self._talk) + 1, finish_reason=reply.finish_reason)
+        talk = (*self._talk, Message(ASSISTANT if len(self._talk) % 2 else USER, content))
+        if len(talk) == self._messages:
+            check_conversation(talk, rules)
+            return self._job.make_product(self._index, self._values, talk, reply, ask)
+        self._talk = talk
+        return None
+
+
+def _talk_of(recipe: Recipe) -> Talk:
+    if recipe.talk is None:
+        raise ValueError("the recipe's sides are written together")
+    return recipe.talk

@@ -1,0 +1,147 @@
+"""How the two sides of a conversation come to be written, where one call does not write both (`[talk]`).
+
+`apart`: one call writes what the user says, without the knowledge base, and another one answers. `turn by turn`: two
+models talk, a call for each message. The words for the user's side are made from the recipe's dimensions, so that it
+knows who it is and what it wants, and nothing of what only the answers could teach.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from asyncgen.recipe.documents import read_text
+from asyncgen.recipe.problems import Problems
+from asyncgen.recipe.recipe import MODEL, Dimension, Recipe, Talk
+from asyncgen.recipe.tables import TalkTable
+from asyncgen.recipe.text_file import strip_blank_lines
+from asyncgen.recipe.variables import Variables
+
+TALK = "talk"
+USER, ASSISTANT = "user", "assistant"  # who sits where
+SAID = "said"  # the placeholder for what the user says
+MOST_MESSAGES = 40
+ANSWERS_WANTED = """
+
+What the user says is written already, in this order:
+{said}
+Keep it as it is. Write the assistant's answers alone: "messages" holds one object for each of them, in this order, and
+the role of all is "assistant"."""
+_NUMBER = re.compile(r"\d+")
+_APART = """\
+Write what a user types in a conversation with an assistant, and nothing of what the assistant answers.
+
+The assistant: {about}
+{scenario}
+
+The user does not know what the assistant is going to say: questions are short and sometimes clumsy, follow-ups could
+follow whatever the answer is, and no word is used that only an answer could teach.
+
+Return one JSON object and nothing around it. Its only key is "messages", an array of objects with the keys "role",
+which is always "user", and "content": half as many as the conversation has messages in all, two where no number is
+said."""
+_USER = """\
+You are the user in a chat with an assistant. You write what the user types, and nothing else.
+
+The assistant: {about}
+{scenario}
+
+You know nothing of the assistant's subject but what the lines above say. React to what it has just answered: ask on,
+doubt, thank or change the subject, as this user would. Messages are short and sometimes clumsy. Write only the text of
+the user's next message, without quotation marks, a name or a remark."""
+_ASSISTANT = """\
+You are the assistant in this chat: {about}.
+
+All that you know is between the two marked lines. State nothing else as a fact, and say so where you do not know.
+
+<knowledge>
+{knowledge}
+</knowledge>
+
+Write only the text of your next message: plain text that reads like talk."""
+BEGIN = "Begin the chat."
+
+
+def read_talk(
+    table: TalkTable | None,
+    folder: Path,
+    about: str,
+    dimensions: Sequence[Dimension],
+    *,
+    filling: Variables,
+    problems: Problems,
+) -> Talk | None:
+    """None where both sides are written together. `about`: what the assistant is, in the recipe's words."""
+    if table is None or table.users == "together":
+        return None
+    is_apart = table.users == "apart"
+    scenario = "\n".join(_lines(dimensions))
+    words = {"about": about or "it answers the user", "scenario": scenario}
+    user = _read_prompt(folder, table.user, "talk.user", filling, problems)
+    user = _fill(_APART if is_apart else _USER, words) if user is None else user
+    assistant = _read_prompt(folder, table.assistant, "talk.assistant", filling, problems)
+    if is_apart and (assistant is not None or table.messages is not None):
+        key = "assistant" if assistant is not None else "messages"
+        problems.add((TALK, key), 'expected it only beside users = "turn by turn"')
+    if any(each.name in {SAID, TALK} for each in dimensions):
+        problems.add((TALK,), f"expected no dimension called {SAID} or {TALK}")
+    if any(each.name == MODEL for each in dimensions):
+        problems.add((TALK,), "expected no [[models]] beside it; talk.model is who plays the user")
+    if isinstance(table.messages, str):
+        _check_numbers(table.messages, dimensions, problems)
+    return Talk(
+        "apart" if is_apart else "turn by turn",
+        user,
+        _fill(_ASSISTANT, words) if assistant is None else assistant,
+        4 if table.messages is None else table.messages,
+        table.model,
+    )
+
+
+def prompts_by_seat(recipe: Recipe) -> dict[str, Recipe]:
+    """What is said to whom, in the order in which they are asked first: to one alone where both sides come together."""
+    talk = recipe.talk
+    if talk is None:
+        return {"": recipe}
+    if talk.users == "apart":
+        return {USER: replace(recipe, system=None, user=talk.user, knowledge=""), ASSISTANT: recipe}
+    return {
+        USER: replace(recipe, system=talk.user, user=BEGIN, knowledge=""),
+        ASSISTANT: replace(recipe, system=talk.assistant, user=""),
+    }
+
+
+def count_messages(talk: Talk, scenario: Mapping[str, str]) -> int:
+    """How many messages a talk has, turn by turn."""
+    if isinstance(talk.messages, int):
+        return talk.messages
+    found = _NUMBER.search(scenario[talk.messages])
+    return 2 if found is None else max(2, min(MOST_MESSAGES, int(found[0]) + int(found[0]) % 2))
+
+
+def _lines(dimensions: Sequence[Dimension]) -> Iterator[str]:
+    """What the user's side is told of a scenario."""
+    for each in dimensions:
+        if each.by_weight is not True and not each.is_of_passages and each.name != MODEL:
+            label = each.name.replace("_", " ").capitalize()
+            yield f"{label}:\n{{{each.name}}}" if each.pick is not None else f"{label}: {{{each.name}}}"
+
+
+def _fill(template: str, words: Mapping[str, str]) -> str:
+    """One pass, and only what is named."""
+    return re.sub(r"\{(about|scenario)\}", lambda found: words[found[1]], template)
+
+
+def _read_prompt(folder: Path, name: str | None, key: str, filling: Variables, problems: Problems) -> str | None:
+    return None if name is None else strip_blank_lines(filling.fill(read_text(folder / name, key, problems)))
+
+
+def _check_numbers(name: str, dimensions: Sequence[Dimension], problems: Problems) -> None:
+    dimension = next((each for each in dimensions if each.name == name), None)
+    key = (TALK, "messages")
+    if dimension is None or dimension.pick is not None:
+        problems.add(key, f"expected a number, or a dimension that gives one value, got {name!r}")
+        return
+    without = next((value for group in dimension.groups for value in group.values if not _NUMBER.search(value)), None)
+    if without is not None:
+        problems.add(key, f"expected a number in every value of {name}, and {without!r} has none")
