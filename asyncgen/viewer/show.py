@@ -122,7 +122,9 @@ def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Fin
                 if "\n" in value and len(words) > PASSAGE_SHOWN:  # any other value is a line, and whole
                     words = f"{words[:PASSAGE_SHOWN]} ..."
                 described.append(f"{words} ({group})" if group else words)
-            heading.append(f"\n{one_line(name)}: {one_line('; '.join(described))}", style="not bold dim")
+            told = [one_line(each) for each in described]
+            listed = f" {told[0]}" if len(told) == 1 else "".join(f"\n  - {each}" for each in told)
+            heading.append(f"\n{one_line(name)}:{listed}", style="not bold dim")
     if broken:
         heading.append(f"\nfindings: {', '.join(broken)}", style="bold yellow")
     for finding in chain.from_iterable(broken.values()):
