@@ -1,13 +1,33 @@
-"""Which of the batches that an endpoint lists is the one whose making nobody has confirmed; pure.
+"""Which of the batches that an endpoint lists is the one whose making nobody has confirmed.
 
 Where the endpoint keeps a label, or says which file a batch is of, there is proof. Elsewhere one is known by its model,
-its size and its time; then it is only believed when it is the only one.
+its size and its time: it is believed when it is the only one, until its results say whose it is; of several, results
+tell. What something on the way has made of the same call as another is found here, too.
 """
 
-from collections.abc import Collection
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from asyncgen.endpoint.batch import Batch
+from asyncgen.endpoint.batch import Batch, BatchApi
+from asyncgen.errors import (
+    NoAnswerError,
+    NotFoundError,
+    NotYetError,
+    RejectedError,
+    TransientError,
+    Usage,
+)
+from asyncgen.money.price import with_cost
+from asyncgen.output.batches import RESULTS, seconds_of
+from asyncgen.output.journal import NOT_MADE, TWIN, Collected
+from asyncgen.runs.batch_lines import Results
+from asyncgen.runs.batch_out import Out, UnderWay
+from asyncgen.runs.desk import moment
+
+CLOCKS = 600.0  # seconds by which two clocks may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +78,94 @@ class Found:
     def is_clear(self) -> bool:
         """Whether the only one that may be it has its size."""
         return len(self.alike) == 1 and self.alike[0].total == self.sought.lines
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """`models`: by seat. `patience`: seconds in which a batch that was made is surely listed."""
+
+    under_way: UnderWay
+    api: BatchApi
+    models: Mapping[str, str]
+    patience: float
+
+    async def look_up(self, out: Out) -> None:
+        """Find the one that may have been made, or make sure that none was."""
+        is_time = time.monotonic() - out.seen > self.patience
+        label = out.batch.label
+        cannot_tell = f"whether batch {label} was made, or which one it is, is not told by {self.under_way.where}"
+        try:
+            found = await self._find(out)
+        except (NoAnswerError, NotFoundError, NotYetError, RejectedError) as error:  # it is there, and is no list
+            if is_time:
+                self.under_way.leave(out, cannot_tell)
+            raise NotYetError(str(error)) from error
+        if found.proved or found.is_clear:
+            first, *others = sorted(found.proved, key=lambda each: not each.is_over) or found.alike
+            self.under_way.say(f"batch {label} was made, though nobody had said so: it is {first.id}")
+            await self.under_way.adopt(out, first)
+            await self._disown(out, others)
+        elif found.alike:
+            await self._look_into(out, found.alike, cannot_tell)
+        elif is_time and not out.left:
+            self.under_way.say(f"batch {label} was not made; its {len(out.batch):,} conversations go into another one")
+            await self.under_way.give_back(out, NOT_MADE)
+
+    async def _look_into(self, out: Out, alike: Sequence[Batch], cannot_tell: str) -> None:
+        """Of several that may be the one, results tell, as soon as they are over."""
+        path = self.under_way.folder / f"{out.batch.label}{RESULTS}"
+        for told in [each for each in alike if each.is_over]:
+            whole = await self.api.get(told.id)
+            await self.api.fetch_rows(whole, path)
+            results = await asyncio.to_thread(Results, path, out.batch, self.api, Usage())
+            if results.found:
+                await self.under_way.adopt(out, whole)
+                return
+            if results.strange:
+                self.under_way.closed.add(told.id)
+        if all(each.is_over and each.id not in self.under_way.closed for each in alike):  # none has anything to show
+            self.under_way.leave(out, cannot_tell)
+
+    async def look_for_twins(self, out: Out) -> None:
+        """Whether something on the way has made more than one of a call that was confirmed."""
+        if self.api.rules.has_label and self.api.rules.lists:
+            with suppress(TransientError, RejectedError, NotFoundError):
+                await self._disown(out, (await self._find(out)).proved)
+
+    async def _find(self, out: Out) -> Found:
+        """Others than those that are known by their ids."""
+        since = seconds_of(out.batch.intent.time) - CLOCKS
+        model = self.models[out.batch.intent.seat]
+        known = self.under_way.closed | {each.batch.id for each in self.under_way.out}
+        found = Found(Sought(out.batch.label, out.batch.file, len(out.batch), model, since), known)
+        if not self.api.rules.lists:
+            raise NoAnswerError(f"{self.under_way.where} has no list of batches")
+        async for told in self.api.list_since(since):
+            found.add(told)
+        return found
+
+    async def _disown(self, out: Out, others: Sequence[Batch]) -> None:
+        """Batches that something on the way has made of the same call: nobody needs them, and they may be billed."""
+        for each in others:
+            self.under_way.closed.add(each.id)
+            is_cancelled = False
+            with suppress(TransientError, RejectedError):
+                is_cancelled = not each.is_over and await self.api.cancel(each.id)
+            cost = (
+                with_cost(each.usage, self.under_way.tariffs[out.batch.intent.seat].price).cost
+                if each.is_over
+                else None
+            )
+            entry = Collected(
+                label=each.id,
+                status=TWIN,
+                lost=len(out.batch) if cost is None else 0,
+                cost=cost,
+                time=moment(self.under_way.clock()),
+            )
+            self.under_way.book_rest(out, Usage(cost=cost), entry.lost)
+            await self.under_way.note(entry)
+            self.under_way.say(
+                f"{each.id} was made of the same call as batch {out.batch.label}, by something on the way that repeats "
+                f"calls: switch that off; {'it is cancelled' if is_cancelled else 'it may be billed'}"
+            )

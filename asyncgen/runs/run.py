@@ -81,6 +81,8 @@ from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events
 from asyncgen.runs.batch import BatchDriver
+from asyncgen.runs.batch_collect import Collector
+from asyncgen.runs.batch_out import UnderWay
 from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk
@@ -416,20 +418,20 @@ class Run:
         before_each: Callable[[], Awaitable[None]] | None,
     ) -> BatchDriver:
         plan, start, folder = self._config.plan, self._start, batching.files
+        api = open_batches(endpoint, client) if folder is None else FolderBatches(folder, self.say)
+        where = endpoint.where if folder is None else str(folder)
+        under_way = UnderWay(live.desk, self._batch_tariffs, start.lines.is_done, start.paths.batches, where)
         return BatchDriver(
             live,
-            open_batches(endpoint, client) if folder is None else FolderBatches(folder, self.say),
+            api,
             batching,
-            self._batch_tariffs,
+            under_way,
+            Collector(under_way, live, api, before_each),
             start.batches,
-            start.lines.is_done,
-            start.paths.batches,
-            where=endpoint.where if folder is None else str(folder),
-            base_url=plan.endpoint.base_url,
             models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
+            base_url=plan.endpoint.base_url,
             num=self.counts.num,
             is_lasting=folder is not None or not endpoint.is_offline,
-            before_each=before_each,
         )
 
     def _make_verdict(self) -> Verdict:

@@ -24,7 +24,7 @@ from asyncgen.command.main import main
 from asyncgen.errors import OutputError
 from asyncgen.offline.knobs import Knobs
 from asyncgen.output.ledger import read_journal
-from asyncgen.runs.batch import BatchDriver
+from asyncgen.runs.batch_out import UnderWay
 from asyncgen.runs.configure import configure_run
 
 OUTPUT = Path("data/nanochat.jsonl")
@@ -412,7 +412,7 @@ def test_a_collection_that_was_cut_short_is_gone_through_again_and_books_nothing
 
     with BatchServer(PRICED) as server:
         with monkeypatch.context() as patched:
-            patched.setattr(BatchDriver, "_close", fail)
+            patched.setattr(UnderWay, "close", fail)
             assert generate(server) == 1
         assert len(labels()) == 1
         kept = OUTPUT.read_bytes().splitlines(keepends=True)
