@@ -20,6 +20,7 @@ _TOKEN = re.compile(
 )
 _HINTS = ("<", "[", "###", "|", "\u0120", "\u2581")
 _TALK = any_phrase("control-token", "talk")
+_QUOTES = frozenset("\"'`")
 _NEAR = 100  # characters on each side of a control token
 _ROLE_AFTER = re.compile(r"\s*(?:user|assistant|system|model|<\||\[/?INST|</?s>|<start_of|$)")
 
@@ -40,9 +41,13 @@ def find_control_token(text: str, question: str = "") -> Span | None:
     for match in _TOKEN.finditer(text):
         if is_talk is None:
             is_talk = bool(_TALK.search(f"{question} {_TOKEN.sub('', text)}"))
-        if not (is_talk and _is_mentioned(text, *match.span())):
+        if not (_is_quoted(text, *match.span()) or (is_talk and _is_mentioned(text, *match.span()))):
             return match.span()
     return None
+
+
+def _is_quoted(text: str, start: int, end: int) -> bool:
+    return text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES and start > 0
 
 
 def _is_mentioned(text: str, start: int, end: int) -> bool:

@@ -17,7 +17,7 @@ _DOT = r"(?:\s?[(\[{<]\s?(?:dot|punkt|\.)\s?[)\]}>]\s?|\s(?:dot|punkt)\s|\.)"
 _LABELS = rf"[a-z0-9-]{{1,40}}(?:{_DOT}[a-z0-9-]{{1,40}}){{0,3}}{_DOT}[a-z]{{2,12}}\b"
 _MARKED = re.compile(rf"\b[a-z0-9][a-z0-9._%+-]{{0,63}}{_AT}{_LABELS}", re.IGNORECASE)
 _SPOKEN = re.compile(
-    r"(?:(?P<first>\b[a-z0-9_-]{1,40}\s(?:dot|punkt)\s)|\b)(?P<name>[a-z0-9][a-z0-9._%+-]{0,63})\sat\s"
+    r"(?:(?P<first>\b[a-z0-9_-]{1,40}\s(?:dot|punkt)\s)|\b)(?P<name>[a-z0-9][a-z0-9._%+-]{0,63})\s(?:at|ät|aet)\s"
     rf"(?:[a-z0-9-]{{1,40}}{_DOT}){{1,3}}(?<=\s)(?:com|org|net|info|io|dev|ai|eu|uk|us|de|at|ch|fr|nl|es|it|edu|co)\b",
     re.IGNORECASE,
 )
@@ -52,7 +52,9 @@ _SECRETS = tuple(
 )
 # What stands before a key or a password, and how it is said. Looked for as plain text, which takes a tenth of the time.
 _NAMES = ("key", "secret", "token", "credential", "passw", "passphrase", "passcode", "pwd", "kennwort", "pin", " -u ")
-_TO_BE = r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s?:)?\s)"
+_TO_BE = (
+    r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s(?:now|(?:re)?set to|changed to|called|jetzt))?(?:\s?:)?\s)"
+)
 _QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
 _KEY = re.compile(rf"(?:key|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}", re.IGNORECASE)
 _PASSWORD = re.compile(

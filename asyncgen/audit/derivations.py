@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
-from asyncgen.audit.facts import Date, Fact, Measure, Time, read_facts, read_spelled
+from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts, read_spelled
 from asyncgen.audit.language import any_phrase
 from asyncgen.audit.names import fold
 
@@ -34,7 +34,7 @@ _MOST_FIGURES = 80
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _YEARS = range(1900, 2100)
 _YEAR = 365.25 * 86400  # seconds
-_EXACT = frozenset("$€£")
+_EXACT = CURRENCIES | {"ct"}
 _FEWEST = 12  # counts up to here are part of the language
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
 
@@ -84,7 +84,12 @@ def _read_statement(paragraph: int, facts: Sequence[Fact]) -> _Statement:
     years = {each.year for each in facts if isinstance(each, Date) and each.year}
     return _Statement(
         paragraph,
-        frozenset((each.value, each.unit) for each in measures),
+        frozenset(
+            [
+                *((each.value, each.unit) for each in measures),
+                *((100 * each.value, "ct") for each in measures if each.unit in CURRENCIES),
+            ]
+        ),
         frozenset(each.minute for each in facts if isinstance(each, Time)),
         frozenset(years | {int(each.value) for each in measures if each.unit == "" and each.value in _YEARS}),
     )

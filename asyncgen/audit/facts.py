@@ -131,6 +131,7 @@ _UNITS: dict[str, tuple[str, float]] = {  # by their signs; their names are the 
     **dict.fromkeys(("$", "us$", "usd"), ("$", 1.0)),
     **dict.fromkeys(("€", "eur"), ("€", 1.0)),
     **dict.fromkeys(("£", "gbp"), ("£", 1.0)),
+    "ct": ("ct", 1.0),  # of whatever currency
     "ms": ("s", 0.001),
     "s": ("s", 1.0),
     "min": ("s", _MINUTE),
@@ -332,7 +333,7 @@ def read_spelled(text: str) -> Iterator[Measure]:
         written = text[start : unit.end() if unit else end]
         digits = f"{value:.0f}" if value == int(value) else f"{value:g}"
         measure = Measure(written, start, value * factor, _step(digits) * factor, name, is_spelled=True)
-        if name in _CURRENCIES:
+        if name in CURRENCIES:
             money = measure
         else:
             yield measure
@@ -341,7 +342,7 @@ def read_spelled(text: str) -> Iterator[Measure]:
 
 
 _CENTS = 100
-_CURRENCIES = frozenset("$€£")
+CURRENCIES = frozenset("$€£")
 _NO_COUNTS = ("hundred", "thousand", "million", "billion", "hundert", "tausend")  # of a hundred there may be many
 _SPELLED_UNIT = re.compile(_UNIT)
 _CLOCK_BEHIND = re.compile(rf"{_HOUR_NAME}|(?: (?:{_any_of('times', 'to')}) \w{{3,10}}{_HOUR_NAME})", re.IGNORECASE)

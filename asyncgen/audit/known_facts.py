@@ -5,7 +5,18 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from asyncgen.audit.derivations import CLOSE, EPSILON, MOST_TIMES, Derivations
-from asyncgen.audit.facts import Date, Fact, Measure, Term, Time, read_facts, read_spelled, squeeze, with_decimal_points
+from asyncgen.audit.facts import (
+    CURRENCIES,
+    Date,
+    Fact,
+    Measure,
+    Term,
+    Time,
+    read_facts,
+    read_spelled,
+    squeeze,
+    with_decimal_points,
+)
 from asyncgen.audit.language import any_phrase, find_language, listed
 from asyncgen.audit.names import fold
 from asyncgen.audit.words import split_words
@@ -19,6 +30,7 @@ _BARE = "bare"  # the unit under which every figure stands as it is written
 _HEDGED = 0.15  # the share by which rounding may move a figure with an "about" before it
 _ROUNDED = 100  # a smaller count is meant as it stands
 _YEARS = range(1900, 2100)
+_SUMS_UP = re.compile(rf"(?:{any_phrase('grounding', 'sums-up').pattern})\s*$", re.IGNORECASE)
 _ABOUT, _OVER, _UNDER = (
     re.compile(f"(?:{any_phrase('grounding', key).pattern}){behind}", re.IGNORECASE)
     for key, behind in (("about", r"\.?\s*$|~\s*$"), ("over", r"\s*$"), ("under", r"\s*$"))
@@ -148,6 +160,11 @@ class KnownFacts:
     def _add_measure(self, measure: Measure) -> None:
         self.measures.append(measure)
         self._values.setdefault(measure.unit, []).append(measure.value)
+        if measure.unit in CURRENCIES:
+            self._values.setdefault("ct", []).append(100 * measure.value)
+        elif measure.unit == "ct":
+            for currency in CURRENCIES:
+                self._values.setdefault(currency, []).append(measure.value / 100)
         if number := _FIGURE.search(measure.text):
             self._values.setdefault(_BARE, []).append(float(number[0]))  # "3.04 hours, and 2.91 for the second"
         if measure.unit == "" and measure.value < 1 and _distinct_digits(measure) >= _DISTINCT_DIGITS:
@@ -199,7 +216,7 @@ def hedge_of(prose: str, measure: Measure) -> str:
         return "over"
     if _ABOUT.search(before):
         return "about"
-    return "under" if _UNDER.search(before) else ""
+    return "under" if _UNDER.search(before) and not _SUMS_UP.search(before) else ""
 
 
 def _distinct_digits(measure: Measure) -> int:

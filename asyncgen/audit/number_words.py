@@ -14,6 +14,7 @@ from asyncgen.audit.language import LANGUAGES, table_of, tables
 from asyncgen.audit.phrases import UMLAUTS
 
 _SMALL = 12  # numbers up to here are part of the language
+_THOUSAND = 1000
 _CENTURIES, _WITHIN = range(15, 21), range(10, 100)  # "nineteen ninety-nine" is a year
 _UMLAUTS = {spelling: umlaut for umlaut, spelling in UMLAUTS.items() if umlaut != "ß"} | {"dreissig": "dreißig"}
 _SCALES = ("hundred", "thousand", "million", "billion")
@@ -94,14 +95,21 @@ def find_numbers(text: str) -> Iterator[tuple[int, int, float]]:
             if run[0] in _NONE or text[max(run.start() - 2, 0) : run.start() - 1].isdigit():  # "1.4 billion"
                 continue
             words = [_Word(each, run.start()) for each in _WORD.finditer(run[0])]
-            century: tuple[int, int, float] | None = None
+            before: tuple[int, int, float] | None = None
             for each in find_in_words(words, code, threshold=0.0):
                 start, end, value = words[each.start].start, words[each.end - 1].end, float(each.value)
-                if century and century[2] in _CENTURIES and value in _WITHIN and start == century[1] + 1:
-                    century = century[0], end, 100 * century[2] + value
+                if before and start == before[1] + 1 and (whole := _join(before[2], value)):
+                    before = before[0], end, whole
                     continue
-                if century:
-                    yield century
-                century = start, end, value
-            if century:
-                yield century
+                if before:
+                    yield before
+                before = start, end, value
+            if before:
+                yield before
+
+
+def _join(first: float, second: float) -> float | None:
+    """What two numbers beside each other are together, if they are one: a year, or "two point four million"."""
+    if first in _CENTURIES and second in _WITHIN:
+        return 100 * first + second
+    return first * second if first != int(first) and second >= _THOUSAND else None

@@ -36,6 +36,7 @@ class RoleConfusion:
         capital = "|".join(re.escape(each) for word in roles for each in (word.capitalize(), word.upper()))
         self._label = re.compile(
             rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|[*_\[]*(?i:{own})[*_ \]]*: )"
+            rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\"])"
             rf"|(?<=[.!?] )(?:\[(?i:{role})\] ?:|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$",
             re.MULTILINE,
@@ -46,9 +47,9 @@ class RoleConfusion:
         self._transcript = language.any_phrase(rule, "transcript")
         narrator = [] if name is None else [*language.phrases(rule, "narrator-named", {"name": plain(name)})]
         self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
-        gestures = language.any_phrase(rule, "gestures").pattern
+        gestures, cast = (language.any_phrase(rule, key).pattern for key in ("gestures", "cast"))
         self._stage = re.compile(
-            rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]"
+            rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]"
             rf"|[*(\[] ?(?:{gestures})[^)\]*\n]{{0,80}}[*)\]]",
             re.IGNORECASE,
         )

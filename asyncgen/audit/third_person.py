@@ -12,6 +12,9 @@ from asyncgen.audit.phrases import Phrases, plain
 from asyncgen.audit.role_confusion import find_assistant_name
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
 
+# "I, nanochat, cannot": a name beside who has it.
+_OWN = re.compile(r"(?:\b(?:i|me|myself),|\bam|i'm|\bas|\bcalled|\bnamed|\bname is|\bich,|\bbin)\s$")
+_OWN_REACH = 12  # characters
 _QUOTED = re.compile(r'"[^"\n]{1,300}"')
 
 
@@ -31,7 +34,8 @@ class ThirdPerson:
             text = _QUOTED.sub(blank, plain(message.content))
             words = subject.vocabularies[position]
             for each in phrases:
-                if each.may_be_in(words) and (found := each.pattern.search(text)):
+                found = each.pattern.search(text) if each.may_be_in(words) else None
+                if found and not _OWN.search(text, max(found.start() - _OWN_REACH, 0), found.start()):
                     evidence = excerpt(message.content, *found.span())
                     yield Finding("third-person", subject.record.number, position, evidence)
                     break
