@@ -53,6 +53,7 @@ _SECRETS = tuple(
 # What stands before a key or a password, and how it is said. Looked for as plain text, which takes a tenth of the time.
 _NAMES = ("key", "secret", "token", "credential", "passw", "passphrase", "passcode", "pwd", "kennwort", "pin", " -u ")
 _TO_BE = (
+    r"(?:\s(?:for|of|to|für|zum|vom)(?:\s[\w-]{1,20}){1,3}?)?"
     r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s(?:now|(?:re)?set to|changed to|called|jetzt))?(?:\s?:)?\s)"
 )
 _QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"

@@ -28,7 +28,7 @@ OPERANDS = 12
 
 _COMBINES = any_phrase("grounding", "combines")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
-_WORD = re.compile(r"[^\W\d_]{4,}")
+_WORD = re.compile(r"[^\W\d_]{4,}|\b[A-Za-z][\w-]{0,20}\d\b")
 _STEM = 6  # letters of a word that stand for all its forms
 _MOST_FIGURES = 80
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it

@@ -19,6 +19,7 @@ from asyncgen.audit.facts import (
 )
 from asyncgen.audit.language import any_phrase, find_language, listed
 from asyncgen.audit.names import fold
+from asyncgen.audit.number_words import find_numbers
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.fold import fold_to_ascii
 
@@ -116,7 +117,7 @@ class KnownFacts:
         low, high = _tolerance(measure, hedge)
         units: Iterable[str] = (measure.unit,)
         if not measure.unit and is_bare:
-            is_short = measure.value < _THOUSAND and not measure.is_spelled
+            is_short = measure.value < _THOUSAND or measure.is_spelled
             units = self._values if is_short or _distinct_digits(measure) >= _DISTINCT_DIGITS else units
         elif measure.unit and _distinct_digits(measure) >= _DISTINCT_DIGITS:
             units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
@@ -124,7 +125,7 @@ class KnownFacts:
 
     def knows_multiple(self, measure: Measure, operands: Iterable[Measure]) -> bool:
         """Whether it is exactly so many times a figure of the texts as one of the operands counts: ten tickets."""
-        counts = {each.value for each in operands if each.unit == "" and 1 < each.value <= MOST_TIMES}
+        counts = {count for each in operands if 1 < (count := _count_of(each)) <= MOST_TIMES}
         low, high = measure.value * (1 - EPSILON), measure.value * (1 + EPSILON)
         return any(self._has(measure.unit, low / count, high / count) for count in counts)
 
@@ -224,6 +225,16 @@ def _distinct_digits(measure: Measure) -> int:
     if "." not in digits:
         digits = digits.rstrip("0")
     return len(digits.replace(".", ""))
+
+
+def _count_of(measure: Measure) -> float:
+    """What a figure counts: things, or hours and days, which an amount may be paid for; 0 for anything else."""
+    if measure.unit == "":
+        return measure.value
+    number = _FIGURE.search(measure.text)
+    if measure.unit == "s" and number:
+        return float(number[0])
+    return next((value for _, _, value in find_numbers(measure.text)), 0.0) if measure.unit == "s" else 0.0
 
 
 def is_bare(prose: str, measure: Measure) -> bool:

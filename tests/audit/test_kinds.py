@@ -1,0 +1,83 @@
+"""How well each rule does on lines about several subjects, in English and German, half of them right and half not.
+
+`unseen` was written apart from the rules, after the last of them, and no rule has been mended on it; `worked_on` is a
+third of the lines that they were mended on. Each line names the rules it breaks, and those it may break as well.
+`pytest -n0 -s` prints the table.
+"""
+
+import json
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from asyncgen.audit.checks import line_checks
+from asyncgen.audit.grounding import Grounding
+from asyncgen.audit.rules import Check, Subject
+from asyncgen.conversation import Message
+from asyncgen.data.dataset import Record
+from asyncgen.recipe.load import load_recipe
+from asyncgen.recipe.recipe import Charset
+
+KINDS = Path(__file__).parent / "kinds"
+NAMES = {"ferry": "Gully", "bike": "Spokey", "halle": "Bocki", "sky": "Nova", "ofen": "Laib", "camp": "Willa"}
+PRECISION = 0.9
+RECALL = {
+    **dict.fromkeys(("control-token", "non-ascii", "email", "secret", "markdown", "truncated", "ai-disclaimer"), 0.9),
+    "role-confusion": 0.9,
+    "ungrounded": 0.8,
+    "derived-number": 0.8,
+    "prompt-leak": 0.8,  # wanted 0.9: there are more ways to speak of a prompt than the phrases know
+    "third-person": 0.8,
+}
+OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
+
+
+class Line(msgspec.Struct):
+    rules: frozenset[str]
+    knowledge: str
+    talk: list[str]
+    may: frozenset[str] = frozenset()
+    charset: Charset = "any"
+
+
+@cache
+def checks(subject: str) -> list[Check]:
+    if subject == "nanochat":
+        recipe = load_recipe("nanochat")
+        return [*line_checks(recipe.system, knowledge=recipe.knowledge), Grounding(recipe.knowledge).check]
+    knowledge, name = (KINDS / f"{subject}.md").read_text(encoding="utf-8"), NAMES.get(subject, "Biblo")
+    prompt = f"A user talks with {name}, the assistant. {name} is kind. {name} knows its subject."
+    return [*line_checks(prompt, knowledge=knowledge), Grounding(knowledge).check]
+
+
+def find_rules(line: Line) -> set[str]:
+    talk = tuple(Message(("user", "assistant")[place % 2], each) for place, each in enumerate(line.talk))
+    subject = Subject(Record(1, 0, talk, None), None, line.charset)
+    return {finding.rule for check in checks(line.knowledge) for finding in check(subject)} - {"verbatim"}
+
+
+@pytest.mark.parametrize("name", ["unseen", "worked_on"])
+def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
+    planted, found, false = Counter[str](), Counter[str](), Counter[str]()
+    wrong: list[str] = []
+    for row in (KINDS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+        line = msgspec.convert(json.loads(row), Line)
+        rules = find_rules(line)
+        planted.update(line.rules)
+        found.update(line.rules & rules)
+        others = rules - line.rules - line.may - ({OFTEN_BOTH} if "ungrounded" in line.rules else set())
+        false.update(others)
+        wrong += [f"missed {sorted(line.rules - rules)}, false {sorted(others)}: {line.talk}"] * (
+            not line.rules <= rules or bool(others)
+        )
+    for rule in sorted(planted):
+        recall, precision = found[rule] / planted[rule], found[rule] / (found[rule] + false[rule])
+        row = f"{name:10} {rule:16}{planted[rule]:4} planted   recall {recall:4.2f}   precision {precision:4.2f}"
+        print(f"\n{row}", end="")  # noqa: T201 - the table that -s asks for
+        assert recall >= RECALL[rule], "\n".join(wrong)
+        assert precision >= PRECISION, "\n".join(wrong)
+    assert planted.keys() == RECALL.keys()
+    assert not false.keys() - planted.keys()
