@@ -22,6 +22,9 @@ class Tokens(NamedTuple):
     output: int
     calls: int
 
+    def times(self, number: int) -> "Tokens":
+        return Tokens(self.fresh * number, self.cached * number, self.output * number, self.calls * number)
+
     def cost(self, price: Price) -> Decimal:
         return price.cost(fresh=self.fresh, cached=self.cached, output=self.output, calls=self.calls)
 

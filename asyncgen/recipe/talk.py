@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from asyncgen.recipe.documents import read_text
 from asyncgen.recipe.problems import Problems
@@ -75,10 +76,8 @@ def read_talk(
     if table is None or table.users == "together":
         return None
     is_apart = table.users == "apart"
-    scenario = "\n".join(_lines(dimensions))
-    words = {"about": about or "it answers the user", "scenario": scenario}
+    usual = _usual_talk(table.users, about, dimensions)
     user = _read_prompt(folder, table.user, "talk.user", filling, problems)
-    user = _fill(_APART if is_apart else _USER, words) if user is None else user
     assistant = _read_prompt(folder, table.assistant, "talk.assistant", filling, problems)
     if is_apart and (assistant is not None or table.messages is not None):
         key = "assistant" if assistant is not None else "messages"
@@ -89,13 +88,24 @@ def read_talk(
         problems.add((TALK,), "expected no [[models]] beside it; talk.model is who plays the user")
     if isinstance(table.messages, str):
         _check_numbers(table.messages, dimensions, problems)
-    return Talk(
-        "apart" if is_apart else "turn by turn",
-        user,
-        _fill(_ASSISTANT, words) if assistant is None else assistant,
-        4 if table.messages is None else table.messages,
-        table.model,
+    return replace(
+        usual,
+        user=usual.user if user is None else user,
+        assistant=usual.assistant if assistant is None else assistant,
+        messages=usual.messages if table.messages is None else table.messages,
+        model=table.model,
     )
+
+
+def _usual_talk(users: Literal["apart", "turn by turn"], about: str, dimensions: Sequence[Dimension]) -> Talk:
+    words = {"about": about or "it answers the user", "scenario": "\n".join(_lines(dimensions))}
+    return Talk(users, _fill(_APART if users == "apart" else _USER, words), _fill(_ASSISTANT, words), 4)
+
+
+def with_talk(recipe: Recipe, users: Literal["apart", "turn by turn"]) -> Recipe:
+    """The same recipe talked otherwise; it writes both sides together so far."""
+    user = recipe.user + (ANSWERS_WANTED if users == "apart" else "")
+    return replace(recipe, user=user, talk=_usual_talk(users, recipe.description, recipe.dimensions))
 
 
 def prompts_by_seat(recipe: Recipe) -> dict[str, Recipe]:

@@ -13,7 +13,8 @@ from asyncgen.scaffold.documents import Collected
 from asyncgen.scaffold.doubts import doubt_languages, find_doubts
 from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
 from asyncgen.scaffold.folder import KNOWLEDGE_FILE
-from asyncgen.screen.preview import COMPLETION_TOKENS, measure_prompt
+from asyncgen.screen.preview import COMPLETION_TOKENS
+from asyncgen.screen.prompt_size import measure_prompt
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
 from asyncgen.screen.ways import DEFAULT_PROVIDER, PRICES
 from asyncgen.text import estimate_tokens, name_some, one_line

@@ -31,12 +31,14 @@ from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.prompt import build_messages
-from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Dimension, Recipe
+from asyncgen.recipe.recipe import Dimension, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
+from asyncgen.screen.prompt_size import SAMPLE, measure_passages, measure_prompt
 from asyncgen.screen.rows import labelled_grid, plain_console
+from asyncgen.screen.talks import compare_talks, tokens_of_talk
 from asyncgen.screen.ways import (
     FLEX_SECONDS,
     SECONDS_PER_CALL,
@@ -49,7 +51,6 @@ from asyncgen.screen.ways import (
 )
 from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable
 
-SAMPLE = 1000  # indices whose requests are measured
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
 MOST_PAIRS = 16_000_000  # of two dimensions, a byte each; beyond, nobody asks for all of them
 
@@ -186,51 +187,6 @@ def _uses(name: str, counts: list[int]) -> Uses:
 # ---- size, tokens, cost and time
 
 
-@dataclass(frozen=True, slots=True)
-class PromptSize:
-    """Bytes of a request's texts, on average. `shared`: how many of them all requests begin with.
-
-    `cacheable`: the share of `shared` in the largest request.
-    """
-
-    system: int
-    user: int
-    shared: int
-    cacheable: float
-
-    @property
-    def total(self) -> int:
-        return self.system + self.user
-
-
-def measure_prompt(recipe: Recipe, scenarios: Scenarios) -> PromptSize:
-    """Measured over the first indices, however few are asked for: one request alone shares all of itself."""
-    system = total = largest = 0
-    shared: str | None = None
-    for index in range(SAMPLE):
-        contents = [message["content"] for message in build_messages(recipe, scenarios.draw(index))]
-        text = "".join(contents)
-        if shared is None:
-            shared = text
-        elif not text.startswith(shared):
-            shared = os.path.commonprefix([shared, text])  # noqa: RUF071 - they are no paths
-        size = len(text.encode())
-        system += size - len(contents[-1].encode())
-        total += size
-        largest = max(largest, size)
-    shared_size = len((shared or "").encode())
-    mean_system, mean_total = round(system / SAMPLE), round(total / SAMPLE)
-    return PromptSize(mean_system, mean_total - mean_system, shared_size, shared_size / largest)
-
-
-def measure_passages(recipe: Recipe, scenarios: Scenarios) -> int | None:
-    """Bytes of passages in a request, on average; None where the whole knowledge base is sent."""
-    names = [each.name for each in recipe.dimensions if each.is_of_passages]
-    if not names or KNOWLEDGE in PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}"):
-        return None
-    return sum(len(scenarios.draw(index)[name].encode()) for index in range(SAMPLE) for name in names) // SAMPLE
-
-
 def estimate_completion(plan: RunPlan) -> tuple[int, str]:
     """Completion tokens of a conversation, and what that number rests on."""
     journal = OutputPaths.of(plan.default_output).journal
@@ -275,13 +231,14 @@ def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     console.print(_panel(f"coverage with --num {plan.num:,}", _coverage_tables(coverage)))
     console.print(_panel("prompt", labelled_grid(prompt)))
     completion, basis = estimate_completion(plan)
-    fresh, cached = estimate_tokens(size.total - size.shared), estimate_tokens(size.shared)
-    tokens = Tokens(fresh * plan.num, cached * plan.num, completion * plan.num, plan.num)
+    tokens = tokens_of_talk(recipe, scenarios, completion).times(plan.num)
     told = ask_provider(plan)
     passages = measure_passages(recipe, scenarios)
     console.print(_panel("to expect", _describe_expectation(plan, tokens, basis, told, passages)))
     if ways := compare_ways(plan, tokens, told, request_bytes=size.total, command=command):
         console.print(_panel("ways to ask", ways))
+    if others := compare_talks(plan, scenarios, completion, find_quote(plan, chosen_way(plan), told)):
+        console.print(_panel("ways to talk", others))
 
 
 def _panel(title: str, content: RenderableType) -> Panel:
@@ -321,12 +278,13 @@ def _describe_size(size: int) -> str:
 def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: Told, passages: int | None) -> Table:
     """`basis`: of the tokens that a reply takes. `passages`: bytes of them in a request, where there are some."""
     latency = FLEX_SECONDS[0] if chosen_way(plan) == FLEX else SECONDS_PER_CALL
-    seconds = seconds_in_all(plan.num, ceiling=plan.concurrency, latency=latency)
+    in_turn = max(1, round(tokens.calls / plan.num))  # calls of a conversation, one after another
+    seconds = seconds_in_all(plan.num, ceiling=plan.concurrency, latency=latency * in_turn)
     quote = find_quote(plan, chosen_way(plan), told)
-    fresh, cached, output, calls = tokens
+    fresh, cached, output, _ = tokens
     rows = {
         "input": f"about {fresh + cached:,} tokens, of which {cached:,} from a warm cache and {fresh:,} not",
-        "output": f"about {output:,} tokens: {output // calls:,} a conversation ({basis})",
+        "output": f"about {output:,} tokens: {output // plan.num:,} a conversation ({basis})",
         **({} if passages is None else _describe_passages(plan, tokens, estimate_tokens(passages), quote)),
         **_describe_money(plan, tokens, quote, told.allowance),
         "time": f"about {format_duration(seconds)}: one call, then up to {plan.concurrency:,} at a time, none "

@@ -19,7 +19,8 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.screen.preview import count_coverage, measure_prompt
+from asyncgen.screen.preview import count_coverage
+from asyncgen.screen.prompt_size import measure_prompt
 
 FLASH = "google/gemini-3-flash-preview"
 KEY = "sk-or-v1-marker-0a1b2c3d"
