@@ -291,6 +291,16 @@ def test_offline_the_whole_command_runs_and_says_that_it_is_no_judge(capsys: pyt
     assert len(grades()) == 3
 
 
+@pytest.mark.parametrize(("flags", "calls"), [([], 5), (["--twice"], 10)])
+def test_in_batches_every_conversation_is_asked_about_as_often_as_live(flags: list[str], calls: int) -> None:
+    write_lines(range(5))
+    base = ["judge", "x.jsonl", "--recipe", "recipe.toml", "--provider", "offline", "--quiet", "--batch"]
+    assert main([*base, *flags]) == 0
+    assert len(grades()) == 5
+    entries = [json.loads(each) for each in JOURNAL.read_text("utf-8").splitlines()]
+    assert sum(each["type"] in {"done", "step"} for each in entries) == calls
+
+
 def test_without_recipe_or_conversations_there_is_nothing_to_judge(capsys: pytest.CaptureFixture[str]) -> None:
     write_lines([])
     assert main(["judge", "x.jsonl", "--provider", "offline", "--recipe", "recipe.toml"]) == 2
