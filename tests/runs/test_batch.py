@@ -64,7 +64,11 @@ def check_whole_but_twins(num: int = 30) -> None:
 def check_books(server: BatchServer) -> None:
     """The journal's money is the endpoint's, to the digit; no line ran twice, and every batch is known."""
     lines = server.books("line")
-    told = [each for each in entries("done", "rejected", "collected") if "batch" in each or each["type"] == "collected"]
+    told = [
+        each
+        for each in entries("done", "step", "rejected", "collected")
+        if "batch" in each or each["type"] == "collected"
+    ]
     assert amount(told) == amount(lines)
     assert max(Counter(line["custom_id"] for line in lines).values()) == 1
     assert {each["id"] for each in entries("submitted")} == {each["batch"] for each in server.books("created")}
@@ -487,6 +491,25 @@ def test_several_models_have_batches_of_their_own(tmp_path: Path) -> None:
         check_whole()
         check_books(server)
     assert {entry["seat"] for entry in entries("submitting")} == {"one", "other"}
+
+
+def test_a_talk_goes_turn_by_turn_from_batch_to_batch(tmp_path: Path) -> None:
+    (tmp_path / "facts.md").write_text("Rye ferments for 12 hours. Bread is baked for an hour.")
+    (tmp_path / "system.md").write_text("<knowledge>\n{knowledge}\n</knowledge>")
+    (tmp_path / "user.md").write_text("Topic: {topic}\nDynamic: 4-turn")
+    (tmp_path / "recipe.toml").write_text(
+        'name = "talk"\nknowledge = "facts.md"\n[request]\nmodel = "m"\n[talk]\nusers = "turn by turn"\nmessages = 4\n'
+        '[prompt]\nsystem = "system.md"\nuser = "user.md"\n[[dimension]]\nname = "topic"\nvalues = ["rye", "bread"]\n'
+    )
+    with BatchServer(PRICED, delay=0.1) as server:
+        flags = ["--recipe", str(tmp_path / "recipe.toml"), "-o", str(OUTPUT), "--no-live", "--detach"]
+        while (status := generate(server, *flags, num=8)) == 4:
+            pass  # every run takes up the steps of those before
+        assert status == 0
+        check_whole(8)
+        check_books(server)
+    assert [entry["seat"] for entry in entries("submitting")] == ["user", "assistant"] * 2
+    assert len(entries("step")) == 24
 
 
 def test_a_program_makes_them_in_batches_as_the_command_does(monkeypatch: pytest.MonkeyPatch) -> None:
