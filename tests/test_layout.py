@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "asyncgen"
 GROUND = "ground"  # the modules at the top of the package, on which all rooms stand
 # From the top down. A room may import from itself and from what stands below it.
 ROOMS = (
-    *("command", "api", "viewer", "report", "export", "audit", "data", "screen", "scaffold"),
+    *("command", "api", "viewer", "report", "export", "audit", "shards", "data", "screen", "scaffold"),
     *("runs", "jobs", "output", "pacing", "money", "endpoint", "recipe", GROUND),
 )
 # An endpoint in a process of its own: it stands on the ground, and only the command that serves it knows it.

@@ -2,10 +2,11 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 from asyncgen.audit.rules import find_wrong_names
+from asyncgen.errors import ConfigError
 from asyncgen.output.grades import grades_paths
 from asyncgen.output.keys import Keys
 from asyncgen.output.paths import OutputPaths
@@ -14,6 +15,9 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.configure import configure_plan, configure_run
 from asyncgen.runs.settings import Settings
+from asyncgen.shards.cut import check_cut
+from asyncgen.shards.plan import ShardFolder, ShardPlan
+from asyncgen.shards.shard import make_plan, of_shard
 from asyncgen.timings import USUAL, Timings
 
 # Flags of one time, with the blank before them, which under make is quoted by a backslash.
@@ -34,6 +38,29 @@ def read_generate_config(
         # Going on must not set aside, cancel or give up what there is to go on with.
         continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
     )
+
+
+def read_shard_plan(
+    flags: argparse.Namespace, environment: Mapping[str, str], timings: Timings = USUAL
+) -> tuple[ShardPlan, Sequence[str]]:
+    """A plan of shards of what `generate` would make with these flags, and what should be known of it."""
+    check_cut(flags.num, flags.size)
+    config = configure_run(_load(flags), _settings(flags), environment, timings=timings)
+    return make_plan(config, flags.size, flags.at_once, tuple(flags.parser.root.argv[1:])), config.notices
+
+
+def read_shard_config(
+    flags: argparse.Namespace, environment: Mapping[str, str], command: str, timings: Timings = USUAL
+) -> GenerateConfig:
+    """Of one shard: what its plan was made with stands for the flags that are not given here. Raises ConfigError."""
+    if flags.output is None:
+        raise ConfigError("--shard: name with --output what asyncgen shards has planned")
+    folder = ShardFolder.of(flags.output)
+    plan, choice = folder.read_plan(), flags.shard
+    parser, argv = flags.parser, flags.parser.root.argv
+    planned = parser.root.commands["shards"].parse_args(plan.words)
+    config = read_generate_config(parser.parse_args(argv[1:], planned), environment, command, timings)
+    return of_shard(config, folder, plan, choice, environment)
 
 
 def read_judge_config(

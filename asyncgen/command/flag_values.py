@@ -3,6 +3,7 @@
 import argparse
 
 from asyncgen.runs.values import number_or_nan
+from asyncgen.shards.choice import Choice
 
 MAX_PORT = 65535
 MAX_JOBS = 999  # processes
@@ -53,6 +54,13 @@ def condition(text: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise argparse.ArgumentTypeError(f"expected DIMENSION=TEXT, got {text!r}")
     return name, value
+
+
+def shard_choice(text: str) -> Choice:
+    try:
+        return Choice.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def port(text: str) -> int:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from asyncgen.command.flag_values import shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
@@ -44,19 +45,28 @@ def add_arguments(parser: Parser) -> None:
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
     add("--allow-changed", action="store_true", help="go on with a changed recipe or model (default: refuse)")
     add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add(
+        "--shard",
+        type=shard_choice,
+        metavar="K/M",
+        help="make shard K of M, from 0 on, of what asyncgen shards has planned for --output; auto takes the number of "
+        "an array job, auto-1 one less (default: no shard)",
+    )
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
     add("--show", action="store_true", help="print the conversations made (default: only write them)")
     add("--quiet", action="store_true", help="show no progress (default: show it)")
     add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+    parser.set_defaults(parser=parser)
 
 
 def run(flags: argparse.Namespace, command: str) -> int:
-    from asyncgen.command.config import read_generate_config
+    from asyncgen.command.config import read_generate_config, read_shard_config
     from asyncgen.command.log_file import start_logging
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.terminal import generate
 
-    config = read_generate_config(flags, read_environment(), command, flags.timings)
+    read = read_generate_config if flags.shard is None else read_shard_config
+    config = read(flags, read_environment(), command, flags.timings)
     start_logging(config.log, debug=config.debug)
     return generate(config)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from asyncgen.command.parser import Parser
 from asyncgen.did_you_mean import nearest
+from asyncgen.errors import ConfigError
+from asyncgen.shards.cut import SUFFIX
 
 if TYPE_CHECKING:
     from asyncgen.audit.audit import Audit
@@ -22,7 +24,7 @@ def add_output(parser: Parser) -> None:
 def output_path(text: str) -> Path:
     """Of one that is not there, what was meant: the offline engine's has a name of its own."""
     path = Path(text)
-    if os.path.lexists(path) or os.path.lexists(f"{path}.journal"):
+    if any(os.path.lexists(f"{path}{suffix}") for suffix in ("", ".journal", SUFFIX)):
         return path
     stems: list[str] = []
     with contextlib.suppress(OSError):  # what is wrong with the path is said by who opens it
@@ -40,7 +42,12 @@ def add_sources(parser: Parser) -> None:
 
 def open_dataset(flags: argparse.Namespace) -> "Dataset":
     from asyncgen.data.dataset import Dataset
+    from asyncgen.shards.plan import ShardFolder
 
+    if folder := ShardFolder.find(flags.output):
+        raise ConfigError(
+            f"{flags.output} is cut into shards: asyncgen merge {folder.stem} makes one file of them, {folder.merged}"
+        )
     return Dataset.open(flags.output, recipe=flags.recipe, knowledge=flags.knowledge)
 
 

@@ -13,19 +13,15 @@ import msgspec
 
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.line_calls import LineCalls
+from asyncgen.data.marked import MarkedJournal
 from asyncgen.output.journal import (
     RANGE_VERSION,
     VERSION,
-    Entry,
     Filtered,
     Kept,
-    Mark,
     Step,
-    checksum,
     encode_entry,
 )
-
-_BATCH = 256  # entries between two marks, which are what a reader holds at a time
 
 
 class FilteredJournal:
@@ -46,47 +42,22 @@ class FilteredJournal:
 
         `offsets`: where a line begins in the source, by its number. `size`: the file's bytes.
         """
-        marked = _MarkedEntries(file)
+        marked = MarkedJournal(file)
         num = max(each.num for each in self._dataset.ledger.headers)
         with self._calls.opened() as journal:
             for group, headers in enumerate(self._groups):
                 for each in headers:
                     story = (*each.filtered, filtered)
                     version = RANGE_VERSION if each.first else VERSION
-                    marked.add(msgspec.structs.replace(each, version=version, num=num, filtered=story))
+                    marked.add(encode_entry(msgspec.structs.replace(each, version=version, num=num, filtered=story)))
                 for number in numbers:
                     index = self._dataset.index_of(number)
                     if index is not None and self._group_of_run[self._calls.run_of(index)] == group:
                         for entry in self._calls.before(index, journal):
-                            if isinstance(entry, Step):
-                                marked.add(msgspec.structs.replace(entry, text=""))  # it only served to go on
-                        marked.add(self._calls.last(index, journal))
+                            if isinstance(entry, Step):  # its text only served to go on
+                                marked.add(encode_entry(msgspec.structs.replace(entry, text="")))
+                        marked.add(encode_entry(self._calls.last(index, journal)))
                     elif index is None and group == len(self._groups) - 1:
                         digest = self._dataset.digest_of(self._dataset.read(offsets[number]))
-                        marked.add(Kept(digest=digest.hex()))
-        marked.finish(size)
-
-
-class _MarkedEntries:
-    """Entries as a run would write them, in batches that each begin with a mark."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._size = 0
-        self._batch: list[bytes] = []
-
-    def add(self, entry: Entry) -> None:
-        self._batch.append(encode_entry(entry))
-        if len(self._batch) > _BATCH:
-            self._mark(output=0)
-
-    def _mark(self, output: int) -> None:
-        batch = b"".join(self._batch)
-        self._file.write(batch)
-        self._size += len(batch)
-        self._batch = [encode_entry(Mark(output, self._size, 0, checksum(batch)))]
-
-    def finish(self, output: int) -> None:
-        """The last mark says that all of it is there."""
-        self._mark(output)
-        self._file.writelines(self._batch)
+                        marked.add(encode_entry(Kept(digest=digest.hex())))
+        marked.finish(output=size)

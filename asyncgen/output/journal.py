@@ -61,6 +61,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     """One per run, on disk before its first call. Holds all that is needed to compute its scenarios again.
 
     `num`: how many indices it is about, from `first` on; that is the same in all runs of an output.
+    `merged`: of how many shards its lines were put together, where no run of the output has made them.
     `filtered`: the filters that the lines have passed since, the newest one last; no run goes on with such a file.
     `line_hash`: of the digests by which lines are known, the same in all runs of an output.
     """
@@ -84,6 +85,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     filtered: tuple[Filtered, ...] = ()
     line_hash: LineHash = BLAKE2B
     first: int = 0
+    merged: int = 0
 
     @property
     def indices(self) -> range:

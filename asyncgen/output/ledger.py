@@ -194,6 +194,11 @@ class Ledger:
         return describe_tiers(self.totals.tiers, is_asked=is_asked)
 
     @property
+    def made(self) -> int:
+        """How many indices have a conversation, whether or not it is still a line."""
+        return len(self._newest) - self._newest.count(-1)
+
+    @property
     def first(self) -> int:
         """The lowest index there can be."""
         return self.headers[0].first if self.headers else 0

@@ -1,0 +1,65 @@
+"""`asyncgen merge`: all shards as one output."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from asyncgen.command.interrupts import interrupts_raised
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.command.stderr import say
+
+NAME = "merge"
+SHOWN = 20  # shards, one a line
+PURPOSE = "make one output of all shards"
+ABOUT = (
+    "Every index once, proved from the journals of the shards, which stay as they are. With a journal for the whole: "
+    "status, audit, view and export work on it, and generate goes on with it. May be repeated; it appears whole."
+)
+CLOSING: Sections = {
+    EXAMPLES: {"merge data/x": "data/x.jsonl, of what is in data/x.shards"},
+    "exit status": {
+        "0": "merged, all indices are there",
+        "1": "nothing written: shards are missing, unfinished or damaged; it names what makes them",
+        "2": "usage or configuration",
+        "3": "merged, but some indices had failed in their shards",
+    },
+}
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("shards", type=Path, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x")
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="where the lines go (default: OUTPUT.jsonl)")
+
+
+def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.output.indices import write_indices
+    from asyncgen.screen.bar import shown_progress
+    from asyncgen.screen.rows import command_line
+    from asyncgen.shards.merge import merge
+    from asyncgen.shards.plan import ShardFolder
+
+    folder = ShardFolder.of(flags.shards)
+    plan, output = folder.read_plan(), flags.output or folder.merged
+    with interrupts_raised(), shown_progress() as progress:
+        merged = merge(folder, plan, output, progress=progress)
+
+    def say_what_makes(numbers: Iterable[int], *flags: str) -> None:
+        first, *others = numbers
+        line = command_line("generate", "--shard", f"{first}/{len(plan)}", "-o", folder.stem, *flags)
+        say(f"to go on: {line}" + (f" (shards {write_indices([first, *others])} likewise)" if others else ""))
+
+    if merged.faults:
+        for number, fault in list(merged.faults.items())[:SHOWN]:
+            say(f"shard {number} {fault.text}")
+        say(f"{output} is not written: {len(merged.faults):,} of {len(plan):,} shards are not whole")
+        for is_damaged, flags_ in ((False, ()), (True, ("--overwrite",))):
+            if numbers := [number for number, fault in merged.faults.items() if fault.is_damaged == is_damaged]:
+                say_what_makes(numbers, *flags_)
+        return 1
+    say(f"{output}: {merged.lines:,} conversations of {len(plan):,} shards")
+    if merged.failed:
+        failed = [index for indices in merged.failed.values() for index in indices]
+        say(f"{len(failed):,} of {plan.num:,} indices have failed: {write_indices(failed)}")
+        say_what_makes(merged.failed)
+        return 3
+    return 0

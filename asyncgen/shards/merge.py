@@ -1,0 +1,183 @@
+"""All shards as one output, with a journal for the whole.
+
+The journal is those of the shards one after another, each call as it stands there, under headers that speak of the
+whole; one that says nothing new is left out. So totals are the sums of what all machines have paid, and who goes on
+with the output finds it as if one run had made it. Lines keep the order of the shards. One shard is looked at at a
+time, and what is not whole in any of them is found before anything takes its name.
+"""
+
+import mmap
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from asyncgen.data.marked import MarkedJournal
+from asyncgen.data.whole_file import whole_files
+from asyncgen.errors import ConfigError
+from asyncgen.output.files import COPIED_AT_ONCE
+from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry
+from asyncgen.output.lock import locked
+from asyncgen.output.match import Earlier, read_earlier
+from asyncgen.output.paths import OutputPaths, check_length
+from asyncgen.screen.bar import Advance, unseen
+from asyncgen.shards.plan import ShardFolder, ShardPlan
+
+_MARK, _RUN = b'{"type":"mark",', b'{"type":"run",'
+
+
+class _NotWholeError(Exception):
+    """Nothing is to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a shard cannot be merged. `is_damaged`: going on does not mend it, only making it anew."""
+
+    text: str
+    is_damaged: bool = False
+
+
+@dataclass(slots=True)
+class Merged:
+    """What came of it. `faults`: why nothing was written, by shard. `failed`: indices that have no line, by shard."""
+
+    lines: int = 0
+    faults: dict[int, Fault] = field(default_factory=dict)
+    failed: dict[int, list[int]] = field(default_factory=dict)
+
+    def raise_faults(self) -> None:
+        if self.faults:
+            raise _NotWholeError
+
+
+def merge(folder: ShardFolder, plan: ShardPlan, output: Path, *, progress: Advance = unseen) -> Merged:
+    """Raises ConfigError for an output that is something else, OutputError when it cannot be written."""
+    paths, merged = OutputPaths.of(output), Merged()
+    _check_target(paths, folder, plan)
+    merged.faults = {
+        number: Fault("has not been begun") for number, shard in folder.shards(plan) if not shard.journal.is_file()
+    }
+    if merged.faults:  # known at once, where looking at the others may take an hour
+        return merged
+    # The output last: while it is not there, what is beside it can be made again.
+    targets = (paths.rejects, paths.journal, paths.output)
+    with suppress(_NotWholeError), locked(paths), whole_files(targets) as (rejects, journal, lines):
+        writer = _Writer(plan, journal)
+        for number, shard in folder.shards(plan):
+            progress("merging", number, len(plan))
+            earlier = _inspect(plan, number, shard, merged)
+            if earlier is not None and not merged.faults:
+                writer.add_journal(shard.journal)
+                _copy(shard.output, lines)
+                _copy(shard.rejects, rejects)
+                merged.lines += earlier.lines.known
+        merged.raise_faults()
+        writer.entries.finish(output=lines.tell(), rejects=rejects.tell())
+    return merged
+
+
+def _copy(source: Path, target: BinaryIO) -> None:
+    if source.is_file():
+        with source.open("rb") as file:
+            shutil.copyfileobj(file, target, COPIED_AT_ONCE)
+
+
+def _check_target(paths: OutputPaths, folder: ShardFolder, plan: ShardPlan) -> None:
+    """Raises ConfigError for what is no earlier merge of these shards: it would be lost."""
+    check_length(paths.output)
+    if not paths.output.parent.is_dir():
+        raise ConfigError(f"--output: there is no folder {paths.output.parent}")
+    if paths.output.is_dir():
+        raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
+    if any(shard.owns(paths.output) for _, shard in folder.shards(plan)):
+        raise ConfigError(f"--output: {paths.output} belongs to a shard; choose another file")
+    if paths.journal.is_file():
+        header = _newest_header(paths.journal)
+        if header is not None and header.merged == len(plan) and header.asked == plan.header.asked:
+            return
+    elif not paths.output.exists():
+        return
+    raise ConfigError(
+        f"--output: {paths.output} is there, and is not what a merge of these shards has written, or has been gone on "
+        "with since: choose another file"
+    )
+
+
+def _newest_header(journal: Path) -> Header | None:
+    with journal.open("rb") as file:
+        if not journal.stat().st_size:
+            return None
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            begin = content.rfind(b"\n" + _RUN) + 1
+            try:
+                entry = decode_entry(content[begin : content.find(b"\n", begin) + 1])
+            except ValueError:
+                return None
+    return entry if isinstance(entry, Header) else None
+
+
+def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -> Earlier | None:
+    """What is in a shard that is as it should be; what is wrong with it is noted."""
+    try:
+        earlier = read_earlier(paths)
+        if earlier is not None:
+            _check_headers(plan, number, earlier.ledger.headers)
+    except ConfigError as error:
+        merged.faults[number] = Fault(f"cannot be used: {error}", is_damaged=True)
+        return None
+    if earlier is None:
+        merged.faults[number] = Fault("has not been begun")
+        return None
+    lines, failed = earlier.lines, earlier.ledger.failed
+    missing = [index for index in plan.indices(number) if not lines.is_done(index)]
+    if earlier.ledger.batches.open:
+        merged.faults[number] = Fault("has batches under way")
+    elif pending := [index for index in missing if index not in failed]:
+        merged.faults[number] = Fault(f"lacks {len(pending):,} of {len(plan.indices(number)):,}")
+    elif earlier.patches:
+        merged.faults[number] = Fault("was ended while it wrote, which its next run mends")
+    elif missing:
+        merged.failed[number] = missing
+    return earlier
+
+
+def _check_headers(plan: ShardPlan, number: int, headers: Sequence[Header]) -> None:
+    """Raises ConfigError for a shard of another plan."""
+    for header in headers:
+        if header.indices != plan.indices(number):
+            raise ConfigError(f"it holds indices {header.first} to {header.indices.stop - 1}, and is another shard")
+        if header.filtered:
+            raise ConfigError("lines of it have been left out by a filter")
+        plan.check(header)
+
+
+class _Writer:
+    """The journal of the whole, from those of the shards."""
+
+    def __init__(self, plan: ShardPlan, file: BinaryIO) -> None:
+        self.entries = MarkedJournal(file)
+        self._plan = plan
+        self._story: Header | None = None
+
+    def add_journal(self, path: Path) -> None:
+        with path.open("rb") as file:
+            for line in file:
+                if line.startswith(_RUN):
+                    self._add_header(decode_entry(line))
+                elif not line.startswith(_MARK):
+                    self.entries.add(line)
+
+    def _add_header(self, entry: object) -> None:
+        if not isinstance(entry, Header):
+            return
+        plan = self._plan
+        header = msgspec.structs.replace(entry, version=BATCHES_VERSION, first=0, num=plan.num, merged=len(plan))
+        story = msgspec.structs.replace(header, started="", asyncgen="", recipe="")
+        if story != self._story:
+            self._story = story
+            self.entries.add(encode_entry(header))

@@ -1,0 +1,163 @@
+"""The plan of a run that is cut into shards, and the folder where they stand.
+
+A shard is a range of indices in whole blocks, so that values are balanced inside it, and drawing it costs no more than
+its length. The plan is written once, put there only if none is: a part of an array that is submitted again cannot be
+cut otherwise, or made of something else.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.errors import ConfigError
+from asyncgen.output.changes import differences
+from asyncgen.output.files import sync_directory
+from asyncgen.output.journal import Header
+from asyncgen.output.paths import OutputPaths
+from asyncgen.shards.cut import SUFFIX, count_shards, indices_of
+
+VERSION = 1
+
+
+class ShardPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is cut, and how.
+
+    `header`: of a run that would make all of it. `size`: indices of a shard. `at_once`: shards that are made at a time.
+    `words`: what the command that made the plan was given.
+    """
+
+    version: int
+    asyncgen: str
+    size: int
+    at_once: int
+    words: tuple[str, ...]
+    header: Header
+
+    @property
+    def num(self) -> int:
+        return self.header.num
+
+    def __len__(self) -> int:
+        """How many shards there are."""
+        return count_shards(self.num, self.size)
+
+    def indices(self, number: int) -> range:
+        return indices_of(number, self.num, self.size)
+
+    def check(self, header: Header) -> None:
+        """Raises ConfigError for a run that would make something else."""
+        if (self.header.provider == OFFLINE) != (header.provider == OFFLINE):
+            raise ConfigError(
+                f"the shards were planned for {self.header.provider}, this run would use {header.provider}: is the key "
+                "set on this machine as it was there?"
+            )
+        changed = differences(self.header, header)
+        for name in ("kind", "line_format", "line_hash"):
+            before, now = getattr(self.header, name), getattr(header, name)
+            changed += [f"{name}: {before} -> {now}"] if before != now else []
+        if changed:
+            raise ConfigError(
+                f"the shards were planned with other settings: {'; '.join(changed)}. Make them as planned, on every "
+                "machine from the same recipe, or plan another output"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFolder:
+    """`stem`: the output's path without an ending."""
+
+    stem: Path
+
+    @classmethod
+    def of(cls, output: Path) -> "ShardFolder":
+        """The folder that is meant by an output, or by its own name."""
+        return cls(output.with_suffix("") if output.suffix in (".jsonl", SUFFIX) else output)
+
+    @classmethod
+    def find(cls, output: Path) -> "ShardFolder | None":
+        """The one that is there, unless the path is that of a file."""
+        folder = cls.of(output)
+        # os.path has no error for a name that is too long: who opens it says so.
+        return folder if not os.path.isfile(output) and os.path.isfile(folder.plan_path) else None  # noqa: PTH113
+
+    @property
+    def path(self) -> Path:
+        return self.stem.with_name(self.stem.name + SUFFIX)
+
+    @property
+    def merged(self) -> Path:
+        """Where all lines of its shards go, unless told otherwise."""
+        return self.stem.with_name(f"{self.stem.name}.jsonl")
+
+    @property
+    def plan_path(self) -> Path:
+        return self.path / "plan.json"
+
+    def shard(self, number: int) -> OutputPaths:
+        return OutputPaths.of(self.path / f"{number:05}.jsonl")
+
+    def shards(self, plan: ShardPlan) -> Iterator[tuple[int, OutputPaths]]:
+        for number in range(len(plan)):
+            yield number, self.shard(number)
+
+    def read_plan(self) -> ShardPlan:
+        """Raises ConfigError where there is none that can be read."""
+        try:
+            text = self.plan_path.read_bytes()
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{self.path} has no plan; asyncgen shards {self.stem} -n NUM makes one, once for all machines"
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"{self.plan_path}: {error.strerror}") from error
+        try:
+            plan = msgspec.json.decode(text, type=ShardPlan)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{self.plan_path} is no plan of shards that this asyncgen can read ({error})") from error
+        if plan.version > VERSION:
+            raise ConfigError(f"{self.plan_path}: written by asyncgen {plan.asyncgen}, a newer one; update asyncgen")
+        return plan
+
+    def put_plan(self, plan: ShardPlan) -> bool:
+        """Write it unless there is one. Whether it was written; raises ConfigError where there is another."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if _put_if_absent(self.plan_path, msgspec.json.format(msgspec.json.encode(plan)) + b"\n"):
+                sync_directory(self.path)
+                return True
+        except OSError as error:
+            raise ConfigError(f"{self.plan_path}: cannot be written: {error.strerror}") from error
+        there = self.read_plan()
+        for name, old, new in (
+            ("-n", there.num, plan.num),
+            ("--size", there.size, plan.size),
+            ("--at-once", there.at_once, plan.at_once),
+        ):
+            if old != new:
+                raise ConfigError(f"{self.path} is planned with {name} {old}, and stays so; plan another output")
+        there.check(plan.header)
+        return False
+
+
+def _put_if_absent(path: Path, content: bytes) -> bool:
+    """Of several that try at once, one does; the file appears whole."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            return False
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+    return True

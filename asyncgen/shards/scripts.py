@@ -1,0 +1,122 @@
+"""Jobs that make all shards of a plan, to be read, changed where it says so, and submitted by hand.
+
+What is started is asyncgen itself and no shell around it, so that a signal comes to it; it gets less time to drain than
+lies between the signal and the kill. A part that is started again goes on where it was, and ends at once when its shard
+is there.
+"""
+
+import re
+import shlex
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncgen.shards.plan import ShardFolder, ShardPlan
+
+SLURM, KUBERNETES = SYSTEMS = ("slurm", "kubernetes")
+GRACE = 20  # seconds; Slurm (KillWait) and Kubernetes kill 30 seconds after the signal, unless told otherwise
+SLURM_MOST = 1000  # parts of an array: MaxArraySize is 1001 unless the site has raised it
+
+_SLURM = Template("""\
+#!/bin/bash
+#SBATCH --job-name=$name
+#SBATCH --array=0-$last%$at_once
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=2G
+#SBATCH --time=04:00:00
+#SBATCH --signal=B:TERM@120
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=$logs/%5a.log
+
+# Submit it from where keys are in the environment, or in a .env of the folder below:
+$submit
+# A shard that reached the time limit, or whose node failed, goes on when this is submitted again; one that is made ends
+# at once. In the end: $merge
+# The time: $size conversations take about $minutes minutes at 25 a second. A limit is announced two minutes ahead.
+
+cd $folder || exit 2
+# exec: the signal comes to asyncgen and not to a shell that would leave it behind.
+exec $command
+""")
+_KUBERNETES = Template("""\
+# Change what is in capitals; then: kubectl apply -f FILE. In the end: $merge
+# The volume is shared by all pods (ReadWriteMany), and the plan is in it: asyncgen shards has run there.
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: $name
+spec:
+  completionMode: Indexed
+  completions: $count
+  parallelism: $at_once
+  backoffLimitPerIndex: 10
+  podReplacementPolicy: Failed  # none beside one that is still ending
+  podFailurePolicy:
+    rules:
+    - action: Ignore  # a node that is drained or preempted; a new pod goes on
+      onPodConditions:
+      - type: DisruptionTarget
+    - action: FailIndex  # 2: usage or configuration, 3: some indices were refused; the same again would not help
+      onExitCodes:
+        containerName: asyncgen
+        operator: In
+        values: [2, 3]
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: $kill
+      containers:
+      - name: asyncgen
+        image: IMAGE_WITH_ASYNCGEN
+        workingDir: $folder
+        command: [$words]  # no shell: the signal comes to asyncgen
+        envFrom:
+        - secretRef:
+            name: SECRET_WITH_THE_KEY
+        resources:
+          requests: {cpu: "1", memory: 1Gi}
+          limits: {memory: 2Gi}
+        volumeMounts:
+        - name: data
+          mountPath: $folder
+      volumes:
+      - name: data
+        persistentVolumeClaim:
+          claimName: CLAIM
+""")
+
+
+def print_job(system: str, folder: "ShardFolder", plan: "ShardPlan") -> str:
+    """`system`: one of SYSTEMS."""
+    stem = folder.stem
+    words = ["asyncgen", "generate", "--shard", "auto", "-o", str(stem), "--grace", str(GRACE), "--quiet"]
+    count, at_once = len(plan), min(plan.at_once, len(plan))
+    common = {
+        "name": re.sub(r"[^a-z0-9]+", "-", f"asyncgen-{stem.name}".lower()).strip("-")[:50],
+        "count": str(count),
+        "at_once": str(at_once),
+        "folder": shlex.quote(str(Path.cwd())),
+        "merge": f"asyncgen merge {shlex.quote(str(stem))}",
+    }
+    if system == KUBERNETES:
+        kill = str(GRACE + 10)
+        return _KUBERNETES.substitute(common, kill=kill, words=", ".join(f'"{word}"' for word in words))
+    submit = ["#   sbatch FILE"]
+    if count > SLURM_MOST:  # the number of a part plus what is submitted with it
+        words[words.index("auto")] = "auto+${FROM:-0}"
+        submit = [
+            f"#   sbatch --export=ALL,FROM={first} --array=0-{min(SLURM_MOST, count - first) - 1}%{at_once} FILE"
+            for first in range(0, count, SLURM_MOST)
+        ]
+    return _SLURM.substitute(
+        common,
+        last=str(min(count, SLURM_MOST) - 1),
+        logs=shlex.quote(str(folder.path)),
+        submit="\n".join(submit),
+        size=f"{plan.size:,}",
+        minutes=str(max(1, round(plan.size / 25 / 60))),
+        command=" ".join(word if "$" in word else shlex.quote(word) for word in words),
+    )

@@ -1,0 +1,57 @@
+"""One shard as a run: the settings of all of them, over its own indices and with its part of money and pace."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from asyncgen.errors import ConfigError
+from asyncgen.pacing.rates import Rates
+from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.run import conversations, make_header
+from asyncgen.shards.choice import Choice
+from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
+
+_SHARD = re.compile(r"(--shard(?:=|\s+))auto\S*")
+
+
+def make_plan(config: GenerateConfig, size: int, at_once: int, words: tuple[str, ...]) -> ShardPlan:
+    header = make_header(config, conversations(config))
+    return ShardPlan(version=VERSION, asyncgen=header.asyncgen, size=size, at_once=at_once, words=words, header=header)
+
+
+def of_shard(
+    config: GenerateConfig, folder: ShardFolder, plan: ShardPlan, choice: Choice, environment: Mapping[str, str]
+) -> GenerateConfig:
+    """`config`: of a run of all. Raises ConfigError for one that is not as planned."""
+    if config.plan.num != plan.num:
+        raise ConfigError(f"-n {config.plan.num}: the plan has {plan.num}, and stays so; leave -n out")
+    plan.check(make_header(config, conversations(config)))
+    number = choice.choose(len(plan), environment)
+    indices = plan.indices(number)
+    share = Decimal(len(indices)) / plan.num
+    budget = config.plan.budget
+    return replace(
+        config,
+        plan=replace(
+            config.plan,
+            first=indices.start,
+            num=len(indices),
+            budget=None if budget is None else budget * share,
+        ),
+        output=folder.shard(number).output,
+        rates=Rates(
+            _divide("--rpm", config.rates.requests, plan.at_once, config),
+            _divide("--tpm", config.rates.tokens, plan.at_once, config),
+        ),
+        continue_command=_SHARD.sub(rf"\g<1>{number}/{len(plan)}", config.continue_command),
+    )
+
+
+def _divide(flag: str, rate: int | None, workers: int, config: GenerateConfig) -> int | None:
+    """What each of the workers may use, so that all of them never use more."""
+    if rate is None:
+        return None
+    if (part := rate // workers) < (least := max(1, len(config.plan.models))):
+        raise ConfigError(f"{flag} {rate}: expected {workers * least} or more, for {workers} shards at a time")
+    return part

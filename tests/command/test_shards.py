@@ -1,0 +1,111 @@
+"""Shards as one types them: planned once, made one by one, merged, and what is said when something does not fit."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from asyncgen.command.main import main
+
+Told = Callable[..., str]
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Told:
+    """Run a line, which ends with this status; what it says, and what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def tell(*words: str, status: int = 0) -> str:
+        assert main(words) == status
+        return "".join(reversed(capfd.readouterr()))
+
+    return tell
+
+
+@pytest.fixture
+def planned(told: Told) -> Told:
+    told("shards", "data/x", "-n", "2050", "--size", "2048", "--provider", "offline", "--at-once", "2")
+    return told
+
+
+def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: Told, tmp_path: Path) -> None:
+    planned("generate", "--shard", "1/2", "-o", "data/x", "--quiet")
+    lines = (tmp_path / "data" / "x.shards" / "00001.jsonl").read_bytes()
+    assert lines.count(b"\n") == 2
+    assert "all 2 conversations are there" in planned("generate", "--shard", "1/2", "-o", "data/x.jsonl")
+    status = planned("status", "data/x")
+    assert "1 not begun, 1 made" in status
+    assert "2 of 2,050" in status
+    shards = msgspec.json.decode(planned("status", "data/x", "--json"))["shards"]
+    assert [each["done"] for each in shards] == [0, 2]
+    said = planned("merge", "data/x", status=1)
+    assert "shard 0 has not been begun" in said
+    assert "generate --shard 0/2 -o data/x" in said
+    assert not (tmp_path / "data" / "x.jsonl").exists()
+    assert "asyncgen merge data/x makes one file" in planned("audit", "data/x", status=2)
+
+
+def test_the_number_of_an_array_job_names_the_shard(planned: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    assert "Finished" in planned("generate", "--shard", "auto", "-o", "data/x", "--quiet")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--shard", "1/3", "-o", "data/x"], "the plan has 2 shards"),
+        (["--shard", "auto", "-o", "data/x"], "no part of an array"),
+        (["--shard", "1/2"], "name with --output"),
+        (["--shard", "1/2", "-o", "data/y"], "data/y.shards has no plan"),
+        (["--shard", "1/2", "-o", "data/x", "--seed", "3"], "seed: None -> 3"),
+        (["--shard", "1/2", "-o", "data/x", "-n", "9"], "-n 9: the plan has 2050"),
+        (["--shard", "1/2", "-o", "data/x", "--temperature", "0.3"], "temperature"),
+        (["--shard", "1/2", "-o", "data/x", "--rpm", "1"], "--rpm 1: expected 2 or more, for 2 shards at a time"),
+    ],
+)
+def test_a_shard_that_is_not_as_planned_is_refused(
+    planned: Told, words: list[str], message: str, tmp_path: Path
+) -> None:
+    assert message in planned("generate", *words, status=2)
+    assert [each.name for each in (tmp_path / "data" / "x.shards").iterdir()] == ["plan.json"]
+
+
+def test_a_plan_is_made_once(planned: Told) -> None:
+    again = ("shards", "data/x", "-n", "2050", "--size", "2048", "--provider", "offline", "--at-once", "2")
+    assert "2 shards of 2,048 were planned before" in planned(*again)
+    assert "planned with -n 2050" in planned("shards", "data/x", "-n", "9000", "--size", "2048", status=2)
+    assert "expected a multiple of 2,048" in planned("shards", "data/y", "--size", "5000", status=2)
+
+
+@pytest.mark.parametrize(("num", "shards"), [(2050, 2), (3_000_000, 1465)])
+def test_a_job_script_for_slurm_is_one_that_bash_reads(told: Told, num: int, shards: int) -> None:
+    told("shards", "data/x", "-n", str(num), "--size", "2048", "--provider", "offline")
+    script = told("shards", "data/x", "--print", "slurm")
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=True, capture_output=True).stderr == ""
+    assert f"--array=0-{min(shards, 1000) - 1}%{min(10, shards)}\n" in script
+    for flag in ("--signal=B:TERM@120", "--requeue", "--open-mode=append", "--time="):
+        assert f"#SBATCH {flag}" in script
+    last = script.splitlines()[-1]
+    assert last.startswith("exec asyncgen generate --shard ")
+    assert "--grace 20" in last
+    assert ("FROM=1000 --array=0-464%10" in script) == (shards > 1000)
+
+
+def test_what_the_script_for_slurm_starts_makes_its_shard(planned: Told, tmp_path: Path) -> None:
+    script = planned("shards", "data/x", "--print", "slurm")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "SLURM_ARRAY_TASK_ID": "1"}
+    done = subprocess.run(["bash"], input=script, text=True, check=False, env=environment)
+    assert done.returncode == 0
+    assert (tmp_path / "data" / "x.shards" / "00001.jsonl").exists()
+
+
+def test_a_job_for_kubernetes_is_indexed(planned: Told) -> None:
+    script = planned("shards", "data/x", "--print", "kubernetes")
+    for line in ("completionMode: Indexed", "completions: 2", "parallelism: 2", "terminationGracePeriodSeconds: 30"):
+        assert f"  {line}\n" in script
+    assert '"--shard", "auto", "-o", "data/x", "--grace", "20"' in script
