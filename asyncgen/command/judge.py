@@ -9,6 +9,7 @@ from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.errors import ConfigError
+from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ CLOSING: Sections = {
     EXAMPLES: {
         "judge data/nanochat.jsonl": "500 conversations, always the same ones",
         "judge data/nanochat.jsonl --sample 20k --model openai/gpt-5-mini --budget 40": "more, by another judge",
+        "judge data/nanochat.jsonl --agreement": "how far to believe it",
         "judge data/nanochat.offline.jsonl --sample 50 --provider offline": "try it: the offline engine is no judge",
     },
     "exit status": {
@@ -55,6 +57,11 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="ask twice, in reverse order, and tell how often both agree (default: once)",
     )
+    add(
+        "--agreement",
+        action="store_true",
+        help="judge nothing, tell how far the judge agrees with OUTPUT.labels.jsonl, and with itself (default: judge)",
+    )
     add_sources(parser)
     add_call_flags(parser, add_model_flags(parser, "the recipe's judge, or else its model"))
     add = parser.add_argument_group("files").add_argument
@@ -80,6 +87,8 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.screen.rows import command_line
     from asyncgen.screen.terminal import generate
 
+    if flags.agreement:
+        return _tell_agreement(OutputPaths.of(flags.output))
     dataset = open_dataset(flags)
     recipe, knowledge = _sources(dataset)
     with closing(Sample(dataset, flags.sample)) as sample:
@@ -91,6 +100,27 @@ def run(flags: argparse.Namespace, command: str) -> int:
         start_logging(config.log, debug=config.debug)
         job = Judgements(asked, config.plan.model, keys, lambda key: Judged(*sample.read(key)), flags.twice)
         return generate(config, lambda _: job, lambda _: [command_line("audit", flags.output)])
+
+
+def _tell_agreement(paths: OutputPaths) -> int:
+    from asyncgen.audit.agreement import measure_by_question
+    from asyncgen.data.grades import Grades
+    from asyncgen.data.labels import compare_labels, compare_twice, labels_path, read_labels
+    from asyncgen.report.agreed import print_agreement
+
+    grades = Grades(paths)
+    by_hand = measure_by_question(compare_labels(grades, read_labels(paths)))
+    twice = measure_by_question(compare_twice(grades))
+    if not (by_hand or twice):
+        raise ConfigError(
+            f"--agreement: nothing to compare the grades with: {labels_path(paths)} has no answer to what was judged, "
+            "and nothing was asked --twice"
+        )
+    if by_hand:
+        print_agreement("the judge, by a person's answers", by_hand, "labelled")
+    if twice:
+        print_agreement("the judge asked again, by its first answers", twice, "asked twice")
+    return 0
 
 
 def _sources(dataset: "Dataset") -> "tuple[Recipe, str]":

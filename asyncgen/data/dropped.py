@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from asyncgen.errors import ConfigError, OutputError
-from asyncgen.output.files import AppendFile, sync_directory
+from asyncgen.data.side_lines import append_lines
+from asyncgen.errors import ConfigError
 from asyncgen.output.journal import DIGEST_SIZE
 from asyncgen.output.paths import OutputPaths
 
@@ -49,21 +49,8 @@ def read_dropped(paths: OutputPaths) -> set[bytes]:
 
 def append_mark(paths: OutputPaths, *digests: bytes, is_dropped: bool) -> None:
     """Mark conversations, all or none; the marks are on disk when this returns. Raises OutputError."""
-    path = dropped_path(paths)
     lines = b"".join(msgspec.json.encode(Mark(each.hex(), is_dropped)) + b"\n" for each in digests)
-    try:
-        with contextlib.closing(AppendFile(path)) as file:
-            file.synced -= len(file.read_behind(b""))
-            file.cut()  # what stands behind the last newline was never confirmed, and would spoil the next mark
-            try:
-                file.append(lines)
-                file.sync()
-            except OSError:
-                file.cut()
-                raise
-        sync_directory(path.parent)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    append_lines(dropped_path(paths), lines)
 
 
 def _read_mark(path: Path, number: int, line: bytes) -> tuple[bytes, bool]:

@@ -9,6 +9,7 @@ from asyncgen.audit.audit import load_audit
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, digest_conversation, encode_document, encode_line
 from asyncgen.data.grades import Grades
+from asyncgen.data.labels import append_label, labels_path, read_labels
 from asyncgen.data.target import audit_path
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import GRADE_HASH, Answer, Claim, Grade, Judgement, grades_paths
@@ -125,6 +126,36 @@ def test_what_no_grade_answers_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert main(["filter", "x.jsonl", "-o", "clean.jsonl", "--drop", "judged"]) == 2
     assert "needs grades" in capsys.readouterr().err
     assert not Path("clean.jsonl").exists()
+
+
+@pytest.mark.usefixtures("_graded")
+def test_how_far_to_believe_a_judge_is_told_by_labels_and_by_asking_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = OutputPaths.of(OUTPUT)
+    answers = {0: True, 2: True, 4: False, 5: True}
+    for number, holds in answers.items():
+        append_label(paths, digest_conversation(conversation(number), GRADE_HASH), "grounded", holds=not holds)
+        append_label(paths, digest_conversation(conversation(number), GRADE_HASH), "grounded", holds=holds)
+    assert main(["judge", "x.jsonl", "--agreement"]) == 0
+    by_hand, twice = capsys.readouterr().out.split("the judge asked again")
+    assert [line.split() for line in by_hand.splitlines()[-1:]] == [["grounded", "3", "33.3", "%", "-0.50", "0.25"]]
+    assert "grounded" in twice
+    assert "natural" in twice
+
+
+@pytest.mark.usefixtures("_graded")
+def test_with_nothing_to_compare_agreement_is_refused_and_nobody_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    write_grades({1: (judgement(),)})
+    assert main(["judge", "x.jsonl", "--agreement"]) == 2
+    assert "x.jsonl.labels.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["{}", '{"digest": "00", "questions": {}}', "[]", '{"digest": "x", "questions": {}}'])
+def test_a_line_that_is_no_label_is_named_and_an_unfinished_one_is_not_read(line: str) -> None:
+    labels_path(OutputPaths.of(OUTPUT)).write_text(f"{line}\n", "utf-8")
+    with pytest.raises(ConfigError, match="line 1 is no label"):
+        read_labels(OutputPaths.of(OUTPUT))
+    labels_path(OutputPaths.of(OUTPUT)).write_text(line, "utf-8")
+    assert read_labels(OutputPaths.of(OUTPUT)) == {}
 
 
 def test_an_audit_from_before_the_judging_is_not_believed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,26 @@
+"""How far a judge agrees with a person, and with itself, in a terminal."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from asyncgen.audit.agreement import Agreement
+from asyncgen.screen.rows import plain_console
+from asyncgen.text import one_line
+
+NOTHING_TO_SAY = "-"
+
+
+def print_agreement(title: str, questions: Mapping[str, Agreement], first: str) -> None:
+    """`first`: whose answers are believed."""
+    console = plain_console()
+    console.print(Text(one_line(title), style="bold"))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("question", no_wrap=True)
+    for heading in (f"{first}", "agreed", "kappa", "balanced accuracy"):
+        table.add_column(heading, justify="right")
+    for name, each in questions.items():
+        figures = (NOTHING_TO_SAY if figure is None else f"{figure:.2f}" for figure in (each.kappa, each.balanced))
+        table.add_row(one_line(name), f"{each.compared:,}", f"{each.agreed * 100:.1f} %", *figures)
+    console.print(table)
