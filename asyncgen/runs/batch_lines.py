@@ -23,6 +23,11 @@ MAX_FAILURES = 2**7 - 1
 _CUSTOM_ID = re.compile(r"([0-9a-z]+)-([0-9]{1,10})-([0-9]{1,5})")
 
 
+_SHARED = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost")
+_FINEST = Decimal("1e-15")  # of a share, in US dollars
+_EXACT = Context(prec=100)
+
+
 class Ask(msgspec.Struct, frozen=True):
     """A request of an index that goes into a batch.
 
@@ -146,13 +151,14 @@ class Results:
             self.found += 1
 
     def _share(self, whole: Usage) -> None:
-        told = dict.fromkeys(_SHARED, ZERO)
-        lacking = {name: _Share(_QUANTUM.get(name, Decimal(1))) for name in _SHARED}
+        told: dict[str, Any] = dict.fromkeys(_SHARED, 0)
+        lacking = {name: _Share(is_whole=name != "cost") for name in _SHARED}
         for position, result in enumerate(self):
             if isinstance(result, Completion):
+                tokens = (result.usage.prompt_tokens or 0) + (result.usage.completion_tokens or 0)
                 for name in _SHARED:
                     if (value := getattr(result.usage, name)) is None:
-                        lacking[name].add(position, _tokens(result.usage) if name == "cost" else 1)
+                        lacking[name].add(position, tokens if name == "cost" else 1)
                     else:
                         told[name] += value
         left: dict[str, Any] = {}
@@ -163,7 +169,7 @@ class Results:
                 share.amount = rest
                 self._shares[name] = share
             elif rest:
-                left[name] = rest if name == "cost" else int(rest)
+                left[name] = rest
         self.unshared = Usage(**left)
 
     def __iter__(self) -> Iterator[Completion | AsyncgenError | None]:
@@ -182,31 +188,19 @@ class Results:
                 except AsyncgenError as error:
                     yield error
                 else:
-                    yield self._with_share(position, completion)
-
-    def _with_share(self, position: int, completion: Completion) -> Completion:
-        shares = {name: part for name, share in self._shares.items() if (part := share.of(position)) is not None}
-        if not shares:
-            return completion
-        usage = {name: part if name == "cost" else int(part) for name, part in shares.items()}
-        return msgspec.structs.replace(completion, usage=msgspec.structs.replace(completion.usage, **usage))
-
-
-_SHARED = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost")
-_QUANTUM = {"cost": Decimal("1e-15")}  # of a share, in US dollars; tokens are whole
-_EXACT = Context(prec=100)
-
-
-def _tokens(usage: Usage) -> int:
-    return (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+                    parts = {name: share.of(position) for name, share in self._shares.items()}
+                    if parts := {name: part for name, part in parts.items() if part is not None}:
+                        usage = msgspec.structs.replace(completion.usage, **parts)
+                        completion = msgspec.structs.replace(completion, usage=usage)
+                    yield completion
 
 
 class _Share:
     """An amount over lines by their weights, evenly where these are 0: the parts sum up to it to the digit."""
 
-    def __init__(self, quantum: Decimal) -> None:
-        self.amount = ZERO
-        self._quantum = quantum
+    def __init__(self, *, is_whole: bool) -> None:
+        self.amount: Decimal | int = 0
+        self._is_whole = is_whole
         self.positions = array("i")
         self._weights = array("q")  # summed up
         self._is_even = False
@@ -216,16 +210,17 @@ class _Share:
         self._is_even = self._is_even or not weight
         self._weights.append(weight + (self._weights[-1] if self._weights else 0))
 
-    def of(self, position: int) -> Decimal | None:
+    def of(self, position: int) -> Decimal | int | None:
         """None for a line that has no part in it."""
         place = bisect_left(self.positions, position)
         if place == len(self.positions) or self.positions[place] != position:
             return None
-        return _EXACT.subtract(self._up_to(place), self._up_to(place - 1) if place else ZERO)
+        part = _EXACT.subtract(self._up_to(place), self._up_to(place - 1) if place else ZERO)
+        return int(part) if self._is_whole else part
 
     def _up_to(self, place: int) -> Decimal:
         weight, whole = (place + 1, len(self.positions)) if self._is_even else (self._weights[place], self._weights[-1])
         if weight == whole:
-            return self.amount
+            return Decimal(self.amount)
         part = _EXACT.divide(_EXACT.multiply(self.amount, weight), whole)
-        return part.quantize(self._quantum, ROUND_DOWN, _EXACT)
+        return part.quantize(Decimal(1) if self._is_whole else _FINEST, ROUND_DOWN, _EXACT)

@@ -151,7 +151,7 @@ class Terminal:
             ],
             seconds=time.monotonic() - self._began,
             pending=counts.pending,
-            time_left=self._display.time_left(),
+            time_left=None if counts.batches else self._display.time_left(),
         )
         log.info("%s", headline)
         self._display.conclude(summary, quiet=self._config.quiet)
