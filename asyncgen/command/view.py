@@ -11,7 +11,8 @@ PURPOSE = "browse an output in a browser, on loopback"
 ABOUT = (
     "Pages, filters, search and findings of all of it, also while a run is writing it. Where there is no audit of the "
     "file, it makes one meanwhile, and another of lines that came since once no more come; the page and stderr say so. "
-    "What you mark as dropped goes to OUTPUT.dropped, and filter leaves it out."
+    "What you mark as dropped goes to OUTPUT.dropped, and filter leaves it out. What you answer to a judge's questions "
+    "goes to OUTPUT.labels.jsonl, and judge --agreement measures the judge by it."
 )
 CLOSING: Sections = {EXAMPLES: {"view data/nanochat.jsonl": "prints the address to open"}}
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from asyncgen.audit.judged import RULE as JUDGED
+from asyncgen.conversation import Conversation
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.recipe.scenario import Drawn
@@ -32,7 +34,10 @@ class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """`scenario`: by dimension its values, each behind its group. `omitted`: messages left out at the end."""
+    """`scenario`: by dimension its values, each behind its group. `omitted`: messages left out at the end.
+
+    `questions`: those that a judge has answered, with a person's answers.
+    """
 
     line: int
     index: int | None
@@ -43,6 +48,7 @@ class ShownConversation(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None
     asks: int | None
     findings: list[ShownFinding]
+    questions: dict[str, bool | None]
     messages: list[SampledMessage]
     omitted: int
 
@@ -126,15 +132,23 @@ def show_conversation(catalogue: Catalogue, known: Known) -> ShownConversation:
             ShownFinding(
                 rule=name,
                 severity=rule.severity,
-                evidence=audited.evidence_of(name, known.line, conversation) if found[name] is None else [],
+                evidence=_evidence_of(catalogue, name, known.line, conversation) if found[name] is None else [],
                 like=found[name],
             )
             for name, rule in audited.rules.items()  # in the order of the audit
             if name in found
         ],
+        questions={} if conversation is None else catalogue.labelling.answers_of(conversation),
         messages=messages,
         omitted=len(conversation or ()) - len(messages),
     )
+
+
+def _evidence_of(catalogue: Catalogue, rule: str, line: int, conversation: Conversation | None) -> list[str]:
+    """As far as it is at hand."""
+    if rule == JUDGED and conversation is not None:
+        return catalogue.labelling.evidence_of(conversation)
+    return catalogue.findings.evidence.get((rule, line), [])
 
 
 def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Options:

@@ -17,6 +17,7 @@ from asyncgen.output.match import read_line
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.scenario import Drawn
 from asyncgen.viewer.findings import Findings
+from asyncgen.viewer.labelling import Labelling
 from asyncgen.viewer.store import Known, Store
 
 SLICE = 0.05  # seconds
@@ -35,6 +36,7 @@ class Catalogue:
         self.version = 0
         self._clock = clock
         self._dropped: set[bytes] = set()
+        self.labelling = Labelling(paths)
         self._marked: tuple[int, int, int] | None = None
         self._begin()
 
@@ -143,4 +145,6 @@ class Catalogue:
             notes.append(f"lines that the journal does not know: {follower.unknown:,}")
         if follower.unreadable:
             notes.append(f"lines of the journal that cannot be read: {follower.unreadable:,}")
+        if self.labelling.problem is not None:
+            notes.append(self.labelling.problem)
         return notes

@@ -9,14 +9,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from asyncgen.audit.audit import Audit, load_audit
-from asyncgen.audit.judged import RULE as JUDGED
-from asyncgen.audit.judged import complaints
 from asyncgen.audit.rules import Severity
-from asyncgen.conversation import Conversation
-from asyncgen.data.grades import Grades
 from asyncgen.data.target import audit_path
 from asyncgen.output.paths import OutputPaths
-from asyncgen.text import one_line
 
 
 class FoundRule(msgspec.Struct, frozen=True):
@@ -39,14 +34,6 @@ class Findings:
         self.lines: int | None = None
         self.rules: dict[str, FoundRule] = {}
         self.evidence: dict[tuple[str, int], list[str]] = {}
-        self._grades: Grades | None = None
-
-    def evidence_of(self, rule: str, line: int, conversation: Conversation | None) -> list[str]:
-        """What a finding rests on, as far as that is at hand."""
-        if rule == JUDGED and self._grades is not None and conversation is not None:
-            grade = self._grades.of(conversation)
-            return [] if grade is None else [one_line(f"{name}: {said}") for name, said in complaints(grade)]
-        return self.evidence.get((rule, line), [])
 
     def look(self) -> Audit | None:
         """An audit that is new or has come to fit."""
@@ -67,7 +54,6 @@ class Findings:
         self.rules = {
             name: FoundRule(name, each.severity, each.description, each.count) for name, each in audit.rules.items()
         }
-        self._grades = Grades(self._paths) if JUDGED in self.rules else None
         self.evidence = {}
         for name, rule in audit.rules.items():
             for example in rule.examples:

@@ -102,6 +102,15 @@ class _Mark(msgspec.Struct, forbid_unknown_fields=True):
     dropped: bool
 
 
+class _Label(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person answers to a question about a line."""
+
+    line: int
+    generation: int
+    question: str
+    holds: bool
+
+
 class _MarkAll(msgspec.Struct, forbid_unknown_fields=True):
     """The first `total` lines that fit, which is what the page has counted."""
 
@@ -163,6 +172,7 @@ class Viewer:
         app.router.add_get(f"{root}/options", self.send_options)
         app.router.add_get(f"{root}/events", self.send_events)
         app.router.add_post(f"{root}/marks", self.mark)
+        app.router.add_post(f"{root}/labels", self.label)
         app.router.add_post(f"{root}/marks/all", self.mark_all)
         app.router.add_post(f"{root}/marks/undo", self.undo)
         for name, kind in _ASSETS.items():
@@ -297,14 +307,28 @@ class Viewer:
 
     async def mark(self, request: web.Request) -> web.Response:
         mark, catalogue = await _read_body(request, _Mark), self._catalogue
+        return await self._change_line(mark, lambda: catalogue.mark([mark.line], is_dropped=mark.dropped))
 
-        def change() -> ShownConversation | None:
-            if mark.generation != catalogue.generation or not 0 < mark.line <= len(catalogue):
+    async def label(self, request: web.Request) -> web.Response:
+        label, catalogue = await _read_body(request, _Label), self._catalogue
+
+        def change() -> None:
+            if (conversation := catalogue.read(catalogue.store.get(label.line))) is not None:
+                catalogue.labelling.label(conversation, label.question, holds=label.holds)
+
+        return await self._change_line(label, change)
+
+    async def _change_line(self, asked: _Mark | _Label, change: Callable[[], object]) -> web.Response:
+        """The line as it is shown after that."""
+        catalogue = self._catalogue
+
+        def work() -> ShownConversation | None:
+            if asked.generation != catalogue.generation or not 0 < asked.line <= len(catalogue):
                 return None
-            catalogue.mark([mark.line], is_dropped=mark.dropped)
-            return show_conversation(catalogue, catalogue.store.get(mark.line))
+            change()
+            return show_conversation(catalogue, catalogue.store.get(asked.line))
 
-        shown = await self._work(change)
+        shown = await self._work(work)
         return _refuse_changed() if shown is None else _json(shown)
 
     async def mark_all(self, request: web.Request) -> web.Response:

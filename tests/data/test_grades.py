@@ -14,7 +14,7 @@ from asyncgen.data.target import audit_path
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import GRADE_HASH, Answer, Claim, Grade, Judgement, grades_paths
 from asyncgen.output.paths import OutputPaths
-from asyncgen.viewer.findings import Findings
+from asyncgen.viewer.labelling import Labelling
 
 OUTPUT = Path("x.jsonl")
 WRONG = "Cakes are baked at 220 degrees."
@@ -79,9 +79,31 @@ def test_show_and_view_have_the_evidence(capsys: pytest.CaptureFixture[str]) -> 
     assert "line 3" in shown
     assert "line 5" in shown
     assert f"judged, message 2: grounded: {WRONG}" in shown
-    findings = Findings(OutputPaths.of(OUTPUT))
-    findings.look()
-    assert findings.evidence_of("judged", 5, conversation(4)) == [f"grounded: {WRONG}"]
+    assert Labelling(OutputPaths.of(OUTPUT)).evidence_of(conversation(4)) == [f"grounded: {WRONG}"]
+
+
+@pytest.mark.usefixtures("_graded")
+def test_a_person_answers_what_a_judge_was_asked_and_nothing_else() -> None:
+    labelling = Labelling(OutputPaths.of(OUTPUT))
+    assert labelling.answers_of(conversation(1)) == {}, "it was not judged"
+    assert labelling.answers_of(conversation(2)) == {"grounded": None, "natural": None}
+    labelling.label(conversation(2), "grounded", holds=False)
+    labelling.label(conversation(2), "unasked", holds=False)
+    labelling.label(conversation(1), "grounded", holds=False)
+    assert labelling.answers_of(conversation(2)) == {"grounded": False, "natural": None}
+    labelling.label(conversation(2), "grounded", holds=True)
+    assert labelling.answers_of(conversation(2)) == {"grounded": True, "natural": None}
+    assert len(labels_path(OutputPaths.of(OUTPUT)).read_bytes().splitlines()) == 2
+
+
+@pytest.mark.usefixtures("_graded")
+def test_grades_that_cannot_be_read_hide_what_they_hold_and_are_told() -> None:
+    labelling = Labelling(OutputPaths.of(OUTPUT))
+    path = grades_paths(OutputPaths.of(OUTPUT)).output
+    path.write_bytes(b"{}\n")
+    assert labelling.answers_of(conversation(2)) == {}
+    assert labelling.problem is not None
+    assert "line 1 is no grade" in labelling.problem
 
 
 @pytest.mark.usefixtures("_graded")

@@ -17,10 +17,12 @@ from outputs import HEADER
 from reports import BITES, DIMENSIONS, biting, make_output, plain, talk
 
 from asyncgen.audit.audit import audit_dataset, write_audit
-from asyncgen.conversation import Conversation, digest_conversation, encode_line
+from asyncgen.conversation import Conversation, digest_conversation, encode_document, encode_line
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import dropped_path, read_dropped
+from asyncgen.data.labels import read_labels
 from asyncgen.output.files import Files, Record
+from asyncgen.output.grades import GRADE_HASH, Answer, Grade, Judgement, grades_paths
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.paths import OutputPaths
 
@@ -359,6 +361,24 @@ def test_a_long_message_unfolds_and_no_page_grows_wider(view: Browser) -> None:
     assert len(view.text(bubble)) > len(LONG) - 200
     view.look(width=390)
     assert view.run("return document.documentElement.scrollWidth") == 390
+
+
+def test_a_judges_questions_are_answered_and_the_answer_may_be_changed(view: Browser, output: Path) -> None:
+    paths, digest = OutputPaths.of(output), digest_conversation(plain(12), GRADE_HASH)
+    judged = Judgement((), {"grounded": Answer(holds=True), "natural": Answer(holds=True)})
+    grades_paths(paths).output.write_bytes(encode_document(Grade(digest.hex(), "judge", judged)))
+    view.run("document.querySelector('#next').click()")
+    until_lines(view, list(range(11, 21)))
+    assert view.run("return document.querySelectorAll('details.labels').length") == 1
+    view.click("#line-12 summary")
+    view.click("#line-12 button.label[aria-label^='No to grounded']")
+    view.wait_for("document.querySelector('#line-12 summary').innerText === 'Your answers: 1 of 2'")
+    assert read_labels(paths) == {digest: {"grounded": False}}
+    assert view.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
+    view.click("#line-12 button.label[aria-label^='Yes to grounded']")
+    view.wait_for("document.activeElement.innerText === 'Yes'")
+    view.wait_for("document.activeElement.getAttribute('aria-pressed') === 'true'")
+    assert read_labels(paths) == {digest: {"grounded": True}}
 
 
 def test_a_conversation_is_dropped_and_kept_again(view: Browser, output: Path) -> None:

@@ -29,13 +29,15 @@ from sweep import at_most
 
 from asyncgen.audit.audit import audit_dataset, write_audit
 from asyncgen.command.main import main
-from asyncgen.conversation import Conversation, digest_conversation, encode_line
+from asyncgen.conversation import Conversation, digest_conversation, encode_document, encode_line
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import append_mark, dropped_path, read_dropped
+from asyncgen.data.labels import labels_path
 from asyncgen.data.state import make_report
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.files import Files, Record
+from asyncgen.output.grades import GRADE_HASH, Answer, Grade, Judgement, grades_paths
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
@@ -979,6 +981,34 @@ def test_a_mark_is_kept_beside_the_output_and_filter_honours_it(
     assert "marked as dropped" in capsys.readouterr().out
 
 
+def test_a_person_answers_a_judges_questions_and_the_judge_is_measured_by_it(
+    output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conversation = next(Dataset.open(output).records()).conversation
+    judged = Judgement((), {"grounded": Answer(holds=False, evidence="Hello"), "natural": Answer(holds=True)})
+    grade = Grade(digest_conversation(conversation, GRADE_HASH).hex(), "judge", judged)
+    grades_paths(OutputPaths.of(output)).output.write_bytes(encode_document(grade))
+
+    async def answer(there: Visit) -> None:
+        first, second, *_ = (await there.page()).conversations
+        assert first.questions == {"grounded": None, "natural": None}
+        assert second.questions == {}
+        said = {"line": 1, "generation": 0, "question": "grounded", "holds": True}
+        status, body = await there.post("labels", **said)
+        assert status == 200
+        assert msgspec.json.decode(body, type=ShownConversation).questions == {"grounded": True, "natural": None}
+        assert (await there.post("labels", **{**said, "generation": 7}))[0] == 409
+        assert (await there.post("labels", **{**said, "holds": "yes"}))[0] == 400
+        async with there.session.post(there.root / "labels", data=msgspec.json.encode(said)) as response:
+            assert response.status == 403, "the page has a token, and others have none"
+
+    visit(output, answer)
+    assert len(labels_path(OutputPaths.of(output)).read_bytes().splitlines()) == 1
+    capsys.readouterr()
+    assert main(["judge", str(output), "--agreement"]) == 0
+    assert "grounded 1 0.0 % 0.00 -" in " ".join(capsys.readouterr().out.split())
+
+
 async def _dropped_are(there: Visit, lines: list[int]) -> None:
     assert await there.numbers({"mark": "dropped"}) == lines
 
@@ -1240,6 +1270,7 @@ _PIECES = (
     "lines",
     "marks/all",
     "marks/undo",
+    "labels",
     "options",
     "marks",
     "view.js",

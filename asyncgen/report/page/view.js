@@ -320,6 +320,8 @@ function conversationOf(each) {
     ...(like ? [likeElement(rule, like, each.line)] : []),
   ]);
   if (quoted.length) article.append(element("ul", "evidence-list", ...quoted));
+  const questions = Object.entries(each.questions);
+  if (questions.length) article.append(labelsElement(each.line, questions));
   const origin = [model, each.finish_reason && `finish reason ${each.finish_reason}`, asks && plural(asks, "ask")];
   const foot = element("footer", "conversation-foot", originElement(origin.filter(Boolean)), link(each.line));
   if (each.is_conversation) foot.append(markButton(each));
@@ -353,6 +355,28 @@ function link(number) {
   return made;
 }
 
+// ---- labels
+
+/** A judge's questions, for a person to answer; folded, so that nobody is told to. */
+function labelsElement(number, questions) {
+  const rows = questions.map(([question, said]) => {
+    const answers = [true, false].map((holds) => {
+      const button = element("button", "quiet label", holds ? "Yes" : "No");
+      button.type = "button";
+      button.setAttribute("aria-pressed", String(said === holds));
+      button.setAttribute("aria-label", `${holds ? "Yes" : "No"} to ${question}, line ${number}`);
+      button.addEventListener("click", () => changeLine("labels", number, { question, holds }));
+      return button;
+    });
+    const name = element("span", "small");
+    appendText(name, question);
+    return element("li", "", name, element("span", "", ...answers));
+  });
+  const answered = questions.filter(([, said]) => said !== null).length;
+  const summary = element("summary", "small", `Your answers: ${answered} of ${questions.length}`);
+  return element("details", "labels", summary, element("ul", "evidence-list", ...rows));
+}
+
 // ---- marks
 
 function markButton({ line: number, dropped }) {
@@ -363,17 +387,24 @@ function markButton({ line: number, dropped }) {
   return button;
 }
 
-async function mark(number, dropped) {
+function mark(number, dropped) {
+  return changeLine("marks", number, { dropped });
+}
+
+/** Sends what a person says of a line, and shows the line as it is then; the focus stays on the same button. */
+async function changeLine(path, number, said) {
   try {
-    const body = JSON.stringify({ line: number, generation: view.generation, dropped });
-    const shown = await ask("marks", {}, { method: "POST", headers: { "X-Token": token }, body });
+    const body = JSON.stringify({ line: number, generation: view.generation, ...said });
+    const shown = await ask(path, {}, { method: "POST", headers: { "X-Token": token }, body });
     const before = byId(`line-${number}`);
     if (!before) return;
     const hadFocus = before.contains(document.activeElement);
-    const onButton = document.activeElement?.matches("button.mark");
+    const place = [...before.querySelectorAll("button.mark, button.label")].indexOf(document.activeElement);
     const article = conversationOf(shown);
+    if (before.querySelector("details.labels")?.open) article.querySelector("details.labels").open = true;
     before.replaceWith(article);
-    if (hadFocus) (onButton ? article.querySelector("button.mark") : article).focus({ preventScroll: true });
+    const buttons = article.querySelectorAll("button.mark, button.label");
+    if (hadFocus) (buttons[place] ?? article).focus({ preventScroll: true });
     complain("");
   } catch (error) {
     complain(error.message);
