@@ -13,7 +13,8 @@ nearly any figure, so of them only these count, and only where the answer's word
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -59,7 +60,7 @@ class Derivations:
         self._paragraphs.append([])
         heading = _stems(paragraph.partition("\n")[0]) if paragraph.startswith("#") else frozenset()
         for sentence in _SENTENCE.split(paragraph):
-            facts = (*read_facts(sentence, language), *read_spelled(sentence))
+            facts = (*read_facts(sentence, language), *read_spelled(sentence, language))
             stems = _stems(sentence) | heading
             statement = _read_statement(len(self._paragraphs) - 1, facts)
             if statement.figures or statement.minutes or statement.years:
@@ -75,8 +76,7 @@ class Derivations:
         named = {each for stem in _stems(near) for each in self._by_stem.get(stem, ())}
         beside = {each for paragraph in {each.paragraph for each in named} for each in self._paragraphs[paragraph]}
         half = min(measure.step / 2, measure.value * CLOSE) if measure.unit not in _EXACT else 0.0
-        most_off = half + measure.value * EPSILON
-        return any(abs(each - measure.value) <= most_off for each in _combine_known(measure, named, beside))
+        return _is_combined(measure, half + measure.value * EPSILON, named, beside)
 
 
 def _read_statement(paragraph: int, facts: Sequence[Fact]) -> _Statement:
@@ -106,23 +106,31 @@ def sentences_around(prose: str, place: int) -> tuple[str, str]:
     return prose[ends[-2:][0] : place], prose[place : after.start() if after else len(prose)]
 
 
-def _combine_known(measure: Measure, named: Collection[_Statement], beside: Collection[_Statement]) -> Iterator[float]:
-    if measure.unit == "" and measure.value <= _FEWEST:
-        return
-    own = {value for each in named for value, unit in each.figures if unit == measure.unit}
-    others = {value for each in beside for value, unit in each.figures if unit == measure.unit}
-    if measure.unit == "" or len(others) > _MOST_FIGURES:
+def _is_combined(
+    measure: Measure, most_off: float, named: Collection[_Statement], beside: Collection[_Statement]
+) -> bool:
+    wanted, unit = measure.value, measure.unit
+    if unit == "" and wanted <= _FEWEST:
+        return False
+    own = sorted({value for each in named for value, its_unit in each.figures if its_unit == unit})
+    others = sorted({value for each in beside for value, its_unit in each.figures if its_unit == unit})
+    if unit == "" or len(others) > _MOST_FIGURES:
         others = own
-    for one in own if len(own) <= _MOST_FIGURES else ():
-        for other in others:
-            yield from (one + other, abs(one - other)) if one != other else ()
-    if measure.unit not in {"", "s"} and len(own) <= _MOST_FIGURES // 4:
-        yield from map(sum, combinations(own, 3))
-    if measure.unit == "s":
-        for each in named:
-            yield from (60.0 * (end - begin) for begin, end in permutations(each.minutes, 2) if end > begin)
-        years = {year for each in beside for year in each.years}
-        yield from (abs(one - other) * _YEAR for one, other in combinations(years, 2))
+
+    def is_there(value: float) -> bool:
+        place = bisect_left(others, value - most_off)
+        return place < len(others) and others[place] <= value + most_off
+
+    if any(is_there(each) for one in own for each in (wanted - one, wanted + one, one - wanted)):
+        return True
+    if unit not in {"", "s"} and len(own) <= _MOST_FIGURES // 4:
+        return any(abs(sum(each) - wanted) <= most_off for each in combinations(own, 3))
+    if unit != "s":
+        return False
+    years = {year for each in beside for year in each.years}
+    spans = [60.0 * (end - begin) for each in named for begin, end in permutations(each.minutes, 2)]
+    spans += [abs(one - other) * _YEAR for one, other in combinations(years, 2)]
+    return any(abs(each - wanted) <= most_off for each in spans)
 
 
 def derives(measure: Measure, known: Sequence[Measure]) -> bool:

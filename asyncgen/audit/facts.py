@@ -311,13 +311,13 @@ def read_facts(
     if any(map(text.__contains__, _SPELLED_CLOCK_HINTS)):
         yield from _read_spelled_clock(text)
     if may_hold_numbers(text):
-        yield from read_spelled(text)
+        yield from read_spelled(text, language)
 
 
-def read_spelled(text: str) -> Iterator[Measure]:
+def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
     """The quantities written in words, the small ones too; "a hundred" only with a unit."""
     money: Measure | None = None  # "twelve pounds", of which "fifty" may follow
-    for start, end, value in find_numbers(text):
+    for start, end, value in find_numbers(text, language):
         unit = _SPELLED_UNIT.match(text, end)
         if money and unit is None and value < _CENTS and text[money.start + len(money.text) : start] in {" ", " and "}:
             whole = money.value + value / _CENTS

@@ -61,8 +61,11 @@ class KnownFacts:
         self.measures: list[Measure] = []
         for text in texts:
             self.language = find_language(split_words(text))
-            for paragraph in text.split("\n\n"):
-                language = find_language(split_words(paragraph)) or self.language
+            paragraphs = text.split("\n\n")
+            for paragraph in paragraphs:
+                language = self.language
+                if len(paragraphs) > 1:
+                    language = find_language(split_words(paragraph)) or language
                 unwrapped = _WRAPPED.sub(" ", paragraph)
                 plain = with_decimal_points(unwrapped, language)
                 self._add(plain, language)
@@ -146,7 +149,7 @@ class KnownFacts:
         for name, number in _NAMED_NUMBER.findall(text):
             self.terms.add(squeeze(name + number))
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
-        for fact in (*read_facts(text, language), *read_spelled(text)):
+        for fact in (*read_facts(text, language), *read_spelled(text, language)):
             if isinstance(fact, Measure):
                 self._add_measure(fact)
             elif isinstance(fact, Date):

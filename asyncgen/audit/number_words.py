@@ -6,6 +6,7 @@ text, which would take longer than all else in an audit; so it is given only the
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from text_to_num import find_numbers as find_in_words
@@ -26,26 +27,46 @@ def in_all_spellings(pattern: str) -> str:
     return "".join(f"(?:{each}|{UMLAUTS[each]})" if each in UMLAUTS else each for each in pattern)
 
 
-def _runs(table: Mapping[str, Any]) -> re.Pattern[str]:
-    """Words that can be numbers, one behind the other; where ones come before tens, several of them make one word.
-
-    A run begins with a letter, behind which is looked whether it begins a word: `re` skips to such letters.
-    """
-    words = [*table["small"], *table["tens"], *(table[each] for each in _SCALES)]
-    words = sorted([*words, *([table["one"]] if "one" in table else [])], key=len, reverse=True)
-    word = "|".join(map(in_all_spellings, words))
-    spellings = [each for word in words for each in word.removeprefix("(?:").removesuffix(")").split("|")]
-    head = "|".join(rf"{each[0]}(?<!\w{each[0]}){in_all_spellings(each[1:])}" for each in spellings)
-    joint, more = "[ -](?:and )?", ""
-    if "and" in table:
-        word = f"(?:{word}|{table['and']})"
-        joint, more = " ", f"{word}*"
-    word = f"(?:{word}){more}"
-    point = rf"(?: (?:{table['point']})(?: {word})+)?"
-    return re.compile(rf"(?:{head}){more}(?:{joint}{word})*{point}\b(?!-[^\W\d])")
+def in_ascii(word: str) -> str:
+    return "".join(UMLAUTS.get(each, each) for each in word)
 
 
-_RUNS = {code: _runs(table) for code in LANGUAGES if (table := table_of(code, "numbers"))}
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """`words`: with which a number may begin. `run`: words that can be numbers, one behind the other."""
+
+    words: tuple[str, ...]
+    run: re.Pattern[str]
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "_Reader":
+        """Where ones come before tens, several words of a number are written as one."""
+        patterns = [*table["small"], *table["tens"], *(table[each] for each in _SCALES)]
+        patterns = sorted([*patterns, *([table["one"]] if "one" in table else [])], key=len, reverse=True)
+        word = "|".join(map(in_all_spellings, patterns))
+        word, joint = (f"(?:{word})", "[ -](?:and )?") if "and" not in table else (f"(?:{word}|{table['and']})+", " ")
+        run = rf"{word}(?:{joint}{word})*(?: (?:{table['point']})(?: {word})+)?\b(?!-[^\W\d])"
+        plain = [each for pattern in patterns for each in pattern.removeprefix("(?:").removesuffix(")").split("|")]
+        plain = [re.sub(r".\?", "", each) for each in plain]
+        return cls(tuple(dict.fromkeys([*plain, *map(in_ascii, plain)])), re.compile(run))
+
+    def find(self, text: str) -> Iterator[re.Match[str]]:
+        """The runs in a text in lower case. To look for each word takes a fifth of looking for any of them."""
+        starts = set()
+        for word in self.words:
+            place = text.find(word)
+            while place >= 0:
+                if not text[place - 1 : place].isalnum():
+                    starts.add(place)
+                place = text.find(word, place + 1)
+        end = 0
+        for start in sorted(starts):
+            if start >= end and (run := self.run.match(text, start)):
+                end = run.end()
+                yield run
+
+
+_READERS = {code: _Reader.of(table) for code in LANGUAGES if (table := table_of(code, "numbers"))}
 _NONE = frozenset(each for table in tables("numbers") for each in (table.get("one"), table.get("and")))
 # Parts of every number above the small ones: most texts hold none of them.
 _HINTS = (
@@ -85,13 +106,16 @@ class _Word:
         return False
 
 
-def find_numbers(text: str) -> Iterator[tuple[int, int, float]]:
-    """From where to where each number in words stands, and its value; "a hundred" is one hundred."""
+def find_numbers(text: str, language: str | None = None) -> Iterator[tuple[int, int, float]]:
+    """From where to where each number in words stands, and its value; "a hundred" is one hundred.
+
+    `language`: that of the text; where it is not known all are read.
+    """
     lowered = text.lower()
     if len(lowered) != len(text):  # a letter that becomes two: places would not be those of the text
         lowered = text
-    for code, pattern in _RUNS.items():
-        for run in pattern.finditer(lowered):
+    for code in (language,) if language in _READERS else _READERS:
+        for run in _READERS[code].find(lowered):
             if run[0] in _NONE or text[max(run.start() - 2, 0) : run.start() - 1].isdigit():  # "1.4 billion"
                 continue
             words = [_Word(each, run.start()) for each in _WORD.finditer(run[0])]

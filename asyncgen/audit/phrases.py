@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 
 from asyncgen.audit.words import split_words
 
@@ -65,10 +65,10 @@ class Phrases:
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self.all = list(phrases)
-        self._by_word: dict[bytes, list[tuple[int, Phrase]]] = {}
+        self._by_word: dict[bytes, list[int]] = {}
         for place, phrase in enumerate(self.all):
             for word in phrase.needs[0]:
-                self._by_word.setdefault(word, []).append((place, phrase))
+                self._by_word.setdefault(word, []).append(place)
         self._words = self._by_word.keys()
 
     def select(self, words: AbstractSet[bytes]) -> list[Phrase]:
@@ -76,8 +76,8 @@ class Phrases:
         found = self._words & words
         if not found:
             return []
-        opened = {place: phrase for word in found for place, phrase in self._by_word[word] if phrase.may_be_in(words)}
-        return [opened[place] for place in sorted(opened)]
+        places = sorted(set(chain.from_iterable(map(self._by_word.__getitem__, found))))
+        return [phrase for place in places if (phrase := self.all[place]).may_be_in(words)]
 
 
 def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
