@@ -512,6 +512,22 @@ def test_a_talk_goes_turn_by_turn_from_batch_to_batch(tmp_path: Path) -> None:
     assert len(entries("step")) == 24
 
 
+def test_files_go_out_and_come_in_where_there_is_no_server(tmp_path: Path) -> None:
+    folder = tmp_path / "cluster"
+    flags = ["generate", "-n", "12", "--provider", "vllm", "--model", "m", "--quiet", "-o", str(OUTPUT), "--detach"]
+    assert main([*flags, "--batch-files", str(folder)], QUICK) == 4
+    (requests,) = folder.glob("*.requests.jsonl")
+    answers = []
+    for line in map(json.loads, requests.read_bytes().splitlines()):
+        messages = [{"role": role, "content": f"{role} of {line['custom_id']}"} for role in ("user", "assistant")]
+        choice = {"finish_reason": "stop", "message": {"content": json.dumps({"messages": messages})}}
+        response = {"status_code": 200, "body": {"choices": [choice]}}
+        answers.append(json.dumps({"custom_id": line["custom_id"], "response": response, "error": None}) + "\n")
+    requests.with_name(requests.name.replace("requests", "results")).write_text("".join(answers))
+    assert main([*flags, "--batch-files", str(folder)], QUICK) == 0
+    check_whole(12)
+
+
 def test_a_program_makes_them_in_batches_as_the_command_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_settings, "configure_run", partial(configure_run, timings=QUICK))
     with BatchServer(PRICED) as server:
