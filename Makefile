@@ -16,7 +16,7 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit fuzz torture torture-batches clean
+.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make bench-peers        the same, beside litellm and curator too"
 	@echo "make bench-limits       how well the adaptive limit finds what an endpoint can take (some minutes)"
 	@echo "make bench-audit        what an audit costs a line; how fast and how surely near-duplicates are found"
+	@echo "make bench-batches      what a conversation made in batches takes of this machine, beside a live call"
 	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
 	@echo "make torture-batches    the same at every step of a batch (some 20 minutes; also KILLS=)"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
@@ -105,6 +106,9 @@ bench-limits: $(DEV_READY)
 bench-audit: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/audit.py
 	$(VENV)/bin/python tests/bench/near_duplicates.py
+
+bench-batches: $(DEV_READY)
+	$(VENV)/bin/python tests/bench/batches.py
 
 KILLS ?= 500
 torture: $(DEV_READY)

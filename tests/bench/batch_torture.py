@@ -360,9 +360,10 @@ class Torture:
 
 
 @contextmanager
-def served(knobs: Mapping[str, str], seed: int) -> Iterator[str]:
-    """The address of an offline engine with batches."""
+def served(knobs: Mapping[str, str], seed: int, *, is_canned: bool = False) -> Iterator[str]:
+    """The address of an offline engine with batches. `is_canned`: it gives one answer to all."""
     flags = [part for name, value in knobs.items() for part in (f"--batch-{name}", value) if part]
+    flags += ["--canned"] * is_canned
     command = [sys.executable, "-m", "asyncgen", "serve", "--batches", "--exit-with-stdin", "--seed", str(seed)]
     with subprocess.Popen(
         [*command, *PRICES, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
