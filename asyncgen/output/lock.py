@@ -1,35 +1,60 @@
-"""One run at a time on an output: a lock on its resolved path, held for the life of the run."""
+"""One run at a time on an output: a lock on its resolved path, and a lease in it, held for the life of the run."""
 
 import contextlib
+import errno
 import fcntl
 import os
-import socket
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from asyncgen.errors import ConfigError
+from asyncgen.output.lease import SETTLED, Keeper, decode_lease, is_kept_up, own_lease, read_content
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths
+
+NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
+RETRY = 2.0  # seconds between two attempts of a run that waits for its lock
+
+
+class HeldError(ConfigError):
+    """Another run has the output."""
 
 
 @contextlib.contextmanager
-def locked(paths: OutputPaths) -> Iterator[None]:
-    """Hold the output's lock. Raises ConfigError that names the holder when another run has it.
+def locked(
+    paths: OutputPaths, *, patience: float = 0.0, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[list[str]]:
+    """Hold the output's lock; what should be known of it. Raises ConfigError that names the holder when there is one.
 
-    A run that is refused leaves no lock file behind that was not there before.
+    `patience`: seconds that a holder gets to end. A run that is refused leaves no lock file behind that was not there
+    before.
     """
     created = not os.path.lexists(paths.lock)
-    descriptor = _open_lock(paths)
+    descriptor, notes = _wait_for_lock(paths, patience, sleep)
     try:
-        yield
-    except ConfigError:
-        if created:
+        with _taken(paths, descriptor, is_in_doubt=bool(notes), sleep=sleep):
+            yield notes
+    except ConfigError as error:
+        if created and not isinstance(error, HeldError):
             paths.lock.unlink(missing_ok=True)
         raise
     finally:
         _release(descriptor)
 
 
-def _open_lock(paths: OutputPaths) -> int:
+def _wait_for_lock(paths: OutputPaths, patience: float, sleep: Callable[[float], None]) -> tuple[int, list[str]]:
+    """The descriptor that has the lock, and notes where that proves little."""
+    while True:
+        try:
+            return _open_lock(paths, sleep)
+        except HeldError:
+            if patience <= 0:
+                raise
+        patience -= RETRY
+        sleep(RETRY)
+
+
+def _open_lock(paths: OutputPaths, sleep: Callable[[float], None]) -> tuple[int, list[str]]:
     with contextlib.suppress(OSError):  # whatever is wrong there, opening it tells
         if not stat.S_ISREG(os.lstat(paths.lock).st_mode):
             what = "a link" if paths.lock.is_symlink() else "a folder" if paths.lock.is_dir() else "a pipe or a device"
@@ -40,16 +65,14 @@ def _open_lock(paths: OutputPaths) -> int:
         except OSError as error:
             raise ConfigError(f"{paths.lock}: cannot be created: {error.strerror}") from error
         try:
-            _lock(paths, descriptor)
+            notes = _lock(paths, descriptor)
+            notes += _watch(paths, has_lock=not notes, sleep=sleep)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(paths.lock.stat(follow_symlinks=False), os.fstat(descriptor)):
+                    return descriptor, notes
         except ConfigError:
             _release(descriptor)
             raise
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(paths.lock.stat(follow_symlinks=False), os.fstat(descriptor)):
-                with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed
-                    os.ftruncate(descriptor, 0)
-                    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-                return descriptor
         _release(descriptor)  # unlinked between open and lock: this lock would guard nothing
 
 
@@ -58,13 +81,42 @@ def _release(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _lock(paths: OutputPaths, descriptor: int) -> None:
+def _lock(paths: OutputPaths, descriptor: int) -> list[str]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another run"
-        raise ConfigError(
-            f"{paths.output} is being written by {holder}; wait for it, or choose another --output"
-        ) from None
+        holder, _, _ = os.pread(descriptor, 200, 0).decode("utf-8", "replace").partition("\n")
+        raise _held(paths, holder.strip() or "another run") from None
     except OSError as error:
-        raise ConfigError(f"{paths.lock}: this file system has no locks ({error.strerror})") from error
+        if error.errno not in NO_LOCKS:
+            raise ConfigError(f"{paths.lock}: cannot be locked: {error.strerror}") from error
+        return [f"{paths.lock.parent}: this file system has no locks ({error.strerror}); a lease in the file stands in"]
+    return []
+
+
+def _held(paths: OutputPaths, holder: str) -> HeldError:
+    return HeldError(f"{paths.output} is being written by {holder}; wait for it, or choose another --output")
+
+
+def _watch(paths: OutputPaths, *, has_lock: bool, sleep: Callable[[float], None]) -> list[str]:
+    """Where a lock says nothing, of a run on another machine or without locks, its lease does."""
+    content = read_content(paths.lock)
+    lease = decode_lease(content)
+    if lease is None or (has_lock and lease.machine == own_lease().machine):
+        return []
+    if is_kept_up(paths.lock, content, sleep):
+        raise _held(paths, lease.holder)
+    return [f"{paths.output} was left by {lease.holder}, which has died or is out of sight: this run goes on with it"]
+
+
+@contextlib.contextmanager
+def _taken(paths: OutputPaths, descriptor: int, *, is_in_doubt: bool, sleep: Callable[[float], None]) -> Iterator[None]:
+    """The lease is ours; where another run may have taken it at the same time, the one that wrote last has it."""
+    keeper = Keeper(descriptor, paths.lock)
+    keeper.write()
+    if is_in_doubt:
+        sleep(SETTLED)
+        if (other := decode_lease(read_content(paths.lock))) is not None and other.run != keeper.lease.run:
+            raise _held(paths, other.holder)
+    with keeper.kept_up():
+        yield

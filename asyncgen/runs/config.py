@@ -85,6 +85,8 @@ class Batching:
 class GenerateConfig:
     """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop.
 
+    `patience`: how long another run on the output gets to end. `share`: this run's part of the budget that is given.
+
     `batching`: None where every call is a live one. `forgotten`: labels of batches that are given up.
     """
 
@@ -104,6 +106,8 @@ class GenerateConfig:
     notices: Sequence[str]
     batching: Batching | None = None
     forgotten: Sequence[str] = ()
+    patience: float = 0.0
+    share: Decimal = Decimal(1)
     log: Path | None = None
     show: bool = False
     quiet: bool = False

@@ -118,7 +118,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
         paths.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
-    with locked(paths):
+    with locked(paths, patience=config.patience) as doubts:
         start = prepare(
             paths,
             make_header(config, job),
@@ -129,7 +129,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
             forget=config.forgotten,
             keys=config.plan.keys,
         )
-        yield Run(_fit_to_open_files(config), start, job)
+        yield Run(_fit_to_open_files(replace(config, notices=[*config.notices, *doubts])), start, job)
 
 
 def in_event_loop(main: Coroutine[Any, Any, T]) -> T:

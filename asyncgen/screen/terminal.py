@@ -5,10 +5,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from decimal import ROUND_UP
 from pathlib import Path
 
 from asyncgen.errors import BudgetSpentError, ConfigError, FatalError
 from asyncgen.jobs.work import Job
+from asyncgen.money.price import CENT
 from asyncgen.runs.config import GenerateConfig, raise_budget
 from asyncgen.runs.events import Retried, Said, Written
 from asyncgen.runs.interrupt import Interrupts
@@ -140,7 +142,8 @@ class Terminal:
             why = with_advice(counts.last_failure)
             status, headline = 3, f"Finished, but {counts.failed.total():,} failed. The last one: {why}"
         if isinstance(error, BudgetSpentError):
-            command = raise_budget(command, counts.account.higher_limit(counts.pending))
+            limit = counts.account.higher_limit(counts.pending) / self._config.share
+            command = raise_budget(command, limit.quantize(CENT, ROUND_UP))
         summary = Summary(
             headline=headline,
             output=self._run.output,

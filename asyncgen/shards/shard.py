@@ -12,6 +12,7 @@ from asyncgen.runs.run import conversations, make_header
 from asyncgen.shards.choice import Choice
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
 
+PATIENCE = 120.0  # seconds for an orphan on a lost node, whose shard was given to this one meanwhile
 _SHARD = re.compile(r"(--shard(?:=|\s+))auto\S*")
 
 
@@ -31,6 +32,9 @@ def of_shard(
     indices = plan.indices(number)
     share = Decimal(len(indices)) / plan.num
     budget = config.plan.budget
+    command = _SHARD.sub(rf"\g<1>{number}/{len(plan)}", config.continue_command)
+    if budget is not None and "--budget" not in command:
+        command += f" --budget {budget}"  # where it is raised when it is used up
     return replace(
         config,
         plan=replace(
@@ -40,11 +44,13 @@ def of_shard(
             budget=None if budget is None else budget * share,
         ),
         output=folder.shard(number).output,
+        patience=PATIENCE,
+        share=share,
         rates=Rates(
             _divide("--rpm", config.rates.requests, plan.at_once, config),
             _divide("--tpm", config.rates.tokens, plan.at_once, config),
         ),
-        continue_command=_SHARD.sub(rf"\g<1>{number}/{len(plan)}", config.continue_command),
+        continue_command=command,
     )
 
 

@@ -1,0 +1,116 @@
+"""What a run writes into its lock file, so that runs on other machines see it, whatever a lock is worth there.
+
+A lock is the kernel's: over a network some file systems keep it to themselves, and some have none. So the file names
+the run, and a count in it goes on while the run lives. Who finds the lease of another machine watches it: one that goes
+on is held, one that stands still is that of a run that has died. No clock is compared with another machine's.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from asyncgen.threads import start_thread
+
+BEAT = 10.0  # seconds from one count to the next
+LOOKS = 35  # at a lease, a second apart: three beats and some more, for a file system that shows them late
+SETTLED = 2.0  # seconds after which two that have taken a lease at once see the same one
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """`holder`: in words. `machine`: what differs from one to the next, and changes when it is started again."""
+
+    holder: str
+    machine: str
+    run: str
+    beat: int = 0
+
+
+def own_lease() -> Lease:
+    boot = ""
+    with contextlib.suppress(OSError):  # only Linux tells
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    host = socket.gethostname()
+    return Lease(f"process {os.getpid()} on {host}", f"{host} {boot}", uuid.uuid4().hex)
+
+
+def encode_lease(lease: Lease) -> bytes:
+    """Who looks into the file reads the first line."""
+    return f"{lease.holder}\n".encode() + msgspec.json.encode(lease) + b"\n"
+
+
+def decode_lease(content: bytes) -> Lease | None:
+    """None for a file that is empty, as one is that was given back, or that no lease is in."""
+    try:
+        return msgspec.json.decode(b"".join(content.split(b"\n")[1:2]), type=Lease)
+    except ValueError:
+        return None
+
+
+def read_content(path: Path) -> bytes:
+    """Opened anew each time: that is when a network file system looks what others have written."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def is_kept_up(path: Path, content: bytes, sleep: Callable[[float], None]) -> bool:
+    """Watch a lease that was read; whether its run is alive. One that is half written is."""
+    for _ in range(LOOKS):
+        sleep(1.0)
+        if (seen := read_content(path)) != content:
+            return bool(seen)
+    return False
+
+
+class Keeper:
+    """Writes a lease into an open lock file, counts on, and empties the file in the end."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self.lease = own_lease()
+
+    def write(self) -> None:
+        with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed
+            size = os.pwrite(self._descriptor, encode_lease(self.lease), 0)
+            os.ftruncate(self._descriptor, size)  # never empty between: that would be a lease given back
+            os.fsync(self._descriptor)  # before that, a network file system may keep it here
+
+    def is_ours(self) -> bool:
+        """Whether nobody else has taken the lease."""
+        seen = decode_lease(read_content(self._path))
+        return seen is not None and seen.run == self.lease.run
+
+    def beat(self) -> None:
+        if self.is_ours():
+            self.lease = msgspec.structs.replace(self.lease, beat=self.lease.beat + 1)
+            self.write()
+
+    @contextlib.contextmanager
+    def kept_up(self) -> Iterator[None]:
+        """Raises OutOfMemoryError when there is no thread to count on."""
+        ended = threading.Event()
+
+        def count_on() -> None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
+            while not ended.wait(BEAT):
+                self.beat()
+
+        thread = threading.Thread(target=count_on, name="lease", daemon=True)
+        start_thread(thread)
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(BEAT)  # a file system that hangs must not hold up the end
+            if self.is_ours():
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, 0)
