@@ -10,6 +10,7 @@ from asyncgen.command import (
     audit,
     check,
     completion,
+    draft,
     export,
     generate,
     init,
@@ -33,6 +34,7 @@ from asyncgen.command.parser import EXAMPLES, PAGES, Parser
 COMMANDS: tuple[Command, ...] = (
     init,
     recipes,
+    draft,
     generate,
     check,
     plan,

@@ -1,18 +1,16 @@
 """`asyncgen init`: a recipe of one's own, from a folder of documents."""
 
 import argparse
-import contextlib
 import re
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asyncgen.command.drafting import add_drafting_flags, agrees, choose_model
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.command.request_flags import add_endpoint_flags
-from asyncgen.endpoint.presets import OFFLINE, resolve_endpoint
+from asyncgen.endpoint.presets import resolve_endpoint
 from asyncgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +22,8 @@ PURPOSE = "make a recipe of your own from documents, or from an example"
 ABOUT = (
     "The recipe runs at once, without a key. Documents are Markdown, text and HTML; .pdf, .docx, .pptx, .xlsx and "
     ".epub with pip install 'asyncgen[documents]'. With a model, it reads them and suggests topics, personas, "
-    "misconceptions and openers: one call a language, shown before anything is written."
+    "misconceptions, openers, and the statements that are to be told: one call a language, shown before anything is "
+    "written."
 )
 CLOSING: Sections = {
     EXAMPLES: {
@@ -58,10 +57,7 @@ def add_arguments(parser: Parser) -> None:
     add("--like", metavar="RECIPE", help="copy this example instead, see asyncgen recipes (default: none)")
     add("--update", action="store_true", help="renew the knowledge of a recipe that init has made (default: make one)")
     suggestions = parser.add_argument_group("suggestions by a model")
-    add = suggestions.add_argument
-    add_endpoint_flags(suggestions, "no model")
-    add("--model", metavar="NAME", help="the model that reads the documents (default: none)")
-    add("--yes", action="store_true", help="take the suggestions without asking (default: ask)")
+    add_drafting_flags(suggestions, provider="no model", model="none")
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
@@ -157,36 +153,17 @@ def _read_languages(codes: str) -> Sequence[str]:
 def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge") -> "Plan":
     import asyncio
 
-    from asyncgen.endpoint.settings import Override, request_settings
-    from asyncgen.runs.configure import read_environment
-    from asyncgen.scaffold.draft import ask_for_drafts, write_request
+    from asyncgen.scaffold.draft import ANSWER_TOKENS, ask_for_drafts, write_request
     from asyncgen.scaffold.recipe import MODEL, SAMPLING
-    from asyncgen.screen.init import show_drafts, show_price
+    from asyncgen.screen.drafts import show_drafts, show_price
 
-    endpoint = resolve_endpoint(flags.provider, flags.base_url, read_environment(), insecure_http=flags.insecure_http)
-    if endpoint.is_offline:
-        raise ConfigError(
-            f"--model: the offline engine is no model and suggests nothing; name a --provider other than {OFFLINE}, or "
-            "put OPENROUTER_API_KEY=... into the environment or .env"
-        )
-    endpoint.check_key()
-    if not flags.yes and not sys.stdin.isatty():
-        raise ConfigError(
-            "--model: its suggestions are shown before they are written, and nobody can be asked; add --yes"
-        )
-    model = flags.model or MODEL
-    settings = request_settings(
-        {"model": model, **SAMPLING}, endpoint.provider.fields, [Override(("response_format",), None)]
-    )
+    asked = choose_model(flags, {"model": MODEL, **SAMPLING})
     text = knowledge.join()
     requests = {each: write_request(each, plan.name, plan.about, text) for each in plan.languages}
-    show_price(model, endpoint.provider.name, list(requests.values()))
-    found = asyncio.run(ask_for_drafts(endpoint, settings, requests))
+    show_price(asked.model, asked.endpoint.provider.name, list(requests.values()), ANSWER_TOKENS)
+    found = asyncio.run(ask_for_drafts(asked.endpoint, asked.settings, requests))
     show_drafts(found)
-    answer = "y" if flags.yes else ""
-    with contextlib.suppress(EOFError):
-        answer = answer or input("Take these into the recipe? [y/N] ")
-    if answer.strip().lower() not in {"y", "yes", "j", "ja"}:
+    if not agrees(flags, "Take these into the recipe?"):
         raise ConfigError("nothing was written; without --model the recipe is made from the headings alone")
     return plan.with_drafts(found.drafts)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Key: TypeAlias = tuple[str | int, ...]  # the way to a value of a TOML file: names of tables, positions in lists
 
@@ -69,6 +69,17 @@ def write_key(key: Key) -> str:
     return "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in key).removeprefix(".")
 
 
+class ListEnd(NamedTuple):
+    """Where a list of a TOML file may be gone on with, in characters of the file.
+
+    `last`: behind its last item, or the comma after that; `bracket`: of the one that closes it.
+    """
+
+    last: int
+    bracket: int
+    wants_comma: bool
+
+
 _TOKEN = re.compile(
     r'''
     (?P<text> """ (?:\\.|[^\\])*? """{1,3} | \'\'\'.*?\'\'\'{1,3} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
@@ -82,10 +93,21 @@ _TOKEN = re.compile(
 
 def find_lines(toml: str) -> dict[Key, int]:
     """The line on which each key and each item of a list begins, in a file that is known to be valid TOML."""
+    return _scan(toml).lines
+
+
+def find_list_ends(toml: str) -> dict[Key, ListEnd]:
+    """The end of each list, in a file that is known to be valid TOML."""
+    return _scan(toml).ends
+
+
+def _scan(toml: str) -> "_Scanner":
+    scanner = _Scanner(toml)
     try:
-        return _Scanner(toml).scan()
+        scanner.scan()
     except RecursionError:  # no place is worth a trace
-        return {}
+        return _Scanner("")
+    return scanner
 
 
 class _Scanner:
@@ -93,19 +115,22 @@ class _Scanner:
 
     def __init__(self, toml: str) -> None:
         self._tokens = self._split(toml)
-        self._lines: dict[Key, int] = {}
+        self.lines: dict[Key, int] = {}
+        self.ends: dict[Key, ListEnd] = {}
+        self._word = self._last = ""
+        self._start = self._before = 0  # of the word, and where the last one ends that is no line break
         self._tables: Counter[Key] = Counter()  # of each [[name]] met
         self._next()
 
     @staticmethod
-    def _split(toml: str) -> Iterator[tuple[str, int]]:
+    def _split(toml: str) -> Iterator[tuple[str, int, int]]:
         line = 1
         for token in _TOKEN.finditer(toml):
             if token.lastgroup != "comment":
-                yield token[0], line
+                yield token[0], line, token.start()
             line += token[0].count("\n")
 
-    def scan(self) -> dict[Key, int]:
+    def scan(self) -> None:
         table: Key = ()
         while self._word:
             if self._word == "[":
@@ -114,10 +139,11 @@ class _Scanner:
                 self._next()
             else:
                 self._pair(table, "\n")
-        return self._lines
 
     def _next(self) -> None:
-        self._word, self._line = next(self._tokens, ("", 0))
+        if self._word != "\n":
+            self._last, self._before = self._word, self._start + len(self._word)
+        self._word, self._line, self._start = next(self._tokens, ("", 0, 0))
 
     def _header(self) -> Key:
         line, brackets = self._line, 0
@@ -131,10 +157,10 @@ class _Scanner:
                 key = (*key, self._tables[key] - 1)
         if brackets > 1:
             key = key[:-1] if isinstance(key[-1], int) else key
-            self._lines.setdefault(key, line)
+            self.lines.setdefault(key, line)
             self._tables[key] += 1
             key = (*key, self._tables[key] - 1)
-        self._lines[key] = line
+        self.lines[key] = line
         while self._word == "]":
             self._next()
         return key
@@ -152,7 +178,7 @@ class _Scanner:
         line = self._line
         names = self._names("=")
         for depth in range(1, len(names) + 1):
-            self._lines.setdefault((*table, *names[:depth]), line)
+            self.lines.setdefault((*table, *names[:depth]), line)
         self._next()
         self._value((*table, *names), end)
 
@@ -168,9 +194,11 @@ class _Scanner:
                 elif closing == "}":
                     self._pair(key, closing)
                 else:
-                    self._lines[*key, position] = self._line
+                    self.lines[*key, position] = self._line
                     self._value((*key, position), closing)
                     position += 1
+            if closing == "]":
+                self.ends[key] = ListEnd(self._before, self._start, self._last not in ("[", ","))
             self._next()
         while self._word not in (",", end, ""):
             self._next()

@@ -28,10 +28,14 @@ class Record(NamedTuple):
 
 
 class Records(Protocol):
-    """`scan` raises UnreadableError; `read` gives the value of a record again."""
+    """`scan` raises UnreadableError; `read` gives the value of a record again.
+
+    `write` makes a record of a value, which is one line, as those are that have been scanned.
+    """
 
     def scan(self, file: BinaryIO) -> Iterator[Record]: ...
     def read(self, record: bytes) -> str: ...
+    def write(self, value: str) -> str: ...
 
 
 def records_of(path: Path, field: str | None) -> Records:
@@ -57,6 +61,9 @@ class _Lines:
 
     def read(self, record: bytes) -> str:
         return record.removeprefix(_BOM).decode().strip()
+
+    def write(self, value: str) -> str:
+        return value
 
 
 class _Objects:
@@ -84,6 +91,9 @@ class _Objects:
             raise ValueError(f"expected text, got {msgspec.json.encode(value).decode()[:40]}")  # noqa: TRY004
         return value.strip()
 
+    def write(self, value: str) -> str:
+        return msgspec.json.encode(value if self._field is None else {self._field: value}).decode()
+
 
 class _Rows:
     """`field` may be absent where there is one column."""
@@ -92,6 +102,7 @@ class _Rows:
         self._delimiter = delimiter
         self._field = field
         self._column = 0
+        self._width = 1
 
     def scan(self, file: BinaryIO) -> Iterator[Record]:
         read = number = 0
@@ -111,6 +122,7 @@ class _Rows:
             rows = csv.reader(lines(), delimiter=self._delimiter, strict=True)
             header = next(rows, [])
             self._column = header.index(_choose_field(header, self._field))
+            self._width = len(header)
             start = read
             for row in rows:
                 value = row[self._column].strip() if self._column < len(row) else ""
@@ -122,6 +134,13 @@ class _Rows:
     def read(self, record: bytes) -> str:
         rows = csv.reader(io.StringIO(record.decode(), newline=""), delimiter=self._delimiter)
         return next(rows)[self._column].strip()
+
+    def write(self, value: str) -> str:
+        row = [""] * self._width
+        row[self._column] = value
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self._delimiter, lineterminator="").writerow(row)
+        return text.getvalue()
 
 
 def _choose_field(fields: Sequence[str], field: str | None) -> str:

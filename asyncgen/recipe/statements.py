@@ -13,26 +13,27 @@ from typing import NamedTuple
 
 _HEADING = re.compile(r"#{1,6}\s+(.*\S)")
 _STATEMENT = re.compile(r"[-*]\s+(?:\[(?P<weight>[^\]\s]*)\]\s+)?(?P<text>.*\S)")
-_REMARK = re.compile(r"<!--.*?-->", re.DOTALL)
+REMARK = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 class Statement(NamedTuple):
-    """`section`: the heading that it stands under. `weight`: None where none is given, a text that is none included."""
+    """`section`: the heading that it stands under. `weight`: as it is given, None without one. `end`: its last line."""
 
     section: str
     text: str
     weight: str | None
     line: int
+    end: int
 
 
 def read_statements(text: str) -> Iterator[Statement]:
     """The statements in order; one that goes on over lines is joined by blanks."""
     section, begun = "", None
-    without_remarks = _REMARK.sub(lambda remark: "\n" * remark[0].count("\n"), text)
+    without_remarks = REMARK.sub(lambda remark: "\n" * remark[0].count("\n"), text)
     for number, line in enumerate(without_remarks.split("\n"), 1):
         heading, statement = _HEADING.match(line), _STATEMENT.match(line)
         if begun is not None and not (heading or statement) and line[:1].isspace() and line.strip():
-            begun = begun._replace(text=f"{begun.text} {line.strip()}")
+            begun = begun._replace(text=f"{begun.text} {line.strip()}", end=number)
             continue
         if begun is not None:
             yield begun
@@ -40,6 +41,6 @@ def read_statements(text: str) -> Iterator[Statement]:
         if heading:
             section = heading[1]
         elif statement:
-            begun = Statement(section, statement["text"], statement["weight"], number)
+            begun = Statement(section, statement["text"], statement["weight"], number, number)
     if begun is not None:
         yield begun

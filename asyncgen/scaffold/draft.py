@@ -1,17 +1,18 @@
-"""What a model suggests for a recipe after reading the documents: topics, personas, misconceptions and openers.
+"""What a model suggests for a recipe: it is asked one call after another, and of its text only short lines are taken.
 
-One call a language. What comes back is a model's text: lists of short lines are taken from it, and nothing else.
+For a new recipe one call a language reads the documents and drafts lines of each kind.
 """
 
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from importlib.resources import files
 from random import Random
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -24,25 +25,55 @@ from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.recipe import JsonValue
 from asyncgen.stop import Stop
 
-KINDS = ("topics", "personas", "misconceptions", "openers")
+T = TypeVar("T")
+
+
+class Kind(NamedTuple):
+    """`number`: lines of a draft for a new recipe. `what`: they are, as a model is told."""
+
+    number: int
+    what: str
+
+
+STATEMENTS = "statements"
+KINDS = {
+    "topics": Kind(25, "things that users really ask about and that the documents answer, across all of them"),
+    "personas": Kind(12, "kinds of people who would ask, each in at most fifteen words, with how they think and write"),
+    "misconceptions": Kind(15, "things that users wrongly believe about this and that the documents correct"),
+    "openers": Kind(
+        30,
+        "first messages as people type them, from a bare greeting to a question with typos; none of them knows the "
+        "documents",
+    ),
+    STATEMENTS: Kind(
+        40,
+        "single facts from the documents, each one whole sentence that names its subject and is understood alone, with "
+        "names and figures exactly as they are there",
+    ),
+}
+LISTS = tuple(each for each in KINDS if each != STATEMENTS)
 MOST = 60  # lines of a kind
 LONGEST = 300  # characters of a line
-ANSWER_TOKENS = 3000  # of a draft, for what it may cost
+ANSWER_TOKENS = 4500  # of a draft, for what it may cost
 RETRIES = 5
 TIMEOUT = 300.0  # seconds
+_NO_TEXT = re.compile(r"[{}]|<!--|-->")  # what would mean something in a prompt or a file of statements
+_MARKS = re.compile(r"(?:\[(?P<number>\d{1,4})\]\s+)?(?:\[[^\]\s]*\]\s+)*")  # before a statement: a weight is one
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """By kind, in one language."""
+    """By kind, in one language. `statements`: by heading, with a weight in brackets before those that have one."""
 
     topics: Sequence[str]
     personas: Sequence[str]
     misconceptions: Sequence[str]
     openers: Sequence[str]
+    statements: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def by_kind(self) -> Mapping[str, Sequence[str]]:
-        return {kind: getattr(self, kind) for kind in KINDS}
+        told = [f"{heading}: {line}" for heading, lines in self.statements.items() for line in lines]
+        return {kind: getattr(self, kind) for kind in LISTS} | ({STATEMENTS: told} if told else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +84,85 @@ class Drafts:
     cost: Decimal | None
 
 
+class Drafter:
+    """A model that is asked one call after another."""
+
+    def __init__(self, client: Client, settings: Mapping[str, JsonValue]) -> None:
+        self._client = client
+        self._settings = settings
+        self._costs: list[Decimal | None] = []
+
+    @property
+    def cost(self) -> Decimal | None:
+        """In US dollars, of all calls; None where the provider has not told it of each."""
+        return None if None in self._costs else sum(filter(None, self._costs), Decimal(0))
+
+    async def ask(self, request: str, read: Callable[[str], T]) -> T:
+        """What `read` makes of the answer, of a second one where it raises BadReplyError. Raises what a call raises."""
+        message: JsonValue = {"role": "user", "content": request}
+        body = msgspec.json.encode({**self._settings, "messages": [message], "stream": False})
+        policy = RetryPolicy(RETRIES, Stop(), Random(), asyncio.sleep, lambda _error, _wait: None)  # noqa: S311 - jitter
+        answers: list[T] = []
+
+        async def attempt() -> Outcome:
+            try:
+                completion = await self._client.complete([body])
+            except TransientError as error:
+                return Outcome(error, is_own=True)
+            self._costs.append(completion.usage.cost)
+            answers.append(read(completion.text))
+            return Outcome()
+
+        try:
+            await call_with_retries(attempt, policy)
+        except BadReplyError:  # a model that has answered in prose once mostly does better the second time
+            await call_with_retries(attempt, policy)
+        return answers[0]
+
+
+@asynccontextmanager
+async def open_drafter(endpoint: Endpoint, settings: Mapping[str, JsonValue]) -> AsyncIterator[Drafter]:
+    async with Client(endpoint, connections=1, timeout=TIMEOUT) as client:
+        yield Drafter(client, settings)
+
+
+def clean_line(text: object) -> str | None:
+    """A model's line as a value of a recipe; None where it is none."""
+    line = " ".join(_NO_TEXT.sub("", text).split()) if isinstance(text, str) else ""
+    return line if line and len(line) <= LONGEST and line.isprintable() and "\ufffd" not in line else None
+
+
+def split_weight(line: str) -> tuple[str, int]:
+    """A statement without marks in brackets before it, and its weight, which is 1 where none is given."""
+    marks = _MARKS.match(line)
+    return (line[marks.end() :], int(marks["number"] or 1)) if marks else (line, 1)
+
+
+# ---- drafts of a new recipe
+
+
 def write_request(language: str, name: str, about: str, knowledge: str) -> str:
     """The documents come first, so that the second language reads them from a provider's cache."""
     asked = (files("asyncgen.scaffold") / "draft.md").read_text(encoding="utf-8")
     beginning, ending = asked.split("{knowledge}")
     beginning = beginning.replace("{name}", name).replace("{about}", f", {about.rstrip('.')}" if about else "")
-    return f"{beginning}{knowledge}{ending.replace('{name}', name).replace('{language}', NAMES[language])}"
+    lists = "\n".join(f'"{each}": {KINDS[each].number} {KINDS[each].what}' for each in LISTS)
+    statements = KINDS[STATEMENTS]
+    for word, text in {
+        "{lists}": lists,
+        "{statements}": f"{statements.number} {statements.what}",
+        "{name}": name,
+        "{language}": NAMES[language],
+    }.items():
+        ending = ending.replace(word, text)
+    return f"{beginning}{knowledge}{ending}"
 
 
 async def ask_for_drafts(endpoint: Endpoint, settings: Mapping[str, JsonValue], requests: Mapping[str, str]) -> Drafts:
     """`requests`: by language. Raises what a call raises, and BadReplyError for a second draft that nobody can read."""
-    drafts: dict[str, Draft] = {}
-    costs: list[Decimal | None] = []
-    policy = RetryPolicy(RETRIES, Stop(), Random(), asyncio.sleep, lambda _error, _wait: None)  # noqa: S311 - jitter
-
-    async def ask(client: Client, language: str, body: bytes) -> Outcome:
-        try:
-            completion = await client.complete([body])
-        except TransientError as error:
-            return Outcome(error, is_own=True)
-        costs.append(completion.usage.cost)
-        drafts[language] = read_draft(completion.text)
-        return Outcome()
-
-    async with Client(endpoint, connections=1, timeout=TIMEOUT) as client:
-        for language, request in requests.items():
-            message: JsonValue = {"role": "user", "content": request}
-            body = msgspec.json.encode({**settings, "messages": [message], "stream": False})
-            call = partial(ask, client, language, body)
-            try:
-                await call_with_retries(call, policy)
-            except BadReplyError:  # a model that has answered in prose once mostly does better the second time
-                await call_with_retries(call, policy)
-    return Drafts(drafts, None if None in costs else sum(filter(None, costs), Decimal(0)))
+    async with open_drafter(endpoint, settings) as drafter:
+        drafts = {language: await drafter.ask(request, read_draft) for language, request in requests.items()}
+        return Drafts(drafts, drafter.cost)
 
 
 def read_draft(text: str) -> Draft:
@@ -95,14 +172,27 @@ def read_draft(text: str) -> Draft:
         found = json.loads(text[start : end + 1], strict=False)
     except (ValueError, RecursionError) as error:
         raise BadReplyError("not-json", "the model's draft is no JSON object; try again, or another --model") from error
-    lists: dict[str, list[str]] = {}
-    for kind in KINDS if isinstance(found, dict) else ():
-        listed = found.get(kind)
-        texts = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
-        lines = [" ".join(re.sub(r"[{}]", "", each).split()) for each in texts]
-        fit = [each for each in lines if each and len(each) <= LONGEST and each.isprintable() and "\ufffd" not in each]
-        lists[kind] = list(dict.fromkeys(fit))[:MOST]
-    if not all(lists.values()) or not lists:
-        missing = ", ".join(kind for kind in KINDS if not lists.get(kind))
-        raise BadReplyError("not-json", f"the model's draft has no {missing}; try again, or another --model")
-    return Draft(**lists)
+    found = found if isinstance(found, dict) else {}
+    lists = {kind: _read_lines(found.get(kind)) for kind in LISTS}
+    if missing := [kind for kind, lines in lists.items() if not lines]:
+        raise BadReplyError("not-json", f"the model's draft has no {', '.join(missing)}; try again, or another --model")
+    return Draft(**lists, statements=_read_statements(found.get(STATEMENTS)))
+
+
+def _read_lines(given: object) -> list[str]:
+    lines = map(clean_line, given if isinstance(given, list) else ())
+    return list(dict.fromkeys(filter(None, lines)))[:MOST]
+
+
+def _read_statements(given: object) -> dict[str, list[str]]:
+    """By heading; one without any statement that has not been there before is left out."""
+    sections: dict[str, list[str]] = {}
+    known: set[str] = set()
+    for heading, listed in given.items() if isinstance(given, dict) else ():
+        title = (clean_line(heading) or "").lstrip("# ")
+        for line in _read_lines(listed):
+            text, weight = split_weight(line)
+            if title and text not in known:
+                known.add(text)
+                sections.setdefault(title, []).append(f"[{weight}] {text}" if weight > 1 else text)
+    return sections

@@ -9,7 +9,7 @@ from typing import Any
 
 from asyncgen.recipe.language import LANGUAGE, NAMES
 from asyncgen.recipe.recipe import JsonValue
-from asyncgen.scaffold.draft import Draft
+from asyncgen.scaffold.draft import Draft, split_weight
 
 _FOLDER = files("asyncgen.scaffold")
 KNOWN = tuple(sorted(each.name.removesuffix(".toml") for each in (_FOLDER / "languages").iterdir()))
@@ -19,6 +19,10 @@ SAMPLING: Mapping[str, JsonValue] = {"temperature": 1.0, "max_tokens": 8192}
 GREETINGS = "greetings"
 MISUNDERSTANDING = 3  # its place among the dynamics of each language
 NO_MISCONCEPTION = "nothing in particular"
+FACTS = "facts"
+STATEMENTS_FILE = "statements.md"
+MOST_TOLD = 3  # statements of a conversation, each from another section
+TO_TELL = "What has to come up, in words of the conversation:"
 OPENERS_SHOWN = 2  # of them a model sees, each from another group
 
 
@@ -33,13 +37,17 @@ class Voices:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a new recipe is to be. `topics` by document; `voices` by language; `about`: who the assistant is."""
+    """What a new recipe is to be. `topics` by document; `voices` by language; `about`: who the assistant is.
+
+    `statements`: by language and section. What is drafted by language may be so for some only.
+    """
 
     name: str
     about: str
     topics: Mapping[str, Sequence[str]]
     voices: Mapping[str, Voices]
     misconceptions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    statements: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -57,7 +65,11 @@ class Plan:
             for code, each in self.voices.items()
         }
         wrong = {code: each.misconceptions for code, each in drafts.items()}
-        return replace(self, topics={**self.topics, **asked}, voices=voices, misconceptions=wrong)
+        told = _by_own_section({code: each.statements for code, each in drafts.items() if each.statements})
+        if told.keys() < self.voices.keys():  # those of one language would be told in the other one
+            told = {}
+        topics = {**self.topics, **asked}
+        return replace(self, topics=topics, voices=voices, misconceptions=wrong, statements=told)
 
 
 def read_voices(language: str, name: str) -> Voices:
@@ -84,7 +96,10 @@ def write_recipe(plan: Plan) -> dict[str, str]:
     lines = "Language: {language}\n" if has_several else f"Language: {NAMES[plan.languages[0]]}\n"
     if plan.misconceptions:
         user = user.replace("Dynamic: {dynamic}\n", "Dynamic: {dynamic}\nThe user wrongly believes: {misconception}\n")
+    if plan.statements:
+        user = user.replace("Dynamic: {dynamic}\n", f"Dynamic: {{dynamic}}\n{TO_TELL}\n{{{FACTS}}}\n")
     return {
+        **({STATEMENTS_FILE: "\n".join(_write_statements(plan)) + "\n"} if plan.statements else {}),
         "recipe.toml": "\n".join(_write_toml(plan)) + "\n",
         "system.md": system.replace("{name}", plan.name).replace("{about}", about).replace("{language}", language),
         "user.md": user.replace("{language_line}", lines),
@@ -94,13 +109,13 @@ def write_recipe(plan: Plan) -> dict[str, str]:
 def _write_toml(plan: Plan) -> Iterator[str]:
     yield f"# The recipe of {plan.name}, for you to edit. What everything means: asyncgen help recipes"
     yield f"# After an edit: asyncgen check {plan.name}"
-    yield f"name = {_quoted(plan.name)}"
-    yield f"description = {_quoted(plan.about or f'{plan.name}, an assistant that knows its documents')}"
+    yield f"name = {quote(plan.name)}"
+    yield f"description = {quote(plan.about or f'{plan.name}, an assistant that knows its documents')}"
     yield 'knowledge = "knowledge.md"'
-    yield f"language = {_quoted(plan.languages[0]) if len(plan.languages) == 1 else json.dumps(plan.languages)}"
+    yield f"language = {quote(plan.languages[0]) if len(plan.languages) == 1 else json.dumps(plan.languages)}"
     yield ""
     yield "[request]"
-    yield f"model = {_quoted(MODEL)}  # another one for one run: --model NAME"
+    yield f"model = {quote(MODEL)}  # another one for one run: --model NAME"
     yield from (f"{name} = {value}" for name, value in SAMPLING.items())
     yield ""
     yield "[prompt]"
@@ -123,6 +138,14 @@ def _write_toml(plan: Plan) -> Iterator[str]:
             "# What the user gets wrong, where the dynamic is a misunderstanding (the fourth of each language).",
         )
         yield from _write_misconceptions(plan)
+    if plan.statements:
+        yield from ("", f"# What is told: some of the statements in {STATEMENTS_FILE}, each as often as it weighs.")
+        yield from ("[[dimension]]", f'name = "{FACTS}"', f'statements = "{STATEMENTS_FILE}"')
+        fewest = min(map(len, plan.statements.values()))
+        yield f"pick = {min(fewest, MOST_TOLD)}"
+        if len(plan.languages) > 1:
+            bound = {heading: {LANGUAGE: [code]} for code, sections in plan.statements.items() for heading in sections}
+            yield from _write_bindings(bound)
     yield from ("", f"# How the user opens. {OPENERS_SHOWN} are shown to the model as examples of style.")
     groups = {
         (code, kind if len(plan.languages) == 1 else f"{kind}_{code}"): values
@@ -135,6 +158,30 @@ def _write_toml(plan: Plan) -> Iterator[str]:
     yield ""
     yield "[rules]"
     yield 'charset = "any"'
+
+
+def _by_own_section(statements: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, dict[str, list[str]]]:
+    """With no heading and no statement in two languages; a language of which nothing is left is left out."""
+    own: dict[str, dict[str, list[str]]] = {}
+    headings: set[str] = set()
+    known: set[str] = set()
+    for code, sections in statements.items():
+        for heading, lines in sections.items():
+            new = [each for each in lines if split_weight(each)[0] not in known]
+            known.update(split_weight(each)[0] for each in new)
+            title = heading if heading not in headings else f"{heading} ({code})"
+            headings.add(title)
+            if new:
+                own.setdefault(code, {})[title] = new
+    return own
+
+
+def _write_statements(plan: Plan) -> Iterator[str]:
+    yield f"<!-- What conversations with {plan.name} are to tell, one fact a line, for you to edit. A number in"
+    yield "     brackets is a weight: [10] is told ten times as often. A model has drafted this: read it well. -->"
+    for sections in plan.statements.values():
+        for heading, lines in sections.items():
+            yield from ("", f"## {heading}", *(f"- {each}" for each in lines))
 
 
 def _write_by_language(name: str, values: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -160,20 +207,20 @@ def _write_groups(name: str, groups: Mapping[str, Sequence[str]], pick: int | No
         yield f"pick = {pick}"
     yield "[dimension.groups]"
     for group, values in groups.items():
-        yield from (f"{_quoted(group)} = [", *_items(values), "]")
+        yield from (f"{quote(group)} = [", *_items(values), "]")
 
 
 def _write_bindings(bindings: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[str]:
     yield "[dimension.only_with]"
     for group, conditions in bindings.items():
-        words = ", ".join(f"{name} = [{', '.join(map(_quoted, values))}]" for name, values in conditions.items())
-        yield f"{_quoted(group)} = {{{words}}}"
+        words = ", ".join(f"{name} = [{', '.join(map(quote, values))}]" for name, values in conditions.items())
+        yield f"{quote(group)} = {{{words}}}"
 
 
 def _items(values: Sequence[str]) -> Iterator[str]:
-    return (f"    {_quoted(each)}," for each in values)
+    return (f"    {quote(each)}," for each in values)
 
 
-def _quoted(text: str) -> str:
+def quote(text: str) -> str:
     """As TOML has it, which unlike JSON wants DEL escaped."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -11,7 +11,6 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.scaffold.documents import Collected
 from asyncgen.scaffold.doubts import doubt_languages, find_doubts
-from asyncgen.scaffold.draft import ANSWER_TOKENS, Drafts
 from asyncgen.scaffold.folder import KNOWLEDGE_FILE
 from asyncgen.screen.preview import COMPLETION_TOKENS
 from asyncgen.screen.prompt_size import measure_prompt
@@ -59,29 +58,6 @@ def show_updated(folder: Path, where: Path, collected: Collected, missing: Seque
         _warn([f"{folder / KNOWLEDGE_FILE} was edited and stays as it is; take from {where.name} what you want"])
     _warn(find_doubts(collected))
     print_copied(console, "next", command_line("check", folder))
-
-
-def show_price(model: str, provider: str, requests: Sequence[str]) -> None:
-    """Before anything is sent."""
-    tokens = sum(estimate_tokens(len(each.encode())) for each in requests)
-    calls = f"{len(requests)} call{'s' * (len(requests) > 1)} to {model} at {provider}"
-    quote = PRICES.get((provider, model, LIVE))
-    cost = quote and format_cost(quote.price.cost(fresh=tokens, cached=0, output=ANSWER_TOKENS * len(requests)))
-    plain_console().print(
-        Text(one_line(f"{calls}: about {tokens:,} tokens in, {(cost and f'about {cost}') or 'no price known'}")),
-        soft_wrap=True,
-    )
-
-
-def show_drafts(drafts: Drafts) -> None:
-    console = plain_console()
-    for language, draft in drafts.drafts.items():
-        for kind, lines in draft.by_kind().items():
-            console.print(Text(f"{kind} ({language})", style="bold"))
-            for line in lines:
-                console.print(Text(one_line(f"  {line}")), soft_wrap=True)
-    if drafts.cost is not None:
-        console.print(Text(f"cost {format_cost(drafts.cost)}"))
 
 
 def show_copied(folder: Path, like: str, output: Path) -> None:

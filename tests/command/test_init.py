@@ -246,6 +246,13 @@ def test_a_recipe_made_elsewhere_finds_its_documents_again(
 
 # ---- suggestions of a model
 
+FACTS = {
+    "Money": ["[10] A bike costs 15 euros a day.", "A tyre costs 30 euros.", "[x] [2] A bell {is} 5 <!--euros.", 7],
+    "## Shop": ["It is open until six.", "A tyre costs 30 euros.", ""],
+    "{}": ["Lost, without a heading."],
+    "Empty": "It is open until six.",
+}
+
 
 def drafting(*drafts: object) -> Callable[[Call], Reply]:
     replies = iter(drafts)
@@ -282,6 +289,61 @@ def test_a_model_reads_the_documents_once_a_language_and_its_suggestions_are_sho
         is_mistaken = each["dynamic"].startswith(("misunderstanding", "Missverständnis"))
         assert (each["misconception"] == "that e-bikes need a licence") == is_mistaken
     assert any("yo, my bike is broken" in each["opener"] for each in drawn)
+
+
+def test_statements_of_a_model_are_a_file_to_edit_and_a_dimension_of_the_recipe(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with FakeProvider(drafting({**DRAFT, "statements": FACTS})) as provider:
+        out = ask(capsys, provider, "--yes")
+        assert '"statements": 40 single facts from the documents' in provider.calls[0].scenario
+    assert "  Money: [10] A bike costs 15 euros a day." in out
+    assert files()["statements.md"].partition("-->\n")[2] == (
+        "\n## Money\n- [10] A bike costs 15 euros a day.\n- A tyre costs 30 euros.\n- A bell is 5 euros.\n"
+        "\n## Shop\n- It is open until six.\n"
+    )
+    recipe = load_recipe("shop")
+    facts = next(each for each in recipe.dimensions if each.name == "facts")
+    assert facts.pick == 2
+    assert [each.weights for each in facts.groups] == [(10.0, 1.0, 1.0), (1.0,)]
+    assert "What has to come up, in words of the conversation:\n{facts}\n" in recipe.user
+    assert main(["check", "shop"]) == 0
+    assert capsys.readouterr().out.endswith("shop: nothing wrong\n")
+    assert main(["generate", "--recipe", "shop", "-n", "20", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("statements", [None, {}, ["A bike costs 15 euros."], {"Money": []}, {"Money": ["{}", 1]}])
+def test_without_statements_there_is_no_such_dimension(capsys: pytest.CaptureFixture[str], statements: object) -> None:
+    with FakeProvider(drafting({**DRAFT, "statements": statements})) as provider:
+        assert "statements" not in ask(capsys, provider, "--yes").partition("cost")[0]
+    assert "statements.md" not in files()
+    assert "{facts}" not in files()["user.md"]
+    assert "facts" not in {each.name for each in load_recipe("shop").dimensions}
+
+
+def test_statements_are_told_in_the_language_that_they_are_drafted_in(capsys: pytest.CaptureFixture[str]) -> None:
+    german = {"Shop": ["Offen bis sechs.", "NanoBike 3"], "Geld": ["Ein Rad kostet 15 Euro."], "Rest": ["NanoBike 3"]}
+    english = {"Shop": ["Open until six.", "NanoBike 3"], "Money": ["[5] A bike costs 15 euros."]}
+    drafts = [{**DRAFT, "statements": each} for each in (german, english)]
+    with FakeProvider(drafting(*drafts)) as provider:
+        ask(capsys, provider, "--language", "de,en", "--yes")
+    recipe = load_recipe("shop")
+    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)
+    seen: dict[str, set[str]] = {}
+    for index in range(100):
+        drawn = scenarios.draw(index)
+        seen.setdefault(drawn["language"], set()).update(drawn["facts"].splitlines())
+    told = {code: {each.lstrip("- ").strip("'\"") for each in lines} for code, lines in seen.items()}
+    assert told == {
+        "de": {"Offen bis sechs.", "NanoBike 3", "Ein Rad kostet 15 Euro."},
+        "en": {"Open until six.", "A bike costs 15 euros."},
+    }
+
+
+def test_statements_of_one_language_of_two_are_not_told_in_the_other_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(drafting({**DRAFT, "statements": FACTS}, DRAFT)) as provider:
+        ask(capsys, provider, "--language", "de,en", "--yes")
+    assert "statements.md" not in files()
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ def written(sections: dict[str, list[tuple[str, int]]]) -> str:
 def test_headings_make_sections_dashes_statements_and_the_rest_is_for_people() -> None:
     text = "# Facts\n\n## Money\n- [10] A repair\n  costs 20.\n<!-- - not\n- this -->\n* Bells.\n\nprose\n- [x] y\n"
     assert list(read_statements(text)) == [
-        Statement("Money", "A repair costs 20.", "10", 4),
-        Statement("Money", "Bells.", None, 8),
-        Statement("Money", "y", "x", 11),
+        Statement("Money", "A repair costs 20.", "10", 4, 5),
+        Statement("Money", "Bells.", None, 8, 8),
+        Statement("Money", "y", "x", 11, 11),
     ]
 
 

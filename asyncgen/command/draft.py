@@ -1,0 +1,144 @@
+"""`asyncgen draft`: one dimension of a recipe becomes wider by what a model suggests."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asyncgen.command.drafting import add_drafting_flags, agrees, choose_model
+from asyncgen.command.interrupts import interrupts_raised
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.errors import ConfigError
+from asyncgen.runs.values import whole
+
+if TYPE_CHECKING:
+    from asyncgen.command.drafting import Asked
+    from asyncgen.recipe.recipe import Recipe
+    from asyncgen.scaffold.widen import Ask, Candidate
+
+NAME = "draft"
+PURPOSE = "widen a dimension of a recipe by what a model suggests"
+ABOUT = (
+    "The model is asked for twenty values at once, each with its probability and only unlikely ones, which gives what "
+    "it would not have named first; what is in the recipe already, or nearly so, is left out. The values are shown "
+    "and, after a yes, appended to the list in recipe.toml, the file of statements or the file of values that they "
+    "belong to. Nothing that is there is changed."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "draft openers --recipe bikes": "40 more first messages, each in the group it belongs to",
+        "draft topics --recipe bikes -n 100 --model openai/gpt-5-mini": "more, by a model of your choice",
+        "draft personas --recipe bikes --language de": "of a recipe in several languages, for one of them",
+        "draft statements --recipe bikes --yes": "facts to tell, without asking",
+    }
+}
+NUMBER = 40
+
+
+def add_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "dimension",
+        metavar="WHAT",
+        help="openers, topics, personas, misconceptions, statements, or the name of any other dimension",
+    )
+    add(
+        "--recipe",
+        default="nanochat",
+        metavar="RECIPE",
+        help="a recipe's folder; a built-in one is copied first (default: %(default)s)",
+    )
+    add("--num", "-n", type=whole(1), default=NUMBER, metavar="N", help="values to find (default: %(default)s)")
+    add("--language", metavar="CODE", help="of the new values, as de (default: that of what is there)")
+    group = parser.add_argument_group("whom to ask")
+    add_drafting_flags(group, provider="openrouter when its key is set", model="the recipe's")
+
+
+def run(flags: argparse.Namespace, _: str) -> int:
+    from asyncgen.endpoint.settings import settings_of
+    from asyncgen.recipe.load import BUILT_IN, load_recipe
+    from asyncgen.scaffold.append import append
+    from asyncgen.scaffold.widen import ANSWER_TOKENS, most_calls, write_request
+    from asyncgen.screen.drafts import show_appended, show_lines, show_price
+    from asyncgen.screen.rows import command_line
+
+    with interrupts_raised():
+        recipe = load_recipe(flags.recipe)
+        if recipe.source in BUILT_IN:
+            copy = f"my-{recipe.name}"
+            raise ConfigError(
+                f"{recipe.source} is built in and stays as it is; copy it first: "
+                f"{command_line('init', copy, '--like', recipe.source)}, then "
+                f"{command_line('draft', flags.dimension, '--recipe', copy)}"
+            )
+        asks = _plan(recipe, flags)
+        asked = choose_model(flags, settings_of(recipe), recipe.headers)
+        requests = [write_request(recipe, each, ()) for each in asks for _ in range(most_calls(each.number))]
+        show_price(asked.model, asked.endpoint.provider.name, requests, ANSWER_TOKENS, at_most=True)
+        found = _ask_all(asked, recipe, asks)
+        lines = {
+            (group, ask.language if ask.binds else None): [each.text for each in candidates if each.group == group]
+            for ask, candidates in zip(asks, found, strict=True)
+            for group in ask.groups
+        }
+        added = [(group, texts, language) for (group, language), texts in lines.items() if texts]
+        if not added:
+            raise ConfigError("nothing was written: all that the model suggests is in the recipe already, or nearly so")
+        name = asks[0].dimension
+        show_lines({" ".join(filter(None, (name, group, language))): texts for group, texts, language in added})
+        number = sum(map(len, found))
+        if not agrees(flags, f"Append these {number:,} to {name}?"):
+            raise ConfigError("nothing was written")
+        show_appended(flags.recipe, number, append(Path(recipe.source), name, added))
+        return 0
+
+
+def _plan(recipe: "Recipe", flags: argparse.Namespace) -> "list[Ask]":
+    """What to ask for, in each language of the dimension's values. Raises ConfigError."""
+    from asyncgen.recipe.language import explain_code
+    from asyncgen.scaffold.append import find_places, read_tables
+    from asyncgen.scaffold.widen import Ask, choose_shown, find_kind, find_name
+
+    toml, code = Path(recipe.source), flags.language
+    if code is not None and (wrong := explain_code(code)):
+        raise ConfigError(f"--language: {wrong}")
+    if code is not None and recipe.language and code not in recipe.language:
+        raise ConfigError(f"--language {code}: the conversations of {recipe.name} are in {', '.join(recipe.language)}")
+    tables = read_tables(toml)
+    name = find_name(flags.dimension, tables)
+    places = find_places(toml, name)
+    groups = {group.name: group.values for each in recipe.dimensions if each.name == name for group in each.groups}
+    kind = "statements" if tables[name].statements is not None else find_kind(name)
+    is_spoken = any(each.languages or each.is_bound for each in places)
+    binds = is_spoken or (code is not None and len(recipe.language) > 1)
+    fit = {
+        language: [each for each in places if language in each.languages]
+        or [each for each in places if not each.languages]
+        for language in ([code] if code else recipe.language if is_spoken else recipe.language[:1] or (None,))
+    }
+    asks: list[Ask] = []
+    for left, (language, among) in zip(range(len(fit), 0, -1), fit.items(), strict=True):
+        known = choose_shown({each.group: groups.get(each.group, ()) for each in among})
+        number = (flags.num - sum(each.number for each in asks)) // left
+        asks.append(Ask(name, kind, known, language, number, binds))
+    return [each for each in asks if each.number]
+
+
+def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[list[Candidate]]":
+    import asyncio
+
+    from asyncgen.audit.words import split_words
+    from asyncgen.scaffold.draft import open_drafter
+    from asyncgen.scaffold.widen import widen
+    from asyncgen.screen.drafts import show_cost
+
+    dimension = next(each for each in recipe.dimensions if each.name == asks[0].dimension)
+
+    async def ask_all() -> "list[list[Candidate]]":
+        async with open_drafter(asked.endpoint, asked.settings) as drafter:
+            known = [group.values for group in dimension.groups]
+            found = [await widen(drafter, recipe, each, known, split_words) for each in asks]
+            show_cost(drafter.cost)
+            return found
+
+    return asyncio.run(ask_all())

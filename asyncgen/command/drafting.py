@@ -1,0 +1,60 @@
+"""What commands share that ask a model for suggestions: whom they ask, and the person who has to agree."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from asyncgen.command.request_flags import add_endpoint_flags
+from asyncgen.endpoint.presets import OFFLINE, Endpoint, read_headers, resolve_endpoint
+from asyncgen.endpoint.settings import Override, request_settings
+from asyncgen.errors import ConfigError
+from asyncgen.recipe.recipe import Header, JsonValue
+
+
+class Asked(NamedTuple):
+    """Whom to ask, and the settings of each call."""
+
+    endpoint: Endpoint
+    model: str
+    settings: Mapping[str, JsonValue]
+
+
+def add_drafting_flags(group: argparse._ArgumentGroup, *, provider: str, model: str) -> None:
+    """`provider`, `model`: what none of the flags means."""
+    add_endpoint_flags(group, provider)
+    group.add_argument("--model", metavar="NAME", help=f"the model that makes suggestions (default: {model})")
+    group.add_argument("--yes", action="store_true", help="take the suggestions without asking (default: ask)")
+
+
+def choose_model(flags: argparse.Namespace, request: Mapping[str, JsonValue], headers: Iterable[Header] = ()) -> Asked:
+    """`request`, `headers`: those of the recipe. Raises ConfigError, too where nobody can be asked to agree."""
+    from asyncgen.runs.configure import read_environment
+
+    environment, insecure = read_environment(), flags.insecure_http
+    endpoint = resolve_endpoint(flags.provider, flags.base_url, environment, insecure_http=insecure)
+    if endpoint.is_offline:
+        raise ConfigError(
+            f"--model: the offline engine is no model and suggests nothing; name a --provider other than {OFFLINE}, or "
+            "put OPENROUTER_API_KEY=... into the environment or .env"
+        )
+    endpoint.check_key()
+    read = read_headers(headers, endpoint.base_url, environment, insecure_http=insecure)
+    if not flags.yes and not sys.stdin.isatty():
+        raise ConfigError(
+            "--model: its suggestions are shown before they are written, and nobody can be asked; add --yes"
+        )
+    overrides = [Override(("response_format",), None)]
+    if flags.model:
+        overrides.append(Override(("model",), flags.model))
+    settings = request_settings(request, endpoint.provider.fields, overrides)
+    return Asked(replace(endpoint, headers=read), str(settings["model"]), settings)
+
+
+def agrees(flags: argparse.Namespace, question: str) -> bool:
+    answer = "y" if flags.yes else ""
+    with contextlib.suppress(EOFError):
+        answer = answer or input(f"{question} [y/N] ")
+    return answer.strip().lower() in {"y", "yes", "j", "ja"}

@@ -1,0 +1,173 @@
+"""Further values of a dimension, as a model suggests them: those that it would not have named first.
+
+Asked for one value after another, a model gives the likely ones again and again. Asked for many at once, each with its
+probability and from the tails, it gives what it knows besides (verbalized sampling, Zhang et al. 2025). Its
+probabilities are no measure of anything, but of an answer with more than is wanted the least likely are taken.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from itertools import chain
+from typing import NamedTuple
+
+from asyncgen.did_you_mean import did_you_mean
+from asyncgen.errors import BadReplyError, ConfigError
+from asyncgen.recipe.language import NAMES
+from asyncgen.recipe.listed import Texts
+from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.tables import DimensionTable
+from asyncgen.scaffold.draft import KINDS, STATEMENTS, Drafter, clean_line, split_weight
+from asyncgen.scaffold.likeness import Likeness
+
+CANDIDATES = 20  # of a call
+CALLS = 2  # at most, for each of as many calls as would do if nothing were left out
+ANSWER_TOKENS = 60 * CANDIDATES  # of a call, for what it may cost
+MOST_SHOWN = 300  # values that are in the list, of all groups together
+TOPICS_SHOWN = 40
+ALIKE = 0.7  # of the words that two values have, those that both have
+SAME_FACT = 0.9  # where one word is another fact
+UNREAD = ("personas", "openers")  # kinds that come from people who have not read the documents
+OTHER_NAMES = {"openers": ("first_message", "first_messages", "first_message_examples")}
+
+
+class Candidate(NamedTuple):
+    group: str
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked for.
+
+    `kind`: of KINDS, or a dimension's name. `known`: some of what is there, by group, among which the new ones go.
+    `binds`: they are for conversations in their language alone.
+    """
+
+    dimension: str
+    kind: str
+    known: Mapping[str, Sequence[str]]
+    language: str | None
+    number: int
+    binds: bool = False
+
+    @property
+    def groups(self) -> Sequence[str]:
+        return tuple(self.known)
+
+
+def find_kind(name: str) -> str:
+    """The kind of a dimension's values; of any other dimension, its name."""
+    for kind in KINDS:
+        if name in (kind, kind.removesuffix("s"), *OTHER_NAMES.get(kind, ())):
+            return kind
+    return name
+
+
+def find_name(what: str, tables: Mapping[str, DimensionTable]) -> str:
+    """The name of the dimension that is meant by its name or by a kind of values. Raises ConfigError."""
+    of_kind = [name for name, each in tables.items() if find_kind(name) == find_kind(what)]
+    if find_kind(what) == STATEMENTS:
+        of_kind += [name for name, each in tables.items() if each.statements is not None]
+    if what in tables or of_kind:
+        return what if what in tables else of_kind[0]
+    raise ConfigError(
+        f"the recipe has no {what}: expected one of its dimensions, {', '.join(tables)}{did_you_mean(what, tables)}"
+    )
+
+
+def most_calls(number: int) -> int:
+    return CALLS * -(-number // CANDIDATES)
+
+
+def write_request(recipe: Recipe, ask: Ask, found: Sequence[Candidate]) -> str:
+    """What never changes comes first, the documents, so that the second call reads them from a provider's cache.
+
+    Users are to sound like people who have the answers not on the table, so what they say is asked for without them.
+    """
+    kind = KINDS.get(ask.kind)
+    if ask.kind not in UNREAD:
+        before = f"These are the documents:\n\n<knowledge>\n{recipe.knowledge}\n</knowledge>\n\n"
+    else:
+        topics = [each for each in recipe.dimensions if find_kind(each.name) == "topics"]
+        values = list(chain.from_iterable(group.values for each in topics for group in each.groups))
+        listed = "\n".join(f"- {each}" for each in _some(values, TOPICS_SHOWN))
+        before = f"These are some of the things that users come for:\n\n{listed}\n\n" if values else ""
+    told = [
+        (f"{group}:\n" if len(ask.known) > 1 else "")
+        + "\n".join(f"- {each}" for each in (*values, *(each.text for each in found if each.group == group)))
+        for group, values in ask.known.items()
+    ]
+    words = {
+        "{known}": "\n\n".join(told),
+        "{number}": str(CANDIDATES),
+        "{list}": ask.kind,
+        "{what}": kind.what if kind else f"values of the dimension {ask.kind!r}",
+        "{name}": recipe.name,
+        "{description}": recipe.description.rstrip(".") or recipe.name,
+        "{language}": NAMES[ask.language] if ask.language else "the language of what is there",
+        "{group}": '"group": "...", ' if len(ask.known) > 1 else "",
+        "{knowledge}": before,
+    }
+    template = (files("asyncgen.scaffold") / "widen.md").read_text(encoding="utf-8")
+    return re.sub("|".join(map(re.escape, words)), lambda word: words[word[0]], template)
+
+
+def read_candidates(text: str, groups: Sequence[str], kind: str) -> list[Candidate]:
+    """The least likely first. Raises BadReplyError where there is no list of them."""
+    start = re.search(r"\[\s*\{", text)
+    try:
+        listed, _ = json.JSONDecoder(strict=False).raw_decode(text, start.start() if start else 0)
+    except (ValueError, RecursionError) as error:
+        raise BadReplyError("not-json", "the model gave no list of values; try again, or another --model") from error
+    found = []
+    for each in listed if isinstance(listed, list) else ():
+        given = each if isinstance(each, dict) else {}
+        group = groups[0] if len(groups) == 1 else given.get("group")
+        line = clean_line(given.get("text"))
+        if line and kind == STATEMENTS:
+            line, _ = split_weight(line)
+        probability = given.get("probability")
+        if line and group in groups:
+            found.append(Candidate(str(group), line, probability if isinstance(probability, int | float) else 1.0))
+    return sorted(found, key=lambda each: each.probability)
+
+
+async def widen(
+    drafter: Drafter,
+    recipe: Recipe,
+    ask: Ask,
+    known: Sequence[Iterable[str]],
+    split: Callable[[str], Sequence[bytes]],
+) -> list[Candidate]:
+    """At most as many as are asked for, like nothing in the list. `known`: all of its values.
+
+    It ends early where a call has brought nothing. `split`: the words of a text. Raises what a call raises.
+    """
+    likeness = Likeness(split, SAME_FACT if ask.kind == STATEMENTS else ALIKE)
+    found: list[Candidate] = []
+    for _ in range(most_calls(ask.number)):
+        request = write_request(recipe, ask, found)
+        candidates = await drafter.ask(request, partial(read_candidates, groups=ask.groups, kind=ask.kind))
+        by_text = {each.text: each for each in candidates}
+        new = likeness.find_new(by_text, chain(*known, [each.text for each in found]))
+        found += map(by_text.__getitem__, new)
+        if len(found) >= ask.number or not new:
+            break
+    return found[: ask.number]
+
+
+def choose_shown(groups: Mapping[str, Texts]) -> dict[str, list[str]]:
+    """Of each group so many that all of them can be told."""
+    most = max(MOST_SHOWN // max(len(groups), 1), 1)
+    return {group: _some(values, most) for group, values in groups.items()}
+
+
+def _some(values: Texts, most: int) -> list[str]:
+    """From the first to the last, evenly."""
+    step = max(len(values) / most, 1)
+    return [values[int(place * step)] for place in range(min(len(values), most))]

@@ -1,0 +1,53 @@
+"""What a model suggests for a recipe, and what it costs to ask."""
+
+import os
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from rich.text import Text
+
+from asyncgen.money.price import format_cost
+from asyncgen.money.ways import LIVE
+from asyncgen.scaffold.draft import Drafts
+from asyncgen.screen.rows import command_line, plain_console, print_copied
+from asyncgen.screen.ways import PRICES
+from asyncgen.text import estimate_tokens, one_line
+
+
+def show_price(model: str, provider: str, requests: Sequence[str], answer: int, *, at_most: bool = False) -> None:
+    """Before anything is sent. `answer`: tokens of each; `at_most`: there may be fewer calls."""
+    tokens = sum(estimate_tokens(len(each.encode())) for each in requests)
+    calls = f"{len(requests)} call{'s' * (len(requests) > 1)} to {model} at {provider}"
+    quote = PRICES.get((provider, model, LIVE))
+    cost = quote and format_cost(quote.price.cost(fresh=tokens, cached=0, output=answer * len(requests)))
+    price = (cost and f"about {cost}") or "no price known"
+    _say(f"{'at most ' * at_most}{calls}: about {tokens:,} tokens in, {price}")
+
+
+def show_drafts(drafts: Drafts) -> None:
+    for language, draft in drafts.drafts.items():
+        show_lines({f"{kind} ({language})": lines for kind, lines in draft.by_kind().items()})
+    show_cost(drafts.cost)
+
+
+def show_lines(lists: Mapping[str, Sequence[str]]) -> None:
+    """Under the names of the lists that they are for."""
+    for name, lines in lists.items():
+        plain_console().print(Text(one_line(name), style="bold"))
+        for line in lines:
+            _say(f"  {line}")
+
+
+def show_cost(cost: Decimal | None) -> None:
+    if cost is not None:
+        _say(f"cost {format_cost(cost)}")
+
+
+def show_appended(recipe: str, number: int, files: Sequence[Path]) -> None:
+    _say(f"{number:,} more in {', '.join(os.path.relpath(each) for each in files)}")
+    print_copied(plain_console(), "next", command_line("check", recipe))
+
+
+def _say(line: str) -> None:
+    plain_console().print(Text(one_line(line)), soft_wrap=True)
