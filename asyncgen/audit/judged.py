@@ -36,8 +36,10 @@ class Judged:
         self._scores: Mapping[str, list[float]] = defaultdict(lambda: [0, 0.0])
 
     def add(self, subject: Subject) -> None:
-        if (grade := self._grades.of(subject.record.conversation)) is None:
-            return
+        if (grade := self._grades.of(subject.record.conversation)) is not None:
+            self._count(grade)
+
+    def _count(self, grade: Grade) -> None:
         self._judges[grade.model] += 1
         self._claims.update(each.verdict for each in grade.judgement.claims)
         for name in grade.judgement.questions:
@@ -57,6 +59,12 @@ class Judged:
     def conversations(self) -> int:
         """How many were judged."""
         return self._judges.total()
+
+    def of_all(self) -> JudgedResult | None:
+        """What is told of every grade that there is, instead of those of the lines that were fed."""
+        for grade in self._grades:
+            self._count(grade)
+        return self.result()
 
     def result(self) -> JudgedResult | None:
         if not self._judges:

@@ -78,11 +78,14 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from contextlib import closing
     from dataclasses import replace
 
+    from asyncgen.audit.judged import Judged
     from asyncgen.command.config import read_judge_config
     from asyncgen.command.log_file import start_logging
+    from asyncgen.data.grades import Grades
     from asyncgen.data.sample import Sample
-    from asyncgen.jobs.judgement import Judged, Judgements, judge_recipe
+    from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe
     from asyncgen.output.keys import Keys
+    from asyncgen.report.agreed import print_judged
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.rows import command_line
     from asyncgen.screen.terminal import generate
@@ -98,8 +101,11 @@ def run(flags: argparse.Namespace, command: str) -> int:
         config = read_judge_config(flags, asked, keys := Keys(sample.keys), read_environment(), command)
         config = replace(config, notices=[*config.notices, *_notices(dataset, config.plan.model, config.plan.endpoint)])
         start_logging(config.log, debug=config.debug)
-        job = Judgements(asked, config.plan.model, keys, lambda key: Judged(*sample.read(key)), flags.twice)
-        return generate(config, lambda _: job, lambda _: [command_line("audit", flags.output)])
+        job = Judgements(asked, config.plan.model, keys, lambda key: Exhibit(*sample.read(key)), flags.twice)
+        status = generate(config, lambda _: job, lambda _: [command_line("audit", flags.output)])
+    if (result := Judged(Grades(dataset.paths)).of_all()) is not None and not flags.quiet:
+        print_judged(result)
+    return status
 
 
 def _tell_agreement(paths: OutputPaths) -> int:

@@ -30,8 +30,8 @@ _FENCE = re.compile(r"\s*```\w*\n(.*?)\n?```\s*", re.DOTALL)
 _decoder = msgspec.json.Decoder(Judgement)
 
 
-class Judged(NamedTuple):
-    """What is to be judged. `scenario`: as text, "" where it is not known."""
+class Exhibit(NamedTuple):
+    """What a judge is shown. `scenario`: as text, "" where it is not known."""
 
     conversation: Conversation
     scenario: str
@@ -75,7 +75,7 @@ class Judgements:
     recipe: Recipe
     model: str
     keys: Keys
-    read: Callable[[bytes], Judged]
+    read: Callable[[bytes], Exhibit]
     twice: bool = False
     kind: str = JUDGEMENTS
 

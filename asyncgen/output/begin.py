@@ -18,7 +18,14 @@ from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
 from asyncgen.output.batches import USED_UP, Batches
-from asyncgen.output.changes import START_ANEW, check_batches, check_none_is_under_way, check_same_kind, differences
+from asyncgen.output.changes import (
+    START_ANEW,
+    check_batches,
+    check_none_is_under_way,
+    check_same_kind,
+    differences,
+    elsewhere,
+)
 from asyncgen.output.files import AppendFile, Files, Record, sync_directory
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
 from asyncgen.output.keys import Keys
@@ -187,8 +194,8 @@ def prepare(
         check_same_kind(paths, earlier.header, header)
         if (changed := differences(earlier.header, header)) and not allow_changed:
             raise ConfigError(
-                f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, choose another "
-                "--output, or mix both with --allow-changed"
+                f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, "
+                f"{elsewhere(header)}, or mix both with --allow-changed"
             )
     header = _number(header, keys, bytes(earlier.ledger.keys))
     forgotten = _forget(earlier.ledger, forget)

@@ -8,7 +8,7 @@ import msgspec
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.output.batches import Batches
-from asyncgen.output.journal import Header
+from asyncgen.output.journal import JUDGEMENTS, Header
 from asyncgen.output.paths import OutputPaths
 
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
@@ -38,6 +38,11 @@ def differences(old: Header, new: Header) -> list[str]:
     return changed
 
 
+def elsewhere(header: Header) -> str:
+    """What to do where a run may not go on; the grades of an output have one place."""
+    return START_ANEW if header.kind == JUDGEMENTS else "choose another --output"
+
+
 def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
     """Raises ConfigError for what no flag allows.
 
@@ -51,7 +56,7 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
     if (old.provider == OFFLINE) != (new.provider == OFFLINE):
         raise ConfigError(
             f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "
-            "a model never share an output; choose another --output"
+            f"a model never share an output; {elsewhere(new)}"
         )
     if old.first != new.first:
         raise ConfigError(
@@ -59,7 +64,7 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
             "shard is made with --shard, as its plan has it; choose another --output"
         )
     if old.kind != new.kind:
-        raise ConfigError(f"{paths.output} holds {old.kind}, this run would make {new.kind}; choose another --output")
+        raise ConfigError(f"{paths.output} holds {old.kind}, this run would make {new.kind}; {elsewhere(new)}")
     if old.line_format != new.line_format:
         raise ConfigError(
             f"{paths.output} holds lines of {old.line_format}, this run would write {new.line_format} "

@@ -1,4 +1,4 @@
-"""How far a judge agrees with a person, and with itself, in a terminal."""
+"""What a judge has said, and how far it agrees with a person and with itself, in a terminal."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,16 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncgen.audit.agreement import Agreement
-from asyncgen.screen.rows import plain_console
+from asyncgen.audit.judged import JudgedResult
+from asyncgen.report.audited import judged_rows
+from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import one_line
 
 NOTHING_TO_SAY = "-"
+
+
+def print_judged(result: JudgedResult) -> None:
+    plain_console().print(labelled_grid(judged_rows(result)))
 
 
 def print_agreement(title: str, questions: Mapping[str, Agreement], first: str) -> None:

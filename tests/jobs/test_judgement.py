@@ -301,6 +301,16 @@ def test_in_batches_every_conversation_is_asked_about_as_often_as_live(flags: li
     assert sum(each["type"] in {"done", "step"} for each in entries) == calls
 
 
+def test_the_engines_grades_give_way_to_a_models_only_when_told(capsys: pytest.CaptureFixture[str]) -> None:
+    write_lines([1])
+    assert main(["judge", "x.jsonl", "--recipe", "recipe.toml", "--provider", "offline"]) == 0
+    with FakeProvider(yes) as provider:
+        assert main(command(provider)) == 2
+        assert "--overwrite starts anew" in capsys.readouterr().err
+        assert main(command(provider, "--overwrite")) == 0
+    assert "1 conversation by fake" in capsys.readouterr().out
+
+
 def test_without_recipe_or_conversations_there_is_nothing_to_judge(capsys: pytest.CaptureFixture[str]) -> None:
     write_lines([])
     assert main(["judge", "x.jsonl", "--provider", "offline", "--recipe", "recipe.toml"]) == 2
