@@ -18,7 +18,7 @@ import asyncio
 import secrets
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,8 +86,8 @@ class _Filling:
 class BatchDriver:
     """Makes indices in batches.
 
-    `earlier`: what is under way from earlier runs. `models`: by seat. `base_url`: as in the journal. `is_lasting`: the
-    endpoint outlives a run.
+    `indices`: all that is to be made. `earlier`: what is under way from earlier runs. `models`: by seat. `base_url`: as
+    in the journal. `is_lasting`: the endpoint outlives a run.
     """
 
     live: Live
@@ -98,7 +98,7 @@ class BatchDriver:
     earlier: Batches
     models: Mapping[str, str]
     base_url: str
-    num: int
+    indices: Sequence[int]
     is_lasting: bool = True
     _batches: int = field(default_factory=lambda: secrets.randbelow(DIFFERENT))
     _fruitless: int = 0
@@ -232,7 +232,7 @@ class BatchDriver:
             return False
         if not self.api.rules.has_label and any(each.batch.id is None for each in self.under_way.out):
             return False  # one like it would make it impossible to tell which is which
-        few = min(MOST_STRAGGLERS, max(FEWEST_STRAGGLERS, int(STRAGGLERS * self.num)))
+        few = min(MOST_STRAGGLERS, max(FEWEST_STRAGGLERS, int(STRAGGLERS * len(self.indices))))
         return (
             waiting.has_fresh
             or waiting.again > few
@@ -296,7 +296,7 @@ class BatchDriver:
     def _most_lines(self) -> int:
         """Of a batch, by whatever binds first: what is known, what was asked for, or the bytes."""
         rules = self.api.rules
-        sample = self.live.desk.job.open(0).request
+        sample = self.live.desk.job.open(self.indices[0]).request
         payload = self.live.seats[sample.seat].ladder.form.encode(sample.values)
         size = len(request_line("", payload, rules)) * LONGER
         known = (each for each in (rules.max_requests, self.batching.size, self.under_way.lines) if each is not None)

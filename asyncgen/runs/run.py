@@ -430,7 +430,7 @@ class Run:
             start.batches,
             models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
             base_url=plan.endpoint.base_url,
-            num=self.counts.num,
+            indices=start.indices,
             is_lasting=folder is not None or not endpoint.is_offline,
         )
 

@@ -301,6 +301,15 @@ def test_in_batches_every_conversation_is_asked_about_as_often_as_live(flags: li
     assert sum(each["type"] in {"done", "step"} for each in entries) == calls
 
 
+def test_in_batches_a_line_that_was_edited_is_judged_again_whichever_was_the_first() -> None:
+    base = ["judge", "x.jsonl", "--recipe", "recipe.toml", "--provider", "offline", "--quiet", "--batch"]
+    write_lines(range(3))
+    assert main(base) == 0
+    write_lines(range(10, 13))
+    assert main(base) == 0
+    assert len({each["digest"] for each in grades()}) == 6
+
+
 def test_the_engines_grades_give_way_to_a_models_only_when_told(capsys: pytest.CaptureFixture[str]) -> None:
     write_lines([1])
     assert main(["judge", "x.jsonl", "--recipe", "recipe.toml", "--provider", "offline"]) == 0
