@@ -58,7 +58,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.endpoint.settings import settings_of
     from asyncgen.recipe.load import BUILT_IN, load_recipe
     from asyncgen.scaffold.append import append
-    from asyncgen.scaffold.widen import ANSWER_TOKENS, most_calls, write_request
+    from asyncgen.scaffold.widen import ANSWER_TOKENS, foresee_requests
     from asyncgen.screen.drafts import show_appended, show_lines, show_price
     from asyncgen.screen.rows import command_line
 
@@ -73,7 +73,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
             )
         asks = _plan(recipe, flags)
         asked = choose_model(flags, settings_of(recipe), recipe.headers)
-        requests = [write_request(recipe, each, ()) for each in asks for _ in range(most_calls(each.number))]
+        requests = [request for each in asks for request in foresee_requests(recipe, each)]
         show_price(asked.model, asked.endpoint.provider.name, requests, ANSWER_TOKENS, at_most=True)
         found = _ask_all(asked, recipe, asks)
         lines = {

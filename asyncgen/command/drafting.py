@@ -37,14 +37,14 @@ def choose_model(flags: argparse.Namespace, request: Mapping[str, JsonValue], he
     endpoint = resolve_endpoint(flags.provider, flags.base_url, environment, insecure_http=insecure)
     if endpoint.is_offline:
         raise ConfigError(
-            f"--model: the offline engine is no model and suggests nothing; name a --provider other than {OFFLINE}, or "
+            f"suggestions need a model, and the offline engine is no model: name a --provider other than {OFFLINE}, or "
             "put OPENROUTER_API_KEY=... into the environment or .env"
         )
     endpoint.check_key()
     read = read_headers(headers, endpoint.base_url, environment, insecure_http=insecure)
     if not flags.yes and not sys.stdin.isatty():
         raise ConfigError(
-            "--model: its suggestions are shown before they are written, and nobody can be asked; add --yes"
+            "suggestions of a model are shown before they are written, and nobody can be asked; add --yes"
         )
     overrides = [Override(("response_format",), None)]
     if flags.model:

@@ -17,7 +17,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.language import LANGUAGE
 from asyncgen.recipe.load import load_recipe
-from asyncgen.recipe.problems import Key, Problems, find_list_ends
+from asyncgen.recipe.problems import Key, Problems, find_list_ends, write_key
 from asyncgen.recipe.records import records_of
 from asyncgen.recipe.statements import REMARK, read_statements
 from asyncgen.recipe.tables import ConditionTable, DimensionTable, FileTable, RecipeTable, ValueList, ValueTable, read
@@ -55,7 +55,7 @@ def read_tables(toml: Path) -> dict[str, DimensionTable]:
 
 
 def find_places(toml: Path, name: str) -> list[Place]:
-    """Of that dimension, in the recipe.toml as it is. Raises ConfigError where its values are no list."""
+    """Of that dimension, in the recipe.toml as it is. Raises ConfigError where there is no list to go on with."""
     tables = read_tables(toml)
     if name not in tables:
         raise ConfigError(f"{toml}: there is no dimension {name!r} any more; nothing was written")
@@ -76,6 +76,10 @@ def find_places(toml: Path, name: str) -> list[Place]:
     if table.name == LANGUAGE or not lists:
         what = "the recipe's languages" if table.name == LANGUAGE else "passages of the documents"
         raise ConfigError(f"{toml}: the values of {table.name} are {what}, and no model makes more of these")
+    ends = find_list_ends(_read(toml))
+    for key, values in lists.values():
+        if isinstance(values, list) and key not in ends:
+            raise ConfigError(f"{toml}: {write_key(key)}: expected a list in brackets, which can be gone on with")
     return [_find_place(toml, name, key, values, table.only_with) for name, (key, values) in lists.items()]
 
 

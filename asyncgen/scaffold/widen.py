@@ -26,6 +26,7 @@ from asyncgen.scaffold.likeness import Likeness
 CANDIDATES = 20  # of a call
 CALLS = 2  # at most, for each of as many calls as would do if nothing were left out
 ANSWER_TOKENS = 60 * CANDIDATES  # of a call, for what it may cost
+USUAL = 60  # characters of a value
 MOST_SHOWN = 300  # values that are in the list, of all groups together
 TOPICS_SHOWN = 40
 ALIKE = 0.7  # of the words that two values have, those that both have
@@ -97,9 +98,9 @@ def write_request(recipe: Recipe, ask: Ask, found: Sequence[Candidate]) -> str:
         values = list(chain.from_iterable(group.values for each in topics for group in each.groups))
         listed = "\n".join(f"- {each}" for each in _some(values, TOPICS_SHOWN))
         before = f"These are some of the things that users come for:\n\n{listed}\n\n" if values else ""
+    shown = choose_shown({group: [each.text for each in found if each.group == group] for group in ask.groups})
     told = [
-        (f"{group}:\n" if len(ask.known) > 1 else "")
-        + "\n".join(f"- {each}" for each in (*values, *(each.text for each in found if each.group == group)))
+        (f"{group}:\n" if len(ask.known) > 1 else "") + "\n".join(f"- {each}" for each in (*values, *shown[group]))
         for group, values in ask.known.items()
     ]
     words = {
@@ -115,6 +116,13 @@ def write_request(recipe: Recipe, ask: Ask, found: Sequence[Candidate]) -> str:
     }
     template = (files("asyncgen.scaffold") / "widen.md").read_text(encoding="utf-8")
     return re.sub("|".join(map(re.escape, words)), lambda word: words[word[0]], template)
+
+
+def foresee_requests(recipe: Recipe, ask: Ask) -> list[str]:
+    """As many as there are at most, and as long as they will be: each names what those before it have found."""
+    usual = Candidate(ask.groups[0], "." * USUAL, 1.0)
+    found = [min(calls * CANDIDATES // CALLS, ask.number) for calls in range(most_calls(ask.number))]
+    return [write_request(recipe, ask, [usual] * each) for each in found]
 
 
 def read_candidates(text: str, groups: Sequence[str], kind: str) -> list[Candidate]:

@@ -145,6 +145,33 @@ def test_of_more_than_is_wanted_the_least_likely_are_taken(capsys: pytest.Captur
     assert values("topic")[""] == ["what a repair costs", "snow", "hail"]
 
 
+@pytest.mark.parametrize(
+    "mood",
+    [
+        'groups = {a = ["glad"], b = [{value = "sad", weight = 2.0}]}',
+        'groups.a = ["glad"]\ngroups.b = [\n"sad" ]',
+        '[dimension.groups]\n"a" = [ "glad" ] # ]\n\'b\' = ["""sad"""]',
+    ],
+)
+def test_a_list_is_found_however_the_recipe_is_written(capsys: pytest.CaptureFixture[str], mood: str) -> None:
+    write(f'[[dimension]]\nname = "mood"\n{mood}\n', user="{topic} {opener} {mood} {knowledge}")
+    draft(capsys, suggest([("b", "tired"), ("a", "keen")]), "mood", "-n", "2")
+    assert values("mood") == {"a": ["glad", "keen"], "b": ["sad", "tired"]}
+
+
+def test_many_calls_are_foreseen_with_what_they_will_name(capsys: pytest.CaptureFixture[str]) -> None:
+    write()
+    sizes = []
+    for number in ("20", "2000"):
+        out, calls = draft(capsys, suggest([f"rain of {number}"]), "topics", "-n", number)
+        (told,) = re.findall(r"at most ([\d,]+) calls .* about ([\d,]+) tokens in", out)
+        sizes.append([int(each.replace(",", "")) for each in told])
+        assert len(calls) == 2  # the second one has brought nothing
+    (few, short), (many, long) = sizes
+    assert (few, many) == (2, 200)
+    assert long / many > 3 * short / few
+
+
 def test_statements_go_to_their_file_into_a_section_that_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     write(FACTS, user="{topic} {opener} {facts} {knowledge}")
     answer = [("Money", "[10] A tyre costs 30 euros."), ("Prices", "Lost."), ("Money", "A repair costs 20 euros")]
@@ -223,9 +250,9 @@ def test_what_cannot_be_widened_is_said_in_a_sentence_before_anything_is_sent(
     [
         (
             ["--provider", "offline"],
-            "the offline engine is no model and suggests nothing; name a --provider other than",
+            "the offline engine is no model: name a --provider other than",
         ),
-        ([], "the offline engine is no model and suggests nothing"),
+        ([], "suggestions need a model, and the offline engine is no model"),
         (["--provider", "openai"], "--provider openai needs a key"),
         (["--base-url", "http://127.0.0.1:9/v1"], "nobody can be asked; add --yes"),
     ],
