@@ -52,7 +52,20 @@ def clean_message(text: str, rules: Rules, *, number: int, finish_reason: str | 
 
 def check_conversation(messages: Conversation, rules: Rules) -> Conversation:
     """The conversation as it will be written, or BadReplyError with the rule it broke."""
-    messages = _check_roles(messages, rules)
+    is_alternating = _alternate(messages)
+    if not is_alternating:
+        # "user" for "human" and the like, and without a system message at the beginning.
+        named = tuple(Message(role_of(each.role), each.content) for each in messages)
+        messages = named[1:] if named and named[0].role == "system" else named
+        is_alternating = _alternate(messages)
+    if len(messages) < rules.min_messages:
+        raise BadReplyError("too-few-messages", f"{len(messages)} messages, at least {rules.min_messages} are asked")
+    if not is_alternating:
+        turns = enumerate(zip(messages, cycle(_ROLES), strict=False), start=1)
+        number, expected = next((number, role) for number, (each, role) in turns if each.role != role)
+        raise BadReplyError("roles", f"message {number} is not the {expected}'s")
+    if rules.ends_with != "any" and messages[-1].role != rules.ends_with:
+        raise BadReplyError("ends-with", f"the last message is not the {rules.ends_with}'s")
     contents = [each.content for each in messages]
     joined = "".join(contents)  # one look at all of them costs a third of one at each
     is_plain = joined.isascii() and not joined.encode().translate(None, _HARMLESS_BYTES)
@@ -88,25 +101,6 @@ def _read_reply(text: str, finish_reason: str | None) -> Conversation:
         if is_cut_off:
             raise BadReplyError("cut-off", "the reply reached the token limit before its JSON ended") from None
         raise BadReplyError("not-json", f"the reply is not JSON: {explain(error)}{several}") from None
-
-
-def _check_roles(messages: Conversation, rules: Rules) -> Conversation:
-    """The messages with our words for their roles. Raises BadReplyError when these are not as they should be."""
-    is_alternating = _alternate(messages)
-    if not is_alternating:
-        # "user" for "human" and the like, and without a system message at the beginning.
-        named = tuple(Message(role_of(each.role), each.content) for each in messages)
-        messages = named[1:] if named and named[0].role == "system" else named
-        is_alternating = _alternate(messages)
-    if len(messages) < rules.min_messages:
-        raise BadReplyError("too-few-messages", f"{len(messages)} messages, at least {rules.min_messages} are asked")
-    if not is_alternating:
-        turns = enumerate(zip(messages, cycle(_ROLES), strict=False), start=1)
-        number, expected = next((number, role) for number, (each, role) in turns if each.role != role)
-        raise BadReplyError("roles", f"message {number} is not the {expected}'s")
-    if rules.ends_with != "any" and messages[-1].role != rules.ends_with:
-        raise BadReplyError("ends-with", f"the last message is not the {rules.ends_with}'s")
-    return messages
 
 
 def _alternate(messages: Conversation) -> bool:

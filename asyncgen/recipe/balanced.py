@@ -262,7 +262,16 @@ class _Quotas:
         scaled = [int(each * scale) for each in fractions]
         self._weights = [each // gcd(*scaled) for each in scaled]  # whole, in exactly the proportion of those given
         self._total = sum(self._weights)
-        self._tree = _build_tree(self._weights, _shuffle(len(weights), f"{key}:ranks"))
+        ranks = _shuffle(len(weights), f"{key}:ranks")
+        # Among equal weights the lower rank is joined first.
+        heap: list[tuple[int, int, _Tree]] = [(each, ranks[value], value) for value, each in enumerate(self._weights)]
+        heapq.heapify(heap)
+        for rank in range(len(weights), 2 * len(weights) - 1):
+            left_weight, _, left = heapq.heappop(heap)
+            right_weight, _, right = heapq.heappop(heap)
+            weight = left_weight + right_weight
+            heapq.heappush(heap, (weight, rank, _Fork(left, right, left_weight, weight)))
+        self._tree = heap[0][2]
 
     def segments(self, start: int, stop: int) -> Iterator[list[int]]:
         """The values of these places; inside a segment any order keeps the balance."""
@@ -286,14 +295,20 @@ class _Quotas:
         added: dict[int, int] = {}
         longest: dict[int, int] = {}
         for place in range(start, stop):
-            value = self._find_value(place)
-            weight = self._weights[value]
-            ahead = uses[value] * self._total - start * weight
-            added[value] = added.get(value, 0) + 1
-            longest[value] = added[value] + (bound + ahead) // weight
-            if ahead + added[value] * (self._total - weight) > bound or len(run) >= min(longest.values()):
+            node, inside = self._tree, place
+            while isinstance(node, _Fork):
+                left = node.count_left(inside)
+                if node.count_left(inside + 1) > left:
+                    node, inside = node.left, left
+                else:
+                    node, inside = node.right, inside - left
+            weight = self._weights[node]
+            ahead = uses[node] * self._total - start * weight
+            added[node] = added.get(node, 0) + 1
+            longest[node] = added[node] + (bound + ahead) // weight
+            if ahead + added[node] * (self._total - weight) > bound or len(run) >= min(longest.values()):
                 break
-            run.append(value)
+            run.append(node)
         return run
 
     def count_uses(self, places: int) -> list[int]:
@@ -309,16 +324,6 @@ class _Quotas:
                 pending += [(node.left, left), (node.right, count - left)]
         return uses
 
-    def _find_value(self, place: int) -> int:
-        node = self._tree
-        while isinstance(node, _Fork):
-            left = node.count_left(place)
-            if node.count_left(place + 1) > left:
-                node, place = node.left, left
-            else:
-                node, place = node.right, place - left
-        return node
-
 
 @dataclass(frozen=True, slots=True)
 class _Fork:
@@ -333,18 +338,6 @@ class _Fork:
 
 
 _Tree: TypeAlias = _Fork | int
-
-
-def _build_tree(weights: Sequence[int], ranks: Sequence[int]) -> _Tree:
-    """The Huffman tree of these weights; among equal ones the lower rank is joined first."""
-    heap: list[tuple[int, int, _Tree]] = [(weight, ranks[value], value) for value, weight in enumerate(weights)]
-    heapq.heapify(heap)
-    for rank in range(len(weights), 2 * len(weights) - 1):
-        left_weight, _, left = heapq.heappop(heap)
-        right_weight, _, right = heapq.heappop(heap)
-        weight = left_weight + right_weight
-        heapq.heappush(heap, (weight, rank, _Fork(left, right, left_weight, weight)))
-    return heap[0][2]
 
 
 def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]], size: int) -> list[int]:

@@ -70,11 +70,15 @@ class Bindings:
 
     def _find_choices(self, place: int, context: Context) -> Sequence[Choice]:
         """What a dimension may give in a context; groups without any such value are left out."""
+        classes = dict(zip(self.parents[place], context, strict=True))
         choices, start = [], 0
         for position, group in enumerate(self._dimensions[place].groups):
             numbers: Sequence[int] = range(start, start + len(group.values))
             barred = {
-                number for number, condition in group.only_with or () if not self._holds(place, context, condition)
+                number
+                for number, condition in group.only_with or ()
+                for parent, words in ((self._positions[name], words) for name, words in condition)
+                if not self._results[parent][classes[parent]][self._tests[parent].index(words)]
             }
             if None in barred:
                 numbers = ()
@@ -85,13 +89,6 @@ class Bindings:
                 choices.append(Choice(position, numbers, weights))
             start += len(group.values)
         return choices
-
-    def _holds(self, place: int, context: Context, condition: Condition) -> bool:
-        classes = dict(zip(self.parents[place], context, strict=True))
-        return all(
-            self._results[parent][classes[parent]][self._tests[parent].index(words)]
-            for parent, words in ((self._positions[name], words) for name, words in condition)
-        )
 
     def project(self, place: int, context: Context, parents: Sequence[int]) -> Context:
         """What a context of this dimension says about some of its parents."""

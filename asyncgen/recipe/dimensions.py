@@ -218,8 +218,11 @@ def _read_statements(key: Key, name: str, sources: _Sources) -> Iterator[Group |
     before = len(problems.found)
     sections: dict[str, dict[str, float]] = {}
     for each in read_statements(sources.variables.fill(read_text(path, write_key(key), problems))):
-        weight = _read_weight(each.weight)
-        if weight is None:
+        try:
+            weight = 1.0 if each.weight is None else float(each.weight)
+        except ValueError:
+            weight = 0.0
+        if not 0 < weight < math.inf:
             problems.add_in(path, f"expected a weight above 0 in [ ], got {each.weight!r}", each.line)
         elif any(each.text in section for section in sections.values()):
             problems.add_in(path, f"{each.text!r} is there twice, expected a weight instead", each.line)
@@ -233,15 +236,6 @@ def _read_statements(key: Key, name: str, sources: _Sources) -> Iterator[Group |
     has_weights = any(weight != 1 for section in sections.values() for weight in section.values())
     for section, weights in sections.items():
         yield Group(section, tuple(weights), tuple(weights.values()) if has_weights else None)
-
-
-def _read_weight(given: str | None) -> float | None:
-    """None for what is no weight."""
-    try:
-        weight = 1.0 if given is None else float(given)
-    except ValueError:
-        return None
-    return weight if 0 < weight < math.inf else None
 
 
 def _condition(table: Mapping[str, Words]) -> Condition:
@@ -268,9 +262,7 @@ def _check_bindings(dimensions: Sequence[Dimension], keys: Mapping[str, Key], pr
     before = len(problems.found)
     for dimension in dimensions:
         others = {each.name: each for each in dimensions if each is not dimension}
-        for key, condition in _conditions(dimension, keys[dimension.name]):
-            for name, words in condition:
-                _check_words((*key, name), words, name, others, problems)
+        _check_conditions(dimension, keys[dimension.name], others, problems)
     if len(problems.found) > before:
         return
     try:
@@ -291,26 +283,21 @@ def _check_bindings(dimensions: Sequence[Dimension], keys: Mapping[str, Key], pr
             problems.add(keys[dimension.name], f"{never!r} can never be drawn: nothing fulfils its only_with")
 
 
-def _conditions(dimension: Dimension, key: Key) -> Iterator[tuple[Key, Condition]]:
-    """Every condition, and where it stands."""
+def _check_conditions(dimension: Dimension, key: Key, others: Mapping[str, Dimension], problems: Problems) -> None:
     for group in dimension.groups:
         values = (*key, "groups", group.name) if dimension.grouped else (*key, "values")
         for place, condition in group.only_with or ():
-            yield (*key, "only_with", group.name) if place is None else (*values, place, "only_with"), condition
-
-
-def _check_words(
-    key: Key, words: Sequence[str], name: str, others: Mapping[str, Dimension], problems: Problems
-) -> None:
-    other = others.get(name)
-    if other is None:
-        problems.add(key, f"expected another dimension, one of {', '.join(others)}{did_you_mean(name, others)}")
-        return
-    if other.pick is not None:
-        problems.add(key, f"expected a dimension that gives one value; {name} gives several (pick)")
-        return
-    known = [*(group.name for group in other.groups if other.grouped), *Values(other).texts]
-    for word in words:
-        if word not in known:
-            expected = f"expected a value or a group of dimension {name} ({name_some(known, SHOWN)}), got {word!r}"
-            problems.add(key, f"{expected}{did_you_mean(word, known)}")
+            at = (*key, "only_with", group.name) if place is None else (*values, place, "only_with")
+            for name, words in condition:
+                other = others.get(name)
+                if other is None:
+                    hint = did_you_mean(name, others)
+                    problems.add((*at, name), f"expected another dimension, one of {', '.join(others)}{hint}")
+                    continue
+                if other.pick is not None:
+                    problems.add((*at, name), f"expected a dimension that gives one value; {name} gives several (pick)")
+                    continue
+                known = [*(each.name for each in other.groups if other.grouped), *Values(other).texts]
+                expected = f"expected a value or a group of dimension {name} ({name_some(known, SHOWN)})"
+                for word in (each for each in words if each not in known):
+                    problems.add((*at, name), f"{expected}, got {word!r}{did_you_mean(word, known)}")

@@ -129,7 +129,17 @@ def read(value: object, shape: Any, key: Key, problems: Problems) -> Any:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         before = len(problems.found)
-        part = _read_parts(value, shape, key, problems)
+        part: Any = None
+        for kind in _alternatives(shape):
+            if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+                part = _read_struct(value, kind, key, problems)
+            elif isinstance(value, dict) and value and get_origin(kind) is dict:
+                part = {name: read(each, get_args(kind)[1], (*key, name), problems) for name, each in value.items()}
+            elif isinstance(value, list) and value and get_origin(kind) is list:
+                part = [read(each, get_args(kind)[0], (*key, place), problems) for place, each in enumerate(value)]
+            else:
+                continue
+            break
         if len(problems.found) == before:
             what = str(error).partition(" - at `$")[0]  # as in "Expected `int`, got `str`"
             if got := re.fullmatch(r"Invalid enum value (.*)", what):
@@ -141,17 +151,6 @@ def read(value: object, shape: Any, key: Key, problems: Problems) -> Any:
                 what = what.replace(f"`{kinds}`", named)
             problems.add(key, what[:1].lower() + what[1:])
         return part
-
-
-def _read_parts(value: object, shape: Any, key: Key, problems: Problems) -> Any:
-    for kind in _alternatives(shape):
-        if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            return _read_struct(value, kind, key, problems)
-        if isinstance(value, dict) and value and get_origin(kind) is dict:
-            return {name: read(each, get_args(kind)[1], (*key, name), problems) for name, each in value.items()}
-        if isinstance(value, list) and value and get_origin(kind) is list:
-            return [read(each, get_args(kind)[0], (*key, place), problems) for place, each in enumerate(value)]
-    return None
 
 
 def _alternatives(shape: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ knows who it is and what it wants, and nothing of what only the answers could te
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -98,7 +98,12 @@ def read_talk(
 
 
 def _usual_talk(users: Literal["apart", "turn by turn"], about: str, dimensions: Sequence[Dimension]) -> Talk:
-    words = {"about": about or "it answers the user", "scenario": "\n".join(_lines(dimensions))}
+    lines = []
+    for each in dimensions:
+        if each.by_weight is not True and not each.is_of_passages and each.name != MODEL:
+            label = each.name.replace("_", " ").capitalize()
+            lines.append(f"{label}:\n{{{each.name}}}" if each.pick is not None else f"{label}: {{{each.name}}}")
+    words = {"about": about or "it answers the user", "scenario": "\n".join(lines)}
     return Talk(users, _fill(_APART if users == "apart" else _USER, words), _fill(_ASSISTANT, words), 4)
 
 
@@ -127,14 +132,6 @@ def count_messages(talk: Talk, scenario: Mapping[str, str]) -> int:
         return talk.messages
     found = _NUMBER.search(scenario[talk.messages])
     return 2 if found is None else max(2, min(MOST_MESSAGES, int(found[0]) + int(found[0]) % 2))
-
-
-def _lines(dimensions: Sequence[Dimension]) -> Iterator[str]:
-    """What the user's side is told of a scenario."""
-    for each in dimensions:
-        if each.by_weight is not True and not each.is_of_passages and each.name != MODEL:
-            label = each.name.replace("_", " ").capitalize()
-            yield f"{label}:\n{{{each.name}}}" if each.pick is not None else f"{label}: {{{each.name}}}"
 
 
 def _fill(template: str, words: Mapping[str, str]) -> str:

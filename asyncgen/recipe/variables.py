@@ -32,14 +32,13 @@ class Variables:
     def fill(self, text: str) -> str:
         if not self.values:
             return text
-        lines = (self._fill_line(line) for line in text.split("\n"))
-        return "\n".join(line for line in lines if line is not None)
-
-    def _fill_line(self, line: str) -> str | None:
-        named = [each for each in PLACEHOLDER.findall(line) if each in self.values]
-        if any(not self.values[each] for each in named):
-            return None
-        return PLACEHOLDER.sub(lambda found: self.values.get(found[1], found[0]), line) if named else line
+        lines = []
+        for line in text.split("\n"):
+            named = [self.values[each] for each in PLACEHOLDER.findall(line) if each in self.values]
+            if all(named):
+                filled = PLACEHOLDER.sub(lambda found: self.values.get(found[1], found[0]), line) if named else line
+                lines.append(filled)
+        return "\n".join(lines)
 
 
 def read_variables(given: Given, chosen: Mapping[str, str], problems: Problems) -> Variables:
