@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import msgspec
 from msgspec.structs import astuple
@@ -26,8 +27,9 @@ from asyncgen.errors import (
     RequestRejectedError,
     SameRejectionError,
     TransientError,
+    Usage,
 )
-from asyncgen.money.price import with_cost
+from asyncgen.money.price import cost_of, with_cost
 from asyncgen.output.batches import MADE, RESULTS, UNREAD, USED_UP
 from asyncgen.output.journal import QUEUE_FULL, TOO_LARGE, Collected
 from asyncgen.runs.batch_lines import Ask, Results
@@ -36,6 +38,7 @@ from asyncgen.runs.desk import Unit, moment
 from asyncgen.runs.live import Live
 
 AT_ONCE = 128  # lines between two rests, to wait for the disk
+FINEST = Decimal("1e-15")  # US dollars, of a cost that is inferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Collector:
             await self._take_refusal(out, told)
             return True
         missing, not_run = await self._take_all(out, results)
-        rest = with_cost(results.unshared, self.under_way.tariffs[out.batch.intent.seat].price)
+        rest = self._price_rest(out, results)
         is_told = told.usage.cost is not None or (rest.cost is not None and told.usage.prompt_tokens is not None)
         lost = 0 if told.has_failed or is_told else missing
         self.under_way.book_rest(out, rest, lost)
@@ -88,6 +91,18 @@ class Collector:
             ),
         )
         return results.found > not_run
+
+    def _price_rest(self, out: Out, results: Results) -> Usage:
+        """What no line tells, at the price that lines have told, which is seldom the one of a list or a flag."""
+        price = self.under_way.tariffs[out.batch.intent.seat].price
+        rest = with_cost(results.unshared, price)
+        if price is None or not rest.priced or rest.cost is None or results.told.cost is None:
+            return rest
+        listed = cost_of(results.told, price)
+        if not listed:
+            return rest
+        cost = (rest.cost * results.told.cost / listed).quantize(FINEST).normalize()
+        return msgspec.structs.replace(rest, cost=Decimal(format(cost, "f")))
 
     async def _take_all(self, out: Out, results: Results) -> tuple[int, int]:
         """How many lines have no result, and how many were not run; what has come of all others is on disk."""

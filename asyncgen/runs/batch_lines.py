@@ -119,7 +119,8 @@ class Results:
 
     `found`: lines that have one. `unread`: results that nobody can read; `strange`: those of no line of the batch.
     `whole`: the usage of the batch, as told. What lines do not tell of it themselves they share, and `unshared` is what
-    is left. A file that is fetched once more shares it in the same way.
+    is left; `told` is what they do tell, with a cost if all of them tell theirs. A file that is fetched once more
+    shares it in the same way.
     """
 
     def __init__(self, path: Path, batch: OpenBatch, api: BatchApi, whole: Usage) -> None:
@@ -134,7 +135,7 @@ class Results:
                     self._add(line, offset, batch)
                 offset += len(line)
         self._shares: dict[str, _Share] = {}
-        self.unshared = Usage()
+        self.told = self.unshared = Usage()
         if whole != Usage():
             self._share(whole)
 
@@ -170,7 +171,9 @@ class Results:
                 self._shares[name] = share
             elif rest:
                 left[name] = rest
-        self.unshared = Usage(**left)
+        if lacking["cost"].positions:
+            told["cost"] = None
+        self.told, self.unshared = Usage(**told), Usage(**left)
 
     def __iter__(self) -> Iterator[Completion | AsyncgenError | None]:
         """What has come of each line, in their order; None for one without a result."""
