@@ -14,6 +14,9 @@ from asyncgen.audit.known_facts import KnownFacts
 from asyncgen.audit.language import any_phrase
 
 _CLAIM = {key: any_phrase("grounding", key) for key in ("own", "hearsay", "second-person", "tag", "orders")}
+# "I think my ..." is said of himself, "my friend thinks you ..." is not.
+_HIMSELF = any_phrase("grounding", "of-himself").pattern
+_OF_HIMSELF = re.compile(rf"(?:{_CLAIM['hearsay'].pattern}),? (?:that |dass )?(?:{_HIMSELF})", re.IGNORECASE)
 _DENIES, _ATTRIBUTES, _AFFIRMS = (any_phrase("grounding", key) for key in ("denies", "attributes", "affirms"))
 _OPERATOR = any_phrase("grounding", "operators").pattern
 _EXERCISE = re.compile(
@@ -26,6 +29,7 @@ _WORD_PROBLEM = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _HANDED_OVER = re.compile(r"[\n\"\u201c\u201e:`]")
+_LONGEST_CLAIM = 300  # characters
 _REMARK = 40  # words of a message that is no more than a remark
 
 
@@ -56,13 +60,13 @@ def _is_claim(sentence: str, message: str) -> bool:
         return False
     if is_exercise(message) or len(sentence) > _LONGEST_CLAIM:
         return False
-    if _CLAIM["hearsay"].search(sentence) or _CLAIM["second-person"].search(sentence):
+    is_own = _CLAIM["own"].search(sentence) is not None
+    if _CLAIM["hearsay"].search(sentence) and not (is_own and _OF_HIMSELF.search(sentence)):
         return True
+    if is_own or _CLAIM["second-person"].search(sentence):
+        return not is_own
     is_remark = len(message.split()) <= _REMARK and not _HANDED_OVER.search(message)
     return is_remark and not _CLAIM["own"].search(message)
-
-
-_LONGEST_CLAIM = 300  # characters
 
 
 def _is_kept_apart(fact: Fact, prose: str) -> bool:

@@ -41,13 +41,11 @@ def find_control_token(text: str, question: str = "") -> Span | None:
     for match in _TOKEN.finditer(text):
         if is_talk is None:
             is_talk = bool(_TALK.search(f"{question} {_TOKEN.sub('', text)}"))
-        if not (_is_quoted(text, *match.span()) or (is_talk and _is_mentioned(text, *match.span()))):
-            return match.span()
+        start, end = match.span()
+        is_quoted = start > 0 and text[start - 1] in _QUOTES and text[end : end + 1] in _QUOTES
+        if not (is_quoted or (is_talk and _is_mentioned(text, start, end))):
+            return start, end
     return None
-
-
-def _is_quoted(text: str, start: int, end: int) -> bool:
-    return text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES and start > 0
 
 
 def _is_mentioned(text: str, start: int, end: int) -> bool:

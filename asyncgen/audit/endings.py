@@ -82,6 +82,7 @@ def _ends_well(text: str, language: str | None) -> bool:
 
 
 def _takes_leave(line: str) -> bool:
+    """Whether the last sentence of a line does."""
     sentence = _LAST_SENTENCE.search(line)
     if sentence is None or len(sentence[1].split()) > _LONGEST_CLOSING:
         return False

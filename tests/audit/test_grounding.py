@@ -207,6 +207,8 @@ def _rules(*contents: str, grounding: Grounding | None = None) -> set[str]:
         ("I read that a dog costs £8.", "Where did you read £8?", set()),
         ("Does a dog cost £8?", "I do not know of £8.", set()),
         ("A dog is £8, right?", "Right, £8.", {"ungrounded"}),
+        ("I think I need 26 tickets, you know.", "For 26 tickets, ask at the office.", set()),
+        ("My friend thinks you have 26 ships.", "There are 26 ships in all.", {"ungrounded"}),
         ("I have £80 with me.", "With £80 you can take the car.", set()),
         ("Someone told me that Harland built the ship.", "Yes, Harland built it.", {"ungrounded"}),
         ("I like the ships of Harland more than yours.", "The ships of Harland are not ours.", set()),

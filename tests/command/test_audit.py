@@ -288,6 +288,15 @@ def test_a_rule_that_needs_a_declared_language_is_not_looked_for_without(program
 # ---- filter
 
 
+def test_dedup_without_a_similarity_goes_by_the_answers_from_a_half_on(program: Program) -> None:
+    status, out, _ = program.run("filter", "-o", program.folder / "clean.jsonl", "--dedup", "--keep-order")
+    assert status == 0
+    kept = program.lines("clean.jsonl")
+    assert program.run("filter", "-o", program.folder / "same.jsonl", "--dedup", "0.5", "--keep-order")[0] == 0
+    assert program.lines("same.jsonl") == kept
+    assert f"{len(kept)} of 12 lines kept" in out
+
+
 def test_filter_leaves_out_the_lines_that_break_a_rule_and_says_so(program: Program) -> None:
     status, out, err = program.run("filter", "-o", program.folder / "clean.jsonl", "--drop", "email", "--dedup", "0.8")
     assert (status, err) == (0, "")
