@@ -18,12 +18,13 @@ from typing import ClassVar
 
 import uvloop
 
+from asyncgen.audit.repair import checked_conversations
 from asyncgen.errors import BudgetSpentError, FatalError, OutOfMemoryError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.events import Event, Retried, Said
-from asyncgen.runs.run import Run, conversations, opened
+from asyncgen.runs.run import Run, opened
 from asyncgen.threads import start_thread
 
 log = logging.getLogger("asyncgen")
@@ -139,7 +140,7 @@ class Background:
         try:
             if self._earlier is not None:
                 self._earlier.ended.wait()
-            with opened(self._config, conversations) as run:
+            with opened(self._config, checked_conversations) as run:
                 self._make(run)
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self.error = error

@@ -61,6 +61,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, command: str) -> int:
+    from asyncgen.audit.repair import checked_conversations
     from asyncgen.command.config import read_generate_config, read_shard_config
     from asyncgen.command.log_file import start_logging
     from asyncgen.runs.configure import read_environment
@@ -69,4 +70,4 @@ def run(flags: argparse.Namespace, command: str) -> int:
     read = read_generate_config if flags.shard is None else read_shard_config
     config = read(flags, read_environment(), command, flags.timings)
     start_logging(config.log, debug=config.debug)
-    return generate(config)
+    return generate(config, checked_conversations)

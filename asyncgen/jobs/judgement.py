@@ -52,6 +52,7 @@ def judge_recipe(recipe: Recipe, knowledge: str, model: str) -> Recipe:
         user=_read("judge_user.md"),
         request=request,
         models=(),
+        repair=(),
         talk=None,
         dimensions=(),
         rules=Rules(),

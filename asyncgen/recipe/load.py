@@ -221,6 +221,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
         judge=judge,
+        repair=() if table.repair is None else tuple(filter(None, table.repair.rules)),
         language=language,
         models=models,
         variables=filling.values,

@@ -168,6 +168,7 @@ class Recipe:
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
     judge: JudgeOptions = field(default_factory=JudgeOptions)
+    repair: tuple[str, ...] = ()
     language: tuple[str, ...] = ()
     export_system: str | None = None
     models: tuple[Model, ...] = ()
@@ -192,6 +193,8 @@ class Recipe:
         parts["prompts"] = [self.system, self.user]
         parts["rules"] = self.rules
         parts["knowledge"] = self.knowledge
+        if self.repair:
+            parts["repair"] = self.repair
         if self.talk is not None:
             parts["talk"] = self.talk
         return {name: digest_part(part) for name, part in parts.items()}

@@ -90,6 +90,16 @@ class AuditTable(msgspec.Struct, forbid_unknown_fields=True):
     phrases: dict[str, list[str | None] | None] = {}
 
 
+# Of the audit's rules those that one conversation is enough for, and that are nearly never wrong.
+Repairable: TypeAlias = Literal["prompt-leak", "control-token", "truncated", "wrong-language"]
+
+
+class RepairTable(msgspec.Struct, forbid_unknown_fields=True):
+    rules: Annotated[list[Repairable | None], Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: [*get_args(Repairable)]
+    )
+
+
 class JudgeTable(msgspec.Struct, forbid_unknown_fields=True):
     model: str | None = None
     questions: dict[str, str | None] = {}
@@ -119,6 +129,7 @@ class RecipeTable(msgspec.Struct, forbid_unknown_fields=True):
     rules: RulesTable = msgspec.field(default_factory=RulesTable)
     talk: TalkTable | None = None
     audit: AuditTable = msgspec.field(default_factory=AuditTable)
+    repair: RepairTable | None = None
     judge: JudgeTable = msgspec.field(default_factory=JudgeTable)
     export: ExportTable = msgspec.field(default_factory=ExportTable)
 

@@ -1,0 +1,48 @@
+"""The lints that a run applies to a conversation before it writes it, where its recipe asks for that."""
+
+from collections.abc import Sequence
+
+from asyncgen.audit.rules import RULES, AuditSettings
+from asyncgen.conversation import Conversation
+from asyncgen.data.dataset import Record
+from asyncgen.errors import ConfigError
+from asyncgen.jobs.repair import Look, Repaired
+from asyncgen.jobs.work import Job
+from asyncgen.recipe.recipe import Recipe
+from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.run import conversations
+
+
+def checked_conversations(config: GenerateConfig) -> Job:
+    """The conversations of a recipe, repaired where it says so. Raises ConfigError where several calls write each."""
+    recipe = config.plan.recipe
+    if not recipe.repair:
+        return conversations(config)
+    if recipe.talk is not None:
+        raise ConfigError(
+            f"{recipe.source}: [repair] is for conversations that one call writes; leave it out, or [talk]"
+        )
+    return Repaired(conversations(config), make_look(recipe))
+
+
+def make_look(recipe: Recipe) -> Look:
+    from asyncgen.audit.line_work import LineSettings, LineWork  # noqa: PLC0415 - half a second, for these runs alone
+
+    settings = LineSettings(
+        charset=recipe.rules.charset,
+        system=recipe.system,
+        audit=AuditSettings.of(recipe),
+        single=[each.name for each in recipe.dimensions if each.pick is None],
+        knowledge=recipe.knowledge,
+        languages=recipe.language,
+        naming=(),
+        is_grounded=False,
+    )
+    work, rules = LineWork(settings), frozenset(recipe.repair)
+
+    def look(conversation: Conversation) -> Sequence[tuple[str, str]]:
+        found = work.find(work.subject(Record(1, 0, conversation, None), None))
+        described = ((each.rule, f"{RULES[each.rule].description}: {each.evidence}") for each in found)
+        return [(rule, told) for rule, told in described if rule in rules]
+
+    return look

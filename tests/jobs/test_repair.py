@@ -1,0 +1,136 @@
+"""Conversations that are looked at before they are written: what is asked again, with what words, and what it costs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_provider import Call, FakeProvider, Reply, completion, error
+
+from asyncgen.command.main import main
+
+OUTPUT = Path("x.jsonl")
+LEAK = "According to the knowledge base, bread is baked."
+GOOD = "Bread is baked at 220 degrees."
+RECIPE = """
+name = "bakery"
+knowledge = "knowledge.md"
+[request]
+model = "writer"
+[prompt]
+user = "user.md"
+[[dimension]]
+name = "number"
+values = ["n0", "n1", "n2", "n3"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _recipe() -> None:
+    write_recipe("[repair]\n")
+    Path("knowledge.md").write_text("Bread is baked at 220 degrees.", "utf-8")
+    Path("user.md").write_text("{number} {knowledge}", "utf-8")
+
+
+def write_recipe(repair: str) -> None:
+    Path("recipe.toml").write_text(RECIPE + repair, "utf-8")
+
+
+def talk(answer: str, **usage: object) -> Reply:
+    messages = [{"role": "user", "content": "How hot?"}, {"role": "assistant", "content": answer}]
+    return completion(json.dumps({"messages": messages}), **usage)  # type: ignore[arg-type]  # of the usage alone
+
+
+def is_second(call: Call) -> bool:
+    return len(call.body["messages"]) > 1
+
+
+def is_of(call: Call, number: str) -> bool:
+    return bool(call.body["messages"][0]["content"].startswith(number))
+
+
+def leaky(call: Call) -> Reply:
+    """n2 leaks at first, and is mended when told."""
+    return talk(LEAK if is_of(call, "n2") and not is_second(call) else GOOD, cost=0.25)
+
+
+def generate(provider: FakeProvider, *more: str) -> int:
+    base = ["generate", "--base-url", provider.base_url, "--recipe", "recipe.toml", "-n", "4", "-o", "x.jsonl"]
+    return main([*base, "--quiet", *more])
+
+
+def entries(kind: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in Path("x.jsonl.journal").read_bytes().splitlines()]
+    return [entry for entry in found if entry["type"] == kind]
+
+
+def answers() -> set[str]:
+    return {json.loads(line)[1]["content"] for line in OUTPUT.read_text("utf-8").splitlines()}
+
+
+def test_what_has_a_fault_is_asked_for_once_more_with_the_evidence_and_all_of_it_is_counted() -> None:
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+    (again,) = filter(is_second, provider.calls)
+    prompt, first, told = again.body["messages"]
+    assert prompt["content"].startswith("n2")
+    assert (first["role"], told["role"]) == ("assistant", "user")
+    assert LEAK in first["content"]
+    assert "According to the knowledge base" in told["content"]
+    assert answers() == {GOOD}
+    assert len(provider.calls) == 5
+    assert len(entries("step")) == 1
+    assert sum(each["cost"] for each in (*entries("step"), *entries("done"))) == 1.25
+
+
+def test_what_cannot_be_mended_is_kept_as_a_reject_and_the_index_fails() -> None:
+    with FakeProvider(lambda call: talk(LEAK if is_of(call, "n2") else GOOD)) as provider:
+        assert generate(provider, "--reasks", "1") == 3
+        assert len(provider.calls) == 3 + 1 + 2
+    assert len(OUTPUT.read_bytes().splitlines()) == 3
+    assert {each["reason"] for each in entries("failed")} == {"prompt-leak"}
+    rejects = [json.loads(line) for line in Path("x.jsonl.rejects").read_bytes().splitlines()]
+    assert [each["reason"] for each in rejects] == ["prompt-leak"] * 2
+
+
+def test_without_the_table_nothing_is_looked_at_and_of_rules_only_the_named_ones() -> None:
+    write_recipe("")
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+        assert len(provider.calls) == 4
+        write_recipe('[repair]\nrules = ["control-token"]\n')
+        assert generate(provider, "--overwrite") == 0
+        assert len(provider.calls) == 8
+    assert answers() == {LEAK, GOOD}
+
+
+def test_a_later_run_goes_on_with_the_first_version_and_does_not_pay_for_it_again() -> None:
+    def refuses_second(call: Call) -> Reply:
+        return error(400, "not this one") if is_second(call) else leaky(call)
+
+    with FakeProvider(refuses_second) as provider:
+        assert generate(provider) == 3
+    assert len(entries("step")) == 1
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+        assert len(provider.calls) == 1
+        assert is_second(provider.calls[0])
+    assert answers() == {GOOD}
+
+
+def test_a_changed_repair_is_another_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+        write_recipe("")
+        assert generate(provider) == 2
+    assert "repair has changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rules", ['["near-duplicate"]', "[]", '"truncated"'])
+def test_rules_that_cannot_be_looked_for_in_one_conversation_are_refused(
+    capsys: pytest.CaptureFixture[str], rules: str
+) -> None:
+    write_recipe(f"[repair]\nrules = {rules}\n")
+    assert main(["check", "recipe.toml"]) != 0
+    captured = capsys.readouterr()
+    assert "repair.rules" in captured.out + captured.err
