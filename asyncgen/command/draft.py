@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asyncgen.command.drafting import add_drafting_flags, agrees, choose_model
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
-from asyncgen.errors import ConfigError
+from asyncgen.errors import AsyncgenError, ConfigError
 from asyncgen.runs.values import whole
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def run(flags: argparse.Namespace, _: str) -> int:
         }
         added = [(group, texts, language) for (group, language), texts in lines.items() if texts]
         if not added:
-            raise ConfigError("nothing was written: all that the model suggests is in the recipe already, or nearly so")
+            raise ConfigError(
+                "nothing was written: the model suggests nothing that is not in the recipe already, or nearly so"
+            )
         name = asks[0].dimension
         show_lines({" ".join(filter(None, (name, group, language))): texts for group, texts, language in added})
         number = sum(map(len, found))
@@ -120,7 +122,7 @@ def _plan(recipe: "Recipe", flags: argparse.Namespace) -> "list[Ask]":
     for left, (language, among) in zip(range(len(fit), 0, -1), fit.items(), strict=True):
         known = choose_shown({each.group: groups.get(each.group, ()) for each in among})
         number = (flags.num - sum(each.number for each in asks)) // left
-        asks.append(Ask(name, kind, known, language, number, binds))
+        asks.append(Ask(name, kind, list(groups.values()), known, language, number, binds))
     return [each for each in asks if each.number]
 
 
@@ -130,14 +132,18 @@ def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[l
     from asyncgen.audit.words import split_words
     from asyncgen.scaffold.draft import open_drafter
     from asyncgen.scaffold.widen import widen
-    from asyncgen.screen.drafts import show_cost
-
-    dimension = next(each for each in recipe.dimensions if each.name == asks[0].dimension)
+    from asyncgen.screen.drafts import show_cost, show_stop
 
     async def ask_all() -> "list[list[Candidate]]":
         async with open_drafter(asked.endpoint, asked.settings) as drafter:
-            known = [group.values for group in dimension.groups]
-            found = [await widen(drafter, recipe, each, known, split_words) for each in asks]
+            found: list[list[Candidate]] = [[] for _ in asks]
+            try:
+                for each, candidates in zip(asks, found, strict=True):
+                    await widen(drafter, recipe, each, candidates, split_words)
+            except AsyncgenError as error:  # what has been paid for until then is of use
+                if not any(found):
+                    raise
+                show_stop(error)
             show_cost(drafter.cost)
             return found
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import BadReplyError, ConfigError
+from asyncgen.program import program
 from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.listed import Texts
 from asyncgen.recipe.recipe import Recipe
@@ -45,12 +46,14 @@ class Candidate(NamedTuple):
 class Ask:
     """What is asked for.
 
-    `kind`: of KINDS, or a dimension's name. `known`: some of what is there, by group, among which the new ones go.
+    `kind`: of KINDS, or a dimension's name. `values`: all that are there. `known`: some of them by group, in the groups
+    among which the new ones go.
     `binds`: they are for conversations in their language alone.
     """
 
     dimension: str
     kind: str
+    values: Sequence[Iterable[str]]
     known: Mapping[str, Sequence[str]]
     language: str | None
     number: int
@@ -76,9 +79,10 @@ def find_name(what: str, tables: Mapping[str, DimensionTable]) -> str:
         of_kind += [name for name, each in tables.items() if each.statements is not None]
     if what in tables or of_kind:
         return what if what in tables else of_kind[0]
-    raise ConfigError(
-        f"the recipe has no {what}: expected one of its dimensions, {', '.join(tables)}{did_you_mean(what, tables)}"
-    )
+    expected = f"expected one of its dimensions, {', '.join(tables)}{did_you_mean(what, tables)}"
+    if find_kind(what) == STATEMENTS:
+        expected = f"write a dimension of them first, as {program()} help recipes shows"
+    raise ConfigError(f"the recipe has no {what}: {expected}")
 
 
 def most_calls(number: int) -> int:
@@ -127,13 +131,13 @@ def foresee_requests(recipe: Recipe, ask: Ask) -> list[str]:
 
 def read_candidates(text: str, groups: Sequence[str], kind: str) -> list[Candidate]:
     """The least likely first. Raises BadReplyError where there is no list of them."""
-    start = re.search(r"\[\s*\{", text)
+    start = re.search(r"\[\s*[{\]]", text)
     try:
-        listed, _ = json.JSONDecoder(strict=False).raw_decode(text, start.start() if start else 0)
+        listed, _ = json.JSONDecoder(strict=False).raw_decode(text, start.start() if start else len(text))
     except (ValueError, RecursionError) as error:
         raise BadReplyError("not-json", "the model gave no list of values; try again, or another --model") from error
     found = []
-    for each in listed if isinstance(listed, list) else ():
+    for each in listed:
         given = each if isinstance(each, dict) else {}
         group = groups[0] if len(groups) == 1 else given.get("group")
         line = clean_line(given.get("text"))
@@ -149,24 +153,23 @@ async def widen(
     drafter: Drafter,
     recipe: Recipe,
     ask: Ask,
-    known: Sequence[Iterable[str]],
+    found: list[Candidate],
     split: Callable[[str], Sequence[bytes]],
-) -> list[Candidate]:
-    """At most as many as are asked for, like nothing in the list. `known`: all of its values.
+) -> None:
+    """Fills `found` with at most as many as are asked for, like nothing that is there.
 
-    It ends early where a call has brought nothing. `split`: the words of a text. Raises what a call raises.
+    It ends early where a call has brought nothing. `split`: the words of a text. Raises what a call raises, and what
+    the calls before it have found is there all the same.
     """
     likeness = Likeness(split, SAME_FACT if ask.kind == STATEMENTS else ALIKE)
-    found: list[Candidate] = []
     for _ in range(most_calls(ask.number)):
         request = write_request(recipe, ask, found)
         candidates = await drafter.ask(request, partial(read_candidates, groups=ask.groups, kind=ask.kind))
         by_text = {each.text: each for each in candidates}
-        new = likeness.find_new(by_text, chain(*known, [each.text for each in found]))
-        found += map(by_text.__getitem__, new)
+        new = likeness.find_new(by_text, chain(*ask.values, [each.text for each in found]))
+        found += [by_text[each] for each in new][: ask.number - len(found)]
         if len(found) >= ask.number or not new:
             break
-    return found[: ask.number]
 
 
 def choose_shown(groups: Mapping[str, Texts]) -> dict[str, list[str]]:

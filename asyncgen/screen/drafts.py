@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from asyncgen.errors import AsyncgenError
 from asyncgen.money.price import format_cost
 from asyncgen.money.ways import LIVE
 from asyncgen.scaffold.draft import Drafts
@@ -42,6 +43,10 @@ def show_lines(lists: Mapping[str, Sequence[str]]) -> None:
 def show_cost(cost: Decimal | None) -> None:
     if cost is not None:
         _say(f"cost {format_cost(cost)}")
+
+
+def show_stop(error: AsyncgenError) -> None:
+    _say(f"fewer than wanted, because a further call failed: {error}")
 
 
 def show_appended(recipe: str, number: int, files: Sequence[Path]) -> None:

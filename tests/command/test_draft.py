@@ -223,6 +223,7 @@ def test_without_languages_it_is_that_of_what_is_there(capsys: pytest.CaptureFix
     ("argv", "wrong"),
     [
         (("personas",), "the recipe has no personas: expected one of its dimensions, topic, opener"),
+        (("statements",), "the recipe has no statements: write a dimension of them first, as asyncgen help recipes"),
         (("topcis",), "did you mean topic?"),
         (("topics", "--language", "german"), "--language: expected a code of ISO 639-1"),
         (("topics", "--language", "fr"), "--language fr: the conversations of shop are in de, en"),
@@ -269,9 +270,21 @@ def test_a_model_and_somebody_to_agree_are_needed(
     ("script", "wrong", "status", "asked"),
     [
         (suggest(completion("I would rather not.")), "the model gave no list of values; try again, or another", 1, 2),
+        (suggest(completion('{"text": "a"}\n{"text": "b"}')), "the model gave no list of values", 1, 2),
+        (suggest([]), "the model suggests nothing that is not in the recipe", 2, 1),
         (suggest(completion("[{")), "the model gave no list of values", 1, 2),
-        (suggest(completion('[{"text": 1}, {"words": "x"}, 3]')), "all that the model suggests is in the recipe", 2, 1),
-        (suggest(["What a repair costs?"]), "all that the model suggests is in the recipe already, or nearly so", 2, 1),
+        (
+            suggest(completion('[{"text": 1}, {"words": "x"}, 3]')),
+            "the model suggests nothing that is not in the recipe",
+            2,
+            1,
+        ),
+        (
+            suggest(["What a repair costs?"]),
+            "the model suggests nothing that is not in the recipe already, or nearly so",
+            2,
+            1,
+        ),
         (suggest(error(401)), "401", 1, 1),
     ],
 )
@@ -283,6 +296,14 @@ def test_an_answer_of_no_use_writes_nothing(
     assert wrong in err
     assert len(calls) == asked
     assert Path("shop/recipe.toml").read_text() == before
+
+
+def test_what_was_found_before_a_call_fails_is_of_use(capsys: pytest.CaptureFixture[str]) -> None:
+    write(LANGUAGES, 'language = ["de", "en"]', SPOKEN)
+    out, _ = draft(capsys, suggest(["traurig"], error(402, "no money left")), "mood", "-n", "2")
+    assert "fewer than wanted, because a further call failed: " in out
+    assert "1 more in shop/recipe.toml" in out
+    assert values("mood")["german"] == ["froh", "traurig"]
 
 
 def answering(
