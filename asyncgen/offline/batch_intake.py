@@ -80,35 +80,28 @@ class Intake:
 
     async def read(self, request: web.Request) -> Batch:
         """The batch that is asked for. Raises ApiError."""
-        path = self._files.new_path()
-        batch = None
-        try:
-            with path.open("wb") as target:
-                batch = await self._read(request, path, _InlineRequests(target, self._knobs))
-        except SplitError as error:
-            raise _refused(str(error)) from error
-        finally:
-            if batch is None:
-                path.unlink(missing_ok=True)
-        return batch
-
-    async def _read(self, request: web.Request, path: Path, requests: "_InlineRequests") -> Batch:
         splitter, size = Splitter(), 0
-        async for chunk in request.content.iter_chunked(CHUNK):
-            size += len(chunk)
-            check_size(size, self._knobs)
-            for each in splitter.feed(chunk):
-                requests.take(splitter.head, each)
-        splitter.end()
-        if not splitter.has_requests:
-            if request.path.startswith(GATEWAY):
-                raise _refused("'endpoint', 'model' and then 'requests' are required", "requests")
-            return self._read_by_file(splitter.head, path)
-        if not requests.names:
-            requests.begin(splitter.head)
-            raise _refused("'requests' must not be empty", "requests")
-        name = f"batch-{int(time.time())}-{token_hex(10)}"
-        return Batch(name, path, _ENDPOINT, is_inline=True, model=requests.head.model)
+        with self._files.receiving() as path:
+            with path.open("wb") as target:
+                requests = _InlineRequests(target, self._knobs)
+                try:
+                    async for chunk in request.content.iter_chunked(CHUNK):
+                        size += len(chunk)
+                        check_size(size, self._knobs)
+                        for each in splitter.feed(chunk):
+                            requests.take(splitter.head, each)
+                    splitter.end()
+                except SplitError as error:
+                    raise _refused(str(error)) from error
+            if not splitter.has_requests:
+                if request.path.startswith(GATEWAY):
+                    raise _refused("'endpoint', 'model' and then 'requests' are required", "requests")
+                return self._read_by_file(splitter.head, path)
+            if not requests.names:
+                requests.begin(splitter.head)
+                raise _refused("'requests' must not be empty", "requests")
+            name = f"batch-{int(time.time())}-{token_hex(10)}"
+            return Batch(name, path, _ENDPOINT, is_inline=True, model=requests.head.model)
 
     def _read_by_file(self, body: bytes, path: Path) -> Batch:
         create = _decode(body, _ByFile)

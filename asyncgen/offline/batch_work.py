@@ -105,14 +105,18 @@ class Worker:
         """The tokens of a line. Raises _LineError."""
         try:
             line = _line_decoder.decode(text)
-            if batch.is_inline:
-                _check_inline(line, number)
-            else:
+            if not batch.is_inline:
                 _check_by_file(batch, line, number)
         except msgspec.ValidationError as error:
             raise _LineError("missing_required_parameter", str(error), number) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _LineError("invalid_json_line", "This line is not parseable as valid JSON.", number) from error
+        if batch.is_inline:
+            try:
+                read_request(bytes(line.body))
+            except BadRequestError as error:  # one body that cannot be answered ends the batch, as at OpenRouter
+                message = f"Request {line.custom_id!r} (line {number}): {error}"
+                raise _LineError("invalid_request", message, number) from error
         if line.custom_id in names:
             raise _LineError("duplicate_custom_id", f"The custom_id {line.custom_id!r} is taken.", number, "custom_id")
         names.add(line.custom_id)
@@ -197,8 +201,15 @@ class _Rows:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._output.close()
         self._errors.close()
-        if kind is None:
-            self._keep()
+        batch = self._batch
+        if kind is not None:
+            return
+        if batch.is_inline:
+            batch.rows = self._output_path
+            return
+        batch.turn(Status.FINALIZING)
+        batch.output_file_id = self._keep_file(self._output_path, "output")
+        batch.error_file_id = self._keep_file(self._error_path, "error")
 
     def put(self, row: bytes, *, is_cut: bool = False) -> None:
         if is_cut:
@@ -214,15 +225,6 @@ class _Rows:
             target.write(b"," + row if target.tell() else row)
         else:
             target.write(row + b"\n")
-
-    def _keep(self) -> None:
-        batch = self._batch
-        if batch.is_inline:
-            batch.rows = self._output_path
-            return
-        batch.turn(Status.FINALIZING)
-        batch.output_file_id = self._keep_file(self._output_path, "output")
-        batch.error_file_id = self._keep_file(self._error_path, "error")
 
     def _keep_file(self, path: Path, name: str) -> str | None:
         """Its id; None for one without a row, which is not kept."""
@@ -244,15 +246,6 @@ def _check_by_file(batch: Batch, line: BatchLine, number: int) -> None:
         raise _LineError("url_mismatch", message, number, "url")
     if model != batch.model:
         raise _LineError("model_mismatch", f"{model!r} is not {batch.model!r}, of line 1.", number, "body.model")
-
-
-def _check_inline(line: BatchLine, number: int) -> None:
-    """One body that cannot be answered ends the batch, as at OpenRouter. Raises _LineError."""
-    try:
-        read_request(bytes(line.body))
-    except BadRequestError as error:
-        message = f"Request {line.custom_id!r} (line {number}): {error}"
-        raise _LineError("invalid_request", message, number) from error
 
 
 class _LineError(Exception):

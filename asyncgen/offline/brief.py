@@ -9,7 +9,8 @@ which part of the message it knows most about.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import dropwhile, product, takewhile
+from operator import not_
 
 _MARKS = ("knowledge", "passage")  # found as text: a pattern takes longer than all the rest
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
@@ -56,6 +57,12 @@ def read_brief(messages: Sequence[Message]) -> Brief:
     labels = [(label.casefold(), value.strip()) for label, value in _LABEL.findall(text)]
     named = dict(reversed(labels))  # of two equal labels the first one counts
     dynamic = named.get("dynamic") or next((value for _, value in labels if _LENGTH.search(value)), "")
+    stated = _LENGTH.search(dynamic)
+    low = int(stated[1]) if stated else DEFAULT_LENGTH
+    high = max(low, int(stated[2] or low)) if stated else low
+    low, high = (min(max(2, number + number % 2), MAX_LENGTH) for number in (low, high))
+    upwards = map(_LIST_ITEM.fullmatch, reversed(text.rstrip().split("\n")))
+    last_list = list(takewhile(bool, dropwhile(not_, upwards)))
     subject = next((value for label, value in labels if label in _SUBJECTS), "")
     prose = _SENTENCE_END.split(_LIST_ITEM.sub("", _LABEL.sub("", text)))
     candidates = [*(value for _, value in labels if value != dynamic), *(each.strip()[:_ABOUT] for each in prose)]
@@ -64,21 +71,11 @@ def read_brief(messages: Sequence[Message]) -> Brief:
         about=subject or (labels[0][1] if labels else text.strip()[:_ABOUT]),
         persona=named.get("persona") or " ".join(value for _, value in labels[1:] if value != dynamic),
         dynamic=dynamic,
-        lengths=_read_lengths(dynamic),
+        lengths=tuple(range(low, high + 1, 2)),
         language=named.get("language", "").casefold(),
-        openers=_read_last_list(text),
+        openers=tuple(item[1].strip().strip('"') for item in reversed(last_list) if item),
         candidates=() if subject else tuple(filter(None, candidates))[:_MOST_CANDIDATES],
     )
-
-
-def _read_last_list(text: str) -> tuple[str, ...]:
-    items: list[str] = []
-    for line in reversed(text.rstrip().split("\n")):
-        if item := _LIST_ITEM.fullmatch(line):
-            items.append(item[1].strip().strip('"'))
-        elif items:
-            break
-    return tuple(reversed(items))
 
 
 def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, str]:
@@ -97,13 +94,3 @@ def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, st
     system = next((each for each in messages if each.role == "system"), None)
     source = system or max(messages, key=lambda each: len(each.content))
     return source.content, task.content
-
-
-def _read_lengths(dynamic: str) -> tuple[int, ...]:
-    stated = _LENGTH.search(dynamic)
-    if stated is None:
-        return (DEFAULT_LENGTH,)
-    low = int(stated[1])
-    high = max(low, int(stated[2] or low))
-    low, high = (min(max(2, number + number % 2), MAX_LENGTH) for number in (low, high))
-    return tuple(range(low, high + 1, 2))

@@ -2,7 +2,6 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -41,13 +40,6 @@ _CANNED_REQUEST = ChatRequest(messages=(), model="offline", seed=None, max_token
 _CANNED_CONTENT = encode_conversation(
     [Message("user", "Hello!"), Message("assistant", "Hello! What would you like to know? " * 100)]
 )
-
-
-def _next_message(chat: ChatRequest, written: Sequence[Message]) -> str:
-    """Of a conversation what comes next in a talk that is under way: an answer, or a question of who plays the user."""
-    role = "assistant" if "<knowledge>" in chat.messages[0].content else "user"
-    said = [each.content for each in written if each.role == role]
-    return said[min(len(chat.messages) // 2, len(said)) - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +81,15 @@ class Engine:
 
     def open(self, body: bytes, sequence: int, fate: Fate) -> ChatRequest | Told:
         """The request, or what is told without a look at capacity."""
-        if refused := self._refuse(sequence, fate):
-            return refused
+        knobs = self.knobs
+        if knobs.unauthorized_after is not None and sequence >= knobs.unauthorized_after:
+            return Told.of(401, "Invalid API key.", "authentication_error")
+        if knobs.no_money_after is not None and sequence >= knobs.no_money_after:
+            return Told.of(402, "Insufficient credits. Add more credits to go on.", "insufficient_quota")
+        if fate.fault is Fault.RATE_LIMITED:
+            return Told.of(429, "Too many requests, slow down.", "rate_limit_error", name_wait(self._retry_after))
         try:
-            return _CANNED_REQUEST if self.knobs.canned else read_request(body, self._dialect)
+            return _CANNED_REQUEST if knobs.canned else read_request(body, self._dialect)
         except UnexpectedFieldsError as error:
             return Told(422, encode_detail(str(error)))
         except BadRequestError as error:
@@ -104,16 +101,6 @@ class Engine:
             return None
         kind = "resource_unavailable"
         return Told(429, encode_error(429, "Resource Unavailable: no flex capacity is free.", kind, code=kind))
-
-    def _refuse(self, sequence: int, fate: Fate) -> Told | None:
-        knobs = self.knobs
-        if knobs.unauthorized_after is not None and sequence >= knobs.unauthorized_after:
-            return Told.of(401, "Invalid API key.", "authentication_error")
-        if knobs.no_money_after is not None and sequence >= knobs.no_money_after:
-            return Told.of(402, "Insufficient credits. Add more credits to go on.", "insufficient_quota")
-        if fate.fault is Fault.RATE_LIMITED:
-            return Told.of(429, "Too many requests, slow down.", "rate_limit_error", name_wait(self._retry_after))
-        return None
 
     def refuse(self, refusal: Refusal) -> Told:
         return tell(refusal, self._retry_after, time.time())
@@ -166,7 +153,12 @@ class Engine:
         if chat.judgement is not None:
             return encode_assent(chat.judgement)
         written = self._author.write(chat.messages, digest)
-        return encode_conversation(written) if chat.wants_conversation else _next_message(chat, written)
+        if chat.wants_conversation:
+            return encode_conversation(written)
+        # In a talk that is under way, what comes next: an answer, or a question of who plays the user.
+        role = "assistant" if "<knowledge>" in chat.messages[0].content else "user"
+        said = [each.content for each in written if each.role == role]
+        return said[min(len(chat.messages) // 2, len(said)) - 1]
 
     def _count_cached(self, prefix: str) -> int:
         """Tokens of a request that an earlier one began with, too."""

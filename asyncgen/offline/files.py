@@ -1,5 +1,6 @@
 """OpenAI's Files: uploads and results of batches, on disk in a folder that goes with the engine."""
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -63,6 +64,16 @@ class FileStore:
             self._folder = Path(tempfile.mkdtemp(prefix="asyncgen-offline-"))
         return self._folder / token_hex(12)
 
+    @contextlib.contextmanager
+    def receiving(self) -> Iterator[Path]:
+        """A new path for what the block writes; of a block that fails nothing stays."""
+        path = self.new_path()
+        try:
+            yield path
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
     def add(self, path: Path, filename: str, purpose: str, keep_for: int | None) -> StoredFile:
         now = time.time()
         stored = StoredFile(
@@ -97,17 +108,12 @@ class FileRoutes:
         self._knobs = knobs
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
-        path = self._files.new_path()
-        stored = None
-        try:
+        with self._files.receiving() as path:
             with path.open("wb") as target:
                 fields = await self._read_form(request, target)
             expiry = {name: fields[f"expires_after[{name}]"] for name in _EXPIRY if f"expires_after[{name}]" in fields}
             keep_for = read_expiry(expiry, "expires_after")
             stored = self._files.add(path, fields["filename"], fields["purpose"], keep_for)
-        finally:
-            if stored is None:
-                path.unlink(missing_ok=True)
         return json_answer(stored.describe())
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -138,14 +144,18 @@ class FileRoutes:
         try:
             form = await request.multipart()
             fields: dict[str, str] = {}
+            size = 0
             async for part in form:
                 if not isinstance(part, BodyPartReader):
                     raise ApiError(HTTPStatus.BAD_REQUEST, "A form within a form is not understood.")
-                if part.name == "file":
-                    await self._store(part, target)
-                    fields["filename"] = part.filename or ""
-                else:
+                if part.name != "file":
                     fields[part.name or ""] = (await part.read_chunk(_MOST_FIELD)).decode(errors="replace")
+                    continue
+                fields["filename"] = part.filename or ""
+                while chunk := await part.read_chunk(CHUNK):
+                    size += len(chunk)
+                    check_size(size, self._knobs)
+                    target.write(part.decode(chunk))
         except (ValueError, AssertionError, RuntimeError) as error:  # aiohttp's, of what is no form
             raise ApiError(HTTPStatus.BAD_REQUEST, f"Expected multipart/form-data: {error}") from error
         if "filename" not in fields:
@@ -156,13 +166,6 @@ class FileRoutes:
             message = f"Invalid file format for Batch API: {fields['filename']!r}. Must be .jsonl"
             raise ApiError(HTTPStatus.BAD_REQUEST, message, param="file")
         return fields
-
-    async def _store(self, part: BodyPartReader, target: BinaryIO) -> None:
-        size = 0
-        while chunk := await part.read_chunk(CHUNK):
-            size += len(chunk)
-            check_size(size, self._knobs)
-            target.write(part.decode(chunk))
 
 
 def check_size(size: int, knobs: BatchKnobs) -> None:

@@ -109,11 +109,7 @@ class Knobs:
         for name in _LIMITS:
             if getattr(self, name) == 0:
                 raise ConfigError(f"{flag_of(name)}: expected 1 or more, got 0")
-
-        self._check_needs()
-
-    def _check_needs(self) -> None:
-        """A knob that could have no effect is a mistake, and a test that relies on it would show nothing."""
+        # A knob that could have no effect is a mistake, and a test that relies on it would show nothing.
         has_limit = any(getattr(self, name) is not None for name in _LIMITS)
         reads_fields = [
             name for name in ("no_json_schema", "no_response_format", "strict_fields") if getattr(self, name)

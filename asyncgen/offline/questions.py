@@ -113,11 +113,24 @@ class Questions:
         return text[:1].lower() + text[1:]
 
     def _read_opener(self, text: str) -> Opener:
+        """Its answer is found by a word of a heading, as what it is all about, or by two words of the text."""
         if not self.library.is_english or _FOREIGN_HELLO.match(text):
             return Opener(text, is_foreign=self.library.is_english)
         said = " ".join(self._repair(word.casefold()) for word in WORD.findall(text))
-        is_question = "?" in text or _ASKS.match(said) or _ABOUT_YOU.search(said)
-        return Opener(text, self._find_answer(said) if is_question else None)
+        if not ("?" in text or _ASKS.match(said) or _ABOUT_YOU.search(said)):
+            return Opener(text)
+        name, passages = self.library.name.casefold(), self.library.passages
+        query = " ".join(_OTHER_WORDS.get(word, word) for word in said.split() if word != name)
+        ranked, stems = self.library.rank(query), _stems(query)
+        section = max(ranked, key=lambda each: len(stems & _stems(each.heading)), default=None)
+        if section and stems & _stems(section.heading):
+            answer = next((each for each in passages if each.heading == section.heading), None)
+        elif _ABOUT_YOU.search(said.replace(name, "you") if name else said):
+            starts = f"{self.library.name} is a"
+            answer = next((each for each in passages if each.text.startswith(starts)), next(iter(passages), None))
+        else:
+            answer = next((each for each in ranked if len(stems & _stems(each.text)) >= min(2, len(stems))), None)
+        return Opener(text, answer)
 
     def _repair(self, word: str) -> str:
         """The known word with the same letters, for the commonest slip, or with nearly the same; else the word."""
@@ -125,19 +138,6 @@ class Questions:
             return word
         swapped = (each for each in self._known if len(each) == len(word) and sorted(each) == sorted(word))
         return next(swapped, "") or next(iter(get_close_matches(word, self._known, n=1, cutoff=0.8)), word)
-
-    def _find_answer(self, said: str) -> Passage | None:
-        """By a word of its heading, as what it is all about, or by two words of the text."""
-        name, passages = self.library.name.casefold(), self.library.passages
-        query = " ".join(_OTHER_WORDS.get(word, word) for word in said.split() if word != name)
-        ranked, stems = self.library.rank(query), _stems(query)
-        section = max(ranked, key=lambda each: len(stems & _stems(each.heading)), default=None)
-        if section and stems & _stems(section.heading):
-            return next(each for each in passages if each.heading == section.heading)
-        if _ABOUT_YOU.search(said.replace(name, "you") if name else said):
-            starts = f"{self.library.name} is a"
-            return next((each for each in passages if each.text.startswith(starts)), next(iter(passages), None))
-        return next((each for each in ranked if len(stems & _stems(each.text)) >= min(2, len(stems))), None)
 
 
 def _stems(text: str) -> set[str]:

@@ -58,11 +58,24 @@ class _Service:
         self._tasks: set[asyncio.Task[object] | None] = set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        sequence, fate = self._engine.draw()
+        engine = self._engine
+        sequence, fate = engine.draw()
         task = asyncio.current_task()
         self._tasks.add(task)
         try:
-            return await self._answer(request, sequence, fate)
+            chat = engine.open(await request.read(), sequence, fate)
+            if isinstance(chat, Told):
+                return self._respond(*chat)
+            if told := engine.refuse_tier(chat, sequence):
+                return self._respond(*told)
+            reserve = engine.capacity.admit(_now(), chat.prompt_tokens, chat.max_tokens, chat.service_tier)
+            if isinstance(reserve, Refusal):
+                return self._respond(*engine.refuse(reserve))
+            try:
+                async with self._turns.taken():
+                    return await self._serve(request, chat, fate, sequence)
+            finally:
+                engine.capacity.release(reserve)
         except asyncio.CancelledError:
             self.ledger.statuses[NO_ANSWER] += 1
             raise
@@ -79,22 +92,6 @@ class _Service:
 
     async def close(self, _: web.Application) -> None:
         self._engine.close()
-
-    async def _answer(self, request: web.Request, sequence: int, fate: Fate) -> web.StreamResponse:
-        engine = self._engine
-        chat = engine.open(await request.read(), sequence, fate)
-        if isinstance(chat, Told):
-            return self._respond(*chat)
-        if told := engine.refuse_tier(chat, sequence):
-            return self._respond(*told)
-        reserve = engine.capacity.admit(_now(), chat.prompt_tokens, chat.max_tokens, chat.service_tier)
-        if isinstance(reserve, Refusal):
-            return self._respond(*engine.refuse(reserve))
-        try:
-            async with self._turns.taken():
-                return await self._serve(request, chat, fate, sequence)
-        finally:
-            engine.capacity.release(reserve)
 
     async def _serve(self, request: web.Request, chat: ChatRequest, fate: Fate, sequence: int) -> web.StreamResponse:
         engine = self._engine
