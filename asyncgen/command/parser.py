@@ -3,7 +3,7 @@
 import argparse
 import itertools
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from shutil import get_terminal_size
 from types import MappingProxyType
 from typing import Any, NoReturn, Self, TypeAlias
@@ -40,11 +40,22 @@ class Parser(argparse.ArgumentParser):
         return self._actions
 
     def format_help(self) -> str:
+        """In two columns as argparse has them: what is too wide for the first has a line of its own, never broken."""
         width = min(get_terminal_size().columns - 2, _WIDEST)
-        return super().format_help() + "".join(
-            f"\n{title}:\n" + "".join(_two_columns(rows, width, first=f"{program()} " if title == EXAMPLES else ""))
-            for title, rows in self.closing.items()
-        )
+        text = super().format_help()
+        for title, rows in self.closing.items():
+            text += f"\n{title}:\n"
+            first = f"{program()} " if title == EXAMPLES else ""
+            column = min(_COLUMN, max((len(first + label) for label in rows), default=0) + 4)
+            for label, told in rows.items():
+                begin = f"  {first}{label}"
+                lines = textwrap.wrap(told, width - column)
+                if len(begin) + 2 > column:
+                    text += f"{begin}\n"
+                elif lines:
+                    text += f"{begin:{column}}{lines.pop(0)}\n"
+                text += "".join(f"{'':{column}}{line}\n" for line in lines)
+        return text
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Nothing may be unknown, and each parser says so for itself: it knows what would be right."""
@@ -93,16 +104,3 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {sentence(message, self.root.argv)} (see {self.prog} --help)\n")
-
-
-def _two_columns(rows: Mapping[str, str], width: int, *, first: str) -> Iterator[str]:
-    """As argparse does it: what is too wide for the first column has a line of its own, which is not broken."""
-    column = min(_COLUMN, max((len(first + label) for label in rows), default=0) + 4)
-    for label, text in rows.items():
-        begin = f"  {first}{label}"
-        lines = textwrap.wrap(text, width - column)
-        if len(begin) + 2 > column:
-            yield f"{begin}\n"
-        elif lines:
-            yield f"{begin:{column}}{lines.pop(0)}\n"
-        yield from (f"{'':{column}}{line}\n" for line in lines)

@@ -14,7 +14,16 @@ from asyncgen.screen.rows import near, plain_console, print_copied, tally_grid
 
 def print_export(sources: Sources, plan: Plan, result: Result) -> None:
     console = plain_console()
-    console.print(tally_grid([*_describe_files(sources, plan, result), *_describe_length(plan, result)]))
+    rows = list(_describe_files(sources, plan, result))
+    how = f" ({ESTIMATED})" if plan.count_tokens is estimate_tokens else ""
+    rows.append(("longest", f"{result.longest:,}", f"tokens{how}"))
+    for limit, tally in result.long.items():
+        if tally.count:
+            who = f", where {CUTS[limit]}" if limit in CUTS else ""
+            rows.append(("long", f"{tally.count:,}", f"longer than {limit:,} tokens{who}: {tally.describe()}"))
+        elif limit == plan.max_tokens:
+            rows.append(("long", "0", f"longer than {limit:,} tokens"))
+    console.print(tally_grid(rows))
     left = sum(each.count for each in result.left_out.values())
     console.print(Text(f"{result.rows:,} rows written, {left:,} lines left out", style="bold"))
     path = repr(near(plan.path))
@@ -50,14 +59,3 @@ def _describe_files(sources: Sources, plan: Plan, result: Result) -> Iterator[tu
         yield "note", "", "quotations of the offline engine: good for trying, not for training"
     if plan.format.name == "nanochat" and plan.path.parent.name != "task_data":
         yield "note", "", f"nanochat looks for it in NANOCHAT_BASE_DIR/task_data/{plan.path.name}"
-
-
-def _describe_length(plan: Plan, result: Result) -> Iterator[tuple[str, str, str]]:
-    how = f" ({ESTIMATED})" if plan.count_tokens is estimate_tokens else ""
-    yield "longest", f"{result.longest:,}", f"tokens{how}"
-    for limit, tally in result.long.items():
-        if tally.count:
-            who = f", where {CUTS[limit]}" if limit in CUTS else ""
-            yield "long", f"{tally.count:,}", f"longer than {limit:,} tokens{who}: {tally.describe()}"
-        elif limit == plan.max_tokens:
-            yield "long", "0", f"longer than {limit:,} tokens"

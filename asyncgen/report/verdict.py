@@ -38,33 +38,31 @@ def judge(audit: Audit) -> Verdict:
     remarks = [*_on_coverage(audit), *_on_content(audit)]
     good = tuple(each for each in remarks if each.is_good)
     bad = tuple(each for each in remarks if not each.is_good)
-    return Verdict(_lead(audit, bad), good, bad)
-
-
-def broken_rules(audit: Audit) -> list[tuple[str, RuleResult]]:
-    """Those that found something, the gravest and most frequent first."""
-    broken = [(name, rule) for name, rule in audit.rules.items() if rule.count]
-    return sorted(broken, key=lambda each: (SEVERITIES.index(each[1].severity), -each[1].count))
-
-
-def _lead(audit: Audit, bad: tuple[Remark, ...]) -> str:
     # The offline engine writes whatever model is named in the recipe.
     writers = [
         "the offline engine" if run.provider == OFFLINE else run.model or "an unknown model" for run in audit.runs
     ]
     models = ", ".join(dict.fromkeys(writers))
     what = quantity(audit.conversations, "conversation") + (f" by {models}" if models else "")
-    if not audit.conversations:
-        return "There is no conversation in it yet."
-    if not bad:
-        return f"{what}. Nothing in it asks for attention."
     broken = [(name, rule.rate) for name, rule in audit.rules.items() if rule.count and rule.severity != "note"]
-    if not broken:
-        return f"{what}. No line breaks a rule that matters; {quantity(len(bad), 'point')} to look at below."
     worst = sorted(broken, key=lambda each: -each[1])[:NAMED]
-    named = ", ".join(f"{name} ({share(rate)})" for name, rate in worst)
-    more = " and more" if len(broken) > len(worst) else ""
-    return f"{what}. Before training on it, look at {named}{more}."
+    if not audit.conversations:
+        lead = "There is no conversation in it yet."
+    elif not bad:
+        lead = f"{what}. Nothing in it asks for attention."
+    elif not broken:
+        lead = f"{what}. No line breaks a rule that matters; {quantity(len(bad), 'point')} to look at below."
+    else:
+        named = ", ".join(f"{name} ({share(rate)})" for name, rate in worst)
+        more = " and more" if len(broken) > len(worst) else ""
+        lead = f"{what}. Before training on it, look at {named}{more}."
+    return Verdict(lead, good, bad)
+
+
+def broken_rules(audit: Audit) -> list[tuple[str, RuleResult]]:
+    """Those that found something, the gravest and most frequent first."""
+    broken = [(name, rule) for name, rule in audit.rules.items() if rule.count]
+    return sorted(broken, key=lambda each: (SEVERITIES.index(each[1].severity), -each[1].count))
 
 
 def _on_coverage(audit: Audit) -> Iterator[Remark]:

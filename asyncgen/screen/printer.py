@@ -6,6 +6,7 @@ buffer, whose lock a thread that is stuck would hold when the interpreter ends.
 """
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -39,9 +40,13 @@ class Printer:
         self._texts: deque[Callable[[], str]] = deque()
         self._changed = threading.Condition()
         self._unthreaded = threading.Lock()  # one text after another, where those who print write
-        self._has_thread = self._descriptor is not None and self._start_thread()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self.lost = 0  # texts that were not written whole
+        self._has_thread = False
+        if self._descriptor is not None:
+            with contextlib.suppress(*NO_THREAD):
+                threading.Thread(target=self._write_all, name="printer", daemon=True).start()
+                self._has_thread = True
 
     @property
     def backlog(self) -> int:
@@ -119,13 +124,6 @@ class Printer:
             return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
         except (OSError, ValueError):
             return True
-
-    def _start_thread(self) -> bool:
-        try:
-            threading.Thread(target=self._write_all, name="printer", daemon=True).start()
-        except NO_THREAD:
-            return False
-        return True
 
     def _write_all(self) -> None:
         """The thread: it waits for texts as long as the process lives, for there may be no other one later."""

@@ -72,16 +72,7 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "written", GAP.join(work)
     if counts.maker:
         yield "made by", clean(counts.maker)
-    yield from _rows_of_what_is_left(summary)
-    for label, counter in trouble(counts):
-        yield label, breakdown(counter)
-        if counter is counts.failed:
-            yield from ((label, example) for example in _examples(counts, summary.headline))
-    if counts.lost:
-        billed = "" if counts.account.is_free else ", which may have been billed"
-        yield "lost", f"{counts.lost:,} calls without an answer{billed}"
-    if counts.unrecorded:
-        yield "unknown", f"{counts.unrecorded:,} calls that the journal could not be told of: no later sum has them"
+    yield from _rows_of_what_is_missing(summary)
     yield "tokens", GAP.join(token_parts(counts))
     if total := counts.account.describe_spent():
         costs = [] if counts.cost is None else [f"{format_cost(counts.cost)} in this run"]
@@ -94,18 +85,23 @@ def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield from (("next", one_line(command)) for command in summary.next_commands)
 
 
-def _rows_of_what_is_left(summary: Summary) -> Iterator[tuple[str, str]]:
+def _rows_of_what_is_missing(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What is left to do, what went wrong, and what nobody knows."""
     counts = summary.counts
     if summary.pending:
         time_left = f"{GAP}about {format_duration(summary.time_left)} more" if summary.time_left else ""
         yield "pending", f"{summary.pending:,}{time_left}"
     if counts.batches:
         yield "batches", f"{counts.batches:,} run on, with {counts.batch_lines:,} requests: the same line collects them"
-
-
-def _examples(counts: Counts, headline: str) -> Iterator[str]:
-    """What was said the last time, for the most frequent reasons of failures; not what the headline says."""
-    for reason, _ in counts.failed.most_common(MAX_EXAMPLES):
-        message = counts.failure_examples.get(reason)
-        if message and message not in headline:
-            yield f"{clean(reason)}: {clean(message)}"
+    for label, counter in trouble(counts):
+        yield label, breakdown(counter)
+        # What was said the last time, for the most frequent reasons; not what the headline says.
+        for reason, _ in counts.failed.most_common(MAX_EXAMPLES) if counter is counts.failed else ():
+            message = counts.failure_examples.get(reason)
+            if message and message not in summary.headline:
+                yield label, f"{clean(reason)}: {clean(message)}"
+    if counts.lost:
+        billed = "" if counts.account.is_free else ", which may have been billed"
+        yield "lost", f"{counts.lost:,} calls without an answer{billed}"
+    if counts.unrecorded:
+        yield "unknown", f"{counts.unrecorded:,} calls that the journal could not be told of: no later sum has them"

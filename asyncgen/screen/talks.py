@@ -1,6 +1,5 @@
 """What a conversation takes in each way of talking: both sides in one call, apart, and turn by turn."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from rich.console import Group
@@ -49,7 +48,13 @@ def compare_talks(plan: RunPlan, scenarios: Scenarios, completion: int, quote: Q
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("way", "calls", "input", "output", "warm cache", "no cache"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
-    for way, recipe in _ways(plan.recipe):
+    talk = plan.recipe.talk
+    together = replace(plan.recipe, user=plan.recipe.user.removesuffix(ANSWERS_WANTED), talk=None)
+    recipes = {TOGETHER: together}
+    for users in ("apart", "turn by turn"):
+        is_own = talk is not None and talk.users == users
+        recipes[users] = plan.recipe if is_own else with_talk(together, users)
+    for way, recipe in recipes.items():
         tokens = tokens_of_talk(recipe, scenarios, completion).times(plan.num)
         costs = ["not known"] * 2
         if quote is not None:
@@ -58,11 +63,3 @@ def compare_talks(plan: RunPlan, scenarios: Scenarios, completion: int, quote: Q
         table.add_row(Text(way), *(f"{each:,}" for each in counts), *costs)
     note = f"(users = in [talk], see asyncgen help recipes; users write {USERS_SHARE:.0%} of a conversation: assumed)"
     return Group(table, Text(), labelled_grid({"": note.replace("%", " %")}))
-
-
-def _ways(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
-    together = replace(recipe, user=recipe.user.removesuffix(ANSWERS_WANTED), talk=None)
-    yield TOGETHER, together
-    for users in ("apart", "turn by turn"):
-        is_own = recipe.talk is not None and recipe.talk.users == users
-        yield users, recipe if is_own else with_talk(together, users)
