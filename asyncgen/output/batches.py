@@ -10,6 +10,8 @@ from pathlib import Path
 
 from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import (
+    FORGOTTEN,
+    NOT_MADE,
     QUEUE_FULL,
     TOO_LARGE,
     Batched,
@@ -79,34 +81,44 @@ class OpenBatch:
 class Batches:
     """The fold of all entries about batches.
 
-    `open`: by label. `lines`: how many were too many for the endpoint, the last time it said so, halved; None while it
-    has not. `closed`: ids of those that are not open any more.
+    `open`: by label. `lines`: half of how many were too many for the endpoint; `queued`: half of how many were while
+    none was under way, doubled with each batch since. `closed`: ids of those that are not open any more.
     """
 
     open: dict[str, OpenBatch] = field(default_factory=dict)
     lines: int | None = None
+    queued: int | None = None
     closed: set[str] = field(default_factory=set)
 
     def add(self, entry: Batched) -> None:
         if isinstance(entry, Submitting):
             self.open[entry.label] = OpenBatch.of(entry)
-            return
-        batch = self.open.get(entry.label)
-        match entry:
-            case Collected() if batch is None:  # one that was made of the same call as another
-                self.closed.add(entry.label)
-            case _ if batch is None:
-                return
-            case Uploaded():
-                batch.file = entry.file
-            case Submitted():
-                batch.id = entry.id
-            case Collected():
-                del self.open[entry.label]
-                if batch.id is not None:
-                    self.closed.add(batch.id)
-                if entry.status == TOO_LARGE or (entry.status == QUEUE_FULL and not self.open):
-                    self.lines = max(1, len(batch) // 2)
+        elif (batch := self.open.get(entry.label)) is not None:
+            match entry:
+                case Uploaded():
+                    batch.file = entry.file
+                case Submitted():
+                    batch.id = entry.id
+                case Collected():
+                    self._close(batch, entry.status)
+        elif isinstance(entry, Collected):  # one that was made of the same call as another
+            self.closed.add(entry.label)
+
+    def _close(self, batch: OpenBatch, status: str) -> None:
+        del self.open[batch.label]
+        if batch.id is not None:
+            self.closed.add(batch.id)
+        if status == TOO_LARGE:
+            self.lines = max(1, len(batch) // 2)
+        elif status == QUEUE_FULL:
+            self.queued = self.queued if self.open else max(1, len(batch) // 2)
+        elif status not in (NOT_MADE, FORGOTTEN) and self.queued is not None:
+            self.queued *= 2
+
+    @property
+    def most(self) -> int | None:
+        """Lines that a batch may have, as far as refusals have told."""
+        return min((each for each in (self.lines, self.queued) if each is not None), default=None)
 
     def is_new(self, entry: OfIndex) -> bool:
         """Note what a line of a batch has come to. False for one that was told before, whose line had been lost."""

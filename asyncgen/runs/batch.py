@@ -43,7 +43,7 @@ from asyncgen.errors import (
     TransientError,
     UncertainCreateError,
 )
-from asyncgen.output.batches import REQUESTS, Batches, tidy
+from asyncgen.output.batches import REQUESTS, tidy
 from asyncgen.output.indices import write_by, write_indices
 from asyncgen.output.journal import NOT_MADE, QUEUE_FULL, TOO_LARGE, Submitting, Uploaded
 from asyncgen.pacing.retry import MAX_HINTED_WAIT, wait_seconds
@@ -86,7 +86,7 @@ class _Filling:
 class BatchDriver:
     """Makes indices in batches.
 
-    `indices`: all that is to be made. `earlier`: what is under way from earlier runs. `models`: by seat. `base_url`: as
+    `indices`: all that is to be made. `models`: by seat. `base_url`: as
     in the journal. `is_lasting`: the endpoint outlives a run.
     """
 
@@ -95,7 +95,6 @@ class BatchDriver:
     batching: Batching
     under_way: UnderWay
     collector: Collector
-    earlier: Batches
     models: Mapping[str, str]
     base_url: str
     indices: Sequence[int]
@@ -112,7 +111,7 @@ class BatchDriver:
         """
         under_way = self.under_way
         under_way.waiting = Waiting(fresh)
-        await under_way.take_up(self.earlier, needs_file=self.api.rules.form == "files")
+        await under_way.take_up(needs_file=self.api.rules.form == "files")
         try:
             while True:
                 await self._look()
@@ -188,7 +187,7 @@ class BatchDriver:
         except (NotYetError, RejectedError, NotFoundError) as error:
             if time.monotonic() - out.seen > self._patience:
                 raise FatalError(
-                    f"{self.under_way.where} knows no batch {batch_id} ({error}); it was made there: ask with the key, "
+                    f"{self.under_way.where} knows no batch {batch_id}, which was made there: ask with the key, "
                     f"or in the project, that has made it, or give it up with --forget-batch {out.batch.label}"
                 ) from error
             raise NotYetError(str(error)) from error
@@ -299,7 +298,11 @@ class BatchDriver:
         sample = self.live.desk.job.open(self.indices[0]).request
         payload = self.live.seats[sample.seat].ladder.form.encode(sample.values)
         size = len(request_line("", payload, rules)) * LONGER
-        known = (each for each in (rules.max_requests, self.batching.size, self.under_way.lines) if each is not None)
+        known = (
+            each
+            for each in (rules.max_requests, self.batching.size, self.under_way.journalled.most)
+            if each is not None
+        )
         most = min(*known, int(FULL * rules.max_bytes / size))
         if not rules.has_label:
             most -= self._batches % DIFFERENT
@@ -325,7 +328,7 @@ class BatchDriver:
         out = await self.under_way.begin(self._intent(filling), filling.asks)
         self._batches += 1
         try:
-            told = await self._create(out, filling)
+            told = await self._create(filling)
         except UncertainCreateError as error:
             out.seen = out.changed = time.monotonic()
             self.under_way.say(f"{error}; looking whether batch {filling.label} was made")
@@ -360,12 +363,11 @@ class BatchDriver:
             time=moment(self.under_way.clock()),
         )
 
-    async def _create(self, out: Out, filling: _Filling) -> Batch:
+    async def _create(self, filling: _Filling) -> Batch:
         settings = self.live.seats[filling.seat].ladder.form.settings
         fields = batch_fields(settings, self.api.rules)
         file = await self._patiently(partial(self.api.upload, filling.path, f"{filling.label}.jsonl"))
         if file is not None:
-            out.batch.file = file
             await self.under_way.note(Uploaded(label=filling.label, file=file))
         return await self._patiently(
             partial(
@@ -385,6 +387,9 @@ class BatchDriver:
                 await self.under_way.stop.sleep(retries.timings.first_backoff)
             except TransientError as error:
                 failures += 1
+                is_alone = len(self.under_way.out) == 1 or self.batching.detach
+                if is_alone and time.monotonic() - began > self.live.verdict.patience.seconds:
+                    raise EndpointDownError(f"no batch could be handed in for too long (--give-up): {error}") from error
                 self.live.emit(events.Troubled(with_advice(error, has_worked=True)))
                 await self.under_way.stop.sleep(
                     wait_seconds(error.retry_after, failures, retries.random, retries.timings)

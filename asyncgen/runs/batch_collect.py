@@ -59,7 +59,7 @@ class Collector:
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
         if results.strange and not results.found and not self.api.rules.has_label:
-            self.under_way.closed.add(told.id)
+            self.under_way.journalled.closed.add(told.id)
             out.batch.id = out.told = None
             out.seen = out.changed = time.monotonic()
             return True

@@ -54,8 +54,8 @@ class UnderWay:
     `tariffs`: of lines, by seat. `is_done`: whether an index has its line. `folder`: where requests and results lie
     meanwhile. `where`: who is asked, in messages.
 
-    `waiting`: what is to go into a batch. `out`: what is under way. `closed`: ids of batches that nobody waits for.
-    `lines`: how many are taken at once, as far as a refusal has told; `is_queue_full`: no more until one has ended.
+    `journalled`: what the journal has of batches. `waiting`: what is to go into one. `out`: what is under way.
+    `is_queue_full`: no more until one has ended.
     """
 
     desk: Desk
@@ -63,25 +63,23 @@ class UnderWay:
     is_done: Callable[[int], bool]
     folder: Path
     where: str
+    journalled: Batches
     waiting: Waiting = field(default_factory=lambda: Waiting(iter(())))
     out: list[Out] = field(default_factory=list)
-    closed: set[str] = field(default_factory=set)
-    lines: int | None = None
     is_queue_full: bool = False
     is_news: bool = True
 
     # ---- a batch begins
 
-    async def take_up(self, earlier: Batches, *, needs_file: bool) -> None:
+    async def take_up(self, *, needs_file: bool) -> None:
         """What earlier runs have left. `needs_file`: without one, no batch can have been made."""
-        self.lines, self.closed = earlier.lines, self.closed | earlier.closed
         tidy(self.folder)
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder}: {error.strerror}") from error
         now = time.monotonic()
-        for batch in earlier.open.values():
+        for batch in [*self.journalled.open.values()]:
             age = max(0.0, self.clock() - seconds_of(batch.intent.time))
             out = Out(batch, packed_asks(batch), made=now - age, seen=now, changed=now, reserved=batch.untold)
             self.out.append(out)
@@ -90,16 +88,15 @@ class UnderWay:
 
     async def begin(self, intent: Submitting, asks: "array[int]") -> Out:
         """One is about to be made; the money for it is held."""
-        now = time.monotonic()
-        out = Out(OpenBatch.of(intent), asks, made=now, seen=now, changed=now, reserved=len(asks))
-        self.out.append(out)
         await self.note(intent)
-        return out
+        now, batch = time.monotonic(), self.journalled.open[intent.label]
+        self.out.append(Out(batch, asks, made=now, seen=now, changed=now, reserved=len(asks)))
+        return self.out[-1]
 
     async def adopt(self, out: Out, told: Batch) -> None:
         """This is the one."""
         await self.note(Submitted(label=out.batch.label, id=told.id, time=moment(self.clock())))
-        out.batch.id, out.told, out.seen = told.id, told, time.monotonic()
+        out.told, out.seen = told, time.monotonic()
         self.is_news, out.changed = True, out.seen
 
     # ---- a batch ends
@@ -117,8 +114,6 @@ class UnderWay:
         await self.note(entry)
         self.out.remove(out)
         self.is_news = True
-        if out.batch.id is not None:
-            self.closed.add(out.batch.id)
         self.desk.budget.release(self.tariffs[out.batch.intent.seat], out.reserved)
         (self.folder / f"{out.batch.label}{RESULTS}").unlink(missing_ok=True)
 
@@ -130,8 +125,7 @@ class UnderWay:
         if status == TOO_LARGE and lines == 1:
             raise FatalError(f"{told}; it has one request in it: shorten the prompts")
         if lines > 1 and (is_alone or status == TOO_LARGE):
-            self.lines = lines // 2
-            self.say(f"{self.where} takes no batch of {lines:,} ({status}); going on with {self.lines:,} at once")
+            self.say(f"{self.where} takes no batch of {lines:,} ({status}); going on with {lines // 2:,} at once")
 
     def book_rest(self, out: Out, usage: Usage, lost: int) -> None:
         """What a batch has used that no line tells."""
@@ -163,6 +157,7 @@ class UnderWay:
 
     async def note(self, entry: Batched) -> None:
         await self.desk.writer.put_synced(Record(encode_entry(entry)))
+        self.journalled.add(entry)
 
     async def saved(self) -> None:
         """All that was handed to the writer is on disk."""

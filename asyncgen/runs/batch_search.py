@@ -122,8 +122,10 @@ class Search:
                 await self.under_way.adopt(out, whole)
                 return
             if results.strange:
-                self.under_way.closed.add(told.id)
-        if all(each.is_over and each.id not in self.under_way.closed for each in alike):  # none has anything to show
+                self.under_way.journalled.closed.add(told.id)
+        if all(
+            each.is_over and each.id not in self.under_way.journalled.closed for each in alike
+        ):  # none has anything to show
             self.under_way.leave(out, cannot_tell)
 
     async def look_for_twins(self, out: Out) -> None:
@@ -136,7 +138,7 @@ class Search:
         """Others than those that are known by their ids."""
         since = seconds_of(out.batch.intent.time) - CLOCKS
         model = self.models[out.batch.intent.seat]
-        known = self.under_way.closed | {each.batch.id for each in self.under_way.out}
+        known = self.under_way.journalled.closed | {each.batch.id for each in self.under_way.out}
         found = Found(Sought(out.batch.label, out.batch.file, len(out.batch), model, since), known)
         if not self.api.rules.lists:
             raise NoAnswerError(f"{self.under_way.where} has no list of batches")
@@ -147,7 +149,7 @@ class Search:
     async def _disown(self, out: Out, others: Sequence[Batch]) -> None:
         """Batches that something on the way has made of the same call: nobody needs them, and they may be billed."""
         for each in others:
-            self.under_way.closed.add(each.id)
+            self.under_way.journalled.closed.add(each.id)
             is_cancelled = False
             with suppress(TransientError, RejectedError):
                 is_cancelled = not each.is_over and await self.api.cancel(each.id)

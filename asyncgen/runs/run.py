@@ -420,14 +420,15 @@ class Run:
         plan, start, folder = self._config.plan, self._start, batching.files
         api = open_batches(endpoint, client) if folder is None else FolderBatches(folder, self.say)
         where = endpoint.where if folder is None else str(folder)
-        under_way = UnderWay(live.desk, self._batch_tariffs, start.lines.is_done, start.paths.batches, where)
+        under_way = UnderWay(
+            live.desk, self._batch_tariffs, start.lines.is_done, start.paths.batches, where, start.batches
+        )
         return BatchDriver(
             live,
             api,
             batching,
             under_way,
             Collector(under_way, live, api, before_each),
-            start.batches,
             models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
             base_url=plan.endpoint.base_url,
             indices=start.indices,

@@ -113,8 +113,15 @@ def test_what_no_line_has_of_a_batch_is_a_part_of_the_sums() -> None:
 
 @pytest.mark.parametrize("status", [TOO_LARGE, QUEUE_FULL])
 def test_a_size_that_was_refused_is_remembered_by_half(status: str) -> None:
-    assert folded(INTENT, Collected(label="b1", status=status)).batches.lines == 2
-    assert folded(INTENT, Collected(label="b1", status=NOT_MADE)).batches.lines is None
+    assert folded(INTENT, Collected(label="b1", status=status)).batches.most == 2
+    assert folded(INTENT, Collected(label="b1", status=NOT_MADE)).batches.most is None
+
+
+def test_what_a_full_queue_has_halved_grows_again_with_every_batch_that_is_taken() -> None:
+    full, taken = Collected(label="b1", status=QUEUE_FULL), Collected(label="b1", status="completed")
+    assert folded(INTENT, full, INTENT, taken, INTENT, taken).batches.most == 8
+    beside_another = (INTENT, msgspec.structs.replace(INTENT, label="b2"), full)
+    assert folded(*beside_another).batches.most is None
 
 
 def test_the_dearest_call_of_batches_is_known_by_itself() -> None:

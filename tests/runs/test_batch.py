@@ -316,7 +316,7 @@ def test_a_size_that_is_refused_is_halved_until_it_is_taken(knobs: dict[str, Any
         check_books(server)
         assert generate(server, "--no-live", num=45) == 0
     refused = [entry for entry in entries("collected") if entry["status"] == status]
-    assert 0 < len(refused) < 4  # a later run remembers
+    assert 0 < len(refused) < 7  # a later run remembers
 
 
 def test_a_full_queue_is_waited_for() -> None:
@@ -443,7 +443,7 @@ def test_cancelled_batches_bring_what_they_have(capsys: pytest.CaptureFixture[st
 
 
 def test_where_batches_cannot_be_cancelled_they_run_on_and_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    with BatchServer(PRICED, delay=0.5) as server:
+    with BatchServer(PRICED, delay=1.5) as server:
         assert generate_inline(server, "--detach") == 4
         assert generate_inline(server, "--cancel") == 4
         assert "runs on and is billed" in capsys.readouterr().err
