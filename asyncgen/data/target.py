@@ -4,7 +4,9 @@ from pathlib import Path
 
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import dropped_path
+from asyncgen.data.labels import labels_path
 from asyncgen.errors import ConfigError
+from asyncgen.output.grades import grades_paths
 from asyncgen.output.journal import Header, decode_entry
 from asyncgen.output.paths import OutputPaths, check_length
 
@@ -13,7 +15,9 @@ def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
     """Raises ConfigError. `refusal`: why a file that is there stays there, None if it may be replaced."""
     check_length(path)
     paths = dataset.paths
-    for each in (*paths.data, paths.lock, dropped_path(paths), audit_path(paths)):
+    grades = grades_paths(paths)
+    beside = (dropped_path(paths), labels_path(paths), audit_path(paths), *grades.data, grades.lock)
+    for each in (*paths.data, paths.lock, *beside):
         if path == each or (path.exists() and each.exists() and path.samefile(each)):
             raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another file")
     journal = OutputPaths(path).journal

@@ -139,6 +139,13 @@ def test_a_filter_leaves_out_what_is_below_a_score_and_keeps_what_was_not_judged
 
 
 @pytest.mark.usefixtures("_graded")
+@pytest.mark.parametrize("name", ["x.jsonl.grades.jsonl", "x.jsonl.labels.jsonl"])
+def test_a_filter_writes_over_neither_grades_nor_labels(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["filter", "x.jsonl", "-o", name, "--overwrite"]) == 2
+    assert "belongs to the input" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_graded")
 def test_what_no_grade_answers_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["filter", "x.jsonl", "-o", "clean.jsonl", "--below", "grounde=1"]) == 2
     assert "did you mean grounded?" in capsys.readouterr().err
