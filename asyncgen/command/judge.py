@@ -78,10 +78,12 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from contextlib import closing
     from dataclasses import replace
 
+    from asyncgen.audit.agreement import measure_by_question
     from asyncgen.audit.judged import Judged
     from asyncgen.command.config import read_judge_config
     from asyncgen.command.log_file import start_logging
     from asyncgen.data.grades import Grades
+    from asyncgen.data.labels import compare_twice
     from asyncgen.data.sample import Sample
     from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe
     from asyncgen.output.keys import Keys
@@ -103,8 +105,9 @@ def run(flags: argparse.Namespace, command: str) -> int:
         start_logging(config.log, debug=config.debug)
         job = Judgements(asked, config.plan.model, keys, lambda key: Exhibit(*sample.read(key)), flags.twice)
         status = generate(config, lambda _: job, lambda _: [command_line("audit", flags.output)])
-    if (result := Judged(Grades(dataset.paths)).of_all()) is not None and not flags.quiet:
-        print_judged(result)
+    grades = Grades(dataset.paths)
+    if (result := Judged(grades).of_all()) is not None and not flags.quiet:
+        print_judged(result, measure_by_question(compare_twice(grades)))
     return status
 
 
@@ -112,7 +115,7 @@ def _tell_agreement(paths: OutputPaths) -> int:
     from asyncgen.audit.agreement import measure_by_question
     from asyncgen.data.grades import Grades
     from asyncgen.data.labels import compare_labels, compare_twice, labels_path, read_labels
-    from asyncgen.report.agreed import print_agreement
+    from asyncgen.report.agreed import ASKED_TWICE, print_agreement
 
     grades = Grades(paths)
     by_hand = measure_by_question(compare_labels(grades, read_labels(paths)))
@@ -125,7 +128,7 @@ def _tell_agreement(paths: OutputPaths) -> int:
     if by_hand:
         print_agreement("the judge, by a person's answers", by_hand, "labelled")
     if twice:
-        print_agreement("the judge asked again, by its first answers", twice, "asked twice")
+        print_agreement(ASKED_TWICE, twice, "asked twice")
     return 0
 
 

@@ -12,10 +12,14 @@ from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import one_line
 
 NOTHING_TO_SAY = "-"
+ASKED_TWICE = "the judge asked again, by its first answers"
 
 
-def print_judged(result: JudgedResult) -> None:
+def print_judged(result: JudgedResult, twice: Mapping[str, Agreement]) -> None:
+    """`twice`: by question how far it agrees with itself, where it was asked once more."""
     plain_console().print(labelled_grid(judged_rows(result)))
+    if twice:
+        print_agreement(ASKED_TWICE, twice, "asked twice")
 
 
 def print_agreement(title: str, questions: Mapping[str, Agreement], first: str) -> None:

@@ -169,7 +169,9 @@ def test_killed_a_run_goes_on_and_nothing_is_paid_twice() -> None:
     assert len({each["digest"] for each in grades()}) == len(grades()) == 12
 
 
-def test_asked_twice_the_second_time_in_reverse_and_a_kill_between_them_costs_nothing() -> None:
+def test_asked_twice_the_second_time_in_reverse_and_a_kill_between_them_costs_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     write_lines(range(4))
 
     def is_second(call: Call) -> bool:
@@ -188,6 +190,8 @@ def test_asked_twice_the_second_time_in_reverse_and_a_kill_between_them_costs_no
         provider.release()
         assert judge(provider, "--twice") == 0
         assert Counter(map(is_second, provider.calls)) == Counter({False: 4, True: 8})
+        assert main(command(provider, "--twice", "--overwrite")) == 0
+    assert "grounded 4 0.0 %" in " ".join(capsys.readouterr().out.split())
     first = {each["judgement"]["questions"]["grounded"]["holds"] for each in grades()}
     second = {each["again"]["questions"]["grounded"]["holds"] for each in grades()}
     assert (first, second) == ({True}, {False})
