@@ -137,8 +137,13 @@ class Printer:
         is_lost = False
         try:
             data = memoryview(b"" if self._stream is None else self._encode(self._texts[0]()))
-            while data and self._stream is not None:
-                data = data[self._write_some(data[:CHUNK]) :]
+            while data and self._descriptor is not None and self._stream is not None:
+                try:
+                    data = data[os.write(self._descriptor, data[:CHUNK]) :]
+                except BlockingIOError:  # somebody has made it non-blocking
+                    select.select([], [self._descriptor], [])
+                except OSError:  # the terminal hung up, the pipe's reader left
+                    self._stream = None
                 self.wake()
         except MemoryError:
             is_lost = True
@@ -146,18 +151,6 @@ class Printer:
             self._texts.popleft()
             self.lost += is_lost or self._stream is None
         self.wake()
-
-    def _write_some(self, data: memoryview) -> int:
-        if self._descriptor is None:
-            return 0
-        try:
-            return os.write(self._descriptor, data)
-        except BlockingIOError:  # somebody has made it non-blocking
-            select.select([], [self._descriptor], [])
-            return 0
-        except OSError:  # the terminal hung up, the pipe's reader left
-            self._stream = None
-            return 0
 
     def _encode(self, text: str) -> bytes:
         if not self.encoding.lower().startswith("utf"):
