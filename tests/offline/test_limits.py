@@ -244,7 +244,9 @@ def test_money_held_in_flight_is_free_again_afterwards() -> None:
 
 def test_a_spent_balance_ends_the_run() -> None:
     async def test(client: Client) -> None:
-        assert (await ask(client, max_tokens=5)).cost == client.app[CALLS].cost == Decimal("0.000005")
+        wanted = [{"role": "user", "content": 'Topic: cheese\nAnswer with {"messages": [...]}'}]
+        answer = await ask(client, messages=wanted, max_tokens=5)
+        assert answer.cost == client.app[CALLS].cost == Decimal("0.000005")
         reply = await ask(client, max_tokens=5)
         assert reply.status == 402
         assert reply.error["metadata"] == {"limit_source": "openrouter_credits"}

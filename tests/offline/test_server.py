@@ -19,11 +19,12 @@ Client = TestClient[Request, Application]
 
 PATH = "/v1/chat/completions"
 KNOWLEDGE = "<knowledge>\nCheese from Gouda is round. It is made of milk and it keeps for a long time.\n</knowledge>"
+WANTED = 'Answer with {"messages": [...]}'  # the words by which a conversation is asked for without a format
 BODY: dict[str, object] = {
     "model": "some/model",
     "messages": [
         {"role": "system", "content": KNOWLEDGE},
-        {"role": "user", "content": "Topic: cheese\nDynamic: 2-turn\n- hi"},
+        {"role": "user", "content": f"Topic: cheese\nDynamic: 2-turn\n{WANTED}\n- hi"},
     ],
 }
 
@@ -134,7 +135,7 @@ def test_max_tokens_cuts_the_answer() -> None:
 
 def test_content_may_come_in_parts() -> None:
     async def test(client: Client) -> None:
-        parts = [{"type": "text", "text": KNOWLEDGE}, {"type": "text", "text": "Topic: cheese"}]
+        parts = [{"type": "text", "text": KNOWLEDGE}, {"type": "text", "text": f"Topic: cheese\n{WANTED}"}]
         answer = await ask(
             client, messages=[{"role": "user", "content": parts}, {"role": "assistant", "content": None}]
         )
