@@ -29,7 +29,11 @@ def check_base_url(base_url: str) -> str:
         raise ConfigError(f"--base-url: leave user and password out of the URL; the key goes into {CUSTOM_KEY}")
     if parts.scheme not in DEFAULT_PORTS or not _AUTHORITY.fullmatch(parts.netloc):
         raise ConfigError("--base-url: expected an address like https://host/v1 or http://127.0.0.1:8000/v1")
-    if parts.fragment or not _is_plain_query(parts.query):
+    may_hold_key = any(
+        _SECRET_NAME.search(name) or _SECRET_VALUE.fullmatch(name) or _SECRET_VALUE.fullmatch(value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    if parts.fragment or may_hold_key or not _PLAIN_QUERY.fullmatch(parts.query):
         raise ConfigError(
             "--base-url: leave out what begins with ? or #, but for plain settings like ?api-version=2024-10-21; "
             f"a key goes into {CUSTOM_KEY}"
@@ -38,15 +42,6 @@ def check_base_url(base_url: str) -> str:
     if path.endswith("/chat/completions"):
         raise ConfigError("--base-url: leave /chat/completions out, it is added to every request")
     return f"{parts.scheme}://{parts.netloc}{path}{'?' if parts.query else ''}{parts.query}"
-
-
-def _is_plain_query(query: str) -> bool:
-    """Whether it can be sent as it is and holds nothing that may be a key."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    return bool(_PLAIN_QUERY.fullmatch(query)) and not any(
-        _SECRET_NAME.search(name) or _SECRET_VALUE.fullmatch(name) or _SECRET_VALUE.fullmatch(value)
-        for name, value in pairs
-    )
 
 
 def is_loopback(host: str) -> bool:

@@ -149,7 +149,13 @@ class BatchCalls:
             self._is_there = True
             return batch
         refusal = self._not_made(answer)
-        if not _is_certain(answer.status, refusal, is_json=bool(document)):
+        # Whether it says that there is no batch, and is from whoever would have made one.
+        if HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            is_certain = answer.status in REFUSED_BEFORE or (bool(document) and answer.status not in UNCERTAIN)
+        else:
+            is_told = bool(document) and isinstance(refusal, NoMoneyError | AccessDeniedError)
+            is_certain = is_told or isinstance(refusal, RedirectedError)
+        if not is_certain:
             waits = getattr(refusal, "retry_after", None)
             raise UncertainCreateError(f"{refusal}; whether there is a batch now, is not known", retry_after=waits)
         if _NO_FILE.search(_words(refusal)):
@@ -255,10 +261,3 @@ def items_in(body: bytes) -> list[JsonObject] | None:
 
 def _words(error: AsyncgenError) -> str:
     return error.refusal.text if error.refusal is not None else str(error).lower()
-
-
-def _is_certain(status: int, error: AsyncgenError, *, is_json: bool) -> bool:
-    """Whether an answer says that there is no batch, and is from whoever would have made it."""
-    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return status in REFUSED_BEFORE or (is_json and status not in UNCERTAIN)
-    return isinstance(error, RedirectedError) or (is_json and isinstance(error, NoMoneyError | AccessDeniedError))

@@ -68,21 +68,18 @@ class FileBatches(BatchCalls):
         if self._rules.results:
             await self._fetch_pages(batch, part)
         for file_id in batch.files:
-            await self._fetch_file(f"{self._rules.files}{path_of(file_id)}", part)
+            path, begin = f"{self._rules.files}{path_of(file_id)}", file_part(part).size
+            answer = await self._client.send("GET", f"{path}/content", to=part)
+            if answer.status != HTTPStatus.OK:
+                self._object_in(answer)
+                raise NoAnswerError(f"{self._client.where} answered {answer.status} without a file")
+            if lowered(answer.headers).keys().isdisjoint(LENGTH_HEADERS):  # then only the file's size tells of a cut
+                told = decode_object((await self._client.send("GET", path)).body) or {}
+                size = told.get("bytes")
+                if isinstance(size, int) and size > file_part(part).size - begin:
+                    raise ConnectionFailedError(f"{self._client.where}: a file broke off")
+            await asyncio.to_thread(_end_line, part)
         await asyncio.to_thread(name_whole, part, to)
-
-    async def _fetch_file(self, path: str, to: Path) -> None:
-        begin = file_part(to).size
-        answer = await self._client.send("GET", f"{path}/content", to=to)
-        if answer.status != HTTPStatus.OK:
-            self._object_in(answer)
-            raise NoAnswerError(f"{self._client.where} answered {answer.status} without a file")
-        if lowered(answer.headers).keys().isdisjoint(LENGTH_HEADERS):  # then only the file's size tells of a cut
-            told = decode_object((await self._client.send("GET", path)).body) or {}
-            size = told.get("bytes")
-            if isinstance(size, int) and size > file_part(to).size - begin:
-                raise ConnectionFailedError(f"{self._client.where}: a file broke off")
-        await asyncio.to_thread(_end_line, to)
 
     async def _fetch_pages(self, batch: Batch, to: Path) -> None:
         query, seen = {"limit": ROWS_A_PAGE}, set[str]()

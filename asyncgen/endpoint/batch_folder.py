@@ -9,18 +9,16 @@ import asyncio
 import glob
 import os
 import shlex
-import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
 
 from asyncgen.endpoint.answer import Completion, classify_response
 from asyncgen.endpoint.batch import Batch
 from asyncgen.endpoint.batch_rows import Row
 from asyncgen.endpoint.batch_rules import FOLDER, BatchRules
 from asyncgen.endpoint.body import decode_object
-from asyncgen.endpoint.disk import CHUNK, OWNER_ONLY, name_whole, on_disk, part_of
+from asyncgen.endpoint.disk import OWNER_ONLY, name_whole, on_disk, part_of
 from asyncgen.errors import NotRunError, NotYetError
 from asyncgen.recipe.recipe import JsonValue
 
@@ -50,7 +48,9 @@ class FolderBatches:
     ) -> Batch:
         del file_id, fields
         target, results = self._folder / f"{label}{REQUESTS}", self._folder / f"{label}{RESULTS}.jsonl"
-        await asyncio.to_thread(_copy_whole, requests, target)
+        with on_disk(target):
+            await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(_join, [requests], target)
         command = shlex.join(["vllm", "run-batch", "-i", str(target), "-o", str(results), "--model", model])
         self._say(f"a batch waits for its results: {command}")
         return await self.get(label)
@@ -97,27 +97,15 @@ class FolderBatches:
         return Batch(label, status, is_over=is_over, created_at=created_at, total=total, finished=finished, label=label)
 
 
-def _copy_whole(source: Path, target: Path) -> None:
-    """Under its name only when it is whole, for whoever watches the folder."""
-    part = part_of(target)
-    with on_disk(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as whole, _new(part) as copy:
-            shutil.copyfileobj(whole, copy, CHUNK)
-    name_whole(part, target)
-
-
 def _join(sources: list[Path], to: Path) -> None:
+    """Under its name only when it is whole, for whoever watches the folder."""
     part = part_of(to)
-    with on_disk(to), _new(part) as whole:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with on_disk(to), os.fdopen(os.open(part, flags, OWNER_ONLY), "wb") as whole:
         for source in sources:
             with source.open("rb") as lines:
                 whole.writelines(line if line.endswith(b"\n") else line + b"\n" for line in lines)
     name_whole(part, to)
-
-
-def _new(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY), "wb")
 
 
 def _count_lines(path: Path) -> int:

@@ -88,17 +88,13 @@ def _read_document(path: Path) -> tuple[bytes, Sequence[Buffer] | None] | None:
             fields = _fields_decoder.decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         rows = _rows_decoder.decode(fields.pop(RESULTS, b"null"))
     except (ValueError, RecursionError):
-        return None if path.stat().st_size > MAX_ODD else _read_odd_document(path.read_bytes())
+        document = None if path.stat().st_size > MAX_ODD else decode_object(path.read_bytes())
+        if document is None:
+            return None
+        odd = document.get(RESULTS)
+        told = json.dumps({key: value for key, value in document.items() if key != RESULTS}).encode()
+        return told, [json.dumps(row).encode() for row in odd] if isinstance(odd, list) else None
     return msgspec.json.encode(fields), rows and [memoryview(row) for row in rows]
-
-
-def _read_odd_document(data: bytes) -> tuple[bytes, Sequence[Buffer] | None] | None:
-    document = decode_object(data)
-    if document is None:
-        return None
-    rows = document.get(RESULTS)
-    fields = json.dumps({key: value for key, value in document.items() if key != RESULTS}).encode()
-    return fields, [json.dumps(row).encode() for row in rows] if isinstance(rows, list) else None
 
 
 def _store_rows(rows: Sequence[Buffer], to: Path) -> None:

@@ -165,12 +165,23 @@ class Client:
         host = f"{self.where}{said}"
         if status < HTTPStatus.MULTIPLE_CHOICES:
             try:
-                answer = self._without_secrets(classify_response(status, headers, body, host=host))
+                answer = classify_response(status, headers, body, host=host)
             except AsyncgenError:  # which would quote the answer: it is read once more below
                 pass
             else:
                 self._key_advice = ""  # who has answered wants none
-                return answer
+                redact = self._redactor.redact_text
+                labels = (
+                    f"{answer.finish_reason} {answer.model} {answer.request_id}"  # the server's words, and journalled
+                )
+                if redact(labels) == labels:  # as nearly always, and then it is quicker than to make it anew
+                    return answer
+                return msgspec.structs.replace(
+                    answer,
+                    finish_reason=answer.finish_reason and redact(answer.finish_reason),
+                    model=answer.model and redact(answer.model),
+                    request_id=answer.request_id and redact(answer.request_id),
+                )
         return classify_response(
             status,
             self._redactor.redact_headers(headers),
@@ -178,19 +189,6 @@ class Client:
             host=host,
             now=self._timings.clock(),
             key_advice=self._key_advice,
-        )
-
-    def _without_secrets(self, answer: Completion) -> Completion:
-        """Its labels are the server's words, and journalled."""
-        redact = self._redactor.redact_text
-        labels = f"{answer.finish_reason} {answer.model} {answer.request_id}"
-        if redact(labels) == labels:  # as nearly always, and then it is quicker than to make it anew
-            return answer
-        return msgspec.structs.replace(
-            answer,
-            finish_reason=answer.finish_reason and redact(answer.finish_reason),
-            model=answer.model and redact(answer.model),
-            request_id=answer.request_id and redact(answer.request_id),
         )
 
     async def get(self, path: str) -> bytes | None:
@@ -369,7 +367,11 @@ class _Connector(aiohttp.TCPConnector):
                 return connection
             poll = self._polls.get(protocol)
             if poll is None:  # over a new one, TLS has things of its own to say
-                self._polls[protocol] = _poll_of(connection)
+                there = None if connection.transport is None else connection.transport.get_extra_info("socket")
+                poller = select.poll()  # not select(), which knows no descriptor above 1,023
+                if there is not None:
+                    poller.register(there.fileno(), select.POLLIN)
+                self._polls[protocol] = poller.poll
                 return connection
             self._is_caught = self._is_caught or protocol.should_close
             if not (self._is_caught or poll(0)):
@@ -402,15 +404,6 @@ class _Connector(aiohttp.TCPConnector):
             self._is_passing_over = False
         connection.release()
         return other
-
-
-def _poll_of(connection: Connection) -> _Poll:
-    """What tells whether something has arrived that the event loop has not come to yet."""
-    poll = select.poll()  # not select(), which knows no descriptor above 1,023
-    there = None if connection.transport is None else connection.transport.get_extra_info("socket")
-    if there is not None:
-        poll.register(there.fileno(), select.POLLIN)
-    return poll.poll
 
 
 class _Resolver(aiohttp.ThreadedResolver):

@@ -47,7 +47,13 @@ def _covers(entry: str, host: str, port: str) -> bool:
     It is `*`, an address, a range of addresses, or a name, which stands for itself and all below it, with or without a
     `.` or `*.` before it. A port behind it means that port alone.
     """
-    name, its_port = _split_port(entry)
+    name, _, its_port = entry.partition(":")
+    if entry.startswith("["):
+        inside, _, rest = entry[1:].partition("]")
+        tail, _, its_port = rest.partition(":")
+        name = inside + tail
+    elif ":" in its_port:  # an IPv6 address
+        name, its_port = entry, ""
     if its_port not in ("", port):
         return False
     if name == "*":
@@ -61,13 +67,3 @@ def _covers(entry: str, host: str, port: str) -> bool:
         return address in ipaddress.ip_network(name, strict=False)
     except ValueError:
         return False
-
-
-def _split_port(entry: str) -> tuple[str, str]:
-    if entry.startswith("["):
-        name, _, rest = entry[1:].partition("]")
-        return name + rest.partition(":")[0], rest.partition(":")[2]
-    if entry.count(":") == 1:
-        name, _, port = entry.partition(":")
-        return name, port
-    return entry, ""  # more than one: an IPv6 address

@@ -321,7 +321,10 @@ def find_error(document: JsonObject, *, has_answer: bool = False) -> JsonObject:
         return object_of(error)
     if isinstance(error, list):
         param = _place(error[0]) if len(error) == 1 else ""
-        return {"message": "; ".join(filter(None, map(_item_text, error))) or error, "param": param}
+        found = [(each if isinstance(each, str) else _first_message(object_of(each)), _place(each)) for each in error]
+        # Where it found what it found goes first; what it found is left out.
+        told = [f"{place}: {text}" if place and text else text for text, place in found]
+        return {"message": "; ".join(filter(None, told)) or error, "param": param}
     return {**document, "message": document.get("message") or error}
 
 
@@ -345,14 +348,6 @@ def inner_status(error: JsonObject) -> int | None:
 def _first_message(error: JsonObject) -> str:
     texts = (error.get(key) for key in MESSAGE_KEYS)
     return next((text for text in texts if isinstance(text, str) and text), "")
-
-
-def _item_text(item: object) -> str:
-    """One entry of a list of errors; where it found what it found goes first, what it found is left out."""
-    if isinstance(item, str):
-        return item
-    text, place = _first_message(object_of(item)), _place(item)
-    return f"{place}: {text}" if place and text else text
 
 
 def _place(item: object) -> str:
