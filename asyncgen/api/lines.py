@@ -82,23 +82,19 @@ class Output:
                     yield line
                     continue
                 run, done = calls.run_of(record.index), calls.last(record.index, journal)
+                values = {name: [value for _, value in drawn] for name, drawn in dataset.scenario(record.index).items()}
                 costs = [done.cost, *[each.cost for each in calls.before(record.index, journal)]]
                 yield replace(
                     line,
                     index=record.index,
-                    scenario=self._scenario(record.index, run),
+                    scenario={
+                        name: list_text(each) if name in self._picks[run] else each[0] for name, each in values.items()
+                    },
                     cost=None if None in costs else sum(filter(None, costs), ZERO),
                     model=done.model or asked_model(dataset.ledger.headers[run]),
                     finish_reason=done.finish_reason,
                     asks=done.asks,
                 )
-
-    def _scenario(self, index: int, run: int) -> dict[str, str]:
-        scenario = {}
-        for name, drawn in self._dataset.scenario(index).items():
-            values = [value for _, value in drawn]
-            scenario[name] = list_text(values) if name in self._picks[run] else values[0]
-        return scenario
 
 
 def open_output(output: str | os.PathLike[str]) -> Output:

@@ -172,8 +172,12 @@ class Concurrency:
     def overloaded(self, ticket: int, *, in_flight: int, is_hinted: bool) -> bool:
         """It was refused. Whether a hint of when to return is for all: at a level that was being served it is."""
         if ticket <= self.latest_cut:
-            if not self._is_searching:
-                self._correct_cut()
+            # One more of those in flight at the cut was not being served: the same event, seen better.
+            if not self._is_searching and self._served > 1:
+                self._served -= 1
+                self._before -= self._is_after_probe
+                self._base = min(self._base, math.ceil(self._served * self._keep))
+                self._set(min(self.limit, self._base))
             return False
         is_probe = self.limit > self._served
         if self._is_unrelated or not is_probe:
@@ -304,15 +308,6 @@ class Concurrency:
         self._answers = 0
         self._elapsed = 0.0
         self._step = 1
-        self._set(min(self.limit, self._base))
-
-    def _correct_cut(self) -> None:
-        """One more of those in flight at the cut was not being served: the same event, seen better."""
-        if self._served == 1:
-            return
-        self._served -= 1
-        self._before -= self._is_after_probe
-        self._base = min(self._base, math.ceil(self._served * self._keep))
         self._set(min(self.limit, self._base))
 
     def _give_back(self) -> None:

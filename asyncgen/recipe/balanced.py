@@ -49,20 +49,20 @@ class Balanced:
         self._picks = [each.pick for each in dimensions]
         self._by_weight = [each.by_weight is True for each in dimensions]
         self._keys = [f"{SAMPLING_VERSIONS['balanced']}:{seed}:{each.name}" for each in dimensions]
-        self._single = lru_cache(maxsize=None)(self._make_single)
-        self._pick = lru_cache(maxsize=None)(self._make_pick)
+        self._singles: dict[tuple[int, Context], _Single] = {}
+        self._several: dict[tuple[int, Context], _Pick | _Parts] = {}
         self._block = lru_cache(maxsize=2)(self._make_block)
 
     def draw(self, index: int) -> tuple[Numbers, ...]:
         number, position = divmod(index, self._block_size)
         return self._block(number)[position]
 
-    def _make_single(self, place: int, context: Context) -> "_Single":
-        return _Single(self._bindings.choices(place, context), self._key(place, context))
-
-    def _make_pick(self, place: int, context: Context) -> "_Pick | _Parts":
-        kind = _Parts if self._by_weight[place] else _Pick
-        return kind(self._bindings.choices(place, context), self._picks[place] or 1, self._key(place, context))
+    def _single(self, place: int, context: Context) -> "_Single":
+        source = self._singles.get((place, context))
+        if source is None:
+            source = _Single(self._bindings.choices(place, context), self._key(place, context))
+            self._singles[place, context] = source
+        return source
 
     def _key(self, place: int, context: Context) -> str:
         return "|".join([self._keys[place], *map(str, context)])
@@ -85,9 +85,15 @@ class Balanced:
         self, place: int, context: Context, first: int, count: int, earlier: Sequence[Sequence[int]]
     ) -> list[Numbers]:
         """What a source gives from its place `first` on. `earlier`: what other dimensions give to the same indices."""
-        if self._picks[place] is None:
+        pick = self._picks[place]
+        if pick is None:
             return self._single(place, context).draw(first, first + count, earlier)
-        return self._pick(place, context).draw(first, first + count)
+        source = self._several.get((place, context))
+        if source is None:
+            kind = _Parts if self._by_weight[place] else _Pick
+            source = kind(self._bindings.choices(place, context), pick, self._key(place, context))
+            self._several[place, context] = source
+        return source.draw(first, first + count)
 
     def _deal_by_context(
         self, place: int, start: int, columns: Sequence[Sequence[Numbers]], arranged: Sequence[Sequence[int]]

@@ -6,7 +6,6 @@ left out. Formats of offices are read by markitdown, which is installed with the
 
 import logging
 import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bs4 import BeautifulSoup, UnicodeDammit
@@ -14,7 +13,8 @@ from markdownify import ATX, MarkdownConverter
 
 from asyncgen.errors import AsyncgenError
 
-TEXTS = (".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org")
+MARKDOWN = (".md", ".markdown", ".mdx")
+TEXTS = (*MARKDOWN, ".txt", ".text", ".rst", ".adoc", ".org")
 PAGES = (".html", ".htm", ".xhtml")
 OFFICE = (".docx", ".epub", ".pdf", ".pptx", ".xls", ".xlsx")
 SUFFIXES = (*TEXTS, *PAGES, *OFFICE)
@@ -62,7 +62,12 @@ def read_as_markdown(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise UnreadableDocumentError(f"is larger than {LARGEST // 2**20} MB")
-        text = _read_office(path) if suffix in OFFICE else _READERS.get(suffix, _read_text)(path.read_bytes())
+        if suffix in OFFICE:
+            text = _read_office(path)
+        elif suffix in PAGES:
+            text = _read_page(path.read_bytes())
+        else:
+            text = _read_text(path.read_bytes(), is_markdown=suffix in MARKDOWN)
     except OSError as error:
         raise UnreadableDocumentError(f"cannot be read: {error.strerror}") from error
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -71,27 +76,18 @@ def read_as_markdown(path: Path) -> str:
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
-def _decode(content: bytes) -> str:
+def _read_text(content: bytes, *, is_markdown: bool) -> str:
+    """Markdown without remarks, and without the table in front that is for the site it was written for."""
     found = UnicodeDammit(content, known_definite_encodings=[], user_encodings=list(ENCODINGS))
     text = found.unicode_markup
     if text is None or "\0" in text:
         raise UnreadableDocumentError("is no text")
-    return text
-
-
-def _read_text(content: bytes) -> str:
-    return _with_marked_headings(_decode(content).replace("\r\n", "\n"))
-
-
-def _read_markdown(content: bytes) -> str:
-    """Without remarks, and without the table in front that is for the site it was written for."""
-    text = _FRONT_MATTER.sub("", _decode(content).replace("\r\n", "\n"))
-    return _without_comments(_with_marked_headings(text))
-
-
-def _with_marked_headings(text: str) -> str:
-    """Those that are underlined, as all others."""
-    return _SETEXT.sub(lambda heading: f"{'#' if heading[2][0] == '=' else '##'} {heading[1]}", text)
+    text = text.replace("\r\n", "\n")
+    if is_markdown:
+        text = _FRONT_MATTER.sub("", text)
+    # Headings that are underlined, as all others.
+    text = _SETEXT.sub(lambda heading: f"{'#' if heading[2][0] == '=' else '##'} {heading[1]}", text)
+    return _without_comments(text) if is_markdown else text
 
 
 def without_code(markdown: str) -> str:
@@ -143,9 +139,3 @@ def _read_office(path: Path) -> str:
     if path.suffix.lower() == ".pdf":
         text = _CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text))
     return text
-
-
-_READERS: Mapping[str, Callable[[bytes], str]] = {
-    **dict.fromkeys(PAGES, _read_page),
-    **dict.fromkeys((".md", ".markdown", ".mdx"), _read_markdown),
-}

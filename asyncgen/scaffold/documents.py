@@ -92,8 +92,13 @@ def _under_one_title(text: str, path: Path) -> str:
     lines = text.split("\n")
     first = next(_headings(lines), (None,))[0]
     if first is None:
-        for number in list(_find_titles(lines)):
-            lines[number] = f"## {lines[number]}"
+        often = Counter(lines)  # what comes again is the head or the foot of a page
+        around = [*zip(lines, lines[1:], lines[2:], lines[3:], strict=False)]
+        for number, (before, line, after, text_below) in enumerate(around, 1):
+            is_alone = not (before.strip() or after.strip()) and often[line] == 1
+            is_longer_below = len(text_below) > len(line) and not _is_title(text_below)
+            if is_alone and _TITLE_START.match(line) and _is_title(line) and is_longer_below:
+                lines[number] = f"## {line}"
     if first != 0:
         is_titled = _is_title(lines[0]) and not "".join(lines[1:2]).strip()
         # In words: dashes part them where nothing else does.
@@ -109,15 +114,6 @@ def _under_one_title(text: str, path: Path) -> str:
 
 def _is_title(line: str) -> bool:
     return len(line) <= LONGEST_TITLE and line[-1] not in ".!?:;,"
-
-
-def _find_titles(lines: Sequence[str]) -> Iterator[int]:
-    """After the first line; what comes again is the head or the foot of a page."""
-    often = Counter(lines)
-    for number, (before, line, after, text) in enumerate(zip(lines, lines[1:], lines[2:], lines[3:], strict=False), 1):
-        is_alone = not (before.strip() or after.strip()) and often[line] == 1
-        if is_alone and _TITLE_START.match(line) and _is_title(line) and len(text) > len(line) and not _is_title(text):
-            yield number
 
 
 def _headings(lines: Sequence[str]) -> Iterator[tuple[int, tuple[int, str]]]:

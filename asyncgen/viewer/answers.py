@@ -162,22 +162,22 @@ def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Opti
         if len(values.listed) > MOST_OFFERED and [*groups] == [""]:
             continue
         dimensions.append(ShownDimension(values.name, [ShownGroup(*each) for each in groups.items()]))
+    audited = catalogue.findings.lines
+    if auditing:
+        audit = auditing
+    elif audited is None:
+        audit = f"Findings are not known: there is no audit of this file as it is now. This makes one: {command}"
+    elif catalogue.is_whole and audited < len(catalogue):
+        audit = f"Findings are known of the first {audited:,} lines. This looks at all of them: {command}"
+    else:
+        audit = ""
     return Options(
         dimensions=dimensions,
         models=catalogue.store.models(),
         rules=[rule for rule in catalogue.findings.rules.values() if rule.count],
-        audit=auditing or _describe_audit(catalogue, command),
+        audit=audit,
         notes=catalogue.describe(),
     )
-
-
-def _describe_audit(catalogue: Catalogue, command: str) -> str:
-    audited = catalogue.findings.lines
-    if audited is None:
-        return f"Findings are not known: there is no audit of this file as it is now. This makes one: {command}"
-    if catalogue.is_whole and audited < len(catalogue):
-        return f"Findings are known of the first {audited:,} lines. This looks at all of them: {command}"
-    return ""
 
 
 def audit_command(output: Path) -> str:

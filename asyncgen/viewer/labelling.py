@@ -27,7 +27,11 @@ class Labelling:
         self.problem: str | None = None
 
     def grade_of(self, conversation: Conversation) -> Grade | None:
-        self._look()
+        seen = tuple(map(_state, (grades_paths(self._paths).output, labels_path(self._paths))))
+        if seen != self._seen:
+            self._seen, self.problem = seen, None
+            self._grades = self._try(Grades, self._paths)
+            self._labels = self._try(read_labels, self._paths) or {}
         return None if self._grades is None else self._try(lambda grades: grades.of(conversation), self._grades)
 
     def evidence_of(self, conversation: Conversation) -> list[str]:
@@ -45,14 +49,6 @@ class Labelling:
         """Nothing happens for a question that the judge was not asked. Raises OutputError."""
         if question in self.answers_of(conversation):
             append_label(self._paths, digest_conversation(conversation, GRADE_HASH), question, holds=holds)
-
-    def _look(self) -> None:
-        seen = tuple(map(_state, (grades_paths(self._paths).output, labels_path(self._paths))))
-        if seen == self._seen:
-            return
-        self._seen, self.problem = seen, None
-        self._grades = self._try(Grades, self._paths)
-        self._labels = self._try(read_labels, self._paths) or {}
 
     def _try(self, read: Callable[..., T], source: object) -> T | None:
         try:
