@@ -59,7 +59,9 @@ class FolderBatches:
         return await asyncio.to_thread(self._read, batch_id)
 
     async def list_since(self, moment: float) -> AsyncIterator[Batch]:
-        for label in await asyncio.to_thread(self._labels):
+        with on_disk(self._folder):
+            paths = await asyncio.to_thread(list, self._folder.glob(f"*{REQUESTS}"))
+        for label in sorted(path.name.removesuffix(REQUESTS) for path in paths):
             batch = await self.get(label)
             if batch.created_at is None or batch.created_at >= moment:
                 yield batch
@@ -75,10 +77,6 @@ class FolderBatches:
         if not row.has_run:
             raise NotRunError(f"its batch ended before it was run ({row.code})")
         return classify_response(row.status or HTTPStatus.OK, {}, row.body, host="a result file")
-
-    def _labels(self) -> list[str]:
-        with on_disk(self._folder):
-            return sorted(path.name.removesuffix(REQUESTS) for path in self._folder.glob(f"*{REQUESTS}"))
 
     def _results_of(self, label: str) -> list[Path]:
         """A file with another ending is one that somebody is still copying."""

@@ -73,6 +73,7 @@ _OTHER_WORDS = re.compile(
     r"\bmessages?\b ?(?:\[|\.[0-9]|:|must|is required)|['\"`]messages?['\"`]|\broles?\b|"
     r"connection|time[d ]?out|overload|loading|starting|unavailable|temporar|try again|retry"
 )
+_LABEL = r"(?:param\w*|arguments?|fields?|propert\w+|names?|keys?|settings?|inputs?|supplied|permitted)(?:\(s\))?"
 _LIMIT_WORDS = re.compile(
     r"max_(?:completion_)?tokens|max_new_tokens|in the completion|completion tokens|output tokens"
 )
@@ -348,21 +349,19 @@ def _named(settings: Mapping[str, JsonValue], refusal: Refusal) -> Iterator[str]
         if param in settings:
             return
     text = _INSTEAD.split(refusal.text)[0] or refusal.text
-    yield from (key for key in keys if _names(key).search(text))
+    for key in keys:
+        word = re.escape(key.lower()).replace("_", "[_ ]?")  # also in camel case
+        if "_" in key or key == "temperature":
+            pattern = rf"(?<![a-z0-9_]){word}(?![a-z0-9_])"
+        else:  # a word of everyday language, which must be marked as a name
+            pattern = (
+                rf"['\"`“‘]{word}['\"`”’]|{_LABEL}\W{{1,4}}(?:[\w.]+, ?)*{word}\b|"
+                rf"(?:^|[.:] ?){word}\b ?(?::|is not|not|does)|: {word}\W*$"
+            )
+        if re.search(pattern, text):
+            yield key
     if asked_tier(settings) and _TIER_WORDS.search(text):
         yield SERVICE_TIER
-
-
-def _names(key: str) -> re.Pattern[str]:
-    """A setting in somebody's words, also in camel case; a word of everyday language must be marked as a name."""
-    word = re.escape(key.lower()).replace("_", "[_ ]?")
-    if "_" in key or key == "temperature":
-        return re.compile(rf"(?<![a-z0-9_]){word}(?![a-z0-9_])")
-    label = r"(?:param\w*|arguments?|fields?|propert\w+|names?|keys?|settings?|inputs?|supplied|permitted)(?:\(s\))?"
-    return re.compile(
-        rf"['\"`“‘]{word}['\"`”’]|{label}\W{{1,4}}(?:[\w.]+, ?)*{word}\b|"
-        rf"(?:^|[.:] ?){word}\b ?(?::|is not|not|does)|: {word}\W*$"
-    )
 
 
 def _advice_on_limit(settings: Mapping[str, JsonValue], refusal: Refusal) -> str:

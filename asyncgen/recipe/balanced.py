@@ -232,11 +232,14 @@ class _Cycles:
     def __init__(self, size: int, key: str) -> None:
         self._size = size
         self._key = key
-        self._order = lru_cache(maxsize=1)(self._make_order)  # of a cycle that may be longer than many blocks
+        self._latest: tuple[int, Sequence[int]] = -1, ()
 
-    def _make_order(self, cycle: int) -> "list[int] | array[int]":
-        order = _shuffle(self._size, f"{self._key}:{cycle}")
-        return order if self._size <= BLOCK_SIZE else array("L", order)
+    def _order(self, cycle: int) -> Sequence[int]:
+        """The latest one is kept, of a cycle that may be longer than many blocks."""
+        if self._latest[0] != cycle:
+            order = _shuffle(self._size, f"{self._key}:{cycle}")
+            self._latest = cycle, order if self._size <= BLOCK_SIZE else array("L", order)
+        return self._latest[1]
 
     def segments(self, start: int, stop: int) -> Iterator[list[int]]:
         """The values of these places; inside a segment any order keeps the balance."""

@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -114,21 +113,18 @@ class _Scanner:
     """Reads over the values: `tomllib` has judged them, and what is wanted here is where they stand."""
 
     def __init__(self, toml: str) -> None:
-        self._tokens = self._split(toml)
+        tokens, line = [], 1
+        for token in _TOKEN.finditer(toml):
+            if token.lastgroup != "comment":
+                tokens.append((token[0], line, token.start()))
+            line += token[0].count("\n")
+        self._tokens = iter(tokens)
         self.lines: dict[Key, int] = {}
         self.ends: dict[Key, ListEnd] = {}
         self._word = self._last = ""
         self._start = self._before = 0  # of the word, and where the last one ends that is no line break
         self._tables: Counter[Key] = Counter()  # of each [[name]] met
         self._next()
-
-    @staticmethod
-    def _split(toml: str) -> Iterator[tuple[str, int, int]]:
-        line = 1
-        for token in _TOKEN.finditer(toml):
-            if token.lastgroup != "comment":
-                yield token[0], line, token.start()
-            line += token[0].count("\n")
 
     def scan(self) -> None:
         table: Key = ()
