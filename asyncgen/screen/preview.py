@@ -52,6 +52,10 @@ from asyncgen.screen.ways import (
 from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable
 
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
+MOST_COUNTED = 204_800  # indices whose scenarios are counted, a hundred blocks: beyond, what is even stays so
+LONG, BEARABLE = 4 * 3600.0, 48 * 3600.0  # seconds of a run: from where on one asks for machines, and has to
+MANY_CALLS = 2000  # in flight, which one process serves well
+FASTEST = 2000  # conversations a second, for which one process has the CPU time
 MOST_PAIRS = 16_000_000  # of two dimensions, a byte each; beyond, nobody asks for all of them
 
 
@@ -207,7 +211,8 @@ def estimate_completion(plan: RunPlan) -> tuple[int, str]:
 
 def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     recipe = plan.recipe
-    coverage = count_coverage(recipe.dimensions, scenarios, plan.num)
+    counted = min(plan.num, MOST_COUNTED)
+    coverage = count_coverage(recipe.dimensions, scenarios, counted)
     size = measure_prompt(recipe, scenarios)
     endpoint, provider = plan.endpoint, plan.endpoint.provider.name
     model = ", ".join(plan.models or [plan.model])
@@ -228,7 +233,8 @@ def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     }
     console = plain_console()
     console.print(_panel("run", labelled_grid(run)))
-    console.print(_panel(f"coverage with --num {plan.num:,}", _coverage_tables(coverage)))
+    of = "" if counted == plan.num else f", of its first {counted:,}"
+    console.print(_panel(f"coverage with --num {plan.num:,}{of}", _coverage_tables(coverage)))
     console.print(_panel("prompt", labelled_grid(prompt)))
     completion, basis = estimate_completion(plan)
     tokens = tokens_of_talk(recipe, scenarios, completion).times(plan.num)
@@ -289,9 +295,26 @@ def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: Told,
         **_describe_money(plan, tokens, quote, told.allowance),
         "time": f"about {format_duration(seconds)}: one call, then up to {plan.concurrency:,} at a time, none "
         f"refused, {latency:g} s a call (assumed)",
+        **_advise_on_machines(plan, seconds, latency * in_turn),
         "": "(each index asked once; retries and further asks come on top)",
     }
     return labelled_grid(rows)
+
+
+def _advise_on_machines(plan: RunPlan, seconds: float, latency: float) -> dict[str, str]:
+    """Whether one process will do, for a run that takes long enough to ask. `latency`: of a conversation."""
+    if seconds < LONG:
+        return {}
+    many = max(plan.concurrency, MANY_CALLS)
+    least = max(seconds_in_all(plan.num, ceiling=many, latency=latency), plan.num / FASTEST)
+    more = f"-c {many} takes about {format_duration(least)} where the endpoint serves that many"
+    if least > BEARABLE:
+        advice = f"one process with {more}: worth several of them, see asyncgen help many-machines"
+    elif seconds > BEARABLE:
+        advice = f"one is enough: {more}"
+    else:
+        advice = "one is enough: a cluster would save hours at most"
+    return {"machines": advice}
 
 
 # ---- money

@@ -450,6 +450,30 @@ def test_time_follows_from_num_and_concurrency(
     assert "10 s a call (assumed)" in words
 
 
+@pytest.fixture
+def few_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncgen.screen.preview.MOST_COUNTED", 1000)
+
+
+@pytest.mark.usefixtures("few_counted")
+@pytest.mark.parametrize(
+    ("num", "concurrency", "told"),
+    [
+        ("1000", "256", None),
+        ("1000000", "256", "machines one is enough: a cluster would save hours at most"),
+        ("10m", "256", "machines one is enough: -c 2000 takes about 13h 53m where the endpoint serves that many"),
+        ("100m", "256", "machines one process with -c 2000 takes about"),
+        ("10m", "8000", None),
+    ],
+)
+def test_a_cluster_is_advised_against_when_one_process_will_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], num: str, concurrency: str, told: str | None
+) -> None:
+    words = summary(capsys, "--recipe", small_recipe(tmp_path / "r"), "-n", num, "-c", concurrency)
+    assert told in words if told else "machines" not in words
+    assert (f", of its first {1000:,}" in words) == (num != "1000")
+
+
 # ---- money
 
 
