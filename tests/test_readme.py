@@ -28,7 +28,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_the_readme_lists_every_page_as_help_does() -> None:
-    listed = dict(re.findall(r"^\| \[(\w+)\]\(asyncgen/pages/\1\.md\) \| (.*) \|$", README, re.MULTILINE))
+    listed = dict(re.findall(r"^\| \[([\w-]+)\]\(asyncgen/pages/\1\.md\) \| (.*) \|$", README, re.MULTILINE))
     assert listed == Pages()
 
 
