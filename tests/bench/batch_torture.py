@@ -218,7 +218,7 @@ def judge_complete(output: Output, books: Books, shown: Decimal, *, num: int, is
     """What must be true of a complete output.
 
     `shown`: what it has cost, as its user is told; `is_whole`: whether each row that was answered comes back as it was;
-    the others cost what nobody tells, are asked for again, and are kept.
+    the others are asked for again, and kept.
     """
     violations = []
     there = Counter(output.numbers)
@@ -236,7 +236,7 @@ def judge_complete(output: Output, books: Books, shown: Decimal, *, num: int, is
     if (foreign := set(output.ids()) - set(books.created)) or (orphans := set(books.created) - set(output.ids())):
         what = f"{sorted(foreign)} are not its own" if foreign else f"{sorted(orphans)} were never taken up"
         violations.append(f"batches: {what}")
-    if shown != books.cost if is_whole else shown > books.cost:
+    if shown != books.cost:
         violations.append(f"{shown} US dollars are told, and {books.cost} were billed")
     labels = Counter(each.label for each in output.entries if each.type == "collected")
     if still := {each.label for each in output.entries if each.type == "submitting"} - set(labels):
