@@ -94,10 +94,10 @@ def write_recipe(plan: Plan) -> dict[str, str]:
     system = (_FOLDER / "system.md").read_text(encoding="utf-8")
     user = (_FOLDER / "user.md").read_text(encoding="utf-8")
     lines = "Language: {language}\n" if has_several else f"Language: {NAMES[plan.languages[0]]}\n"
-    if plan.misconceptions:
-        user = user.replace("Dynamic: {dynamic}\n", "Dynamic: {dynamic}\nThe user wrongly believes: {misconception}\n")
     if plan.statements:
         user = user.replace("Dynamic: {dynamic}\n", f"Dynamic: {{dynamic}}\n{TO_TELL}\n{{{FACTS}}}\n")
+    if plan.misconceptions:
+        user = user.replace("Dynamic: {dynamic}\n", "Dynamic: {dynamic}\nThe user wrongly believes: {misconception}\n")
     return {
         **({STATEMENTS_FILE: "\n".join(_write_statements(plan)) + "\n"} if plan.statements else {}),
         "recipe.toml": "\n".join(_write_toml(plan)) + "\n",

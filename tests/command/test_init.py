@@ -306,7 +306,7 @@ def test_statements_of_a_model_are_a_file_to_edit_and_a_dimension_of_the_recipe(
     facts = next(each for each in recipe.dimensions if each.name == "facts")
     assert facts.pick == 2
     assert [each.weights for each in facts.groups] == [(10.0, 1.0, 1.0), (1.0,)]
-    assert "What has to come up, in words of the conversation:\n{facts}\n" in recipe.user
+    assert "believes: {misconception}\nWhat has to come up, in words of the conversation:\n{facts}\n" in recipe.user
     assert main(["check", "shop"]) == 0
     assert capsys.readouterr().out.endswith("shop: nothing wrong\n")
     assert main(["generate", "--recipe", "shop", "-n", "20", "--quiet"]) == 0
