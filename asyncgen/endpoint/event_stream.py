@@ -84,7 +84,10 @@ def join_events(body: bytes) -> Joined | None:
             if document is None:
                 damaged += 1
                 continue
-            event = _StreamEvent(document, read_choice(_of_first(document)))
+            told = unwrap(document)
+            if isinstance(choices := told.get("choices"), list):  # without what belongs to others than the first
+                told = {**told, "choices": [each for each in choices if object_of(each).get("index") in (0, None)]}
+            event = _StreamEvent(document, read_choice(told))
             is_ended = is_ended or document.get("done") is True or document.get("type") == MESSAGE_STOP
             is_ended = is_ended or bool(event.piece.finish_reason)
         events.append(event)
@@ -138,15 +141,6 @@ def _join(events: Sequence[_StreamEvent]) -> JsonObject:
         "refusal": "".join(piece.refusal for _, piece in events),
     }
     return {**top, "usage": usage, "choices": [{"message": message, "finish_reason": next(reasons, None)}]}
-
-
-def _of_first(event: JsonObject) -> JsonObject:
-    """The event without what belongs to other choices than the first."""
-    event = unwrap(event)
-    choices = event.get("choices")
-    if not isinstance(choices, list):
-        return event
-    return {**event, "choices": [each for each in choices if object_of(each).get("index") in (0, None)]}
 
 
 def _said(value: object) -> Mapping[str, object]:

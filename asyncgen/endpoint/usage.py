@@ -4,7 +4,7 @@ What is not said is unknown and never 0, and neither is a 0 that cannot be true:
 or for nothing, is one whose usage nobody counted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from asyncgen.endpoint.body import JsonObject, Path, at, lowered, object_of
@@ -92,7 +92,18 @@ def read_usage(document: JsonObject, headers: Mapping[str, str], *, has_text: bo
     prompt, completion = _first(counts, PROMPT), _first(counts, COMPLETION)
     cached = _first_at(counts, CACHED)
     prompt, completion = _with_the_rest(counts, prompt, completion, cached)
-    costs = [each for each in _costs(document, headers) if each is not None]
+    costs = []
+    for path, unit in COSTS:
+        home = object_of(at(document, path[:-1]))
+        value = at(home, path[-1:])
+        if isinstance(value, dict):
+            home, value = value, next((value[key] for key in SUMS if key in value), None)
+        amount = _amount(value)
+        currencies = (currency for key in CURRENCIES if isinstance(currency := home.get(key), str))
+        if amount is not None and all(currency.upper() == "USD" for currency in currencies):
+            costs.append(amount if unit is DOLLAR else amount * unit)
+    if (amount := _amount(lowered(headers).get(COST_HEADER))) is not None:
+        costs.append(amount)
     charged = next(filter(None, costs), costs[0] if costs else None)  # a zero, where no other place says more
     cost = _with_upstream(object_of(document.get("usage")), charged)
     is_sent_again = lowered(headers).get(CACHE_STATUS_HEADER, "").lower() == "hit"  # then zeros are true
@@ -151,19 +162,6 @@ def _with_the_rest(
 
 
 # ---- money
-
-
-def _costs(document: JsonObject, headers: Mapping[str, str]) -> Iterator[Decimal | None]:
-    for path, unit in COSTS:
-        home = object_of(at(document, path[:-1]))
-        value = at(home, path[-1:])
-        if isinstance(value, dict):
-            home, value = value, next((value[key] for key in SUMS if key in value), None)
-        amount = _amount(value)
-        currencies = (currency for key in CURRENCIES if isinstance(currency := home.get(key), str))
-        if amount is not None and all(currency.upper() == "USD" for currency in currencies):
-            yield amount if unit is DOLLAR else amount * unit
-    yield _amount(lowered(headers).get(COST_HEADER))
 
 
 def _with_upstream(usage: JsonObject, charged: Decimal | None) -> Decimal | None:

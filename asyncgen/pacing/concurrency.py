@@ -140,8 +140,13 @@ class Concurrency:
             self._search_on(self.limit + 1)
         elif self.limit <= self._served:
             self._climb(now)
-        elif ticket > self._raised:
-            self._step_on()
+        elif ticket > self._raised:  # it serves more than it did: the next step, doubled where it once served far more
+            self._served = self.limit
+            self._peak = max(self._peak, self.limit)
+            self._interval = min(self._interval, max(HELD_INTERVAL, self._interval / 2))
+            self._is_searching = self.limit < LOW * self._peak
+            self._raise(self.limit + self._step)
+            self._step *= 2
 
     def timed_out(self, now: float, *, sent: float) -> None:
         """It was not answered before its deadline, though the endpoint is not down."""
@@ -255,15 +260,6 @@ class Concurrency:
         elif progress >= 1 and self._answers >= MAX_ANSWERS:
             self._refusals.clear()
             self._cuts = 0
-
-    def _step_on(self) -> None:
-        """The endpoint serves more than it did: take the next step, and when it once served far more, double."""
-        self._served = self.limit
-        self._peak = max(self._peak, self.limit)
-        self._interval = min(self._interval, max(HELD_INTERVAL, self._interval / 2))
-        self._is_searching = self.limit < LOW * self._peak
-        self._raise(self.limit + self._step)
-        self._step *= 2
 
     def _raise(self, limit: int) -> None:
         self._set(max(self._allowed, limit))

@@ -74,7 +74,17 @@ class Balanced:
         for place in self._bindings.order:
             parents = self._bindings.parents[place]
             if parents:
-                columns[place] = self._deal_by_context(place, start, columns, arranged)
+                found: defaultdict[Context, list[int]] = defaultdict(list)  # the positions that have a context
+                classes = [map(self._bindings.classes[each].__getitem__, chain(*columns[each])) for each in parents]
+                for position, context in enumerate(zip(*classes, strict=True)):
+                    found[context].append(position)
+                column = columns[place] = [()] * self._block_size
+                before = self._count(parents, start)
+                for context, positions in found.items():
+                    earlier = [[each[position] for position in positions] for each in arranged]
+                    drawn = self._deal(place, context, before[context], len(positions), earlier)
+                    for position, numbers in zip(positions, drawn, strict=True):
+                        column[position] = numbers
             else:
                 columns[place] = self._deal(place, (), start, self._block_size, arranged)
             if self._picks[place] is None:
@@ -94,23 +104,6 @@ class Balanced:
             source = kind(self._bindings.choices(place, context), pick, self._key(place, context))
             self._several[place, context] = source
         return source.draw(first, first + count)
-
-    def _deal_by_context(
-        self, place: int, start: int, columns: Sequence[Sequence[Numbers]], arranged: Sequence[Sequence[int]]
-    ) -> list[Numbers]:
-        parents = self._bindings.parents[place]
-        found: defaultdict[Context, list[int]] = defaultdict(list)  # the positions in the block that have a context
-        classes = [map(self._bindings.classes[each].__getitem__, chain(*columns[each])) for each in parents]
-        for position, context in enumerate(zip(*classes, strict=True)):
-            found[context].append(position)
-        column: list[Numbers] = [()] * self._block_size
-        before = self._count(parents, start)
-        for context, positions in found.items():
-            earlier = [[each[position] for position in positions] for each in arranged]
-            drawn = self._deal(place, context, before[context], len(positions), earlier)
-            for position, numbers in zip(positions, drawn, strict=True):
-                column[position] = numbers
-        return column
 
     def _count(self, parents: Sequence[int], stop: int) -> Counter[Context]:
         """How many of the indices before `stop` have each context of these parents."""

@@ -137,7 +137,11 @@ def _write_toml(plan: Plan) -> Iterator[str]:
             "",
             "# What the user gets wrong, where the dynamic is a misunderstanding (the fourth of each language).",
         )
-        yield from _write_misconceptions(plan)
+        mistaken = {code: each.dynamics[MISUNDERSTANDING] for code, each in voices}
+        others = [each for _, voice in voices for each in voice.dynamics if each not in mistaken.values()]
+        yield from _write_groups("misconception", {"none": [NO_MISCONCEPTION], **plan.misconceptions})
+        wrong = {code: {"dynamic": [mistaken[code]]} for code in plan.misconceptions}
+        yield from _write_bindings({"none": {"dynamic": others}, **wrong})
     if plan.statements:
         yield from ("", f"# What is told: some of the statements in {STATEMENTS_FILE}, each as often as it weighs.")
         yield from ("[[dimension]]", f'name = "{FACTS}"', f'statements = "{STATEMENTS_FILE}"')
@@ -191,14 +195,6 @@ def _write_by_language(name: str, values: Mapping[str, Sequence[str]]) -> Iterat
         return
     yield from _write_groups(name, values)
     yield from _write_bindings({code: {LANGUAGE: [code]} for code in values})
-
-
-def _write_misconceptions(plan: Plan) -> Iterator[str]:
-    mistaken = {code: each.dynamics[MISUNDERSTANDING] for code, each in plan.voices.items()}
-    others = [each for voices in plan.voices.values() for each in voices.dynamics if each not in mistaken.values()]
-    yield from _write_groups("misconception", {"none": [NO_MISCONCEPTION], **plan.misconceptions})
-    bound = {code: {"dynamic": [mistaken[code]]} for code in plan.misconceptions}
-    yield from _write_bindings({"none": {"dynamic": others}, **bound})
 
 
 def _write_groups(name: str, groups: Mapping[str, Sequence[str]], pick: int | None = None) -> Iterator[str]:
