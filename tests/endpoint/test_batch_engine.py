@@ -34,7 +34,8 @@ from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.server import create_app
 
-SYSTEM = "<knowledge>\nCheese from Gouda is round. It is made of milk and it keeps for a long time.\n</knowledge>"
+KNOWLEDGE = "<knowledge>\nCheese from Gouda is round. It is made of milk and it keeps for a long time.\n</knowledge>"
+SYSTEM = f'{KNOWLEDGE}\nReturn an object with "messages".'
 FORMS = ("files", "inline")
 IDS = [f"k7f3q-{number:06d}-1" for number in range(12)]
 
