@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from asyncgen.errors import ConfigError
-from asyncgen.output.lease import SETTLED, Keeper, decode_lease, is_kept_up, own_lease, read_content
+from asyncgen.output.lease import LOOKS, SETTLED, Keeper, decode_lease, is_kept_up, own_lease, read_content
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths
 
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
@@ -22,15 +22,19 @@ class HeldError(ConfigError):
 
 @contextlib.contextmanager
 def locked(
-    paths: OutputPaths, *, patience: float = 0.0, sleep: Callable[[float], None] = time.sleep
+    paths: OutputPaths,
+    *,
+    patience: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[list[str]]:
     """Hold the output's lock; what should be known of it. Raises ConfigError that names the holder when there is one.
 
-    `patience`: seconds that a holder gets to end. A run that is refused leaves no lock file behind that was not there
-    before.
+    `patience`: seconds that a holder gets to end. `say`: told why it takes time, if it does. A run that is refused
+    leaves no lock file behind that was not there before.
     """
     created = not os.path.lexists(paths.lock)
-    descriptor, notes = _wait_for_lock(paths, patience, sleep)
+    descriptor, notes = _wait_for_lock(paths, patience, sleep, say)
     try:
         with _taken(paths, descriptor, is_in_doubt=bool(notes), sleep=sleep):
             yield notes
@@ -42,19 +46,24 @@ def locked(
         _release(descriptor)
 
 
-def _wait_for_lock(paths: OutputPaths, patience: float, sleep: Callable[[float], None]) -> tuple[int, list[str]]:
+def _wait_for_lock(
+    paths: OutputPaths, patience: float, sleep: Callable[[float], None], say: Callable[[str], None]
+) -> tuple[int, list[str]]:
     """The descriptor that has the lock, and notes where that proves little."""
+    left = patience
     while True:
         try:
-            return _open_lock(paths, sleep)
-        except HeldError:
-            if patience <= 0:
+            return _open_lock(paths, sleep, say)
+        except HeldError as error:
+            if left <= 0:
                 raise
-        patience -= RETRY
+            if left == patience:
+                say(f"{error}. It gets {patience:g} s to end")
+        left -= RETRY
         sleep(RETRY)
 
 
-def _open_lock(paths: OutputPaths, sleep: Callable[[float], None]) -> tuple[int, list[str]]:
+def _open_lock(paths: OutputPaths, sleep: Callable[[float], None], say: Callable[[str], None]) -> tuple[int, list[str]]:
     with contextlib.suppress(OSError):  # whatever is wrong there, opening it tells
         if not stat.S_ISREG(os.lstat(paths.lock).st_mode):
             what = "a link" if paths.lock.is_symlink() else "a folder" if paths.lock.is_dir() else "a pipe or a device"
@@ -66,7 +75,7 @@ def _open_lock(paths: OutputPaths, sleep: Callable[[float], None]) -> tuple[int,
             raise ConfigError(f"{paths.lock}: cannot be created: {error.strerror}") from error
         try:
             notes = _lock(paths, descriptor)
-            notes += _watch(paths, has_lock=not notes, sleep=sleep)
+            notes += _watch(paths, has_lock=not notes, sleep=sleep, say=say)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(paths.lock.stat(follow_symlinks=False), os.fstat(descriptor)):
                     return descriptor, notes
@@ -98,12 +107,15 @@ def _held(paths: OutputPaths, holder: str) -> HeldError:
     return HeldError(f"{paths.output} is being written by {holder}; wait for it, or choose another --output")
 
 
-def _watch(paths: OutputPaths, *, has_lock: bool, sleep: Callable[[float], None]) -> list[str]:
+def _watch(
+    paths: OutputPaths, *, has_lock: bool, sleep: Callable[[float], None], say: Callable[[str], None]
+) -> list[str]:
     """Where a lock says nothing, of a run on another machine or without locks, its lease does."""
     content = read_content(paths.lock)
     lease = decode_lease(content)
     if lease is None or (has_lock and lease.machine == own_lease().machine):
         return []
+    say(f"{paths.output} was being written by {lease.holder}; watching for {LOOKS} s whether it still is")
     if is_kept_up(paths.lock, content, sleep):
         raise _held(paths, lease.holder)
     return [f"{paths.output} was left by {lease.holder}, which has died or is out of sight: this run goes on with it"]

@@ -109,8 +109,13 @@ E = TypeVar("E", bound=Event)
 
 
 @contextmanager
-def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) -> Iterator["Run"]:
-    """A run that may begin; its output is locked meanwhile. Raises ConfigError for every reason not to begin it."""
+def opened(
+    config: GenerateConfig, make_job: Callable[[GenerateConfig], Job], *, say: Callable[[str], None] = lambda _: None
+) -> Iterator["Run"]:
+    """A run that may begin; its output is locked meanwhile. Raises ConfigError for every reason not to begin it.
+
+    `say`: told what is waited for before there is a run to say it.
+    """
     paths = OutputPaths.of(config.output)
     job = make_job(config)
     find_proxy(config.plan.endpoint.base_url)  # an unusable one is refused before anything is written
@@ -118,7 +123,7 @@ def opened(config: GenerateConfig, make_job: Callable[[GenerateConfig], Job]) ->
         paths.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
-    with locked(paths, patience=config.patience) as doubts:
+    with locked(paths, patience=config.patience, say=say) as doubts:
         start = prepare(
             paths,
             make_header(config, job),

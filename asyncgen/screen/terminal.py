@@ -18,7 +18,7 @@ from asyncgen.runs.run import Run, conversations, in_event_loop, opened
 from asyncgen.runs.verdict import with_advice
 from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display
-from asyncgen.screen.rows import command_line, export_line
+from asyncgen.screen.rows import command_line, export_line, plain_console
 from asyncgen.screen.summary import Summary
 
 FINISHED = (0, 3)  # exit statuses of a run that has tried every index
@@ -42,7 +42,7 @@ def generate(
 
     `look_at`: what to type when all is made.
     """
-    with opened(config, make_job) as run:
+    with opened(config, make_job, say=lambda text: plain_console(stderr=True).print(text, soft_wrap=True)) as run:
         terminal = Terminal(config, run, look_at)
         if not run.has_work:
             return terminal.report_nothing_to_do()

@@ -75,7 +75,9 @@ def test_a_run_on_another_machine_that_is_alive_is_not_disturbed(
 def test_what_a_dead_machine_has_left_is_gone_on_with(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     other_run(paths, "node7", monkeypatch)
     slept: list[float] = []
-    with locked(paths, sleep=slept.append) as notes:
+    said: list[str] = []
+    with locked(paths, sleep=slept.append, say=said.append) as notes:
+        assert ["on node7; watching for 35 s" in each for each in said] == [True]
         assert "was left by process" in notes[-1]
         assert "on node7" in notes[-1]
         assert paths.lock.read_text().startswith(f"process {os.getpid()} on here\n")
@@ -145,8 +147,10 @@ def test_a_run_with_patience_waits_for_another_to_end(paths: OutputPaths) -> Non
         if len(slept) == 3:
             os.close(held)
 
-    with locked(paths, patience=10, sleep=sleep):
+    said: list[str] = []
+    with locked(paths, patience=10, sleep=sleep, say=said.append):
         assert slept == [RETRY] * 3
+    assert [each.rpartition(". ")[2] for each in said] == ["It gets 10 s to end"]
 
 
 def test_patience_ends(paths: OutputPaths) -> None:
