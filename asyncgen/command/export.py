@@ -1,6 +1,7 @@
 """`asyncgen export`: its flags, and an output as trainers and hubs read it."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -209,8 +210,9 @@ def _complete(given: Sequence[tuple[Split, float]]) -> dict[Split, float]:
 def _output(text: str) -> Path:
     """What `filter --split` was told to write has not its own name, but that of its parts."""
     path = Path(text)
-    is_parted = any(path.with_name(f"{path.stem}.{each}{path.suffix}").exists() for each in SPLITS)
-    return path if is_parted else output_path(text)
+    folder, stem = path.parent, path.stem
+    is_parted = any(os.path.exists(folder / f"{stem}.{each}{path.suffix}") for each in SPLITS)  # noqa: PTH110 - Path's raises for a long name
+    return path if path.name and is_parted else output_path(text)
 
 
 def _split(text: str) -> tuple[Split, float]:

@@ -186,9 +186,11 @@ class BatchDriver:
             told = await self.api.get(batch_id)
         except (NotYetError, RejectedError, NotFoundError) as error:
             if time.monotonic() - out.seen > self._patience:
+                if self.api.rules.form == "folder":
+                    raise FatalError(str(error)) from error
                 raise FatalError(
-                    f"{self.under_way.where} knows no batch {batch_id}, which was made there: ask with the key, "
-                    f"or in the project, that has made it, or give it up with --forget-batch {out.batch.label}"
+                    f"{self.under_way.where} knows no batch {batch_id}, which was made there: ask with the "
+                    f"key, or in the project, that has made it, or give it up with --forget-batch {out.batch.label}"
                 ) from error
             raise NotYetError(str(error)) from error
         now = time.monotonic()
