@@ -88,12 +88,12 @@ class ShardFolder:
 
     @property
     def path(self) -> Path:
-        return self.stem.with_name(self.stem.name + SUFFIX)
+        return self.stem.parent / f"{self.stem.name}{SUFFIX}"
 
     @property
     def merged(self) -> Path:
         """Where all lines of its shards go, unless told otherwise."""
-        return self.stem.with_name(f"{self.stem.name}.jsonl")
+        return self.stem.parent / f"{self.stem.name}.jsonl"
 
     @property
     def plan_path(self) -> Path:

