@@ -40,8 +40,11 @@ class Said:
         free, claimed = list[str](), list[str]()
         for text in said:
             kinds: tuple[list[str], list[str]] = ([], [])
+            wants_a_result = is_exercise(text)
+            is_remark = len(text.split()) <= _REMARK and not (_HANDED_OVER.search(text) or _CLAIM["own"].search(text))
             for sentence in _SENTENCE.split(text):
-                kinds[_is_claim(sentence, text)].append(sentence)
+                is_claim = not wants_a_result and _is_claim(sentence, is_remark=is_remark)
+                kinds[is_claim].append(sentence)
             free.append(" ".join(kinds[False]))
             claimed.append(" ".join(kinds[True]))
         self._free = KnownFacts([*filter(None, free), *values])
@@ -55,18 +58,18 @@ class Said:
         return self._claimed.knows(fact, hedge, is_bare=is_bare) and _is_kept_apart(fact, prose)
 
 
-def _is_claim(sentence: str, message: str) -> bool:
+def _is_claim(sentence: str, *, is_remark: bool) -> bool:
+    """`is_remark`: its message is short, hands nothing over and is not about the user himself."""
     if (sentence.endswith("?") and not _CLAIM["tag"].search(sentence)) or _CLAIM["orders"].match(sentence):
         return False
-    if is_exercise(message) or len(sentence) > _LONGEST_CLAIM:
+    if len(sentence) > _LONGEST_CLAIM:
         return False
     is_own = _CLAIM["own"].search(sentence) is not None
     if _CLAIM["hearsay"].search(sentence) and not (is_own and _OF_HIMSELF.search(sentence)):
         return True
     if is_own or _CLAIM["second-person"].search(sentence):
         return not is_own
-    is_remark = len(message.split()) <= _REMARK and not _HANDED_OVER.search(message)
-    return is_remark and not _CLAIM["own"].search(message)
+    return is_remark
 
 
 def _is_kept_apart(fact: Fact, prose: str) -> bool:

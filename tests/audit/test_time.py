@@ -139,7 +139,7 @@ def test_ever_other_facts_take_time_in_proportion(look: Callable[[str], float], 
     assert grow(look, lambda size: _different(size, pattern) + "how many is that? Calculate 3 + 4.") < MOST
 
 
-@at_most(15)
+@at_most(40)
 @given(
     pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=4),
     other=st.sampled_from(PIECES),
