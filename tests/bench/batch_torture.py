@@ -26,8 +26,7 @@ import msgspec
 from killable import ANY, STEPS, Kill
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
-from torture import write_recipe
+from torture import show_figures, write_recipe
 
 CONVERSATIONS = 90  # an output; when it is complete, the next one is begun
 BATCH_SIZE = 20
@@ -386,8 +385,6 @@ def _decode(line: bytes, type_: Any) -> Any:
 
 
 def show(tally: Tally) -> None:
-    table = Table("what", "number", title="SIGKILL at every step of a batch")
-    table.columns[1].justify = "right"
     rows: dict[str, object] = {
         "kills": tally.kills.total(),
         **{f"of them at: {step}": number for step, number in sorted(tally.kills.items())},
@@ -399,12 +396,7 @@ def show(tally: Tally) -> None:
         "US dollars billed": tally.cost.normalize(),
         "violations": len(tally.violations),
     }
-    for what, number in rows.items():
-        table.add_row(what, f"{number:,}")
-    console = Console()
-    console.print(table)
-    for violation in tally.violations:
-        console.print(f"VIOLATED: {violation}", markup=False)
+    show_figures("SIGKILL at every step of a batch", rows, tally.violations)
 
 
 def main() -> int:

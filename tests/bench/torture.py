@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -340,9 +340,18 @@ def _decode_all(data: bytes, type_: type[T]) -> list[T]:
     return [value for value in found if value is not None]
 
 
-def show(tally: Tally) -> None:
-    table = Table("what", "number", title="SIGKILL at random moments")
+def show_figures(title: str, rows: Mapping[str, object], violations: Sequence[str]) -> None:
+    table = Table("what", "number", title=title)
     table.columns[1].justify = "right"
+    for what, number in rows.items():
+        table.add_row(what, f"{number:,}")
+    console = Console()
+    console.print(table)
+    for violation in violations:
+        console.print(f"VIOLATED: {violation}", markup=False)
+
+
+def show(tally: Tally) -> None:
     rows = {
         "kills": tally.kills,
         "of them before the run's first answer": tally.kills_before_an_answer,
@@ -358,12 +367,7 @@ def show(tally: Tally) -> None:
         "conversations missing": tally.missing,
         "counted lines lost": tally.lost_lines,
     }
-    for what, number in rows.items():
-        table.add_row(what, f"{number:,}")
-    console = Console()
-    console.print(table)
-    for violation in tally.violations:
-        console.print(f"VIOLATED: {violation}", markup=False)
+    show_figures("SIGKILL at random moments", rows, tally.violations)
 
 
 def main() -> int:
