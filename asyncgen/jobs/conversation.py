@@ -10,6 +10,7 @@ from asyncgen.output.journal import CONVERSATIONS
 from asyncgen.recipe.accept import parse_conversation
 from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.talk import prompts_by_seat
 
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
 
@@ -26,8 +27,8 @@ class Conversations:
 
     @property
     def prompts(self) -> Mapping[str, Recipe]:
-        """Every model that shares the work has a seat of its own, all with the same prompts."""
-        return {each.name: self.recipe for each in self.recipe.models} or {"": self.recipe}
+        """Every model that shares the work has a seat of its own with the same prompts; so has each side of a talk."""
+        return {each.name: self.recipe for each in self.recipe.models} or prompts_by_seat(self.recipe)
 
     @property
     def digests(self) -> Mapping[str, str]:

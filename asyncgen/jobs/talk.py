@@ -13,17 +13,12 @@ from asyncgen.errors import BadReplyError
 from asyncgen.jobs.conversation import Conversations
 from asyncgen.jobs.work import Product, Request, Work
 from asyncgen.recipe.accept import check_conversation, clean_message, read_side
-from asyncgen.recipe.recipe import Recipe, Talk
-from asyncgen.recipe.talk import ASSISTANT, SAID, USER, count_messages, prompts_by_seat
+from asyncgen.recipe.talk import ASSISTANT, SAID, USER, count_messages
 
 
 @dataclass(frozen=True, slots=True)
 class Apart(Conversations):
     """A call without the knowledge base for what the user says, and one for all answers."""
-
-    @property
-    def prompts(self) -> Mapping[str, Recipe]:
-        return prompts_by_seat(self.recipe)
 
     def open(self, index: int) -> Work:
         return _ApartWork(self, index, self.scenarios.draw(index))
@@ -33,13 +28,11 @@ class Apart(Conversations):
 class TurnByTurn(Conversations):
     """A call for each message; who plays the user sees the talk with the roles the other way round."""
 
-    @property
-    def prompts(self) -> Mapping[str, Recipe]:
-        return prompts_by_seat(self.recipe)
-
     def open(self, index: int) -> Work:
-        values = self.scenarios.draw(index)
-        return _TurnsWork(self, index, values, count_messages(_talk_of(self.recipe), values))
+        talk, values = self.recipe.talk, self.scenarios.draw(index)
+        if talk is None:
+            raise ValueError("the recipe's sides are written together")
+        return _TurnsWork(self, index, values, count_messages(talk, values))
 
 
 class _ApartWork:
@@ -95,9 +88,3 @@ class _TurnsWork:
             return self._job.make_product(self._index, self._values, talk, reply, ask)
         self._talk = talk
         return None
-
-
-def _talk_of(recipe: Recipe) -> Talk:
-    if recipe.talk is None:
-        raise ValueError("the recipe's sides are written together")
-    return recipe.talk
