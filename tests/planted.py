@@ -1203,7 +1203,35 @@ STOCK_PHRASE = (
 )
 
 
+# copied-opener: the first message in the words of one of those shown, whatever its case and punctuation. Greetings of a
+# word or two are nobody's own, and an opener that goes on, or is told in other words, is none of the examples.
+
+_SHOWN = next(each.groups for each in RECIPE.dimensions if each.name == "first_message_examples")
+_OPENERS = [value for group in _SHOWN for value in group.values if len(value.split()) > 3 and value.isascii()]
+
+
+def _opened(opener: str, *shown: str) -> Case:
+    return Case(talk(opener, "Gladly."), scenario(first_message_examples=shown))
+
+
+COPIED_OPENER = Planted(
+    positives=(
+        *(_opened(each, "hi", each, "hiya") for each in _OPENERS[::2]),
+        *(_opened(each.upper().rstrip("?.!") + "!", each, "hi") for each in _OPENERS[1::8]),
+    ),
+    near_misses=(
+        *(_opened(f"{each} My teacher asked me.", each, "hi") for each in _OPENERS[::6]),
+        *(_opened(each, other, "hi") for each, other in zip(_OPENERS[::7], _OPENERS[1::7], strict=False)),
+        *(_opened(each, each, "something else") for each in ("hi", "Hello!", "hey there", "hi nanochat", "Greetings")),
+        *(Case(talk(each, "Gladly.")) for each in _OPENERS[::9]),
+        Case(talk("hi", "Hello!", _OPENERS[0], "Yes."), scenario(first_message_examples=(_OPENERS[0],))),
+        Case(talk("the GPT-4 tokenizer", "Gladly."), scenario(topic="the GPT-4 tokenizer")),
+    ),
+)
+
+
 PER_LINE: Mapping[str, Planted] = {
+    "copied-opener": COPIED_OPENER,
     "ungrounded": UNGROUNDED,
     "derived-number": DERIVED_NUMBER,
     "prompt-leak": PROMPT_LEAK,

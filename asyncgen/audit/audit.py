@@ -17,6 +17,7 @@ from itertools import islice
 import msgspec
 
 from asyncgen import __version__
+from asyncgen.audit.copied_opener import dimensions_of_examples
 from asyncgen.audit.coverage import Coverage, CoverageResult
 from asyncgen.audit.distributions import Shape, ShapeResult
 from asyncgen.audit.diversity import Diversity, DiversityResult
@@ -30,7 +31,7 @@ from asyncgen.audit.rules import RULES, AuditSettings, Finding, Severity, Subjec
 from asyncgen.audit.telling import Telling, TellingResult
 from asyncgen.audit.timeline import Moment, Timeline
 from asyncgen.audit.workers import Result, map_in_order
-from asyncgen.audit.wrong_language import find_guess
+from asyncgen.audit.wrong_language import declared_by, find_guess
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.state import Report, RunReport, make_report
@@ -39,7 +40,7 @@ from asyncgen.data.text import answers_text, whole_text
 from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
-from asyncgen.recipe.language import LANGUAGE, NAMES
+from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.scenario import Drawn
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import ascii_json, one_line
@@ -169,11 +170,8 @@ def rules_to_run(dataset: Dataset) -> list[str]:
 
 def declared_languages(dataset: Dataset) -> tuple[str, ...]:
     """The recipe's, or where it is not at hand those that the scenarios draw."""
-    if dataset.recipe is not None and dataset.recipe.language:
-        return dataset.recipe.language
     dimensions = () if dataset.header is None else dataset.header.dimensions
-    values = (value for each in dimensions if each.name == LANGUAGE for group in each.groups for value in group.values)
-    return tuple(value for value in values if value in NAMES)
+    return declared_by(dataset.recipe, dimensions)
 
 
 def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> None:
@@ -210,6 +208,7 @@ def line_settings(dataset: Dataset) -> LineSettings:
         system=None if dataset.recipe is None else dataset.recipe.system,
         audit=AuditSettings.of(dataset.recipe),
         single=[each.name for each in dimensions if each.pick is None],
+        examples=dimensions_of_examples(dimensions),
         knowledge=dataset.knowledge,
         languages=declared_languages(dataset),
         naming=naming,

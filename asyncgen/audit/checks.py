@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from asyncgen.audit.control_tokens import check_control_tokens
+from asyncgen.audit.copied_opener import CopiedOpener
 from asyncgen.audit.credentials import check_secrets, find_emails, plain_address
 from asyncgen.audit.endings import check_endings
 from asyncgen.audit.leaks import Leaks, PromptPieces
@@ -21,11 +22,13 @@ def line_checks(
     single: Sequence[str] = (),
     knowledge: str = "",
     languages: Sequence[str] = (),
+    *,
+    examples: Sequence[str] = (),
 ) -> list[Check]:
     """All but grounding. `system_prompt`: as the recipe writes it, the knowledge base still a placeholder.
 
-    `single`: the dimensions that draw one value. `languages`: those that the recipe declares. What the knowledge base
-    itself says is no leak.
+    `single`: the dimensions that draw one value, `examples`: those that show some. `languages`: those that the recipe
+    declares. What the knowledge base itself says is no leak.
     """
     known = frozenset(plain_address(knowledge[slice(*span)]) for span in find_emails(knowledge))
 
@@ -46,6 +49,7 @@ def line_checks(
         Verbatim(knowledge).check,
         WrongLanguage(languages, find_guess() if languages else None).check,
         TurnsCheck(single).check,
+        CopiedOpener(examples).check,
     ]
 
 

@@ -20,12 +20,16 @@ Line: TypeAlias = tuple[Record, Mapping[str, Drawn] | None]
 
 @dataclass(frozen=True, slots=True)
 class LineSettings:
-    """What lines are looked at by. `single`: dimensions that draw one value; `naming`: texts whose names are known."""
+    """What lines are looked at by.
+
+    `single`: dimensions that draw one value; `examples`: those that show some; `naming`: texts whose names are known.
+    """
 
     charset: Charset
     system: str | None
     audit: AuditSettings
     single: Sequence[str]
+    examples: Sequence[str]
     knowledge: str | None
     languages: Sequence[str]
     naming: Sequence[str]
@@ -50,7 +54,12 @@ class LineWork:
         self._words = WordNumbers()
         self._grounding: Grounding | None = None
         self.checks: list[Check] = line_checks(
-            settings.system, settings.audit.phrases, settings.single, settings.knowledge or "", settings.languages
+            settings.system,
+            settings.audit.phrases,
+            settings.single,
+            settings.knowledge or "",
+            settings.languages,
+            examples=settings.examples,
         )
         if settings.knowledge is not None and settings.is_grounded:
             self._grounding = Grounding(settings.knowledge, naming=settings.naming)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from asyncgen.audit.copied_opener import dimensions_of_examples
 from asyncgen.audit.rules import RULES, AuditSettings
+from asyncgen.audit.wrong_language import declared_by
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.errors import ConfigError
 from asyncgen.jobs.repair import Look, Repaired
 from asyncgen.jobs.work import Job
 from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.run import conversations
 
@@ -22,10 +25,11 @@ def checked_conversations(config: GenerateConfig) -> Job:
         raise ConfigError(
             f"{recipe.source}: [repair] is for conversations that one call writes; leave it out, or [talk]"
         )
-    return Repaired(conversations(config), make_look(recipe))
+    job = conversations(config)
+    return Repaired(job, make_look(recipe, job.scenarios))
 
 
-def make_look(recipe: Recipe) -> Look:
+def make_look(recipe: Recipe, scenarios: Scenarios) -> Look:
     from asyncgen.audit.line_work import LineSettings, LineWork  # noqa: PLC0415 - half a second, for these runs alone
 
     settings = LineSettings(
@@ -34,14 +38,15 @@ def make_look(recipe: Recipe) -> Look:
         audit=AuditSettings.of(recipe),
         single=[each.name for each in recipe.dimensions if each.pick is None],
         knowledge=recipe.knowledge,
-        languages=recipe.language,
+        examples=dimensions_of_examples(recipe.dimensions),
+        languages=declared_by(recipe, recipe.dimensions),
         naming=(),
         is_grounded=False,
     )
     work, rules = LineWork(settings), frozenset(recipe.repair)
 
-    def look(conversation: Conversation) -> Sequence[tuple[str, str]]:
-        found = work.find(work.subject(Record(1, 0, conversation, None), None))
+    def look(index: int, conversation: Conversation) -> Sequence[tuple[str, str]]:
+        found = work.find(work.subject(Record(1, 0, conversation, index), scenarios.draw_values(index)))
         described = ((each.rule, f"{RULES[each.rule].description}: {each.evidence}") for each in found)
         return [(rule, told) for rule, told in described if rule in rules]
 

@@ -109,6 +109,7 @@ _ALL = (
     Rule("wrong-language", "warning", "a message in a language that the recipe does not declare"),
     Rule("wrong-turns", "warning", "another number of messages than the scenario names"),
     Rule("judged", "warning", "a judge says no to a question, or finds a claim that is not in the knowledge base"),
+    Rule("copied-opener", "note", "a first message in the words of one that was shown as an example"),
     Rule("repeated-opener", "note", "a first message that many lines share"),
     Rule("stock-phrase", "note", "a phrase that a large share of the answers repeats"),
 )

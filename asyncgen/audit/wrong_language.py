@@ -17,6 +17,7 @@ from asyncgen.audit.language import LANGUAGES, listed, share_of
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.language import LANGUAGE, NAMES
+from asyncgen.recipe.recipe import Dimension, Recipe
 
 _SPEECH = 0.2  # share of a text's words that are frequent in a language it surely speaks
 _FEW = 0.05  # share up to which it surely does not
@@ -41,6 +42,14 @@ _MOST_LETTERS = 400
 
 # What a text may be written in, the likeliest first, each with its probability.
 Guess: TypeAlias = Callable[[str], Sequence[tuple[str, float]]]
+
+
+def declared_by(recipe: Recipe | None, dimensions: Sequence[Dimension]) -> tuple[str, ...]:
+    """A recipe's languages, or else those that its scenarios draw."""
+    if recipe is not None and recipe.language:
+        return recipe.language
+    values = (value for each in dimensions if each.name == LANGUAGE for group in each.groups for value in group.values)
+    return tuple(value for value in values if value in NAMES)
 
 
 class WrongLanguage:

@@ -6,6 +6,7 @@ found in the second one makes it a bad reply like others, asked for again as oft
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from asyncgen.conversation import Conversation, Message
 from asyncgen.endpoint.answer import Completion
@@ -13,7 +14,8 @@ from asyncgen.errors import BadReplyError
 from asyncgen.jobs.work import Job, Product, Request, Work
 from asyncgen.recipe.recipe import Recipe
 
-Look = Callable[[Conversation], Sequence[tuple[str, str]]]  # rules that are broken, each with its evidence
+# What rules the conversation of an index breaks, each with its evidence.
+Look = Callable[[int, Conversation], Sequence[tuple[str, str]]]
 AGAIN = (
     "This conversation cannot be used as it is:\n{faults}\n\nWrite it once more for the same scenario, in the same "
     "form, whole and without these faults. Say nothing of them."
@@ -40,13 +42,13 @@ class Repaired:
         return self.job.digests
 
     def open(self, index: int) -> Work:
-        return RepairWork(self.job.open(index), self.look)
+        return RepairWork(self.job.open(index), partial(self.look, index))
 
 
 class RepairWork:
     __slots__ = ("_look", "_work", "request")
 
-    def __init__(self, work: Work, look: Look) -> None:
+    def __init__(self, work: Work, look: Callable[[Conversation], Sequence[tuple[str, str]]]) -> None:
         self._work = work
         self._look = look
         self.request = work.request

@@ -79,6 +79,7 @@ class _Draft:
         opener = opener if self._is_english else replace(opener, is_foreign=False)
         may_greet = bool(opener.text) and self._is_english and not opener.text.endswith("?")
         stands_alone = count > 1 and (bool(opener.answer) or (may_greet and self._happens(0.35)))
+        stands_alone = stands_alone and not self._brief.is_again  # it may have been said to copy
         ranked = self._library.rank(self._about)[: max(_TOP, 2 * count + 3) + len(self._taken)]
         leads = [self._draw(ranked if position else ranked[:_TOP]) for position in range(count - stands_alone)]
         if not stands_alone:

@@ -1,9 +1,9 @@
 """What a request asks for: knowledge, subject, persona, number of messages and example openers, read from its text.
 
 Only conventions of a prompt are used, no recipe is known here: a block in `<knowledge>` or `<passage>`, `Label: value`
-lines in the last user message, and a "- " list of openers, the last one where there are several. Whatever is missing
-has a default, because a recipe is free text: where no label names the subject, it is for the knowledge base to say
-which part of the message it knows most about.
+lines in the last user message that has any, and a "- " list of openers, the last one where there are several. Whatever
+is missing has a default, because a recipe is free text: where no label names the subject, it is for the knowledge base
+to say which part of the message it knows most about.
 """
 
 import re
@@ -37,7 +37,7 @@ class Message:
 class Brief:
     """`lengths` are the allowed numbers of messages, all even: usually one.
 
-    `candidates`: what `about` may be instead, where no label names it.
+    `candidates`: what `about` may be instead, where no label names it. `is_again`: it was asked for before.
     """
 
     knowledge: str
@@ -48,10 +48,12 @@ class Brief:
     openers: tuple[str, ...]
     candidates: tuple[str, ...] = ()
     language: str = ""
+    is_again: bool = False
 
 
 def read_brief(messages: Sequence[Message]) -> Brief:
-    task = next((each for each in reversed(messages) if each.role == "user"), messages[-1])
+    told = [each for each in reversed(messages) if each.role == "user"]
+    task = next((each for each in told if _LABEL.search(each.content)), told[0] if told else messages[-1])
     knowledge, text = _find_knowledge(messages, task)
     text = _CONTROL.sub(" ", text)
     labels = [(label.casefold(), value.strip()) for label, value in _LABEL.findall(text)]
@@ -75,6 +77,7 @@ def read_brief(messages: Sequence[Message]) -> Brief:
         language=named.get("language", "").casefold(),
         openers=tuple(item[1].strip().strip('"') for item in reversed(last_list) if item),
         candidates=() if subject else tuple(filter(None, candidates))[:_MOST_CANDIDATES],
+        is_again=any(each.role == "assistant" for each in messages),
     )
 
 

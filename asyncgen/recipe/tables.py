@@ -91,7 +91,7 @@ class AuditTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 # Of the audit's rules those that one conversation is enough for, and that are nearly never wrong.
-Repairable: TypeAlias = Literal["prompt-leak", "control-token", "truncated", "wrong-language"]
+Repairable: TypeAlias = Literal["prompt-leak", "control-token", "truncated", "wrong-language", "copied-opener"]
 
 
 class RepairTable(msgspec.Struct, forbid_unknown_fields=True):

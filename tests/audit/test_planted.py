@@ -38,7 +38,7 @@ HONEST = 300  # lines of the offline engine, which quotes the knowledge base wor
 @pytest.fixture(scope="module")
 def checks() -> list[Check]:
     return [
-        *line_checks(RECIPE.system, single=SINGLE, knowledge=RECIPE.knowledge),
+        *line_checks(RECIPE.system, single=SINGLE, knowledge=RECIPE.knowledge, examples=["first_message_examples"]),
         Grounding(RECIPE.knowledge).check,
         WrongLanguage(("de", "en")).check,
     ]
@@ -154,7 +154,7 @@ FINDERS: dict[str, Callable[[Sequence[Subject]], set[int]]] = {
 
 
 # Rates that an honest file stays below. Its answers are quotations, so an error in them is the rule's; that they recite
-# the knowledge base, which tells of nanochat in the third person, is theirs.
+# the knowledge base, which tells of nanochat in the third person, and open as the examples do, is theirs.
 HONEST_RATES = {
     "prompt-leak": 0.0,
     "control-token": 0.0,
@@ -167,6 +167,7 @@ HONEST_RATES = {
     "third-person": 0.2,
     "verbatim": 1.0,
     "wrong-turns": 0.0,
+    "copied-opener": 0.5,
     "wrong-language": 0.0,
     "truncated": 0.0,
     "ungrounded": 0.01,

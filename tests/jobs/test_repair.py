@@ -20,9 +20,8 @@ model = "writer"
 [prompt]
 user = "user.md"
 [[dimension]]
-name = "number"
-values = ["n0", "n1", "n2", "n3"]
 """
+NUMBERS = 'name = "number"\nvalues = ["n0", "n1", "n2", "n3"]\n'
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +31,12 @@ def _recipe() -> None:
     Path("user.md").write_text("{number} {knowledge}", "utf-8")
 
 
-def write_recipe(repair: str) -> None:
-    Path("recipe.toml").write_text(RECIPE + repair, "utf-8")
+def write_recipe(repair: str, dimensions: str = NUMBERS) -> None:
+    Path("recipe.toml").write_text(RECIPE + dimensions + repair, "utf-8")
 
 
-def talk(answer: str, **usage: object) -> Reply:
-    messages = [{"role": "user", "content": "How hot?"}, {"role": "assistant", "content": answer}]
+def talk(answer: str, user: str = "How hot?", **usage: object) -> Reply:
+    messages = [{"role": "user", "content": user}, {"role": "assistant", "content": answer}]
     return completion(json.dumps({"messages": messages}), **usage)  # type: ignore[arg-type]  # of the usage alone
 
 
@@ -134,3 +133,17 @@ def test_rules_that_cannot_be_looked_for_in_one_conversation_are_refused(
     assert main(["check", "recipe.toml"]) != 0
     captured = capsys.readouterr()
     assert "repair.rules" in captured.out + captured.err
+
+
+def test_an_example_of_a_first_message_that_was_copied_is_asked_for_in_other_words() -> None:
+    examples = '[[dimension]]\nname = "opener"\npick = 1\n[dimension.groups]\na = ["how hot do you bake bread"]\n'
+    write_recipe("[repair]\n", NUMBERS + examples)
+    Path("user.md").write_text("{number} {knowledge} {opener}", "utf-8")
+
+    def copies(call: Call) -> Reply:
+        return talk(GOOD, user="Bread?" if is_second(call) else "How hot do you bake bread?")
+
+    with FakeProvider(copies) as provider:
+        assert generate(provider) == 0
+        assert len(provider.calls) == 8
+        assert "copied-opener" in provider.calls[-1].body["messages"][-1]["content"]
