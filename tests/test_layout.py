@@ -29,6 +29,7 @@ HOMES = {
     "pyarrow": {"export"},
     "markdownify": {"scaffold"},
     "markitdown": {"scaffold"},
+    "ray": {"shards"},
     "rich": {"command", "report", "screen", "viewer"},
     "shtab": {"command"},
     "tenacity": {"pacing"},

@@ -30,7 +30,7 @@ CLOSING: Sections = {
         "1": "stopped by a fault of the run",
         "2": "usage or configuration; nothing was sent, or one call that showed that a budget cannot be kept",
         "3": "finished, but some indices failed",
-        "4": "left with batches under way, or cancelled: the same line goes on",
+        "4": "left with batches under way, or cancelled, or another run has the shard still: the same line goes on",
         "130": "interrupted",
     },
 }

@@ -1,10 +1,12 @@
-"""Ctrl-C in a command that runs nothing: it ends by way of its `finally` blocks, which remove half a file."""
+"""Ctrl-C in a command that makes nothing itself: it ends by way of its `finally` blocks, or is told and ends others."""
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+EXIT_STATUS = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -23,6 +25,26 @@ def interrupts_raised() -> Iterator[None]:
         signal.signal(each, interrupt)
     try:
         yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextlib.contextmanager
+def interrupts_counted() -> Iterator[Callable[[], int]]:
+    """How many signals there were; a third one ends the process at once."""
+    count = 0
+    signals = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+
+    def interrupt(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 2:  # noqa: PLR2004
+            os._exit(EXIT_STATUS)
+
+    before = {each: signal.signal(each, interrupt) for each in signals}
+    try:
+        yield lambda: count
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -20,6 +20,12 @@ class HeldError(ConfigError):
     """Another run has the output."""
 
 
+class StillHeldError(HeldError):
+    """It has not ended in the time that it was given: the same may be tried later."""
+
+    exit_status = 4
+
+
 @contextlib.contextmanager
 def locked(
     paths: OutputPaths,
@@ -56,6 +62,8 @@ def _wait_for_lock(
             return _open_lock(paths, sleep, say)
         except HeldError as error:
             if left <= 0:
+                if patience:
+                    raise StillHeldError(str(error)) from error
                 raise
             if left == patience:
                 say(f"{error}. It gets {patience:g} s to end")

@@ -32,10 +32,9 @@ def status_of_shards(folder: ShardFolder, *, as_json: bool, progress: Advance = 
     console = plain_console()
     console.print(Text(printable(str(folder.path)), style="bold"), soft_wrap=True)
     console.print(labelled_grid(_rows(report, is_free=plan.header.provider == OFFLINE)))
-    under_way = [each for each in report.shards if each.state == UNDER_WAY]
-    if slowest := sorted(under_way, key=lambda each: each.seconds_left, reverse=True)[:SLOWEST]:
+    for table in slowest_tables([each for each in report.shards if each.state == UNDER_WAY]):
         console.print()
-        console.print(_table(slowest))
+        console.print(table)
     return 0
 
 
@@ -53,14 +52,23 @@ def _rows(report: ShardsReport, *, is_free: bool) -> Iterator[tuple[str, str]]:
     yield "calls", f"{report.calls:,}"
     cached = report.cached_tokens / report.prompt_tokens if report.prompt_tokens else 0
     yield "tokens", f"{report.prompt_tokens:,} in ({cached:.1%} cached), {report.completion_tokens:,} out"
-    cost = FREE if is_free else "unknown"
-    yield "cost", cost if report.cost_usd is None else f"${bytes(report.cost_usd).decode()}"
+    yield "cost", describe_cost(report, is_free=is_free)
     for shard in report.shards:
         if shard.message is not None:
             yield f"shard {shard.number}", shard.message
 
 
-def _table(slowest: Sequence[ShardState]) -> Table:
+def describe_cost(report: ShardsReport, *, is_free: bool) -> str:
+    if report.cost_usd is None:
+        return FREE if is_free else "unknown"
+    return f"${bytes(report.cost_usd).decode()}"
+
+
+def slowest_tables(under_way: Sequence[ShardState]) -> Iterator[Table]:
+    """One, if there are any."""
+    slowest = sorted(under_way, key=lambda each: each.seconds_left, reverse=True)[:SLOWEST]
+    if not slowest:
+        return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("slowest shard", "done", "a second", "time left"):
         table.add_column(heading, justify="right")
@@ -72,4 +80,4 @@ def _table(slowest: Sequence[ShardState]) -> Table:
             f"{each.rate or 0:,.1f}",
             "unknown" if math.isinf(left) else format_duration(left),
         )
-    return table
+    yield table

@@ -4,18 +4,21 @@ Only journals are read, not the lines: who asks for one shard is told of both. T
 fast it is made.
 """
 
+import contextlib
 import math
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from asyncgen.data.state import digits_of
+from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, decode_entry
-from asyncgen.output.ledger import read_journal
+from asyncgen.output.ledger import Ledger, Totals, read_journal
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 
@@ -37,7 +40,7 @@ class ShardState(msgspec.Struct, kw_only=True):
 
     number: int
     num: int
-    state: str
+    state: str = WAITING
     done: int = 0
     failed: int = 0
     rate: float | None = None
@@ -66,44 +69,109 @@ class ShardsReport(msgspec.Struct, kw_only=True):
     shards: list[ShardState]
 
 
-def report_on(folder: ShardFolder, plan: ShardPlan, *, now: float, progress: Advance = unseen) -> ShardsReport:
-    """`now`: the time of day."""
-    report = ShardsReport(num=plan.num, failed_by_reason={}, shards=[])
-    reasons: Counter[str] = Counter()
-    cost: Decimal | None = None
-    for number, paths in folder.shards(plan):
-        progress("reading journals", number, len(plan))
-        shard = ShardState(number=number, num=len(plan.indices(number)), state=WAITING)
-        report.shards.append(shard)
-        if not paths.journal.is_file():
-            continue
+class ShardsWatch:
+    """All shards of a plan, each looked at as often as one likes: then only what is new in its journal is read.
+
+    What that takes, some 24 bytes an index, is held until a shard is forgotten; its figures stay.
+    """
+
+    def __init__(self, folder: ShardFolder, plan: ShardPlan) -> None:
+        self._folder = folder
+        self.is_free = plan.header.provider == OFFLINE
+        self.shards = [ShardState(number=number, num=len(plan.indices(number))) for number in range(len(plan))]
+        self._journals: dict[int, _GrowingJournal] = {}
+        self._totals: dict[int, Totals] = {}
+        self._reasons: dict[int, Counter[str]] = {}
+
+    def look(self, number: int, now: float) -> ShardState:
+        """`now`: the time of day."""
+        shard, path = self.shards[number], self._folder.shard(number).journal
+        if not path.is_file():
+            return shard
         try:
-            ledger = read_journal(paths.journal).ledger
+            ledger = self._journals.setdefault(number, _GrowingJournal(path)).read()
         except (ConfigError, OSError) as error:
             shard.state, shard.message = UNREADABLE, str(error)
-            continue
-        totals = ledger.totals
+            return shard
+        self._totals[number], self._reasons[number] = ledger.totals, Counter(ledger.failed.values())
         shard.done, shard.failed = ledger.made, len(ledger.failed)
-        reasons.update(ledger.failed.values())
-        report.calls += totals.calls
-        report.prompt_tokens += totals.prompt_tokens
-        report.cached_tokens += totals.cached_tokens
-        report.completion_tokens += totals.completion_tokens
-        cost = cost if totals.cost is None else (cost or Decimal(0)) + totals.cost
-        shard.latest, rate = _look_at_end(paths.journal)
+        shard.latest, rate = _look_at_end(path)
+        shard.rate = shard.message = None
         if shard.done == shard.num:
             shard.state = MADE
-        elif now - paths.journal.stat().st_mtime < LIVELY:
+        elif now - path.stat().st_mtime < LIVELY:
             shard.state, shard.rate = UNDER_WAY, rate
         else:
             shard.state = FAILED if shard.done + shard.failed == shard.num else STILL
-    report.done = sum(each.done for each in report.shards)
-    report.failed = reasons.total()
-    report.failed_by_reason = dict(reasons.most_common())
-    report.pending = report.num - report.done - report.failed
-    report.cost_usd = None if cost is None else msgspec.Raw(digits_of(cost).encode())
-    report.rate = sum(each.rate or 0.0 for each in report.shards)
-    return report
+        return shard
+
+    def forget(self, number: int) -> None:
+        self._journals.pop(number, None)
+
+    def report(self) -> ShardsReport:
+        """As all of them were when they were looked at."""
+        totals = self._totals.values()
+        costs = [each.cost for each in totals if each.cost is not None]
+        reasons = sum(self._reasons.values(), Counter[str]())
+        num, done = sum(each.num for each in self.shards), sum(each.done for each in self.shards)
+        return ShardsReport(
+            num=num,
+            done=done,
+            failed=reasons.total(),
+            failed_by_reason=dict(reasons.most_common()),
+            pending=num - done - reasons.total(),
+            calls=sum(each.calls for each in totals),
+            prompt_tokens=sum(each.prompt_tokens for each in totals),
+            cached_tokens=sum(each.cached_tokens for each in totals),
+            completion_tokens=sum(each.completion_tokens for each in totals),
+            cost_usd=msgspec.Raw(digits_of(sum(costs, Decimal(0))).encode()) if costs else None,
+            rate=sum(each.rate or 0.0 for each in self.shards),
+            shards=self.shards,
+        )
+
+
+def report_on(folder: ShardFolder, plan: ShardPlan, *, now: float, progress: Advance = unseen) -> ShardsReport:
+    """`now`: the time of day. The journal of one shard at a time is in memory."""
+    return look_at_all(ShardsWatch(folder, plan), now=now, progress=progress).report()
+
+
+def look_at_all(watch: ShardsWatch, *, now: float, progress: Advance = unseen) -> ShardsWatch:
+    for number in range(len(watch.shards)):
+        progress("reading journals", number, len(watch.shards))
+        watch.look(number, now)
+        watch.forget(number)
+    return watch
+
+
+class _GrowingJournal:
+    """A journal that is read on from where it ended, unless it was cut or changed before that: then anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ledger: Ledger | None = None
+        self._end = 0
+        self._last = b""  # line that was read
+
+    def read(self) -> Ledger:
+        """Raises ConfigError and OSError, as `read_journal` does."""
+        if self._ledger is not None:
+            with self._path.open("rb") as file:
+                file.seek(self._end - len(self._last))
+                if file.read(len(self._last)) == self._last:
+                    with contextlib.suppress(ValueError):  # what does not fit is looked at in its order
+                        self._read_on(file, self._ledger)
+                        return self._ledger
+        journal = read_journal(self._path)
+        self._ledger, self._end = journal.ledger, journal.tail_offset + len(journal.tail)
+        self._last = journal.tail[journal.tail.rfind(b"\n", 0, -1) + 1 :]
+        return journal.ledger
+
+    def _read_on(self, file: BinaryIO, ledger: Ledger) -> None:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            ledger.add(decode_entry(line))
+            self._last, self._end = line, self._end + len(line)
 
 
 def _look_at_end(journal: Path) -> tuple[str | None, float]:

@@ -12,7 +12,7 @@ import pytest
 
 from asyncgen.errors import ConfigError
 from asyncgen.output.lease import LOOKS, Keeper, decode_lease, encode_lease, own_lease, read_content
-from asyncgen.output.lock import RETRY, HeldError, locked
+from asyncgen.output.lock import RETRY, HeldError, StillHeldError, locked
 from asyncgen.output.paths import OutputPaths
 
 Sleep = Callable[[float], None]
@@ -155,9 +155,13 @@ def test_a_run_with_patience_waits_for_another_to_end(paths: OutputPaths) -> Non
 
 def test_patience_ends(paths: OutputPaths) -> None:
     slept: list[float] = []
-    with locked(paths), pytest.raises(HeldError), locked(paths, patience=10, sleep=slept.append):
-        pass
+    with locked(paths):
+        with pytest.raises(StillHeldError), locked(paths, patience=10, sleep=slept.append):
+            pass
+        with pytest.raises(HeldError) as refused, locked(paths):
+            pass
     assert sum(slept) == 10
+    assert (refused.value.exit_status, StillHeldError.exit_status) == (2, 4)
 
 
 def test_a_lease_that_another_has_taken_is_not_written_over(

@@ -1,0 +1,101 @@
+"""`asyncgen ray`: all shards of a plan on a Ray cluster."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.errors import ConfigError
+from asyncgen.runs.values import budget, whole
+
+if TYPE_CHECKING:
+    from asyncgen.shards.plan import ShardPlan
+
+NAME = "ray"
+PURPOSE = "make all shards on a Ray cluster"
+ABOUT = (
+    "One task a shard of what asyncgen shards has planned, in a folder that all nodes share. It may be killed at any "
+    "time, as may workers and nodes: the same line goes on. A key comes from the environment of the nodes, or from a "
+    ".env in the folder where this is typed."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "ray data/x --address auto": "on the cluster that this machine belongs to",
+        "ray data/x": "on this machine, by a Ray of its own that ends with it",
+    },
+    "exit status": {
+        "0": "all shards are made; it names the line that merges them",
+        "1": "stopped by a fault of a shard, which the others would share",
+        "2": "usage or configuration",
+        "3": "finished, but some indices failed in their shards",
+        "130": "interrupted",
+    },
+}
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x")
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="of the cluster, as Ray has it: auto or HOST:PORT (default: that of RAY_ADDRESS, else this machine alone)",
+    )
+    parser.add_argument(
+        "--at-once", type=whole(1), metavar="N", help="shards made at a time (default: as many as were planned)"
+    )
+    add = parser.add_argument_group("for each shard, instead of what was planned").add_argument
+    add("--concurrency", "-c", type=whole(1), metavar="N", help="calls in flight of a shard (default: as planned)")
+    add("--budget", type=budget, metavar="USD", help="US dollars that all may cost (default: as planned)")
+    add("--base-url", metavar="URL", help="whom to ask (default: as planned)")
+    parser.set_defaults(parser=parser)
+
+
+def run(flags: argparse.Namespace, command: str) -> int:
+    from asyncgen.command.interrupts import interrupts_counted
+    from asyncgen.report.crew import CrewDisplay, conclude
+    from asyncgen.runs.configure import read_environment
+    from asyncgen.screen.bar import shown_progress
+    from asyncgen.shards.crew import Crew
+    from asyncgen.shards.drive import drive, order_of
+    from asyncgen.shards.plan import ShardFolder
+    from asyncgen.shards.ray_cluster import LOCAL, connected
+    from asyncgen.shards.status import MADE, ShardsWatch, look_at_all
+
+    folder, environment = ShardFolder.of(flags.output), read_environment()
+    plan, command = folder.read_plan(), environment.get("ASYNCGEN_COMMAND", command)
+    at_once = _at_once(flags, plan)
+    given = {"--concurrency": flags.concurrency, "--budget": flags.budget, "--base-url": flags.base_url}
+    words = [f"{flag}={value}" for flag, value in given.items() if value is not None]
+    watch = ShardsWatch(folder, plan)
+    with shown_progress() as progress:
+        look_at_all(watch, now=time.time(), progress=progress)
+    # Those whose journals say that they are made come last: their lines are looked at, too.
+    crew = Crew.of(sorted(range(len(plan)), key=lambda number: watch.shards[number].state == MADE), at_once)
+    with connected(flags.address or environment.get("RAY_ADDRESS") or LOCAL) as cluster:
+        display = CrewDisplay(crew, watch, cluster.count_nodes)
+        with interrupts_counted() as interrupts, display.shown():
+            drive(
+                cluster,
+                crew,
+                watch,
+                lambda number: order_of(number, folder, plan, words, command),
+                interrupts=interrupts,
+                show=display.show,
+                say=display.say,
+            )
+            was_interrupted = interrupts() > 0
+    return conclude(folder, crew, watch, command, was_interrupted=was_interrupted)
+
+
+def _at_once(flags: argparse.Namespace, plan: "ShardPlan") -> int:
+    """Raises ConfigError for more than a rate of all is divided by."""
+    at_once: int = flags.at_once or plan.at_once
+    planned = flags.parser.root.commands["shards"].parse_args(plan.words)
+    for flag, rate in (("--rpm", planned.rpm), ("--tpm", planned.tpm)):
+        if rate is not None and at_once > plan.at_once:
+            raise ConfigError(
+                f"--at-once {at_once}: {flag} {rate} was planned for {plan.at_once} shards at a time; take no more, or "
+                "plan another output"
+            )
+    return at_once

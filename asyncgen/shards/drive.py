@@ -1,0 +1,70 @@
+"""All shards of a plan, made by an engine that runs command lines wherever it has room.
+
+The driver only starts and looks: how far a shard is, its journal says. So it may be killed, and started again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from asyncgen import __version__
+from asyncgen.shards.child import Order
+from asyncgen.shards.crew import Crew, End
+from asyncgen.shards.plan import ShardFolder, ShardPlan
+from asyncgen.shards.status import ShardsWatch
+
+LOOK = 2.0  # seconds from one look at the journals to the next
+
+
+def order_of(number: int, folder: ShardFolder, plan: ShardPlan, words: Sequence[str], command: str) -> Order:
+    """What makes a shard from the folder where this is. `words`: what is to stand instead of what was planned."""
+    shard = ("generate", "--shard", f"{number}/{len(plan)}", "-o", str(folder.stem), "--quiet")
+    return Order(asyncgen=__version__, words=(*shard, *words), folder=str(Path.cwd()), command=command)
+
+
+class Engine(Protocol):
+    def start(self, number: int, order: Order) -> None: ...
+
+    def wait(self, seconds: float) -> Sequence[tuple[int, End]]:
+        """Those that have ended since, once there are any or the time is over."""
+
+    def cancel(self, *, at_once: bool = False) -> None:
+        """Let all that are under way drain; `at_once`: as if their workers were lost."""
+
+
+def drive(
+    engine: Engine,
+    crew: Crew,
+    watch: ShardsWatch,
+    order: Callable[[int], Order],
+    *,
+    interrupts: Callable[[], int],
+    show: Callable[[], None],
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Until all are made, or one has a fault that they share: then the others drain, as by an interrupt.
+
+    `interrupts`: how many there were; by a second one, nothing is waited for.
+    """
+    heard = 0
+    while not crew.is_over:
+        for number in crew.start(clock()):
+            engine.start(number, order(number))
+        show()
+        for number, end in engine.wait(LOOK):
+            shard = watch.look(number, time.time())
+            crew.take(number, end, shard.done, clock())
+            if end.is_finished:
+                watch.forget(number)
+            elif end.is_to_go_on and not crew.is_stopping:
+                say(f"shard {number} {end}; it is gone on with later")
+        for number in crew.under_way:
+            watch.look(number, time.time())
+        if (wanted := max(interrupts(), int(crew.is_stopping))) > heard:
+            heard, crew.is_stopping = wanted, True
+            engine.cancel(at_once=heard > 1)
+            if heard > 1:
+                return
+            say(f"Stopping: {len(crew.under_way):,} shards wait for their calls under way. Ctrl-C leaves them at once.")

@@ -1,0 +1,42 @@
+"""`asyncgen ray` as far as it comes without Ray; with it, tests/bench/ray_torture.py."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asyncgen.command.main import main
+
+Told = Callable[..., str]
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Told:
+    """What a line says that is refused, of a plan that is there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["shards", "x", "-n", "5000", "--size", "2048", "--provider", "offline", "--rpm", "900"]) == 0
+
+    def tell(*words: str) -> str:
+        capfd.readouterr()
+        assert main(["ray", *words]) == 2
+        return capfd.readouterr().err
+
+    return tell
+
+
+def test_without_ray_it_says_what_to_install(told: Told) -> None:
+    assert "pip install 'asyncgen[ray]'" in told("x", "--address", "auto")
+
+
+def test_the_client_of_ray_is_refused_with_what_helps(told: Told) -> None:
+    assert "ray job submit -- asyncgen ray" in told("x", "--address", "ray://head:10001")
+
+
+def test_a_rate_is_not_given_to_more_shards_than_it_is_divided_by(told: Told) -> None:
+    assert "--at-once 11: --rpm 900 was planned for 10 shards at a time" in told("x", "--at-once", "11")
+
+
+def test_what_is_not_planned_is_told(told: Told) -> None:
+    assert "y.shards has no plan" in told("y")
