@@ -187,14 +187,16 @@ class BadReplyError(AsyncgenError):
     """An answer arrived and is no conversation by the recipe's rules: keep it, ask again.
 
     `reason` is one of: not-json, wrong-shape, too-few-messages, roles, empty-content, ends-with, charset,
-    control-characters, cut-off, only-thinking, and unvalidated, when the endpoint itself says so. `reply`: what was
-    answered, when there is no completion to keep instead.
+    control-characters, cut-off, only-thinking, a rule of [repair], and unvalidated, when the endpoint itself says so.
+    `reply`: what to keep, when that is no completion or more than one. `is_final`: there is nothing more to ask, and a
+    later run begins its index anew.
     """
 
-    def __init__(self, reason: str, message: str, *, reply: UnusedReply | None = None) -> None:
+    def __init__(self, reason: str, message: str, *, reply: UnusedReply | None = None, is_final: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.reply = reply
+        self.is_final = is_final
 
 
 class RejectedError(AsyncgenError):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from asyncgen.data.dataset import Dataset
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
+from asyncgen.output.grades import names_below
 from asyncgen.program import program
 from asyncgen.recipe.judge import CLAIMS
 
@@ -34,8 +35,7 @@ class BelowScores:
         for record in self._dataset.records():
             grade = self._dataset.grades.of(record.conversation)
             self.unjudged += grade is None
-            for lines, (name, least) in zip(broken.values(), self._scores, strict=True):
-                score = None if grade is None else grade.score(name)
-                if score is not None and score < least:
+            for lines, score in zip(broken.values(), self._scores, strict=True):
+                if grade is not None and names_below(grade, [score]):
                     lines.append(record.number)
         return broken

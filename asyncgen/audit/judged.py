@@ -7,7 +7,7 @@ import msgspec
 
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.data.grades import Grades
-from asyncgen.output.grades import SUPPORTED, Grade
+from asyncgen.output.grades import SUPPORTED, Grade, Judgement
 from asyncgen.recipe.judge import CLAIMS
 
 RULE = "judged"
@@ -51,7 +51,7 @@ class Judged:
         conversation = subject.record.conversation
         if (grade := self._grades.of(conversation)) is None:
             return
-        for name, evidence in complaints(grade):
+        for name, evidence in complaints(*grade.judgements):
             places = (place for place, each in enumerate(conversation) if evidence and evidence in each.content)
             yield Finding(RULE, subject.record.number, next(places, None), excerpt(f"{name}: {evidence}"))
 
@@ -78,10 +78,10 @@ class Judged:
         )
 
 
-def complaints(grade: Grade) -> Iterator[tuple[str, str]]:
+def complaints(*judgements: Judgement) -> Iterator[tuple[str, str]]:
     """A name, and what is said with it, once each."""
     told: dict[tuple[str, str], None] = {}
-    for judgement in grade.judgements:
+    for judgement in judgements:
         for name, answer in judgement.questions.items():
             if not answer.holds:
                 told[name, answer.evidence] = None

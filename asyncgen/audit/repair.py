@@ -1,35 +1,41 @@
-"""The lints that a run applies to a conversation before it writes it, where its recipe asks for that."""
+"""What a run looks for in a conversation before it writes it, where its recipe asks for that: lints, and a judge."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from asyncgen.audit.copied_opener import dimensions_of_examples
+from asyncgen.audit.judged import RULE as JUDGED
+from asyncgen.audit.judged import complaints
 from asyncgen.audit.rules import RULES, AuditSettings
 from asyncgen.audit.wrong_language import declared_by
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.errors import ConfigError
-from asyncgen.jobs.repair import Look, Repaired
+from asyncgen.jobs.judgement import judge_recipe
+from asyncgen.jobs.repair import Bench, Fault, Look, Repaired
 from asyncgen.jobs.work import Job
-from asyncgen.recipe.recipe import Recipe
+from asyncgen.output.grades import Judgement, names_below
+from asyncgen.recipe.judge import CLAIMS, tell_scenario
+from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.runs.config import GenerateConfig
+from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.run import conversations
 
 
 def checked_conversations(config: GenerateConfig) -> Job:
     """The conversations of a recipe, repaired where it says so. Raises ConfigError where several calls write each."""
     recipe = config.plan.recipe
-    if not recipe.repair:
+    if recipe.repair is None:
         return conversations(config)
     if recipe.talk is not None:
         raise ConfigError(
             f"{recipe.source}: [repair] is for conversations that one call writes; leave it out, or [talk]"
         )
     job = conversations(config)
-    return Repaired(job, make_look(recipe, job.scenarios))
+    return Repaired(job, make_look(recipe, job.scenarios, recipe.repair.rules), make_bench(config.plan, job.scenarios))
 
 
-def make_look(recipe: Recipe, scenarios: Scenarios) -> Look:
+def make_look(recipe: Recipe, scenarios: Scenarios, rules: Collection[str]) -> Look:
     from asyncgen.audit.line_work import LineSettings, LineWork  # noqa: PLC0415 - half a second, for these runs alone
 
     settings = LineSettings(
@@ -37,17 +43,49 @@ def make_look(recipe: Recipe, scenarios: Scenarios) -> Look:
         system=recipe.system,
         audit=AuditSettings.of(recipe),
         single=[each.name for each in recipe.dimensions if each.pick is None],
-        knowledge=recipe.knowledge,
         examples=dimensions_of_examples(recipe.dimensions),
+        knowledge=recipe.knowledge,
         languages=declared_by(recipe, recipe.dimensions),
         naming=(),
         is_grounded=False,
     )
-    work, rules = LineWork(settings), frozenset(recipe.repair)
+    work, wanted = LineWork(settings), frozenset(rules)
 
-    def look(index: int, conversation: Conversation) -> Sequence[tuple[str, str]]:
-        found = work.find(work.subject(Record(1, 0, conversation, index), scenarios.draw_values(index)))
-        described = ((each.rule, f"{RULES[each.rule].description}: {each.evidence}") for each in found)
-        return [(rule, told) for rule, told in described if rule in rules]
+    def look(index: int, conversation: Conversation) -> Sequence[Fault]:
+        subject = work.subject(Record(1, 0, conversation, index), scenarios.draw_values(index))
+        return [
+            (each.rule, f"{RULES[each.rule].description}: {each.evidence}")
+            for each in work.find(subject)
+            if each.rule in wanted
+        ]
 
     return look
+
+
+def make_bench(plan: RunPlan, scenarios: Scenarios) -> Bench | None:
+    """The judge beside the writer of a run, if the recipe asks for one: the same that judges a finished output."""
+    recipe = plan.recipe
+    if recipe.repair is None or not recipe.is_judged:
+        return None
+    passages = {each.name for each in recipe.dimensions if each.is_of_passages}
+    asked = judge_recipe(recipe, recipe.knowledge, str(plan.settings_of(JUDGE)[MODEL]))
+    return Bench(
+        asked,
+        lambda index: tell_scenario(scenarios.draw_values(index), without=passages),
+        partial(find_faults, below=recipe.repair.below, questions=asked.judge.questions),
+    )
+
+
+def find_faults(judgement: Judgement, *, below: Mapping[str, float], questions: Mapping[str, str]) -> Sequence[Fault]:
+    """What is not good enough, in words for who is to write it again.
+
+    Without `below` that is every "no", and every claim that the knowledge base contradicts.
+    """
+    failed = names_below(judgement, below.items() or dict.fromkeys(questions, 1.0).items())
+    told = []
+    for name, evidence in complaints(judgement):
+        is_claim = name not in questions
+        if name in failed or (is_claim and (CLAIMS in failed or (not below and name == f"{CLAIMS}, contradicted"))):
+            what = name if is_claim else f'the answer is no to "{questions[name]}"'
+            told.append((JUDGED, " ".join(f"{what}: {evidence}".split())))
+    return told

@@ -14,7 +14,6 @@ from asyncgen.runs.values import whole
 
 if TYPE_CHECKING:
     from asyncgen.data.dataset import Dataset
-    from asyncgen.endpoint.presets import Endpoint
     from asyncgen.recipe.recipe import Recipe
 
 NAME = "judge"
@@ -43,9 +42,6 @@ CLOSING: Sections = {
     },
 }
 SAMPLE = 500
-NO_JUDGE = (
-    "the offline engine is no model and no judge: it says yes to every question, which shows nothing but how it runs"
-)
 
 
 def add_arguments(parser: Parser) -> None:
@@ -85,7 +81,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.grades import Grades
     from asyncgen.data.labels import compare_twice
     from asyncgen.data.sample import Sample
-    from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe
+    from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe, warn_of_judge
     from asyncgen.output.keys import Keys
     from asyncgen.report.agreed import print_judged
     from asyncgen.runs.configure import read_environment
@@ -101,7 +97,10 @@ def run(flags: argparse.Namespace, command: str) -> int:
             raise ConfigError(f"{dataset.paths.output}: there is no conversation to judge")
         asked = judge_recipe(recipe, knowledge, recipe.judge.model or str(recipe.request.get("model", "")))
         config = read_judge_config(flags, asked, keys := Keys(sample.keys), read_environment(), command)
-        config = replace(config, notices=[*config.notices, *_notices(dataset, config.plan.model, config.plan.endpoint)])
+        headers = dataset.ledger.headers
+        writers = {each for header in headers for each in (str(header.request.get("model")), *header.models)}
+        warnings = warn_of_judge(config.plan.model, writers, config.plan.endpoint)
+        config = replace(config, notices=[*config.notices, *warnings])
         start_logging(config.log, debug=config.debug)
         job = Judgements(asked, config.plan.model, keys, lambda key: Exhibit(*sample.read(key)), flags.twice)
         status = generate(config, lambda _: job, lambda _: [command_line("audit", flags.output)])
@@ -138,14 +137,3 @@ def _sources(dataset: "Dataset") -> "tuple[Recipe, str]":
         why = "; ".join(dataset.notes) or "no recipe is known"
         raise ConfigError(f"{dataset.paths.output}: nothing to judge by: {why}. Name it with --recipe")
     return dataset.recipe, dataset.knowledge
-
-
-def _notices(dataset: "Dataset", judge: str, endpoint: "Endpoint") -> list[str]:
-    """What a person should know of a judge before it is paid."""
-    if endpoint.is_offline:
-        return [NO_JUDGE]
-    writers = {each for header in dataset.ledger.headers for each in (header.request.get("model"), *header.models)}
-    if judge not in writers:
-        return []
-    told = f"{judge} judges what it has written itself, and models are lenient there: name another one"
-    return [f"{told} with --model, or with model under [judge] in the recipe"]

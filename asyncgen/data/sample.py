@@ -11,6 +11,7 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import GRADE_HASH
 from asyncgen.output.match import read_line
+from asyncgen.recipe.judge import tell_scenario
 
 
 class Sample:
@@ -52,13 +53,6 @@ class Sample:
         conversation = read_line(self._dataset.read_line(self._file, offset))
         if conversation is None or digest_conversation(conversation, GRADE_HASH) != key:
             raise ConfigError(f"{self._dataset.paths.output}: changed while it was judged; the same line goes on")
-        return conversation, "" if index is None else self._scenario(index)
-
-    def _scenario(self, index: int) -> str:
-        """Without passages: a judge has the whole knowledge base before it."""
-        drawn = self._dataset.scenario(index).items()
-        told = {name: [value for _, value in pairs] for name, pairs in drawn if name not in self._passages}
-        return "\n".join(
-            f"{name}: {values[0]}" if len(values) == 1 else "\n- ".join([f"{name}:", *values])
-            for name, values in told.items()
-        )
+        if index is None:
+            return conversation, ""
+        return conversation, tell_scenario(self._dataset.scenario(index), without=self._passages)

@@ -5,7 +5,7 @@ prefix, which providers cache.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import msgspec
 
 from asyncgen.conversation import Conversation, encode_document
 from asyncgen.endpoint.answer import Completion
+from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.settings import judgement_format
 from asyncgen.errors import BadReplyError
 from asyncgen.finish import meaning_of
@@ -26,6 +27,9 @@ from asyncgen.recipe.recipe import MODEL, JsonValue, JudgeOptions, Recipe, Rules
 
 AGAIN = "again"  # the seat of the second opinion
 MOST_TOKENS = 8192  # of an answer; the claims of a long conversation take some two thousand
+NO_JUDGE = (
+    "the offline engine is no model and no judge: it says yes to every question, which shows nothing but how it runs"
+)
 _FENCE = re.compile(r"\s*```\w*\n(.*?)\n?```\s*", re.DOTALL)
 _decoder = msgspec.json.Decoder(Judgement)
 
@@ -35,6 +39,12 @@ class Exhibit(NamedTuple):
 
     conversation: Conversation
     scenario: str
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Of the prompt's variables."""
+        turns = (f"[{number}] {each.role}: {each.content}" for number, each in enumerate(self.conversation, 1))
+        return {"scenario": self.scenario or "(not known)", "conversation": "\n\n".join(turns)}
 
 
 def judge_recipe(recipe: Recipe, knowledge: str, model: str) -> Recipe:
@@ -52,12 +62,22 @@ def judge_recipe(recipe: Recipe, knowledge: str, model: str) -> Recipe:
         user=_read("judge_user.md"),
         request=request,
         models=(),
-        repair=(),
+        repair=None,
         talk=None,
         dimensions=(),
         rules=Rules(),
         judge=JudgeOptions(model, questions),
     )
+
+
+def warn_of_judge(judge: str, writers: Iterable[str], endpoint: Endpoint) -> list[str]:
+    """What a person should know of a judge before it is paid."""
+    if endpoint.is_offline:
+        return [NO_JUDGE]
+    if judge not in writers:
+        return []
+    told = f"{judge} judges what it has written itself, and models are lenient there: name another one"
+    return [f"{told} with --model of judge, or with model under [judge] in the recipe"]
 
 
 def _system(questions: Mapping[str, str]) -> str:
@@ -103,10 +123,10 @@ class JudgementWork:
     def __init__(self, job: Judgements, key: bytes) -> None:
         self._job = job
         self._key = key
-        self._conversation, scenario = job.read(key)
+        exhibit = job.read(key)
+        self._conversation = exhibit.conversation
         self._first: Judgement | None = None
-        turns = [f"[{number}] {each.role}: {each.content}" for number, each in enumerate(self._conversation, 1)]
-        self.request = Request({"scenario": scenario or "(not known)", "conversation": "\n\n".join(turns)})
+        self.request = Request(exhibit.values)
 
     def take(self, reply: Completion, *, ask: int) -> Product | None:  # noqa: ARG002 - a grade does not tell it
         judgement = parse_judgement(

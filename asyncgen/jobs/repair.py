@@ -1,21 +1,24 @@
 """Conversations that are looked at before they are written: with a finding, one is asked for again, with the evidence.
 
-The first version is a step: it is paid for and journalled as such, so that no later run pays for it again. What is
-found in the second one makes it a bad reply like others, asked for again as often as they are.
+The first version is a step: it is paid for and journalled as such, so that no later run pays for it again. So is what a
+judge says of what the rules have passed. What rules find in the second version makes it a bad reply like others, asked
+for again as often as they are; what a judge finds in it ends the index: two versions and two verdicts are the most.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import TypeAlias
 
 from asyncgen.conversation import Conversation, Message
 from asyncgen.endpoint.answer import Completion
-from asyncgen.errors import BadReplyError
+from asyncgen.errors import BadReplyError, UnusedReply
+from asyncgen.jobs.judgement import Exhibit, parse_judgement
 from asyncgen.jobs.work import Job, Product, Request, Work
-from asyncgen.recipe.recipe import Recipe
+from asyncgen.output.grades import Judgement
+from asyncgen.recipe.recipe import JUDGE, Recipe
 
-# What rules the conversation of an index breaks, each with its evidence.
-Look = Callable[[int, Conversation], Sequence[tuple[str, str]]]
+Fault: TypeAlias = tuple[str, str]  # a rule that is broken, and the evidence
+Look: TypeAlias = Callable[[int, Conversation], Sequence[Fault]]  # what is wrong with the conversation of an index
 AGAIN = (
     "This conversation cannot be used as it is:\n{faults}\n\nWrite it once more for the same scenario, in the same "
     "form, whole and without these faults. Say nothing of them."
@@ -23,11 +26,24 @@ AGAIN = (
 
 
 @dataclass(frozen=True, slots=True)
+class Bench:
+    """A judge beside the writer. `recipe`: how it is asked; `scenario`: of an index, as a judge is shown it.
+
+    `find_faults`: what is not good enough in what it says.
+    """
+
+    recipe: Recipe
+    scenario: Callable[[int], str]
+    find_faults: Callable[[Judgement], Sequence[Fault]]
+
+
+@dataclass(frozen=True, slots=True)
 class Repaired:
-    """`job`: of works that take one reply. `look`: what is wrong with a conversation."""
+    """`job`: of works of one reply. `look`: what is wrong with what they make. `bench`: who judges, if anybody does."""
 
     job: Job
     look: Look
+    bench: Bench | None = None
 
     @property
     def kind(self) -> str:
@@ -35,32 +51,68 @@ class Repaired:
 
     @property
     def prompts(self) -> Mapping[str, Recipe]:
-        return self.job.prompts
+        return {**self.job.prompts, **({} if self.bench is None else {JUDGE: self.bench.recipe})}
 
     @property
     def digests(self) -> Mapping[str, str]:
         return self.job.digests
 
-    def open(self, index: int) -> Work:
-        return RepairWork(self.job.open(index), partial(self.look, index))
+    def open(self, index: int) -> "RepairWork":
+        return RepairWork(self, index)
 
 
 class RepairWork:
-    __slots__ = ("_look", "_work", "request")
+    __slots__ = ("_index", "_is_again", "_job", "_waiting", "_work", "request")
 
-    def __init__(self, work: Work, look: Callable[[Conversation], Sequence[tuple[str, str]]]) -> None:
-        self._work = work
-        self._look = look
-        self.request = work.request
+    def __init__(self, job: Repaired, index: int) -> None:
+        self._job = job
+        self._index = index
+        self._work: Work = job.job.open(index)
+        self._is_again = False
+        self._waiting: tuple[Completion, Product] | None = None  # for a verdict
+        self.request = self._work.request
 
     def take(self, reply: Completion, *, ask: int) -> Product | None:
+        if self._waiting is not None:
+            return self._take_verdict(reply, *self._waiting)
         product = self._work.take(reply, ask=ask)
-        if product is None or not (found := self._look(product.conversation)):
+        if product is None:
+            self.request = self._work.request
+            return None
+        if found := self._job.look(self._index, product.conversation):
+            if self._is_again:
+                rule, evidence = found[0]
+                raise BadReplyError(rule, f"it was written again, and is still {rule}: {evidence}")
+            self.write_again(reply.text, found)
+            return None
+        if self._job.bench is None:
             return product
-        if self.request.history:
-            rule, evidence = found[0]
-            raise BadReplyError(rule, f"it was written again, and is still {rule}: {evidence}")
-        faults = "\n".join(f"- {rule}: {evidence}" for rule, evidence in found)
-        said = (Message("assistant", reply.text), Message("user", AGAIN.format(faults=faults)))
-        self.request = Request(self.request.values, self.request.seat, said)
+        self._waiting = reply, product
+        exhibit = Exhibit(product.conversation, self._job.bench.scenario(self._index))
+        self.request = Request(exhibit.values, JUDGE)
         return None
+
+    def _take_verdict(self, reply: Completion, written: Completion, product: Product) -> Product | None:
+        bench = self._job.bench
+        if bench is None:
+            raise ValueError("nobody judges")
+        questions = bench.recipe.judge.questions
+        judgement = parse_judgement(reply.text, questions, finish_reason=reply.finish_reason)
+        found = bench.find_faults(judgement)
+        if found and self._is_again:
+            told = "; ".join(evidence for _, evidence in found)
+            kept = UnusedReply(f"{written.text}\n{reply.text}")
+            raise BadReplyError(found[0][0], f"it was written again, and {told}", reply=kept, is_final=True)
+        self._waiting = None
+        if found:
+            self.write_again(written.text, found)
+            return None
+        self.request = self._work.request
+        return product._replace(written=written, verdict=reply.text)
+
+    def write_again(self, text: str, found: Sequence[Fault]) -> None:
+        """It is asked for once more. `text`: what is there; `found`: what is wrong with it."""
+        faults = "\n".join(f"- {rule}: {evidence}" for rule, evidence in found)
+        said = (Message("assistant", text), Message("user", AGAIN.format(faults=faults)))
+        self.request = Request(self._work.request.values, self._work.request.seat, said)
+        self._is_again = True

@@ -1,6 +1,6 @@
 """A line of a file of grades: what a judge has found in one conversation, which is named by its digest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -60,6 +60,12 @@ class Grade(msgspec.Struct, frozen=True, omit_defaults=True):
         """The mean where it was asked twice; None where it was not asked."""
         scores = [score for each in self.judgements if (score := each.score(name)) is not None]
         return sum(scores) / len(scores) if scores else None
+
+
+def names_below(graded: Judgement | Grade, scores: Iterable[tuple[str, float]]) -> list[str]:
+    """What is scored below what is asked of it; `scores`: by question the least that is good enough."""
+    told = ((name, graded.score(name), least) for name, least in scores)
+    return [name for name, score, least in told if score is not None and score < least]
 
 
 class _Named(msgspec.Struct):

@@ -137,7 +137,10 @@ class Call(Usage, omit_defaults=True, frozen=True, kw_only=True):
 
 
 class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
-    """The call whose conversation is a line. `seconds`: sent to received; `in_flight`: calls then under way."""
+    """The call whose conversation is a line. `seconds`: sent to received; `in_flight`: calls then under way.
+
+    `verdict`: what a judge has said of the conversation, in its words, where that call was the judge's.
+    """
 
     index: int
     digest: str
@@ -146,14 +149,19 @@ class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
     model: str | None = None
     seconds: float = 0.0
     in_flight: int = 0
+    verdict: str = ""
 
 
 class Unused(Call, tag_field="type", tag="rejected", frozen=True, kw_only=True):
-    """A call whose reply could not be used; the reply is in the rejects file."""
+    """A call whose reply could not be used; the reply is in the rejects file.
+
+    `ends`: nor can the steps before it, and its index begins anew.
+    """
 
     index: int
     reason: str
     ask: int = 1
+    ends: bool = False
 
 
 class Step(Call, tag_field="type", tag="step", frozen=True, kw_only=True):

@@ -152,8 +152,8 @@ class Ledger:
                 place = entry.index - self.first
                 self._newest.extend([-1] * (place + 1 - len(self._newest)))
                 self._newest[place] = len(self._indices) - 1
-            case Step():
-                self.steps.setdefault(entry.index, []).append(entry)
+            case Step() | Unused():
+                self._follow(entry)
             case Header():
                 self._begin(entry)
             case Kept():
@@ -175,6 +175,12 @@ class Ledger:
         if self.headers and self.headers[-1].asked != header.asked:
             self.steps.clear()
         self.headers.append(header)
+
+    def _follow(self, entry: Step | Unused) -> None:
+        if isinstance(entry, Step):
+            self.steps.setdefault(entry.index, []).append(entry)
+        elif entry.ends:
+            self.steps.pop(entry.index, None)
 
     def _add_digest(self, index: int, digest: str) -> None:
         self._indices.append(index)

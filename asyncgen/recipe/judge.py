@@ -4,12 +4,14 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+from asyncgen.did_you_mean import did_you_mean
 from asyncgen.recipe.problems import Problems
-from asyncgen.recipe.recipe import JudgeOptions
-from asyncgen.recipe.tables import JudgeTable
+from asyncgen.recipe.recipe import JudgeOptions, Repair
+from asyncgen.recipe.scenario import Drawn
+from asyncgen.recipe.tables import JudgeTable, RepairTable
 
 CLAIMS = "claims"  # the name under which the share of supported claims is told
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -45,6 +47,30 @@ def read_judge(table: JudgeTable, problems: Problems) -> JudgeOptions:
     if table.model is not None and not table.model.strip():
         problems.add(("judge", "model"), "expected the model's name")
     return options
+
+
+def read_repair(table: RepairTable, judge: JudgeOptions, problems: Problems) -> Repair:
+    """What is looked for before a conversation is written."""
+    is_judged = bool(table.judge)
+    if not table.rules and not is_judged:
+        problems.add(("repair", "rules"), "expected at least one rule, or judge = true")
+    known = (CLAIMS, *asked_questions(judge))
+    for name in table.below:
+        if not is_judged:
+            problems.add(("repair", "below"), "expected it only beside judge = true")
+        elif name not in known:
+            problems.add(("repair", "below", name), f"expected one of {', '.join(known)}{did_you_mean(name, known)}")
+    below = {name: least for name, least in table.below.items() if least is not None}
+    return Repair(tuple(filter(None, table.rules)), is_judged, below)
+
+
+def tell_scenario(drawn: Mapping[str, Drawn], *, without: Collection[str]) -> str:
+    """A scenario as a judge is shown it. `without`: dimensions of passages, as it has all of the knowledge base."""
+    told = {name: [value for _, value in pairs] for name, pairs in drawn.items() if name not in without}
+    return "\n".join(
+        f"{name}: {values[0]}" if len(values) == 1 else "\n- ".join([f"{name}:", *values])
+        for name, values in told.items()
+    )
 
 
 def asked_questions(options: JudgeOptions) -> dict[str, str]:

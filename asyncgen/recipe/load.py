@@ -20,7 +20,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.program import program
 from asyncgen.recipe.dimensions import read_dimensions
 from asyncgen.recipe.documents import Knowledge, read_documents, read_text
-from asyncgen.recipe.judge import read_judge
+from asyncgen.recipe.judge import read_judge, read_repair
 from asyncgen.recipe.language import LANGUAGE, explain_code
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
@@ -193,6 +193,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     _check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
     export_system = [filling.fill(strip_blank_lines(read_text(each, "export.system", problems))) for each in persona]
     judge = read_judge(table.judge, problems)
+    repair = None if table.repair is None else read_repair(table.repair, judge, problems)
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
@@ -221,7 +222,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         rules=Rules(table.rules.min_messages, table.rules.charset, table.rules.ends_with),
         audit=audit,
         judge=judge,
-        repair=() if table.repair is None else tuple(filter(None, table.repair.rules)),
+        repair=repair,
         language=language,
         models=models,
         variables=filling.values,

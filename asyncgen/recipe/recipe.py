@@ -24,6 +24,7 @@ Condition: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 KNOWLEDGE = "knowledge"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # of a recipe; it names files
+JUDGE = "[judge]"  # who reads what others have written, before it is
 MODEL = "model"  # the dimension of a recipe whose work several models share
 
 
@@ -114,6 +115,18 @@ class JudgeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """What is looked for in a conversation before it is written: rules of an audit, and what a judge says no to.
+
+    `below`: what a judge's score must not be below, by question, or of claims; where it is empty, all has to be good.
+    """
+
+    rules: tuple[str, ...]
+    is_judged: bool = False
+    below: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """An extra request header: its value (it may be a secret) or the environment variable holding it."""
 
@@ -168,7 +181,7 @@ class Recipe:
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
     judge: JudgeOptions = field(default_factory=JudgeOptions)
-    repair: tuple[str, ...] = ()
+    repair: Repair | None = None
     language: tuple[str, ...] = ()
     export_system: str | None = None
     models: tuple[Model, ...] = ()
@@ -176,6 +189,11 @@ class Recipe:
     talk: Talk | None = None
     files: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a judge reads its conversations before they are written."""
+        return self.repair is not None and self.repair.is_judged
 
     def digests(self) -> dict[str, str]:
         """Digest of each part that shapes the data, by the name under which a difference is reported."""
@@ -193,8 +211,8 @@ class Recipe:
         parts["prompts"] = [self.system, self.user]
         parts["rules"] = self.rules
         parts["knowledge"] = self.knowledge
-        if self.repair:
-            parts["repair"] = self.repair
+        if self.repair is not None:
+            parts["repair"] = [self.repair, self.judge] if self.is_judged else self.repair.rules
         if self.talk is not None:
             parts["talk"] = self.talk
         return {name: digest_part(part) for name, part in parts.items()}

@@ -95,9 +95,9 @@ Repairable: TypeAlias = Literal["prompt-leak", "control-token", "truncated", "wr
 
 
 class RepairTable(msgspec.Struct, forbid_unknown_fields=True):
-    rules: Annotated[list[Repairable | None], Meta(min_length=1)] = msgspec.field(
-        default_factory=lambda: [*get_args(Repairable)]
-    )
+    rules: list[Repairable | None] = msgspec.field(default_factory=lambda: [*get_args(Repairable)])
+    judge: bool | None = False
+    below: dict[str, Annotated[float, Meta(gt=0, le=1)] | None] = {}
 
 
 class JudgeTable(msgspec.Struct, forbid_unknown_fields=True):

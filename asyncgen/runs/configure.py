@@ -20,10 +20,11 @@ from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers
 from asyncgen.endpoint.settings import Override, parse_param, request_settings, settings_of
 from asyncgen.endpoint.tiers import FLEX, SERVICE_TIER, sells
 from asyncgen.errors import ConfigError
+from asyncgen.jobs.judgement import judge_recipe, warn_of_judge
 from asyncgen.money.price import Price
 from asyncgen.output.paths import OutputPaths, belongs_to_output, is_same_path
 from asyncgen.pacing.rates import Rates
-from asyncgen.recipe.recipe import MODEL, JsonValue, Recipe
+from asyncgen.recipe.recipe import JUDGE, MODEL, JsonValue, Recipe
 from asyncgen.recipe.talk import USER
 from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.settings import FLEX_TIMEOUT, TIMEOUT, Settings
@@ -32,6 +33,7 @@ from asyncgen.timings import USUAL, Timings
 # Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.
 _NEVER_FROM_FILE = frozenset({"ASYNCGEN_COMMAND"})
 # Other programs read the endpoint's address from these.
+TIER = (SERVICE_TIER,)
 _FOREIGN_ADDRESSES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 
@@ -100,7 +102,7 @@ def configure_run(
         batching=_batching(settings, plan),
         forgotten=settings.forget_batch,
         log=log,
-        notices=[*recipe.warnings, *_notices(settings, endpoint, environment)],
+        notices=[*recipe.warnings, *_notices(settings, endpoint, environment), *_warn_of_judge(plan)],
         timings=timings,
     )
 
@@ -120,19 +122,21 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
             raise ConfigError(
                 f"--tier {settings.tier}: {endpoint.where} does not sell calls at that tier; leave --tier out"
             )
-        overrides.append(Override((SERVICE_TIER,), settings.tier))
+        overrides.append(Override(TIER, settings.tier))
     if recipe.models and any(each.path[0] == MODEL for each in overrides):
         raise ConfigError(f"--model: the work of recipe {recipe.name} is shared by its [[models]]; change them there")
+    asked = len(recipe.models) + (bool(recipe.models) and recipe.is_judged)
     for flag, number in (("--concurrency", settings.concurrency), ("--rpm", settings.rpm), ("--tpm", settings.tpm)):
-        if number is not None and number < len(recipe.models):
-            raise ConfigError(f"{flag} {number}: expected {len(recipe.models)} or more, one for each of [[models]]")
+        if number is not None and number < asked:
+            raise ConfigError(f"{flag} {number}: expected {asked} or more, one for each of [[models]] and a judge")
     fields = endpoint.provider.fields
+    shared = request_settings(settings_of(recipe), fields, overrides)
     return RunPlan(
         recipe=recipe,
         endpoint=endpoint,
-        settings=request_settings(settings_of(recipe), fields, overrides),
+        settings=shared,
         models={each.name: request_settings(settings_of(recipe, each), fields, overrides) for each in recipe.models},
-        seats=_settings_by_seat(recipe, fields, overrides),
+        seats=_settings_by_seat(recipe, fields, overrides, str(shared[MODEL])),
         seed=settings.seed,
         num=settings.num,
         concurrency=settings.concurrency,
@@ -142,13 +146,20 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
 
 
 def _settings_by_seat(
-    recipe: Recipe, fields: Mapping[str, JsonValue], overrides: Sequence[Override]
+    recipe: Recipe, fields: Mapping[str, JsonValue], overrides: Sequence[Override], writer: str
 ) -> dict[str, Mapping[str, JsonValue]]:
-    """Of who is asked otherwise than the others: who plays the user, where that is another model."""
-    if recipe.talk is None or recipe.talk.model is None:
-        return {}
-    given = {**settings_of(recipe), MODEL: recipe.talk.model}
-    return {USER: request_settings(given, fields, [each for each in overrides if each.path[0] != MODEL])}
+    """Of who is asked otherwise than the others: who plays the user, where that is another model, and a judge.
+
+    A judge is asked as it is for a finished output: what flags say of the writing is not for it.
+    """
+    seats: dict[str, Mapping[str, JsonValue]] = {}
+    if recipe.talk is not None and recipe.talk.model is not None:
+        given = {**settings_of(recipe), MODEL: recipe.talk.model}
+        seats[USER] = request_settings(given, fields, [each for each in overrides if each.path[0] != MODEL])
+    if recipe.is_judged:
+        asked = judge_recipe(recipe, recipe.knowledge, recipe.judge.model or writer)
+        seats[JUDGE] = request_settings(asked.request, fields, [each for each in overrides if each.path == TIER])
+    return seats
 
 
 def _given_price(settings: Settings) -> Price | None:
@@ -243,6 +254,12 @@ def _notices(settings: Settings, endpoint: Endpoint, environment: Mapping[str, s
         "knowledge base; it is not a model and costs nothing."
     )
     return [*notices, f"{notice} {_how_to_get_a_model(environment)}"]
+
+
+def _warn_of_judge(plan: RunPlan) -> list[str]:
+    if not plan.recipe.is_judged:
+        return []
+    return warn_of_judge(str(plan.settings_of(JUDGE)[MODEL]), plan.models or [plan.model], plan.endpoint)
 
 
 def _how_to_get_a_model(environment: Mapping[str, str]) -> str:

@@ -178,6 +178,8 @@ class Desk:
     def ask_again(self, unit: Unit, error: BadReplyError) -> None:
         """Count another ask. Raises GaveUpError when there is no hope of a better reply."""
         self.emit(events.Reasked(error.reason))
+        if error.is_final:
+            raise GaveUpError(error.reason, str(error)) from error
         is_cut_off = error.reason in CUT_OFF_REASONS
         if is_cut_off and unit.was_cut_off:  # a third reply would be as long, and paid for
             raise GaveUpError(error.reason, f"cut off twice in a row: {error}; {CUT_OFF_ADVICE}") from error
@@ -192,24 +194,27 @@ class Desk:
         try:
             product = unit.work.take(reply, ask=unit.ask)
         except BadReplyError as error:
-            saved = self._receive_unused(unit, error.reason, UnusedReply(reply.text, usage, reply.request_id))
-            return Outcome(error, saved=saved)
+            text = reply.text if error.reply is None else error.reply.text
+            kept = UnusedReply(text, usage, reply.request_id)
+            return Outcome(error, saved=self._receive_unused(unit, error.reason, kept, ends=error.is_final))
         self._count(unit, usage)
         if product is None:
             return Outcome(saved=self._step(unit, reply, usage, seat))
-        model = reply.model or self.models.get(seat)
+        written = product.written or reply
+        model = written.model or self.models.get(unit.work.request.seat)
         entry = Done(
             *astuple(usage),
             index=unit.index,
             digest=digest_conversation(product.conversation, self.line_hash).hex(),
             asks=unit.ask,
-            finish_reason=reply.finish_reason,
+            finish_reason=written.finish_reason,
             model=model if model != self.model else None,
             request_id=reply.request_id,
             time=moment(self.clock()),
             batch=self.batch,
             seconds=round(seconds, 3),
             in_flight=in_flight,
+            verdict=product.verdict.encode("utf-8", "backslashreplace").decode(),
         )
         self._learn_cost(unit)
         self.emit(
@@ -219,7 +224,7 @@ class Desk:
                 product.conversation,
                 unit.cost,
                 model or self.model,
-                reply.finish_reason,
+                written.finish_reason,
                 unit.ask,
             )
         )
@@ -250,13 +255,16 @@ class Desk:
             self.steps.setdefault(unit.index, []).append(entry)
         return self.writer.put_synced(Record(encode_entry(entry), is_reply=self.batch is None, seat=seat))
 
-    def _receive_unused(self, unit: Unit, reason: str, reply: UnusedReply) -> Awaitable[None]:
+    def _receive_unused(self, unit: Unit, reason: str, reply: UnusedReply, *, ends: bool = False) -> Awaitable[None]:
         self._count(unit, reply.usage)
+        if ends:
+            self.steps.pop(unit.index, None)
         entry = Unused(
             *astuple(reply.usage),
             index=unit.index,
             ask=unit.ask,
             reason=reason,
+            ends=ends,
             request_id=reply.request_id,
             time=moment(self.clock()),
             batch=self.batch,

@@ -460,12 +460,12 @@ class Run:
         plan, rates = self._config.plan, self._config.rates
         if not plan.models:
             return dict.fromkeys(self._job.prompts, self._make_limiter(plan.concurrency, rates))
-        weights = [each.weight for each in plan.recipe.models]
-        places = divide(plan.concurrency, weights)
-        shares = rates.divide(weights)
+        weights = {each.name: each.weight for each in plan.recipe.models}
+        weights |= {seat: sum(weights.values()) for seat in self._job.prompts if seat not in weights}  # asked by all
+        places = divide(plan.concurrency, [*weights.values()])
+        shares = rates.divide([*weights.values()])
         return {
-            seat: self._make_limiter(count, share)
-            for seat, count, share in zip(plan.models, places, shares, strict=True)
+            seat: self._make_limiter(count, share) for seat, count, share in zip(weights, places, shares, strict=True)
         }
 
     def _make_limiter(self, places: int, rates: Rates) -> Limiter:
@@ -539,7 +539,7 @@ class Run:
         settings = plan.settings_of(seat)
         if plan.endpoint.provider.session and "session_id" not in settings:
             # It sends calls to the same prompt cache by it: named after what is constant, in every run over it.
-            prompt = f"{plan.recipe.system}\0{plan.recipe.user}\0{plan.recipe.knowledge}"
+            prompt = f"{recipe.system}\0{recipe.user}\0{recipe.knowledge}"
             session = f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"
             settings = {**settings, "session_id": session}
         model = str(settings["model"])

@@ -8,7 +8,7 @@ its prices is asked for them, and for what the key has left; without an answer t
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations, islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from rich.text import Text
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.endpoint.tiers import FLEX
 from asyncgen.errors import ConfigError
+from asyncgen.jobs.judgement import judge_recipe
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.money.price_list import Allowance
 from asyncgen.money.ways import LIVE, Tokens
@@ -31,7 +32,7 @@ from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.prompt import build_messages
-from asyncgen.recipe.recipe import Dimension, Recipe
+from asyncgen.recipe.recipe import JUDGE, Dimension, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
@@ -52,6 +53,7 @@ from asyncgen.screen.ways import (
 from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable
 
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
+VERDICT_TOKENS = 700  # ten claims and nine questions
 MOST_COUNTED = 204_800  # indices whose scenarios are counted, a hundred blocks: beyond, what is even stays so
 LONG, BEARABLE = 4 * 3600.0, 48 * 3600.0  # seconds of a run: from where on one asks for machines, and has to
 MANY_CALLS = 2000  # in flight, which one process serves well
@@ -284,7 +286,8 @@ def _describe_size(size: int) -> str:
 def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: Told, passages: int | None) -> Table:
     """`basis`: of the tokens that a reply takes. `passages`: bytes of them in a request, where there are some."""
     latency = FLEX_SECONDS[0] if chosen_way(plan) == FLEX else SECONDS_PER_CALL
-    in_turn = max(1, round(tokens.calls / plan.num))  # calls of a conversation, one after another
+    # Calls of a conversation, one after another.
+    in_turn = max(1, round(tokens.calls / plan.num)) + plan.recipe.is_judged
     seconds = seconds_in_all(plan.num, ceiling=plan.concurrency, latency=latency * in_turn)
     quote = find_quote(plan, chosen_way(plan), told)
     fresh, cached, output, _ = tokens
@@ -295,6 +298,7 @@ def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: Told,
         **_describe_money(plan, tokens, quote, told.allowance),
         "time": f"about {format_duration(seconds)}: one call, then up to {plan.concurrency:,} at a time, none "
         f"refused, {latency:g} s a call (assumed)",
+        **_describe_judge(plan, output // plan.num, told),
         **_advise_on_machines(plan, seconds, latency * in_turn),
         "": "(each index asked once; retries and further asks come on top)",
     }
@@ -348,6 +352,27 @@ def _describe_passages(plan: RunPlan, tokens: Tokens, each: int, quote: Quote | 
         now, now_cold = tokens.cost(quote.price), tokens.cost_without_cache(quote.price)
         saved += f" and {_describe_saving(warm - now)} with a warm cache, {_describe_saving(cold - now_cold)} without"
     return {"passages": f"{told}: {saved}"}
+
+
+def _describe_judge(plan: RunPlan, written: int, told: Told) -> dict[str, str]:
+    """What a verdict on each conversation of so many tokens comes to, where a judge reads them."""
+    if not plan.recipe.is_judged:
+        return {}
+    asked = replace(plan, settings=plan.settings_of(JUDGE), models={}, recipe=replace(plan.recipe, models=()))
+    recipe = judge_recipe(plan.recipe, plan.recipe.knowledge, asked.model)
+    constant = len(f"{recipe.system}{recipe.user}{recipe.knowledge}".encode())
+    each = Tokens(written, estimate_tokens(constant), VERDICT_TOKENS, 1)
+    all_ = each.times(plan.num)
+    text = (
+        f"on top, by {asked.model}: a verdict on each, about {each.fresh + each.cached:,} tokens in, of which "
+        f"{each.cached:,} from a warm cache, and {each.output:,} out (assumed)"
+    )
+    if (quote := find_quote(asked, chosen_way(asked), told)) is None:
+        text += "; no price of it is known"
+    else:
+        warm, cold = format_cost(all_.cost(quote.price)), format_cost(all_.cost_without_cache(quote.price))
+        text += f": about {warm} with a warm cache, {cold} without"
+    return {"judge": f"{text}. What it sends back is written and judged once more"}
 
 
 def _describe_saving(amount: Decimal) -> str:

@@ -30,7 +30,7 @@ from asyncgen.money.price_list import (
 )
 from asyncgen.money.ways import LIVE, Offer, Tokens, find_best
 from asyncgen.recipe.passages import count_words
-from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER
+from asyncgen.recipe.recipe import KNOWLEDGE, MODEL, PLACEHOLDER
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
@@ -95,6 +95,7 @@ def ask_provider(plan: RunPlan) -> Told:
     if not plan.endpoint.provider.lists_prices:
         return Told({})
     models = list(plan.models or [plan.model])
+    models += [str(each[MODEL]) for each in plan.seats.values() if each[MODEL] not in models]
     tiers = sorted({*list_ways(plan), *plan.tiers} - {LIVE, MIXED, BATCH})
     paths = [MODELS, *([] if plan.endpoint.key is None else [KEY])]
     paths += dict.fromkeys(map(endpoints_path, models)) if tiers else []

@@ -37,7 +37,7 @@ class Labelling:
     def evidence_of(self, conversation: Conversation) -> list[str]:
         """What is said against it."""
         grade = self.grade_of(conversation)
-        return [] if grade is None else [one_line(f"{name}: {said}") for name, said in complaints(grade)]
+        return [] if grade is None else [one_line(f"{name}: {said}") for name, said in complaints(*grade.judgements)]
 
     def answers_of(self, conversation: Conversation) -> dict[str, bool | None]:
         """By question what a person says; None where nothing yet. No question where it was not judged."""

@@ -1,6 +1,10 @@
 """Conversations that are looked at before they are written: what is asked again, with what words, and what it costs."""
 
 import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +151,99 @@ def test_an_example_of_a_first_message_that_was_copied_is_asked_for_in_other_wor
         assert generate(provider) == 0
         assert len(provider.calls) == 8
         assert "copied-opener" in provider.calls[-1].body["messages"][-1]["content"]
+
+
+# ---- with a judge
+
+CRITERIA = "\n".join(f'{name} = ""' for name in ("unswayed", "first-person", "limits", "no-flattery", "persona"))
+JUDGE = f"""
+[repair]
+judge = true
+[judge]
+model = "judge"
+[judge.questions]
+{CRITERIA}
+follow-up = ""
+opener = ""
+natural = ""
+"""
+FALSE = "Bread is baked at 180 degrees."
+
+
+def verdict(*, holds: bool, **usage: object) -> Reply:
+    claim = {"text": "180", "sentence": GOOD, "verdict": "supported" if holds else "contradicted"}
+    asked = {"grounded": {"evidence": "at 180 degrees", "holds": holds}}
+    return completion(json.dumps({"claims": [claim], "questions": asked}), **usage)  # type: ignore[arg-type]
+
+
+def is_judge(call: Call) -> bool:
+    return bool(call.body["model"] == "judge")
+
+
+def shown(call: Call) -> str:
+    """What a judge is to judge."""
+    return str(call.body["messages"][-1]["content"])
+
+
+def stubborn(call: Call) -> Reply:
+    """n1 is false at first, n2 always."""
+    if is_judge(call):
+        return verdict(holds=FALSE not in shown(call), cost=0.125)
+    false = is_of(call, "n2") or (is_of(call, "n1") and not is_second(call))
+    return talk(FALSE if false else GOOD, cost=0.25)
+
+
+def test_a_judge_reads_what_the_rules_have_passed_and_its_evidence_is_what_is_mended() -> None:
+    write_recipe(JUDGE)
+    with FakeProvider(stubborn) as provider:
+        assert generate(provider) == 3
+        calls = [*provider.calls]
+    with FakeProvider(stubborn) as provider:
+        assert generate(provider) == 3
+        assert len(provider.calls) == 4, "what was rejected begins anew"
+    verdicts = [call for call in calls if is_judge(call)]
+    assert len(calls) == 6 + 6
+    assert {json.dumps(call.body["messages"][0]) for call in verdicts} == {json.dumps(verdicts[0].body["messages"][0])}
+    (again,) = [call for call in calls if is_second(call) and is_of(call, "n1") and not is_judge(call)]
+    told = again.body["messages"][-1]["content"]
+    assert "claims, contradicted: 180 (known is: Bread is baked at 220 degrees.)" in told
+    assert 'knowledge, with every figure, date and name told of the right thing?": at 180 degrees' in told
+    assert answers() == {GOOD}
+    assert len(OUTPUT.read_bytes().splitlines()) == 3
+    rejects = [json.loads(line) for line in Path("x.jsonl.rejects").read_bytes().splitlines()]
+    assert {(each["reason"], FALSE in each["text"], "contradicted" in each["text"]) for each in rejects} == {
+        ("judged", True, True)
+    }
+    assert all(each.get("model") != "judge" for each in entries("done")), "who wrote it, not who judged it"
+    paid = sum(each.get("cost", 0) for kind in ("step", "done", "rejected") for each in entries(kind))
+    assert paid == 8 * 0.25 + 8 * 0.125
+
+
+@pytest.mark.parametrize(("held", "calls"), [("first verdict", 8), ("second version", 12), ("second verdict", 16)])
+def test_killed_at_any_step_a_run_goes_on_and_pays_nothing_twice(held: str, calls: int) -> None:
+    write_recipe(JUDGE)
+
+    def step(call: Call) -> str:
+        if is_judge(call):
+            return "first verdict" if FALSE in shown(call) else "second verdict"
+        return "second version" if is_second(call) else "first version"
+
+    def mends(call: Call) -> Reply:
+        return verdict(holds=FALSE not in shown(call)) if is_judge(call) else talk(GOOD if is_second(call) else FALSE)
+
+    def holds(call: Call) -> Reply:
+        return replace(mends(call), hold=step(call) == held)
+
+    with FakeProvider(holds) as provider:
+        base = ["--base-url", provider.base_url, "--recipe", "recipe.toml", "-n", "4", "-o", "x.jsonl", "--no-adaptive"]
+        process = subprocess.Popen([sys.executable, "-m", "asyncgen", "generate", *base], stderr=subprocess.DEVNULL)
+        provider.wait_for_calls(calls)
+        process.kill()
+        process.wait()
+        provider.release()
+        assert generate(provider) == 0
+        asked = Counter(map(step, provider.calls))
+    assert asked.pop(held) == 8, "what was under way when it was killed"
+    assert set(asked.values()) == {4}
+    assert answers() == {GOOD}
+    assert len(entries("step")) == 12
