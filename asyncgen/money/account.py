@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
 
+import msgspec
+
+from asyncgen.errors import Usage
 from asyncgen.money.forecast import Forecast
-from asyncgen.money.price import CENT, FREE, ZERO, Price, format_cost
+from asyncgen.money.price import CENT, FREE, ZERO, Price, cost_of, format_cost, with_cost
+
+FINEST = Decimal("1e-15")  # US dollars, of a cost that is inferred
 
 
 @dataclass(slots=True)
@@ -22,8 +27,9 @@ class Tariff:
     cache or a free one, what others cost is not known; until then, `assumed` is what one is taken to cost. The
     dearest is believed after so many costs that were `told`, if `sure_after` is given, and doubled before. `unpriced`:
     calls that were answered and whose cost is unknown; `lost`: calls that may have been billed without an answer.
-    `reserved`: calls that are in flight or about to be. Of this run alone are `cached_tokens`, and `blind`: calls lost
-    before any cost was known.
+    `reserved`: calls that are in flight or about to be. `sample`: the tokens of calls that have told what they cost,
+    and that; others are taken to cost as large a share of the price as these. Of this run alone are `cached_tokens`,
+    and `blind`: calls lost before any cost was known.
     """
 
     price: Price | None = None
@@ -36,6 +42,7 @@ class Tariff:
     unpriced: int = 0
     lost: int = 0
     reserved: int = 0
+    sample: Usage = field(default_factory=Usage)
     cached_tokens: int = 0
     blind: int = 0
 
@@ -52,6 +59,16 @@ class Tariff:
             return None
         prompt, completion = self.most_tokens or (0, 0)
         return self.price.cost(fresh=prompt, cached=0, output=completion)
+
+    def with_cost(self, usage: Usage) -> Usage:
+        """The usage with its cost, where that is told or can be known."""
+        listed = with_cost(usage, self.price)
+        if usage.cost is not None or listed.cost is None or self.price is None or self.sample.cost is None:
+            return listed
+        if not (usual := cost_of(self.sample, self.price)):
+            return listed
+        cost = (listed.cost * self.sample.cost / usual).quantize(FINEST).normalize()
+        return msgspec.structs.replace(listed, cost=Decimal(format(cost, "f")))
 
     def ratio_to(self, other: "Tariff") -> Decimal | None:
         """How much dearer a call is than one of another tariff, by their prices; None when these do not tell."""

@@ -21,7 +21,6 @@ from asyncgen.errors import (
     Usage,
 )
 from asyncgen.money.account import Account, Tariff
-from asyncgen.money.price import with_cost
 from asyncgen.stop import Stop, StopRequestedError
 
 NO_PRICE = (
@@ -87,7 +86,7 @@ class Budget:
 
     def book(self, tariff: Tariff, usage: Usage) -> Usage:
         """Of an answered call; the usage with its cost, if that can be known."""
-        usage = with_cost(usage, tariff.price)
+        usage = tariff.with_cost(usage)
         self.account.book(tariff, usage.cost)
         tariff.cached_tokens += usage.cached_tokens or 0
         if self.account.limit is not None and tariff.has_told_nothing:
@@ -103,7 +102,7 @@ class Budget:
             if isinstance(error, TransientError) and error.maybe_billed:
                 self.lose(tariff)
             return None
-        usage = with_cost(error.reply.usage, tariff.price)
+        usage = tariff.with_cost(error.reply.usage)
         if usage.cost is None and isinstance(error, TransientError):
             self.lose(tariff)  # what arrived is no answer, and does not show that none would tell its cost
             return error.reply

@@ -89,6 +89,19 @@ def with_cost(usage: Usage, price: Price | None) -> Usage:
     return msgspec.structs.replace(usage, cost=Decimal(format(cost.normalize(), "f")), priced=True)
 
 
+def with_told(sums: Usage, usage: Usage) -> Usage:
+    """The sums with a call more, if its tokens and what it has cost are told."""
+    is_told = usage.cost is not None and not usage.priced
+    if not is_told or usage.prompt_tokens is None or usage.completion_tokens is None:
+        return sums
+    return Usage(
+        (sums.prompt_tokens or 0) + usage.prompt_tokens,
+        (sums.cached_tokens or 0) + (usage.cached_tokens or 0),
+        (sums.completion_tokens or 0) + usage.completion_tokens,
+        (sums.cost or ZERO) + (usage.cost or ZERO),
+    )
+
+
 def format_cost(cost: Decimal) -> str:
     """US dollars: whole cents from one dollar on, below it four decimals, or as many as a small sum needs."""
     if cost >= 1 or not cost:

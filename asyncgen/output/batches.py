@@ -2,12 +2,15 @@
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from asyncgen.errors import Usage
+from asyncgen.money.price import with_told
 from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import (
     FORGOTTEN,
@@ -15,6 +18,7 @@ from asyncgen.output.journal import (
     QUEUE_FULL,
     TOO_LARGE,
     Batched,
+    Call,
     Collected,
     Done,
     Failed,
@@ -82,13 +86,15 @@ class Batches:
     """The fold of all entries about batches.
 
     `open`: by label. `lines`: half of how many were too many for the endpoint; `queued`: half of how many were while
-    none was under way, doubled with each batch since. `closed`: ids of those that are not open any more.
+    none was under way, doubled with each batch since. `closed`: ids of those that are not open any more. `samples`: of
+    all lines by seat, as a tariff has it.
     """
 
     open: dict[str, OpenBatch] = field(default_factory=dict)
     lines: int | None = None
     queued: int | None = None
     closed: set[str] = field(default_factory=set)
+    samples: dict[str, Usage] = field(default_factory=dict)
 
     def add(self, entry: Batched) -> None:
         if isinstance(entry, Submitting):
@@ -115,6 +121,11 @@ class Batches:
         elif status not in (NOT_MADE, FORGOTTEN) and self.queued is not None:
             self.queued *= 2
 
+    def made_in(self, label: str) -> Iterator[int]:
+        """The indices that a batch has made, as long as it is open."""
+        if (batch := self.open.get(label)) is not None:
+            yield from (index for index, told in zip(batch.indices, batch.told, strict=True) if told == MADE)
+
     @property
     def most(self) -> int | None:
         """Lines that a batch may have, as far as refusals have told."""
@@ -127,6 +138,9 @@ class Batches:
         if batch is None or position is None:
             return True
         is_first = batch.told[position] == NOTHING
+        if is_first and isinstance(entry, Call):
+            seat = batch.intent.seat
+            self.samples[seat] = with_told(self.samples.get(seat, Usage()), entry)
         batch.told[position] = MADE if isinstance(entry, Done) else USED_UP
         return is_first or isinstance(entry, Failed)
 

@@ -21,6 +21,7 @@ from asyncgen.output.journal import (
     NEWEST_VERSION,
     UNANSWERED,
     Assigned,
+    Batched,
     Call,
     Collected,
     Done,
@@ -126,7 +127,7 @@ class Ledger:
 
     Twenty-four bytes an index, because a million of them must fit beside everything else: digests and indices in the
     order of the journal, and for each index from the first one on the position of its newest digest. Replies are held
-    of those indices alone that are under way.
+    of those indices alone that are under way, or whose last one an open batch may have to bring once more.
     """
 
     def __init__(self) -> None:
@@ -146,12 +147,7 @@ class Ledger:
             self.totals.add(entry)
         match entry:
             case Done():
-                self.failed.pop(entry.index, None)
-                self.steps.pop(entry.index, None)
-                self._add_digest(entry.index, entry.digest)
-                place = entry.index - self.first
-                self._newest.extend([-1] * (place + 1 - len(self._newest)))
-                self._newest[place] = len(self._indices) - 1
+                self._add_done(entry)
             case Step() | Unused():
                 self._follow(entry)
             case Header():
@@ -165,7 +161,7 @@ class Ledger:
             case Stepped():
                 self.forms[entry.base_url, entry.model] = entry
             case Submitting() | Uploaded() | Submitted() | Collected():
-                self.batches.add(entry)
+                self._add_batched(entry)
 
     def add_all(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -181,6 +177,21 @@ class Ledger:
             self.steps.setdefault(entry.index, []).append(entry)
         elif entry.ends:
             self.steps.pop(entry.index, None)
+
+    def _add_done(self, entry: Done) -> None:
+        self.failed.pop(entry.index, None)
+        if entry.batch not in self.batches.open:
+            self.steps.pop(entry.index, None)
+        self._add_digest(entry.index, entry.digest)
+        place = entry.index - self.first
+        self._newest.extend([-1] * (place + 1 - len(self._newest)))
+        self._newest[place] = len(self._indices) - 1
+
+    def _add_batched(self, entry: Batched) -> None:
+        if isinstance(entry, Collected):  # its lines are on disk, so that it need not bring any of them again
+            for index in self.batches.made_in(entry.label):
+                self.steps.pop(index, None)
+        self.batches.add(entry)
 
     def _add_digest(self, index: int, digest: str) -> None:
         self._indices.append(index)

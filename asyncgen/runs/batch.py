@@ -18,7 +18,7 @@ import asyncio
 import secrets
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,16 +86,15 @@ class _Filling:
 class BatchDriver:
     """Makes indices in batches.
 
-    `indices`: all that is to be made. `models`: by seat. `base_url`: as
-    in the journal. `is_lasting`: the endpoint outlives a run.
+    `indices`: all that is to be made. `base_url`: as in the journal. `is_lasting`: the endpoint outlives a run.
     """
 
     live: Live
     api: BatchApi
     batching: Batching
     under_way: UnderWay
+    search: Search
     collector: Collector
-    models: Mapping[str, str]
     base_url: str
     indices: Sequence[int]
     is_lasting: bool = True
@@ -171,7 +170,7 @@ class BatchDriver:
             if self.under_way.stop.is_set():
                 return
             try:
-                await (self._search.look_up(out) if out.batch.id is None else self._look_at(out, out.batch.id))
+                await (self.search.look_up(out) if out.batch.id is None else self._look_at(out, out.batch.id))
             except (TransientError, RejectedError) as error:
                 self._trouble = error
             if time.monotonic() - out.changed > silence and out in self.under_way.out:
@@ -185,7 +184,7 @@ class BatchDriver:
         try:
             told = await self.api.get(batch_id)
         except (NotYetError, RejectedError, NotFoundError) as error:
-            if time.monotonic() - out.seen > self._patience:
+            if time.monotonic() - out.seen > self.search.patience:
                 if self.api.rules.form == "folder":
                     raise FatalError(str(error)) from error
                 raise FatalError(
@@ -208,22 +207,12 @@ class BatchDriver:
 
     async def _collect(self, out: Out, told: Batch) -> None:
         is_fruitful = await self.collector.collect(out, told)
-        await self._search.look_for_twins(out)
         self._fruitless = 0 if is_fruitful else self._fruitless + 1
         if self._fruitless == FRUITLESS:
             raise EndpointDownError(
                 f"{FRUITLESS} batches in a row have ended without an answer, the last as {clean(told.status)}: look at "
                 f"batch {told.id} at {self.under_way.where}, or go on with live calls by --finish-live"
             )
-
-    @property
-    def _search(self) -> Search:
-        return Search(self.under_way, self.api, self.models, self._patience)
-
-    @property
-    def _patience(self) -> float:
-        """How long a batch that is there may not be seen."""
-        return min(self.api.rules.appears_within, self.live.retries.timings.longest_look_up)
 
     # ---- out
 
@@ -384,7 +373,7 @@ class BatchDriver:
             try:
                 return await call()
             except NotYetError:
-                if time.monotonic() - began > self._patience:
+                if time.monotonic() - began > self.search.patience:
                     raise
                 await self.under_way.stop.sleep(retries.timings.first_backoff)
             except TransientError as error:

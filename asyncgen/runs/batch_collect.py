@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 import msgspec
 from msgspec.structs import astuple
@@ -27,18 +26,16 @@ from asyncgen.errors import (
     RequestRejectedError,
     SameRejectionError,
     TransientError,
-    Usage,
 )
-from asyncgen.money.price import cost_of, with_cost
 from asyncgen.output.batches import MADE, RESULTS, UNREAD, USED_UP
 from asyncgen.output.journal import QUEUE_FULL, TOO_LARGE, Collected
 from asyncgen.runs.batch_lines import Ask, Results
 from asyncgen.runs.batch_out import Out, UnderWay
+from asyncgen.runs.batch_search import Search
 from asyncgen.runs.desk import Unit, moment
 from asyncgen.runs.live import Live
 
 AT_ONCE = 128  # lines between two rests, to wait for the disk
-FINEST = Decimal("1e-15")  # US dollars, of a cost that is inferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,7 @@ class Collector:
     under_way: UnderWay
     live: Live
     api: BatchApi
+    search: Search
     before_each: Callable[[], Awaitable[None]] | None = None
 
     async def collect(self, out: Out, told: Batch) -> bool:
@@ -63,12 +61,17 @@ class Collector:
             out.batch.id = out.told = None
             out.seen = out.changed = time.monotonic()
             return True
+        tariff = self.under_way.tariffs[out.batch.intent.seat]
+        if results.sample.cost is not None:
+            tariff.sample = results.sample
+        await self.search.look_for_twins(out)
         if told.faults and not results.found:
             await self._take_refusal(out, told)
             return True
         missing, not_run = await self._take_all(out, results)
-        rest = self._price_rest(out, results)
-        is_told = told.usage.cost is not None or (rest.cost is not None and told.usage.prompt_tokens is not None)
+        rest = tariff.with_cost(results.unshared)
+        is_counted = told.usage.prompt_tokens is not None and (rest.cost is not None or not rest.is_told)
+        is_told = told.usage.cost is not None or is_counted
         lost = 0 if told.has_failed or is_told else missing
         self.under_way.book_rest(out, rest, lost)
         if missing + not_run:
@@ -91,18 +94,6 @@ class Collector:
             ),
         )
         return results.found > not_run
-
-    def _price_rest(self, out: Out, results: Results) -> Usage:
-        """What no line tells, at the price that lines have told, which is seldom the one of a list or a flag."""
-        price = self.under_way.tariffs[out.batch.intent.seat].price
-        rest = with_cost(results.unshared, price)
-        if price is None or not rest.priced or rest.cost is None or results.told.cost is None:
-            return rest
-        listed = cost_of(results.told, price)
-        if not listed:
-            return rest
-        cost = (rest.cost * results.told.cost / listed).quantize(FINEST).normalize()
-        return msgspec.structs.replace(rest, cost=Decimal(format(cost, "f")))
 
     async def _take_all(self, out: Out, results: Results) -> tuple[int, int]:
         """How many lines have no result, and how many were not run; what has come of all others is on disk."""

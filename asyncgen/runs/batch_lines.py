@@ -3,7 +3,7 @@
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_DOWN, Context, Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,16 @@ import msgspec
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.batch import BatchApi
 from asyncgen.endpoint.batch_rows import read_row
-from asyncgen.errors import AsyncgenError, OutputError, Usage
-from asyncgen.money.price import ZERO
+from asyncgen.errors import (
+    AsyncgenError,
+    BadReplyError,
+    OutputError,
+    RejectedError,
+    TransientError,
+    UnusedReply,
+    Usage,
+)
+from asyncgen.money.price import ZERO, with_told
 from asyncgen.output.batches import OpenBatch
 from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import MAX_ASK
@@ -119,8 +127,8 @@ class Results:
 
     `found`: lines that have one. `unread`: results that nobody can read; `strange`: those of no line of the batch.
     `whole`: the usage of the batch, as told. What lines do not tell of it themselves they share, and `unshared` is what
-    is left; `told` is what they do tell, with a cost if all of them tell theirs. A file that is fetched once more
-    shares it in the same way.
+    is left. A file that is fetched once more shares it in the same way. `sample`: of the lines that do tell, as a
+    tariff has it.
     """
 
     def __init__(self, path: Path, batch: OpenBatch, api: BatchApi, whole: Usage) -> None:
@@ -135,7 +143,7 @@ class Results:
                     self._add(line, offset, batch)
                 offset += len(line)
         self._shares: dict[str, _Share] = {}
-        self.told = self.unshared = Usage()
+        self.sample = self.unshared = Usage()
         if whole != Usage():
             self._share(whole)
 
@@ -155,13 +163,16 @@ class Results:
         told: dict[str, Any] = dict.fromkeys(_SHARED, 0)
         lacking = {name: _Share(is_whole=name != "cost") for name in _SHARED}
         for position, result in enumerate(self):
-            if isinstance(result, Completion):
-                tokens = (result.usage.prompt_tokens or 0) + (result.usage.completion_tokens or 0)
-                for name in _SHARED:
-                    if (value := getattr(result.usage, name)) is None:
-                        lacking[name].add(position, tokens if name == "cost" else 1)
-                    else:
-                        told[name] += value
+            if (reply := _reply_of(result)) is None:
+                continue
+            usage = reply.usage
+            self.sample = with_told(self.sample, usage)
+            tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+            for name in _SHARED:
+                if (value := getattr(usage, name)) is None:
+                    lacking[name].add(position, tokens if name == "cost" else 1)
+                else:
+                    told[name] += value
         left: dict[str, Any] = {}
         for name, share in lacking.items():
             if (value := getattr(whole, name)) is None or (rest := value - told[name]) < 0:
@@ -171,9 +182,7 @@ class Results:
                 self._shares[name] = share
             elif rest:
                 left[name] = rest
-        if lacking["cost"].positions:
-            told["cost"] = None
-        self.told, self.unshared = Usage(**told), Usage(**left)
+        self.unshared = Usage(**left)
 
     def __iter__(self) -> Iterator[Completion | AsyncgenError | None]:
         """What has come of each line, in their order; None for one without a result."""
@@ -186,16 +195,37 @@ class Results:
                 row = read_row(file.readline())
                 if row is None:
                     raise OutputError(f"{self._path}: changed by someone else while it was read")
+                result: Completion | AsyncgenError
                 try:
-                    completion = self._api.classify(row)
+                    result = self._api.classify(row)
                 except AsyncgenError as error:
-                    yield error
-                else:
-                    parts = {name: share.of(position) for name, share in self._shares.items()}
-                    if parts := {name: part for name, part in parts.items() if part is not None}:
-                        usage = msgspec.structs.replace(completion.usage, **parts)
-                        completion = msgspec.structs.replace(completion, usage=usage)
-                    yield completion
+                    result = error
+                parts = {name: share.of(position) for name, share in self._shares.items()}
+                yield _with_usage(result, {name: part for name, part in parts.items() if part is not None})
+
+
+def _reply_of(result: Completion | AsyncgenError | None) -> Completion | UnusedReply | None:
+    """What was written and counted there, whether or not it is of use."""
+    match result:
+        case TransientError() | BadReplyError() | RejectedError():
+            return result.reply
+        case Completion():
+            return result
+        case _:
+            return None
+
+
+def _with_usage(result: Completion | AsyncgenError, parts: Mapping[str, Decimal | int]) -> Completion | AsyncgenError:
+    reply = _reply_of(result) if parts else None
+    if reply is None:
+        return result
+    usage = msgspec.structs.replace(reply.usage, **parts)
+    match result:
+        case Completion():
+            return msgspec.structs.replace(result, usage=usage)
+        case TransientError() | BadReplyError() | RejectedError():  # just made, and nobody else has it
+            result.reply = UnusedReply(reply.text, usage, reply.request_id)
+    return result
 
 
 class _Share:

@@ -20,7 +20,6 @@ from asyncgen.errors import (
     TransientError,
     Usage,
 )
-from asyncgen.money.price import with_cost
 from asyncgen.output.batches import RESULTS, seconds_of
 from asyncgen.output.journal import NOT_MADE, TWIN, Collected
 from asyncgen.runs.batch_lines import Results
@@ -153,11 +152,8 @@ class Search:
             is_cancelled = False
             with suppress(TransientError, RejectedError):
                 is_cancelled = not each.is_over and await self.api.cancel(each.id)
-            cost = (
-                with_cost(each.usage, self.under_way.tariffs[out.batch.intent.seat].price).cost
-                if each.is_over
-                else None
-            )
+            tariff = self.under_way.tariffs[out.batch.intent.seat]
+            cost = tariff.with_cost(each.usage).cost if each.is_over else None
             entry = Collected(
                 label=each.id,
                 status=TWIN,

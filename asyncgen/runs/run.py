@@ -83,6 +83,7 @@ from asyncgen.runs import events
 from asyncgen.runs.batch import BatchDriver
 from asyncgen.runs.batch_collect import Collector
 from asyncgen.runs.batch_out import UnderWay
+from asyncgen.runs.batch_search import Search
 from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk
@@ -428,13 +429,19 @@ class Run:
         under_way = UnderWay(
             live.desk, self._batch_tariffs, start.lines.is_done, start.paths.batches, where, start.batches
         )
+        search = Search(
+            under_way,
+            api,
+            models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
+            patience=min(api.rules.appears_within, self._config.timings.longest_look_up),
+        )
         return BatchDriver(
             live,
             api,
             batching,
             under_way,
-            Collector(under_way, live, api, before_each),
-            models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
+            search,
+            Collector(under_way, live, api, search, before_each),
             base_url=plan.endpoint.base_url,
             indices=start.indices,
             is_lasting=folder is not None or not endpoint.is_offline,

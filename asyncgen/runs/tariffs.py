@@ -6,6 +6,7 @@ Calls at another service tier, or in batches, cost otherwise: what those have co
 from collections.abc import Mapping
 
 from asyncgen.endpoint.tiers import DEFAULT, asked_tier
+from asyncgen.errors import Usage
 from asyncgen.money.account import Tariff
 from asyncgen.output.batches import Batches
 from asyncgen.output.ledger import IN_BATCHES, Totals
@@ -58,7 +59,14 @@ def make_batch_tariffs(tariffs: Mapping[str, Tariff], totals: Totals, batches: B
     earlier = totals.uncertain.get(IN_BATCHES)
     dearest = None if earlier is None else earlier.dearest
     in_batches = {
-        seat: Tariff(each.price, each.most_tokens, each.is_free, dearest, sure_after=SURE_AFTER)
+        seat: Tariff(
+            each.price,
+            each.most_tokens,
+            each.is_free,
+            dearest,
+            sure_after=SURE_AFTER,
+            sample=batches.samples.get(seat, Usage()),
+        )
         for seat, each in tariffs.items()
     }
     for batch in batches.open.values():

@@ -37,6 +37,24 @@ def test_a_cost_is_computed_exactly_or_not_at_all(usage: Usage, cost: str | None
     assert cost_of(usage, FLASH) == (None if cost is None else Decimal(cost))
 
 
+@pytest.mark.parametrize(
+    ("sample", "cost"),
+    [
+        (Usage(), "0.0051"),
+        (Usage(1000, None, 100, Decimal("0.0004")), "0.00255"),  # the list says 0.0008
+        (Usage(1000, 1000, 0, Decimal("0.00005")), "0.0051"),
+        (Usage(1000, 0, 100, Decimal(0)), "0"),
+        (Usage(0, 0, 0, Decimal("0.1")), "0.0051"),
+    ],
+)
+def test_a_call_that_does_not_tell_its_cost_is_taken_to_cost_as_much_of_the_price_as_others(
+    sample: Usage, cost: str
+) -> None:
+    told = Tariff(FLASH, sample=sample).with_cost(Usage(6000, None, 700))
+    assert (told.cost, told.priced) == (Decimal(cost), True)
+    assert Tariff(FLASH, sample=sample).with_cost(Usage(6000, None, 700, Decimal(7))).cost == 7
+
+
 def test_a_cost_that_was_reported_stands_and_a_computed_one_is_marked() -> None:
     reported = Usage(6000, 5888, 700, Decimal("0.1"))
     assert with_cost(reported, FLASH) is reported
