@@ -16,7 +16,7 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches clean
+.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches torture-slurm clean
 .DEFAULT_GOAL := help
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-batches      what a conversation made in batches takes of this machine, beside a live call"
 	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
 	@echo "make torture-batches    the same at every step of a batch (some 20 minutes; also KILLS=)"
+	@echo "make torture-slurm      shards on a Slurm of three nodes, interrupted in nine ways (Debian, root; also SLURM='--num 200000')"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
 
@@ -116,6 +117,10 @@ torture: $(DEV_READY)
 
 torture-batches: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/batch_torture.py --kills $(KILLS)
+
+SLURM ?=
+torture-slurm: $(DEV_READY)
+	$(VENV)/bin/python tests/bench/slurm_torture.py $(SLURM)
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(TRAINERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* build dist

@@ -17,7 +17,11 @@ RETRY = 2.0  # seconds between two attempts of a run that waits for its lock
 
 
 class HeldError(ConfigError):
-    """Another run has the output."""
+    """Another run has the output, as `what` says."""
+
+    def __init__(self, what: str, advice: str = "wait for it, or choose another --output") -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what = what
 
 
 class StillHeldError(HeldError):
@@ -40,16 +44,21 @@ def locked(
     leaves no lock file behind that was not there before.
     """
     created = not os.path.lexists(paths.lock)
-    descriptor, notes = _wait_for_lock(paths, patience, sleep, say)
     try:
-        with _taken(paths, descriptor, is_in_doubt=bool(notes), sleep=sleep):
-            yield notes
-    except ConfigError as error:
-        if created and not isinstance(error, HeldError):
-            paths.lock.unlink(missing_ok=True)
-        raise
-    finally:
-        _release(descriptor)
+        descriptor, notes = _wait_for_lock(paths, patience, sleep, say)
+        try:
+            with _taken(paths, descriptor, is_in_doubt=bool(notes), sleep=sleep):
+                yield notes
+        except ConfigError as error:
+            if created and not isinstance(error, HeldError):
+                paths.lock.unlink(missing_ok=True)
+            raise
+        finally:
+            _release(descriptor)
+    except HeldError as error:
+        if not patience:
+            raise
+        raise StillHeldError(error.what, f"it got {patience:g} s to end; the same line goes on when it has") from None
 
 
 def _wait_for_lock(
@@ -62,11 +71,9 @@ def _wait_for_lock(
             return _open_lock(paths, sleep, say)
         except HeldError as error:
             if left <= 0:
-                if patience:
-                    raise StillHeldError(str(error)) from error
                 raise
             if left == patience:
-                say(f"{error}. It gets {patience:g} s to end")
+                say(f"{error.what}. It gets {patience:g} s to end")
         left -= RETRY
         sleep(RETRY)
 
@@ -112,7 +119,7 @@ def _lock(paths: OutputPaths, descriptor: int) -> list[str]:
 
 
 def _held(paths: OutputPaths, holder: str) -> HeldError:
-    return HeldError(f"{paths.output} is being written by {holder}; wait for it, or choose another --output")
+    return HeldError(f"{paths.output} is being written by {holder}")
 
 
 def _watch(

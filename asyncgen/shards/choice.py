@@ -16,7 +16,9 @@ VARIABLES: Mapping[str, tuple[str, int]] = {
     "AWS_BATCH_JOB_ARRAY_INDEX": ("AWS Batch", 0),
     "SKYPILOT_JOB_RANK": ("SkyPilot", 0),
     "BATCH_TASK_INDEX": ("Google Batch", 0),
+    "CLOUD_RUN_TASK_INDEX": ("Cloud Run", 0),
     "PBS_ARRAY_INDEX": ("PBS", 0),
+    "PBS_ARRAYID": ("Torque", 0),
     "LSB_JOBINDEX": ("LSF", 1),
     "SGE_TASK_ID": ("Grid Engine", 1),
 }

@@ -5,8 +5,11 @@ lies between the signal and the kill. A part that is started again goes on where
 is there.
 """
 
+import json
 import re
 import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -29,14 +32,15 @@ _SLURM = Template("""\
 #SBATCH --signal=B:TERM@120
 #SBATCH --requeue
 #SBATCH --open-mode=append
-#SBATCH --output=$logs/%5a.log
+#SBATCH --output=$log
 
 # Submit it from where keys are in the environment, or in a .env of the folder below:
 $submit
 # A shard that reached the time limit, or whose node failed, goes on when this is submitted again; one that is made ends
 # at once. In the end: $merge
-# The time: $size conversations take about $minutes minutes at 25 a second. A limit is announced two minutes ahead.
+# The time: $size conversations take about $minutes min at 25 a second. The limit is announced two minutes ahead.
 
+PATH=$bin:$$PATH  # of the asyncgen that has printed this
 cd $folder || exit 2
 # exec: the signal comes to asyncgen and not to a shell that would leave it behind.
 exec $command
@@ -59,6 +63,7 @@ spec:
     - action: Ignore  # a node that is drained or preempted; a new pod goes on
       onPodConditions:
       - type: DisruptionTarget
+        status: "True"
     - action: FailIndex  # 2: usage or configuration, 3: some indices were refused; the same again would not help
       onExitCodes:
         containerName: asyncgen
@@ -98,25 +103,31 @@ def print_job(system: str, folder: "ShardFolder", plan: "ShardPlan") -> str:
         "name": re.sub(r"[^a-z0-9]+", "-", f"asyncgen-{stem.name}".lower()).strip("-")[:50],
         "count": str(count),
         "at_once": str(at_once),
-        "folder": shlex.quote(str(Path.cwd())),
         "merge": f"asyncgen merge {shlex.quote(str(stem))}",
     }
     if system == KUBERNETES:
-        kill = str(GRACE + 10)
-        return _KUBERNETES.substitute(common, kill=kill, words=", ".join(f'"{word}"' for word in words))
-    submit = ["#   sbatch FILE"]
+        quoted = [json.dumps(word, ensure_ascii=False) for word in (*words, str(Path.cwd()))]
+        return _KUBERNETES.substitute(common, kill=GRACE + 10, words=", ".join(quoted[:-1]), folder=quoted[-1])
+    submit, log = ["#   sbatch FILE"], "%5a.log"
     if count > SLURM_MOST:  # the number of a part plus what is submitted with it
         words[words.index("auto")] = "auto+${FROM:-0}"
-        submit = [
-            f"#   sbatch --export=ALL,FROM={first} --array=0-{min(SLURM_MOST, count - first) - 1}%{at_once} FILE"
-            for first in range(0, count, SLURM_MOST)
-        ]
+        submit, log = list(_submit_in_turn(count, at_once)), "%A-%5a.log"
     return _SLURM.substitute(
         common,
         last=str(min(count, SLURM_MOST) - 1),
-        logs=shlex.quote(str(folder.path)),
+        log=shlex.quote(str(folder.path.absolute()).replace("%", "%%") + f"/{log}"),
+        bin=shlex.quote(str(Path(sys.executable).parent)),
+        folder=shlex.quote(str(Path.cwd())),
         submit="\n".join(submit),
         size=f"{plan.size:,}",
         minutes=str(max(1, round(plan.size / 25 / 60))),
         command=" ".join(word if "$" in word else shlex.quote(word) for word in words),
     )
+
+
+def _submit_in_turn(count: int, at_once: int) -> Iterator[str]:
+    """Each array when the one before it has ended: together they would run as many times what is to run at a time."""
+    for first in range(0, count, SLURM_MOST):
+        last = min(SLURM_MOST, count - first) - 1
+        after = "--dependency=afterany:$JOB " if first else ""
+        yield f"#   JOB=$(sbatch --parsable {after}--export=ALL,FROM={first} --array=0-{last}%{at_once} FILE)"

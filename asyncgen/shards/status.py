@@ -23,7 +23,7 @@ from asyncgen.screen.bar import Advance, unseen
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 
 NEWEST = 2**16  # bytes of a journal: some two hundred answers
-LIVELY = 300.0  # seconds without a word after which a shard is taken to lie still
+LIVELY = 300.0  # seconds without a beat of its lease: some beats, and what the clocks of two machines may differ by
 
 MADE, FAILED, UNDER_WAY, STILL, WAITING, UNREADABLE = (
     "made",
@@ -85,7 +85,8 @@ class ShardsWatch:
 
     def look(self, number: int, now: float) -> ShardState:
         """`now`: the time of day."""
-        shard, path = self.shards[number], self._folder.shard(number).journal
+        shard, paths = self.shards[number], self._folder.shard(number)
+        path = paths.journal
         if not path.is_file():
             return shard
         try:
@@ -99,7 +100,7 @@ class ShardsWatch:
         shard.rate = shard.message = None
         if shard.done == shard.num:
             shard.state = MADE
-        elif now - path.stat().st_mtime < LIVELY:
+        elif _is_held(paths.lock, now):
             shard.state, shard.rate = UNDER_WAY, rate
         else:
             shard.state = FAILED if shard.done + shard.failed == shard.num else STILL
@@ -172,6 +173,15 @@ class _GrowingJournal:
                 return
             ledger.add(decode_entry(line))
             self._last, self._end = line, self._end + len(line)
+
+
+def _is_held(lock: Path, now: float) -> bool:
+    """Whether a run has it: one that ends gives its lease back, and that of one that was killed stands still."""
+    try:
+        seen = lock.stat()
+    except FileNotFoundError:
+        return False
+    return seen.st_size > 0 and now - seen.st_mtime < LIVELY
 
 
 def _look_at_end(journal: Path) -> tuple[str | None, float]:

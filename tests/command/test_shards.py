@@ -1,8 +1,9 @@
 """Shards as one types them: planned once, made one by one, merged, and what is said when something does not fit."""
 
+import json
 import os
+import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,14 +93,14 @@ def test_a_job_script_for_slurm_is_one_that_bash_reads(told: Told, num: int, sha
     last = script.splitlines()[-1]
     assert last.startswith("exec asyncgen generate --shard ")
     assert "--grace 20" in last
-    assert ("FROM=1000 --array=0-464%10" in script) == (shards > 1000)
+    assert ("--dependency=afterany:$JOB --export=ALL,FROM=1000 --array=0-464%10" in script) == (shards > 1000)
+    assert ("%A-%5a.log" in script) == (shards > 1000)  # two arrays have parts of one number
 
 
 def test_what_the_script_for_slurm_starts_makes_its_shard(planned: Told, tmp_path: Path) -> None:
     script = planned("shards", "data/x", "--print", "slurm")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "SLURM_ARRAY_TASK_ID": "1"}
-    done = subprocess.run(["bash"], input=script, text=True, check=False, env=environment)
+    environment = {**os.environ, "PATH": os.defpath, "SLURM_ARRAY_TASK_ID": "1"}  # it knows where asyncgen is
+    done = subprocess.run(["bash"], input=script, text=True, check=False, env=environment, cwd="/")
     assert done.returncode == 0
     assert (tmp_path / "data" / "x.shards" / "00001.jsonl").exists()
 
@@ -109,3 +110,19 @@ def test_a_job_for_kubernetes_is_indexed(planned: Told) -> None:
     for line in ("completionMode: Indexed", "completions: 2", "parallelism: 2", "terminationGracePeriodSeconds: 30"):
         assert f"  {line}\n" in script
     assert '"--shard", "auto", "-o", "data/x", "--grace", "20"' in script
+
+
+def test_a_folder_of_any_name_is_the_one_that_is_meant(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / 'it\'s 50%a: "x"'
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    told("shards", "data/x", "-n", "2050", "--size", "2048", "--provider", "offline")
+    script = told("shards", "data/x", "--print", "slurm")
+    (output,) = [line.removeprefix("#SBATCH --output=") for line in script.splitlines() if "--output=" in line]
+    assert shlex.split(output) == [f"{folder}/data/x.shards/%5a.log".replace("50%a", "50%%a")]
+    environment = {**os.environ, "SLURM_ARRAY_TASK_ID": "1"}
+    assert subprocess.run(["bash"], input=script, text=True, check=False, env=environment, cwd="/").returncode == 0
+    job = told("shards", "data/x", "--print", "kubernetes")
+    assert f"mountPath: {json.dumps(str(folder))}\n" in job

@@ -156,7 +156,10 @@ def test_a_run_with_patience_waits_for_another_to_end(paths: OutputPaths) -> Non
 def test_patience_ends(paths: OutputPaths) -> None:
     slept: list[float] = []
     with locked(paths):
-        with pytest.raises(StillHeldError), locked(paths, patience=10, sleep=slept.append):
+        with (
+            pytest.raises(StillHeldError, match="it got 10 s to end; the same line goes on when it has"),
+            locked(paths, patience=10, sleep=slept.append),
+        ):
             pass
         with pytest.raises(HeldError) as refused, locked(paths):
             pass

@@ -1,5 +1,6 @@
 """What is told of all shards while they are made."""
 
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from planned_shards import PLAN, header_of, make_shard, more
 
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, encode_entry
+from asyncgen.output.lease import encode_lease, own_lease
 from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.status import (
     FAILED,
@@ -33,10 +35,15 @@ def folder(tmp_path: Path) -> ShardFolder:
 
 
 def report(folder: ShardFolder, *, later: float = 0.0) -> ShardsReport:
-    """`later`: seconds after the newest word of shard 1."""
-    journal = folder.shard(1).journal
-    now = journal.stat().st_mtime if journal.exists() else 0.0
+    """`later`: seconds after the newest beat of shard 1."""
+    lock = folder.shard(1).lock
+    now = lock.stat().st_mtime if lock.exists() else 0.0
     return report_on(folder, PLAN, now=now + later)
+
+
+def hold(folder: ShardFolder) -> None:
+    """A run has shard 1."""
+    folder.shard(1).lock.write_bytes(encode_lease(own_lease()))
 
 
 def states(folder: ShardFolder, *, later: float = 0.0) -> list[str]:
@@ -47,8 +54,12 @@ def test_a_shard_is_made_under_way_lying_still_or_not_begun(folder: ShardFolder)
     assert states(folder) == [WAITING] * 3
     make_shard(folder, 0)
     make_shard(folder, 1, without=[5])
+    assert states(folder) == [MADE, STILL, WAITING]
+    hold(folder)
     assert states(folder) == [MADE, UNDER_WAY, WAITING]
     assert states(folder, later=LIVELY + 1) == [MADE, STILL, WAITING]
+    os.truncate(folder.shard(1).lock, 0)  # given back
+    assert states(folder) == [MADE, STILL, WAITING]
 
 
 def test_a_shard_whose_rest_has_failed_is_told_apart(folder: ShardFolder) -> None:
@@ -85,6 +96,7 @@ def answered(index: int, second: int) -> Record:
 
 def test_the_rate_is_that_of_the_newest_answers(folder: ShardFolder) -> None:
     make_run(folder.shard(1), [[answered(4, 10)], [answered(5, 14), answered(6, 18)]], header_of(1))
+    hold(folder)
     shard = report(folder).shards[1]
     assert (shard.rate, shard.latest, shard.seconds_left) == (0.25, "2026-01-01T00:00:18.000Z", 4.0)
 
