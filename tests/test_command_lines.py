@@ -20,13 +20,7 @@ from asyncgen.command.main import main
 
 COMMANDS = ("generate", "plan", "status", "audit", "filter", "export", "show", "report", "view", "serve", "help")
 FLAGS = sorted(
-    {
-        flag
-        for action in build_parser()._actions
-        if isinstance(action.choices, dict)
-        for parser in action.choices.values()
-        for flag in parser._option_string_actions
-    }
+    {flag for parser in build_parser().commands.values() for action in parser.actions for flag in action.option_strings}
 )
 NOT_UTF_8 = os.fsdecode(b"x\xff\xfe")
 FILES = ("x.jsonl", "empty.jsonl", "odd.jsonl", "folder", "pipe", "link", "recipe", "new.jsonl", "nowhere/x", NOT_UTF_8)

@@ -7,8 +7,8 @@ speaks is told by its most frequent words.
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 
 from asyncgen.audit.phrases import Phrase, either, read_phrases
@@ -38,10 +38,14 @@ def listed(rule: str, key: str) -> frozenset[str]:
     return frozenset(word for table in tables(rule) for word in table.get(key, ()))
 
 
-def phrases(rule: str, key: str = "phrases", sets: Mapping[str, str] = MappingProxyType({})) -> Iterator[Phrase]:
-    """The phrases of a rule. `sets`: further ones that they may name."""
-    for table in _TABLES.values():
-        yield from read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], **sets})
+@lru_cache(maxsize=256)
+def phrases(rule: str, key: str = "phrases", name: str = "") -> Sequence[Phrase]:
+    """The phrases of a rule, read and compiled once. `name`: what {name} stands for in them."""
+    return [
+        phrase
+        for table in _TABLES.values()
+        for phrase in read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], "name": name})
+    ]
 
 
 def any_phrase(rule: str, key: str) -> re.Pattern[str]:

@@ -45,7 +45,7 @@ class RoleConfusion:
         self._speakers = ("you", *speakers)
         self._definition = language.any_phrase(rule, "definition")
         self._transcript = language.any_phrase(rule, "transcript")
-        narrator = [] if name is None else [*language.phrases(rule, "narrator-named", {"name": plain(name)})]
+        narrator = [] if name is None else language.phrases(rule, "narrator-named", plain(name))
         self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
         gestures, cast = (language.any_phrase(rule, key).pattern for key in ("gestures", "cast"))
         self._stage = re.compile(
@@ -56,7 +56,7 @@ class RoleConfusion:
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
-            named = [] if name is None else language.phrases(rule, f"{other}-named", {"name": plain(name)})
+            named = [] if name is None else language.phrases(rule, f"{other}-named", plain(name))
             self._phrases[speaker] = Phrases([*named, *language.phrases(rule, other)])
 
     def check(self, subject: Subject) -> Iterator[Finding]:

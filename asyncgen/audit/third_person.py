@@ -23,7 +23,7 @@ class ThirdPerson:
 
     def __init__(self, system_prompt: str | None) -> None:
         rule, name = "third-person", find_assistant_name(system_prompt)
-        named = [] if name is None else language.phrases(rule, "named", {"name": plain(name)})
+        named = [] if name is None else language.phrases(rule, "named", plain(name))
         self._phrases = Phrases([*named, *language.phrases(rule)])
 
     def check(self, subject: Subject) -> Iterator[Finding]:

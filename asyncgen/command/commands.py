@@ -76,8 +76,12 @@ def build_parser() -> Parser:
     for each in COMMANDS:
         purpose = f"{each.PURPOSE[0].upper()}{each.PURPOSE[1:]}."
         command = commands.add_parser(
-            each.NAME, root=parser, help=each.PURPOSE, description=f"{purpose} {each.ABOUT}", closing=each.CLOSING
+            each.NAME,
+            root=parser,
+            add_arguments=each.add_arguments,
+            help=each.PURPOSE,
+            description=f"{purpose} {each.ABOUT}",
+            closing=each.CLOSING,
         )
-        each.add_arguments(command)
         command.set_defaults(run=each.run)
     return parser

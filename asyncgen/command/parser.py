@@ -3,7 +3,7 @@
 import argparse
 import itertools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from shutil import get_terminal_size
 from types import MappingProxyType
 from typing import Any, NoReturn, Self, TypeAlias
@@ -25,22 +25,38 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence; the whole usage would bury it.
 
     Flags are written out: an abbreviation would mean something else once a second flag begins like it. `root`: the
-    parser of the whole line.
+    parser of the whole line. `add_arguments`: tells a command its flags, and waits until somebody asks for them: a line
+    names one command, and to make the flags of all takes longer than a short command.
     """
 
-    def __init__(self, *, root: Self | None = None, closing: Sections = MappingProxyType({}), **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        root: Self | None = None,
+        add_arguments: "Callable[[Parser], None] | None" = None,
+        closing: Sections = MappingProxyType({}),
+        **settings: Any,
+    ) -> None:
         super().__init__(allow_abbrev=False, **settings)
         self.root = root or self
+        self._add_arguments = add_arguments
         self.commands: Mapping[str, Self] = {}
         self.closing = closing
         self.argv: Sequence[str] = ()
 
     @property
     def actions(self) -> Sequence[argparse.Action]:
+        self._complete()
         return self._actions
+
+    def _complete(self) -> None:
+        add_arguments, self._add_arguments = self._add_arguments, None
+        if add_arguments is not None:
+            add_arguments(self)
 
     def format_help(self) -> str:
         """In two columns as argparse has them: what is too wide for the first has a line of its own, never broken."""
+        self._complete()
         width = min(get_terminal_size().columns - 2, _WIDEST)
         text = super().format_help()
         for title, rows in self.closing.items():
@@ -59,6 +75,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Nothing may be unknown, and each parser says so for itself: it knows what would be right."""
+        self._complete()
         if self is self.root:
             self.argv = args
         if self.commands and args:

@@ -7,6 +7,7 @@ in parts until it is sent, so that requests that wait for their answers share on
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias, TypedDict
 
 import msgspec
@@ -33,7 +34,7 @@ def build_messages(recipe: Recipe, scenario: Scenario) -> list[Message]:
 
 def render(template: str, knowledge: str, scenario: Scenario) -> str:
     """The template with each placeholder replaced once; what a value contains is never replaced again."""
-    return _Template(template, knowledge).render(scenario)
+    return _template(template, knowledge).render(scenario)
 
 
 class _Template:
@@ -50,6 +51,9 @@ class _Template:
         parts = self._parts.copy()
         parts[1::2] = [values[name] for name in self._names]
         return "".join(parts)
+
+
+_template = lru_cache(maxsize=8)(_Template)
 
 
 class PayloadEncoder:

@@ -83,7 +83,7 @@ def test_a_literal_phrase_means_its_characters(words: list[str]) -> None:
 
 
 def all_phrases() -> list[Phrase]:
-    return [phrase for rule, key in SPOKEN for phrase in language.phrases(rule, key, {"name": "nanochat"})]
+    return [phrase for rule, key in SPOKEN for phrase in language.phrases(rule, key, "nanochat")]
 
 
 def test_a_text_that_holds_a_phrase_has_the_words_that_it_asks_for() -> None:

@@ -1,8 +1,8 @@
-import argparse
 import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,11 @@ from asyncgen import __version__
 from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
 from asyncgen.command.pages import FOLDER
+from asyncgen.command.parser import Parser
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    for action in build_parser()._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            return dict(action.choices)
-    raise AssertionError("no commands")
+def commands() -> Mapping[str, Parser]:
+    return build_parser().commands
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -55,7 +53,7 @@ def test_the_help_of_generate_is_in_groups_with_examples_variables_and_exit_stat
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_every_flag_shows_its_default_in_help(name: str) -> None:
-    for action in commands()[name]._actions:
+    for action in commands()[name].actions:
         if action.option_strings and action.dest != "help":
             assert action.help is not None
             assert "default" in action.help, action.option_strings
