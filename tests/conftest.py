@@ -1,20 +1,26 @@
 """Every test starts without keys, without a proxy and in an empty folder of its own."""
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestServer
 from hypothesis import settings
 from sweep import THOROUGH
 
+from asyncgen.offline.batch_knobs import BatchKnobs
+from asyncgen.offline.knobs import Knobs
+from asyncgen.offline.server import create_app
 from asyncgen.recipe.balanced import Balanced
 from asyncgen.recipe.recipe import Dimension
 from asyncgen.runs.interrupt import SIGNALS
+from asyncgen.timings import Timings
 
 VARIABLES = (
     *("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND"),
@@ -45,13 +51,31 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _blocks_made_once() -> Iterator[None]:
     """To deal the built-in recipe's first block takes longer than all else in a run of a few conversations."""
-    shared = lru_cache(maxsize=4)(Balanced)
+    shared = lru_cache(maxsize=16)(Balanced)
 
     def balanced(dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> Balanced:
         return shared(tuple(dimensions), seed, block_size)
 
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engine_in_this_process() -> Iterator[None]:
+    """A run's offline engine serves from the loop of the run: to start a process for it takes longer than most runs.
+
+    That it is a process of its own, which ends with its parent, is held by runs/test_engine.py and test_process.py.
+    """
+
+    @contextlib.asynccontextmanager
+    async def offline_engine(on_death: Callable[[], None], timings: Timings) -> AsyncIterator[str]:
+        app = create_app(Knobs(batches=BatchKnobs()))
+        async with TestServer(app, handler_cancellation=True) as server:
+            yield f"http://{server.host}:{server.port}/v1"
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("asyncgen.runs.run.offline_engine", offline_engine)
         yield
 
 
