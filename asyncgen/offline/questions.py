@@ -77,7 +77,7 @@ class Questions:
         self.library = library
         sentences = [sentence for each in library.passages for sentence in split_sentences(each.text)]
         self._names = {word for each in sentences for word in WORD.findall(each)[1:] if word[:1].isupper()}
-        self._known = sorted(STOP_WORDS | _OTHER_WORDS.keys() | library.words.keys())
+        self._known = tuple(sorted(STOP_WORDS | _OTHER_WORDS.keys() | library.words.keys()))
         self.angles = tuple(map(self._find_angles, library.passages))
         self.read_opener = lru_cache(1024)(self._read_opener)
 
@@ -116,7 +116,7 @@ class Questions:
         """Its answer is found by a word of a heading, as what it is all about, or by two words of the text."""
         if not self.library.is_english or _FOREIGN_HELLO.match(text):
             return Opener(text, is_foreign=self.library.is_english)
-        said = " ".join(self._repair(word.casefold()) for word in WORD.findall(text))
+        said = " ".join(_repair(word.casefold(), self._known) for word in WORD.findall(text))
         if not ("?" in text or _ASKS.match(said) or _ABOUT_YOU.search(said)):
             return Opener(text)
         name, passages = self.library.name.casefold(), self.library.passages
@@ -132,12 +132,14 @@ class Questions:
             answer = next((each for each in ranked if len(stems & _stems(each.text)) >= min(2, len(stems))), None)
         return Opener(text, answer)
 
-    def _repair(self, word: str) -> str:
-        """The known word with the same letters, for the commonest slip, or with nearly the same; else the word."""
-        if word in self._known:
-            return word
-        swapped = (each for each in self._known if len(each) == len(word) and sorted(each) == sorted(word))
-        return next(swapped, "") or next(iter(get_close_matches(word, self._known, n=1, cutoff=0.8)), word)
+
+@lru_cache(4096)  # openers share their slips, and to look for one takes longer than all else in a conversation
+def _repair(word: str, known: tuple[str, ...]) -> str:
+    """The known word with the same letters, for the commonest slip, or with nearly the same; else the word."""
+    if word in known:
+        return word
+    swapped = (each for each in known if len(each) == len(word) and sorted(each) == sorted(word))
+    return next(swapped, "") or next(iter(get_close_matches(word, known, n=1, cutoff=0.8)), word)
 
 
 def _stems(text: str) -> set[str]:
