@@ -4,14 +4,17 @@ import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
+from typing import cast
 
 from asyncgen.audit.rules import find_wrong_names
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import grades_paths
+from asyncgen.output.journal import OBJECTS, Header
 from asyncgen.output.keys import Keys
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
-from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.configure import configure_plan, configure_run
 from asyncgen.runs.settings import Settings
@@ -69,6 +72,30 @@ def read_judge_config(
     """As above, for judgements of what `keys` stand for. `recipe`: how a judge is asked; see `judge_recipe`."""
     output = grades_paths(OutputPaths.of(flags.output)).output
     settings = replace(_settings(flags), output=output)
+    config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings)
+    return replace(
+        config,
+        plan=replace(config.plan, keys=keys),
+        quiet=flags.quiet,
+        debug=flags.debug,
+        continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
+    )
+
+
+def read_repair_config(
+    flags: argparse.Namespace,
+    recipe: Recipe,
+    keys: Keys,
+    environment: Mapping[str, str],
+    command: str,
+    *,
+    header: Header,
+    output: Path,
+) -> GenerateConfig:
+    """As above, for lines that are made again as the newest run of their output has made them, whose `header` it is."""
+    if not header.models:
+        recipe = replace(recipe, request=cast("Mapping[str, JsonValue]", header.request))
+    settings = replace(_settings(flags), output=output, seed=header.seed, save_metadata=header.line_format == OBJECTS)
     config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings)
     return replace(
         config,

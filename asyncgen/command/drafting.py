@@ -42,15 +42,18 @@ def choose_model(flags: argparse.Namespace, request: Mapping[str, JsonValue], he
         )
     endpoint.check_key()
     read = read_headers(headers, endpoint.base_url, environment, insecure_http=insecure)
-    if not flags.yes and not sys.stdin.isatty():
-        raise ConfigError(
-            "suggestions of a model are shown before they are written, and nobody can be asked; add --yes"
-        )
+    check_who_agrees(flags, "suggestions of a model are shown before they are written")
     overrides = [Override(("response_format",), None)]
     if flags.model:
         overrides.append(Override(("model",), flags.model))
     settings = request_settings(request, endpoint.provider.fields, overrides)
     return Asked(replace(endpoint, headers=read), str(settings["model"]), settings)
+
+
+def check_who_agrees(flags: argparse.Namespace, why: str) -> None:
+    """Raises ConfigError where nobody can be asked."""
+    if not flags.yes and not sys.stdin.isatty():
+        raise ConfigError(f"{why}, and nobody can be asked; add --yes")
 
 
 def agrees(flags: argparse.Namespace, question: str) -> bool:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asyncgen.command.output_flags import add_output, add_sources, open_dataset
+from asyncgen.command.output_flags import add_output, add_sources, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
@@ -13,8 +13,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
 
 if TYPE_CHECKING:
-    from asyncgen.data.dataset import Dataset
-    from asyncgen.recipe.recipe import Recipe
+    pass
 
 NAME = "judge"
 PURPOSE = "have a model read conversations against the knowledge base"
@@ -91,7 +90,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     if flags.agreement:
         return _tell_agreement(OutputPaths.of(flags.output))
     dataset = open_dataset(flags)
-    recipe, knowledge = _sources(dataset)
+    recipe, knowledge = find_sources(dataset, "nothing to judge by")
     with closing(Sample(dataset, flags.sample)) as sample:
         if not sample.keys:
             raise ConfigError(f"{dataset.paths.output}: there is no conversation to judge")
@@ -129,11 +128,3 @@ def _tell_agreement(paths: OutputPaths) -> int:
     if twice:
         print_agreement(ASKED_TWICE, twice, "asked twice")
     return 0
-
-
-def _sources(dataset: "Dataset") -> "tuple[Recipe, str]":
-    """Raises ConfigError where there is nothing to judge by."""
-    if dataset.recipe is None or dataset.knowledge is None:
-        why = "; ".join(dataset.notes) or "no recipe is known"
-        raise ConfigError(f"{dataset.paths.output}: nothing to judge by: {why}. Name it with --recipe")
-    return dataset.recipe, dataset.knowledge

@@ -15,6 +15,7 @@ from asyncgen.shards.cut import SUFFIX
 if TYPE_CHECKING:
     from asyncgen.audit.audit import Audit
     from asyncgen.data.dataset import Dataset
+    from asyncgen.recipe.recipe import Recipe
 
 
 def add_output(parser: Parser) -> None:
@@ -49,6 +50,14 @@ def open_dataset(flags: argparse.Namespace) -> "Dataset":
             f"{flags.output} is cut into shards: asyncgen merge {folder.stem} makes one file of them, {folder.merged}"
         )
     return Dataset.open(flags.output, recipe=flags.recipe, knowledge=flags.knowledge)
+
+
+def find_sources(dataset: "Dataset", lacking: str) -> "tuple[Recipe, str]":
+    """Recipe and knowledge base. Raises ConfigError where they are not at hand; `lacking`: what that means."""
+    if dataset.recipe is None or dataset.knowledge is None:
+        why = "; ".join(dataset.notes) or "no recipe is known"
+        raise ConfigError(f"{dataset.paths.output}: {lacking}: {why}. Name it with --recipe")
+    return dataset.recipe, dataset.knowledge
 
 
 def find_audit(flags: argparse.Namespace, dataset: "Dataset", flag: str, rules: Sequence[str]) -> "Audit":

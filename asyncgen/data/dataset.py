@@ -153,7 +153,7 @@ class Dataset:
 
     def calls(self) -> Iterator[Entry]:
         """Headers and calls (done, rejected, failed, lost) in the journal's order, read anew from the file."""
-        for entry in _read_entries(self.paths.journal):
+        for entry in read_entries(self.paths.journal):
             if isinstance(entry, Header | Done | Unused | Failed | Lost):
                 yield entry
 
@@ -163,7 +163,7 @@ class Dataset:
         # An index beyond those of any run is damage, and would take any room.
         indices = max((each.indices for each in self.ledger.headers), key=len)
         run = -1
-        for entry in _read_entries(self.paths.journal):
+        for entry in read_entries(self.paths.journal):
             if isinstance(entry, Header):
                 run += 1
             if run == len(self._plans):
@@ -212,7 +212,7 @@ class Dataset:
             yield f"lines that the journal does not know: {len(unknown):,}, the first is line {unknown[0][0]}"
 
 
-def _read_entries(journal: Path) -> Iterator[Entry]:
+def read_entries(journal: Path) -> Iterator[Entry]:
     """The whole entries of a journal that may be growing; none of one that is not there."""
     if not journal.is_file():
         return

@@ -8,10 +8,12 @@ _BATCH = 256  # entries between two marks, which are what a reader holds at a ti
 
 
 class MarkedJournal:
-    def __init__(self, file: BinaryIO) -> None:
+    """`size`: bytes that are in the file, from an earlier mark's own on `behind` them."""
+
+    def __init__(self, file: BinaryIO, *, size: int = 0, behind: bytes = b"") -> None:
         self._file = file
-        self._size = 0
-        self._batch: list[bytes] = []
+        self._size = size
+        self._batch = [behind] if behind else []
 
     def add(self, entry: bytes) -> None:
         """An encoded one."""

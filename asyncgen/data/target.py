@@ -5,6 +5,7 @@ from pathlib import Path
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import dropped_path
 from asyncgen.data.labels import labels_path
+from asyncgen.data.replaced import repair_paths
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import grades_paths
 from asyncgen.output.journal import Header, decode_entry
@@ -16,7 +17,8 @@ def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
     check_length(path)
     paths = dataset.paths
     grades = grades_paths(paths)
-    beside = (dropped_path(paths), labels_path(paths), audit_path(paths), *grades.data, grades.lock)
+    repair = repair_paths(paths)
+    beside = (dropped_path(paths), labels_path(paths), audit_path(paths), *grades.data, grades.lock, *repair.data)
     for each in (*paths.data, paths.lock, *beside):
         if path == each or (path.exists() and each.exists() and path.samefile(each)):
             raise ConfigError(f"--output: {path} belongs to the input, which is never changed; choose another file")

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from asyncgen.conversation import Conversation, Message
+from asyncgen.conversation import Conversation, Message, encode_document
 from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import BadReplyError, UnusedReply
 from asyncgen.jobs.judgement import Exhibit, parse_judgement
 from asyncgen.jobs.work import Job, Product, Request, Work
 from asyncgen.output.grades import Judgement
-from asyncgen.recipe.recipe import JUDGE, Recipe
+from asyncgen.output.keys import Keys
+from asyncgen.recipe.recipe import JUDGE, Recipe, digest_part
 
 Fault: TypeAlias = tuple[str, str]  # a rule that is broken, and the evidence
 Look: TypeAlias = Callable[[int, Conversation], Sequence[Fault]]  # what is wrong with the conversation of an index
@@ -59,6 +60,48 @@ class Repaired:
 
     def open(self, index: int) -> "RepairWork":
         return RepairWork(self, index)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A line that is to be made again: what it is about, what it says, and what is wrong with it."""
+
+    index: int
+    conversation: Conversation
+    faults: Sequence[Fault]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Lines made again by the job that makes such lines. `read`: what a key stands for; `flags`: how they are found.
+
+    `is_told`: who writes is shown what is there, and what is wrong with it; otherwise it is written anew.
+    """
+
+    job: Repaired
+    keys: Keys
+    read: Callable[[bytes], Begun]
+    flags: Sequence[object]
+    is_told: bool = True
+
+    @property
+    def kind(self) -> str:
+        return self.job.kind
+
+    @property
+    def prompts(self) -> Mapping[str, Recipe]:
+        return self.job.prompts
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        return {**self.job.digests, "what is made again": digest_part(self.flags)}
+
+    def open(self, index: int) -> "RepairWork":
+        begun = self.read(self.keys[index])
+        work = self.job.open(begun.index)
+        if self.is_told:
+            work.write_again(encode_document({"messages": begun.conversation}).decode().rstrip("\n"), begun.faults)
+        return work
 
 
 class RepairWork:

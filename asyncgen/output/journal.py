@@ -64,6 +64,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     `merged`: of how many shards its lines were put together, where no run of the output has made them.
     `filtered`: the filters that the lines have passed since, the newest one last; no run goes on with such a file.
     `line_hash`: of the digests by which lines are known, the same in all runs of an output.
+    `repair`: its lines have taken the place of earlier ones; by which it is known that they have.
     """
 
     version: int
@@ -86,6 +87,7 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     line_hash: LineHash = BLAKE2B
     first: int = 0
     merged: int = 0
+    repair: str = ""
 
     @property
     def indices(self) -> range:

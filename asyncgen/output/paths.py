@@ -8,7 +8,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError
 
 OWNER_ONLY = 0o600
-SIDE_SUFFIXES = frozenset({".journal", ".rejects", ".lock", ".torn", ".mended", ".batches"})
+SIDE_SUFFIXES = frozenset({".journal", ".rejects", ".lock", ".torn", ".mended", ".next", ".batches"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class OutputPaths:
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """All files but the lock, which holds nothing, with those that mending may have left."""
-        return *self.data, *(name(path) for path in self.data for name in (torn_path, mended_path))
+        """All files but the lock, which holds nothing, with those that mending or a repair may have left."""
+        return *self.data, *(name(path) for path in self.data for name in (torn_path, mended_path, next_path))
 
     def owns(self, path: Path) -> bool:
         """Whether that is one of these files, under whatever name."""
@@ -97,3 +97,8 @@ def torn_path(path: Path) -> Path:
 def mended_path(path: Path) -> Path:
     """The copy of a file until it takes the file's place."""
     return path.with_name(path.name + ".mended")
+
+
+def next_path(path: Path) -> Path:
+    """What a file is to be replaced by, until it takes its place."""
+    return path.with_name(path.name + ".next")

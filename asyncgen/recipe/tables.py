@@ -93,9 +93,11 @@ class AuditTable(msgspec.Struct, forbid_unknown_fields=True):
 # Of the audit's rules those that one conversation is enough for, and that are nearly never wrong.
 Repairable: TypeAlias = Literal["prompt-leak", "control-token", "truncated", "wrong-language", "copied-opener"]
 
+REPAIRABLE: tuple[Repairable, ...] = get_args(Repairable)
+
 
 class RepairTable(msgspec.Struct, forbid_unknown_fields=True):
-    rules: list[Repairable | None] = msgspec.field(default_factory=lambda: [*get_args(Repairable)])
+    rules: list[Repairable | None] = msgspec.field(default_factory=lambda: [*REPAIRABLE])
     judge: bool | None = False
     below: dict[str, Annotated[float, Meta(gt=0, le=1)] | None] = {}
 

@@ -68,6 +68,7 @@ from asyncgen.output.journal import (
 )
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths
+from asyncgen.output.swap import settle
 from asyncgen.output.writer import Writer
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
@@ -125,6 +126,7 @@ def opened(
     except OSError as error:
         raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
     with locked(paths, patience=config.patience, say=say) as doubts:
+        settle(paths)
         start = prepare(
             paths,
             make_header(config, job),

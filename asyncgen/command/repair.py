@@ -1,0 +1,165 @@
+"""`asyncgen repair`: its flags, and the lines of an output that are made again."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asyncgen.command.drafting import agrees, check_who_agrees
+from asyncgen.command.flag_values import score
+from asyncgen.command.interrupts import interrupts_raised
+from asyncgen.command.output_flags import add_output, add_sources, find_audit, find_sources, open_dataset
+from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.command.request_flags import add_model_flags
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags
+from asyncgen.command.stderr import say
+from asyncgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asyncgen.audit.flagged import FlaggedLines
+    from asyncgen.data.dataset import Dataset
+    from asyncgen.output.journal import Header
+    from asyncgen.output.paths import OutputPaths
+
+NAME = "repair"
+PURPOSE = "make the lines again that an audit or a judge flags"
+ABOUT = (
+    "Only flagged lines are made again: whoever wrote one is shown it, and what is wrong with it. What comes is held "
+    "against the same rules, and read by a judge where the recipe's [repair] has one. When all are made or given up, a "
+    "new line takes the place of its old one, which is kept in OUTPUT.rejects; what could not be mended stays as it "
+    "was. Until then OUTPUT is only read, and the same line goes on after any stop. It says how many lines and what "
+    "they would cost, and asks before it begins."
+)
+CLOSING: Sections = {
+    EXAMPLES: {
+        "repair data/nanochat.jsonl": "what breaks the rules of [repair]",
+        "repair data/nanochat.jsonl --rules ungrounded --rules markdown --budget 5 --yes": "other rules, not asked",
+        "repair data/nanochat.jsonl --below grounded=1 --below claims=0.9": "what a judge says no to",
+    },
+    "exit status": {
+        "0": "all mended, or nothing to mend",
+        "1": "stopped by a fault of the run",
+        "2": "usage or configuration, or the answer was no",
+        "3": "finished, but some lines could not be mended and stay as they were",
+        "4": "left with batches under way, or cancelled: the same line goes on",
+        "130": "interrupted",
+    },
+}
+
+
+def add_arguments(parser: Parser) -> None:
+    add_output(parser)
+    add = parser.add_argument_group("what to make again").add_argument
+    add(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="lines that break this rule of an audit; may be repeated (default: those of the recipe's [repair])",
+    )
+    add(
+        "--below",
+        type=score,
+        action="append",
+        default=[],
+        metavar="QUESTION=SCORE",
+        help="lines that a judge scores below this, such as grounded=1, or claims=0.9 for the share that is supported; "
+        "may be repeated (default: those of the recipe's [repair])",
+    )
+    add("--yes", action="store_true", help="begin without asking (default: ask)")
+    add_sources(parser)
+    add_call_flags(parser, add_model_flags(parser, "that of the run"))
+    add = parser.add_argument_group("files").add_argument
+    add("--overwrite", action="store_true", help="begin a repair anew that was stopped (default: go on with it)")
+    add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add_batch_flags(parser)
+    add = parser.add_argument_group("screen").add_argument
+    add("--quiet", action="store_true", help="show no progress (default: show it)")
+    add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+
+
+def run(flags: argparse.Namespace, command: str) -> int:
+    from asyncgen.data.replaced import repair_paths
+    from asyncgen.output.lock import locked
+    from asyncgen.output.match import read_earlier
+    from asyncgen.output.mend import mend
+    from asyncgen.output.paths import OutputPaths
+    from asyncgen.output.swap import settle
+
+    paths = OutputPaths.of(flags.output)
+    with locked(paths, say=say):
+        with interrupts_raised():
+            settle(paths)
+            if (earlier := read_earlier(paths, adopt=True)) is not None:
+                mend(earlier.patches)
+            dataset = open_dataset(flags)
+            if (header := dataset.header) is None:
+                raise ConfigError(f"{paths.output}: {'; '.join(dataset.notes)}, so no line can be made again")
+            _clear_ended(dataset, repair_paths(paths))
+            lines = _find_lines(flags, dataset)
+        if lines.strangers:
+            say(f"{lines.strangers:,} flagged lines stay as they are: no run made them, or they were edited since")
+        if lines.by_key:
+            return _make_again(flags, dataset, header, lines, command)
+        say(f"{paths.output}: nothing to repair")
+        return 0
+
+
+def _clear_ended(dataset: "Dataset", repair: "OutputPaths") -> None:
+    """What a repair has left that was killed when all was done but this."""
+    from asyncgen.data.replaced import clear, name_repair
+    from asyncgen.output.ledger import read_journal
+
+    if repair.journal.is_file():
+        name = name_repair(repair, read_journal(repair.journal).ledger)
+        if any(header.repair == name for header in dataset.ledger.headers):
+            clear(repair)
+
+
+def _find_lines(flags: argparse.Namespace, dataset: "Dataset") -> "FlaggedLines":
+    """Raises ConfigError for rules and questions that nobody has looked for."""
+    from asyncgen.audit.audit import rules_to_run
+    from asyncgen.audit.flagged import FlaggedLines
+    from asyncgen.audit.rules import check_rule_names
+    from asyncgen.recipe.tables import REPAIRABLE
+
+    check_rule_names("--rules", flags.rules)
+    rules, below = flags.rules, flags.below
+    if not rules and not below:
+        own = None if dataset.recipe is None else dataset.recipe.repair
+        ran = rules_to_run(dataset)
+        rules = [each for each in (REPAIRABLE if own is None else own.rules) if each in ran]
+        below = [*own.below.items()] if own is not None and dataset.grades else []
+    audit = find_audit(flags, dataset, "--rules", rules) if rules else None
+    return FlaggedLines(dataset, audit, rules, below)
+
+
+def _make_again(
+    flags: argparse.Namespace, dataset: "Dataset", header: "Header", lines: "FlaggedLines", command: str
+) -> int:
+    from asyncgen.audit.flagged import make_again
+    from asyncgen.command.config import read_repair_config
+    from asyncgen.command.log_file import start_logging
+    from asyncgen.data.replaced import clear, repair_paths, replace_lines
+    from asyncgen.output.keys import Keys
+    from asyncgen.report.repaired import describe_flagged, print_repaired
+    from asyncgen.runs.configure import read_environment
+    from asyncgen.screen.terminal import FINISHED, generate
+
+    keys, repair = Keys([*lines.by_key]), repair_paths(dataset.paths)
+    recipe, knowledge = find_sources(dataset, "nothing to make lines again by")
+    recipe = replace(recipe, knowledge=knowledge)
+    config = read_repair_config(flags, recipe, keys, read_environment(), command, header=header, output=repair.output)
+    job, told = make_again(config, dataset, lines)
+    say(describe_flagged(dataset, lines))
+    check_who_agrees(flags, "lines are made again when somebody has agreed")
+    if not agrees(flags, "Make them again?"):
+        raise ConfigError("nothing was made again")
+    start_logging(config.log, debug=config.debug)
+    status = generate(config, lambda _: job, lambda _: [])
+    if status in FINISHED:
+        with interrupts_raised():
+            number = replace_lines(dataset, repair, lines.by_index(keys), told)
+            clear(repair)
+            print_repaired(dataset, lines, number)
+    return status

@@ -1,0 +1,144 @@
+"""Lines of an output replaced by those that a repair has made, each in its place, the old ones kept as rejects.
+
+A repair is a run with an output and a journal of its own, beside the output that it repairs. When it has ended, what
+its journal has of calls and their cost goes into the output's, under the index that each was about; the output changes
+in one piece, or not at all.
+"""
+
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from asyncgen.data.dataset import Dataset, read_entries
+from asyncgen.data.marked import MarkedJournal
+from asyncgen.errors import Usage
+from asyncgen.output.batches import tidy
+from asyncgen.output.files import COPIED_AT_ONCE, Reject, encode_reject
+from asyncgen.output.journal import Call, Collected, Done, Entry, Header, Lost, Step, Unused, encode_entry
+from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.paths import OutputPaths
+from asyncgen.output.swap import swapped
+
+REPLACED = "repaired"  # what a call was for whose steps led nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A line that may be replaced. `reason`: why."""
+
+    number: int
+    index: int
+    reason: str
+
+
+def repair_paths(output: OutputPaths) -> OutputPaths:
+    """Where the lines of a repair stand until it has ended."""
+    return OutputPaths(output.output.with_name(f"{output.output.name}.repair.jsonl"))
+
+
+def name_repair(repair: OutputPaths, ledger: Ledger) -> str:
+    """By which an output's journal knows that a repair has ended."""
+    with repair.journal.open("rb") as file:
+        return blake2b(file.readline() + ledger.keys, digest_size=8).hexdigest()
+
+
+def clear(repair: OutputPaths) -> None:
+    """Remove the files of a repair that has ended; the journal last, which tells that it has."""
+    tidy(repair.batches)
+    for path in (*reversed(repair.all), repair.lock):
+        if path != repair.journal:
+            path.unlink(missing_ok=True)
+    repair.journal.unlink(missing_ok=True)
+
+
+def replace_lines(dataset: Dataset, repair: OutputPaths, lines: Mapping[int, Old], header: Header) -> int:
+    """How many were. `lines`: by the repair's indices; `header`: what it has asked for, as one of the output's runs.
+
+    Raises ConfigError for a file that has changed, OutputError when it cannot be written.
+    """
+    paths, made = dataset.paths, Dataset.open(repair.output)
+    new = {record.index: record.offset for record in made.records() if record.index in lines}
+    replaced = {lines[index].number: (lines[index], offset) for index, offset in new.items() if index is not None}
+    with swapped(paths) as parts, made.open_lines() as theirs, dataset.open_lines() as ours:
+        _copy(paths.rejects, parts.rejects)
+        for reject in _read_rejects(repair.rejects):
+            if (old := lines.get(reject.index)) is not None:
+                parts.rejects.write(encode_reject(msgspec.structs.replace(reject, index=old.index)))
+        for number, line in enumerate(ours, 1):
+            if number <= len(dataset):
+                dataset.check_line(number, line)
+            if number not in replaced:
+                parts.output.write(line)
+                continue
+            old, offset = replaced[number]
+            parts.output.write(made.read_line(theirs, offset).rstrip(b"\0\n") + b"\n")
+            kept = line.decode("utf-8", "replace").rstrip("\0\n")
+            parts.rejects.write(encode_reject(Reject(old.index, 1, old.reason, kept)))
+        offset = read_journal(paths.journal).tail_offset
+        with paths.journal.open("rb") as journal:
+            while chunk := journal.read(min(COPIED_AT_ONCE, offset - parts.journal.tell())):
+                parts.journal.write(chunk)
+            marked = MarkedJournal(parts.journal, size=offset, behind=journal.read())
+        marked.add(encode_entry(msgspec.structs.replace(header, repair=name_repair(repair, made.ledger))))
+        for entry in _told(repair, {index: old.index for index, old in lines.items()}, new.keys()):
+            marked.add(encode_entry(entry))
+        if dataset.header is not None and dataset.header.asked != header.asked:
+            marked.add(encode_entry(dataset.header))  # what it was made with stays what it goes on with
+        marked.finish(output=parts.output.tell(), rejects=parts.rejects.tell())
+    return len(replaced)
+
+
+def _told(repair: OutputPaths, indices: Mapping[int, int], made: Collection[int | None]) -> Iterator[Entry]:
+    """What the journal of a repair tells, under the output's indices.
+
+    Steps of what has not come to a line lead nowhere. What was asked for lines that are gone has no index any more, and
+    still its cost.
+    """
+    lost, homeless = 0, Usage(0, 0, 0, None)
+    for entry in read_entries(repair.journal):
+        match entry:
+            case Done() | Step() | Unused() | Lost() if entry.index not in indices:
+                lost += isinstance(entry, Lost)
+                homeless = _add(homeless, entry) if isinstance(entry, Call) else homeless
+            case Step() if entry.index in made:
+                yield msgspec.structs.replace(entry, index=indices[entry.index], text="")
+            case Step():
+                call = {name: getattr(entry, name) for name in Call.__struct_fields__}
+                yield Unused(**call, index=indices[entry.index], reason=REPLACED, ask=entry.ask)
+            case Done() | Unused() | Lost():
+                yield msgspec.structs.replace(entry, index=indices[entry.index])
+            case Collected():
+                yield entry
+            case _:
+                pass
+    if lost or homeless != Usage(0, 0, 0, None):
+        yield Collected(*msgspec.structs.astuple(homeless), label=REPLACED, status=REPLACED, lost=lost)
+
+
+def _add(sum_: Usage, call: Call) -> Usage:
+    cost = sum_.cost if call.cost is None else (sum_.cost or Decimal(0)) + call.cost
+    return Usage(
+        (sum_.prompt_tokens or 0) + (call.prompt_tokens or 0),
+        (sum_.cached_tokens or 0) + (call.cached_tokens or 0),
+        (sum_.completion_tokens or 0) + (call.completion_tokens or 0),
+        cost,
+    )
+
+
+def _copy(source: Path, target: BinaryIO) -> None:
+    if source.is_file():
+        with source.open("rb") as file:
+            shutil.copyfileobj(file, target, COPIED_AT_ONCE)
+
+
+def _read_rejects(path: Path) -> Iterator[Reject]:
+    if path.is_file():
+        with path.open("rb") as file:
+            for line in file:
+                yield msgspec.json.decode(line, type=Reject)

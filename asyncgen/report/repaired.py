@@ -1,0 +1,34 @@
+"""What a repair is about to make again, and what came of it, in a terminal."""
+
+from collections import Counter
+
+from rich.text import Text
+
+from asyncgen.audit.flagged import FlaggedLines
+from asyncgen.data.dataset import Dataset
+from asyncgen.money.price import format_cost
+from asyncgen.screen.rows import command_line, plain_console, print_copied, tally_grid
+
+
+def describe_flagged(dataset: Dataset, lines: FlaggedLines) -> str:
+    """How many lines are to be made again, why, and what that may cost."""
+    number = len(lines.by_key)
+    reasons = Counter(each.reason for each in lines.by_key.values())
+    why = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    totals, made = dataset.ledger.totals, max(1, dataset.ledger.made)
+    cost = f"{totals.prompt_tokens // made * number:,} tokens in and {totals.completion_tokens // made * number:,} out"
+    if totals.cost is not None:
+        cost = format_cost(totals.cost / made * number)
+    told = f"{number:,} of {len(dataset):,} lines are to be made again ({why})"
+    return f"{dataset.paths.output}: {told}: about {cost}, by what its lines have taken"
+
+
+def print_repaired(dataset: Dataset, lines: FlaggedLines, number: int) -> None:
+    """`number`: lines that were replaced."""
+    console, output = plain_console(), dataset.paths.output
+    rows = [("repaired", f"{number:,}", f"lines of {output}; the old ones are in {dataset.paths.rejects.name}")]
+    if left := len(lines.by_key) - number:
+        rows.append(("as before", f"{left:,}", "lines that could not be mended; what was tried is there, too"))
+    console.print(tally_grid(rows))
+    console.print(Text(f"{number:,} of {len(lines.by_key):,} flagged lines repaired", style="bold"))
+    print_copied(console, "next", command_line("audit", output))

@@ -1,0 +1,229 @@
+"""Lines of a finished output made again: which, with what words, at what cost, and what a kill leaves at any moment."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_provider import Call, FakeProvider, Reply, completion
+
+from asyncgen.command.main import main
+from asyncgen.data import replaced
+from asyncgen.data.replaced import replace_lines
+
+OUTPUT, JOURNAL, REJECTS = Path("x.jsonl"), Path("x.jsonl.journal"), Path("x.jsonl.rejects")
+NUM = 6
+LEAK = "According to the knowledge base, bread is baked."
+GOOD = "Bread is baked at 220 degrees."
+LEAKY = ("n1", "n3", "n4")
+RECIPE = f"""
+name = "bakery"
+knowledge = "knowledge.md"
+[request]
+model = "writer"
+[prompt]
+user = "user.md"
+[[dimension]]
+name = "number"
+values = {[f"n{number}" for number in range(NUM)]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _recipe() -> None:
+    Path("recipe.toml").write_text(RECIPE, "utf-8")
+    Path("knowledge.md").write_text("Bread is baked at 220 degrees.", "utf-8")
+    Path("user.md").write_text("{number} {knowledge}", "utf-8")
+
+
+def number_of(call: Call) -> str:
+    return str(call.body["messages"][0]["content"]).split()[0]
+
+
+def is_second(call: Call) -> bool:
+    return len(call.body["messages"]) > 1
+
+
+def leaky(call: Call) -> Reply:
+    """Some leak at first, and are mended when told."""
+    number = number_of(call)
+    answer = LEAK if number in LEAKY and not is_second(call) else GOOD
+    told = [{"role": "user", "content": f"How hot, {number}?"}, {"role": "assistant", "content": answer}]
+    return completion(json.dumps({"messages": told}), cost=0.25)
+
+
+def generate(provider: FakeProvider, *more: str) -> int:
+    base = ["generate", "--base-url", provider.base_url, "--recipe", "recipe.toml", "-n", str(NUM), "-o", "x.jsonl"]
+    return main([*base, "--quiet", *more])
+
+
+def repair(provider: FakeProvider, *more: str) -> int:
+    return main(["repair", "x.jsonl", "--base-url", provider.base_url, "--quiet", "--yes", *more])
+
+
+def lines() -> list[str]:
+    return OUTPUT.read_text("utf-8").splitlines()
+
+
+def rejects() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in REJECTS.read_text("utf-8").splitlines()]
+
+
+def status(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["status", "x.jsonl", "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_flagged_lines_alone_are_made_again_in_their_places_and_the_old_ones_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+        before = lines()
+        assert repair(provider) == 0
+        again = provider.calls[NUM:]
+        assert generate(provider) == 0
+        assert len(provider.calls) == NUM + len(LEAKY)
+    assert sorted(map(number_of, again)) == sorted(LEAKY)
+    assert all(LEAK in call.body["messages"][1]["content"] for call in again)
+    assert all("prompt-leak" in call.body["messages"][2]["content"] for call in again)
+    after = lines()
+    assert [line.replace(LEAK, GOOD) for line in before] == after
+    assert {each["text"] for each in rejects()} == {line for line in before if LEAK in line}
+    assert {each["reason"] for each in rejects()} == {"prompt-leak"}
+    assert not [*Path().glob("*.repair.*"), *Path().glob("*.next")]
+    told = status(capsys)
+    assert (told["done"], told["pending"], told["calls"], told["cost_usd"]) == (NUM, 0, NUM + 3, 0.25 * (NUM + 3))
+
+
+def test_what_cannot_be_mended_stays_as_it_was_and_is_tried_again_the_next_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stubborn(call: Call) -> Reply:
+        return (
+            leaky(call)
+            if number_of(call) != "n3"
+            else leaky(replace(call, body={"messages": call.body["messages"][:1]}))
+        )
+
+    with FakeProvider(stubborn) as provider:
+        assert generate(provider) == 0
+        assert repair(provider, "--reasks", "1") == 3
+        assert len(provider.calls) == NUM + 2 + 2
+    assert [LEAK in line for line in lines()].count(True) == 1
+    assert status(capsys)["cost_usd"] == 0.25 * (NUM + 4)
+    assert len(rejects()) == 2 + 2
+    with FakeProvider(leaky) as provider:
+        assert repair(provider) == 0
+        assert len(provider.calls) == 1
+    assert LEAK not in OUTPUT.read_text("utf-8")
+
+
+def test_killed_in_the_middle_nothing_has_changed_and_the_same_line_goes_on() -> None:
+    def holds(call: Call) -> Reply:
+        return replace(leaky(call), hold=is_second(call) and number_of(call) == "n3")
+
+    with FakeProvider(holds) as provider:
+        assert generate(provider) == 0
+        before = OUTPUT.read_bytes(), JOURNAL.read_bytes()
+        command = [sys.executable, "-m", "asyncgen", "repair", "x.jsonl", "--base-url", provider.base_url, "--yes"]
+        process = subprocess.Popen([*command, "--no-adaptive"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        provider.wait_for_calls(NUM + 3)
+        while len(Path("x.jsonl.repair.jsonl").read_bytes().splitlines()) < 2:
+            assert process.poll() is None
+        process.kill()
+        process.wait()
+        assert (OUTPUT.read_bytes(), JOURNAL.read_bytes()) == before
+        provider.release()
+        assert repair(provider) == 0
+        assert len(provider.calls) == NUM + 3 + 1
+    assert LEAK not in OUTPUT.read_text("utf-8")
+
+
+def test_killed_between_any_two_changes_of_names_nothing_is_lost_or_asked_for_again(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    moments: dict[tuple[tuple[str, int], ...], Path] = {}
+    apart = tmp_path_factory.mktemp("moments")
+
+    def note() -> None:
+        there = tuple(sorted((each.name, each.stat().st_size) for each in Path().iterdir()))
+        if there not in moments:
+            moments[there] = Path(shutil.copytree(Path.cwd(), apart / str(len(moments))))
+
+    def watch(of: object, name: str) -> None:
+        real: Callable[..., object] = getattr(of, name)
+
+        def call(*arguments: object, **named: object) -> object:
+            note()
+            return real(*arguments, **named)
+
+        patch.setattr(of, name, call)
+
+    def watched(*arguments: Any) -> int:  # the run itself has ended
+        for of, name in ((Path, "replace"), (Path, "unlink"), (os, "fsync")):
+            watch(of, name)
+        return replace_lines(*arguments)
+
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(replaced, "replace_lines", watched)
+            assert repair(provider) == 0
+        expected, kept = lines(), sorted(each["text"] for each in rejects())
+        number = len(provider.calls)
+        assert len(moments) > 8
+        for moment in moments.values():
+            os.chdir(moment)
+            assert repair(provider) == 0
+            assert len(provider.calls) == number, moment
+            assert (lines(), sorted(each["text"] for each in rejects())) == (expected, kept), moment
+            assert not [*Path().glob("*.repair.*"), *Path().glob("*.next")]
+        assert generate(provider) == 0
+        assert len(provider.calls) == number
+
+
+def test_lines_that_somebody_edited_stay_and_nothing_is_sent_before_a_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+        OUTPUT.write_text(OUTPUT.read_text("utf-8").replace("How hot, n1?", "How hot?"), "utf-8")
+        assert main(["repair", "x.jsonl", "--base-url", provider.base_url]) == 2
+        assert len(provider.calls) == NUM
+        told = capsys.readouterr().err
+        assert "2 of 6 lines are to be made again (2 prompt-leak): about $0.50" in told
+        assert "add --yes" in told
+        assert repair(provider) == 0
+        assert "1 flagged lines stay as they are" in capsys.readouterr().err
+        assert len(provider.calls) == NUM + 2
+    assert [LEAK in line for line in lines()].count(True) == 1
+
+
+def test_what_a_judge_scores_below_the_mark_is_made_again_with_its_evidence_and_metadata_stay() -> None:
+    def judged(call: Call) -> Reply:
+        if "schema" not in str(call.body.get("response_format")) or "claims" not in str(call.body["response_format"]):
+            return leaky(call)
+        holds = LEAK not in str(call.body["messages"])
+        questions = call.body["response_format"]["json_schema"]["schema"]["properties"]["questions"]["properties"]
+        answers = {name: {"evidence": "it leaks", "holds": holds} for name in questions}
+        return completion(json.dumps({"claims": [], "questions": answers}))
+
+    with FakeProvider(judged) as provider:
+        assert generate(provider, "--save-metadata") == 0
+        assert main(["judge", "x.jsonl", "--base-url", provider.base_url, "--quiet"]) == 0
+        before = [json.loads(line)["metadata"] for line in lines()]
+        asked = len(provider.calls)
+        assert repair(provider, "--below", "grounded=1") == 0
+        again = provider.calls[asked:]
+    assert sorted(map(number_of, again)) == sorted(LEAKY)
+    assert all("it leaks" in call.body["messages"][2]["content"] for call in again)
+    after = [json.loads(line)["metadata"] for line in lines()]
+    assert [each["index"] for each in after] == [each["index"] for each in before]
+    assert LEAK not in OUTPUT.read_text("utf-8")
