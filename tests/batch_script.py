@@ -10,8 +10,7 @@ import uvloop
 from raw_server import Act, RawServer, one_after_the_other, response, send
 
 from asyncgen.endpoint.batch import BatchApi
-from asyncgen.endpoint.batch_files import FileBatches
-from asyncgen.endpoint.batch_inline import InlineBatches
+from asyncgen.endpoint.batch_api import batches_by
 from asyncgen.endpoint.batch_rules import BatchRules
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint, Provider
@@ -46,8 +45,7 @@ async def batches_of(
     async with RawServer(one_after_the_other(*acts)) as server:
         endpoint = Endpoint(Provider("custom", ""), server.base_url.removesuffix("/v1") + base, Secret(KEY))
         async with Client(endpoint, connections=4, timeout=timeout, timings=USUAL) as client:
-            form = InlineBatches if rules.form == "inline" else FileBatches
-            yield form(client, rules), server
+            yield batches_by(rules, client, Path("look")), server
 
 
 def lines_in(path: Path) -> list[object]:

@@ -91,7 +91,7 @@ def make_report(ledger: Ledger, lines: Lines) -> Report:
                 pending=batch.untold,
                 held_usd=None if batch.held is None else msgspec.Raw(digits_of(batch.held).encode()),
             )
-            for batch in ledger.batches.open.values()
+            for batch in ledger.batches.under_way.values()
         ],
         runs=[
             RunReport(

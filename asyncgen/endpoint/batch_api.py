@@ -1,14 +1,19 @@
 """Which form of batches an endpoint has."""
 
+from pathlib import Path
+
 from asyncgen.endpoint.batch import BatchApi
 from asyncgen.endpoint.batch_files import FileBatches
 from asyncgen.endpoint.batch_inline import InlineBatches
-from asyncgen.endpoint.batch_rules import rules_of
+from asyncgen.endpoint.batch_rules import BatchRules, rules_of
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
 
 
-def open_batches(endpoint: Endpoint, client: Client) -> BatchApi:
-    """The calls of its form. Raises ConfigError where it has none."""
-    rules = rules_of(endpoint)
-    return InlineBatches(client, rules) if rules.form == "inline" else FileBatches(client, rules)
+def open_batches(endpoint: Endpoint, client: Client, scratch: Path) -> BatchApi:
+    """The calls of its form, with a file for what is only looked at. Raises ConfigError where it has none."""
+    return batches_by(rules_of(endpoint), client, scratch)
+
+
+def batches_by(rules: BatchRules, client: Client, scratch: Path) -> BatchApi:
+    return InlineBatches(client, rules, scratch) if rules.form == "inline" else FileBatches(client, rules)

@@ -10,15 +10,15 @@ import mmap
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 from typing import TypeAlias
 
 import msgspec
 
 from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
 from asyncgen.endpoint.batch_calls import BatchCalls, path_of
-from asyncgen.endpoint.batch_rules import MODEL
+from asyncgen.endpoint.batch_rules import MODEL, BatchRules
 from asyncgen.endpoint.body import JsonObject, decode_object
+from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.disk import append, file_part, name_whole, on_disk, part_of
 from asyncgen.errors import NoAnswerError, NotYetError
 from asyncgen.recipe.recipe import JsonValue
@@ -32,7 +32,14 @@ _rows_decoder = msgspec.json.Decoder(list[msgspec.Raw] | None)
 
 
 class InlineBatches(BatchCalls):
-    """One POST with all requests, one GET with all results."""
+    """One POST with all requests, one GET with all results.
+
+    `scratch`: a file in which an answer lies while it is read.
+    """
+
+    def __init__(self, client: Client, rules: BatchRules, scratch: Path) -> None:
+        super().__init__(client, rules)
+        self._scratch = scratch
 
     async def upload(self, requests: Path, name: str) -> str | None:
         del requests, name
@@ -48,10 +55,11 @@ class InlineBatches(BatchCalls):
         return await self._create([head, file_part(requests, b",", but=1), b"]}"])
 
     async def get(self, batch_id: str) -> Batch:
-        with on_disk(Path(gettempdir())):
-            temporary = TemporaryDirectory(prefix="asyncgen-", ignore_cleanup_errors=True)
-        with temporary as folder:
-            fields, _ = await self._fetch(batch_id, Path(folder) / "batch.json")
+        try:
+            fields, _ = await self._fetch(batch_id, self._scratch)
+        finally:
+            with on_disk(self._scratch):
+                await asyncio.to_thread(self._scratch.unlink, missing_ok=True)
         return self._batch_in(fields)
 
     async def fetch_rows(self, batch: Batch, to: Path) -> None:

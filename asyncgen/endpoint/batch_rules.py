@@ -33,7 +33,7 @@ class BatchRules:
 
     `files`: the requests are a file that is uploaded, then named when a batch is made; `inline`: they are in the call
     that makes it; `folder`: they are a file in a folder, whose results somebody puts beside it. `has_label`: a batch
-    and the list of them tell the label that it was made with. `lists` and `cancels`: whether there is such a call.
+    and the list of them tell the label that it was made with. `cancels`: whether there is such a call.
     `appears_within`: seconds in which a batch that was made is surely in the list.
 
     Of a live request, `strips` are the fields that a line goes without. Of these, by dotted names, `carries` are those
@@ -50,7 +50,6 @@ class BatchRules:
     max_bytes: int = 200 * MEGABYTE
     max_requests: int = 50_000
     has_label: bool = True
-    lists: bool = True
     cancels: bool = True
     appears_within: float = 2 * MINUTE
     strips: frozenset[str] = frozenset({"stream", SERVICE_TIER})

@@ -67,6 +67,11 @@ class OpenBatch:
         return len(self.indices)
 
     @property
+    def outlives_runs(self) -> bool:
+        """Not at the offline engine, which ends with the run that has started it and is at no address."""
+        return bool(self.intent.base_url)
+
+    @property
     def untold(self) -> int:
         """How many lines the journal says nothing of."""
         return self.told.count(NOTHING)
@@ -130,6 +135,11 @@ class Batches:
     def most(self) -> int | None:
         """Lines that a batch may have, as far as refusals have told."""
         return min((each for each in (self.lines, self.queued) if each is not None), default=None)
+
+    @property
+    def under_way(self) -> dict[str, OpenBatch]:
+        """Those of them, by label, of which anything may still come."""
+        return {label: batch for label, batch in self.open.items() if batch.outlives_runs}
 
     def is_new(self, entry: OfIndex) -> bool:
         """Note what a line of a batch has come to. False for one that was told before, whose line had been lost."""

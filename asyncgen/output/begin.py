@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
 from asyncgen.output.batches import USED_UP, Batches
@@ -199,9 +198,8 @@ def prepare(
             )
     header = _number(header, keys, bytes(earlier.ledger.keys))
     forgotten = _forget(earlier.ledger, forget)
-    if header.provider == OFFLINE:
-        # They have ended with its engine.
-        forgotten += _forget(earlier.ledger, [*earlier.ledger.batches.open], NOT_MADE)
+    batches = earlier.ledger.batches
+    forgotten += _forget(earlier.ledger, [label for label in batches.open if label not in batches.under_way], NOT_MADE)
     check_batches(earlier.ledger.batches, earlier.header, header, collects=collects)
     kept = [digest for _, digest in earlier.lines.unknown]
     header = msgspec.structs.replace(header, line_hash=earlier.ledger.line_hash)
@@ -222,8 +220,7 @@ def _under_way(journal: Path, forget: Sequence[str]) -> set[str]:
         ledger = read_journal(journal).ledger
     except (OSError, ConfigError):
         return set()
-    is_offline = bool(ledger.headers) and ledger.headers[-1].provider == OFFLINE
-    return set() if is_offline else ledger.batches.open.keys() - set(forget)
+    return ledger.batches.under_way.keys() - set(forget)
 
 
 def _forget(ledger: Ledger, labels: Sequence[str], status: str = FORGOTTEN) -> list[Collected]:

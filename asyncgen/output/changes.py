@@ -99,7 +99,7 @@ def check_batches(batches: Batches, old: Header, new: Header, *, collects: bool)
         )
     for batch in batches.open.values():
         if batch.intent.base_url != new.base_url:
-            where = batch.intent.base_url or "the offline engine"
+            where = batch.intent.base_url
             raise ConfigError(f"{them} at {where}, which only that address can tell of: ask there, or {forget}")
     if (most := max(batch.indices[-1] for batch in batches.open.values())) not in new.indices:
         wanted = most + 1 - new.first

@@ -56,7 +56,7 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
     if report.failed_by_reason:
         yield "failed", _breakdown(report.failed_by_reason)
     yield "pending", f"{report.pending:,}"
-    yield from (("batch", _describe_batch(each)) for each in ledger.batches.open.values())
+    yield from (("batch", _describe_batch(each)) for each in ledger.batches.under_way.values())
     if lines.missing:
         yield "missing", f"{lines.missing:,}, made but not in the output (deleted, or not written yet)"
     if lines.kept:

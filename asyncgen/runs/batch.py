@@ -14,91 +14,90 @@ A call that makes a batch is sent once. When nobody knows what came of it, the b
 only when it is surely not there are its lines put into another one.
 """
 
-import asyncio
-import secrets
 import time
-from array import array
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import BinaryIO, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_rows import batch_fields, request_line
 from asyncgen.endpoint.body import clean
 from asyncgen.errors import (
     AsyncgenError,
-    BatchError,
-    BatchTooLargeError,
-    BudgetSpentError,
     EndpointDownError,
     FatalError,
     NotFoundError,
     NotYetError,
-    OutputError,
     RejectedError,
-    SameRejectionError,
     TransientError,
-    UncertainCreateError,
 )
-from asyncgen.output.batches import REQUESTS, tidy
-from asyncgen.output.indices import write_by, write_indices
-from asyncgen.output.journal import NOT_MADE, QUEUE_FULL, TOO_LARGE, Submitting, Uploaded
-from asyncgen.pacing.retry import MAX_HINTED_WAIT, wait_seconds
+from asyncgen.output.batches import tidy
+from asyncgen.pacing.retry import MAX_HINTED_WAIT
 from asyncgen.runs import events
 from asyncgen.runs.batch_collect import Collector
-from asyncgen.runs.batch_lines import Ask, Waiting, custom_id
+from asyncgen.runs.batch_fill import Filler
+from asyncgen.runs.batch_lines import Waiting
 from asyncgen.runs.batch_out import Out, UnderWay
 from asyncgen.runs.batch_search import Search
+from asyncgen.runs.batch_send import Sender
 from asyncgen.runs.config import Batching
-from asyncgen.runs.desk import Unit, moment
+from asyncgen.runs.desk import Unit
 from asyncgen.runs.live import Live
 from asyncgen.runs.verdict import with_advice
-from asyncgen.stop import StopRequestedError
 
-FULL = 0.9  # of the bytes an endpoint takes: how it counts them, nobody knows
 MOST_STRAGGLERS, STRAGGLERS, FEWEST_STRAGGLERS = 200, 0.02, 20  # indices that live calls finish, and their share
-ONE_SAMPLE = 2  # times the cost of a live call is held for one in a batch, as long as none there has told its own
 FRUITLESS = 3  # batches in a row that have brought nothing
-AT_ONCE = 128  # lines between two rests, in which others go on
-DIFFERENT = 10  # sizes in turn, beginning with any of them, where a batch is only known by its size
 SLOWER = 1.5  # times, from one look to the next
-LONGER = 1.05  # times, that a line may be longer than another
-T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Filling:
-    """A file of requests, while it is written; `most`: lines that it may have."""
+def make_driver(
+    live: Live,
+    api: BatchApi,
+    batching: Batching,
+    under_way: UnderWay,
+    *,
+    models: Mapping[str, str],
+    base_url: str,
+    indices: Sequence[int],
+    is_lasting: bool = True,
+    before_each: Callable[[], Awaitable[None]] | None = None,
+) -> "BatchDriver":
+    """Everything that a run needs to ask in batches.
 
-    label: str
-    seat: str
-    path: Path
-    most: int
-    file: BinaryIO
-    asks: "array[int]" = field(default_factory=lambda: array("Q"))
-    size: int = 0
+    `models`: by seat. `base_url`: as in the journal. `indices`: all that is to be made. `is_lasting`: the endpoint
+    outlives a run. `before_each`: awaited before a line is made.
+    """
+    patience = min(api.rules.appears_within, live.retries.timings.longest_look_up)
+    search = Search(under_way, api, models, patience)
+    return BatchDriver(
+        live,
+        api,
+        batching,
+        under_way,
+        Filler(live, api.rules, under_way, batching.size, indices[0]),
+        Sender(live, api, under_way, patience, base_url, waits=not batching.detach),
+        search,
+        Collector(under_way, live, api, search, before_each),
+        len(indices),
+        is_lasting,
+    )
 
 
 @dataclass(slots=True)
 class BatchDriver:
     """Makes indices in batches.
 
-    `indices`: all that is to be made. `base_url`: as in the journal. `is_lasting`: the endpoint outlives a run.
+    `number`: of all that is to be made. `is_lasting`: the endpoint outlives a run.
     """
 
     live: Live
     api: BatchApi
     batching: Batching
     under_way: UnderWay
+    filler: Filler
+    sender: Sender
     search: Search
     collector: Collector
-    base_url: str
-    indices: Sequence[int]
+    number: int
     is_lasting: bool = True
-    _batches: int = field(default_factory=lambda: secrets.randbelow(DIFFERENT))
     _fruitless: int = 0
     _trouble: AsyncgenError | None = None
     _interval: float = 0.0
@@ -164,8 +163,6 @@ class BatchDriver:
 
     async def _look(self) -> None:
         self._trouble = None
-        timings = self.live.retries.timings
-        silence = timings.longest_cancelling if self.batching.cancel else timings.longest_silence
         for out in [*self.under_way.out]:
             if self.under_way.stop.is_set():
                 return
@@ -173,12 +170,19 @@ class BatchDriver:
                 await (self.search.look_up(out) if out.batch.id is None else self._look_at(out, out.batch.id))
             except (TransientError, RejectedError) as error:
                 self._trouble = error
-            if time.monotonic() - out.changed > silence and out in self.under_way.out:
-                self.under_way.leave(
-                    out, f"nothing new is told of batch {out.batch.id or out.batch.label} at {self.under_way.where}"
-                )
+            if time.monotonic() - out.changed > self._longest_silence(out) and out in self.under_way.out:
+                why = "" if self._trouble is None else f" ({self._trouble})"
+                batch = out.batch.id or out.batch.label
+                self.under_way.leave(out, f"nothing new is told of batch {batch} at {self.under_way.where}{why}")
         trouble = None if self._trouble is None else with_advice(self._trouble, has_worked=True)
         self.live.emit(events.Troubled(trouble and f"batches cannot be looked at: {trouble}"))
+
+    def _longest_silence(self, out: Out) -> float:
+        """Seconds after which a batch is not waited for any more."""
+        timings = self.live.retries.timings
+        if self.batching.detach and out.batch.id is None:
+            return self.live.verdict.patience.seconds  # the next run looks for it, too
+        return timings.longest_cancelling if self.batching.cancel else timings.longest_silence
 
     async def _look_at(self, out: Out, batch_id: str) -> None:
         try:
@@ -218,11 +222,11 @@ class BatchDriver:
 
     def _should_submit(self) -> bool:
         batching, waiting = self.batching, self.under_way.waiting
-        if batching.cancel or batching.finish_live or (self.under_way.is_queue_full and self.under_way.out):
+        if batching.cancel or batching.finish_live or self.under_way.is_put_off:
             return False
         if not self.api.rules.has_label and any(each.batch.id is None for each in self.under_way.out):
             return False  # one like it would make it impossible to tell which is which
-        few = min(MOST_STRAGGLERS, max(FEWEST_STRAGGLERS, int(STRAGGLERS * len(self.indices))))
+        few = min(MOST_STRAGGLERS, max(FEWEST_STRAGGLERS, int(STRAGGLERS * self.number)))
         return (
             waiting.has_fresh
             or waiting.again > few
@@ -231,159 +235,10 @@ class BatchDriver:
 
     async def _submit(self) -> None:
         """As many batches as the endpoint takes and the budget allows."""
-        self.under_way.is_queue_full = self.under_way.is_queue_full and bool(self.under_way.out)
+        self.under_way.is_put_off = self.under_way.is_put_off and bool(self.under_way.out)
         while not self.under_way.stop.is_set() and self._should_submit():
-            fillings = await self._fill()
+            fillings = await self.filler.fill()
             for filling in fillings:
-                await self._send(filling)
-            if not fillings or (self.under_way.is_queue_full and not self.under_way.out):
+                await self.sender.send(filling)
+            if not fillings or self.under_way.is_put_off:
                 return
-
-    async def _fill(self) -> list[_Filling]:
-        """Files of requests, one for each seat; none while there is no money for any.
-
-        Raises BudgetSpentError when there will be none.
-        """
-        desk, rules = self.live.desk, self.api.rules
-        fillings: dict[str, _Filling] = {}
-        most = self._most_lines()
-        try:
-            with ExitStack() as files:
-                for count, packed in enumerate(self.under_way.waiting.take(most * len(self.under_way.tariffs)), 1):
-                    ask = Ask.unpack(packed)
-                    unit = self.under_way.open(ask)
-                    request = unit.work.request
-                    desk.close(unit)
-                    filling = fillings.get(request.seat)
-                    if filling is None:
-                        filling = fillings[request.seat] = self._begin(request.seat, most)
-                        files.enter_context(filling.file)
-                    if len(filling.asks) == filling.most:
-                        self.under_way.waiting.put_back(packed)
-                        continue
-                    payload = self.live.seats[request.seat].ladder.form.encode(
-                        request.values, repeat=unit.sent, history=request.history
-                    )
-                    line = request_line(custom_id(filling.label, ask), payload, rules)
-                    if filling.asks and filling.size + len(line) > FULL * rules.max_bytes:
-                        self.under_way.waiting.put_back(packed)
-                        continue
-                    filling.file.write(line)
-                    filling.asks.append(packed)
-                    filling.size += len(line)
-                    if count % AT_ONCE == 0:
-                        await asyncio.sleep(0)
-        except OSError as error:
-            raise OutputError(f"{self.under_way.folder}: {error.strerror}") from error
-        for filling in fillings.values():
-            desk.budget.release(self.under_way.tariffs[filling.seat], filling.most - len(filling.asks))
-        full = [each for each in fillings.values() if each.asks]
-        account = desk.budget.account
-        if not full and not any(each.reserved for each in account.tariffs):
-            raise BudgetSpentError(account.explain_no_room())
-        return full
-
-    def _most_lines(self) -> int:
-        """Of a batch, by whatever binds first: what is known, what was asked for, or the bytes."""
-        rules = self.api.rules
-        sample = self.live.desk.job.open(self.indices[0]).request
-        payload = self.live.seats[sample.seat].ladder.form.encode(sample.values)
-        size = len(request_line("", payload, rules)) * LONGER
-        known = (
-            each
-            for each in (rules.max_requests, self.batching.size, self.under_way.journalled.most)
-            if each is not None
-        )
-        most = min(*known, int(FULL * rules.max_bytes / size))
-        if not rules.has_label:
-            most -= self._batches % DIFFERENT
-        return max(1, most)
-
-    def _begin(self, seat: str, most: int) -> _Filling:
-        """A file with room for what can be paid for, which is held."""
-        account, tariff, live = (
-            self.live.desk.budget.account,
-            self.under_way.tariffs[seat],
-            self.live.desk.tariffs[seat],
-        )
-        if tariff.assumed is None and live.dearest:
-            tariff.assumed = live.dearest * ONE_SAMPLE * (tariff.ratio_to(live) or 1)
-        room = account.room(tariff)
-        most = most if room is None else min(most, room)
-        tariff.reserved += most
-        label = secrets.token_hex(4)
-        path = self.under_way.folder / f"{label}{REQUESTS}"
-        return _Filling(label, seat, path, most, path.open("wb"))
-
-    async def _send(self, filling: _Filling) -> None:
-        out = await self.under_way.begin(self._intent(filling), filling.asks)
-        self._batches += 1
-        try:
-            told = await self._create(filling)
-        except UncertainCreateError as error:
-            out.seen = out.changed = time.monotonic()
-            self.under_way.say(f"{error}; looking whether batch {filling.label} was made")
-        except BatchError as error:
-            await self.under_way.halve(
-                out, TOO_LARGE if isinstance(error, BatchTooLargeError) else QUEUE_FULL, str(error)
-            )
-        except (StopRequestedError, TransientError):
-            await self.under_way.give_back(out, NOT_MADE)
-        except (RejectedError, FatalError) as error:
-            await self.under_way.give_back(out, NOT_MADE)
-            if isinstance(error, FatalError):
-                raise
-            raise SameRejectionError(f"no batch can be made: {with_advice(error)}") from error
-        else:
-            await self.under_way.adopt(out, told)
-        finally:
-            filling.path.unlink(missing_ok=True)
-
-    def _intent(self, filling: _Filling) -> Submitting:
-        asks = [*map(Ask.unpack, filling.asks)]
-        return Submitting(
-            label=filling.label,
-            indices=write_indices(ask.index for ask in asks),
-            asks=write_by((ask.number - 1 and ask.number, ask.index) for ask in asks),
-            failures=write_by((ask.failures, ask.index) for ask in asks),
-            cut_off=write_indices(ask.index for ask in asks if ask.was_cut_off),
-            seat=filling.seat,
-            base_url=self.base_url,
-            size=filling.size,
-            held=self.under_way.tariffs[filling.seat].held,
-            time=moment(self.under_way.clock()),
-        )
-
-    async def _create(self, filling: _Filling) -> Batch:
-        settings = self.live.seats[filling.seat].ladder.form.settings
-        fields = batch_fields(settings, self.api.rules)
-        file = await self._patiently(partial(self.api.upload, filling.path, f"{filling.label}.jsonl"))
-        if file is not None:
-            await self.under_way.note(Uploaded(label=filling.label, file=file))
-        return await self._patiently(
-            partial(
-                self.api.create, filling.path, file, model=str(settings["model"]), label=filling.label, fields=fields
-            )
-        )
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Once more after each failure that passes and has done nothing. Raises StopRequestedError after a stop."""
-        retries, failures, began = self.live.retries, 0, time.monotonic()
-        while True:
-            try:
-                return await call()
-            except NotYetError:
-                if time.monotonic() - began > self.search.patience:
-                    raise
-                await self.under_way.stop.sleep(retries.timings.first_backoff)
-            except TransientError as error:
-                failures += 1
-                is_alone = len(self.under_way.out) == 1 or self.batching.detach
-                if is_alone and time.monotonic() - began > self.live.verdict.patience.seconds:
-                    raise EndpointDownError(f"no batch could be handed in for too long (--give-up): {error}") from error
-                self.live.emit(events.Troubled(with_advice(error, has_worked=True)))
-                await self.under_way.stop.sleep(
-                    wait_seconds(error.retry_after, failures, retries.random, retries.timings)
-                )
-            if self.under_way.stop.is_set():
-                raise StopRequestedError

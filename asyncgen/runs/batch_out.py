@@ -55,7 +55,7 @@ class UnderWay:
     meanwhile. `where`: who is asked, in messages.
 
     `journalled`: what the journal has of batches. `waiting`: what is to go into one. `out`: what is under way.
-    `is_queue_full`: no more until one has ended.
+    `is_put_off`: no more until one has ended.
     """
 
     desk: Desk
@@ -66,7 +66,7 @@ class UnderWay:
     journalled: Batches
     waiting: Waiting = field(default_factory=lambda: Waiting(iter(())))
     out: list[Out] = field(default_factory=list)
-    is_queue_full: bool = False
+    is_put_off: bool = False
     is_news: bool = True
 
     # ---- a batch begins
@@ -113,7 +113,7 @@ class UnderWay:
         """All that has come of it is on disk."""
         await self.note(entry)
         self.out.remove(out)
-        self.is_news = True
+        self.is_news, self.is_put_off = True, False
         self.desk.budget.release(self.tariffs[out.batch.intent.seat], out.reserved)
         (self.folder / f"{out.batch.label}{RESULTS}").unlink(missing_ok=True)
 
@@ -121,7 +121,7 @@ class UnderWay:
         """A batch was refused for its size, or for what waits there already."""
         lines, is_alone = len(out.batch), len(self.out) == 1
         await self.give_back(out, status)
-        self.is_queue_full = status == QUEUE_FULL
+        self.is_put_off = status == QUEUE_FULL
         if status == TOO_LARGE and lines == 1:
             raise FatalError(f"{told}; it has one request in it: shorten the prompts")
         if lines > 1 and (is_alone or status == TOO_LARGE):

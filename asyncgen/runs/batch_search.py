@@ -129,7 +129,7 @@ class Search:
 
     async def look_for_twins(self, out: Out) -> None:
         """Whether something on the way has made more than one of a call that was confirmed."""
-        if self.api.rules.has_label and self.api.rules.lists:
+        if self.api.rules.has_label:
             with suppress(TransientError, RejectedError, NotFoundError):
                 await self._disown(out, (await self._find(out)).proved)
 
@@ -139,8 +139,6 @@ class Search:
         model = self.models[out.batch.intent.seat]
         known = self.under_way.journalled.closed | {each.batch.id for each in self.under_way.out}
         found = Found(Sought(out.batch.label, out.batch.file, len(out.batch), model, since), known)
-        if not self.api.rules.lists:
-            raise NoAnswerError(f"{self.under_way.where} has no list of batches")
         async for told in self.api.list_since(since):
             found.add(told)
         return found

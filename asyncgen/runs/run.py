@@ -51,7 +51,7 @@ from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
 from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
-from asyncgen.output.batches import tidy
+from asyncgen.output.batches import RESULTS, tidy
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
 from asyncgen.output.journal import (
@@ -81,10 +81,8 @@ from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events
-from asyncgen.runs.batch import BatchDriver
-from asyncgen.runs.batch_collect import Collector
+from asyncgen.runs.batch import BatchDriver, make_driver
 from asyncgen.runs.batch_out import UnderWay
-from asyncgen.runs.batch_search import Search
 from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk
@@ -426,27 +424,22 @@ class Run:
         before_each: Callable[[], Awaitable[None]] | None,
     ) -> BatchDriver:
         plan, start, folder = self._config.plan, self._start, batching.files
-        api = open_batches(endpoint, client) if folder is None else FolderBatches(folder, self.say)
+        scratch = start.paths.batches / f"look{RESULTS}"
+        api = open_batches(endpoint, client, scratch) if folder is None else FolderBatches(folder, self.say)
         where = endpoint.where if folder is None else str(folder)
         under_way = UnderWay(
             live.desk, self._batch_tariffs, start.lines.is_done, start.paths.batches, where, start.batches
         )
-        search = Search(
-            under_way,
-            api,
-            models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
-            patience=min(api.rules.appears_within, self._config.timings.longest_look_up),
-        )
-        return BatchDriver(
+        return make_driver(
             live,
             api,
             batching,
             under_way,
-            search,
-            Collector(under_way, live, api, search, before_each),
+            models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
             base_url=plan.endpoint.base_url,
             indices=start.indices,
             is_lasting=folder is not None or not endpoint.is_offline,
+            before_each=before_each,
         )
 
     def _make_verdict(self) -> Verdict:

@@ -135,7 +135,7 @@ def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -
         return None
     lines, failed = earlier.lines, earlier.ledger.failed
     missing = [index for index in plan.indices(number) if not lines.is_done(index)]
-    if earlier.ledger.batches.open:
+    if earlier.ledger.batches.under_way:
         merged.faults[number] = Fault("has batches under way")
     elif pending := [index for index in missing if index not in failed]:
         merged.faults[number] = Fault(f"lacks {len(pending):,} of {len(plan.indices(number)):,}")

@@ -47,7 +47,7 @@ async def engine(form: str, **knobs: Any) -> AsyncIterator[BatchApi]:
         base = f"http://127.0.0.1:{server.port}/{'api/' if form == 'inline' else ''}v1"
         endpoint = Endpoint(preset, base)
         async with Client(endpoint, connections=4, timeout=30) as client:
-            yield open_batches(endpoint, client)
+            yield open_batches(endpoint, client, Path("look"))
 
 
 def write_requests(batches: BatchApi, folder: Path) -> Path:

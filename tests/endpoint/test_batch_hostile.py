@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_files import FileBatches
-from asyncgen.endpoint.batch_inline import InlineBatches
+from asyncgen.endpoint.batch_api import batches_by
 from asyncgen.endpoint.batch_rows import read_row
 from asyncgen.endpoint.batch_rules import OPENAI, OPENROUTER, BatchRules, rules_of
 from asyncgen.endpoint.client import Answer, Client
@@ -65,8 +64,7 @@ class Canned(Client):
 
 
 def batches_of(rules: BatchRules, answers: Sequence[tuple[int, bytes]]) -> BatchApi:
-    form = InlineBatches if rules.form == "inline" else FileBatches
-    return form(Canned(answers), rules)
+    return batches_by(rules, Canned(answers), Path("look"))
 
 
 async def get(batches: BatchApi, _: Path) -> object:

@@ -93,7 +93,7 @@ def test_a_large_file_takes_no_memory_on_its_way_up_in_either_form(large: Path) 
     async def scenario() -> None:
         async with client_at(swallow) as client:
             assert await FileBatches(client, OPENAI).upload(large, "large.jsonl") == "file-1"
-            batches = InlineBatches(client, OPENROUTER)
+            batches = InlineBatches(client, OPENROUTER, Path("look"))
             batch = await batches.create(large, None, model="m", label="k", fields={})
             assert batch.id == "file-1"
 
@@ -184,7 +184,9 @@ def test_a_file_that_is_refused_while_it_is_sent_is_too_large(large: Path) -> No
             with pytest.raises(BatchTooLargeError):
                 await FileBatches(client, OPENAI).upload(large, "large.jsonl")
             with pytest.raises(BatchTooLargeError):
-                await InlineBatches(client, OPENROUTER).create(large, None, model="m", label="k", fields={})
+                await InlineBatches(client, OPENROUTER, Path("look")).create(
+                    large, None, model="m", label="k", fields={}
+                )
 
     run(scenario())
 
@@ -196,7 +198,9 @@ def test_a_batch_whose_requests_broke_off_on_their_way_may_exist(large: Path) ->
 
         async with client_at(hang_up) as client:
             with pytest.raises(UncertainCreateError):
-                await InlineBatches(client, OPENROUTER).create(large, None, model="m", label="k", fields={})
+                await InlineBatches(client, OPENROUTER, Path("look")).create(
+                    large, None, model="m", label="k", fields={}
+                )
 
     run(scenario())
 

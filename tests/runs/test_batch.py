@@ -26,6 +26,7 @@ from asyncgen.offline.knobs import Knobs
 from asyncgen.output.ledger import read_journal
 from asyncgen.runs.batch_out import UnderWay
 from asyncgen.runs.configure import configure_run
+from asyncgen.timings import Timings
 
 OUTPUT = Path("data/nanochat.jsonl")
 JOURNAL = Path("data/nanochat.jsonl.journal")
@@ -33,9 +34,9 @@ FOLDER = Path("data/nanochat.jsonl.batches")
 PRICED = Knobs(price_in=Decimal("0.5"), price_out=Decimal(3))
 
 
-def generate(server: BatchServer, *flags: str, num: int = 30) -> int:
+def generate(server: BatchServer, *flags: str, num: int = 30, timings: Timings = QUICK) -> int:
     address = ["--base-url", server.base_url]
-    return main(["generate", "-n", str(num), "--batch", *address, "-c", "8", "--quiet", *flags], QUICK)
+    return main(["generate", "-n", str(num), "--batch", *address, "-c", "8", "--quiet", *flags], timings)
 
 
 def generate_inline(server: BatchServer, *flags: str, num: int = 30) -> int:
@@ -373,6 +374,50 @@ def test_a_run_that_leaves_is_gone_on_with_by_the_same_line(capsys: pytest.Captu
         assert status == 0
         check_whole()
         check_books(server)
+
+
+async def refuse_uploads(request: web.Request, handler: Handler) -> web.StreamResponse:
+    is_upload = request.method == "POST" and request.path.endswith("/files")
+    return refusal(503, "down") if is_upload else await handler(request)
+
+
+def test_a_run_that_leaves_does_not_insist_on_handing_in(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer(PRICED, refuse_uploads) as server:
+        assert generate(server, "--detach", "--give-up", "0.2") == 1
+    shown = capsys.readouterr().err
+    assert "--finish-live" in shown
+    assert not labels()
+
+
+def test_a_run_that_leaves_does_not_insist_on_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    async def hide_the_list(request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_list = request.method == "GET" and request.path.endswith("/batches")
+        return refusal(503, "down") if is_list else await handler(request)
+
+    with BatchServer(PRICED, hide_the_list, lost=1.0) as server:
+        assert generate(server, "--detach", "--give-up", "0.2") == 4
+    (label,) = labels()
+    assert f"--forget-batch {label}" in capsys.readouterr().err
+
+
+def test_while_nothing_more_can_be_handed_in_what_is_under_way_is_collected(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    is_out = False
+
+    async def take_one_by_one(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal is_out
+        if is_out:
+            is_out = not request.path.endswith("/content")
+            return await refuse_uploads(request, handler)
+        is_out = request.method == "POST" and request.path.endswith("/batches")
+        return await handler(request)
+
+    with BatchServer(PRICED, take_one_by_one, delay=0.05) as server:
+        assert generate(server, "--batch-size", "10", timings=replace(QUICK, fruitless=0.02)) == 0
+        check_whole()
+        check_books(server)
+    assert "no further batch can be handed in before one has ended" in capsys.readouterr().err
 
 
 def test_a_run_that_leaves_does_not_ask_again_for_what_was_given_up() -> None:

@@ -38,12 +38,11 @@ from asyncgen.output.ledger import read_journal
 from asyncgen.output.paths import OutputPaths
 from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.recipe import JsonValue, Recipe, Rules
-from asyncgen.runs.batch import BatchDriver
-from asyncgen.runs.batch_collect import Collector
+from asyncgen.runs.batch import BatchDriver, make_driver
 from asyncgen.runs.batch_out import UnderWay
-from asyncgen.runs.batch_search import Search
 from asyncgen.runs.config import Batching
 from asyncgen.runs.desk import Desk
+from asyncgen.runs.events import Event
 from asyncgen.runs.live import Live
 from asyncgen.runs.tariffs import make_batch_tariffs
 from asyncgen.runs.verdict import Verdict
@@ -214,6 +213,11 @@ class Dialogue:
         return Product(said, encode_line(said))
 
 
+def ignored(event: Event) -> None:
+    """What nobody looks at."""
+    del event
+
+
 DIALOGUES = SimpleNamespace(kind="conversations", prompts={"": RECIPE}, digests={}, open=Dialogue)
 
 
@@ -267,7 +271,7 @@ def begun(paths: OutputPaths) -> Iterator[tuple[Start, Files]]:
         files.close()
 
 
-def make_driver(start: Start, files: Files, api: Endpoint, emit: list[object]) -> BatchDriver:
+def driver_of(start: Start, files: Files, api: Endpoint) -> BatchDriver:
     stop, writer = Stop(), CutWriter(files, api.kills)
     live_tariff = Tariff(LISTED)
     tariffs = make_batch_tariffs({"": live_tariff}, start.totals, start.batches)
@@ -279,7 +283,7 @@ def make_driver(start: Start, files: Files, api: Endpoint, emit: list[object]) -
         budget,
         {"": live_tariff},
         verdict,
-        emit.append,
+        ignored,
         stop,
         reasks=99,
         model="m",
@@ -288,16 +292,14 @@ def make_driver(start: Start, files: Files, api: Endpoint, emit: list[object]) -
     )
     seat = SimpleNamespace(ladder=Ladder(RECIPE, {"model": "m"}))
     retries = RetryPolicy(99, stop, Random(0), asyncio.sleep, lambda _error, _seconds: None, AT_ONCE)
-    live = Live(desk, {"": seat}, retries, verdict, emit.append)  # type: ignore[dict-item]
+    live = Live(desk, {"": seat}, retries, verdict, ignored)  # type: ignore[dict-item]
     under_way = UnderWay(desk, tariffs, start.lines.is_done, start.paths.batches, "the endpoint", start.batches)
-    search = Search(under_way, api, {"": "m"}, patience=0.0)  # type: ignore[arg-type]
-    return BatchDriver(
+    return make_driver(
         live,
         api,  # type: ignore[arg-type]
         Batching(size=SIZE, no_live=True),
         under_way,
-        search,
-        Collector(under_way, live, api, search),  # type: ignore[arg-type]
+        models={"": "m"},
         base_url=HEADER.base_url,
         indices=start.indices,
     )
@@ -307,7 +309,7 @@ def run(paths: OutputPaths, api: Endpoint) -> bool:
     """One run, to its end or to a kill; whether all is made."""
     api.kills.begin()
     with begun(paths) as (start, files):
-        driver = make_driver(start, files, api, [])
+        driver = driver_of(start, files, api)
         with suppress(KilledError, FatalError):  # three batches in a row that bring nothing end a run
             assert not [*asyncio.run(driver.make(start.pending()))]
             return True
@@ -329,8 +331,8 @@ def test_every_row_is_booked_once_whatever_a_kill_has_left(
     tells_cost: bool,  # noqa: FBT001 - drawn
     is_reversed: bool,  # noqa: FBT001
 ) -> None:
-    first = [GOOD] * SIZE  # the endpoint shows once what a line costs in a batch
-    api = Endpoint(Kills([*borders]), [*first, *fates], [*lost], tells_cost, is_reversed)
+    first = [GOOD] * SIZE  # a batch that shows at once what lines cost there
+    api = Endpoint(Kills([*borders]), [*first, *fates], [False, *lost], tells_cost, is_reversed)
     with TemporaryDirectory() as folder:
         paths = OutputPaths.of(Path(folder) / "x.jsonl")
         while not run(paths, api):
