@@ -18,8 +18,9 @@ from asyncgen.data.state import digits_of
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, decode_entry
-from asyncgen.output.ledger import Ledger, Totals, read_journal
+from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.screen.bar import Advance, unseen
+from asyncgen.shards.figures import Figures, read_figures, write_figures
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 
 NEWEST = 2**16  # bytes of a journal: some two hundred answers
@@ -72,7 +73,8 @@ class ShardsReport(msgspec.Struct, kw_only=True):
 class ShardsWatch:
     """All shards of a plan, each looked at as often as one likes: then only what is new in its journal is read.
 
-    What that takes, some 24 bytes an index, is held until a shard is forgotten; its figures stay.
+    What that takes, some 24 bytes an index, is held until a shard is forgotten; its figures stay. Those of a journal
+    that has not changed are known from who has looked before.
     """
 
     def __init__(self, folder: ShardFolder, plan: ShardPlan) -> None:
@@ -80,40 +82,51 @@ class ShardsWatch:
         self.is_free = plan.header.provider == OFFLINE
         self.shards = [ShardState(number=number, num=len(plan.indices(number))) for number in range(len(plan))]
         self._journals: dict[int, _GrowingJournal] = {}
-        self._totals: dict[int, Totals] = {}
-        self._reasons: dict[int, Counter[str]] = {}
+        self._known = read_figures(folder.path)
+        self._figures: dict[int, Figures] = {}
 
     def look(self, number: int, now: float) -> ShardState:
         """`now`: the time of day."""
         shard, paths = self.shards[number], self._folder.shard(number)
-        path = paths.journal
-        if not path.is_file():
-            return shard
         try:
-            ledger = self._journals.setdefault(number, _GrowingJournal(path)).read()
+            figures = self._figures[number] = self._read(number, paths.journal)
+        except FileNotFoundError:
+            return shard
         except (ConfigError, OSError) as error:
             shard.state, shard.message = UNREADABLE, str(error)
             return shard
-        self._totals[number], self._reasons[number] = ledger.totals, Counter(ledger.failed.values())
-        shard.done, shard.failed = ledger.made, len(ledger.failed)
-        shard.latest, rate = _look_at_end(path)
+        shard.done, shard.failed, shard.latest = figures.done, sum(figures.failed.values()), figures.latest
         shard.rate = shard.message = None
         if shard.done == shard.num:
             shard.state = MADE
         elif _is_held(paths.lock, now):
-            shard.state, shard.rate = UNDER_WAY, rate
+            shard.state, (_, shard.rate) = UNDER_WAY, _look_at_end(paths.journal)
         else:
             shard.state = FAILED if shard.done + shard.failed == shard.num else STILL
         return shard
 
+    def _read(self, number: int, journal: Path) -> Figures:
+        seen = journal.stat()
+        known = self._known.get(number)
+        if known is not None and known.are_of(seen):
+            return known
+        ledger = self._journals.setdefault(number, _GrowingJournal(journal)).read()
+        return Figures.of(ledger, seen, _look_at_end(journal)[0])
+
     def forget(self, number: int) -> None:
         self._journals.pop(number, None)
 
+    def remember(self) -> None:
+        """For those who look after us."""
+        if self._figures != self._known:
+            write_figures(self._folder.path, self._figures)
+            self._known = dict(self._figures)
+
     def report(self) -> ShardsReport:
         """As all of them were when they were looked at."""
-        totals = self._totals.values()
+        totals = self._figures.values()
         costs = [each.cost for each in totals if each.cost is not None]
-        reasons = sum(self._reasons.values(), Counter[str]())
+        reasons = sum((Counter(each.failed) for each in totals), Counter[str]())
         num, done = sum(each.num for each in self.shards), sum(each.done for each in self.shards)
         return ShardsReport(
             num=num,
@@ -141,6 +154,7 @@ def look_at_all(watch: ShardsWatch, *, now: float, progress: Advance = unseen) -
         progress("reading journals", number, len(watch.shards))
         watch.look(number, now)
         watch.forget(number)
+    watch.remember()
     return watch
 
 

@@ -1,6 +1,8 @@
 """What is told of all shards while they are made."""
 
+import errno
 import os
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from planned_shards import PLAN, header_of, make_shard, more
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.lease import encode_lease, own_lease
+from asyncgen.output.ledger import Journal, read_journal
+from asyncgen.shards import status
 from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.status import (
     FAILED,
@@ -108,3 +112,39 @@ def test_of_a_shard_that_stands_nobody_knows_when_it_will_be_made() -> None:
 def test_a_shard_of_another_plan_is_counted_as_it_is(folder: ShardFolder) -> None:
     make_run(folder.shard(0), [], msgspec.structs.replace(HEADER, num=4))
     assert report(folder).shards[0].done == 0
+
+
+def test_a_journal_that_has_not_changed_is_not_read_again(folder: ShardFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        make_shard(folder, number)
+    make_shard(folder, 2, refused=[9])
+    first = report(folder)
+    read: list[Path] = []
+
+    def note(path: Path) -> Journal:
+        read.append(path)
+        return read_journal(path)
+
+    monkeypatch.setattr(status, "read_journal", note)
+    assert msgspec.json.encode(report(folder)) == msgspec.json.encode(first)
+    assert read == []
+    more(folder, 1, rejected(5))
+    assert report(folder).calls == first.calls + 1
+    assert read == [folder.shard(1).journal]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"version":2,"shards":{}}', b'{"version":1,"shards":{"0":{}}}'])
+def test_figures_that_cannot_be_used_are_made_anew(folder: ShardFolder, content: bytes) -> None:
+    make_shard(folder, 0)
+    (folder.path / "figures.json").write_bytes(content)
+    assert report(folder).done == 4
+    assert msgspec.json.decode((folder.path / "figures.json").read_bytes())["shards"]["0"]["done"] == 4
+
+
+def test_a_folder_that_is_only_to_be_read_is_told_of(folder: ShardFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    make_shard(folder, 0)
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    assert report(folder).done == 4
