@@ -270,7 +270,8 @@ class _Pass:
         self._unread = 0  # lines in no language that the audit reads
         self._tallies = {rule: _Tally(rule) for rule in rules_to_run(dataset)}
         self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
-        self._telling = Telling(() if dataset.header is None else dataset.header.dimensions)
+        grades = None if dataset.grades.by_engine else dataset.grades  # the engine finds no claims
+        self._telling = Telling(() if dataset.header is None else dataset.header.dimensions, grades)
         self._diversity = Diversity(dataset.knowledge or "")
         self._repeats = {rule: NearDuplicates(THRESHOLD, levels=LEVELS) for rule in (REPEAT, REPEATED_ANSWERS)}
         self._topics: dict[str, TopicGrounding] = {}

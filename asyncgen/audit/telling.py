@@ -1,17 +1,22 @@
-"""How often statements were told that conversations were to tell, by their words and figures.
+"""How often statements were told that conversations were to tell: by their words and figures, and by a judge.
 
 A statement counts as told where the assistant's words hold every figure of it and most of its other words, those alone
-being compared that say something. Whether it was told right is for a reader: what is measured is that it came up.
+being compared that say something. Whether it was told right is for a reader: what is measured is that it came up. For a
+judge it was told where a claim is supported that has its figures, by a sentence of the knowledge that has its words.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import TypeAlias
 
 import msgspec
 
 from asyncgen.audit.rules import Subject
 from asyncgen.audit.words import split_words
+from asyncgen.data.grades import Grades
+from asyncgen.output.grades import SUPPORTED, Grade
 from asyncgen.recipe.recipe import Dimension
 
 MOST_NAMED = 20  # statements that were told least
@@ -22,11 +27,16 @@ _DIGIT = re.compile(rb"\d")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """`asked`: conversations that were to tell it; `told`: those of them that did."""
+    """`asked`: conversations that were to tell it; `told`: those of them that did.
+
+    `judged`: those of them that a judge has read; `supported`: of these, those in which it found it told.
+    """
 
     statement: str
     asked: int
     told: int
+    judged: int = 0
+    supported: int = 0
 
 
 class TellingResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,21 +46,27 @@ class TellingResult(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
     told: int
     least: list[Told]
+    judged: int = 0
+    supported: int = 0
+
+
+_Marks: TypeAlias = tuple[frozenset[bytes], frozenset[bytes]]  # figures and stems
 
 
 class Telling:
-    """Feed it the lines; those whose scenario is known count."""
+    """Feed it the lines; those whose scenario is known count. `grades`: what a judge has said of them, if one has."""
 
-    def __init__(self, dimensions: Sequence[Dimension]) -> None:
+    def __init__(self, dimensions: Sequence[Dimension], grades: Grades | None = None) -> None:
+        self._grades = grades
         self._names = [each.name for each in dimensions if each.by_weight is True]
         values = (
             value for each in dimensions if each.by_weight is True for group in each.groups for value in group.values
         )
-        self._marks: Mapping[str, tuple[frozenset[bytes], frozenset[bytes]]] = {
-            each: _split(split_words(each)) for each in values
-        }
-        self._asked = dict.fromkeys(self._marks, 0)
-        self._told = dict.fromkeys(self._marks, 0)
+        self._marks: Mapping[str, _Marks] = {each: _split(split_words(each)) for each in values}
+        self._asked: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
+        self._judged: Counter[str] = Counter()
+        self._supported: Counter[str] = Counter()
 
     def add(self, subject: Subject) -> None:
         if subject.scenario is None or not self._names:
@@ -60,33 +76,56 @@ class Telling:
             for words, message in zip(subject.vocabularies, subject.record.conversation, strict=True)
             if message.role == "assistant"
         )
-        figures, stems = _split(chain.from_iterable(answers))
+        said = _split(chain.from_iterable(answers))
+        grade = None if self._grades is None else self._grades.of(subject.record.conversation)
+        claims = [] if grade is None else [*_supported(grade)]
         for _, statement in chain.from_iterable(subject.scenario.get(name, ()) for name in self._names):
             if statement not in self._marks:
                 continue
+            marks = self._marks[statement]
             self._asked[statement] += 1
-            wanted_figures, wanted_stems = self._marks[statement]
-            is_told = wanted_figures <= figures and len(wanted_stems & stems) >= ENOUGH * len(wanted_stems)
-            self._told[statement] += is_told
+            self._told[statement] += _tells(said, marks)
+            self._judged[statement] += grade is not None
+            self._supported[statement] += any(_tells(each, marks) for each in claims)
 
     def result(self) -> TellingResult | None:
-        asked = {statement: count for statement, count in self._asked.items() if count}
+        asked = self._asked
         if not asked:
             return None
         rarest = sorted(asked, key=lambda each: (self._told[each] / asked[each], -asked[each]))
         return TellingResult(
             statements=len(asked),
-            asked=sum(asked.values()),
-            told=sum(self._told.values()),
+            asked=asked.total(),
+            told=self._told.total(),
             least=[
-                Told(statement=each, asked=asked[each], told=self._told[each])
+                Told(
+                    statement=each,
+                    asked=asked[each],
+                    told=self._told[each],
+                    judged=self._judged[each],
+                    supported=self._supported[each],
+                )
                 for each in rarest[:MOST_NAMED]
                 if self._told[each] < asked[each]
             ],
+            judged=self._judged.total(),
+            supported=self._supported.total(),
         )
 
 
-def _split(words: Iterable[bytes]) -> tuple[frozenset[bytes], frozenset[bytes]]:
+def _supported(grade: Grade) -> Iterator[_Marks]:
+    """Of each claim that the knowledge supports: the figures that it tells, the stems of that and of the sentence."""
+    for claim in grade.judgement.claims:
+        if claim.verdict == SUPPORTED:
+            figures, stems = _split(split_words(claim.text))
+            yield figures, stems | _split(split_words(claim.sentence))[1]
+
+
+def _tells(said: _Marks, wanted: _Marks) -> bool:
+    return wanted[0] <= said[0] and len(wanted[1] & said[1]) >= ENOUGH * len(wanted[1])
+
+
+def _split(words: Iterable[bytes]) -> _Marks:
     """The figures, and the stems of all other words that are not too short to say something."""
     figures, stems = set(), set()
     for word in words:

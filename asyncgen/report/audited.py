@@ -140,6 +140,9 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
 def _telling(told: TellingResult) -> Iterator[tuple[str, str]]:
     share = f"{_percent(told.told / told.asked)} of {told.asked:,} times that one was asked for"
     yield "statements told", f"{share}, {told.statements:,} different ones"
+    if told.judged:
+        found = f"{_percent(told.supported / told.judged)} of {told.judged:,} times in conversations that were judged"
+        yield "  by a judge", found
     if told.least:
         least = told.least[0]
         yield "  told least", f"{shorten(least.statement, MOST_CHARACTERS)} ({least.told:,} of {least.asked:,})"

@@ -133,9 +133,16 @@ def describe_telling(result: TellingResult | None) -> Iterator[Block]:
         f"{result.statements:,} statements were asked for {result.asked:,} times in all. In {share} of these the "
         "answers hold the figures of the statement and most of its words."
     )
+    judged = ["judged", "found by the judge"] if result.judged else []
+    if judged:
+        share = f"{result.supported / result.judged:.1%}".replace("%", " %")
+        yield Paragraph(f"Of {result.judged:,} times in conversations that were judged, the judge found it in {share}.")
     if result.least:
-        rows = [(each.statement, each.asked, each.told) for each in result.least]
-        yield Table("Statements told least", ["statement"], ["asked for", "told"], rows)
+        rows = [
+            (each.statement, each.asked, each.told, *((each.judged, each.supported) if judged else ()))
+            for each in result.least
+        ]
+        yield Table("Statements told least", ["statement"], ["asked for", "told", *judged], rows)
 
 
 def describe_judged(result: JudgedResult | None) -> Iterator[Block]:

@@ -1,9 +1,13 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 from asyncgen.audit.rules import Subject
 from asyncgen.audit.telling import Telling, Told
-from asyncgen.conversation import Message
+from asyncgen.conversation import XXH3, Message, digest_conversation, encode_document
 from asyncgen.data.dataset import Record
+from asyncgen.data.grades import Grades
+from asyncgen.output.grades import Claim, Grade, Judgement
+from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.recipe import Dimension, Group
 
 COST = "A repair costs 20 euros and takes 3 days."
@@ -36,6 +40,25 @@ def test_what_is_told_least_comes_first_and_what_was_always_told_not_at_all() ->
     result = tell("The workshop of Ann in Bremen.", "20 euros and 3 days for repairs. Ann runs the workshop.").result()
     assert result is not None
     assert result.least == [Told(statement=COST, asked=2, told=1)]
+
+
+def test_where_a_judge_has_read_the_answers_its_supported_claims_count_too(tmp_path: Path) -> None:
+    said = (Message("user", "Well?"), Message("assistant", "It takes three days, and 20 euros. The boss is Ann."))
+    claims = [
+        Claim("A repair takes 3 days.", "supported", COST),
+        Claim("A repair costs 20 euros and 3 days.", "supported", COST),
+        Claim("The boss is Ann.", "absent", ANN),
+    ]
+    grade = Grade(digest_conversation(said, XXH3).hex(), "judge", Judgement(claims, {}))
+    (tmp_path / "x.jsonl.grades.jsonl").write_bytes(encode_document(grade))
+    telling = Telling([FACTS], Grades(OutputPaths(tmp_path / "x.jsonl")))
+    for conversation in (said, (*said, *said)):
+        drawn = {"facts": (("a", COST), ("b", ANN))}
+        telling.add(Subject(Record(1, 0, conversation, 0), drawn, "any"))
+    result = telling.result()
+    assert result is not None
+    assert (result.asked, result.judged, result.supported) == (4, 2, 1)
+    assert result.least[0] == Told(statement=COST, asked=2, told=0, judged=1, supported=1)
 
 
 def test_a_recipe_without_statements_and_lines_that_no_run_made_have_no_result() -> None:
