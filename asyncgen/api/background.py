@@ -19,6 +19,7 @@ from typing import ClassVar
 import uvloop
 
 from asyncgen.audit.repair import checked_conversations
+from asyncgen.data.verdicts import keep_verdicts
 from asyncgen.errors import BudgetSpentError, FatalError, OutOfMemoryError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.config import GenerateConfig
@@ -142,6 +143,8 @@ class Background:
                 self._earlier.ended.wait()
             with opened(self._config, checked_conversations) as run:
                 self._make(run)
+            if told := keep_verdicts(self._config, OutputPaths(self._path)):
+                log.warning("%s", told)
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self.error = error
         self._leave()

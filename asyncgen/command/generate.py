@@ -7,6 +7,7 @@ from asyncgen.command.flag_values import shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
+from asyncgen.command.stderr import say
 
 NAME = "generate"
 PURPOSE = "make conversations, going on where an earlier run stopped"
@@ -64,10 +65,15 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.audit.repair import checked_conversations
     from asyncgen.command.config import read_generate_config, read_shard_config
     from asyncgen.command.log_file import start_logging
+    from asyncgen.data.verdicts import keep_verdicts
+    from asyncgen.output.paths import OutputPaths
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.terminal import generate
 
     read = read_generate_config if flags.shard is None else read_shard_config
     config = read(flags, read_environment(), command, flags.timings)
     start_logging(config.log, debug=config.debug)
-    return generate(config, checked_conversations)
+    status = generate(config, checked_conversations)
+    if told := keep_verdicts(config, OutputPaths.of(config.output)):
+        say(told)
+    return status

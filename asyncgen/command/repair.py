@@ -141,6 +141,7 @@ def _make_again(
     from asyncgen.command.config import read_repair_config
     from asyncgen.command.log_file import start_logging
     from asyncgen.data.replaced import clear, repair_paths, replace_lines
+    from asyncgen.data.verdicts import keep_verdicts
     from asyncgen.output.keys import Keys
     from asyncgen.report.repaired import describe_flagged, print_repaired
     from asyncgen.runs.configure import read_environment
@@ -162,4 +163,6 @@ def _make_again(
             number = replace_lines(dataset, repair, lines.by_index(keys), told)
             clear(repair)
             print_repaired(dataset, lines, number)
+        if kept := keep_verdicts(config, dataset.paths):
+            say(kept)
     return status

@@ -15,18 +15,18 @@ class Keys:
     """`wanted`: digests, each once, in the order in which they are made. `settle` gives each of them its index."""
 
     def __init__(self, wanted: Sequence[bytes]) -> None:
-        self._wanted = wanted
+        self.wanted = wanted
         self._keys: dict[int, bytes] = {}  # by index
         self.new: Sequence[bytes] = ()
         self.num = 0  # indices that have ever been given
 
     def settle(self, assigned: bytes) -> None:
         """`assigned`: the keys of all indices so far, one behind the other."""
-        count, wanted = len(assigned) // DIGEST_SIZE, frozenset(self._wanted)
+        count, wanted = len(assigned) // DIGEST_SIZE, frozenset(self.wanted)
         given = (assigned[place * DIGEST_SIZE : (place + 1) * DIGEST_SIZE] for place in range(count))
         self._keys = {index: key for index, key in enumerate(given) if key in wanted}
         known = frozenset(self._keys.values())
-        self.new = [key for key in self._wanted if key not in known]
+        self.new = [key for key in self.wanted if key not in known]
         self._keys.update(enumerate(self.new, count))
         self.num = count + len(self.new)
 

@@ -247,3 +247,19 @@ def test_killed_at_any_step_a_run_goes_on_and_pays_nothing_twice(held: str, call
     assert set(asked.values()) == {4}
     assert answers() == {GOOD}
     assert len(entries("step")) == 12
+
+
+def test_what_the_judge_has_said_is_known_afterwards_and_not_paid_for_again() -> None:
+    write_recipe(JUDGE)
+    with FakeProvider(stubborn) as provider:
+        assert generate(provider) == 3
+        asked = len(provider.calls)
+        judge = ["judge", "x.jsonl", "--base-url", provider.base_url, "--quiet"]
+        assert main(judge) == 0
+        assert len(provider.calls) == asked
+        grades = [json.loads(line) for line in Path("x.jsonl.grades.jsonl").read_bytes().splitlines()]
+        assert [each["model"] for each in grades] == ["judge"], "equal conversations have one grade"
+        assert grades[0]["judgement"]["questions"]["grounded"]["holds"]
+        OUTPUT.write_text(OUTPUT.read_text("utf-8").replace("How hot?", "How hot, then?", 1), "utf-8")
+        assert main(judge) == 0
+        assert len(provider.calls) == asked + 1, "an edited line is judged again"
