@@ -21,12 +21,14 @@ def start_thread(thread: threading.Thread) -> None:
         raise _no_thread(thread.name) from error
 
 
-def start_worker(name: str) -> ThreadPoolExecutor:
-    """An executor whose one thread is there. Raises OutOfMemoryError when the system gives none."""
-    executor = ThreadPoolExecutor(1, name)
+def start_worker(name: str, threads: int = 1) -> ThreadPoolExecutor:
+    """An executor all of whose threads are there. Raises OutOfMemoryError when the system gives none."""
+    executor, barrier = ThreadPoolExecutor(threads, name), threading.Barrier(threads)
     try:
-        executor.submit(int)
+        for _ in range(threads):
+            executor.submit(barrier.wait)  # so that each finds the others busy, and is a thread of its own
     except NO_THREAD as error:
+        barrier.abort()
         raise _no_thread(name) from error
     return executor
 

@@ -35,7 +35,7 @@ HOMES = {
     "tenacity": {"pacing"},
     "text_to_num": {"audit"},
     "tokenizers": {"export"},
-    "uvloop": {"api", "offline", "runs", "viewer"},
+    "uvloop": {"offline", "runs", "viewer"},
     "xxhash": {GROUND},
     "yarl": {"endpoint"},
 }

@@ -47,7 +47,7 @@ def test_what_needs_a_thread_says_what_to_free_or_to_raise(refuse: Refuse) -> No
             start()
 
 
-@pytest.mark.parametrize("name", ["signals", "writer"])
+@pytest.mark.parametrize("name", ["signals", "names and files", "writer"])
 def test_a_run_without_a_thread_that_it_needs_ends_before_anything_is_sent(
     name: str, refuse: Refuse, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +58,20 @@ def test_a_run_without_a_thread_that_it_needs_ends_before_anything_is_sent(
     shown = capsys.readouterr().err
     assert shown.count(f"no further thread (for {name})") == 1
     assert "Traceback" not in shown
+
+
+def test_a_run_without_a_thread_to_wait_for_others_ends_as_ever(refuse: Refuse) -> None:
+    with FakeProvider() as provider:
+        refuse("Thread-")
+        assert generate(provider) == 0
+    assert len(OUTPUT.read_bytes().splitlines()) == 10
+
+
+def test_of_several_threads_all_are_there_or_none(refuse: Refuse) -> None:
+    start_worker("some", threads=3).shutdown()
+    refuse("some_2")
+    with pytest.raises(OutOfMemoryError, match="for some"):
+        start_worker("some", threads=3)
 
 
 def test_a_run_without_a_thread_that_prints_says_what_it_has_to_say(

@@ -16,8 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
-import uvloop
-
 from asyncgen.audit.repair import checked_conversations
 from asyncgen.data.verdicts import keep_verdicts
 from asyncgen.errors import BudgetSpentError, FatalError, OutOfMemoryError
@@ -25,7 +23,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.events import Event, Retried, Said
-from asyncgen.runs.run import Run, opened
+from asyncgen.runs.run import Run, event_loop, opened
 from asyncgen.threads import start_thread
 
 log = logging.getLogger("asyncgen")
@@ -169,7 +167,7 @@ class Background:
             run.check_price()
             if run.counts.account.is_used_up:
                 raise BudgetSpentError(run.counts.account.explain_no_room())
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with event_loop() as runner:
                 self.error = runner.run(self._execute(run))
         else:
             run.say_nothing_to_do()

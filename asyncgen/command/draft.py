@@ -127,9 +127,8 @@ def _plan(recipe: "Recipe", flags: argparse.Namespace) -> "list[Ask]":
 
 
 def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[list[Candidate]]":
-    import asyncio
-
     from asyncgen.audit.words import split_words
+    from asyncgen.runs.run import in_event_loop
     from asyncgen.scaffold.draft import open_drafter
     from asyncgen.scaffold.widen import widen
     from asyncgen.screen.drafts import show_cost, show_stop
@@ -147,4 +146,4 @@ def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[l
             show_cost(drafter.cost)
             return found
 
-    return asyncio.run(ask_all())
+    return in_event_loop(ask_all())

@@ -151,8 +151,7 @@ def _read_languages(codes: str) -> Sequence[str]:
 
 
 def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge") -> "Plan":
-    import asyncio
-
+    from asyncgen.runs.run import in_event_loop
     from asyncgen.scaffold.draft import ANSWER_TOKENS, ask_for_drafts, write_request
     from asyncgen.scaffold.recipe import MODEL, SAMPLING
     from asyncgen.screen.drafts import show_drafts, show_price
@@ -161,7 +160,7 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
     text = knowledge.join()
     requests = {each: write_request(each, plan.name, plan.about, text) for each in plan.languages}
     show_price(asked.model, asked.endpoint.provider.name, list(requests.values()), ANSWER_TOKENS)
-    found = asyncio.run(ask_for_drafts(asked.endpoint, asked.settings, requests))
+    found = in_event_loop(ask_for_drafts(asked.endpoint, asked.settings, requests))
     show_drafts(found)
     if not agrees(flags, "Take these into the recipe?"):
         raise ConfigError("nothing was written; without --model the recipe is made from the headings alone")

@@ -16,6 +16,7 @@ from contextlib import (
     closing,
     contextmanager,
     nullcontext,
+    suppress,
 )
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -95,6 +96,7 @@ from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs, prompt_bytes
 from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
 from asyncgen.text import BYTES_A_TOKEN
+from asyncgen.threads import NO_THREAD, start_worker
 
 ANSWER_TOKENS = 1000
 TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
@@ -147,11 +149,27 @@ def in_event_loop(main: Coroutine[Any, Any, T]) -> T:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
+        with event_loop() as runner:
             return runner.run(main)
     finally:
+        main.close()  # if it was not begun
         gc.set_threshold(*usual)
         gc.unfreeze()
+
+
+@contextmanager
+def event_loop() -> Iterator[asyncio.Runner]:
+    """A loop whose threads, for names to be looked up and files, are there before anything is sent.
+
+    Raises OutOfMemoryError when the system gives none.
+    """
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False)
+    try:
+        runner.get_loop().set_default_executor(start_worker("names and files", threads=2))
+        yield runner
+    finally:
+        with suppress(*NO_THREAD):  # to wait for its threads it starts another one; they end without that, too
+            runner.close()
 
 
 def conversations(config: GenerateConfig) -> Conversations:

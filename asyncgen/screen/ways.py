@@ -33,6 +33,7 @@ from asyncgen.recipe.passages import count_words
 from asyncgen.recipe.recipe import KNOWLEDGE, MODEL, PLACEHOLDER
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
+from asyncgen.runs.run import in_event_loop
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid
 from asyncgen.text import estimate_tokens, printable
@@ -104,7 +105,7 @@ def ask_provider(plan: RunPlan) -> Told:
         async with Client(plan.endpoint, connections=len(paths), timeout=USUAL.page) as client:
             return await asyncio.gather(*[client.get(path) for path in paths])
 
-    pages = {path: page or b"" for path, page in zip(paths, asyncio.run(ask()), strict=True)}
+    pages = {path: page or b"" for path, page in zip(paths, in_event_loop(ask()), strict=True)}
     prices = {
         **{(model, LIVE): read_price(pages[MODELS], model) for model in models},
         **{(model, BATCH): read_price(pages[MODELS], model, BATCH) for model in models},
