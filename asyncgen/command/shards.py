@@ -1,8 +1,8 @@
 """`asyncgen shards`: a run cut into shards, each for a process of its own, on whatever machine."""
 
 import argparse
-from pathlib import Path
 
+from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_call_flags
@@ -20,13 +20,16 @@ ABOUT = (
 CLOSING: Sections = {
     EXAMPLES: {
         "shards data/x -n 10m --at-once 20": "489 shards of 20,480, of which 20 are made at a time",
+        "shards s3://bucket/x -n 10m": "the same in object storage, for machines that share no folder",
         "shards data/x --print slurm": "a job script for what is planned; submits nothing",
     }
 }
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="where the lines go, as data/x")
+    parser.add_argument(
+        "output", type=path_or_url, metavar="OUTPUT", help="where the lines go, as data/x or s3://bucket/x"
+    )
     add_call_flags(parser, add_request_flags(parser))
     add = parser.add_argument_group("shards").add_argument
     add(
@@ -52,10 +55,10 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.command.config import read_shard_plan
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.rows import command_line
-    from asyncgen.shards.plan import ShardFolder
+    from asyncgen.shards.places import shards_of
 
-    folder = ShardFolder.of(flags.output)
-    if flags.print is not None and folder.find(flags.output):  # what is planned is known: nothing need be given again
+    folder = shards_of(flags.output)
+    if flags.print is not None and folder.is_planned():  # what is planned is known: nothing need be given again
         print(print_job(flags.print, folder, folder.read_plan()), end="")  # noqa: T201
         return 0
     plan, notices = read_shard_plan(flags, read_environment(), flags.timings)

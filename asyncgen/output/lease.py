@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -61,32 +62,59 @@ def read_content(path: Path) -> bytes:
         return b""
 
 
-def is_kept_up(path: Path, content: bytes, sleep: Callable[[float], None]) -> bool:
+def is_kept_up(read: Callable[[], bytes], content: bytes, sleep: Callable[[float], None]) -> bool:
     """Watch a lease that was read; whether its run is alive. One that is half written is."""
     for _ in range(LOOKS):
         sleep(1.0)
-        if (seen := read_content(path)) != content:
+        if (seen := read()) != content:
             return bool(seen)
     return False
 
 
-class Keeper:
-    """Writes a lease into an open lock file, counts on, and empties the file in the end."""
+class LeasePlace(Protocol):
+    """Where a lease is written. None of these raises: who cannot write his lease is not seen, that is all."""
+
+    def read(self) -> bytes: ...
+
+    def write(self, content: bytes) -> None: ...
+
+    def give_back(self) -> None: ...
+
+
+class LockFile:
+    """An open lock file as the place of a lease; emptied when it is given back."""
 
     def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
         self._path = path
-        self.lease = own_lease()
 
-    def write(self) -> None:
+    def read(self) -> bytes:
+        return read_content(self._path)
+
+    def write(self, content: bytes) -> None:
         with contextlib.suppress(OSError):  # on a full disk the holder stays unnamed
-            size = os.pwrite(self._descriptor, encode_lease(self.lease), 0)
+            size = os.pwrite(self._descriptor, content, 0)
             os.ftruncate(self._descriptor, size)  # never empty between: that would be a lease given back
             os.fsync(self._descriptor)  # before that, a network file system may keep it here
 
+    def give_back(self) -> None:
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+
+
+class Keeper:
+    """Writes a lease, counts on, and gives it back in the end."""
+
+    def __init__(self, place: LeasePlace, lease: Lease) -> None:
+        self._place = place
+        self.lease = lease
+
+    def write(self) -> None:
+        self._place.write(encode_lease(self.lease))
+
     def is_ours(self) -> bool:
         """Whether nobody else has taken the lease."""
-        seen = decode_lease(read_content(self._path))
+        seen = decode_lease(self._place.read())
         return seen is not None and seen.run == self.lease.run
 
     def beat(self) -> None:
@@ -112,5 +140,4 @@ class Keeper:
             ended.set()
             thread.join(BEAT)  # a file system that hangs must not hold up the end
             if self.is_ours():
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._descriptor, 0)
+                self._place.give_back()

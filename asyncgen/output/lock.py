@@ -9,7 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 
 from asyncgen.errors import ConfigError
-from asyncgen.output.lease import LOOKS, SETTLED, Keeper, decode_lease, is_kept_up, own_lease, read_content
+from asyncgen.output.lease import (
+    LOOKS,
+    SETTLED,
+    Keeper,
+    LockFile,
+    decode_lease,
+    is_kept_up,
+    own_lease,
+    read_content,
+)
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths
 
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
@@ -131,7 +140,7 @@ def _watch(
     if lease is None or (has_lock and lease.machine == own_lease().machine):
         return []
     say(f"{paths.output} was being written by {lease.holder}; watching for {LOOKS} s whether it still is")
-    if is_kept_up(paths.lock, content, sleep):
+    if is_kept_up(lambda: read_content(paths.lock), content, sleep):
         raise _held(paths, lease.holder)
     return [f"{paths.output} was left by {lease.holder}, which has died or is out of sight: this run goes on with it"]
 
@@ -139,7 +148,7 @@ def _watch(
 @contextlib.contextmanager
 def _taken(paths: OutputPaths, descriptor: int, *, is_in_doubt: bool, sleep: Callable[[float], None]) -> Iterator[None]:
     """The lease is ours; where another run may have taken it at the same time, the one that wrote last has it."""
-    keeper = Keeper(descriptor, paths.lock)
+    keeper = Keeper(LockFile(descriptor, paths.lock), own_lease())
     keeper.write()
     if is_in_doubt:
         sleep(SETTLED)

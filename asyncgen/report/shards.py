@@ -15,22 +15,22 @@ from asyncgen.money.price import FREE
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
-from asyncgen.shards.plan import ShardFolder
+from asyncgen.shards.places import Shards
 from asyncgen.shards.status import UNDER_WAY, ShardsReport, ShardState, report_on
 from asyncgen.text import ascii_json, printable
 
 SLOWEST = 5  # shards that are named
 
 
-def status_of_shards(folder: ShardFolder, *, as_json: bool, progress: Advance = unseen) -> int:
+def status_of_shards(shards: Shards, *, as_json: bool, progress: Advance = unseen) -> int:
     """Print it. Raises ConfigError when the plan cannot be read."""
-    plan = folder.read_plan()
-    report = report_on(folder, plan, now=time.time(), progress=progress)
+    plan = shards.read_plan()
+    report = report_on(shards, plan, now=time.time(), progress=progress)
     if as_json:
         sys.stdout.write(ascii_json(msgspec.json.encode(report).decode()) + "\n")
         return 0
     console = plain_console()
-    console.print(Text(printable(str(folder.path)), style="bold"), soft_wrap=True)
+    console.print(Text(printable(str(shards.path)), style="bold"), soft_wrap=True)
     console.print(labelled_grid(_rows(report, is_free=plan.header.provider == OFFLINE)))
     for table in slowest_tables([each for each in report.shards if each.state == UNDER_WAY]):
         console.print()

@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
+    AbstractContextManager,
     AsyncExitStack,
+    ExitStack,
     closing,
     contextmanager,
     nullcontext,
@@ -24,7 +26,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import uvloop
 
@@ -110,13 +112,26 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
 
+# What goes on beside a run while it has its output: entered before that is looked at, it gives what is told the run.
+Beside: TypeAlias = Callable[[OutputPaths, Callable[[str], None]], AbstractContextManager[Callable[["Run"], None]]]
+
+
+@contextmanager
+def nothing_beside(_paths: OutputPaths, _say: Callable[[str], None]) -> Iterator[Callable[["Run"], None]]:
+    yield lambda _: None
+
+
 @contextmanager
 def opened(
-    config: GenerateConfig, make_job: Callable[[GenerateConfig], Job], *, say: Callable[[str], None] = lambda _: None
+    config: GenerateConfig,
+    make_job: Callable[[GenerateConfig], Job],
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    beside: Beside = nothing_beside,
 ) -> Iterator["Run"]:
     """A run that may begin; its output is locked meanwhile. Raises ConfigError for every reason not to begin it.
 
-    `say`: told what is waited for before there is a run to say it.
+    `say`: told what is waited for while there is no run to say it.
     """
     paths = OutputPaths.of(config.output)
     job = make_job(config)
@@ -125,8 +140,10 @@ def opened(
         paths.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
-    with locked(paths, patience=config.patience, say=say) as doubts:
+    with ExitStack() as stack:
+        doubts = stack.enter_context(locked(paths, patience=config.patience, say=say))
         settle(paths)
+        follow = stack.enter_context(beside(paths, say))
         start = prepare(
             paths,
             make_header(config, job),
@@ -137,7 +154,9 @@ def opened(
             forget=config.forgotten,
             keys=config.plan.keys,
         )
-        yield Run(_fit_to_open_files(replace(config, notices=[*config.notices, *doubts])), start, job)
+        run = Run(_fit_to_open_files(replace(config, notices=[*config.notices, *doubts])), start, job)
+        follow(run)
+        yield run
 
 
 def in_event_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -267,6 +286,7 @@ class Run:
         self._is_trouble_said = False
         self._said_of_trouble = ""
         self._end_of_patience: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def output(self) -> Path:
@@ -278,6 +298,12 @@ class Run:
 
     def say(self, text: str) -> None:
         self._emit(events.Said(text))
+
+    def call_from_thread(self, call: Callable[[], None]) -> None:
+        """Have it called in the run's own thread, where alone the run may be touched, while it is being executed."""
+        with suppress(RuntimeError):  # the loop has been closed this moment
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(call)
 
     def _emit(self, event: Event) -> None:
         event.add_to(self.counts)
@@ -316,7 +342,8 @@ class Run:
         `during`: entered while indices are made. `before_each`: awaited before one is begun.
         """
         error = None
-        asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._on_loop_error)
         try:
             await self._execute(during or nullcontext(), before_each)
         except BaseExceptionGroup as group:

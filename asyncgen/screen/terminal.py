@@ -14,7 +14,7 @@ from asyncgen.money.price import CENT
 from asyncgen.runs.config import GenerateConfig, raise_budget
 from asyncgen.runs.events import Retried, Said, Written
 from asyncgen.runs.interrupt import Interrupts
-from asyncgen.runs.run import Run, conversations, in_event_loop, opened
+from asyncgen.runs.run import Beside, Run, conversations, in_event_loop, nothing_beside, opened
 from asyncgen.runs.verdict import with_advice
 from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display
@@ -37,12 +37,17 @@ def generate(
     config: GenerateConfig,
     make_job: Callable[[GenerateConfig], Job] = conversations,
     look_at: Callable[[Path], list[str]] = looking_commands,
+    beside: Beside = nothing_beside,
 ) -> int:
     """Make what is missing of `num`; the exit status. Raises ConfigError and FatalError.
 
-    `look_at`: what to type when all is made.
+    `look_at`: what to type when all is made. `beside`: what goes on beside the run.
     """
-    with opened(config, make_job, say=lambda text: plain_console(stderr=True).print(text, soft_wrap=True)) as run:
+
+    def say(text: str) -> None:
+        plain_console(stderr=True).print(text, soft_wrap=True)
+
+    with opened(config, make_job, say=say, beside=beside) as run:
         terminal = Terminal(config, run, look_at)
         if not run.has_work:
             return terminal.report_nothing_to_do()

@@ -8,9 +8,11 @@ time, and what is not whole in any of them is found before anything takes its na
 
 import mmap
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,7 @@ from asyncgen.output.lock import locked
 from asyncgen.output.match import Earlier, read_earlier
 from asyncgen.output.paths import OutputPaths, check_length
 from asyncgen.screen.bar import Advance, unseen
+from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 
 _MARK, _RUN = b'{"type":"mark",', b'{"type":"run",'
@@ -55,27 +58,31 @@ class Merged:
             raise _NotWholeError
 
 
-def merge(folder: ShardFolder, plan: ShardPlan, output: Path, *, progress: Advance = unseen) -> Merged:
+def merge(shards: Shards, plan: ShardPlan, output: Path, *, progress: Advance = unseen) -> Merged:
     """Raises ConfigError for an output that is something else, OutputError when it cannot be written."""
     paths, merged = OutputPaths.of(output), Merged()
-    _check_target(paths, folder, plan)
-    merged.faults = {
-        number: Fault("has not been begun") for number, shard in folder.shards(plan) if not shard.journal.is_file()
-    }
+    _check_target(paths, shards, plan)
+    merged.faults = {number: Fault("has not been begun") for number in range(len(plan)) if not shards.is_begun(number)}
     if merged.faults:  # known at once, where looking at the others may take an hour
         return merged
     # The output last: while it is not there, what is beside it can be made again.
     targets = (paths.rejects, paths.journal, paths.output)
     with suppress(_NotWholeError), locked(paths), whole_files(targets) as (rejects, journal, lines):
         writer = _Writer(plan, journal)
-        for number, shard in folder.shards(plan):
+        for number in range(len(plan)):
             progress("merging", number, len(plan))
-            earlier = _inspect(plan, number, shard, merged)
-            if earlier is not None and not merged.faults:
-                writer.add_journal(shard.journal)
-                _copy(shard.output, lines)
-                _copy(shard.rejects, rejects)
-                merged.lines += earlier.lines.known
+            try:
+                with shards.at_hand(number, paths.output.parent) as shard:
+                    earlier = _inspect(plan, number, shard, merged)
+                    if earlier is not None and not merged.faults:
+                        asides = [*shards.asides(number)]
+                        writer.add_journal(shard.journal, [journal for _, journal, _ in asides])
+                        _copy(shard.output, lines)
+                        _copy(shard.rejects, rejects)
+                        rejects.writelines(kept for _, _, kept in asides)
+                        merged.lines += earlier.lines.known
+            except ConfigError as error:
+                merged.faults[number] = Fault(f"cannot be used: {error}", is_damaged=True)
         merged.raise_faults()
         writer.entries.finish(output=lines.tell(), rejects=rejects.tell())
     return merged
@@ -87,14 +94,14 @@ def _copy(source: Path, target: BinaryIO) -> None:
             shutil.copyfileobj(file, target, COPIED_AT_ONCE)
 
 
-def _check_target(paths: OutputPaths, folder: ShardFolder, plan: ShardPlan) -> None:
+def _check_target(paths: OutputPaths, shards: Shards, plan: ShardPlan) -> None:
     """Raises ConfigError for what is no earlier merge of these shards: it would be lost."""
     check_length(paths.output)
     if not paths.output.parent.is_dir():
         raise ConfigError(f"--output: there is no folder {paths.output.parent}")
     if paths.output.is_dir():
         raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
-    if any(shard.owns(paths.output) for _, shard in folder.shards(plan)):
+    if isinstance(shards, ShardFolder) and any(shard.owns(paths.output) for _, shard in shards.shards(plan)):
         raise ConfigError(f"--output: {paths.output} belongs to a shard; choose another file")
     if paths.journal.is_file():
         header = _newest_header(paths.journal)
@@ -122,17 +129,12 @@ def _newest_header(journal: Path) -> Header | None:
 
 
 def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -> Earlier | None:
-    """What is in a shard that is as it should be; what is wrong with it is noted."""
-    try:
-        earlier = read_earlier(paths)
-        if earlier is not None:
-            _check_headers(plan, number, earlier.ledger.headers)
-    except ConfigError as error:
-        merged.faults[number] = Fault(f"cannot be used: {error}", is_damaged=True)
-        return None
+    """What is in a shard; what lacks in it is noted. Raises ConfigError for one that cannot be used."""
+    earlier = read_earlier(paths)
     if earlier is None:
         merged.faults[number] = Fault("has not been begun")
         return None
+    _check_headers(plan, number, earlier.ledger.headers)
     lines, failed = earlier.lines, earlier.ledger.failed
     missing = [index for index in plan.indices(number) if not lines.is_done(index)]
     if earlier.ledger.batches.under_way:
@@ -164,9 +166,11 @@ class _Writer:
         self._plan = plan
         self._story: Header | None = None
 
-    def add_journal(self, path: Path) -> None:
+    def add_journal(self, path: Path, asides: Iterable[bytes]) -> None:
+        """`asides`: entries that come first, so that what the shard itself says of an index is the newest."""
         with path.open("rb") as file:
-            for line in file:
+            self._add_header(decode_entry(file.readline()))
+            for line in chain(*map(BytesIO, asides), file):
                 if line.startswith(_RUN):
                     self._add_header(decode_entry(line))
                 elif not line.startswith(_MARK):

@@ -9,6 +9,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from asyncgen.output.files import sync_directory
 from asyncgen.output.journal import Header
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.cut import SUFFIX, count_shards, indices_of
+from asyncgen.shards.figures import JournalsView
+from asyncgen.shards.sums import View
 
 VERSION = 1
 
@@ -67,6 +70,32 @@ class ShardPlan(msgspec.Struct, frozen=True, kw_only=True):
                 "machine from the same recipe, or plan another output"
             )
 
+    def check_same(self, other: "ShardPlan", where: object) -> None:
+        """Raises ConfigError where this one, which is there, is not what the other one would be."""
+        for name, old, new in (
+            ("-n", self.num, other.num),
+            ("--size", self.size, other.size),
+            ("--at-once", self.at_once, other.at_once),
+        ):
+            if old != new:
+                raise ConfigError(f"{where} is planned with {name} {old}, and stays so; plan another output")
+        self.check(other.header)
+
+
+def encode_plan(plan: ShardPlan) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(plan)) + b"\n"
+
+
+def decode_plan(text: bytes, where: object) -> ShardPlan:
+    """Raises ConfigError."""
+    try:
+        plan = msgspec.json.decode(text, type=ShardPlan)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where} is no plan of shards that this asyncgen can read ({error})") from error
+    if plan.version > VERSION:
+        raise ConfigError(f"{where}: written by asyncgen {plan.asyncgen}, a newer one; update asyncgen")
+    return plan
+
 
 @dataclass(frozen=True, slots=True)
 class ShardFolder:
@@ -83,8 +112,11 @@ class ShardFolder:
     def find(cls, output: Path) -> "ShardFolder | None":
         """The one that is there, unless the path is that of a file."""
         folder = cls.of(output)
+        return folder if not os.path.isfile(output) and folder.is_planned() else None  # noqa: PTH113
+
+    def is_planned(self) -> bool:
         # os.path has no error for a name that is too long: who opens it says so.
-        return folder if not os.path.isfile(output) and os.path.isfile(folder.plan_path) else None  # noqa: PTH113
+        return os.path.isfile(self.plan_path)  # noqa: PTH113
 
     @property
     def path(self) -> Path:
@@ -106,6 +138,21 @@ class ShardFolder:
         for number in range(len(plan)):
             yield number, self.shard(number)
 
+    def is_begun(self, number: int) -> bool:
+        return self.shard(number).journal.is_file()
+
+    def view(self) -> View:
+        """By which one sees how far its shards are."""
+        return JournalsView(self.path, self.shard)
+
+    def at_hand(self, number: int, _: Path) -> AbstractContextManager[OutputPaths]:
+        """Its files."""
+        return nullcontext(self.shard(number))
+
+    def asides(self, _: int) -> Iterator[list[bytes]]:
+        """What was paid for and is no part of the shard: nothing, where a lock keeps others away."""
+        return iter(())
+
     def read_plan(self) -> ShardPlan:
         """Raises ConfigError where there is none that can be read."""
         try:
@@ -116,32 +163,18 @@ class ShardFolder:
             ) from None
         except OSError as error:
             raise ConfigError(f"{self.plan_path}: {error.strerror}") from error
-        try:
-            plan = msgspec.json.decode(text, type=ShardPlan)
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{self.plan_path} is no plan of shards that this asyncgen can read ({error})") from error
-        if plan.version > VERSION:
-            raise ConfigError(f"{self.plan_path}: written by asyncgen {plan.asyncgen}, a newer one; update asyncgen")
-        return plan
+        return decode_plan(text, self.plan_path)
 
     def put_plan(self, plan: ShardPlan) -> bool:
         """Write it unless there is one. Whether it was written; raises ConfigError where there is another."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if _put_if_absent(self.plan_path, msgspec.json.format(msgspec.json.encode(plan)) + b"\n"):
+            if _put_if_absent(self.plan_path, encode_plan(plan)):
                 sync_directory(self.path)
                 return True
         except OSError as error:
             raise ConfigError(f"{self.plan_path}: cannot be written: {error.strerror}") from error
-        there = self.read_plan()
-        for name, old, new in (
-            ("-n", there.num, plan.num),
-            ("--size", there.size, plan.size),
-            ("--at-once", there.at_once, plan.at_once),
-        ):
-            if old != new:
-                raise ConfigError(f"{self.path} is planned with {name} {old}, and stays so; plan another output")
-        there.check(plan.header)
+        self.read_plan().check_same(plan, self.path)
         return False
 
 

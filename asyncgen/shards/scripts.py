@@ -10,12 +10,13 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from string import Template
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asyncgen.shards.plan import ShardFolder, ShardPlan
+    from asyncgen.shards.places import Shards
+    from asyncgen.shards.plan import ShardPlan
 
 SLURM, KUBERNETES = SYSTEMS = ("slurm", "kubernetes")
 GRACE = 20  # seconds; Slurm (KillWait) and Kubernetes kill 30 seconds after the signal, unless told otherwise
@@ -94,16 +95,16 @@ spec:
 """)
 
 
-def print_job(system: str, folder: "ShardFolder", plan: "ShardPlan") -> str:
+def print_job(system: str, shards: "Shards", plan: "ShardPlan") -> str:
     """`system`: one of SYSTEMS."""
-    stem = folder.stem
-    words = ["asyncgen", "generate", "--shard", "auto", "-o", str(stem), "--grace", str(GRACE), "--quiet"]
+    stem = str(shards.stem)
+    words = ["asyncgen", "generate", "--shard", "auto", "-o", stem, "--grace", str(GRACE), "--quiet"]
     count, at_once = len(plan), min(plan.at_once, len(plan))
     common = {
-        "name": re.sub(r"[^a-z0-9]+", "-", f"asyncgen-{stem.name}".lower()).strip("-")[:50],
+        "name": re.sub(r"[^a-z0-9]+", "-", f"asyncgen-{PurePath(stem).name}".lower()).strip("-")[:50],
         "count": str(count),
         "at_once": str(at_once),
-        "merge": f"asyncgen merge {shlex.quote(str(stem))}",
+        "merge": f"asyncgen merge {shlex.quote(stem)}",
     }
     if system == KUBERNETES:
         quoted = [json.dumps(word, ensure_ascii=False) for word in (*words, str(Path.cwd()))]
@@ -112,10 +113,11 @@ def print_job(system: str, folder: "ShardFolder", plan: "ShardPlan") -> str:
     if count > SLURM_MOST:  # the number of a part plus what is submitted with it
         words[words.index("auto")] = "auto+${FROM:-0}"
         submit, log = list(_submit_in_turn(count, at_once)), "%A-%5a.log"
+    logs = Path.cwd() if isinstance(shards.path, str) else shards.path.absolute()
     return _SLURM.substitute(
         common,
         last=str(min(count, SLURM_MOST) - 1),
-        log=shlex.quote(str(folder.path.absolute()).replace("%", "%%") + f"/{log}"),
+        log=shlex.quote(str(logs).replace("%", "%%") + f"/{log}"),
         bin=shlex.quote(str(Path(sys.executable).parent)),
         folder=shlex.quote(str(Path.cwd())),
         submit="\n".join(submit),

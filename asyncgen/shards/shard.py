@@ -4,13 +4,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 
 from asyncgen.errors import ConfigError
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.config import GenerateConfig
-from asyncgen.runs.run import conversations, make_header
+from asyncgen.runs.run import Beside, conversations, make_header
 from asyncgen.shards.choice import Choice
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
+from asyncgen.shards.publish import published
+from asyncgen.shards.stored import StoredShards
 
 PATIENCE = 120.0  # seconds for an orphan on a lost node, whose shard was given to this one meanwhile
 _SHARD = re.compile(r"(--shard(?:=|\s+))auto\S*")
@@ -52,6 +56,33 @@ def of_shard(
         ),
         continue_command=command,
     )
+
+
+def of_stored_shard(
+    config: GenerateConfig,
+    shards: StoredShards,
+    plan: ShardPlan,
+    choice: Choice,
+    environment: Mapping[str, str],
+    *,
+    local: Path,
+) -> tuple[GenerateConfig, Beside]:
+    """The same for one in object storage, which is made in a folder of this machine, below `local`, and published."""
+    for flag, is_given in (
+        ("--batch", config.batching is not None),
+        ("--append", config.append),
+        ("--overwrite", config.overwrite),
+    ):
+        if is_given:
+            raise ConfigError(
+                f"{flag} cannot be used with {shards.stem}: make the shard anew by deleting what is there"
+            )
+    number = choice.choose(len(plan), environment)
+    shards.check_storage(plan)
+    folder = shards.local(local)
+    folder.put_plan(plan)  # so that what is left there of another plan is not gone on with
+    config = of_shard(config, folder, plan, choice, environment)
+    return config, partial(published, shards.shard(number), patience=PATIENCE)
 
 
 def _divide(flag: str, rate: int | None, workers: int, config: GenerateConfig) -> int | None:

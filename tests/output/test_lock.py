@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asyncgen.errors import ConfigError
-from asyncgen.output.lease import LOOKS, Keeper, decode_lease, encode_lease, own_lease, read_content
+from asyncgen.output.lease import LOOKS, Keeper, LockFile, decode_lease, encode_lease, own_lease, read_content
 from asyncgen.output.lock import RETRY, HeldError, StillHeldError, locked
 from asyncgen.output.paths import OutputPaths
 
@@ -44,7 +44,7 @@ def on(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def other_run(paths: OutputPaths, host: str, monkeypatch: pytest.MonkeyPatch) -> Keeper:
     """The lease of a run on another machine, which counts on when it is told to."""
     on(host, monkeypatch)
-    keeper = Keeper(os.open(paths.lock, os.O_RDWR | os.O_CREAT), paths.lock)
+    keeper = Keeper(LockFile(os.open(paths.lock, os.O_RDWR | os.O_CREAT), paths.lock), own_lease())
     keeper.write()
     on("here", monkeypatch)
     return keeper
@@ -118,7 +118,7 @@ def test_of_two_that_take_it_at_once_one_has_it(paths: OutputPaths, monkeypatch:
 
 
 def test_a_lock_that_holds_is_enough_on_one_machine(paths: OutputPaths) -> None:
-    keeper = Keeper(os.open(paths.lock, os.O_RDWR | os.O_CREAT), paths.lock)
+    keeper = Keeper(LockFile(os.open(paths.lock, os.O_RDWR | os.O_CREAT), paths.lock), own_lease())
     keeper.write()  # as a run that was killed leaves it
     with locked(paths, sleep=never) as notes:
         assert notes == []

@@ -15,7 +15,7 @@ from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.lease import encode_lease, own_lease
 from asyncgen.output.ledger import Journal, read_journal
-from asyncgen.shards import status
+from asyncgen.shards import figures
 from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.status import (
     FAILED,
@@ -125,7 +125,7 @@ def test_a_journal_that_has_not_changed_is_not_read_again(folder: ShardFolder, m
         read.append(path)
         return read_journal(path)
 
-    monkeypatch.setattr(status, "read_journal", note)
+    monkeypatch.setattr(figures, "read_journal", note)
     assert msgspec.json.encode(report(folder)) == msgspec.json.encode(first)
     assert read == []
     more(folder, 1, rejected(5))
