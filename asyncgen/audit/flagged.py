@@ -99,7 +99,6 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
         version=max(made.version, old.version),
         num=old.num,
         first=old.first,
-        merged=old.merged,
         filtered=old.filtered,
         line_hash=dataset.ledger.line_hash,
     )

@@ -102,6 +102,8 @@ def run(flags: argparse.Namespace, command: str) -> int:
         if lines.by_key:
             return _make_again(flags, dataset, header, lines, command)
         say(f"{paths.output}: nothing to repair")
+        if (left := repair_paths(paths)).journal.exists():
+            say(f"{left.output} is of a repair that was stopped, and of lines that are not flagged any more")
         return 0
 
 

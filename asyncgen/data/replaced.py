@@ -89,7 +89,8 @@ def replace_lines(dataset: Dataset, repair: OutputPaths, lines: Mapping[int, Old
         for entry in _told(repair, {index: old.index for index, old in lines.items()}, new.keys()):
             marked.add(encode_entry(entry))
         if dataset.header is not None and dataset.header.asked != header.asked:
-            marked.add(encode_entry(dataset.header))  # what it was made with stays what it goes on with
+            # What it was made with stays what it goes on with; what it was merged of, it no longer is.
+            marked.add(encode_entry(msgspec.structs.replace(dataset.header, merged=0)))
         marked.finish(output=parts.output.tell(), rejects=parts.rejects.tell())
     return len(replaced)
 

@@ -14,6 +14,7 @@ from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import BadReplyError, UnusedReply
 from asyncgen.jobs.judgement import Exhibit, parse_judgement
 from asyncgen.jobs.work import Job, Product, Request, Work
+from asyncgen.output.changes import MADE_AGAIN
 from asyncgen.output.grades import Judgement
 from asyncgen.output.keys import Keys
 from asyncgen.recipe.recipe import JUDGE, Recipe, digest_part
@@ -94,7 +95,7 @@ class Again:
 
     @property
     def digests(self) -> Mapping[str, str]:
-        return {**self.job.digests, "what is made again": digest_part(self.flags)}
+        return {**self.job.digests, MADE_AGAIN: digest_part(self.flags)}
 
     def open(self, index: int) -> "RepairWork":
         begun = self.read(self.keys[index])

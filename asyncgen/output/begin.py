@@ -18,6 +18,7 @@ from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
 from asyncgen.output.batches import USED_UP, Batches
 from asyncgen.output.changes import (
+    MADE_AGAIN,
     START_ANEW,
     check_batches,
     check_none_is_under_way,
@@ -192,9 +193,10 @@ def prepare(
     if earlier.lines.known or earlier.header.filtered:
         check_same_kind(paths, earlier.header, header)
         if (changed := differences(earlier.header, header)) and not allow_changed:
+            mix = "" if MADE_AGAIN in header.digests else ", or mix both with --allow-changed"
             raise ConfigError(
                 f"{paths.output} was made with other settings: {'; '.join(changed)}. Run it as before, "
-                f"{elsewhere(header)}, or mix both with --allow-changed"
+                f"{elsewhere(header)}{mix}"
             )
     header = _number(header, keys, bytes(earlier.ledger.keys))
     forgotten = _forget(earlier.ledger, forget)

@@ -11,6 +11,7 @@ from asyncgen.output.batches import Batches
 from asyncgen.output.journal import JUDGEMENTS, Header
 from asyncgen.output.paths import OutputPaths
 
+MADE_AGAIN = "what is made again"  # the part of a repair's digests
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
 T = TypeVar("T")
 
@@ -39,8 +40,9 @@ def differences(old: Header, new: Header) -> list[str]:
 
 
 def elsewhere(header: Header) -> str:
-    """What to do where a run may not go on; the grades of an output have one place."""
-    return START_ANEW if header.kind == JUDGEMENTS else "choose another --output"
+    """What to do where a run may not go on; the grades of an output have one place, and so has its repair."""
+    has_one_place = header.kind == JUDGEMENTS or MADE_AGAIN in header.digests
+    return START_ANEW if has_one_place else "choose another --output"
 
 
 def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:

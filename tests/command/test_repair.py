@@ -7,15 +7,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_provider import Call, FakeProvider, Reply, completion
+from batch_server import BatchServer
+from fake_provider import Call, FakeProvider, Reply, completion, error
+from quick import QUICK
 
+import asyncgen
 from asyncgen.command.main import main
 from asyncgen.data import replaced
 from asyncgen.data.replaced import replace_lines
+from asyncgen.offline.knobs import Knobs
 
 OUTPUT, JOURNAL, REJECTS = Path("x.jsonl"), Path("x.jsonl.journal"), Path("x.jsonl.rejects")
 NUM = 6
@@ -227,3 +232,44 @@ def test_what_a_judge_scores_below_the_mark_is_made_again_with_its_evidence_and_
     after = [json.loads(line)["metadata"] for line in lines()]
     assert [each["index"] for each in after] == [each["index"] for each in before]
     assert LEAK not in OUTPUT.read_text("utf-8")
+
+
+def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuses(call: Call) -> Reply:
+        return error(401, "no") if is_second(call) and number_of(call) == "n4" else leaky(call)
+
+    with FakeProvider(refuses) as provider:
+        assert generate(provider) == 0
+        assert repair(provider, "-c", "1") == 1
+        before = lines()
+        assert repair(provider, "--rules", "prompt-leak", "--rules", "truncated") == 2
+        told = capsys.readouterr().err
+        assert "what is made again has changed" in told
+        assert "--overwrite" in told
+        assert "--allow-changed" not in told
+        assert lines() == before
+    with FakeProvider(leaky) as provider:
+        assert repair(provider, "--rules", "prompt-leak", "--overwrite") == 0
+        assert len(provider.calls) == len(LEAKY)
+    assert LEAK not in OUTPUT.read_text("utf-8")
+
+
+def test_in_batches_lines_are_made_again_and_judged_at_the_price_that_is_billed(tmp_path: Path) -> None:
+    shutil.copytree(Path(asyncgen.__file__).parent / "recipes" / "persona", "mine")
+    toml = Path("mine/recipe.toml")
+    priced = Knobs(price_in=Decimal("0.5"), price_out=Decimal(3))
+    with BatchServer(priced) as server:
+        base = ["--base-url", server.base_url, "--quiet", "--batch", "--no-live"]
+        make = ["generate", "-n", "12", "--recipe", "mine", "-o", "x.jsonl", *base]
+        assert main(make, QUICK) == 0
+        assert main(["repair", "x.jsonl", "--yes", *base], QUICK) == 0
+        assert main(make, QUICK) == 0
+        toml.write_text(toml.read_text("utf-8") + "\n[repair]\njudge = true\n", "utf-8")
+        assert main([*make[:6], "y.jsonl", *base], QUICK) == 0
+        paid = sum(Decimal(str(each["cost"])) for each in server.books("line") if each.get("cost"))
+    told = Decimal(0)
+    for name in ("x", "y"):
+        for line in (tmp_path / f"{name}.jsonl.journal").read_bytes().splitlines():
+            told += json.loads(line, parse_float=Decimal).get("cost") or 0
+    assert told == paid
+    assert len(Path("y.jsonl.grades.jsonl").read_bytes().splitlines()) == 12
