@@ -14,13 +14,16 @@ nearly any figure, so of them only these count, and only where the answer's word
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
+from typing import TypeAlias
 
 from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts, read_spelled
 from asyncgen.audit.language import any_phrase
 from asyncgen.audit.names import fold
+
+_Figure: TypeAlias = tuple[float, str]  # a value and its unit
 
 MOST_TIMES = 60  # of a count that multiplies a figure
 EPSILON = 1e-9
@@ -144,20 +147,10 @@ def derives(measure: Measure, known: Sequence[Measure]) -> bool:
     figures = {(each.value, each.unit) for each in known}
     figures |= {(float(found[0]), "") for each in known if each.unit == "s" and (found := _NUMBER.search(each.text))}
     half = min(measure.step / 2, measure.value * CLOSE) + measure.value * EPSILON
-    if any(
-        abs(result - measure.value) <= half
-        for pair in permutations(figures, 2)
-        for result in _combine(*pair, measure.unit)
-    ):
+    if _give(figures, figures, measure, half):
         return True
     exact = min(half, 0.5)
-    if any(
-        abs(result - measure.value) <= exact
-        for each in figures
-        for other in _CALENDAR
-        for pair in ((each, other), (other, each))
-        for result in _combine(*pair, measure.unit)
-    ):
+    if _give(figures, _CALENDAR, measure, exact) or _give(_CALENDAR, figures, measure, exact):
         return True
     counts = [value for value, unit in figures if not unit and 1 < value <= MOST_TIMES]
     amounts = [value for value, unit in figures if unit == measure.unit != ""]
@@ -168,7 +161,21 @@ def derives(measure: Measure, known: Sequence[Measure]) -> bool:
     )
 
 
-def _combine(first: tuple[float, str], second: tuple[float, str], unit: str) -> Sequence[float]:
+def _give(ones: Iterable[_Figure], others: Iterable[_Figure], measure: Measure, most_off: float) -> bool:
+    """Whether one of the first figures and another of the second ones give the measure."""
+    value, unit = measure.value, measure.unit
+    for one in ones:
+        if unit not in {"", "%", one[1]} and one[1] != "%":
+            continue
+        for other in others:
+            if one is not other:
+                for result in _combine(one, other, unit):
+                    if abs(result - value) <= most_off:
+                        return True
+    return False
+
+
+def _combine(first: _Figure, second: _Figure, unit: str) -> Sequence[float]:
     """What two figures give in a unit: those of one unit add up and have a ratio, a count multiplies anything.
 
     An amount of money for some time has an hourly rate, a rate for some time has an amount; a count of devices for

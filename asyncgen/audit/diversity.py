@@ -14,6 +14,7 @@ from zlib import crc32
 import msgspec
 
 from asyncgen.audit.counting import DistinctCounter, HeavyHitters, TextSample
+from asyncgen.audit.phrases import PlainText
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.audit.words import Sentences, split_sentences, split_words
 from asyncgen.recipe.scenario import Drawn
@@ -121,15 +122,14 @@ class Diversity:
         self._stock: HeavyHitters[Phrase] = HeavyHitters(tracked)
 
     def add(self, subject: Subject) -> None:
-        messages = subject.sentences
         self._lines += 1
         number, conversation = subject.record.number, subject.record.conversation
         if conversation[0].role == "user":
-            self._openers.add(number, chain.from_iterable(messages[0]))
+            self._openers.add(number, subject.plain[0].words)
         sides: dict[str, list[_Text]] = {"user": [], "assistant": []}
-        for message, sentences in zip(conversation, messages, strict=True):
+        for message, plain in zip(conversation, subject.plain, strict=True):
             if message.role in sides:
-                sides[message.role].append(_Text(self._known, message.content, sentences))
+                sides[message.role].append(_Text(self._known, message.content, plain))
         self._user.add(number, sides["user"])
         answers = sides["assistant"]
         phrases = self._assistant.add(number, answers)
@@ -168,11 +168,11 @@ class _Text:
 
     __slots__ = ("_is_new", "_known", "_runs", "_sentences", "_words", "content")
 
-    def __init__(self, known: frozenset[Phrase], content: str, sentences: Sentences) -> None:
+    def __init__(self, known: frozenset[Phrase], content: str, plain: PlainText) -> None:
         self._known = known
         self.content = content
-        self._sentences = sentences
-        self._words = list(chain.from_iterable(sentences))
+        self._sentences = plain.sentences
+        self._words = plain.words
         self._runs = list(_runs(self._words, PHRASE_WORDS))
         self._is_new = list(map(not_, map(known.__contains__, self._runs)))
 
@@ -307,12 +307,10 @@ class StockCheck:
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         """The first stock phrase of each answer."""
-        for position, (message, sentences) in enumerate(
-            zip(subject.record.conversation, subject.sentences, strict=True)
-        ):
+        for position, (message, plain) in enumerate(zip(subject.record.conversation, subject.plain, strict=True)):
             if message.role == "assistant":
-                runs = _runs(list(chain.from_iterable(sentences)), LONG_PHRASE_WORDS)
-                if found := next(filter(self._stock.__contains__, chain(_beginnings(sentences), runs)), None):
+                runs = _runs(plain.words, LONG_PHRASE_WORDS)
+                if found := next(filter(self._stock.__contains__, chain(_beginnings(plain.sentences), runs)), None):
                     yield Finding("stock-phrase", subject.record.number, position, excerpt(_decode(found)))
 
 

@@ -21,7 +21,7 @@ import msgspec
 
 from asyncgen.audit.language import listed, table_of, tables
 from asyncgen.audit.names import fold, is_listed, tell_name
-from asyncgen.audit.number_words import find_numbers, in_all_spellings, may_hold_numbers
+from asyncgen.audit.number_words import find_numbers, in_all_spellings, in_ascii, may_hold_numbers
 
 TermKind: TypeAlias = Literal["url", "identifier", "acronym", "name"]
 
@@ -105,7 +105,13 @@ _MONTHS = [
     for spellings in zip(*[table["months"] for table in tables("dates")], strict=True)
 ]
 _MONTH = rf"(?i:{'|'.join(_MONTHS)})\b\.?"
-_MONTH_CAPITALS = frozenset("ADFJMNOS")
+_MONTH_BEGINNINGS = frozenset(
+    spelling[:3]
+    for table in tables("dates")
+    for names in table["months"]
+    for name in names.split("|")
+    for spelling in (name, in_ascii(name))
+)
 _YEAR = r"(?:19|20)\d\d\b(?![,.]\d)"
 _DAY = rf"\d{{1,2}}(?:(?:{_any_of('dates', 'ordinal')})(?!\w)|\b)(?![,.]?\d{{3}}|[.:/]?\d)"
 _TO = rf"(?: ?- ?| (?:{_any_of('dates', 'to')}) )"
@@ -197,6 +203,16 @@ _NO_QUANTITY = re.compile(
 # Most numbers, told from all that is read before a measure by what follows them. Bounded, because 1,2,3,... is read
 # from each of its numbers on.
 _PLAIN_NUMBER = re.compile(r"[$€£]|\d++(?:[.,]\d++){0,9}+(?:[%.,;!?)\n]| (?![ahopJFMASOND])|$)")
+# Most of the plain ones: nothing behind them can belong to them, unless the word there may be a part of something.
+_BARE_NUMBER = re.compile(
+    r"(?:\d{1,3}(?:,\d{3})++(?:\.\d++)?|\d++(?:\.\d++)?)"
+    r"(?=[,;!?)](?!\d)|\n|$|\.(?:\n|$| (?![ADFJMNOSa-z]))| (?P<word>[a-z]+)(?![^\s.,;:!?)]))"
+)
+_BEGIN_OF_UNIT = re.compile(r"[^\W\d_]+(?= )")  # of one in several words
+_PART_BEHIND = re.compile(
+    rf"[a-z]{{1,3}}$|(?:{_any_of('dates', 'to')}|{_any_of('times', 'to')}|{_BEFORE_UNIT}|trillion|{_NAMES_OF_UNITS}"
+    rf"|{'|'.join([*(each.pattern for each in _SCALE_NAMES), *_BEGIN_OF_UNIT.findall(_NAMES_OF_UNITS)])})$"
+)
 _LIST_NUMBER = re.compile(r"(?:^|\n)[ \t]*\(?$")
 
 # A time of day: with am or pm, with what an hour is called, or with a colon; or the first of two of them.
@@ -296,11 +312,12 @@ def read_facts(
         while taken and taken[0][1] <= start:
             taken.popleft()
         is_inner = start > done and text[start - 1].isalnum()
-        if hit[0] in settled and not is_inner:
-            if term := settled[hit[0]]:
-                yield term
+        begin = _begin_of_token(text, start, done) if is_inner else start
+        if taken and taken[0][0] <= start:
             done = end
-        elif taken and taken[0][0] <= start:
+        elif (token := text[begin:end]) in settled:
+            if term := settled[token]:
+                yield term
             done = end
         elif is_inner or not (found := _read_figure(text, start, language)):
             yield from _read_words(text, _begin_of_token(text, start, done), end, language)
@@ -349,10 +366,11 @@ _CLOCK_BEHIND = re.compile(rf"{_HOUR_NAME}|(?: (?:{_any_of('times', 'to')}) \w{{
 
 
 def _read_spelled_clock(text: str) -> Iterator[Time]:
-    for match in _SPELLED_CLOCK.finditer(text):
-        word = (match["hour"] or match["whole"]).lower()
+    lowered = text.lower()
+    for match in _SPELLED_CLOCK.finditer(lowered if len(lowered) == len(text) else text):
+        word = match["hour"] or match["whole"]
         hour = int(word) if word.isdecimal() else _HOURS[_as_written(word)]
-        minute = 60 * hour + (_OFFSETS[_as_written(match["offset"].lower())] if match["offset"] else 0)
+        minute = 60 * hour + (_OFFSETS[_as_written(match["offset"])] if match["offset"] else 0)
         yield Time(match[0], match.start(), minute % _MINUTES_OF_DAY, hour <= _HALF_DAY)
 
 
@@ -440,10 +458,14 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
 
 def _read_figure(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
     """Where the date, the time or the number at `start` ends and what it states; None when there is none."""
-    if found := _read_clock(text, start) or _read_date(text, start, language):
-        return found
     if text[start].isalpha():
-        return None
+        return _read_month(text, start) if text[start : start + 3].lower() in _MONTH_BEGINNINGS else None
+    if (
+        found := _read_bare_number(text, start, language)
+        or _read_clock(text, start)
+        or _read_date(text, start, language)
+    ):
+        return found
     if _PLAIN_NUMBER.match(text, start):
         return _read_measure(text, start)
     if match := _NO_QUANTITY.match(text, start):
@@ -454,15 +476,35 @@ def _read_figure(text: str, start: int, language: str | None) -> tuple[int, Sequ
     return _read_measure(text, start)
 
 
+def _read_bare_number(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
+    match = _BARE_NUMBER.match(text, start)
+    if match is None or (match["word"] and _may_be_part(match["word"])):
+        return None
+    if "." in match[0] and table_of(language, "dates").get("with-points"):
+        return None
+    end = match.end()
+    if text[end : end + 2] in {". ", ") "} and _LIST_NUMBER.search(text, max(start - 8, 0), start):
+        return end, ()
+    number = match[0].replace(",", "")
+    return end, [Measure(match[0], start, float(number), _step(number), "")]
+
+
+@lru_cache(maxsize=1 << 14)
+def _may_be_part(word: str) -> bool:
+    """Whether a word behind a number may go on with the measure, the range, the date or the time."""
+    return _PART_BEHIND.match(word) is not None
+
+
+def _read_month(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
+    match = _MONTH_FIRST.match(text, start)
+    if match is None or not (match["day"] or match["year"]):
+        return None
+    year, day, last = _year(match["year"]), _day(match["day"]), _day(match["last"])
+    months = [_month(each) for each in (match["month"], match["other"]) if each]
+    return match.end(), [Date(match[0], start, year, month, day, last) for month in months]
+
+
 def _read_date(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
-    if (
-        text[start] in _MONTH_CAPITALS
-        and (match := _MONTH_FIRST.match(text, start))
-        and (match["day"] or match["year"])
-    ):
-        year, day, last = _year(match["year"]), _day(match["day"]), _day(match["last"])
-        months = [_month(each) for each in (match["month"], match["other"]) if each]
-        return match.end(), [Date(match[0], start, year, month, day, last) for month in months]
     has_points = table_of(language, "dates").get("with-points")
     if (match := _ISO.match(text, start)) or (has_points and (match := _WITH_POINTS.match(text, start))):
         return match.end(), [Date(match[0], start, _year(match["year"]), int(match["month"]), int(match["day"]))]
@@ -558,6 +600,7 @@ def is_month(word: str) -> bool:
     return re.fullmatch(_MONTH, word) is not None
 
 
+@lru_cache
 def _month(word: str) -> int:
     word = word.rstrip(".")
     return next(month for month, each in enumerate(_MONTHS, start=1) if re.fullmatch(each, word, re.IGNORECASE))

@@ -8,10 +8,9 @@ What a user has brought up may be spoken of.
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import chain
 
 from asyncgen.audit import language
-from asyncgen.audit.phrases import Phrases, either, literal_phrase, plain, read_phrases
+from asyncgen.audit.phrases import Phrases, either, literal_phrase, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES, Finding, Subject, blank, excerpt
 from asyncgen.audit.word_runs import WordRuns, runs_of
 from asyncgen.audit.words import split_words
@@ -32,7 +31,7 @@ class Leaks:
     def __init__(self, own: Mapping[str, tuple[str, ...]], knowledge: str = "") -> None:
         self._knowledge = _spaced(knowledge)
         self._phrases = {rule: Phrases(language.phrases(rule)) for rule in PHRASE_RULES}
-        self._own = {rule: Phrases(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
+        self._own = {rule: list(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
         self._literals = sorted(language.listed(_LEAK, "literals"))
         self._raised = [
             tuple(either(read_phrases(topic[side], {})) for side in ("found", "said"))
@@ -43,20 +42,15 @@ class Leaks:
     def check(self, subject: Subject) -> Iterator[Finding]:
         number, conversation = subject.record.number, subject.record.conversation
         for rule in PHRASE_RULES:
-            spoken, own = self._phrases[rule].select(subject.words), self._own[rule].select(subject.words)
-            if not (spoken or own):
-                continue
-            for position, message in enumerate(conversation):
-                text = plain(message.content)
-                match = next((found for each in own if (found := each.pattern.search(text))), None)
-                if rule == _DISCLAIMER:
-                    text = _QUOTED.sub(blank, text) if message.role == "assistant" else ""
-                words = subject.vocabularies[position]
-                for each in spoken if match is None and text else ():
-                    found = each.pattern.search(text) if each.may_be_in(words) else None
-                    if found and not self._may_be_said(found[0], conversation[:position]):
-                        match = found
-                        break
+            for position, (message, plain) in enumerate(zip(conversation, subject.plain, strict=True)):
+                own = (each.pattern.search(plain.text) for each in self._own[rule] if each.may_be_in(plain.vocabulary))
+                match = next(filter(None, own), None)
+                if match is None and not (rule == _DISCLAIMER and message.role != "assistant"):
+                    text = _QUOTED.sub(blank, plain.text) if rule == _DISCLAIMER else plain.text
+                    spoken = self._phrases[rule].find(plain, text)
+                    match = next(
+                        (each for each in spoken if not self._may_be_said(each[0], conversation[:position])), None
+                    )
                 if match:
                     yield Finding(rule, number, position, excerpt(message.content, *match.span()))
         for position, message in enumerate(conversation):
@@ -103,8 +97,8 @@ class PromptPieces:
             for name, drawn in (subject.scenario or {}).items()
             if len(drawn) == 1 and name != _TOPIC and "\n" not in drawn[0][1] and len(drawn[0][1]) <= _LONGEST_LABEL
         ]
-        for position, sentences in enumerate(subject.sentences):
-            words = list(chain.from_iterable(sentences))
+        for position, plain in enumerate(subject.plain):
+            words = plain.words
             pieces = []
             if (piece := self._prompt.find(words)) is not None:
                 pieces.append(piece)

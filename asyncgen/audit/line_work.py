@@ -77,7 +77,7 @@ class LineWork:
             subject = self.subject(record, scenario)
             seen.unread += not subject.is_readable
             seen.findings += self.find(subject)
-            numbers = [self._words.number(chain.from_iterable(each)) for each in subject.sentences]
+            numbers = [self._words.number(each.words) for each in subject.plain]
             answers = [
                 each for each, message in zip(numbers, record.conversation, strict=True) if message.role == "assistant"
             ]

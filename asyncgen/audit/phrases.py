@@ -12,19 +12,20 @@ r"""Phrases: what people say, written as data, and found without trying every ph
 Texts are in lower case with typewriter apostrophes. Between two words stands a blank, a line break or a hyphen, with or
 without a comma. An umlaut stands for its ASCII spelling too.
 
-A phrase is tried on a text that has a word of each of its parts, because nearly every conversation lacks one and a
-million of them are read, and is compiled when it is first tried. No part repeats without a bound: what a text repeats
-would be tried from each of its beginnings to the end.
+No phrase reaches beyond the mark that ends a sentence, so a phrase is tried on the stretches between two of them that
+have a word of each of its parts: nearly every one lacks some, and a million conversations are read. It is compiled when
+it is first tried. No part repeats without a bound: what a text repeats would be tried from each of its beginnings to
+the end.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product
 
-from asyncgen.audit.words import split_words
+from asyncgen.audit.words import Sentences, split_stretches, split_words, stretch_spans
 
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 
@@ -39,12 +40,46 @@ def plain(text: str) -> str:
     return text.lower().replace("\u2019", "'")
 
 
+class PlainText:
+    """A text and its words, once for all that look for phrases in it."""
+
+    def __init__(self, content: str) -> None:
+        self.text = plain(content)
+        self._stretches = split_stretches(self.text)
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        return list(chain.from_iterable(self._stretches))
+
+    @cached_property
+    def words(self) -> Sequence[bytes]:
+        return list(chain.from_iterable(self.sentences))
+
+    @cached_property
+    def stretches(self) -> Sequence[frozenset[bytes]]:
+        """The words of each."""
+        return [frozenset(chain.from_iterable(each)) for each in self._stretches]
+
+    @cached_property
+    def spans(self) -> Sequence[tuple[int, int]]:
+        """Where each stretch stands."""
+        return stretch_spans(self.text)
+
+    @cached_property
+    def vocabulary(self) -> frozenset[bytes]:
+        return frozenset(self.words)
+
+
 class Phrase:
-    """`source`: its regular expression. `needs`: the words of its parts, of each of which a text has one."""
+    """`source`: its regular expression. `needs`: the words of its parts, of each of which a text has one.
+
+    `others`: those of all parts but the rarest.
+    """
 
     def __init__(self, source: str, needs: Sequence[frozenset[bytes]]) -> None:
         self.source = source
         self.needs = sorted(needs, key=_rarity, reverse=True)
+        self.others = self.needs[1:]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -69,15 +104,24 @@ class Phrases:
         for place, phrase in enumerate(self.all):
             for word in phrase.needs[0]:
                 self._by_word.setdefault(word, []).append(place)
-        self._words = self._by_word.keys()
+        self._words = frozenset(self._by_word)
 
-    def select(self, words: AbstractSet[bytes]) -> list[Phrase]:
-        """Those that a text of these words may hold."""
-        found = self._words & words
-        if not found:
-            return []
-        places = sorted(set(chain.from_iterable(map(self._by_word.__getitem__, found))))
-        return [phrase for place in places if (phrase := self.all[place]).may_be_in(words)]
+    def find(self, plain: PlainText, text: str | None = None) -> Iterator[re.Match[str]]:
+        """The first place of each phrase, in the order of the phrases. `text`: what is left of it to be looked at."""
+        is_absent = plain.vocabulary.isdisjoint
+        places = {
+            place
+            for word in self._words & plain.vocabulary
+            for place in self._by_word[word]
+            if not any(map(is_absent, self.all[place].others))
+        }
+        text = plain.text if text is None else text
+        for place in sorted(places):
+            phrase = self.all[place]
+            for words, span in zip(plain.stretches, plain.spans, strict=True):
+                if phrase.may_be_in(words) and (match := phrase.pattern.search(text, *span)):
+                    yield match
+                    break
 
 
 def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:

@@ -5,10 +5,10 @@ that need a name are left out. What stands between quotation marks is somebody e
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from asyncgen.audit import language
-from asyncgen.audit.phrases import Phrase, Phrases, plain
+from asyncgen.audit.phrases import Phrases, plain
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
 from asyncgen.conversation import Conversation
 
@@ -61,27 +61,18 @@ class RoleConfusion:
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         conversation = subject.record.conversation
-        spoken = {side: phrases.select(subject.words) for side, phrases in self._phrases.items()}
-        narrator = self._narrator.select(subject.words)
-        for position, message in enumerate(conversation):
-            text = _QUOTED.sub(blank, message.content) if '"' in message.content else message.content
-            words = subject.vocabularies[position]
-            told = [each for each in narrator if each.may_be_in(words)]
-            found = self._find_label(text, conversation[:position]) or self._find_narrator(text, message.role, told)
-            phrases = [each for each in spoken.get(message.role, ()) if each.may_be_in(words)]
-            if found is None and phrases:
-                found = _find_speech(plain(text), phrases, is_user=message.role == "user")
+        for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
+            text, told = message.content, read.text
+            if '"' in text:
+                text, told = _QUOTED.sub(blank, text), _QUOTED.sub(blank, told)
+            found = self._find_label(text, conversation[:position]) or next(self._narrator.find(read, told), None)
+            if found is None and message.role != "user" and any(map(text.__contains__, "*([")):  # people wave in a chat
+                found = self._stage.search(text)
+            if found is None and message.role in self._phrases:
+                found = _find_speech(self._phrases[message.role].find(read, told), told, is_user=message.role == "user")
             if found:
                 span = found.span()
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
-
-    def _find_narrator(self, text: str, role: str, phrases: Sequence[Phrase]) -> re.Match[str] | None:
-        """What tells of the two as a play does. A user may wave: people do that in a chat."""
-        told = plain(text) if phrases else ""
-        found = next((match for each in phrases if (match := each.pattern.search(told))), None)
-        if found or role == "user" or not any(map(text.__contains__, "*([")):
-            return found
-        return self._stage.search(text)
 
     def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
         """The name of a role in front of what it says, unless a user has asked for such a transcript."""
@@ -98,13 +89,11 @@ class RoleConfusion:
         return label
 
 
-def _find_speech(text: str, phrases: Sequence[Phrase], *, is_user: bool) -> re.Match[str] | None:
+def _find_speech(spoken: Iterator[re.Match[str]], text: str, *, is_user: bool) -> re.Match[str] | None:
     """What the other side says; a user may ask whether it is so."""
-    for phrase in phrases:
-        if found := phrase.pattern.search(text):
-            is_asked = is_user and "?" not in text[slice(*found.span())] and _ASKS.match(text, found.end())
-            return None if is_asked and found[0][-1:] != "?" else found
-    return None
+    found = next(spoken, None)
+    is_asked = found and is_user and "?" not in found[0] and _ASKS.match(text, found.end())
+    return None if is_asked else found
 
 
 def find_assistant_name(system_prompt: str | None) -> str | None:

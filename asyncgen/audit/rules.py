@@ -8,12 +8,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from asyncgen.audit.language import find_languages
-from asyncgen.audit.words import Sentences, split_sentences
+from asyncgen.audit.phrases import PlainText
 from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
@@ -60,30 +59,19 @@ class Subject:
     charset: Charset
 
     @cached_property
-    def sentences(self) -> Sequence[Sentences]:
-        """Each message split into words: once for all that ask, because it is 50 microseconds of a line."""
-        return [split_sentences(message.content) for message in self.record.conversation]
+    def plain(self) -> Sequence[PlainText]:
+        """Each message, read once for all that ask."""
+        return [PlainText(message.content) for message in self.record.conversation]
 
     @cached_property
     def languages(self) -> Sequence[str | None]:
         """The known language that each message speaks: where it tells too little, what the conversation speaks."""
-        return find_languages([list(chain.from_iterable(each)) for each in self.sentences])
+        return find_languages([each.words for each in self.plain])
 
     @property
     def is_readable(self) -> bool:
         """Whether it speaks a language that the audit knows, or too little to tell."""
-        count = sum(len(sentence) for message in self.sentences for sentence in message)
-        return count < _ENOUGH_WORDS or any(self.languages)
-
-    @cached_property
-    def vocabularies(self) -> Sequence[frozenset[bytes]]:
-        """The words of each message."""
-        return [frozenset(chain.from_iterable(each)) for each in self.sentences]
-
-    @cached_property
-    def words(self) -> frozenset[bytes]:
-        """All words of the conversation."""
-        return frozenset().union(*self.vocabularies)
+        return any(self.languages) or sum(len(each.words) for each in self.plain) < _ENOUGH_WORDS
 
 
 Check: TypeAlias = Callable[[Subject], Iterable[Finding]]

@@ -72,8 +72,8 @@ class Telling:
         if subject.scenario is None or not self._names:
             return
         answers = (
-            words
-            for words, message in zip(subject.vocabularies, subject.record.conversation, strict=True)
+            plain.vocabulary
+            for plain, message in zip(subject.plain, subject.record.conversation, strict=True)
             if message.role == "assistant"
         )
         said = _split(chain.from_iterable(answers))

@@ -27,15 +27,12 @@ class ThirdPerson:
         self._phrases = Phrases([*named, *language.phrases(rule)])
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        phrases = self._phrases.select(subject.words)
-        for position, message in enumerate(subject.record.conversation) if phrases else ():
+        for position, (message, read) in enumerate(zip(subject.record.conversation, subject.plain, strict=True)):
             if message.role != "assistant":
                 continue
-            text = _QUOTED.sub(blank, plain(message.content))
-            words = subject.vocabularies[position]
-            for each in phrases:
-                found = each.pattern.search(text) if each.may_be_in(words) else None
-                if found and not _OWN.search(text, max(found.start() - _OWN_REACH, 0), found.start()):
+            text = _QUOTED.sub(blank, read.text)
+            for found in self._phrases.find(read, text):
+                if not _OWN.search(text, max(found.start() - _OWN_REACH, 0), found.start()):
                     evidence = excerpt(message.content, *found.span())
                     yield Finding("third-person", subject.record.number, position, evidence)
                     break

@@ -5,7 +5,6 @@ of the rest, so most messages cost a few look-ups and no more.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.audit.words import split_words
@@ -49,8 +48,6 @@ class Verbatim:
         self._runs = WordRuns([knowledge], _VERBATIM)
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        for position, (message, sentences) in enumerate(
-            zip(subject.record.conversation, subject.sentences, strict=True)
-        ):
-            if message.role == "assistant" and (run := self._runs.find(list(chain.from_iterable(sentences)))):
+        for position, (message, plain) in enumerate(zip(subject.record.conversation, subject.plain, strict=True)):
+            if message.role == "assistant" and (run := self._runs.find(plain.words)):
                 yield Finding("verbatim", subject.record.number, position, excerpt(run.decode("utf-8", "replace")))

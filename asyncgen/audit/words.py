@@ -8,18 +8,20 @@ salts the hashes of texts but not those of tuples of numbers, so words become nu
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain, pairwise
 from typing import TypeAlias
 
 Sentences: TypeAlias = Sequence[Sequence[bytes]]  # the words of each
 
 MAX_KNOWN_WORDS = 1 << 17  # kept in memory at a time; some 20 MB
 
-_NO_WORD = re.compile(r"[^\w\n]+")
+_NO_WORD = re.compile(r"[^\w\n\v]+")
 # Scripts without blanks between words: each character counts as one.
 _UNSPACED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+_STRETCH_END = re.compile(r"[.!?]\"? ")
 _APOSTROPHES = str.maketrans("", "", "'’")
 _BLANK_MARKS = bytes(
-    each if not chr(each).isascii() or chr(each).isalnum() or each in b"_\n" else 0x20  # newlines part sentences
+    each if not chr(each).isascii() or chr(each).isalnum() or each in b"_\n\v" else 0x20  # what parts sentences stays
     for each in range(256)
 )
 
@@ -30,9 +32,22 @@ def split_words(text: str) -> list[bytes]:
 
 def split_sentences(text: str) -> list[list[bytes]]:
     """The words of each sentence; a line or a colon ends one too. Sentences without a word are left out."""
-    for mark in (". ", "! ", "? ", ": ", '." ', '!" ', '?" '):
-        text = text.replace(mark, "\n")
-    return [words for sentence in _plain(text).split(b"\n") if (words := sentence.split())]
+    return list(chain.from_iterable(split_stretches(text)))
+
+
+def split_stretches(text: str) -> list[list[list[bytes]]]:
+    """The sentences between two marks that end one, a stretch for each of `stretch_spans`."""
+    text = text.replace("\v", " ")
+    for mark in (". ", "! ", "? ", '." ', '!" ', '?" '):
+        text = text.replace(mark, "\v")
+    stretches = _plain(text.replace(": ", "\n")).split(b"\v")
+    return [[words for sentence in each.split(b"\n") if (words := sentence.split())] for each in stretches]
+
+
+def stretch_spans(text: str) -> list[tuple[int, int]]:
+    """From where to where each stretch reaches, with the mark at its end."""
+    ends = [match.end() for match in _STRETCH_END.finditer(text)]
+    return list(pairwise([0, *ends, len(text)]))
 
 
 def _plain(text: str) -> bytes:

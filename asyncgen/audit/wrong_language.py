@@ -9,7 +9,6 @@ be in any language, and what a user asks for in a language by its name may be.
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
-from itertools import chain
 from typing import TypeAlias
 
 from asyncgen.audit.facts import without_code
@@ -65,8 +64,8 @@ class WrongLanguage:
         if not allowed:
             return
         conversation = subject.record.conversation
-        for position, (message, sentences) in enumerate(zip(conversation, subject.sentences, strict=True)):
-            words = list(chain.from_iterable(sentences))
+        for position, (message, plain) in enumerate(zip(conversation, subject.plain, strict=True)):
+            words = plain.words
             if len(words) < _LEAST_WORDS or any(share_of(code, words) >= _SPEECH for code in allowed):
                 continue
             found = self._find_other(message.content, allowed)

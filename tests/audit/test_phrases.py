@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from planted import PER_LINE
 
 from asyncgen.audit import language
-from asyncgen.audit.phrases import Phrase, Phrases, literal_phrase, plain, read_phrases
+from asyncgen.audit.phrases import Phrase, Phrases, PlainText, literal_phrase, plain, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES
 from asyncgen.audit.words import split_words
 
@@ -16,8 +16,7 @@ SPOKEN += [("role-confusion", side) for side in ("user", "assistant", "user-name
 
 
 def matches(phrase: str, text: str) -> bool:
-    phrases = Phrases(read_phrases([phrase], SETS))
-    return any(each.pattern.search(plain(text)) for each in phrases.select(set(split_words(text))))
+    return any(Phrases(read_phrases([phrase], SETS)).find(PlainText(text)))
 
 
 @pytest.mark.parametrize(
@@ -79,20 +78,27 @@ def test_what_no_text_could_be_asked_for_is_no_phrase(phrase: str) -> None:
 def test_a_literal_phrase_means_its_characters(words: list[str]) -> None:
     phrase, text = literal_phrase(" ".join(words)), "  ".join(words)
     assert phrase.pattern.search(text)
-    assert Phrases([phrase]).select(set(split_words(text))) == [phrase]
+    assert phrase.may_be_in(set(split_words(text)))
 
 
 def all_phrases() -> list[Phrase]:
     return [phrase for rule, key in SPOKEN for phrase in language.phrases(rule, key, "nanochat")]
 
 
-def test_a_text_that_holds_a_phrase_has_the_words_that_it_asks_for() -> None:
+def test_a_phrase_is_found_wherever_it_stands() -> None:
     phrases = all_phrases()
     by_words = Phrases(phrases)
     cases = (each for rule in (*PHRASE_RULES, "role-confusion") for each in PER_LINE[rule].positives)
     for text in {message.content for case in cases for message in case.conversation}:
-        found = {each.source for each in phrases if each.pattern.search(plain(text))}
-        assert found <= {each.source for each in by_words.select(set(split_words(text)))}, text
+        found = [match.span() for each in phrases if (match := each.pattern.search(plain(text)))]
+        assert [match.span() for match in by_words.find(PlainText(text))] == found, text
+
+
+@given(st.lists(st.sampled_from(["a", "b", ".", "?", "!", '"', " ", ":", "\n", "\v", "\u00e4", "\u4f60"])))
+def test_a_stretch_is_one_of_the_words_and_one_of_the_text(pieces: list[str]) -> None:
+    read = PlainText("".join(pieces))
+    assert [frozenset(split_words(read.text[start:end])) for start, end in read.spans] == read.stretches
+    assert read.words == split_words(read.text)
 
 
 def test_phrases_are_in_lower_case_as_texts_are() -> None:
