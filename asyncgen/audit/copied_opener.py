@@ -39,7 +39,7 @@ class CopiedOpener:
         first = (place for place, each in enumerate(subject.record.conversation) if each.role == "user")
         if (place := next(first, None)) is None:
             return
-        words = [*chain.from_iterable(subject.sentences[place])]
+        words = subject.plain[place].words
         shown = chain.from_iterable(subject.scenario.get(name, ()) for name in self._names)
         if len(words) >= _FEWEST_WORDS and any(self._words(value) == words for _, value in shown):
             text = subject.record.conversation[place].content
