@@ -18,7 +18,7 @@ MAX_KNOWN_WORDS = 1 << 17  # kept in memory at a time; some 20 MB
 _NO_WORD = re.compile(r"[^\w\n\v]+")
 # Scripts without blanks between words: each character counts as one.
 _UNSPACED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
-_STRETCH_END = re.compile(r"[.!?]\"? ")
+_STRETCH_END = re.compile(r"[.!?]\"?[ \v]")
 _APOSTROPHES = str.maketrans("", "", "'’")
 _BLANK_MARKS = bytes(
     each if not chr(each).isascii() or chr(each).isalnum() or each in b"_\n\v" else 0x20  # what parts sentences stays
