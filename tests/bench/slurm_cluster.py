@@ -52,6 +52,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
 SlurmdTimeout=10
+MinJobAge=1000000
 {nodes}
 PartitionName=usual Nodes=ALL LLN=YES Default=YES PriorityTier=1 MaxTime=INFINITE State=UP
 PartitionName=urgent Nodes=ALL LLN=YES PriorityTier=9 MaxTime=INFINITE State=UP
@@ -220,16 +221,17 @@ class Slurm:
         with (self.folder / f"{name}-{host}.out").open("ab") as out:
             self._daemons.append(subprocess.Popen(words, env=environment, stdout=out, stderr=out))
 
-    def run(self, name: str, *flags: str, environment: Mapping[str, str] | None = None) -> str:
+    def run(self, name: str, *flags: str) -> str:
         """What one of Slurm's own commands prints, "" if it fails."""
-        words = [str(self._root / "usr/bin" / name), *flags]
-        return subprocess.run(
-            words, env={**self._environment, **(environment or {})}, check=False, text=True, stdout=subprocess.PIPE
-        ).stdout
+        return self._command(name, *flags).stdout
 
-    def submit(self, script: Path, *flags: str, environment: Mapping[str, str] | None = None) -> str:
+    def _command(self, name: str, *flags: str) -> subprocess.CompletedProcess[str]:
+        words = [str(self._root / "usr/bin" / name), *flags]
+        return subprocess.run(words, env=self._environment, check=False, text=True, stdout=subprocess.PIPE)
+
+    def submit(self, script: Path, *flags: str) -> str:
         """The number of the job."""
-        job = self.run("sbatch", "--parsable", *flags, str(script), environment=environment).strip()
+        job = self.run("sbatch", "--parsable", *flags, str(script)).strip()
         if not job:
             raise RuntimeError(f"sbatch has refused {script}")
         return job
@@ -245,7 +247,8 @@ class Slurm:
         return found
 
     def is_over(self, job: str) -> bool:
-        return not self.run("squeue", "-h", "-j", job, "-t", "PENDING,RUNNING,COMPLETING,SUSPENDED").strip()
+        unfinished = self._command("squeue", "-h", "-o", "%F")
+        return not unfinished.returncode and job not in unfinished.stdout.split()
 
 
 def free_ports(count: int) -> Sequence[int]:

@@ -31,7 +31,7 @@ NODES, CPUS = 3, 4
 ASYNCGEN = (sys.executable, "-m", "asyncgen")
 # Of each call in flight when a run is killed: itself, and an answer that has taken its place and waits for the disk.
 MOST_AT_A_KILL = 2
-STALLED = 240.0  # seconds without a call: longer than a part waits for a run that Slurm has lost sight of
+STALLED = 600.0  # seconds without a call: longer than a part waits for a run that Slurm has lost sight of
 AWAY = 25.0  # seconds until a lost node comes back: Slurm has given its parts to others by then
 URGENT = "#!/bin/bash\n#SBATCH --partition=urgent --nodes=1 --exclusive --output=/dev/null\nsleep 5\n"
 # Made, interrupted, or killed; also as Slurm has it when it has announced what it did.
