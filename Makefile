@@ -16,7 +16,7 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches torture-slurm clean
+.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches torture-slurm torture-ray clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
 	@echo "make torture-batches    the same at every step of a batch (some 20 minutes; also KILLS=)"
 	@echo "make torture-slurm      shards on a Slurm of three nodes, interrupted in nine ways (Debian, root; also SLURM='--num 200000')"
+	@echo "make torture-ray        shards on a Ray cluster, with workers, nodes and drivers killed at random (also RAY='--num 200000')"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
 
@@ -122,8 +123,16 @@ SLURM ?=
 torture-slurm: $(DEV_READY)
 	$(VENV)/bin/python tests/bench/slurm_torture.py $(SLURM)
 
+# Ray is 285 MB, so it gets an environment of its own.
+RAY_VENV := .venv-ray
+RAY ?=
+torture-ray:
+	$(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
+	$(RAY_VENV)/bin/python tests/bench/ray_torture.py $(RAY)
+
 clean:
-	rm -rf $(VENV) $(PEERS) $(TRAINERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* build dist
+	rm -rf $(VENV) $(PEERS) $(TRAINERS) $(RAY_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* build dist
 
 # Debian's python3 lacks what puts pip into an environment, and leaves one without: such a one is made anew, and so is
 # one whose python is gone.

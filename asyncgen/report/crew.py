@@ -38,7 +38,7 @@ class CrewDisplay:
         if not self.console.is_terminal:
             yield
             return
-        with Live(console=self.console, auto_refresh=False, transient=True) as self._live:
+        with Live(console=self.console, auto_refresh=False, transient=True, redirect_stdout=False) as self._live:
             yield
         self._live = None
 

@@ -50,6 +50,8 @@ def make_shard(order: Order) -> End:
         return End(
             USAGE, f"there is no folder {order.folder} on this machine: all need one that they share", where=where
         )
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as by a `ray start ... &`: no worker could be told to stop
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(  # noqa: S603 - the words are those of who has started this
             [sys.executable, "-m", __name__, str(os.getpid()), *order.words],
@@ -90,6 +92,7 @@ def main(argv: Sequence[str]) -> int:
     tie = _tie()
     tie(worker)
     own = os.getpid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a worker of Ray blocks SIGINT, and what it starts inherits that
     child = subprocess.Popen(  # noqa: S603 - as above
         [sys.executable, "-m", "asyncgen", *words],
         start_new_session=True,

@@ -25,9 +25,10 @@ class End:
     command: str = ""
     where: str = ""
 
-    def __str__(self) -> str:
-        told = self.words or f"ended with status {self.status}"
-        return f"on {self.where}: {told}" if self.where else told
+    def tell(self, number: int) -> str:
+        """As a sentence about the shard of that number."""
+        shard = f"shard {number} on {self.where}" if self.where else f"shard {number}"
+        return f"{shard}: {self.words}" if self.words else f"{shard} ended with status {self.status}"
 
     @property
     def is_finished(self) -> bool:
@@ -103,7 +104,7 @@ class Crew:
         elif end.is_to_go_on:
             self._halt(number, end, made, now)
         else:
-            self._stop(Fault(end, f"shard {number} {end}"))
+            self._stop(Fault(end, end.tell(number)))
 
     def _halt(self, number: int, end: End, made: int, now: float) -> None:
         halt = self._halts.setdefault(number, _Halt(made))
@@ -112,7 +113,7 @@ class Crew:
         halt.due = now + min(FIRST_PAUSE * 2 ** (halt.tries - 1), LONGEST_PAUSE)
         self._halted.add(number)
         if halt.tries >= TRIES and not self.is_stopping:
-            self._stop(Fault(end, f"shard {number} was tried {TRIES} times and got no further; the last time {end}"))
+            self._stop(Fault(end, f"tried {TRIES} times, and it got no further: {end.tell(number)}"))
 
     def _stop(self, fault: Fault) -> None:
         self.fault = self.fault or fault

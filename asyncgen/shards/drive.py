@@ -59,7 +59,7 @@ def drive(
             if end.is_finished:
                 watch.forget(number)
             elif end.is_to_go_on and not crew.is_stopping:
-                say(f"shard {number} {end}; it is gone on with later")
+                say(f"{end.tell(number)}; it is gone on with later")
         for number in crew.under_way:
             watch.look(number, time.time())
         if (wanted := max(interrupts(), int(crew.is_stopping))) > heard:

@@ -10,6 +10,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from asyncgen.errors import ConfigError, FatalError
@@ -58,7 +59,9 @@ class RayCluster:
             return End(INTERRUPTED)
         except errors.RayTaskError as error:
             reason = str(error.cause or error).strip().splitlines()[-1:]
-            return End(STOPPED, f"its task failed: {''.join(reason)}; is the same asyncgen installed on every node?")
+            return End(
+                STOPPED, f"Ray could not run it: {''.join(reason)}; is the same asyncgen installed on every node?"
+            )
         except errors.RayError as error:
             return End(-1, f"Ray lost it: {type(error).__name__}")
         return end
@@ -79,24 +82,30 @@ def connected(address: str) -> Iterator[RayCluster]:
     """Raises ConfigError without Ray, or for an address of a kind that will not do; EngineError without a cluster."""
     if address.startswith(CLIENT):
         raise ConfigError(
-            f"--address {address}: over {CLIENT} the folder would be another machine's. Run this on a node of the "
-            "cluster with --address auto, or send it there: ray job submit -- asyncgen ray ..."
+            f"--address {address}: over {CLIENT} the folder would be another machine's; run this on a node of the "
+            "cluster, with --address auto"
         )
+    ray = _load()
+    # Where it prints, a page each time, what its own log has too: that a worker or a node was lost.
+    with Path(os.devnull).open("w", encoding="utf-8") as unread, contextlib.redirect_stdout(unread):
+        try:
+            options = {"include_dashboard": False} if address == LOCAL else {}
+            with warnings.catch_warnings(action="ignore"):
+                ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
+        except (OSError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise EngineError(f"--address {address}: no Ray cluster can be reached there: {reason}") from error
+        try:
+            yield RayCluster(ray)
+        finally:
+            ray.shutdown()
+
+
+def _load() -> Any:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        import ray  # noqa: PLC0415 - an extra
-        import ray.exceptions  # noqa: PLC0415
+        import ray.exceptions  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigError(f"ray: {error}; pip install 'asyncgen[ray]', on every node") from None
-    options: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise EngineError(f"--address {address}: no Ray cluster can be reached there: {reason}") from error
-    try:
-        yield RayCluster(ray)
-    finally:
-        ray.shutdown()
+    return ray

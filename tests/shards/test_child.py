@@ -16,7 +16,7 @@ from asyncgen.shards.crew import End
 # In the place of asyncgen: says what it is told, drains at the first signal, and ends at once at the second one.
 PROGRAM = """\
 import os, signal, sys
-print("begun", os.getpid(), sys.argv[1:], os.environ["ASYNCGEN_COMMAND"], flush=True, file=open("said", "a"))
+print("begun", os.getpid(), sys.argv[1:], os.environ.get("ASYNCGEN_COMMAND"), flush=True, file=open("said", "a"))
 signals = {signal.SIGTERM, signal.SIGINT}
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 open("ready", "w").close()
@@ -28,8 +28,10 @@ again = signal.sigtimedwait(signals, 0.3)
 print("told to stop", "again" if again else "once", flush=True, file=open("said", "a"))
 raise SystemExit(130)
 """
+# One that nobody could interrupt, like those of an engine that a shell has started with an &.
 WORKER = """\
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from asyncgen.shards.child import Order, make_shard
 print(make_shard(Order(sys.argv[1], ("wait",), ".", "the line")))
 """
@@ -102,7 +104,7 @@ def children(pid: int) -> list[int]:
 def test_a_worker_that_is_told_to_stop_lets_its_child_drain(worker: "subprocess.Popen[str]") -> None:
     worker.send_signal(signal.SIGINT)
     said, _ = worker.communicate()
-    assert "ended with status 130" in said
+    assert "End(status=130, " in said
     assert "told to stop once" in Path("said").read_text()
 
 
@@ -127,6 +129,19 @@ def test_a_child_whose_tether_is_ended_twice_over_hears_of_it_once(worker: "subp
     for _ in range(3):  # as engines do, one signal for the process and one for its group
         os.kill(tether, signal.SIGTERM)
     wait_for(lambda: not is_alive(child))
+    assert "told to stop once" in Path("said").read_text()
+
+
+def test_a_tether_hears_a_signal_that_its_worker_blocks() -> None:
+    words = [sys.executable, "-m", "asyncgen.shards.child", str(os.getpid()), "wait"]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        tether = subprocess.Popen(words)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    wait_for(lambda: Path("ready").exists())
+    tether.send_signal(signal.SIGINT)
+    assert tether.wait() == 130
     assert "told to stop once" in Path("said").read_text()
 
 
