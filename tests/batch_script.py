@@ -9,9 +9,9 @@ import msgspec
 import uvloop
 from raw_server import Act, RawServer, one_after_the_other, response, send
 
-from asyncgen.endpoint.batch import BatchApi
-from asyncgen.endpoint.batch_api import batches_by
-from asyncgen.endpoint.batch_rules import BatchRules
+from asyncgen.endpoint.batches.batch import BatchApi
+from asyncgen.endpoint.batches.forms import batches_by
+from asyncgen.endpoint.batches.rules import BatchRules
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint, Provider
 from asyncgen.endpoint.secret import Secret

@@ -14,8 +14,8 @@ from pathlib import Path
 from dotenv import dotenv_values, find_dotenv
 
 from asyncgen.endpoint.address import CUSTOM_KEY
-from asyncgen.endpoint.batch_rows import batch_fields
-from asyncgen.endpoint.batch_rules import rules_of
+from asyncgen.endpoint.batches.rows import batch_fields
+from asyncgen.endpoint.batches.rules import rules_of
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.endpoint.settings import Override, parse_param, request_settings, settings_of
 from asyncgen.endpoint.tiers import FLEX, SERVICE_TIER, sells

@@ -32,8 +32,8 @@ import uvloop
 
 from asyncgen import __version__
 from asyncgen.conversation import XXH3
-from asyncgen.endpoint.batch_api import open_batches
-from asyncgen.endpoint.batch_folder import FolderBatches
+from asyncgen.endpoint.batches.folder import FolderBatches
+from asyncgen.endpoint.batches.forms import open_batches
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
@@ -84,8 +84,8 @@ from asyncgen.recipe.balanced import SAMPLING_VERSIONS
 from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events
-from asyncgen.runs.batch import BatchDriver, make_driver
-from asyncgen.runs.batch_out import UnderWay
+from asyncgen.runs.batches.driver import BatchDriver, make_driver
+from asyncgen.runs.batches.under_way import UnderWay
 from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk

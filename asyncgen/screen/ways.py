@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.endpoint.batch_rules import OPENROUTER, rules_of
+from asyncgen.endpoint.batches.rules import OPENROUTER, rules_of
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.tiers import BATCH, FLEX, SERVICE_TIER, asked_tier, sells
 from asyncgen.errors import ConfigError

@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from quick import QUICK  # the tests' own
 
 from asyncgen.command import main as cli
-from asyncgen.endpoint import batch_rules
+from asyncgen.endpoint.batches.rules import OPENAI, OPENROUTER
 from asyncgen.timings import USUAL
 
 LIVE, INTENT, UPLOAD, CREATE, ID, POLL, LIST, COLLECT, WRITE, FILE = STEPS = (
@@ -138,7 +138,7 @@ def be_quick() -> None:
     for each in fields(QUICK):
         object.__setattr__(USUAL, each.name, getattr(QUICK, each.name))
     object.__setattr__(USUAL, "longest_look_up", APPEARS_WITHIN)
-    for rules in (batch_rules.OPENAI, batch_rules.OPENROUTER):
+    for rules in (OPENAI, OPENROUTER):
         object.__setattr__(rules, "appears_within", APPEARS_WITHIN)
 
 

@@ -12,9 +12,9 @@ import pytest
 from aiohttp.test_utils import TestServer
 from batch_script import run
 
-from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_api import open_batches
-from asyncgen.endpoint.batch_rows import Row, read_row, request_line
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.forms import open_batches
+from asyncgen.endpoint.batches.rows import Row, read_row, request_line
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, Provider
 from asyncgen.errors import (

@@ -9,8 +9,8 @@ import pytest
 from batch_script import KEY, PAGE, batches_of, lines_in, refuses, run, says
 from raw_server import Act, hang, response, send, send_and_close, send_and_reset
 
-from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_rules import OPENAI, BatchRules, rules_of
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.rules import OPENAI, BatchRules, rules_of
 from asyncgen.endpoint.presets import Endpoint, Provider
 from asyncgen.errors import (
     NOT_SENT,

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from batch_script import lines_in, run
 
-from asyncgen.endpoint.batch import Batch
-from asyncgen.endpoint.batch_folder import FolderBatches
-from asyncgen.endpoint.batch_rows import read_row, request_line
-from asyncgen.endpoint.batch_rules import FOLDER
+from asyncgen.endpoint.batches.batch import Batch
+from asyncgen.endpoint.batches.folder import FolderBatches
+from asyncgen.endpoint.batches.rows import read_row, request_line
+from asyncgen.endpoint.batches.rules import FOLDER
 from asyncgen.errors import AsyncgenError, NotRunError, NotYetError, OutputError, RequestRejectedError
 
 ANSWER = {"id": "c", "choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}

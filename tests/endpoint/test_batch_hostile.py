@@ -13,10 +13,10 @@ from batch_script import KEY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_api import batches_by
-from asyncgen.endpoint.batch_rows import read_row
-from asyncgen.endpoint.batch_rules import OPENAI, OPENROUTER, BatchRules, rules_of
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.forms import batches_by
+from asyncgen.endpoint.batches.rows import read_row
+from asyncgen.endpoint.batches.rules import OPENAI, OPENROUTER, BatchRules, rules_of
 from asyncgen.endpoint.client import Answer, Client
 from asyncgen.endpoint.disk import FilePart, append
 from asyncgen.endpoint.presets import Endpoint, Provider

@@ -5,9 +5,9 @@ import pytest
 from batch_script import KEY, PAGE, batches_of, lines_in, refuses, run, says
 from raw_server import Act, hang, response, send, send_and_close
 
-from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_rows import read_row
-from asyncgen.endpoint.batch_rules import OPENROUTER
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.rows import read_row
+from asyncgen.endpoint.batches.rules import OPENROUTER
 from asyncgen.errors import (
     AsyncgenError,
     BatchTooLargeError,

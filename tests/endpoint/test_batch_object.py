@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.endpoint.batch import Batch, BatchFault
-from asyncgen.endpoint.batch_object import read_batch, read_time
+from asyncgen.endpoint.batches.batch import Batch, BatchFault
+from asyncgen.endpoint.batches.object import read_batch, read_time
 from asyncgen.endpoint.body import decode_object
 from asyncgen.errors import Usage
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from asyncgen.command.pages import FOLDER
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.batch_files import FileBatches
-from asyncgen.endpoint.batch_rows import Row, batch_fields, read_row, request_line
-from asyncgen.endpoint.batch_rules import BY_HOST, MEGABYTE, OPENAI, OPENROUTER, BatchRules, rules_of
+from asyncgen.endpoint.batches.files import FileBatches
+from asyncgen.endpoint.batches.rows import Row, batch_fields, read_row, request_line
+from asyncgen.endpoint.batches.rules import BY_HOST, MEGABYTE, OPENAI, OPENROUTER, BatchRules, rules_of
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, Provider
 from asyncgen.endpoint.secret import Secret

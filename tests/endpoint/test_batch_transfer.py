@@ -10,10 +10,10 @@ import pytest
 from batch_script import KEY, LONG, batches_of, run
 from raw_server import PAUSE, Act, hang, response
 
-from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_files import FileBatches
-from asyncgen.endpoint.batch_inline import InlineBatches
-from asyncgen.endpoint.batch_rules import OPENAI, OPENROUTER
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.files import FileBatches
+from asyncgen.endpoint.batches.inline import InlineBatches
+from asyncgen.endpoint.batches.rules import OPENAI, OPENROUTER
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.disk import FilePart
 from asyncgen.endpoint.presets import Endpoint, Provider

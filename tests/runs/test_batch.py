@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from asyncgen.command.main import main
 from asyncgen.errors import OutputError
 from asyncgen.offline.knobs import Knobs
 from asyncgen.output.ledger import read_journal
-from asyncgen.runs.batch_out import UnderWay
+from asyncgen.runs.batches.under_way import UnderWay
 from asyncgen.runs.configure import configure_run
 from asyncgen.timings import Timings
 
@@ -418,6 +419,20 @@ def test_while_nothing_more_can_be_handed_in_what_is_under_way_is_collected(
         check_whole()
         check_books(server)
     assert "no further batch can be handed in before one has ended" in capsys.readouterr().err
+
+
+def test_what_is_under_way_is_collected_by_every_copy_of_an_output() -> None:
+    with BatchServer(PRICED, expired=0.2) as server:
+        assert generate(server, "--detach") == 4
+        shutil.copytree(OUTPUT.parent, "copy")
+        assert generate(server) == 0
+        made = len(server.books("created"))
+        assert generate(server, "--finish-live", "-o", "copy/nanochat.jsonl") == 0
+        assert len(server.books("created")) == made
+        check_whole()
+        check_books(server)
+    lines = {path: {*path.read_bytes().splitlines()} for path in (OUTPUT, Path("copy/nanochat.jsonl"))}
+    assert [len(each) for each in lines.values()] == [30, 30]
 
 
 def test_a_run_that_leaves_does_not_ask_again_for_what_was_given_up() -> None:

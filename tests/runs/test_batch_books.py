@@ -22,9 +22,9 @@ from outputs import HEADER, conversations
 
 from asyncgen.conversation import Message, encode_line
 from asyncgen.endpoint.answer import Completion, classify_response
-from asyncgen.endpoint.batch import Batch
-from asyncgen.endpoint.batch_rows import Row
-from asyncgen.endpoint.batch_rules import OPENAI
+from asyncgen.endpoint.batches.batch import Batch
+from asyncgen.endpoint.batches.rows import Row
+from asyncgen.endpoint.batches.rules import OPENAI
 from asyncgen.endpoint.structure import Ladder
 from asyncgen.errors import BadReplyError, FatalError, NotRunError, UncertainCreateError, Usage
 from asyncgen.jobs.work import Product, Request
@@ -38,8 +38,8 @@ from asyncgen.output.ledger import read_journal
 from asyncgen.output.paths import OutputPaths
 from asyncgen.pacing.retry import RetryPolicy
 from asyncgen.recipe.recipe import JsonValue, Recipe, Rules
-from asyncgen.runs.batch import BatchDriver, make_driver
-from asyncgen.runs.batch_out import UnderWay
+from asyncgen.runs.batches.driver import BatchDriver, make_driver
+from asyncgen.runs.batches.under_way import UnderWay
 from asyncgen.runs.config import Batching
 from asyncgen.runs.desk import Desk
 from asyncgen.runs.events import Event

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.endpoint.answer import Completion, classify_response
-from asyncgen.endpoint.batch_rows import Row
+from asyncgen.endpoint.batches.rows import Row
 from asyncgen.errors import NotRunError, Usage
 from asyncgen.output.batches import OpenBatch
 from asyncgen.output.journal import Submitting
-from asyncgen.runs.batch_lines import Ask, Results, Waiting, custom_id, packed_asks
+from asyncgen.runs.batches.lines import Ask, Results, Waiting, custom_id, packed_asks
 
 indices = st.integers(0, 2**31 - 1)
 asks = st.builds(Ask, indices, st.integers(1, 2**16 - 1), st.integers(0, 127), st.booleans())

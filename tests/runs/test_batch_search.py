@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from asyncgen.endpoint.batch import Batch
-from asyncgen.runs.batch_search import Found, Sought
+from asyncgen.endpoint.batches.batch import Batch
+from asyncgen.runs.batches.search import Found, Sought
 
 SOUGHT = Sought(label="k7", file="file-1", lines=40, model="maker/model", since=1000.0)
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from asyncgen.endpoint.batch import BatchApi
-from asyncgen.endpoint.batch_files import FileBatches
-from asyncgen.endpoint.batch_inline import InlineBatches
-from asyncgen.endpoint.batch_rules import BatchRules, rules_of
+from asyncgen.endpoint.batches.batch import BatchApi
+from asyncgen.endpoint.batches.files import FileBatches
+from asyncgen.endpoint.batches.inline import InlineBatches
+from asyncgen.endpoint.batches.rules import BatchRules, rules_of
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
 

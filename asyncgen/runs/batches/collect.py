@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.endpoint.body import clean
 from asyncgen.errors import (
     AsyncgenError,
@@ -29,9 +29,9 @@ from asyncgen.errors import (
 )
 from asyncgen.output.batches import MADE, RESULTS, UNREAD, USED_UP
 from asyncgen.output.journal import QUEUE_FULL, TOO_LARGE, Collected
-from asyncgen.runs.batch_lines import Ask, Results
-from asyncgen.runs.batch_out import Out, UnderWay
-from asyncgen.runs.batch_search import Search
+from asyncgen.runs.batches.lines import Ask, Results
+from asyncgen.runs.batches.search import Search
+from asyncgen.runs.batches.under_way import Out, UnderWay
 from asyncgen.runs.desk import Unit, moment
 from asyncgen.runs.live import Live
 

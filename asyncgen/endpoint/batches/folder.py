@@ -14,9 +14,9 @@ from http import HTTPStatus
 from pathlib import Path
 
 from asyncgen.endpoint.answer import Completion, classify_response
-from asyncgen.endpoint.batch import Batch
-from asyncgen.endpoint.batch_rows import Row
-from asyncgen.endpoint.batch_rules import FOLDER, BatchRules
+from asyncgen.endpoint.batches.batch import Batch
+from asyncgen.endpoint.batches.rows import Row
+from asyncgen.endpoint.batches.rules import FOLDER, BatchRules
 from asyncgen.endpoint.body import decode_object
 from asyncgen.endpoint.disk import OWNER_ONLY, name_whole, on_disk, part_of
 from asyncgen.errors import NotRunError, NotYetError

@@ -12,8 +12,8 @@ from typing import Protocol
 import msgspec
 
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.batch_rows import Row
-from asyncgen.endpoint.batch_rules import BatchRules
+from asyncgen.endpoint.batches.rows import Row
+from asyncgen.endpoint.batches.rules import BatchRules
 from asyncgen.errors import Usage
 from asyncgen.recipe.recipe import JsonValue
 

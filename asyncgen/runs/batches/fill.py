@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from asyncgen.endpoint.batch_rows import request_line
-from asyncgen.endpoint.batch_rules import BatchRules
+from asyncgen.endpoint.batches.rows import request_line
+from asyncgen.endpoint.batches.rules import BatchRules
 from asyncgen.errors import BudgetSpentError, OutputError
 from asyncgen.output.batches import REQUESTS
-from asyncgen.runs.batch_lines import Ask, custom_id
-from asyncgen.runs.batch_out import UnderWay
+from asyncgen.runs.batches.lines import Ask, custom_id
+from asyncgen.runs.batches.under_way import UnderWay
 from asyncgen.runs.live import Live
 
 FULL = 0.9  # of the bytes an endpoint takes: how it counts them, nobody knows

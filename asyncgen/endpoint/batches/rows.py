@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from asyncgen.endpoint.batch_rules import BatchRules
+from asyncgen.endpoint.batches.rules import BatchRules
 from asyncgen.endpoint.body import JsonObject, decode_object, label, object_of
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.recipe import JsonValue

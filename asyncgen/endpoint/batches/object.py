@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
-from asyncgen.endpoint.batch import GOING_ON, OVER, Batch, BatchFault, plain_word
-from asyncgen.endpoint.batch_rules import LABEL
+from asyncgen.endpoint.batches.batch import GOING_ON, OVER, Batch, BatchFault, plain_word
+from asyncgen.endpoint.batches.rules import LABEL
 from asyncgen.endpoint.body import JsonObject, Path, at, clean, label, object_of
 from asyncgen.endpoint.usage import read_usage
 

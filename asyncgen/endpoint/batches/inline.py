@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
-from asyncgen.endpoint.batch_calls import BatchCalls, path_of
-from asyncgen.endpoint.batch_rules import MODEL, BatchRules
+from asyncgen.endpoint.batches.batch import COMPLETED, Batch, plain_word
+from asyncgen.endpoint.batches.calls import BatchCalls, path_of
+from asyncgen.endpoint.batches.rules import MODEL, BatchRules
 from asyncgen.endpoint.body import JsonObject, decode_object
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.disk import append, file_part, name_whole, on_disk, part_of

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from asyncgen.endpoint.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.errors import (
     NoAnswerError,
     NotFoundError,
@@ -22,8 +22,8 @@ from asyncgen.errors import (
 )
 from asyncgen.output.batches import RESULTS, seconds_of
 from asyncgen.output.journal import NOT_MADE, TWIN, Collected
-from asyncgen.runs.batch_lines import Results
-from asyncgen.runs.batch_out import Out, UnderWay
+from asyncgen.runs.batches.lines import Results
+from asyncgen.runs.batches.under_way import Out, UnderWay
 from asyncgen.runs.desk import moment
 
 CLOCKS = 600.0  # seconds by which two clocks may differ

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.batch import Batch, is_queue_full, is_too_large
-from asyncgen.endpoint.batch_object import read_batch
-from asyncgen.endpoint.batch_rows import Row
-from asyncgen.endpoint.batch_rules import GATEWAYS, BatchRules
+from asyncgen.endpoint.batches.batch import Batch, is_queue_full, is_too_large
+from asyncgen.endpoint.batches.object import read_batch
+from asyncgen.endpoint.batches.rows import Row
+from asyncgen.endpoint.batches.rules import GATEWAYS, BatchRules
 from asyncgen.endpoint.body import JsonObject, decode_object, lowered
 from asyncgen.endpoint.client import Answer, Client
 from asyncgen.endpoint.disk import FilePart

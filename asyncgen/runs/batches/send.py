@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from asyncgen.endpoint.batch import Batch, BatchApi
-from asyncgen.endpoint.batch_rows import batch_fields
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.rows import batch_fields
 from asyncgen.errors import (
     BatchError,
     BatchTooLargeError,
@@ -26,9 +26,9 @@ from asyncgen.output.indices import write_by, write_indices
 from asyncgen.output.journal import NOT_MADE, QUEUE_FULL, TOO_LARGE, Submitting, Uploaded
 from asyncgen.pacing.retry import wait_seconds
 from asyncgen.runs import events
-from asyncgen.runs.batch_fill import Filling
-from asyncgen.runs.batch_lines import Ask
-from asyncgen.runs.batch_out import UnderWay
+from asyncgen.runs.batches.fill import Filling
+from asyncgen.runs.batches.lines import Ask
+from asyncgen.runs.batches.under_way import UnderWay
 from asyncgen.runs.desk import moment
 from asyncgen.runs.live import Live
 from asyncgen.runs.verdict import with_advice

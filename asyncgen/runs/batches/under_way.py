@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asyncgen.endpoint.batch import Batch
+from asyncgen.endpoint.batches.batch import Batch
 from asyncgen.errors import FatalError, OutputError, Usage
 from asyncgen.money.account import Tariff
 from asyncgen.money.price import ZERO
@@ -23,7 +23,7 @@ from asyncgen.output.journal import (
     encode_entry,
 )
 from asyncgen.runs import events
-from asyncgen.runs.batch_lines import Ask, Waiting, packed_asks
+from asyncgen.runs.batches.lines import Ask, Waiting, packed_asks
 from asyncgen.runs.desk import Desk, Unit, moment
 from asyncgen.stop import Stop
 

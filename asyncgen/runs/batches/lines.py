@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.batch import BatchApi
-from asyncgen.endpoint.batch_rows import read_row
+from asyncgen.endpoint.batches.batch import BatchApi
+from asyncgen.endpoint.batches.rows import read_row
 from asyncgen.errors import (
     AsyncgenError,
     BadReplyError,

@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from asyncgen.endpoint.batch import Batch, BatchApi
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.endpoint.body import clean
 from asyncgen.errors import (
     AsyncgenError,
@@ -32,12 +32,12 @@ from asyncgen.errors import (
 from asyncgen.output.batches import tidy
 from asyncgen.pacing.retry import MAX_HINTED_WAIT
 from asyncgen.runs import events
-from asyncgen.runs.batch_collect import Collector
-from asyncgen.runs.batch_fill import Filler
-from asyncgen.runs.batch_lines import Waiting
-from asyncgen.runs.batch_out import Out, UnderWay
-from asyncgen.runs.batch_search import Search
-from asyncgen.runs.batch_send import Sender
+from asyncgen.runs.batches.collect import Collector
+from asyncgen.runs.batches.fill import Filler
+from asyncgen.runs.batches.lines import Waiting
+from asyncgen.runs.batches.search import Search
+from asyncgen.runs.batches.send import Sender
+from asyncgen.runs.batches.under_way import Out, UnderWay
 from asyncgen.runs.config import Batching
 from asyncgen.runs.desk import Unit
 from asyncgen.runs.live import Live

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from asyncgen.endpoint.batch import COMPLETED, Batch, plain_word
-from asyncgen.endpoint.batch_calls import BatchCalls, items_in, path_of
-from asyncgen.endpoint.batch_object import opaque_id
-from asyncgen.endpoint.batch_rules import FILE, LABELLED, MODEL, NAME
+from asyncgen.endpoint.batches.batch import COMPLETED, Batch, plain_word
+from asyncgen.endpoint.batches.calls import BatchCalls, items_in, path_of
+from asyncgen.endpoint.batches.object import opaque_id
+from asyncgen.endpoint.batches.rules import FILE, LABELLED, MODEL, NAME
 from asyncgen.endpoint.body import decode_object, lowered
 from asyncgen.endpoint.disk import append, file_part, name_whole, on_disk, part_of
 from asyncgen.errors import ConnectionFailedError, NoAnswerError, NotYetError
