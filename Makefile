@@ -16,7 +16,7 @@ GENERATE_FLAGS = --num $(N) \
 	$(if $(PROVIDER),--provider $(PROVIDER)) \
 	$(ARGS)
 
-.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches torture-slurm torture-ray clean
+.PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches torture-slurm torture-ray torture-storage clean
 .DEFAULT_GOAL := help
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-batches      what a conversation made in batches takes of this machine, beside a live call"
 	@echo "make torture            kill a run 500 times and look at what is left (some minutes; also KILLS=)"
 	@echo "make torture-batches    the same at every step of a batch (some 20 minutes; also KILLS=)"
+	@echo "make torture-storage    shards in object storage, on machines that are lost, overtaken and cut off (some 20 minutes; also STORAGE='--blows 200')"
 	@echo "make torture-slurm      shards on a Slurm of three nodes, interrupted in nine ways (Debian, root; also SLURM='--num 200000')"
 	@echo "make torture-ray        shards on a Ray cluster, with workers, nodes and drivers killed at random (also RAY='--num 200000')"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
@@ -130,6 +131,11 @@ torture-ray:
 	$(PYTHON) -m venv $(RAY_VENV)
 	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
 	$(RAY_VENV)/bin/python tests/bench/ray_torture.py $(RAY)
+
+STORAGE ?=
+torture-storage: $(DEV_READY)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --group storage
+	$(VENV)/bin/python tests/bench/storage_torture.py $(STORAGE)
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(TRAINERS) $(RAY_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* build dist

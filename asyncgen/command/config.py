@@ -17,12 +17,11 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.configure import configure_plan, configure_run
-from asyncgen.runs.run import Beside, nothing_beside
 from asyncgen.runs.settings import Settings
 from asyncgen.shards.cut import check_cut
 from asyncgen.shards.places import shards_of
 from asyncgen.shards.plan import ShardFolder, ShardPlan
-from asyncgen.shards.shard import make_plan, of_shard, of_stored_shard
+from asyncgen.shards.shard import ShardRun, make_plan, of_shard, of_stored_shard
 from asyncgen.timings import USUAL, Timings
 
 # Flags of one time, with the blank before them, which under make is quoted by a backslash.
@@ -61,11 +60,8 @@ def read_shard_plan(
 
 def read_shard_config(
     flags: argparse.Namespace, environment: Mapping[str, str], command: str, timings: Timings = USUAL
-) -> tuple[GenerateConfig, Beside]:
-    """Of one shard: what its plan was made with stands for the flags that are not given here. Raises ConfigError.
-
-    With it, what goes on beside its run: where it is published, if that is not where it is made.
-    """
+) -> ShardRun:
+    """Of one shard: what its plan was made with stands for the flags that are not given here. Raises ConfigError."""
     if flags.output is None:
         raise ConfigError("--shard: name with --output what asyncgen shards has planned")
     shards = shards_of(flags.output)
@@ -76,7 +72,7 @@ def read_shard_config(
     given.output = None  # each has its own
     config = read_generate_config(given, environment, command, timings)
     if isinstance(shards, ShardFolder):
-        return of_shard(config, shards, plan, choice, environment), nothing_beside
+        return ShardRun(of_shard(config, shards, plan, choice, environment))
     return of_stored_shard(config, shards, plan, choice, environment, local=flags.local)
 
 

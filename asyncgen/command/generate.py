@@ -31,7 +31,7 @@ CLOSING: Sections = {
         "1": "stopped by a fault of the run",
         "2": "usage or configuration; nothing was sent, or one call that showed that a budget cannot be kept",
         "3": "finished, but some indices failed",
-        "4": "left with batches under way, or cancelled, or another run has the shard still: the same line goes on",
+        "4": "left with batches under way, cancelled, unpublished, or another run has the shard: the same line goes on",
         "130": "interrupted",
     },
 }
@@ -88,7 +88,11 @@ def run(flags: argparse.Namespace, command: str) -> int:
     if flags.shard is None:
         config = read_generate_config(flags, read_environment(), command, flags.timings)
     else:
-        config, beside = read_shard_config(flags, read_environment(), command, flags.timings)
+        shard = read_shard_config(flags, read_environment(), command, flags.timings)
+        config, beside = shard.config, shard.beside
+        if shard.made is not None:
+            say(f"{shard.made}: all {config.plan.num:,} conversations are there; nothing to do")
+            return 0
     start_logging(config.log, debug=config.debug)
     status = generate(config, checked_conversations, beside=beside)
     if told := keep_verdicts(config, OutputPaths.of(config.output)):

@@ -2,9 +2,9 @@
 
 import argparse
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 from asyncgen.runs.values import budget, whole
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 NAME = "ray"
 PURPOSE = "make all shards on a Ray cluster"
 ABOUT = (
-    "One task a shard of what asyncgen shards has planned, in a folder that all nodes share. It may be killed at any "
-    "time, as may workers and nodes: the same line goes on. A key comes from the environment of the nodes, or from a "
-    ".env in the folder where this is typed."
+    "One task a shard of what asyncgen shards has planned, in a folder that all nodes share or in object storage. It "
+    "may be killed at any time, as may workers and nodes: the same line goes on. A key comes from the environment of "
+    "the nodes, or from a .env in the folder where this is typed."
 )
 CLOSING: Sections = {
     EXAMPLES: {
@@ -35,7 +35,9 @@ CLOSING: Sections = {
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x")
+    parser.add_argument(
+        "output", type=path_or_url, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x"
+    )
     parser.add_argument(
         "--address",
         metavar="ADDRESS",
@@ -58,16 +60,16 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.screen.bar import shown_progress
     from asyncgen.shards.crew import Crew
     from asyncgen.shards.drive import drive, order_of
-    from asyncgen.shards.plan import ShardFolder
+    from asyncgen.shards.places import shards_of
     from asyncgen.shards.ray_cluster import LOCAL, connected
     from asyncgen.shards.status import MADE, ShardsWatch, look_at_all
 
-    folder, environment = ShardFolder.of(flags.output), read_environment()
-    plan, command = folder.read_plan(), environment.get("ASYNCGEN_COMMAND", command)
+    shards, environment = shards_of(flags.output), read_environment()
+    plan, command = shards.read_plan(), environment.get("ASYNCGEN_COMMAND", command)
     at_once = _at_once(flags, plan)
     given = {"--concurrency": flags.concurrency, "--budget": flags.budget, "--base-url": flags.base_url}
     words = [f"{flag}={value}" for flag, value in given.items() if value is not None]
-    watch = ShardsWatch(folder, plan)
+    watch = ShardsWatch(shards, plan)
     with shown_progress() as progress:
         look_at_all(watch, now=time.time(), progress=progress)
     # Those whose journals say that they are made come last: their lines are looked at, too.
@@ -79,13 +81,13 @@ def run(flags: argparse.Namespace, command: str) -> int:
                 cluster,
                 crew,
                 watch,
-                lambda number: order_of(number, folder, plan, words, command),
+                lambda number: order_of(number, shards, plan, words, command),
                 interrupts=interrupts,
                 show=display.show,
                 say=display.say,
             )
             was_interrupted = interrupts() > 0
-    return conclude(folder, crew, watch, command, was_interrupted=was_interrupted)
+    return conclude(shards, crew, watch, command, was_interrupted=was_interrupted)
 
 
 def _at_once(flags: argparse.Namespace, plan: "ShardPlan") -> int:

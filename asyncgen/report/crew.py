@@ -13,7 +13,7 @@ from asyncgen.report.shards import describe_cost, slowest_tables
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
 from asyncgen.shards.crew import ALL_THERE, INTERRUPTED, SOME_FAILED, STOPPED, USAGE, Crew
-from asyncgen.shards.plan import ShardFolder
+from asyncgen.shards.places import Shards
 from asyncgen.shards.status import ShardState, ShardsWatch
 from asyncgen.text import one_line
 
@@ -77,7 +77,7 @@ class CrewDisplay:
         yield "nodes", f"{there:,}" + (f", {lost:,} lost" if lost else "")
 
 
-def conclude(folder: ShardFolder, crew: Crew, watch: ShardsWatch, command: str, *, was_interrupted: bool) -> int:
+def conclude(shards: Shards, crew: Crew, watch: ShardsWatch, command: str, *, was_interrupted: bool) -> int:
     """What came of it, what is missing and what comes next, on stderr; the exit status. `command`: goes on."""
     console, report, fault = plain_console(stderr=True), watch.report(), crew.fault
     missing = [each.number for each in watch.shards if each.number not in crew.made | crew.failed]
@@ -99,5 +99,5 @@ def conclude(folder: ShardFolder, crew: Crew, watch: ShardsWatch, command: str, 
     if status:
         print_copied(console, "next", next_command)
     if not missing:
-        print_copied(console, "next", command_line("merge", folder.stem))
+        print_copied(console, "next", command_line("merge", shards.stem))
     return status

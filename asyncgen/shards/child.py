@@ -32,12 +32,16 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`words`: what follows `asyncgen`. `folder`: where. `command`: what the user types to go on."""
+    """`words`: what follows `asyncgen`. `folder`: where; any other will do unless it `is_shared`.
+
+    `command`: what the user types to go on.
+    """
 
     asyncgen: str
     words: tuple[str, ...]
     folder: str
     command: str
+    is_shared: bool = True
 
 
 def make_shard(order: Order) -> End:
@@ -46,7 +50,8 @@ def make_shard(order: Order) -> End:
     if order.asyncgen != __version__:
         what = f"asyncgen {__version__} is on this machine, {order.asyncgen} where this was started"
         return End(USAGE, f"{what}: install the same one on all", where=where)
-    if not Path(order.folder).is_dir():
+    is_there = Path(order.folder).is_dir()
+    if order.is_shared and not is_there:
         return End(
             USAGE, f"there is no folder {order.folder} on this machine: all need one that they share", where=where
         )
@@ -55,7 +60,7 @@ def make_shard(order: Order) -> End:
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(  # noqa: S603 - the words are those of who has started this
             [sys.executable, "-m", __name__, str(os.getpid()), *order.words],
-            cwd=order.folder,
+            cwd=order.folder if is_there else None,
             env={**os.environ, "ASYNCGEN_COMMAND": order.command},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -11,16 +11,18 @@ from typing import Protocol
 from asyncgen import __version__
 from asyncgen.shards.child import Order
 from asyncgen.shards.crew import Crew, End
+from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 from asyncgen.shards.status import ShardsWatch
 
 LOOK = 2.0  # seconds from one look at the journals to the next
 
 
-def order_of(number: int, folder: ShardFolder, plan: ShardPlan, words: Sequence[str], command: str) -> Order:
+def order_of(number: int, shards: Shards, plan: ShardPlan, words: Sequence[str], command: str) -> Order:
     """What makes a shard from the folder where this is. `words`: what is to stand instead of what was planned."""
-    shard = ("generate", "--shard", f"{number}/{len(plan)}", "-o", str(folder.stem), "--quiet")
-    return Order(asyncgen=__version__, words=(*shard, *words), folder=str(Path.cwd()), command=command)
+    shard = ("generate", "--shard", f"{number}/{len(plan)}", "-o", str(shards.stem), "--quiet")
+    is_shared = isinstance(shards, ShardFolder)
+    return Order(__version__, (*shard, *words), str(Path.cwd()), command, is_shared=is_shared)
 
 
 class Engine(Protocol):

@@ -36,6 +36,12 @@ LAST_TRIES = 5  # when the run has ended, twice as long apart each time
 SUPERSEDED = "superseded"  # reason of a call whose index another run has made
 
 
+class UnpublishedError(StorageError):
+    """What was made is on this machine alone; whoever has started it may do so again later."""
+
+    exit_status = 4
+
+
 @contextlib.contextmanager
 def published(
     shard: StoredShard,
@@ -233,12 +239,12 @@ class _Publisher:
                 raise
             except StorageError as error:
                 if not tries_left:
-                    raise StorageError(
+                    raise UnpublishedError(
                         f"{error}. What is not published is whole, in {self._paths.output}: the same line publishes it"
                     ) from error
                 sleep(2.0 ** (LAST_TRIES - 1 - tries_left))
         size = self._paths.journal.stat().st_size if self._paths.journal.exists() else 0
         if size > self._published[1]:
-            raise StorageError(
+            raise UnpublishedError(
                 f"{self._paths.output}: its end could not be marked, so it is not published: the same line does that"
             )

@@ -48,7 +48,7 @@ exec $command
 """)
 _KUBERNETES = Template("""\
 # Change what is in capitals; then: kubectl apply -f FILE. In the end: $merge
-# The volume is shared by all pods (ReadWriteMany), and the plan is in it: asyncgen shards has run there.
+# $shared
 apiVersion: batch/v1
 kind: Job
 metadata:
@@ -90,24 +90,33 @@ spec:
           mountPath: $folder
       volumes:
       - name: data
-        persistentVolumeClaim:
-          claimName: CLAIM
+        $volume
 """)
+# How all pods come to the plan, and what each of them writes to.
+_FOLDER = {
+    "shared": "The volume is shared by all pods (ReadWriteMany), and the plan is in it: asyncgen shards has run there.",
+    "volume": "persistentVolumeClaim:\n          claimName: CLAIM",
+}
+_STORAGE = {
+    "shared": "The keys of the storage are in the secret, too, or come with the service account of the pods.",
+    "volume": "emptyDir: {}  # a shard, until it is published",
+}
 
 
 def print_job(system: str, shards: "Shards", plan: "ShardPlan") -> str:
     """`system`: one of SYSTEMS."""
-    stem = str(shards.stem)
+    stem, is_stored = str(shards.stem), isinstance(shards.stem, str)
     words = ["asyncgen", "generate", "--shard", "auto", "-o", stem, "--grace", str(GRACE), "--quiet"]
     count, at_once = len(plan), min(plan.at_once, len(plan))
     common = {
         "name": re.sub(r"[^a-z0-9]+", "-", f"asyncgen-{PurePath(stem).name}".lower()).strip("-")[:50],
         "count": str(count),
         "at_once": str(at_once),
-        "merge": f"asyncgen merge {shlex.quote(stem)}",
+        "merge": f"asyncgen merge {shlex.quote(stem)}{' -o FILE' if is_stored else ''}",
     }
     if system == KUBERNETES:
         quoted = [json.dumps(word, ensure_ascii=False) for word in (*words, str(Path.cwd()))]
+        common |= _STORAGE if is_stored else _FOLDER
         return _KUBERNETES.substitute(common, kill=GRACE + 10, words=", ".join(quoted[:-1]), folder=quoted[-1])
     submit, log = ["#   sbatch FILE"], "%5a.log"
     if count > SLURM_MOST:  # the number of a part plus what is submitted with it

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.config import GenerateConfig
-from asyncgen.runs.run import Beside, conversations, make_header
+from asyncgen.runs.run import Beside, conversations, make_header, nothing_beside
 from asyncgen.shards.choice import Choice
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
 from asyncgen.shards.publish import published
@@ -58,6 +58,15 @@ def of_shard(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ShardRun:
+    """`beside`: what goes on beside it. `made`: where the shard is, if that is all made and nothing of it is here."""
+
+    config: GenerateConfig
+    beside: Beside = nothing_beside
+    made: str | None = None
+
+
 def of_stored_shard(
     config: GenerateConfig,
     shards: StoredShards,
@@ -66,7 +75,7 @@ def of_stored_shard(
     environment: Mapping[str, str],
     *,
     local: Path,
-) -> tuple[GenerateConfig, Beside]:
+) -> ShardRun:
     """The same for one in object storage, which is made in a folder of this machine, below `local`, and published."""
     for flag, is_given in (
         ("--batch", config.batching is not None),
@@ -81,8 +90,11 @@ def of_stored_shard(
     shards.check_storage(plan)
     folder = shards.local(local)
     folder.put_plan(plan)  # so that what is left there of another plan is not gone on with
-    config = of_shard(config, folder, plan, choice, environment)
-    return config, partial(published, shards.shard(number), patience=PATIENCE)
+    config, shard = of_shard(config, folder, plan, choice, environment), shards.shard(number)
+    shard.look()
+    newest = None if folder.is_begun(number) else shard.newest
+    is_made = newest is not None and newest.sums.done == config.plan.num
+    return ShardRun(config, partial(published, shard, patience=PATIENCE), shard.path if is_made else None)
 
 
 def _divide(flag: str, rate: int | None, workers: int, config: GenerateConfig) -> int | None:

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -16,15 +16,20 @@ from asyncgen.shards.store import StorageError, Store, check_url
 from asyncgen.shards.sums import Seen, View
 
 PLAN = "plan.json"
+_NONE_READ: Mapping[str, bytes] = {}
 _NAME = re.compile(r"(?P<shard>\d{5})/(?:part-(?P<part>\d{6})|(?P<aside>aside-\w+))", re.ASCII)
 
 
 class StoredShard:
-    """One shard. `parts`: how many there are; `asides`: names of what runs have paid for that another one overtook."""
+    """One shard. `parts`: how many there are; `asides`: names of what runs have paid for that another one overtook.
 
-    def __init__(self, store: Store, number: int) -> None:
+    `beginnings`: of objects that were read before, by name.
+    """
+
+    def __init__(self, store: Store, number: int, beginnings: Mapping[str, bytes] = _NONE_READ) -> None:
         self.store = store
         self.number = number
+        self._beginnings = beginnings
         self.parts: int = 0
         self.asides: list[str] = []
         self.is_held = False
@@ -55,7 +60,7 @@ class StoredShard:
 
     def head(self, name: str) -> Head:
         """Raises StorageError, and ConfigError for what is no part."""
-        return read_head(self._read(name, HEAD), f"{self.store.url}/{name}")
+        return read_head(self._beginnings.get(name) or self._read(name, HEAD), f"{self.store.url}/{name}")
 
     @property
     def newest(self) -> Head | None:
@@ -82,18 +87,19 @@ class StoredShard:
 
 
 class _PartsView:
-    """By what newest parts tell. `shards`: as they were listed, before they are looked at again."""
+    """By what newest parts tell: those of all shards are read at once, and later those of each when it is looked at."""
 
     def __init__(self, shards: "StoredShards") -> None:
         self._shards = shards
         self._seen: set[int] = set()
+        self._beginnings = shards.store.read_beginnings(shards.telling_names(), HEAD)
 
     def see(self, number: int) -> Seen | None:
         if number in self._seen:
             shard = self._shards.shard(number)
             shard.look()
         else:
-            shard = self._shards.listed(number)
+            shard = self._shards.listed(number, self._beginnings)
         self._seen.add(number)
         if (head := shard.newest) is None:
             return None
@@ -168,9 +174,14 @@ class StoredShards:
                 names.setdefault(int(folder), []).append(name)
         return names
 
-    def listed(self, number: int) -> StoredShard:
+    def telling_names(self) -> list[str]:
+        """Of the objects that say how far all shards are, and at what cost."""
+        found = [[name for name in names if _NAME.fullmatch(name)] for names in self._names.values()]
+        return [name for names in found for name in names if "/aside-" in name or name == names[-1]]
+
+    def listed(self, number: int, beginnings: Mapping[str, bytes] = _NONE_READ) -> StoredShard:
         """As it was when all of them were first listed. Raises StorageError, and ConfigError for a missing part."""
-        shard = self.shard(number)
+        shard = StoredShard(self.store, number, beginnings)
         shard.add_names(self._names.get(number, []))
         return shard
 

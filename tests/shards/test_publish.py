@@ -12,6 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from outputs import COST, conversation, conversations, done, failed, lost, make_run, rejected, rejects
 from planned_shards import PLAN, header_of, make_all
 
+from asyncgen.command.main import main
 from asyncgen.data.state import make_report
 from asyncgen.errors import ConfigError
 from asyncgen.output.files import Record
@@ -21,8 +22,10 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.run import Run
 from asyncgen.shards import publish
 from asyncgen.shards.claim import ShardTakenError
+from asyncgen.shards.drive import order_of
 from asyncgen.shards.merge import merge
 from asyncgen.shards.publish import SUPERSEDED, published
+from asyncgen.shards.scripts import KUBERNETES, SLURM, print_job
 from asyncgen.shards.status import MADE, STILL, UNDER_WAY, report_on
 from asyncgen.shards.store import LIBRARIES, StorageError, Store
 from asyncgen.shards.stored import StoredShards
@@ -211,8 +214,9 @@ def test_a_storage_that_is_down_keeps_what_was_made_for_the_next_time(
             one.write(done(4))
             storage.faults += [OSError("no route")] * publish.LAST_TRIES
 
-    with pytest.raises(StorageError, match=r"cannot be written: no route.*the same line publishes it"):
+    with pytest.raises(StorageError, match=r"cannot be written: no route.*the same line publishes it") as raised:
         run()
+    assert raised.value.exit_status == 4
     assert one.slept == [1.0, 2.0, 4.0, 8.0]
     assert shards.view().see(NUMBER) is None
     one.make()
@@ -342,3 +346,34 @@ def test_a_shard_is_under_way_while_it_is_held_and_parts_arrive(shards: StoredSh
     assert report_on(StoredShards(URL), PLAN, now=now).shards[NUMBER].state == STILL
     hold(shards, OTHER)
     assert report_on(StoredShards(URL), PLAN, now=now).shards[NUMBER].state == UNDER_WAY
+
+
+def test_a_shard_is_made_by_the_command_line_and_found_made_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "one")
+    assert main(["shards", URL, "-n", "2050", "--size", "2048", "--provider", "offline"]) == 0
+    make = ["generate", "--shard", "1/2", "-o", URL, "--quiet"]
+    assert main([*make, "--overwrite"]) == 2
+    assert main(make) == 0
+    assert len(conversations(Path("data/memory/bucket/x.shards/00001.jsonl"))) == 2
+    monkeypatch.chdir(tmp_path / "two")
+    assert main([*make, "--local", "elsewhere"]) == 0
+    assert "x.shards/00001: all 2 conversations are there; nothing to do" in capfd.readouterr().err
+    assert not Path("elsewhere/memory/bucket/x.shards/00001.jsonl").exists()
+    assert main(["status", URL]) == 0
+    assert "2: 1 not begun, 1 made" in capfd.readouterr().out
+    assert main(["merge", URL, "-o", "x.jsonl"]) == 1
+    assert f"to go on: asyncgen generate --shard 0/2 -o {URL}" in capfd.readouterr().err
+
+
+def test_jobs_for_shards_in_storage_need_no_volume_that_is_shared(shards: StoredShards) -> None:
+    script = print_job(KUBERNETES, shards, PLAN)
+    assert "emptyDir: {}" in script
+    assert "CLAIM" not in script
+    assert f"asyncgen merge {URL} -o FILE" in print_job(SLURM, shards, PLAN)
+    order = order_of(1, shards, PLAN, [], "")
+    assert order.words[:5] == ("generate", "--shard", "1/3", "-o", URL)
+    assert not order.is_shared
