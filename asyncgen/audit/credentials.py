@@ -32,7 +32,7 @@ _SECRETS = tuple(
     for hint, pattern in (
         ("sk-", r"\bsk-[\w-]{16,}"),
         ("k_", r"\b[srp]k_(?:live|test)_\w{16,}|\bgsk_\w{20,}"),
-        ("gh", r"\bgh[pousr]_[A-Za-z0-9]{20,}"),
+        *((f"gh{each}_", rf"\bgh{each}_[A-Za-z0-9]{{20,}}") for each in "pousr"),
         ("github_pat_", r"\bgithub_pat_\w{20,}"),
         ("AKIA", r"\bAKIA[0-9A-Z]{16}\b"),
         ("ASIA", r"\bASIA[0-9A-Z]{16}\b"),
@@ -57,6 +57,8 @@ _TO_BE = (
     r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s(?:now|(?:re)?set to|changed to|called|jetzt))?(?:\s?:)?\s)"
 )
 _QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
+# Behind a name, in a text in lower case, where it may be given; most names are told of.
+_MAY_BE = re.compile(r"[a-z_]*[\"']?(?:\s?[:=]|\s[\"'`]|\s(?:for|of|to|für|zum|vom|is|was|lautet|ist|war)\s)| -u ")
 _KEY = re.compile(rf"(?:key|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}", re.IGNORECASE)
 _PASSWORD = re.compile(
     rf"(?:password|passphrase|passcode|passwd|passwort|kennwort|pwd)[\"']?(?:{_TO_BE}|\s(?=[\"'`])){_QUOTED_OR_NOT}"
@@ -107,7 +109,9 @@ def find_secret(text: str) -> Span | None:
     for name in _NAMES:
         place = lowered.find(name)
         while place >= 0:
-            key, password = _KEY.match(text, place), _PASSWORD.match(text, place)
+            may_be = _MAY_BE.match(lowered, place)
+            key = _KEY.match(text, place) if may_be else None
+            password = _PASSWORD.match(text, place) if may_be else None
             if key and _is_key(key["quoted"] or key["value"]):
                 return key.span()
             if password and (password["digits"] or password["login"] or _is_password(password)):

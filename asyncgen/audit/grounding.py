@@ -265,7 +265,10 @@ def is_everyday(measure: Measure) -> bool:
 
 def _names_unknown_version(measure: Measure, prose: str, known: KnownFacts) -> bool:
     """Claude 3, where the knowledge base names Claude but no third: the number is part of a name."""
-    name = _NAME_BEFORE.search(prose, max(measure.start - 24, 0), measure.start)
+    least = max(measure.start - 24, 0)
+    if prose[prose.rfind(" ", least, measure.start - 1) + 1 : measure.start].islower():  # as nearly always
+        return False
+    name = _NAME_BEFORE.search(prose, least, measure.start)
     if name is None or measure.is_spelled or fold(name[1]) not in known.names:
         return False
     return squeeze(name[1] + measure.text) not in known.terms

@@ -32,6 +32,7 @@ UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 _PIECE = re.compile(r"\{[\w-]+\}|!\(|\.\.\.,?|[()\[\]|]|[^\s()\[\]|{}]+")
 _CLOSING = {"(": ")", "[": "]", "!(": ")"}
 _GAP = r",?[\s-]{1,2}"
+_WORD_BEGIN = r"(?<!\w)"
 _WORD_END = r"(?!'?\w)"
 
 
@@ -132,13 +133,15 @@ def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
 
 def either(phrases: Iterable[Phrase]) -> re.Pattern[str]:
     """One of the phrases, in text that need not be in lower case; nothing where there are none."""
-    return re.compile("|".join(each.source for each in phrases) or "(?!)", re.IGNORECASE | re.MULTILINE)
+    # All begin where a word does: asked once for a place, and not once for each phrase.
+    sources = "|".join(each.source.removeprefix(_WORD_BEGIN) for each in phrases)
+    return re.compile(f"{_WORD_BEGIN}(?:{sources})" if sources else "(?!)", re.IGNORECASE | re.MULTILINE)
 
 
 def literal_phrase(words: str) -> Phrase:
     """A phrase that means nothing but its words, however they are spaced."""
     source = r"\s+".join(map(re.escape, plain(words).split()))
-    return Phrase(rf"(?<!\w){source}{_WORD_END}", [frozenset([word]) for word in split_words(words)])
+    return Phrase(rf"{_WORD_BEGIN}{source}{_WORD_END}", [frozenset([word]) for word in split_words(words)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class _Reader:
         sequences = self.read_alternatives()
         if not all(each.needs for each in sequences):
             raise ValueError(f"no word that a text must hold: {self._line}")
-        return [Phrase(rf"(?<!\w){each.pattern}{_WORD_END}", each.needs) for each in sequences]
+        return [Phrase(rf"{_WORD_BEGIN}{each.pattern}{_WORD_END}", each.needs) for each in sequences]
 
     def read_alternatives(self, end: str | None = None) -> list[_Part]:
         sequences, parts = [], list[_Part]()
