@@ -5,7 +5,6 @@ common can be told from what is an index's own, and collected twice they come to
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -50,42 +49,42 @@ class Collector:
 
     async def collect(self, out: Out, told: Batch) -> bool:
         """Take all there is; the rest is to be made. False when a batch that was run has brought nothing."""
-        label, path = out.batch.label, self.under_way.folder / f"{out.batch.label}{RESULTS}"
+        path = self.under_way.folder / f"{out.batch.label}{RESULTS}"
         try:
             await self.api.fetch_rows(told, path)
             results = await asyncio.to_thread(Results, path, out.batch, self.api, told.usage)
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
         if results.strange and not results.found and not self.api.rules.has_label:
-            self.under_way.journalled.closed.add(told.id)
-            out.batch.id = out.told = None
-            out.seen = out.changed = time.monotonic()
+            self.under_way.mistake(out, told)
             return True
-        tariff = self.under_way.tariffs[out.batch.intent.seat]
         if results.sample.cost is not None:
-            tariff.sample = results.sample
+            self.under_way.tariffs[out.batch.intent.seat].sample = results.sample
         await self.search.look_for_twins(out)
         if told.faults and not results.found:
             await self._take_refusal(out, told)
             return True
         missing, not_run = await self._take_all(out, results)
-        rest = tariff.with_cost(results.unshared)
-        is_counted = told.usage.prompt_tokens is not None and (rest.cost is not None or not rest.is_told)
-        is_told = told.usage.cost is not None or is_counted
-        lost = 0 if told.has_failed or is_told else missing
-        self.under_way.book_rest(out, rest, lost)
         if missing + not_run:
-            ended = f"batch {label} has ended ({clean(told.status)})"
+            ended = f"batch {out.batch.label} has ended ({clean(told.status)})"
             self.under_way.say(f"{ended} without {missing + not_run:,} of its {len(out.batch):,} answers")
-        if results.unread + results.strange:
+        if many := results.unread + results.strange:
             kept = path.replace(path.with_suffix(UNREAD))
-            many = results.unread + results.strange
-            self.under_way.say(f"batch {label}: {many:,} results are of no request; kept in {kept}")
+            self.under_way.say(f"batch {out.batch.label}: {many:,} results are of no request; kept in {kept}")
+        await self._close(out, told, results, missing, not_run)
+        return results.found > not_run
+
+    async def _close(self, out: Out, told: Batch, results: Results, missing: int, not_run: int) -> None:
+        """With what no line tells of its money: of one without a result, nobody may know whether it is billed."""
+        rest = self.under_way.tariffs[out.batch.intent.seat].with_cost(results.unshared)
+        is_counted = told.usage.prompt_tokens is not None and (rest.cost is not None or not rest.is_told)
+        lost = 0 if told.has_failed or told.usage.cost is not None or is_counted else missing
+        self.under_way.book_rest(out, rest, lost)
         await self.under_way.close(
             out,
             Collected(
                 *astuple(rest),
-                label=label,
+                label=out.batch.label,
                 status=told.status,
                 missing=missing + not_run,
                 lost=lost,
@@ -93,7 +92,6 @@ class Collector:
                 time=moment(self.under_way.clock()),
             ),
         )
-        return results.found > not_run
 
     async def _take_all(self, out: Out, results: Results) -> tuple[int, int]:
         """How many lines have no result, and how many were not run; what has come of all others is on disk."""

@@ -99,6 +99,12 @@ class UnderWay:
         out.told, out.seen = told, time.monotonic()
         self.is_news, out.changed = True, out.seen
 
+    def mistake(self, out: Out, told: Batch) -> None:
+        """That was not the one, but somebody else's."""
+        self.journalled.closed.add(told.id)
+        out.batch.id = out.told = None
+        out.seen = out.changed = time.monotonic()
+
     # ---- a batch ends
 
     async def give_back(self, out: Out, status: str) -> None:
