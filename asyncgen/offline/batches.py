@@ -7,6 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -242,12 +243,12 @@ async def _send_results(request: web.Request, described: Mapping[str, object], r
     head += b'"results":['
     response = web.StreamResponse()
     response.content_type = "application/json"
-    with rows.open("rb") as source:
+    with rows.open("rb") as source, suppress(ConnectionResetError):  # nobody is there any more, and may ask again
         response.content_length = len(head) + source.seek(0, os.SEEK_END) + len(tail)
         await response.prepare(request)
         await response.write(head)
         source.seek(0)
         while chunk := source.read(CHUNK):
             await response.write(chunk)
-    await response.write(tail)
+        await response.write(tail)
     return response
