@@ -45,7 +45,7 @@ from asyncgen.recipe.scenario import Drawn
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.text import ascii_json, one_line
 
-VERSION = 3
+VERSION = 4
 REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
 MAX_EXAMPLES = 20  # of a rule
 LINES_AT_A_TIME = 64  # that a process is given, between two movements of the bar

@@ -14,8 +14,8 @@ from asyncgen.errors import ConfigError
 from asyncgen.jobs.judgement import judge_recipe
 from asyncgen.jobs.repair import Bench, Fault, Look, Repaired
 from asyncgen.jobs.work import Job
-from asyncgen.output.grades import Judgement, names_below
-from asyncgen.recipe.judge import CLAIMS, tell_scenario
+from asyncgen.output.grades import CONTRADICTED, Judgement, names_below
+from asyncgen.recipe.judge import CLAIMS, least_scores, tell_scenario
 from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import GenerateConfig, RunPlan
@@ -72,20 +72,32 @@ def make_bench(plan: RunPlan, scenarios: Scenarios) -> Bench | None:
     return Bench(
         asked,
         lambda index: tell_scenario(scenarios.draw_values(index), without=passages),
-        partial(find_faults, below=recipe.repair.below, questions=asked.judge.questions),
+        partial(
+            find_faults,
+            below=least_scores(recipe),
+            questions=asked.judge.questions,
+            refuses_contradiction=not recipe.repair.below,
+        ),
     )
 
 
-def find_faults(judgement: Judgement, *, below: Mapping[str, float], questions: Mapping[str, str]) -> Sequence[Fault]:
-    """What is not good enough, in words for who is to write it again.
+def find_faults(
+    judgement: Judgement,
+    *,
+    below: Mapping[str, float],
+    questions: Mapping[str, str],
+    refuses_contradiction: bool = False,
+) -> Sequence[Fault]:
+    """What is scored below what is asked of it, in words for who is to write it again.
 
-    Without `below` that is every "no", and every claim that the knowledge base contradicts.
+    `refuses_contradiction`: so is every claim that the knowledge base contradicts.
     """
-    failed = names_below(judgement, below.items() or dict.fromkeys(questions, 1.0).items())
+    failed = names_below(judgement, below.items())
     told = []
     for name, evidence in complaints(judgement):
         is_claim = name not in questions
-        if name in failed or (is_claim and (CLAIMS in failed or (not below and name == f"{CLAIMS}, contradicted"))):
+        is_refused = refuses_contradiction and name == f"{CLAIMS}, {CONTRADICTED}"
+        if name in failed or (is_claim and CLAIMS in failed) or is_refused:
             what = name if is_claim else f'the answer is no to "{questions[name]}"'
             told.append((JUDGED, " ".join(f"{what}: {evidence}".split())))
     return told

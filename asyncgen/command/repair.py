@@ -64,7 +64,7 @@ def add_arguments(parser: Parser) -> None:
         default=[],
         metavar="QUESTION=SCORE",
         help="lines that a judge scores below this, such as grounded=1, or claims=0.9 for the share that is supported; "
-        "may be repeated (default: those of the recipe's [repair])",
+        "may be repeated (default: what the recipe's [repair] is not content with, where a judge has read them)",
     )
     add("--yes", action="store_true", help="begin without asking (default: ask)")
     add_sources(parser)
@@ -123,15 +123,17 @@ def _find_lines(flags: argparse.Namespace, dataset: "Dataset") -> "FlaggedLines"
     from asyncgen.audit.audit import rules_to_run
     from asyncgen.audit.flagged import FlaggedLines
     from asyncgen.audit.rules import check_rule_names
+    from asyncgen.recipe.judge import least_scores
     from asyncgen.recipe.tables import REPAIRABLE
 
     check_rule_names("--rules", flags.rules)
     rules, below = flags.rules, flags.below
     if not rules and not below:
-        own = None if dataset.recipe is None else dataset.recipe.repair
-        ran = rules_to_run(dataset)
-        rules = [each for each in (REPAIRABLE if own is None else own.rules) if each in ran]
-        below = [*own.below.items()] if own is not None and dataset.grades else []
+        recipe, ran = dataset.recipe, rules_to_run(dataset)
+        own = REPAIRABLE if recipe is None or recipe.repair is None else recipe.repair.rules
+        rules = [each for each in own if each in ran]
+        if recipe is not None and recipe.is_judged and dataset.grades:
+            below = [*least_scores(recipe).items()]
     audit = find_audit(flags, dataset, "--rules", rules) if rules else None
     return FlaggedLines(dataset, audit, rules, below)
 

@@ -13,7 +13,7 @@ from asyncgen.recipe.judge import CLAIMS
 GRADE_HASH = XXH3  # of the digests, whatever the journal of the conversations has
 
 
-SUPPORTED = "supported"
+SUPPORTED, CONTRADICTED = "supported", "contradicted"
 
 
 class Claim(msgspec.Struct, frozen=True):

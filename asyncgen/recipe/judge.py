@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.recipe.problems import Problems
-from asyncgen.recipe.recipe import JudgeOptions, Repair
+from asyncgen.recipe.recipe import JudgeOptions, Recipe, Repair
 from asyncgen.recipe.scenario import Drawn
 from asyncgen.recipe.tables import JudgeTable, RepairTable
 
@@ -62,6 +62,12 @@ def read_repair(table: RepairTable, judge: JudgeOptions, problems: Problems) -> 
             problems.add(("repair", "below", name), f"expected one of {', '.join(known)}{did_you_mean(name, known)}")
     below = {name: least for name, least in table.below.items() if least is not None}
     return Repair(tuple(filter(None, table.rules)), is_judged, below)
+
+
+def least_scores(recipe: Recipe) -> dict[str, float]:
+    """By question, or of claims, what a judge's score must not be below before a conversation is written."""
+    below = {} if recipe.repair is None else dict(recipe.repair.below)
+    return below or dict.fromkeys(asked_questions(recipe.judge), 1.0)
 
 
 def tell_scenario(drawn: Mapping[str, Drawn], *, without: Collection[str]) -> str:

@@ -129,14 +129,24 @@ def test_a_changed_repair_is_another_recipe(capsys: pytest.CaptureFixture[str]) 
     assert "repair has changed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("rules", ['["near-duplicate"]', "[]", '"truncated"'])
-def test_rules_that_cannot_be_looked_for_in_one_conversation_are_refused(
-    capsys: pytest.CaptureFixture[str], rules: str
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('rules = ["near-duplicate"]', "repair.rules"),
+        ("rules = []", "repair.rules"),
+        ('rules = "truncated"', "repair.rules"),
+        ("below = {grounded = 1}", "repair.below: expected it only beside judge = true"),
+        ("judge = true\nbelow = {ground = 1}", "did you mean grounded?"),
+        ("judge = true\nbelow = {grounded = 2}", "repair.below.grounded"),
+    ],
+)
+def test_what_cannot_be_looked_for_in_one_conversation_is_refused(
+    capsys: pytest.CaptureFixture[str], table: str, told: str
 ) -> None:
-    write_recipe(f"[repair]\nrules = {rules}\n")
+    write_recipe(f"[repair]\n{table}\n")
     assert main(["check", "recipe.toml"]) != 0
     captured = capsys.readouterr()
-    assert "repair.rules" in captured.out + captured.err
+    assert told in " ".join((captured.out + captured.err).split())
 
 
 def test_an_example_of_a_first_message_that_was_copied_is_asked_for_in_other_words() -> None:
