@@ -8,7 +8,7 @@ import msgspec
 from asyncgen.audit.audit import Audit, find_in_line
 from asyncgen.audit.below import BelowScores
 from asyncgen.audit.line_findings import LineFindings
-from asyncgen.audit.repair import find_faults, make_bench
+from asyncgen.audit.repair import find_faults, make_bench, mendable_rules
 from asyncgen.audit.rules import RULES
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
@@ -80,18 +80,17 @@ class FlaggedLines:
 def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) -> tuple[Again, Header]:
     """The job, and the header under which its lines come into the data set.
 
-    Raises ConfigError for what cannot stand among its lines. A talk of several calls is made anew, and taken as it is.
+    Raises ConfigError for what cannot stand among its lines. A talk of several calls is made anew.
     """
     if dataset.header is None or config.plan.keys is None:
         raise ValueError("no run has made these lines")
     job, find = conversations(config), find_in_line(dataset)
-    is_told = config.plan.recipe.talk is None
+    rules = mendable_rules(config.plan.recipe, lines.rules)
 
     def look(index: int, conversation: Conversation) -> Sequence[Fault]:
-        found = find(Record(1, 0, conversation, index)) if is_told else ()
+        found = find(Record(1, 0, conversation, index))
         return [(each.rule, f"{RULES[each.rule].description}: {each.evidence}") for each in found if each.rule in rules]
 
-    rules = frozenset(lines.rules)
     repaired = Repaired(job, look, make_bench(config.plan, job.scenarios))
     made, old = make_header(config, repaired), dataset.header
     header = msgspec.structs.replace(
@@ -103,5 +102,5 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
         line_hash=dataset.ledger.line_hash,
     )
     check_same_kind(dataset.paths, msgspec.structs.replace(old, filtered=()), header)
-    flags = (sorted(rules), sorted(lines.below.items()))
-    return Again(repaired, config.plan.keys, lines.read, flags, is_told), header
+    flags = (sorted(lines.rules), sorted(lines.below.items()))
+    return Again(repaired, config.plan.keys, lines.read, flags, config.plan.recipe.talk is None), header

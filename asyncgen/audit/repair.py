@@ -1,8 +1,9 @@
 """What a run looks for in a conversation before it writes it, where its recipe asks for that: lints, and a judge."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
+from asyncgen.audit.copied_opener import RULE as COPIED_OPENER
 from asyncgen.audit.copied_opener import dimensions_of_examples
 from asyncgen.audit.judged import RULE as JUDGED
 from asyncgen.audit.judged import complaints
@@ -21,18 +22,32 @@ from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.run import conversations
 
+RULES_OF_USERS = frozenset({COPIED_OPENER})  # about what they say, which other answers do not mend
+
 
 def checked_conversations(config: GenerateConfig) -> Job:
-    """The conversations of a recipe, repaired where it says so. Raises ConfigError where several calls write each."""
-    recipe = config.plan.recipe
+    """The conversations of a recipe, repaired where it says so.
+
+    Raises ConfigError where a call writes one message of many. Where one writes all answers, and another what the user
+    says, it is the answers that are written again.
+    """
+    recipe, job = config.plan.recipe, conversations(config)
     if recipe.repair is None:
-        return conversations(config)
-    if recipe.talk is not None:
+        return job
+    if recipe.talk is not None and recipe.talk.users != "apart":
         raise ConfigError(
-            f"{recipe.source}: [repair] is for conversations that one call writes; leave it out, or [talk]"
+            f"{recipe.source}: [repair] is for answers that one call writes; leave it out, or users = "
+            f'"{recipe.talk.users}" in [talk]'
         )
-    job = conversations(config)
-    return Repaired(job, make_look(recipe, job.scenarios, recipe.repair.rules), make_bench(config.plan, job.scenarios))
+    rules = mendable_rules(recipe, recipe.repair.rules)
+    return Repaired(job, make_look(recipe, job.scenarios, rules), make_bench(config.plan, job.scenarios))
+
+
+def mendable_rules(recipe: Recipe, rules: Iterable[str]) -> frozenset[str]:
+    """Those whose faults another last reply can mend."""
+    if recipe.talk is None:
+        return frozenset(rules)
+    return frozenset(rules) - RULES_OF_USERS if recipe.talk.users == "apart" else frozenset()
 
 
 def make_look(recipe: Recipe, scenarios: Scenarios, rules: Collection[str]) -> Look:

@@ -41,7 +41,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """`job`: of works of one reply. `look`: what is wrong with what they make. `bench`: who judges, if anybody does."""
+    """`look`: what is wrong with what works of `job` make, of which the last reply can be asked for again."""
 
     job: Job
     look: Look

@@ -273,3 +273,22 @@ def test_what_the_judge_has_said_is_known_afterwards_and_not_paid_for_again() ->
         OUTPUT.write_text(OUTPUT.read_text("utf-8").replace("How hot?", "How hot, then?", 1), "utf-8")
         assert main(judge) == 0
         assert len(provider.calls) == asked + 1, "an edited line is judged again"
+
+
+def test_of_sides_that_are_written_apart_the_answers_are_written_again() -> None:
+    def apart(call: Call) -> Reply:
+        if is_judge(call):
+            return verdict(holds=FALSE not in shown(call))
+        if "Write what a user types" in str(call.body["messages"][0]["content"]):
+            return completion(json.dumps({"messages": [{"role": "user", "content": "How hot?"}]}))
+        again = call.body["messages"][-1]["content"].startswith("This conversation cannot be used")
+        return completion(json.dumps({"messages": [{"role": "assistant", "content": GOOD if again else FALSE}]}))
+
+    write_recipe(f'[talk]\nusers = "apart"\n{JUDGE}')
+    with FakeProvider(apart) as provider:
+        assert generate(provider) == 0
+        assert len(provider.calls) == 4 * 5
+    assert answers() == {GOOD}
+    write_recipe(f'[talk]\nusers = "turn by turn"\n{JUDGE}')
+    with FakeProvider(apart) as provider:
+        assert generate(provider, "--overwrite") == 2
