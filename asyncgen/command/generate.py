@@ -8,6 +8,7 @@ from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.command.stderr import say
+from asyncgen.shards.cut import LOCAL
 
 NAME = "generate"
 PURPOSE = "make conversations, going on where an earlier run stopped"
@@ -50,7 +51,7 @@ def add_arguments(parser: Parser) -> None:
     add(
         "--local",
         type=Path,
-        default=Path("data"),
+        default=LOCAL,
         metavar="DIR",
         help="where a shard of object storage is made on this machine (default: %(default)s)",
     )

@@ -1,11 +1,14 @@
 """How many indices a shard has: whole blocks of them, in which values are balanced."""
 
+from pathlib import Path
+
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.balanced import BLOCK_SIZE
 
 SIZE = 10 * BLOCK_SIZE
 AT_ONCE = 10
 SUFFIX = ".shards"  # of the folder where they stand
+LOCAL = Path("data")  # where one of object storage is made, unless --local says otherwise
 MOST = 100_000  # shards: five digits
 
 

@@ -9,10 +9,12 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from string import Template
 from typing import TYPE_CHECKING
+
+from asyncgen.shards.cut import LOCAL
 
 if TYPE_CHECKING:
     from asyncgen.shards.places import Shards
@@ -87,7 +89,7 @@ spec:
           limits: {memory: 2Gi}
         volumeMounts:
         - name: data
-          mountPath: $folder
+          mountPath: $mounted
       volumes:
       - name: data
         $volume
@@ -105,38 +107,61 @@ _STORAGE = {
 
 def print_job(system: str, shards: "Shards", plan: "ShardPlan") -> str:
     """`system`: one of SYSTEMS."""
-    stem, is_stored = str(shards.stem), isinstance(shards.stem, str)
+    stem = str(shards.stem)
     words = ["asyncgen", "generate", "--shard", "auto", "-o", stem, "--grace", str(GRACE), "--quiet"]
-    count, at_once = len(plan), min(plan.at_once, len(plan))
+    folder = None if isinstance(shards.path, str) else shards.path.absolute()
     common = {
         "name": re.sub(r"[^a-z0-9]+", "-", f"asyncgen-{PurePath(stem).name}".lower()).strip("-")[:50],
-        "count": str(count),
-        "at_once": str(at_once),
-        "merge": f"asyncgen merge {shlex.quote(stem)}{' -o FILE' if is_stored else ''}",
+        "at_once": str(min(plan.at_once, len(plan))),
+        "merge": f"asyncgen merge {shlex.quote(stem)}" + ("" if folder else " -o FILE"),
     }
     if system == KUBERNETES:
-        quoted = [json.dumps(word, ensure_ascii=False) for word in (*words, str(Path.cwd()))]
-        common |= _STORAGE if is_stored else _FOLDER
-        return _KUBERNETES.substitute(common, kill=GRACE + 10, words=", ".join(quoted[:-1]), folder=quoted[-1])
+        return _print_kubernetes(common, words, folder, len(plan))
+    return _print_slurm(common, words, folder, plan)
+
+
+def _print_kubernetes(common: Mapping[str, str], words: Sequence[str], folder: Path | None, count: int) -> str:
+    """`folder`: of the shards, None for those in object storage."""
+    here = Path.cwd()
+    mounted = here / LOCAL if folder is None else here if folder.is_relative_to(here) else folder.parent
+    return _KUBERNETES.substitute(
+        common,
+        **(_STORAGE if folder is None else _FOLDER),
+        count=count,
+        mounted=_quoted(mounted),
+        kill=GRACE + 10,
+        words=", ".join(map(_quoted, words)),
+        folder=_quoted(here),
+    )
+
+
+def _print_slurm(common: Mapping[str, str], words: list[str], folder: Path | None, plan: "ShardPlan") -> str:
+    count = len(plan)
     submit, log = ["#   sbatch FILE"], "%5a.log"
     if count > SLURM_MOST:  # the number of a part plus what is submitted with it
         words[words.index("auto")] = "auto+${FROM:-0}"
-        submit, log = list(_submit_in_turn(count, at_once)), "%A-%5a.log"
-    logs = Path.cwd() if isinstance(shards.path, str) else shards.path.absolute()
+        submit, log = list(_submit_in_turn(count, common["at_once"])), "%A-%5a.log"
     return _SLURM.substitute(
         common,
-        last=str(min(count, SLURM_MOST) - 1),
-        log=shlex.quote(str(logs).replace("%", "%%") + f"/{log}"),
+        last=min(count, SLURM_MOST) - 1,
+        log=shlex.quote(
+            str(folder or Path.cwd() / common["name"]).replace("%", "%%") + f"{'/' if folder else '-'}{log}"
+        ),
         bin=shlex.quote(str(Path(sys.executable).parent)),
         folder=shlex.quote(str(Path.cwd())),
         submit="\n".join(submit),
         size=f"{plan.size:,}",
-        minutes=str(max(1, round(plan.size / 25 / 60))),
+        minutes=max(1, round(plan.size / 25 / 60)),
         command=" ".join(word if "$" in word else shlex.quote(word) for word in words),
     )
 
 
-def _submit_in_turn(count: int, at_once: int) -> Iterator[str]:
+def _quoted(text: str | Path) -> str:
+    """As YAML reads it."""
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def _submit_in_turn(count: int, at_once: str) -> Iterator[str]:
     """Each array when the one before it has ended: together they would run as many times what is to run at a time."""
     for first in range(0, count, SLURM_MOST):
         last = min(SLURM_MOST, count - first) - 1

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from planned_shards import PLAN
 
 from asyncgen.command.main import main
+from asyncgen.shards.scripts import print_job
+from asyncgen.shards.stored import StoredShards
 
 Told = Callable[..., str]
 
@@ -105,11 +108,20 @@ def test_what_the_script_for_slurm_starts_makes_its_shard(planned: Told, tmp_pat
     assert (tmp_path / "data" / "x.shards" / "00001.jsonl").exists()
 
 
-def test_a_job_for_kubernetes_is_indexed(planned: Told) -> None:
+def test_a_job_for_kubernetes_is_indexed(planned: Told, tmp_path: Path) -> None:
     script = planned("shards", "data/x", "--print", "kubernetes")
     for line in ("completionMode: Indexed", "completions: 2", "parallelism: 2", "terminationGracePeriodSeconds: 30"):
         assert f"  {line}\n" in script
     assert '"--shard", "auto", "-o", "data/x", "--grace", "20"' in script
+    assert f'mountPath: "{tmp_path}"\n' in script
+
+
+def test_a_job_for_kubernetes_mounts_what_it_writes_to(told: Told, tmp_path: Path) -> None:
+    elsewhere = tmp_path.parent / "elsewhere"
+    flags = ("-n", "2050", "--size", "2048", "--provider", "offline", "--print", "kubernetes")
+    assert f'mountPath: "{elsewhere}"\n' in told("shards", str(elsewhere / "x"), *flags)
+    in_storage = print_job("kubernetes", StoredShards("s3://bucket/x"), PLAN)
+    assert f'mountPath: "{tmp_path}/data"\n' in in_storage  # a recipe in the image stays in sight
 
 
 def test_a_folder_of_any_name_is_the_one_that_is_meant(
