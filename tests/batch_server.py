@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from aiohttp import web
+from held_port import hold_port
 
 from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.knobs import Knobs
@@ -36,9 +36,10 @@ class BatchServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="batch-server", daemon=True)
 
     def __enter__(self) -> Self:
+        self._held, self._port = hold_port()
         self._thread.start()
-        self._runner = self._run(self._start(0))
-        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        self._runner = self._run(self._start())
+        self.base_url = f"http://127.0.0.1:{self._port}/v1"
         return self
 
     def __exit__(
@@ -49,6 +50,7 @@ class BatchServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._held.close()
 
     @property
     def inline_url(self) -> str:
@@ -63,9 +65,8 @@ class BatchServer:
 
     def forget(self) -> None:
         """Become another server at the same address, which knows nothing."""
-        port = urlsplit(self.base_url).port or 0
         self._run(self._runner.cleanup())
-        self._runner = self._run(self._start(port))
+        self._runner = self._run(self._start())
 
     def books(self, event: str) -> list[dict[str, Any]]:
         """What has happened there, of one kind."""
@@ -84,12 +85,12 @@ class BatchServer:
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
 
-    async def _start(self, port: int) -> web.AppRunner:
+    async def _start(self) -> web.AppRunner:
         app = create_app(self._knobs)
         app.middlewares.append(self._before)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, "127.0.0.1", self._port, reuse_port=True).start()
         return runner
 
     @web.middleware

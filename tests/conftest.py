@@ -1,6 +1,7 @@
 """Every test starts without keys, without a proxy and in an empty folder of its own."""
 
 import contextlib
+import faulthandler
 import gc
 import os
 import signal
@@ -41,6 +42,12 @@ settings.load_profile("quick")
 def pytest_collection_finish() -> None:
     """What thousands of tests are made of outlives them: to look through it for garbage takes a tenth of the time."""
     gc.freeze()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test with a limit of its own is not ended by that of all others."""
+    if item.get_closest_marker("timeout"):
+        faulthandler.cancel_dump_traceback_later()
 
 
 FOLDERS = count()

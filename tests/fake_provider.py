@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from aiohttp import web
+from held_port import hold_port
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ class FakeProvider:
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-provider", daemon=True)
 
     def __enter__(self) -> Self:
+        self._held, self._port = hold_port()
         self._thread.start()
         self._runner = self._run(self._start())
-        host, port = self._runner.addresses[0][:2]
-        self.base_url = f"http://{host}:{port}/v1"
+        self.base_url = f"http://127.0.0.1:{self._port}/v1"
         return self
 
     def __exit__(
@@ -127,6 +127,7 @@ class FakeProvider:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._held.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
@@ -142,16 +143,15 @@ class FakeProvider:
 
     def come_back(self) -> None:
         """Listen again, at the same address."""
-        port = urlsplit(self.base_url).port
-        self._runner = self._run(self._start(port or 0))
+        self._runner = self._run(self._start())
 
-    async def _start(self, port: int = 0) -> web.AppRunner:
+    async def _start(self) -> web.AppRunner:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._answer)
         app.router.add_get("/v1/{page:.+}", self._show)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, "127.0.0.1", self._port, reuse_port=True).start()
         return runner
 
     def wait_for_calls(self, number: int) -> None:

@@ -25,7 +25,7 @@ from batch_torture import (  # noqa: E402  # a script, and no package
     read_output,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300, method="thread")]
 
 KILLS = 10
 COST = Decimal("0.25")
@@ -38,7 +38,7 @@ OUTPUT = Output(
 BOOKS = Books(created=Counter(b1=1), asked=Counter({"a-0-1": 1, "a-1-1": 1}), answered=Counter({0: 1, 1: 1}), cost=COST)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300, method="thread")
 @pytest.mark.parametrize("name", ["files, creates unanswered", "inline, creates unanswered"])
 def test_a_run_in_batches_that_is_killed_again_and_again_makes_and_pays_each_conversation_once(
     tmp_path: Path, name: str

@@ -1161,7 +1161,8 @@ class Histories(RuleBasedStateMachine):
             assert content in [path.read_bytes() for path in self.folder.glob(f"{name}.bak-*")]
 
 
-TestHistories = pytest.mark.timeout(300)(Histories.TestCase)  # to be reduced, a failure takes longer than a pass
+# To be reduced, a failure takes longer than a pass.
+TestHistories = pytest.mark.timeout(300, method="thread")(Histories.TestCase)
 TestHistories.settings = settings(max_examples=10, stateful_step_count=12, deadline=None)
 
 
@@ -1169,5 +1170,7 @@ class LongHistories(Histories):
     """The same machine, for longer."""
 
 
-TestLongHistories = pytest.mark.slow(pytest.mark.no_cover(pytest.mark.timeout(900)(LongHistories.TestCase)))
+TestLongHistories = pytest.mark.slow(
+    pytest.mark.no_cover(pytest.mark.timeout(900, method="thread")(LongHistories.TestCase))
+)
 TestLongHistories.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)

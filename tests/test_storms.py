@@ -89,7 +89,7 @@ def test_a_network_that_goes_down_and_comes_back_costs_no_index() -> None:
 
         outage = threading.Thread(target=fail_for_a_while)
         outage.start()
-        assert generate(provider, 400, "--retries", "3") == 0
+        assert generate(provider, 400, "--retries", "3", "--give-up", "20") == 0
         outage.join()
     check_whole(400)
 

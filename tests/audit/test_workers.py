@@ -63,7 +63,7 @@ def output(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300, method="thread")
 def test_an_audit_is_the_same_with_any_number_of_processes(output: Path) -> None:
     audits = [
         encode_audit(audit_dataset(Dataset.open(output, recipe="nanochat"), jobs=jobs)).partition(b'"notes"')[2]
@@ -73,7 +73,7 @@ def test_an_audit_is_the_same_with_any_number_of_processes(output: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300, method="thread")
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_leaves_no_process_and_no_file_behind(output: Path, kill: signal.Signals) -> None:
     with output.open("ab") as file:

@@ -15,7 +15,7 @@ from asyncgen.conversation import Conversation, Message
 from asyncgen.export.tokens import TEMPLATE_TOKENS, load_tokenizer
 from asyncgen.output.paths import OutputPaths
 
-pytestmark = [pytest.mark.trainers, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.trainers, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300, method="thread")]
 SYSTEM = "You are Ada."
 TALKS = [talk(number, turns=1 + number % 3) for number in range(60)]
 HALVES = {"train": 0.7, "validation": 0.2, "test": 0.1}
