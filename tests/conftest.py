@@ -6,7 +6,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -37,6 +38,32 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
 settings.load_profile("quick")
+
+
+@pytest.hookimpl(trylast=True)  # behind hypothesis, which marks its own
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Lines are counted as covered where quick tests with chosen examples run them.
+
+    A tracer doubles the time of a test, which is longest for the others, and what examples by chance run is no promise.
+    """
+    for each in items:
+        if each.get_closest_marker("slow") or each.get_closest_marker("hypothesis"):
+            each.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside that of pytest-cov, whose workers go on with another tracer
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What is not measured is not traced."""
+    if not item.get_closest_marker("no_cover"):
+        return (yield)
+    here, in_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(here)
+        threading.settrace(in_threads)
 
 
 def pytest_collection_finish() -> None:
