@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
 from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.stderr import say
+from asyncgen.errors import ConfigError
 
 NAME = "merge"
 SHOWN = 20  # shards, one a line
@@ -34,7 +34,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "shards", type=path_or_url, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x"
     )
-    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="where the lines go (default: OUTPUT.jsonl)")
+    parser.add_argument(
+        "--output", "-o", type=path_or_url, metavar="FILE", help="where the lines go (default: OUTPUT.jsonl)"
+    )
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
@@ -47,6 +49,8 @@ def run(flags: argparse.Namespace, _: str) -> int:
 
     folder = shards_of(flags.shards)
     plan, output = folder.read_plan(), flags.output or folder.merged
+    if isinstance(output, str):
+        raise ConfigError(f"--output {output}: name a file on this machine")
     with interrupts_raised(), shown_progress() as progress:
         merged = merge(folder, plan, output, progress=progress)
 

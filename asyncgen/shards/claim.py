@@ -61,14 +61,18 @@ def claimed(
     """
     lease = own_lease()
     lease = msgspec.structs.replace(lease, machine=f"{lease.machine} {paths.output}")
-    left = patience
-    while (holder := _take(shard, lease, say, sleep)) is not None:
-        if left <= 0:
+    waited = 0.0
+
+    def wait(seconds: float) -> None:
+        nonlocal waited
+        waited += seconds
+        sleep(seconds)
+
+    while (holder := _take(shard, lease, say, wait)) is not None:
+        if waited >= patience:
             raise ShardTakenError(f"{shard.path} is being made by {holder.holder}; later, the same line may go on")
-        if left == patience:
-            say(f"{shard.path} is being made by {holder.holder}. It gets {patience:g} s to end")
-        left -= RETRY
-        sleep(RETRY)
+        say(f"{shard.path} is being made by {holder.holder}. It gets {patience - waited:.0f} s to end")
+        wait(RETRY)
     with Keeper(_LeaseObject(shard), lease).kept_up():
         yield lease
 

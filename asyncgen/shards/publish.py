@@ -12,7 +12,7 @@ import io
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from hashlib import blake2b
 
@@ -74,19 +74,26 @@ def fetch(shard: StoredShard, paths: OutputPaths, run: str, say: Callable[[str],
         return position
     say(f"{shard.path}: fetching {shard.parts:,} parts")
     position, shared, is_same = Position(), [0, 0, 0], [True, True, True]
+    known: set[int] = set()  # entries, by their hash
     with swapped(paths) as files:
         for pieces in shard.pieces(position):
             for place, (path, piece) in enumerate(zip(paths.data, pieces, strict=True)):
                 is_same[place] &= read_range(path, shared[place], len(piece)) == piece
                 shared[place] = position.ends[place] if is_same[place] else shared[place]
+            known.update(map(hash, pieces[1].splitlines(keepends=True)))
             write_pieces((files.output, files.journal, files.rejects), pieces)
-        if paths.journal.exists() and (count := put_aside(shard, paths, shared, run)):
+        if paths.journal.exists() and (count := put_aside(shard, paths, shared, run, known)):
             say(f"{shard.path}: {count:,} calls were made here and not published before another run went on; put aside")
     return position
 
 
-def put_aside(shard: StoredShard, paths: OutputPaths, begins: Sequence[int], run: str) -> int:
-    """Have the calls counted, and their replies kept, that are in no part and never will be; how many these are."""
+def put_aside(
+    shard: StoredShard, paths: OutputPaths, begins: Sequence[int], run: str, known: Container[int] = ()
+) -> int:
+    """Have the calls counted, and their replies kept, that are in no part and never will be; how many these are.
+
+    `known`: hashes of entries that are in one, where that may be.
+    """
     count = 0
     with paths.journal.open("rb") as file:
         header = _read_entry(file.readline())
@@ -94,7 +101,9 @@ def put_aside(shard: StoredShard, paths: OutputPaths, begins: Sequence[int], run
     while True:
         sizes = [path.stat().st_size if path.exists() else 0 for path in paths.data]
         ends = find_cut(paths, begins, LARGEST) or [max(each) for each in zip(sizes, begins, strict=True)]
-        journal, rejects = supersede(read_pieces(paths, begins, ends), line_hash)
+        lines, journal, rejects = read_pieces(paths, begins, ends)
+        journal = b"".join(entry for entry in io.BytesIO(journal) if hash(entry) not in known)
+        journal, rejects = supersede((lines, journal, rejects), line_hash)
         begins = ends
         if journal:
             name = f"{shard.number:05}/aside-{blake2b(journal + rejects, digest_size=16).hexdigest()}"

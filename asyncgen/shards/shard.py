@@ -77,19 +77,23 @@ def of_stored_shard(
     local: Path,
 ) -> ShardRun:
     """The same for one in object storage, which is made in a folder of this machine, below `local`, and published."""
-    for flag, is_given in (
-        ("--batch", config.batching is not None),
-        ("--append", config.append),
-        ("--overwrite", config.overwrite),
+    number = choice.choose(len(plan), environment)
+    folder, path = shards.local(local), f"{shards.path}/{number:05}/"
+    for flag, is_given, instead in (
+        ("--batch", config.batching is not None, "one machine alone would know what is out; it needs a folder"),
+        ("--append", config.append, "it is for lines that are put into a file by hand"),
+        ("--overwrite", config.overwrite, f"delete what is in {path} and {folder.shard(number).output}* instead"),
     ):
         if is_given:
-            raise ConfigError(
-                f"{flag} cannot be used with {shards.stem}: make the shard anew by deleting what is there"
-            )
-    number = choice.choose(len(plan), environment)
+            raise ConfigError(f"{flag} is not for a shard in object storage: {instead}")
     shards.check_storage(plan)
-    folder = shards.local(local)
-    folder.put_plan(plan)  # so that what is left there of another plan is not gone on with
+    try:
+        folder.put_plan(plan)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{folder.path} was made for another plan in {shards.path}: delete it, or name another folder with --local "
+            f"({error})"
+        ) from error
     config, shard = of_shard(config, folder, plan, choice, environment), shards.shard(number)
     shard.look()
     newest = None if folder.is_begun(number) else shard.newest

@@ -24,7 +24,7 @@ LIBRARIES = {
     "abfs": "adlfs",
     "abfss": "adlfs",
 }
-_URL = re.compile(r"(?P<protocol>[a-z][a-z0-9+.-]*)://(?P<bucket>[\w.@-]+)/(?P<name>[^?#\s]*[^?#\s/])/*")
+_URL = re.compile(r"[a-z0-9]+://[\w.@-]+/[^?#\s]*[^?#\s/]/*")
 # What they raise beside errors of the system, by module, if that was loaded at all.
 _FOREIGN = (
     ("botocore.exceptions", "BotoCoreError"),
@@ -44,16 +44,16 @@ class StorageError(FatalError):
 
 def check_url(text: str) -> str:
     """The address without slashes at its end. Raises ConfigError; what cannot be used is not quoted."""
-    found = _URL.fullmatch(text)
-    if found is None:
+    protocol = text.partition("://")[0]
+    if protocol.isidentifier() and protocol not in LIBRARIES:
+        raise ConfigError(
+            f"{protocol}:// is no object storage that can refuse to write over what is there; there are "
+            f"{', '.join(f'{each}://' for each in LIBRARIES)}. A folder, also one that is mounted, is named by its path"
+        )
+    if not _URL.fullmatch(text):
         raise ConfigError(
             "object storage is named as in s3://BUCKET/NAME, without user, password, ? or #: keys are found in the "
             "environment or in the files of its library"
-        )
-    if found["protocol"] not in LIBRARIES:
-        raise ConfigError(
-            f"{found['protocol']}:// is no object storage that can refuse to write over what is there; there are "
-            f"{', '.join(f'{each}://' for each in LIBRARIES)}. A folder that is mounted is named by its path"
         )
     return text.rstrip("/")
 

@@ -24,6 +24,7 @@ from asyncgen.shards import publish
 from asyncgen.shards.claim import ShardTakenError
 from asyncgen.shards.drive import order_of
 from asyncgen.shards.merge import merge
+from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.publish import SUPERSEDED, published
 from asyncgen.shards.scripts import KUBERNETES, SLURM, print_job
 from asyncgen.shards.status import MADE, STILL, UNDER_WAY, report_on
@@ -180,6 +181,21 @@ def test_who_was_overtaken_is_told_and_what_his_calls_have_cost_is_counted(
         (5, SUPERSEDED),
         (6, SUPERSEDED),
     ]
+
+
+def test_a_copy_that_was_changed_here_is_fetched_again_and_no_call_is_counted_twice(
+    shards: StoredShards, machines: list[Machine]
+) -> None:
+    one, _ = machines
+    one.make(done(4), done(5))
+    before = one.contents()
+    first, *others = one.paths.journal.read_bytes().splitlines(keepends=True)
+    one.paths.journal.write_bytes(first + b"".join(others[2:]))
+    one.paths.output.write_bytes(b"")
+    with one.beside():
+        assert one.contents() == before
+    assert seen() == (2, 0, 2)
+    assert shards.store.names("00001") == ["00001/part-000001"]
 
 
 def make_shard_in_storage(tmp_path: Path, number: int) -> None:
@@ -357,6 +373,7 @@ def test_a_shard_is_made_by_the_command_line_and_found_made_elsewhere(
     assert main(["shards", URL, "-n", "2050", "--size", "2048", "--provider", "offline"]) == 0
     make = ["generate", "--shard", "1/2", "-o", URL, "--quiet"]
     assert main([*make, "--overwrite"]) == 2
+    assert "delete what is in memory://bucket/x.shards/00001/ and " in capfd.readouterr().err
     assert main(make) == 0
     assert len(conversations(Path("data/memory/bucket/x.shards/00001.jsonl"))) == 2
     monkeypatch.chdir(tmp_path / "two")
@@ -365,6 +382,7 @@ def test_a_shard_is_made_by_the_command_line_and_found_made_elsewhere(
     assert not Path("elsewhere/memory/bucket/x.shards/00001.jsonl").exists()
     assert main(["status", URL]) == 0
     assert "2: 1 not begun, 1 made" in capfd.readouterr().out
+    assert main(["merge", URL, "-o", URL]) == 2
     assert main(["merge", URL, "-o", "x.jsonl"]) == 1
     assert f"to go on: asyncgen generate --shard 0/2 -o {URL}" in capfd.readouterr().err
 
@@ -377,3 +395,13 @@ def test_jobs_for_shards_in_storage_need_no_volume_that_is_shared(shards: Stored
     order = order_of(1, shards, PLAN, [], "")
     assert order.words[:5] == ("generate", "--shard", "1/3", "-o", URL)
     assert not order.is_shared
+
+
+def test_what_is_left_here_of_another_plan_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ShardFolder.of(Path("data/memory/bucket/x")).put_plan(PLAN)
+    assert main(["shards", URL, "-n", "2050", "--size", "2048", "--provider", "offline"]) == 0
+    assert main(["generate", "--shard", "1/2", "-o", URL, "--quiet"]) == 2
+    assert "was made for another plan in memory://bucket/x.shards: delete it" in capfd.readouterr().err
