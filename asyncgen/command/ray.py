@@ -36,7 +36,10 @@ CLOSING: Sections = {
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "output", type=path_or_url, metavar="OUTPUT", help="what asyncgen shards has planned, as data/x"
+        "output",
+        type=path_or_url,
+        metavar="OUTPUT",
+        help="what asyncgen shards has planned, as data/x or s3://bucket/x",
     )
     parser.add_argument(
         "--address",
@@ -59,8 +62,10 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.bar import shown_progress
     from asyncgen.shards.crew import Crew
-    from asyncgen.shards.drive import drive, order_of
+    from asyncgen.shards.drive import LOOK, drive, order_of
     from asyncgen.shards.places import shards_of
+    from asyncgen.shards.plan import ShardFolder
+    from asyncgen.shards.publish import EVERY
     from asyncgen.shards.ray_cluster import LOCAL, connected
     from asyncgen.shards.status import MADE, ShardsWatch, look_at_all
 
@@ -85,6 +90,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
                 interrupts=interrupts,
                 show=display.show,
                 say=display.say,
+                every=LOOK if isinstance(shards, ShardFolder) else EVERY,
             )
             was_interrupted = interrupts() > 0
     return conclude(shards, crew, watch, command, was_interrupted=was_interrupted)

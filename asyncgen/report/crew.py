@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -99,5 +100,6 @@ def conclude(shards: Shards, crew: Crew, watch: ShardsWatch, command: str, *, wa
     if status:
         print_copied(console, "next", next_command)
     if not missing:
-        print_copied(console, "next", command_line("merge", shards.stem))
+        target = ("-o", f"{PurePosixPath(shards.stem).name}.jsonl") if isinstance(shards.stem, str) else ()
+        print_copied(console, "next", command_line("merge", shards.stem, *target))
     return status

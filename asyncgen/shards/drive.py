@@ -15,7 +15,8 @@ from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 from asyncgen.shards.status import ShardsWatch
 
-LOOK = 2.0  # seconds from one look at the journals to the next
+WAIT = 2.0  # seconds from one look at the engine to the next
+LOOK = 2.0  # seconds from one look at the shards to the next, unless looking has a price
 
 
 def order_of(number: int, shards: Shards, plan: ShardPlan, words: Sequence[str], command: str) -> Order:
@@ -44,26 +45,30 @@ def drive(
     interrupts: Callable[[], int],
     show: Callable[[], None],
     say: Callable[[str], None],
+    every: float = LOOK,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Until all are made, or one has a fault that they share: then the others drain, as by an interrupt.
 
-    `interrupts`: how many there were; by a second one, nothing is waited for.
+    `interrupts`: how many there were; by a second one, nothing is waited for. `every`: seconds from one look at the
+    shards to the next.
     """
-    heard = 0
+    heard, due = 0, clock()
     while not crew.is_over:
         for number in crew.start(clock()):
             engine.start(number, order(number))
         show()
-        for number, end in engine.wait(LOOK):
+        for number, end in engine.wait(WAIT):
             shard = watch.look(number, time.time())
             crew.take(number, end, shard.done, clock())
             if end.is_finished:
                 watch.forget(number)
             elif end.is_to_go_on and not crew.is_stopping:
                 say(f"{end.tell(number)}; it is gone on with later")
-        for number in crew.under_way:
-            watch.look(number, time.time())
+        if clock() >= due:
+            due = clock() + every
+            for number in crew.under_way:
+                watch.look(number, time.time())
         if (wanted := max(interrupts(), int(crew.is_stopping))) > heard:
             heard, crew.is_stopping = wanted, True
             engine.cancel(at_once=heard > 1)

@@ -62,6 +62,8 @@ class RayCluster:
             return End(
                 STOPPED, f"Ray could not run it: {''.join(reason)}; is the same asyncgen installed on every node?"
             )
+        except errors.LocalRayletDiedError:
+            return End(STOPPED, "the Ray of this machine has died; the same line goes on when it is there again")
         except errors.RayError as error:
             return End(-1, f"Ray lost it: {type(error).__name__}")
         return end

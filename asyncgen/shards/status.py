@@ -16,6 +16,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardPlan
+from asyncgen.shards.store import StorageError
 from asyncgen.shards.sums import Sums
 
 LIVELY = 300.0  # seconds without a beat of its lease: some beats, and what the clocks of two machines may differ by
@@ -78,7 +79,7 @@ class ShardsWatch:
         shard = self.shards[number]
         try:
             seen = self._view.see(number)
-        except (ConfigError, OSError) as error:
+        except (ConfigError, OSError, StorageError) as error:
             shard.state, shard.message = UNREADABLE, str(error)
             return shard
         if seen is None:

@@ -33,7 +33,6 @@ from asyncgen.shards.plan import ShardFolder
 
 SIZE = 2048  # of a shard, unless more is asked for
 MEMORY = 80 * 2**20  # bytes of a node's object store, in which nothing is put
-PAUSE = (2.0, 8.0)  # seconds from one kill to the next
 ORPHANS = 40.0  # seconds in which the last child has drained
 CHILD, TETHER, WORKER, RAYLET, NODE, DRIVER = VICTIMS = ("child", "tether", "worker", "raylet", "node", "driver")
 
@@ -96,7 +95,7 @@ class Torture:
                     return
                 driver = self.start_driver()
             if self.tally.kills.total() < self._flags.kills and time.monotonic() > due:
-                due = time.monotonic() + self._random.uniform(*PAUSE)
+                due = time.monotonic() + self._flags.pause * self._random.uniform(0.5, 1.5)
                 victim = self._random.choice(VICTIMS)
                 if self._kill(victim, driver):
                     self.tally.kills[victim] += 1
@@ -213,6 +212,12 @@ def main() -> int:
     add("--num", type=int, default=16_000, help="conversations")
     add("--size", type=int, default=SIZE, help="of a shard")
     add("--kills", type=int, default=20)
+    add(
+        "--pause",
+        type=float,
+        default=8.0,
+        help="seconds from one kill to the next; half as long, or half as long again",
+    )
     add("--nodes", type=int, default=3)
     add("--cpus", type=int, default=1, help="of a node: shards that it makes at a time")
     add("--at-once", type=int, default=3)
