@@ -77,7 +77,7 @@ ENDPOINTS = (
     Endpoint(
         "files, small queue",
         FILES,
-        {"delay": "0.1", "max-unfinished": "2", "queued-tokens": "4000", "unreadable": "0.02"},
+        {"delay": "0.1", "max-unfinished": "2", "queued-tokens": "4000", "unreadable": "0.08"},
     ),
     Endpoint("files, gateway", FILES, {"delay": "0.2", "gateway-errors": "0.2", "outage": "0.1", "string-bodies": ""}),
     Endpoint("files, budget", FILES, {"delay": "0.2", "lost": "0.2"}, Decimal("0.005")),
