@@ -94,6 +94,7 @@ def test_what_goes_in_comes_out(form: str, knobs: dict[str, Any], tmp_path: Path
         assert (batch.label, bool(batch.file_id)) == (("k7f3q", True) if form == "files" else (None, False))
 
     run(scenario())
+    assert not Path("look").exists()
 
 
 @pytest.mark.parametrize("absent_ids", ["null", "missing", "empty"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outputs import HEADER, digest, done, line, make_run
 
-from asyncgen.errors import ConfigError
+from asyncgen.errors import ConfigError, Usage
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
 from asyncgen.output.indices import check_indices, read_indices, write_indices
@@ -25,6 +25,7 @@ from asyncgen.output.journal import (
     Failed,
     Header,
     Lost,
+    Step,
     Submitted,
     Submitting,
     Unused,
@@ -109,6 +110,26 @@ def test_what_no_line_has_of_a_batch_is_a_part_of_the_sums() -> None:
     totals = ledger.totals
     assert (totals.calls, totals.cost, totals.prompt_tokens) == (1, 2 * COST, 7)
     assert totals.uncertain == {IN_BATCHES: Uncertain(COST, lost=3)}
+
+
+def test_a_batch_of_the_offline_engine_has_ended_with_its_run() -> None:
+    batches = folded(msgspec.structs.replace(INTENT, base_url=""), msgspec.structs.replace(INTENT, label="b2")).batches
+    assert ([*batches.open], [*batches.under_way]) == (["b1", "b2"], ["b2"])
+
+
+def test_replies_are_kept_as_long_as_a_batch_may_have_to_bring_the_last_one_again() -> None:
+    step = Step(index=1, text="a", batch="b0")
+    ledger = folded(INTENT, step, made(1))
+    assert ledger.steps == {1: [step]}
+    ledger.add(Collected(label="b1", status="completed"))
+    assert not ledger.steps
+
+
+def test_what_lines_of_batches_have_cost_is_known_with_their_tokens() -> None:
+    told = msgspec.structs.replace(made(1), prompt_tokens=7, completion_tokens=3)
+    inferred = msgspec.structs.replace(made(2), prompt_tokens=5, completion_tokens=1, priced=True)
+    ledger = folded(INTENT, told, told, inferred)
+    assert ledger.batches.samples == {"": Usage(7, 0, 3, COST)}
 
 
 @pytest.mark.parametrize("status", [TOO_LARGE, QUEUE_FULL])
