@@ -80,6 +80,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.grades import Grades
     from asyncgen.data.labels import compare_twice
     from asyncgen.data.sample import Sample
+    from asyncgen.data.verdicts import take_verdicts
     from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe, warn_of_judge
     from asyncgen.output.keys import Keys
     from asyncgen.report.agreed import print_judged
@@ -100,6 +101,9 @@ def run(flags: argparse.Namespace, command: str) -> int:
         writers = {each for header in headers for each in (str(header.request.get("model")), *header.models)}
         warnings = warn_of_judge(config.plan.model, writers, config.plan.endpoint)
         config = replace(config, notices=[*config.notices, *warnings])
+        is_same = dataset.header is not None and dataset.header.digests == recipe.digests()
+        if recipe.is_judged and is_same and not (flags.twice or flags.overwrite):
+            config = replace(config, notices=[*config.notices, *filter(None, [take_verdicts(config, dataset.paths)])])
         start_logging(config.log, debug=config.debug)
         job = Judgements(asked, config.plan.model, keys, lambda key: Exhibit(*sample.read(key)), flags.twice)
         status = generate(config, lambda _: job, lambda _: [command_line("audit", flags.output)])

@@ -2,7 +2,7 @@
 
 A run's journal has the verdict on each conversation that was good enough. They become lines of the grades by the same
 protocol as those of `judge`, under the same header, so that an audit, a filter and a viewer know them, and `judge` does
-not pay for them again. What a kill has prevented the next run makes good.
+not pay for them again. What a kill has prevented the next run makes good, or `judge`, as it does for merged shards.
 """
 
 from collections.abc import Iterator
@@ -30,45 +30,48 @@ AT_ONCE = 256  # grades
 
 
 def keep_verdicts(config: GenerateConfig, output: OutputPaths) -> str:
-    """Write those that are no grades yet; what should be known of it. `config`: of a run that has ended."""
-    judged = _judged(output) if config.plan.recipe.is_judged else ()
-    keys = Keys([*dict.fromkeys(bytes.fromhex(each.digest) for each in judged)])
+    """Those of a run that has ended and whose `config` it is; what should be known of it."""
+    if not config.plan.recipe.is_judged:
+        return ""
+    settings = config.plan.settings_of(JUDGE)
+    asked = judge_recipe(config.plan.recipe, config.plan.recipe.knowledge, str(settings[MODEL]))
+    plan = replace(config.plan, recipe=asked, settings=settings, models={}, seats={}, seed=None, first=0)
+    return take_verdicts(replace(config, plan=plan, batching=None, save_metadata=False), output)
+
+
+def take_verdicts(config: GenerateConfig, output: OutputPaths) -> str:
+    """Write those that are no grades yet. `config`: of a run that asks the same judge the same of the same output."""
+    judge, paths = config.plan.model, grades_paths(output)
+    keys = Keys([*dict.fromkeys(bytes.fromhex(each.digest) for each in _judged(output, judge))])
     if not keys.wanted:
         return ""
-    paths = grades_paths(output)
-    asked = judge_recipe(config.plan.recipe, config.plan.recipe.knowledge, str(config.plan.settings_of(JUDGE)[MODEL]))
-    job = Judgements(asked, asked.judge.model or "", keys, lambda _: Exhibit((), ""))
-    plan = replace(
-        config.plan, recipe=asked, settings=config.plan.settings_of(JUDGE), models={}, seats={}, seed=None, first=0
-    )
-    header = make_header(replace(config, plan=plan, batching=None, save_metadata=False), job)
+    job = Judgements(config.plan.recipe, judge, keys, lambda _: Exhibit((), ""))
     try:
         with locked(paths):
-            start = prepare(paths, header, keys=keys)
-            pending = {keys[index]: index for index in start.pending()}
-            if pending:
+            start = prepare(paths, make_header(config, job), keys=keys)
+            if pending := {keys[index]: index for index in start.pending()}:
                 with closing(start.open(config.timings.clock)) as files:
                     records = _records(output, job, pending)
                     while batch := [*islice(records, AT_ONCE)]:
                         files.append_batch(batch)
                     files.append_mark()
     except ConfigError as error:
-        return f"the verdicts of this run stay in its journal: {error}"
+        return f"verdicts that are in the journal already are no grades: {error}"
     return ""
 
 
-def _judged(output: OutputPaths) -> Iterator[Done]:
-    """Calls that were the judge's, of an output whose digests are those of grades."""
+def _judged(output: OutputPaths, judge: str) -> Iterator[Done]:
+    """Calls that were that judge's, of an output whose digests are those of grades."""
     for entry in read_entries(output.journal):
         if isinstance(entry, Header) and entry.line_hash != GRADE_HASH:
             return
-        if isinstance(entry, Done) and entry.verdict:
+        if isinstance(entry, Done) and entry.verdict and entry.judge == judge:
             yield entry
 
 
 def _records(output: OutputPaths, job: Judgements, pending: dict[bytes, int]) -> Iterator[Record]:
     """Their cost stays with the run that has paid it."""
-    for entry in _judged(output):
+    for entry in _judged(output, job.model):
         index = pending.pop(bytes.fromhex(entry.digest), None)
         with suppress(BadReplyError):
             if index is not None:

@@ -17,7 +17,7 @@ from asyncgen.jobs.work import Job, Product, Request, Work
 from asyncgen.output.changes import MADE_AGAIN
 from asyncgen.output.grades import Judgement
 from asyncgen.output.keys import Keys
-from asyncgen.recipe.recipe import JUDGE, Recipe, digest_part
+from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe, digest_part
 
 Fault: TypeAlias = tuple[str, str]  # a rule that is broken, and the evidence
 Look: TypeAlias = Callable[[int, Conversation], Sequence[Fault]]  # what is wrong with the conversation of an index
@@ -152,7 +152,7 @@ class RepairWork:
             self.write_again(written.text, found)
             return None
         self.request = self._work.request
-        return product._replace(written=written, verdict=reply.text)
+        return product._replace(written=written, verdict=reply.text, judge=str(bench.recipe.request[MODEL]))
 
     def write_again(self, text: str, found: Sequence[Fault]) -> None:
         """It is asked for once more. `text`: what is there; `found`: what is wrong with it."""

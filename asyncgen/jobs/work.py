@@ -23,13 +23,15 @@ class Request(NamedTuple):
 class Product(NamedTuple):
     """A line of the output, and the conversation in it, by which it is known again.
 
-    `written`: the reply that it was made of, where another one was the last; `verdict`: what a judge has said of it.
+    `written`: the reply that it was made of, where another one was the last; `verdict`: what a judge has said of it,
+    and `judge` who.
     """
 
     conversation: Conversation
     line: bytes
     written: Completion | None = None
     verdict: str = ""
+    judge: str = ""
 
 
 class Work(Protocol):

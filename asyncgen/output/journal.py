@@ -141,7 +141,8 @@ class Call(Usage, omit_defaults=True, frozen=True, kw_only=True):
 class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
     """The call whose conversation is a line. `seconds`: sent to received; `in_flight`: calls then under way.
 
-    `verdict`: what a judge has said of the conversation, in its words, where that call was the judge's.
+    `verdict`: what a judge has said of the conversation, in its words, where that call was the judge's; `judge`: the
+    model that was asked for it.
     """
 
     index: int
@@ -152,6 +153,7 @@ class Done(Call, tag_field="type", tag="done", frozen=True, kw_only=True):
     seconds: float = 0.0
     in_flight: int = 0
     verdict: str = ""
+    judge: str = ""
 
 
 class Unused(Call, tag_field="type", tag="rejected", frozen=True, kw_only=True):

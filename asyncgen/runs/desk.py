@@ -215,6 +215,7 @@ class Desk:
             seconds=round(seconds, 3),
             in_flight=in_flight,
             verdict=product.verdict.encode("utf-8", "backslashreplace").decode(),
+            judge=product.judge,
         )
         self._learn_cost(unit)
         self.emit(
