@@ -339,6 +339,7 @@ SOME = st.lists(st.booleans(), max_size=5)
     )
 )
 @example(Endpoint(Kills([]), [CUT] * SIZE, [], [], tells_cost=False, is_reversed=False))
+@example(Endpoint(Kills([(5, 0.0)]), [], [], [True], tells_cost=False, is_reversed=False))
 def test_every_row_is_booked_once_whatever_a_kill_has_left(api: Endpoint) -> None:
     api.fates[:0] = [GOOD] * SIZE  # a batch that shows at once what lines cost there
     api.lost[:0] = [False]

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from asyncgen.endpoint.batches.batch import Batch, BatchApi
+from asyncgen.endpoint.body import clean
 from asyncgen.errors import (
     NoAnswerError,
     NotFoundError,
@@ -103,7 +104,8 @@ class Search:
             first, *others = sorted(found.proved, key=lambda each: not each.is_over) or found.alike
             self.under_way.say(f"batch {label} was made, though nobody had said so: it is {first.id}")
             await self.under_way.adopt(out, first)
-            await self._disown(out, others)
+            for each in others:  # what they have cost is known better when the first one is collected
+                await self._cancel(each)
         elif found.alike:
             await self._look_into(out, found.alike, cannot_tell)
         elif is_time and not out.left:
@@ -128,10 +130,11 @@ class Search:
             self.under_way.leave(out, cannot_tell)
 
     async def look_for_twins(self, out: Out) -> None:
-        """Whether something on the way has made more than one of a call that was confirmed."""
+        """Others that something on the way has made of the same call: nobody needs them, and they may be billed."""
         if self.api.rules.has_label:
             with suppress(TransientError, RejectedError, NotFoundError):
-                await self._disown(out, (await self._find(out)).proved)
+                for each in (await self._find(out)).proved:
+                    await self._disown(out, each)
 
     async def _find(self, out: Out) -> Found:
         """Others than those that are known by their ids."""
@@ -143,25 +146,25 @@ class Search:
             found.add(told)
         return found
 
-    async def _disown(self, out: Out, others: Sequence[Batch]) -> None:
-        """Batches that something on the way has made of the same call: nobody needs them, and they may be billed."""
-        for each in others:
-            self.under_way.journalled.closed.add(each.id)
-            is_cancelled = False
-            with suppress(TransientError, RejectedError):
-                is_cancelled = not each.is_over and await self.api.cancel(each.id)
-            tariff = self.under_way.tariffs[out.batch.intent.seat]
-            cost = tariff.with_cost(each.usage).cost if each.is_over else None
-            entry = Collected(
-                label=each.id,
-                status=TWIN,
-                lost=len(out.batch) if cost is None else 0,
-                cost=cost,
-                time=moment(self.under_way.clock()),
-            )
-            self.under_way.book_rest(out, Usage(cost=cost), entry.lost)
-            await self.under_way.note(entry)
-            self.under_way.say(
-                f"{each.id} was made of the same call as batch {out.batch.label}, by something on the way that repeats "
-                f"calls: switch that off; {'it is cancelled' if is_cancelled else 'it may be billed'}"
-            )
+    async def _disown(self, out: Out, twin: Batch) -> None:
+        is_cancelled = await self._cancel(twin)
+        cost = self.under_way.tariffs[out.batch.intent.seat].with_cost(twin.usage).cost if twin.is_over else None
+        entry = Collected(
+            label=twin.id,
+            status=TWIN,
+            lost=len(out.batch) if cost is None else 0,
+            cost=cost,
+            time=moment(self.under_way.clock()),
+        )
+        self.under_way.book_rest(out, Usage(cost=cost), entry.lost)
+        await self.under_way.note(entry)
+        ended = f"it has ended ({clean(twin.status)})" if twin.is_over else "it may be billed"
+        self.under_way.say(
+            f"{twin.id} was made of the same call as batch {out.batch.label}, by something on the way that repeats "
+            f"calls: switch that off; {'it is cancelled' if is_cancelled else ended}"
+        )
+
+    async def _cancel(self, twin: Batch) -> bool:
+        with suppress(TransientError, RejectedError):
+            return not twin.is_over and await self.api.cancel(twin.id)
+        return False
