@@ -1,4 +1,4 @@
-"""A Slurm of several nodes on this machine, without installation: Debian's packages, unpacked into a folder.
+"""A Slurm of several nodes on this machine, without installation: the packages of Debian 12, unpacked into a folder.
 
 Every node is a slurmd with a host name of its own, and all of it stands in a namespace of process ids, which takes
 whatever is left along when it ends: `enter` has to be called before anything else. Root is needed for both.
@@ -74,7 +74,8 @@ def fetch(cache: Path) -> Path:
     root, packages = cache / "root", cache / "packages"
     if not root.is_dir():
         packages.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "download", *PACKAGES], cwd=packages, check=True, stdout=sys.stderr)
+        if subprocess.run(["apt-get", "download", *PACKAGES], cwd=packages, check=False, stdout=sys.stderr).returncode:
+            raise SystemExit("the packages of Slurm cannot be fetched: this is for Debian 12, after apt-get update")
         unpacked = cache / "unpacked"
         shutil.rmtree(unpacked, ignore_errors=True)
         for package in packages.glob("*.deb"):

@@ -124,7 +124,7 @@ class Torture:
 
     def _submit(self, *flags: str) -> str:
         self.tally.submissions += 1
-        say(f"submitted {' '.join(flags)}")
+        say(f"submitted {' '.join(flags) or 'all shards'}")
         return self._slurm.submit(self._folder / "job.sh", *flags)
 
     def _note_ends(self, job: str) -> None:
