@@ -19,6 +19,7 @@ from pathlib import Path
 PACKAGES = (
     *("slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins"),
     *("munge", "libmunge2", "libjson-c5", "libhwloc15", "liblua5.1-0", "libyaml-0-2"),
+    *("bindfs", "libfuse2"),
 )
 CONTROL = "control"
 PATIENCE = 120.0  # seconds for anything of Slurm's own to happen
@@ -148,17 +149,22 @@ class Task:
 
 
 class Slurm:
-    """`folder`: with a short path, for sockets."""
+    """`folder`: with a short path, for sockets.
 
-    def __init__(self, root: Path, folder: Path, nodes: int, cpus: int) -> None:
+    `mounted`: a folder that each node sees by a mount of its own, on which locks hold and nowhere else.
+    """
+
+    def __init__(self, root: Path, folder: Path, nodes: int, cpus: int, mounted: Path | None = None) -> None:
         self.folder = folder
         self.nodes = tuple(f"node{number}" for number in range(1, nodes + 1))
         self._root = root
+        self._mounted = mounted
         self._daemons: list[subprocess.Popen[bytes]] = []
+        self._hosts: dict[str, int] = {}  # a process in the namespace of each
         (libraries,) = root.glob("usr/lib/*/slurm-wlm")
         self._environment = {
             **os.environ,
-            "LD_LIBRARY_PATH": f"{libraries}:{libraries.parent}",
+            "LD_LIBRARY_PATH": ":".join(map(str, (libraries, libraries.parent, *root.glob("lib/*")))),
             "SLURM_CONF": str(folder / "slurm.conf"),
         }
         port, *ports = free_ports(nodes + 1)
@@ -187,6 +193,8 @@ class Slurm:
                 "--pid-file", munge["pid"], "--log-file", munge["log"], "--seed-file", munge["seed"],
             )  # fmt: skip
             wait_for("munged", Path(munge["socket"]).exists)
+            for host in (CONTROL, *self.nodes):
+                self._start_host(host)
             self._daemon("slurmctld-wlm", "-D", host=CONTROL)
             for node in self.nodes:
                 self.start_node(node)
@@ -196,6 +204,15 @@ class Slurm:
             for daemon in reversed(self._daemons):
                 daemon.kill()
                 daemon.wait()
+
+    def _start_host(self, host: str) -> None:
+        words = ("sleep", "infinity")
+        if self._mounted is not None and host != CONTROL:
+            words = (str(self._root / "usr/bin/bindfs"), "-f", "-o", "attr_timeout=0", *2 * (str(self._mounted),))
+        words = ("unshare", "--uts", "--mount", "sh", "-c", 'hostname "$0" && exec "$@"', host, *words)
+        self._daemons.append(subprocess.Popen(words, env=self._environment))
+        self._hosts[host] = pid = self._daemons[-1].pid
+        wait_for(f"{host} is there", lambda: Path(f"/proc/{pid}/comm").read_text().strip() in ("sleep", "bindfs"))
 
     def start_node(self, node: str) -> None:
         stepd = str(self._root / "usr/sbin/slurmstepd-wlm")
@@ -217,7 +234,7 @@ class Slurm:
     def _daemon(self, name: str, *flags: str, host: str = "") -> None:
         words = [str(self._root / "usr/sbin" / name), *flags]
         if host:
-            words = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host, *words]
+            words = ["nsenter", "--target", str(self._hosts[host]), "--uts", "--mount", "--wd=/", *words]
         environment = {**self._environment, _NODE: host}
         with (self.folder / f"{name}-{host}.out").open("ab") as out:
             self._daemons.append(subprocess.Popen(words, env=environment, stdout=out, stderr=out))

@@ -198,7 +198,10 @@ class Torture:
         ledger = self.ledger()
         gone = int(ledger["answered"]) - told["calls"]
         unpaid = ledger["cost"] - told["cost_usd"]
+        logs = "".join(path.read_text() for path in (self._folder / "data/x.shards").glob("*.log"))
         self.tally.figures = {
+            "times that a part has waited for another run": logs.count("s to end"),
+            "times that it has gone on with a lost one's shard": logs.count("was left by"),
             "lines": indices.total(),
             "indices there twice": indices.total() - len(indices),
             "indices missing": len(set(range(self._num)) - indices.keys()),
@@ -239,15 +242,16 @@ def main() -> int:
     parser.add_argument("--latency", type=float, default=0.1)
     parser.add_argument("--blows", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mounts", action="store_true", help="have locks hold on one node each, as NFS may have them")
     parser.add_argument("--cache", type=Path, default=Path("/tmp/asyncgen-slurm"), help="where Slurm is unpacked")
     flags = parser.parse_args()
     enter()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="slurm-") as name, serving(flags.latency) as url:
-        slurm = Slurm(fetch(flags.cache), Path(name) / "slurm", NODES, CPUS)
+        folder = Path(name) / "a folder's 100%"  # which Slurm has to be told rightly
+        folder.mkdir()
+        slurm = Slurm(fetch(flags.cache), Path(name) / "slurm", NODES, CPUS, folder if flags.mounts else None)
         with slurm.running():
-            folder = Path(name) / "a folder's 100%"  # which Slurm has to be told rightly
-            folder.mkdir()
             torture = Torture(slurm, folder, url, flags)
             torture.run()
     show(torture.tally, time.monotonic() - began)
