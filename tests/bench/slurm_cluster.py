@@ -206,10 +206,10 @@ class Slurm:
                 daemon.wait()
 
     def _start_host(self, host: str) -> None:
-        words = ("sleep", "infinity")
+        words = ["sleep", "infinity"]
         if self._mounted is not None and host != CONTROL:
-            words = (str(self._root / "usr/bin/bindfs"), "-f", "-o", "attr_timeout=0", *2 * (str(self._mounted),))
-        words = ("unshare", "--uts", "--mount", "sh", "-c", 'hostname "$0" && exec "$@"', host, *words)
+            words = [str(self._root / "usr/bin/bindfs"), "-f", "-o", "attr_timeout=0", *2 * (str(self._mounted),)]
+        words = ["unshare", "--uts", "--mount", "sh", "-c", 'hostname "$0" && exec "$@"', host, *words]
         self._daemons.append(subprocess.Popen(words, env=self._environment))
         self._hosts[host] = pid = self._daemons[-1].pid
         wait_for(f"{host} is there", lambda: Path(f"/proc/{pid}/comm").read_text().strip() in ("sleep", "bindfs"))
