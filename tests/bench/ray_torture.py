@@ -33,6 +33,7 @@ from asyncgen.shards.plan import ShardFolder
 
 SIZE = 2048  # of a shard, unless more is asked for
 MEMORY = 80 * 2**20  # bytes of a node's object store, in which nothing is put
+TRIES = 5  # to start a node
 ORPHANS = 40.0  # seconds in which the last child has drained
 CHILD, TETHER, WORKER, RAYLET, NODE, DRIVER = VICTIMS = ("child", "tether", "worker", "raylet", "node", "driver")
 
@@ -78,7 +79,16 @@ class Torture:
         self.tally = Tally()
 
     def add_node(self) -> None:
-        self._nodes.append(self._cluster.add_node(num_cpus=self._flags.cpus, object_store_memory=MEMORY))
+        """On a busy machine one may not be there within the time that Ray gives it."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                node = self._cluster.add_node(num_cpus=self._flags.cpus, object_store_memory=MEMORY)
+            except Exception:  # Ray raises nothing narrower
+                if not tries_left:
+                    raise
+            else:
+                self._nodes.append(node)
+                return
 
     def start_driver(self) -> "subprocess.Popen[bytes]":
         self.tally.drivers += 1
