@@ -1,12 +1,16 @@
 """`asyncgen ray` as far as it comes without Ray; with it, tests/bench/ray_torture.py."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fake_ray import Ray, install
 
+from asyncgen.command.interrupts import interrupts_counted
 from asyncgen.command.main import main
+from asyncgen.shards.crew import End
 
 Told = Callable[..., str]
 
@@ -40,3 +44,25 @@ def test_a_rate_is_not_given_to_more_shards_than_it_is_divided_by(told: Told) ->
 
 def test_what_is_not_planned_is_told(told: Told) -> None:
     assert "y.shards has no plan" in told("y")
+
+
+def test_shards_are_driven_to_their_end_and_what_comes_next_is_told(
+    told: Told, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ray = Ray(End(0), End(0), End(3))
+    install(ray, monkeypatch)
+    assert main(["ray", "x", "--address", "auto", "--concurrency", "9"]) == 3
+    said = capfd.readouterr()
+    assert "--address auto --concurrency 9" in said.err
+    assert "merge x" in said.err
+    assert (said.out, ray.is_on) == ("", False)
+
+
+def test_signals_are_counted_and_then_as_before() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_counted() as interrupts:
+        assert interrupts() == 0
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupts() == 2
+    assert signal.getsignal(signal.SIGINT) is before
