@@ -71,6 +71,8 @@ def add_arguments(parser: Parser) -> None:
     add_call_flags(parser, add_model_flags(parser, "that of the run"))
     add = parser.add_argument_group("files").add_argument
     add("--overwrite", action="store_true", help="begin a repair anew that was stopped (default: go on with it)")
+    take = "put in place what a stopped repair has made, and give up the rest of it (default: go on with it)"
+    add("--take", action="store_true", help=take)
     add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
@@ -144,7 +146,7 @@ def _make_again(
     from asyncgen.audit.flagged import make_again
     from asyncgen.command.config import read_repair_config
     from asyncgen.command.log_file import start_logging
-    from asyncgen.data.replaced import clear, repair_paths, replace_lines
+    from asyncgen.data.replaced import clear, repair_paths, replace_lines, take_up
     from asyncgen.data.verdicts import keep_verdicts
     from asyncgen.output.keys import Keys
     from asyncgen.report.repaired import describe_flagged, print_repaired
@@ -156,17 +158,23 @@ def _make_again(
     recipe = replace(recipe, knowledge=knowledge)
     config = read_repair_config(flags, recipe, keys, read_environment(), command, header=header, output=repair.output)
     job, told = make_again(config, dataset, lines)
-    say(describe_flagged(dataset, lines))
-    check_who_agrees(flags, "lines are made again when somebody has agreed")
-    if not agrees(flags, "Make them again?"):
-        raise ConfigError("nothing was made again")
-    start_logging(config.log, debug=config.debug)
-    status = generate(config, lambda _: job, lambda _: [])
+    if flags.take:
+        take_up(repair, keys)
+        status = 0
+    else:
+        say(describe_flagged(dataset, lines))
+        check_who_agrees(flags, "lines are made again when somebody has agreed")
+        if not agrees(flags, "Make them again?"):
+            raise ConfigError("nothing was made again")
+        start_logging(config.log, debug=config.debug)
+        status = generate(config, lambda _: job, lambda _: [])
     if status in FINISHED:
         with interrupts_raised():
             number = replace_lines(dataset, repair, lines.by_index(keys), told)
             clear(repair)
             print_repaired(dataset, lines, number)
+        if flags.take and number < len(lines.by_key):
+            status = 3
         if kept := keep_verdicts(config, dataset.paths):
             say(kept)
     return status

@@ -17,11 +17,15 @@ import msgspec
 
 from asyncgen.data.dataset import Dataset, read_entries
 from asyncgen.data.marked import MarkedJournal
-from asyncgen.errors import Usage
+from asyncgen.errors import ConfigError, Usage
 from asyncgen.output.batches import tidy
 from asyncgen.output.files import COPIED_AT_ONCE, Reject, encode_reject
 from asyncgen.output.journal import Call, Collected, Done, Entry, Header, Lost, Step, Unused, encode_entry
+from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.lock import locked
+from asyncgen.output.match import read_earlier
+from asyncgen.output.mend import mend
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.swap import swapped
 
@@ -46,6 +50,17 @@ def name_repair(repair: OutputPaths, ledger: Ledger) -> str:
     """By which an output's journal knows that a repair has ended."""
     with repair.journal.open("rb") as file:
         return blake2b(file.readline() + ledger.keys, digest_size=8).hexdigest()
+
+
+def take_up(repair: OutputPaths, keys: Keys) -> None:
+    """Make whole what a stopped repair has left, as its next run would. Raises ConfigError where there is none."""
+    with locked(repair):
+        if (earlier := read_earlier(repair)) is None:
+            raise ConfigError(f"--take: no repair of it was stopped: there is no {repair.journal.name}")
+        if earlier.ledger.batches.open:
+            raise ConfigError("--take: batches of it are under way: let it collect them first, with --cancel at least")
+        mend(earlier.patches)
+    keys.settle(bytes(earlier.ledger.keys))
 
 
 def clear(repair: OutputPaths) -> None:

@@ -245,13 +245,20 @@ def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys
         assert repair(provider, "--rules", "prompt-leak", "--rules", "truncated") == 2
         told = capsys.readouterr().err
         assert "what is made again has changed" in told
+        shutil.copytree(Path.cwd(), Path.cwd() / "taken")
         assert "--overwrite" in told
         assert "--allow-changed" not in told
         assert lines() == before
     with FakeProvider(leaky) as provider:
         assert repair(provider, "--rules", "prompt-leak", "--overwrite") == 0
         assert len(provider.calls) == len(LEAKY)
-    assert LEAK not in OUTPUT.read_text("utf-8")
+        assert LEAK not in OUTPUT.read_text("utf-8")
+        os.chdir("taken")
+        assert repair(provider, "--take") == 3
+        assert len(provider.calls) == len(LEAKY)
+        assert [LEAK in line for line in lines()].count(True) == 1, "n4, at which it was stopped"
+        assert not [*Path().glob("*.repair.*")]
+        assert repair(provider, "--take") == 2
 
 
 def test_in_batches_lines_are_made_again_and_judged_at_the_price_that_is_billed(tmp_path: Path) -> None:
