@@ -189,6 +189,19 @@ def test_batches_that_something_on_the_way_has_made_of_one_call_are_told_apart(
     assert twin["lost"] == 29
 
 
+def test_a_key_that_may_not_list_batches_collects_its_own() -> None:
+    async def forbid_lists(request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_list = request.method == "GET" and request.path.endswith("/batches")
+        return (
+            refusal(403, "You have insufficient permissions for this operation.") if is_list else await handler(request)
+        )
+
+    with BatchServer(PRICED, forbid_lists) as server:
+        assert generate(server) == 0
+        check_whole()
+        check_books(server)
+
+
 def test_of_two_inline_batches_that_may_be_the_one_their_results_tell() -> None:
     with BatchServer(PRICED, make_two) as server:
         assert generate_inline(server) == 0

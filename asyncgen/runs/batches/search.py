@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.endpoint.body import clean
 from asyncgen.errors import (
+    AccessDeniedError,
     NoAnswerError,
     NotFoundError,
     NotYetError,
@@ -28,6 +29,8 @@ from asyncgen.runs.batches.under_way import Out, UnderWay
 from asyncgen.runs.desk import moment
 
 CLOCKS = 600.0  # seconds by which two clocks may differ
+# What a key may be kept from, beside its batch: nothing that keeps its answers from being collected.
+REFUSALS = (TransientError, RejectedError, NotFoundError, AccessDeniedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,12 @@ class Search:
 
     async def look_for_twins(self, out: Out) -> None:
         """Others that something on the way has made of the same call: nobody needs them, and they may be billed."""
+        twins: list[Batch] = []
         if self.api.rules.has_label:
-            with suppress(TransientError, RejectedError, NotFoundError):
-                for each in (await self._find(out)).proved:
-                    await self._disown(out, each)
+            with suppress(*REFUSALS):
+                twins = (await self._find(out)).proved
+        for each in twins:
+            await self._disown(out, each)
 
     async def _find(self, out: Out) -> Found:
         """Others than those that are known by their ids."""
@@ -165,6 +170,6 @@ class Search:
         )
 
     async def _cancel(self, twin: Batch) -> bool:
-        with suppress(TransientError, RejectedError):
+        with suppress(*REFUSALS):
             return not twin.is_over and await self.api.cancel(twin.id)
         return False
