@@ -29,7 +29,7 @@ from asyncgen.output.mend import mend
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.swap import swapped
 
-REPLACED = "repaired"  # what a call was for whose steps led nowhere
+REPLACED = "repaired"  # what a call was for that led nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ def replace_lines(dataset: Dataset, repair: OutputPaths, lines: Mapping[int, Old
 def _told(repair: OutputPaths, indices: Mapping[int, int], made: Collection[int | None]) -> Iterator[Entry]:
     """What the journal of a repair tells, under the output's indices.
 
-    Steps of what has not come to a line lead nowhere. What was asked for lines that are gone has no index any more, and
-    still its cost.
+    What has not come to a line leads nowhere. What was asked for lines that are gone has no index any more, and still
+    its cost.
     """
     lost, homeless = 0, Usage(0, 0, 0, None)
     for entry in read_entries(repair.journal):
@@ -122,11 +122,11 @@ def _told(repair: OutputPaths, indices: Mapping[int, int], made: Collection[int 
             case Done() | Step() | Unused() | Lost() if entry.index not in indices:
                 lost += isinstance(entry, Lost)
                 homeless = _add(homeless, entry) if isinstance(entry, Call) else homeless
-            case Step() if entry.index in made:
-                yield msgspec.structs.replace(entry, index=indices[entry.index], text="")
-            case Step():
+            case Done() | Step() if entry.index not in made:
                 call = {name: getattr(entry, name) for name in Call.__struct_fields__}
-                yield Unused(**call, index=indices[entry.index], reason=REPLACED, ask=entry.ask)
+                yield Unused(**call, index=indices[entry.index], reason=REPLACED)
+            case Step():
+                yield msgspec.structs.replace(entry, index=indices[entry.index], text="")
             case Done() | Unused() | Lost():
                 yield msgspec.structs.replace(entry, index=indices[entry.index])
             case Collected():

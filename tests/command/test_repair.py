@@ -254,9 +254,13 @@ def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys
         assert len(provider.calls) == len(LEAKY)
         assert LEAK not in OUTPUT.read_text("utf-8")
         os.chdir("taken")
+        made = Path("x.jsonl.repair.jsonl")
+        made.write_bytes(made.read_bytes().splitlines(keepends=True)[0])
         assert repair(provider, "--take") == 3
         assert len(provider.calls) == len(LEAKY)
-        assert [LEAK in line for line in lines()].count(True) == 1, "n4, at which it was stopped"
+        assert [LEAK in line for line in lines()].count(True) == 2, "what was lost, and n4, at which it was stopped"
+        assert generate(provider) == 0
+        assert len(provider.calls) == len(LEAKY)
         assert not [*Path().glob("*.repair.*")]
         assert repair(provider, "--take") == 2
 
