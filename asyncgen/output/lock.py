@@ -39,6 +39,31 @@ class StillHeldError(HeldError):
     exit_status = 4
 
 
+class Waiting:
+    """For a holder that gets some seconds to end; those in which it is watched are among them."""
+
+    def __init__(self, patience: float, sleep: Callable[[float], None], say: Callable[[str], None]) -> None:
+        self._left = patience
+        self._sleep = sleep
+        self._say = say
+        self._is_told = False
+
+    @property
+    def is_over(self) -> bool:
+        return self._left <= 0
+
+    def sleep(self, seconds: float) -> None:
+        self._left -= seconds
+        self._sleep(seconds)
+
+    def wait(self, what: str) -> None:
+        """Until the next attempt. `what`: is waited for, which is said once."""
+        if not self._is_told:
+            self._say(f"{what}. It gets {self._left:.0f} s to end")
+        self._is_told = True
+        self.sleep(RETRY)
+
+
 @contextlib.contextmanager
 def locked(
     paths: OutputPaths,
@@ -74,17 +99,14 @@ def _wait_for_lock(
     paths: OutputPaths, patience: float, sleep: Callable[[float], None], say: Callable[[str], None]
 ) -> tuple[int, list[str]]:
     """The descriptor that has the lock, and notes where that proves little."""
-    left = patience
+    waiting = Waiting(patience, sleep, say)
     while True:
         try:
-            return _open_lock(paths, sleep, say)
+            return _open_lock(paths, waiting.sleep, say)
         except HeldError as error:
-            if left <= 0:
+            if waiting.is_over:
                 raise
-            if left == patience:
-                say(f"{error.what}. It gets {patience:g} s to end")
-        left -= RETRY
-        sleep(RETRY)
+            waiting.wait(error.what)
 
 
 def _open_lock(paths: OutputPaths, sleep: Callable[[float], None], say: Callable[[str], None]) -> tuple[int, list[str]]:

@@ -11,7 +11,7 @@ import msgspec
 
 from asyncgen.errors import FatalError
 from asyncgen.output.lease import LOOKS, SETTLED, Keeper, Lease, decode_lease, encode_lease, is_kept_up, own_lease
-from asyncgen.output.lock import RETRY, StillHeldError
+from asyncgen.output.lock import StillHeldError, Waiting
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.store import StorageError
 from asyncgen.shards.stored import StoredShard
@@ -61,18 +61,12 @@ def claimed(
     """
     lease = own_lease()
     lease = msgspec.structs.replace(lease, machine=f"{lease.machine} {paths.output}")
-    waited = 0.0
-
-    def wait(seconds: float) -> None:
-        nonlocal waited
-        waited += seconds
-        sleep(seconds)
-
-    while (holder := _take(shard, lease, say, wait)) is not None:
-        if waited >= patience:
-            raise ShardTakenError(f"{shard.path} is being made by {holder.holder}; later, the same line may go on")
-        say(f"{shard.path} is being made by {holder.holder}. It gets {patience - waited:.0f} s to end")
-        wait(RETRY)
+    waiting = Waiting(patience, sleep, say)
+    while (holder := _take(shard, lease, say, waiting.sleep)) is not None:
+        what = f"{shard.path} is being made by {holder.holder}"
+        if waiting.is_over:
+            raise ShardTakenError(f"{what}; later, the same line may go on")
+        waiting.wait(what)
     with Keeper(_LeaseObject(shard), lease).kept_up():
         yield lease
 

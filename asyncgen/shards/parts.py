@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 import msgspec
 
 from asyncgen import __version__
-from asyncgen.errors import ConfigError
+from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.files import COPIED_AT_ONCE, NEWEST_MARK
 from asyncgen.output.journal import Done, Entry, Mark, decode_entry
 from asyncgen.output.ledger import Ledger
@@ -25,7 +25,9 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.sums import Sums
 
 VERSION = 1
-LARGEST = 2**24  # bytes, as long as no single batch of a writer is more
+# Bytes of a part, as long as no batch of a writer is larger: libraries put so much by one request, and only of a single
+# one is it sure that it writes over nothing.
+LARGEST = 2**24
 _encoder = msgspec.json.Encoder(decimal_format="number")
 HEAD = 2**14  # bytes in which the head of a part is found
 
@@ -101,12 +103,12 @@ class Position:
         self.sums = Sums.of(self._ledger, times)
 
     def make_part(self, pieces: Sequence[bytes], run: str) -> tuple[Head, bytes]:
-        """The next part, which is added: its head, and all of it. Raises ConfigError for a journal that is damaged."""
+        """The next part, which is added: its head, and all of it. Raises OutputError for a journal that is damaged."""
         begins = [*self.ends]
         try:
             self.add(pieces)
         except ValueError as error:
-            raise ConfigError(f"an entry of the journal is damaged ({error})") from error
+            raise OutputError(f"an entry of the journal is damaged ({error})") from error
         one, two, three = map(Piece, begins, self.ends, self.digests)
         head = Head(
             asyncgen=__version__,
@@ -191,12 +193,12 @@ def _mark(line: bytes) -> Mark | None:
 
 
 def read_pieces(paths: OutputPaths, begins: Sequence[int], ends: Sequence[int]) -> list[bytes]:
-    """Raises ConfigError for a file that is shorter."""
+    """Raises OutputError for a file that is shorter."""
     pieces = []
     for path, begin, end in zip(paths.data, begins, ends, strict=True):
         pieces.append(read_range(path, begin, end - begin))
         if len(pieces[-1]) < end - begin:
-            raise ConfigError(f"{path}: changed by someone else while it was being published")
+            raise OutputError(f"{path}: changed by someone else while it was being published")
     return pieces
 
 
@@ -206,7 +208,7 @@ def read_range(path: Path, begin: int, size: int) -> bytes:
         return b""
     with path.open("rb") as file:
         file.seek(begin)
-        return file.read(size)
+        return file.read(max(0, size))
 
 
 def write_pieces(files: Sequence[BinaryIO], pieces: Sequence[bytes]) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from hashlib import blake2b
 
 from asyncgen.conversation import XXH3, LineHash, digest_conversation
-from asyncgen.errors import ConfigError, FatalError
+from asyncgen.errors import FatalError, OutputError
 from asyncgen.output.files import Reject, encode_reject
 from asyncgen.output.journal import Call, Done, Entry, Header, OfIndex, Step, Unused, decode_entry, encode_entry
 from asyncgen.output.match import read_line
@@ -31,7 +31,6 @@ from asyncgen.shards.stored import StoredShard
 from asyncgen.threads import start_thread
 
 EVERY = 60.0  # seconds from one part to the next
-FIRST = 1.0  # until the first one is there
 LAST_TRIES = 5  # when the run has ended, twice as long apart each time
 SUPERSEDED = "superseded"  # reason of a call whose index another run has made
 
@@ -61,8 +60,11 @@ def published(
         try:
             with publisher.kept_up():
                 yield publisher.follow
-        finally:
-            publisher.finish(sleep)
+        except BaseException:
+            with contextlib.suppress(FatalError):  # what has ended the run is to be told
+                publisher.publish()
+            raise
+        publisher.finish(sleep)
 
 
 def fetch(shard: StoredShard, paths: OutputPaths, run: str, say: Callable[[str], None]) -> Position:
@@ -75,14 +77,15 @@ def fetch(shard: StoredShard, paths: OutputPaths, run: str, say: Callable[[str],
     say(f"{shard.path}: fetching {shard.parts:,} parts")
     position, shared, is_same = Position(), [0, 0, 0], [True, True, True]
     known: set[int] = set()  # entries, by their hash
+    is_begun = paths.journal.exists()
     with swapped(paths) as files:
         for pieces in shard.pieces(position):
             for place, (path, piece) in enumerate(zip(paths.data, pieces, strict=True)):
                 is_same[place] &= read_range(path, shared[place], len(piece)) == piece
                 shared[place] = position.ends[place] if is_same[place] else shared[place]
-            known.update(map(hash, pieces[1].splitlines(keepends=True)))
+            known.update(map(hash, pieces[1].splitlines(keepends=True)) if is_begun else ())
             write_pieces((files.output, files.journal, files.rejects), pieces)
-        if paths.journal.exists() and (count := put_aside(shard, paths, shared, run, known)):
+        if is_begun and (count := put_aside(shard, paths, shared, run, known)):
             say(f"{shard.path}: {count:,} calls were made here and not published before another run went on; put aside")
     return position
 
@@ -101,7 +104,8 @@ def put_aside(
     while True:
         sizes = [path.stat().st_size if path.exists() else 0 for path in paths.data]
         ends = find_cut(paths, begins, LARGEST) or [max(each) for each in zip(sizes, begins, strict=True)]
-        lines, journal, rejects = read_pieces(paths, begins, ends)
+        places = zip(paths.data, begins, ends, strict=True)
+        lines, journal, rejects = (read_range(path, begin, end - begin) for path, begin, end in places)
         journal = b"".join(entry for entry in io.BytesIO(journal) if hash(entry) not in known)
         journal, rejects = supersede((lines, journal, rejects), line_hash)
         begins = ends
@@ -168,7 +172,7 @@ class _Publisher:
         self._shard = shard
         self._paths = paths
         self._position = position
-        self._published = list(position.ends)
+        self._published = self._begin = list(position.ends)
         self._run_id = run
         self._say = say
         self._run: Run | None = None
@@ -179,7 +183,7 @@ class _Publisher:
         self._run = run
 
     def publish(self) -> None:
-        """Put all that can be put. Raises ShardTakenError, StorageError, and ConfigError for changed files."""
+        """Put all that can be put. Raises ShardTakenError, StorageError, and OutputError for changed files."""
         while (part := self._part or self._next_part()) is not None:
             head, content = self._part = part
             name = self._shard.name_of(head.number)
@@ -213,15 +217,15 @@ class _Publisher:
 
     def _go_on(self, ended: threading.Event) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
-        failures, first = 0, self._published
-        while not ended.wait(min(EVERY, 2.0**failures) if failures or self._published == first else EVERY):
+        failures = 0
+        while not ended.wait(min(EVERY, 2.0**failures) if failures or self._published == self._begin else EVERY):
             try:
                 self.publish()
             except ShardTakenError as error:
                 self._is_told = True
                 self._tell(partial(_stop, error=error))
                 return
-            except (StorageError, ConfigError) as error:
+            except (StorageError, OutputError) as error:
                 if not failures:
                     self._tell(partial(_say, text=f"{error}. The run goes on, on this disk; it is tried again"))
                 failures += 1
@@ -257,3 +261,5 @@ class _Publisher:
             raise UnpublishedError(
                 f"{self._paths.output}: its end could not be marked, so it is not published: the same line does that"
             )
+        if self._published != self._begin:
+            self._say(f"{self._shard.path}: all that is made is published, up to part {self._position.number}")

@@ -52,7 +52,7 @@ TERM, LOST, KILLED, ASLEEP, TWICE, DOWN = BLOWS = (
 
 
 def work(words: Sequence[str]) -> None:
-    publish.EVERY, publish.FIRST = EVERY, EVERY / 4
+    publish.EVERY = EVERY
     lease.BEAT, lease.LOOKS = BEAT, LOOKS
     sys.argv = ["asyncgen", *words]
     cli.script()
