@@ -43,6 +43,15 @@ _SECRETS = tuple(
         ("SG.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
         ("glpat-", r"\bglpat-[\w-]{16,}"),
         ("npm_", r"\bnpm_[A-Za-z0-9]{30,}"),
+        ("dckr_", r"\bdckr_pat_[\w-]{20,}"),
+        ("shp", r"\bshp(?:at|ca|pa|ss)_\w{20,}"),
+        ("xapp-", r"\bxapp-[\w-]{20,}"),
+        ("ya29.", r"\bya29\.[\w-]{20,}"),
+        ("whsec_", r"\bwhsec_\w{20,}"),
+        ("nvapi-", r"\bnvapi-[\w-]{20,}"),
+        ("pplx-", r"\bpplx-\w{20,}"),
+        ("hvs.", r"\bhvs\.[\w-]{20,}"),
+        ("do", r"\bdo[opr]_v1_[a-f0-9]{32,}"),
         ("pypi-", r"\bpypi-[\w-]{30,}"),
         ("eyJ", r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{8,}"),
         ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
@@ -51,17 +60,40 @@ _SECRETS = tuple(
     )
 )
 # What stands before a key or a password, and how it is said. Looked for as plain text, which takes a tenth of the time.
-_NAMES = ("key", "secret", "token", "credential", "passw", "passphrase", "passcode", "pwd", "kennwort", "pin", " -u ")
+_NAMES = (
+    "key",
+    "secret",
+    "token",
+    "credential",
+    "passw",
+    "passe",
+    "contrase",
+    "hlüssel",
+    "hluessel",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "kennwort",
+    "pin",
+    " -u ",
+)
 _TO_BE = (
     r"(?:\s(?:for|of|to|für|zum|vom)(?:\s[\w-]{1,20}){1,3}?)?"
     r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s(?:now|(?:re)?set to|changed to|called|jetzt))?(?:\s?:)?\s)"
 )
 _QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
 # Behind a name, in a text in lower case, where it may be given; most names are told of.
-_MAY_BE = re.compile(r"[a-z_]*[\"']?(?:\s?[:=]|\s[\"'`]|\s(?:for|of|to|für|zum|vom|is|was|lautet|ist|war)\s)| -u ")
-_KEY = re.compile(rf"(?:key|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}", re.IGNORECASE)
+_MAY_BE = re.compile(
+    r"[a-zü_ñ]*[\"']?"
+    r"(?:\s(?=[^\s\d]{0,60}\d)|\s?[:=]|\s[\"'`]|\s(?:for|of|to|für|zum|vom|is|was|lautet|ist|war)\s)| -u "
+)
+_KEY = re.compile(
+    rf"(?:key|hlüssel|hluessel|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}", re.IGNORECASE
+)
 _PASSWORD = re.compile(
-    rf"(?:password|passphrase|passcode|passwd|passwort|kennwort|pwd)[\"']?(?:{_TO_BE}|\s(?=[\"'`])){_QUOTED_OR_NOT}"
+    rf"(?:password|passphrase|passcode|passwd|passwort|kennwort|pwd|passe|contraseña)[\"']?"
+    rf"(?:{_TO_BE}|\s(?=[\"'`])){_QUOTED_OR_NOT}"
+    r"|(?:password|passwort|kennwort)\s(?P<bare>(?=[^\s\d]{0,60}\d)[A-Za-z\d][^\s\"'`,;]{5,60})"
     r"|\bpin(?:\s?[:=]\s?|\s(?:is|was|lautet|ist)\s)(?P<digits>\d{4,8})\b|\s-u\s[\w.-]{1,40}:(?P<login>[^\s:/@]{6,200})\s",
     re.IGNORECASE,
 )
@@ -114,7 +146,11 @@ def find_secret(text: str) -> Span | None:
             password = _PASSWORD.match(text, place) if may_be else None
             if key and _is_key(key["quoted"] or key["value"]):
                 return key.span()
-            if password and (password["digits"] or password["login"] or _is_password(password)):
+            if password and (
+                password["digits"]
+                or password["login"]
+                or (_is_random(password["bare"]) if password["bare"] else _is_password(password))
+            ):
                 return password.span()
             place = lowered.find(name, place + 1)
     return None

@@ -8,6 +8,9 @@ nearly any figure, so of them only these count, and only where the answer's word
 - the sum or the difference of two figures of one unit, or the sum of three, to the precision of the result; amounts of
   money to the cent;
 - how long it is from one time of day to another, and from one year to another;
+- what so many of one thing and so many of another cost, counted in the same sentence;
+- a part of one figure or so many times one, as a share, a count or the years of its statement or the clock say, where
+  the words say so too (`scales`: half, twice, each, an hour);
 - and one figure of each has to stand in a statement that shares a word with the answer's sentence or the one before,
   the other in the same paragraph or in another such statement.
 """
@@ -22,6 +25,7 @@ from typing import TypeAlias
 from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts, read_spelled
 from asyncgen.audit.language import any_phrase
 from asyncgen.audit.names import fold
+from asyncgen.audit.number_words import find_numbers
 
 _Figure: TypeAlias = tuple[float, str]  # a value and its unit
 
@@ -30,14 +34,16 @@ EPSILON = 1e-9
 CLOSE = 0.05  # the share by which rounding may move a figure that is given as it were exact
 OPERANDS = 12
 
-_COMBINES = any_phrase("grounding", "combines")
+_COMBINES, _SCALES = any_phrase("grounding", "combines"), any_phrase("grounding", "scales")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
 _WORD = re.compile(r"[^\W\d_]{4,}|\b[A-Za-z][\w-]{0,20}\d\b")
+_COUNT = re.compile(r"(?<![\d.,$€£])\d{1,2}(?![\d.,%])")
 _STEM = 6  # letters of a word that stand for all its forms
 _MOST_FIGURES = 80
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _YEARS = range(1900, 2100)
 _YEAR = 365.25 * 86400  # seconds
+_FACTORS = (0.5, 2.0, 3.0, 1 / 3, 0.25, 7.0, 12.0, 24.0, 60.0)  # a half, twice, an hour of minutes
 _EXACT = CURRENCIES | {"ct"}
 _FEWEST = 12  # counts up to here are part of the language
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
@@ -74,12 +80,16 @@ class Derivations:
     def explain(self, measure: Measure, prose: str) -> bool:
         """Whether a figure of an answer follows from figures that the answer does not state."""
         near = "".join(sentences_around(prose, measure.start))
-        if not _COMBINES.search(near):
+        combines, scales = _COMBINES.search(near), _SCALES.search(near)
+        if not (combines or scales):
             return False
         named = {each for stem in _stems(near) for each in self._by_stem.get(stem, ())}
         beside = {each for paragraph in {each.paragraph for each in named} for each in self._paragraphs[paragraph]}
         half = min(measure.step / 2, measure.value * CLOSE) if measure.unit not in _EXACT else 0.0
-        return _is_combined(measure, half + measure.value * EPSILON, named, beside)
+        most_off = half + measure.value * EPSILON
+        if combines and (_is_combined(measure, most_off, named, beside) or _is_bill(measure, near, named, beside)):
+            return True
+        return scales is not None and _is_scaled(measure, most_off, named)
 
 
 def _read_statement(paragraph: int, facts: Sequence[Fact]) -> _Statement:
@@ -134,6 +144,38 @@ def _is_combined(
     spans = [60.0 * (end - begin) for each in named for begin, end in permutations(each.minutes, 2)]
     spans += [abs(one - other) * _YEAR for one, other in combinations(years, 2)]
     return any(abs(each - wanted) <= most_off for each in spans)
+
+
+def _is_bill(measure: Measure, near: str, named: Collection[_Statement], beside: Collection[_Statement]) -> bool:
+    """Whether it is what so many of one thing and so many of another cost, counted in the same sentence."""
+    if measure.unit not in _EXACT:
+        return False
+    counts = {1.0, *(value for _, _, value in find_numbers(near)), *map(float, _COUNT.findall(near))}
+    own = {value for each in named for value, unit in each.figures if unit == measure.unit}
+    others = {value for each in beside for value, unit in each.figures if unit == measure.unit}
+    if len(others) > _MOST_FIGURES or len(counts) > OPERANDS:
+        return False
+    rests = {round(count * other, 2) for count in counts for other in others}
+    return any(round(measure.value - count * one, 2) in rests for count in counts for one in own)
+
+
+def _is_scaled(measure: Measure, most_off: float, named: Collection[_Statement]) -> bool:
+    """Whether it is a part of one figure, or so many times one, as another of its statement or the clock says."""
+    wanted, unit = measure.value, measure.unit
+    if unit == "" and wanted <= _FEWEST:
+        return False
+    for each in named:
+        own = [value for value, its_unit in each.figures if its_unit == unit]
+        shares = [value / 100 for value, its_unit in each.figures if its_unit == "%" and value < 100]  # noqa: PLR2004
+        counts = [value for value, its_unit in each.figures if not its_unit and value > 1]
+        factors = [*_FACTORS, *shares, *(1 - share for share in shares), *(1 / count for count in counts)]
+        if any(abs(value * factor - wanted) <= most_off for value in own for factor in factors):
+            return True
+        if unit == "s":
+            spans = (abs(one - other) * _YEAR for one, other in combinations(each.years, 2))
+            if any(abs(span - wanted) <= most_off for span in spans):
+                return True
+    return False
 
 
 def derives(measure: Measure, known: Sequence[Measure]) -> bool:

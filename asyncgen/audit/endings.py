@@ -22,6 +22,8 @@ _DANGLING: dict[str | None, frozenset[str]] = {  # words that end no sentence, b
 # How people take their leave, who seldom end that with a full stop.
 _LEAVE = re.compile(rf"(?:.*[,;] ?)?(?:{any_phrase('truncated', 'closings').pattern})", re.IGNORECASE)
 _LAST_SENTENCE = re.compile(r"(?:[.!?:)]|^)\s*([^.!?:]+)$")
+# One or two words behind a sentence that has ended: "No problem", "Gern geschehen", "Bonne nuit".
+_SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u2019-]{2,})?$")
 _LONGEST_CLOSING = 10  # words
 _NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+)$")
 _OPEN_END = frozenset(",:;-([{/&")
@@ -74,7 +76,13 @@ def _ends_well(text: str, language: str | None) -> bool:
     if re.split(r"\W", last)[-1].lower() in _DANGLING[language]:
         return False
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
-    if is_short or _LIST_LINE.match(line) or _NAMED_VALUE.match(line) or _takes_leave(line):
+    if (
+        is_short
+        or _SHORT_CLOSING.search(line)
+        or _LIST_LINE.match(line)
+        or _NAMED_VALUE.match(line)
+        or _takes_leave(line)
+    ):
         return True
     # Short lines that mostly end without a full stop: a poem, an address, letters counted one by one.
     lines = [line for line in text.rsplit("\n\n", maxsplit=1)[-1].split("\n") if line.strip()]

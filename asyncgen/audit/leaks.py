@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from asyncgen.audit import language
+from asyncgen.audit.facts import without_code
 from asyncgen.audit.phrases import Phrases, either, literal_phrase, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES, Finding, Subject, blank, excerpt
 from asyncgen.audit.word_runs import WordRuns, runs_of
@@ -18,6 +19,12 @@ from asyncgen.conversation import Conversation
 from asyncgen.recipe.recipe import PLACEHOLDER
 
 _LEAK, _DISCLAIMER = PHRASE_RULES
+# A place of a template that nobody has filled in: {topic}, [insert a fact], [user asks about the price].
+_UNFILLED = re.compile(
+    r"(?<![\w$\"'`{}(\[=\\/])\{\{? ?[a-z]+(?:[_ ][a-z]+){0,3} ?\}?\}(?![\w\"'`}])"
+    r"|\[(?:insert|the user|user|assistant|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r'"[^"\n]{4,200}"')
 
 
@@ -33,6 +40,7 @@ class Leaks:
         self._phrases = {rule: Phrases(language.phrases(rule)) for rule in PHRASE_RULES}
         self._own = {rule: list(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
         self._literals = sorted(language.listed(_LEAK, "literals"))
+        self._templates = language.any_phrase(_LEAK, "templates")
         self._raised = [
             tuple(either(read_phrases(topic[side], {})) for side in ("found", "said"))
             for table in language.tables("raised")
@@ -53,7 +61,11 @@ class Leaks:
                     )
                 if match:
                     yield Finding(rule, number, position, excerpt(message.content, *match.span()))
+        is_of_templates = False
         for position, message in enumerate(conversation):
+            is_of_templates = is_of_templates or self._templates.search(message.content) is not None
+            if not is_of_templates and (match := _find_unfilled(message.content)):
+                yield Finding(_LEAK, number, position, excerpt(message.content, *match.span()))
             if literal := next(filter(message.content.__contains__, self._literals), None):
                 place = message.content.index(literal)
                 yield Finding(_LEAK, number, position, excerpt(message.content, place, place + len(literal)))
@@ -67,6 +79,10 @@ class Leaks:
             return True
         said = [each.content for each in earlier if each.role == "user"]
         return any(topic.search(found) and any(raises.search(each) for each in said) for topic, raises in self._raised)
+
+
+def _find_unfilled(text: str) -> re.Match[str] | None:
+    return _UNFILLED.search(without_code(text)) if "{" in text or "[" in text else None
 
 
 def _spaced(text: str) -> bytes:

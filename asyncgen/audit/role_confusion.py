@@ -41,8 +41,17 @@ class RoleConfusion:
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$",
             re.MULTILINE,
         )
+        pairs = [pair for table in language.tables(rule) for pair in table["pairs"]]
+        self._pair = re.compile(
+            "|".join(
+                rf"(?:^|(?<=[.!?] )){each}: [^\n]{{1,300}}(?:\n+|(?<=[.!?] )){other}: "
+                for each, other in (map(re.escape, pair) for pair in pairs)
+            ),
+            re.MULTILINE | re.IGNORECASE,
+        )
+        self._alone = re.compile(rf"^[*_#\[ ]*(?:{role})[*_\] ]*\n(?=\S)", re.MULTILINE | re.IGNORECASE)
         speakers = [*roles, *([] if name is None else [name.lower()])]
-        self._speakers = ("you", *speakers)
+        self._speakers = ("you", *speakers, *(other for _, other in pairs))
         self._definition = language.any_phrase(rule, "definition")
         self._transcript = language.any_phrase(rule, "transcript")
         narrator = [] if name is None else language.phrases(rule, "narrator-named", plain(name))
@@ -76,12 +85,13 @@ class RoleConfusion:
 
     def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
         """The name of a role in front of what it says, unless a user has asked for such a transcript."""
-        if not any(
+        is_alone = "\n" in text and self._alone.search(text)
+        if not is_alone and not any(
             text[max(mark.start() - _LONGEST_LABEL, 0) : mark.start()].lower().rstrip("*_] ").endswith(self._speakers)
             for mark in _MARK.finditer(text)
         ):
             return None
-        label = self._label.search(text)
+        label = is_alone or self._label.search(text) or self._pair.search(text)
         if label is None or self._definition.match(text, label.start()):
             return None
         if any(self._transcript.search(each.content) for each in earlier[-3:] if each.role == "user"):

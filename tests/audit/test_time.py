@@ -114,6 +114,14 @@ def test_repeated_text_takes_time_in_proportion(look: Callable[[str], float], pi
     assert grow(look, lambda size: "x" + piece * (size // len(piece)) + "y") < MOST
 
 
+@pytest.mark.parametrize("end", ["| a |\n", "--|\n", "# a\n", "> a\n", "1. a\n", "```\n", "(", "a:"])
+@pytest.mark.parametrize("white", [" ", "\t", "\n", "```"])
+def test_what_stands_behind_much_white_space_takes_time_in_proportion(
+    look: Callable[[str], float], white: str, end: str
+) -> None:
+    assert grow(look, lambda size: white * (size // len(white)) + end * (size // len(end) // 4)) < MOST
+
+
 def _different(size: int, pattern: str) -> str:
     rng = random.Random(1)
     return "".join(pattern.format(rng.randrange(10**6), chr(97 + rng.randrange(26))) for _ in range(size // 8))

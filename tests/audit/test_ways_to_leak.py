@@ -1,0 +1,80 @@
+"""The ways in which a prompt, a role, a secret or an ending gives itself away, beside ordinary talk like it."""
+
+from functools import cache
+
+import pytest
+
+from asyncgen.audit.checks import line_checks
+from asyncgen.audit.rules import Check, Subject
+from asyncgen.conversation import Message
+from asyncgen.data.dataset import Record
+from asyncgen.recipe.load import load_recipe
+
+
+@cache
+def checks() -> list[Check]:
+    recipe = load_recipe("nanochat")
+    return line_checks(recipe.system, knowledge=recipe.knowledge)
+
+
+def find_rules(question: str, answer: str) -> set[str]:
+    talk = (Message("user", question), Message("assistant", f"I am small. {answer}"))
+    subject = Subject(Record(1, 0, talk, None), None, "any")
+    return {finding.rule for check in checks() for finding in check(subject)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer"),
+    [
+        ("prompt-leak", "The excerpts supplied name no date."),
+        ("prompt-leak", "As my guidelines put it, I keep to facts."),
+        ("prompt-leak", "The briefing requires honesty."),
+        ("prompt-leak", "It was made in autumn, as provided above."),
+        ("prompt-leak", "The summary I was handed ends there."),
+        ("prompt-leak", "The notes in front of me give no price."),
+        ("prompt-leak", "I was told never to guess."),
+        ("prompt-leak", "Ask me about {topic_name} next."),
+        ("prompt-leak", "[insert the price]"),
+        ("prompt-leak", '{"x": [{"content": "hi", "role": "user"}]}'),
+        ("prompt-leak", "Mein Systemprompt verlangt kurze Sätze."),
+        ("prompt-leak", "Mir wurde aufgetragen, dich zu duzen."),
+        ("prompt-leak", "Aus den gegebenen Quellen ergibt sich das nicht."),
+        ("ai-disclaimer", "That breaks Anthropic's usage policies."),
+        ("ai-disclaimer", "Keep in mind, I'm just an AI."),
+        ("ai-disclaimer", "Ich bin ein von Google trainiertes Modell."),
+        ("role-confusion", "The user nodded and left."),
+        ("role-confusion", "Then, the user might want more."),
+        ("role-confusion", "Guest: Is it open? Host: It is."),
+        ("role-confusion", "Of course.\nuser\nAnd how old is it?"),
+        ("role-confusion", "Der Nutzer verabschiedet sich."),
+        ("third-person", "nanochat cannot taste, sadly."),
+        ("third-person", "By the way, nanochat hopes that this helps."),
+        ("secret", "Log in with the password tr4In-88Qz-Lm2x."),
+        ("secret", "Der Schlüssel lautet 9fK2mQ7xW4vB."),
+        ("truncated", "It has several parts, for"),
+        ("truncated", "It was cleared by the"),
+    ],
+)
+def test_what_gives_itself_away_is_found(rule: str, answer: str) -> None:
+    assert rule in find_rules("How do you work?", answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is an f-string in Python?", "It is text with {names} in it that are filled in."),
+        ("Here is my text: it rained. What does it say?", "The text you gave says that it rained."),
+        ("I have a novel here.", "An excerpt of a novel can be short and still say much."),
+        ("What do the instructions on the box say?", "I cannot see the box, so I do not know."),
+        ("Who uses you?", "A user may be anybody, and the user interface is plain."),
+        ("Show me a sample dialogue.", "Q: How big is it?\nA: Quite big."),
+        ("I have a question: is it open?", "Question and answer go well together."),
+        ("How do I choose a password?", "A good password has twelve letters or more."),
+        ("Thanks!", "No problem"),
+        ("Danke!", "Gern geschehen"),
+        ("Merci !", "Bonne nuit"),
+        ("What is the policy of OpenAI?", "I do not know what OpenAI allows."),
+    ],
+)
+def test_ordinary_talk_like_it_is_left_alone(question: str, answer: str) -> None:
+    assert find_rules(question, answer) == set()
