@@ -10,6 +10,13 @@ from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.load import load_recipe
 
+USERS = (
+    "I was told to use the side door.",
+    "I was given a list of ingredients.",
+    "I was told never to eat raw dough.",
+    "The form asks for my address.",
+)
+
 
 @cache
 def checks() -> list[Check]:
@@ -78,3 +85,10 @@ def test_what_gives_itself_away_is_found(rule: str, answer: str) -> None:
 )
 def test_ordinary_talk_like_it_is_left_alone(question: str, answer: str) -> None:
     assert find_rules(question, answer) == set()
+
+
+@pytest.mark.parametrize("said", USERS)
+def test_a_user_speaks_of_what_he_was_told_and_given(said: str) -> None:
+    talk = (Message("user", said), Message("assistant", "All right."))
+    subject = Subject(Record(1, 0, talk, None), None, "any")
+    assert not [finding for check in checks() for finding in check(subject)]
