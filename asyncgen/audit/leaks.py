@@ -37,7 +37,13 @@ class Leaks:
 
     def __init__(self, own: Mapping[str, tuple[str, ...]], knowledge: str = "") -> None:
         self._knowledge = _spaced(knowledge)
-        self._phrases = {rule: Phrases(language.phrases(rule)) for rule in PHRASE_RULES}
+        on_either_side = list(language.phrases(_LEAK))
+        # By the rule and whether the assistant speaks; a user has been told, and is supposed to do, many things.
+        self._phrases = {
+            (_LEAK, False): Phrases(on_either_side),
+            (_LEAK, True): Phrases([*on_either_side, *language.phrases(_LEAK, "assistant")]),
+            (_DISCLAIMER, True): Phrases(language.phrases(_DISCLAIMER)),
+        }
         self._own = {rule: list(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
         self._literals = sorted(language.listed(_LEAK, "literals"))
         self._templates = language.any_phrase(_LEAK, "templates")
@@ -53,9 +59,9 @@ class Leaks:
             for position, (message, plain) in enumerate(zip(conversation, subject.plain, strict=True)):
                 own = (each.pattern.search(plain.text) for each in self._own[rule] if each.may_be_in(plain.vocabulary))
                 match = next(filter(None, own), None)
-                if match is None and not (rule == _DISCLAIMER and message.role != "assistant"):
-                    text = _QUOTED.sub(blank, plain.text) if rule == _DISCLAIMER else plain.text
-                    spoken = self._phrases[rule].find(plain, text)
+                phrases = self._phrases.get((rule, message.role == "assistant"))
+                if match is None and phrases is not None:
+                    spoken = phrases.find(plain, _QUOTED.sub(blank, plain.text) if rule == _DISCLAIMER else None)
                     match = next(
                         (each for each in spoken if not self._may_be_said(each[0], conversation[:position])), None
                     )

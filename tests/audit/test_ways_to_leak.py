@@ -11,7 +11,7 @@ from asyncgen.data.dataset import Record
 from asyncgen.recipe.load import load_recipe
 
 USERS = (
-    "I was told to use the side door.",
+    "I was told to be here at ten and to use the side door.",
     "I was given a list of ingredients.",
     "I was told never to eat raw dough.",
     "The form asks for my address.",
