@@ -96,7 +96,7 @@ class Torture:
 
     def run(self) -> None:
         """Kill until enough is killed; then let it come to its end."""
-        driver, due = self.start_driver(), time.monotonic() + 20
+        driver, due, victims = self.start_driver(), time.monotonic() + 20, self._victims()
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = driver.wait(0.2)
@@ -106,9 +106,14 @@ class Torture:
                 driver = self.start_driver()
             if self.tally.kills.total() < self._flags.kills and time.monotonic() > due:
                 due = time.monotonic() + self._flags.pause * self._random.uniform(0.5, 1.5)
-                victim = self._random.choice(VICTIMS)
+                victim = next(victims)
                 if self._kill(victim, driver):
                     self.tally.kills[victim] += 1
+
+    def _victims(self) -> Iterator[str]:
+        """Each as often as the others."""
+        while True:
+            yield from self._random.sample(VICTIMS, len(VICTIMS))
 
     def _kill(self, victim: str, driver: "subprocess.Popen[bytes]") -> bool:
         """Whether there was one."""
