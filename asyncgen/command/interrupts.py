@@ -1,12 +1,10 @@
 """Ctrl-C in a command that makes nothing itself: it ends by way of its `finally` blocks, or is told and ends others."""
 
 import contextlib
-import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-EXIT_STATUS = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -32,7 +30,7 @@ def interrupts_raised() -> Iterator[None]:
 
 @contextlib.contextmanager
 def interrupts_counted() -> Iterator[Callable[[], int]]:
-    """How many signals there were; a third one ends the process at once."""
+    """How many signals there were; a third one raises KeyboardInterrupt."""
     count = 0
     signals = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
 
@@ -40,7 +38,7 @@ def interrupts_counted() -> Iterator[Callable[[], int]]:
         nonlocal count
         count += 1
         if count > 2:  # noqa: PLR2004
-            os._exit(EXIT_STATUS)
+            raise KeyboardInterrupt
 
     before = {each: signal.signal(each, interrupt) for each in signals}
     try:

@@ -48,12 +48,12 @@ def drive(
     every: float = LOOK,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Until all are made, or one has a fault that they share: then the others drain, as by an interrupt.
+    """Until all are made. At a fault that they share, or an interrupt, they drain; a further one waits for nothing.
 
-    `interrupts`: how many there were; by a second one, nothing is waited for. `every`: seconds from one look at the
-    shards to the next.
+    `interrupts`: how many there were. `every`: seconds from one look at the shards to the next.
     """
-    heard, due = 0, clock()
+    heard: int | None = None  # when the drain began
+    due = clock()
     while not crew.is_over:
         for number in crew.start(clock()):
             engine.start(number, order(number))
@@ -69,9 +69,10 @@ def drive(
             due = clock() + every
             for number in crew.under_way:
                 watch.look(number, time.time())
-        if (wanted := max(interrupts(), int(crew.is_stopping))) > heard:
-            heard, crew.is_stopping = wanted, True
-            engine.cancel(at_once=heard > 1)
-            if heard > 1:
-                return
+        if heard is None and (crew.is_stopping or interrupts()):
+            heard, crew.is_stopping = min(interrupts(), 1), True
+            engine.cancel()
             say(f"Stopping: {len(crew.under_way):,} shards wait for their calls under way. Ctrl-C leaves them at once.")
+        elif heard is not None and interrupts() > heard:
+            engine.cancel(at_once=True)
+            return

@@ -144,6 +144,11 @@ def test_a_fault_stops_the_others_which_drain_and_the_line_that_helps_is_told(dr
     assert "merge" not in driven.said
 
 
+def test_who_does_not_wait_for_a_drain_after_a_fault_interrupts_once(drive_all: Drive) -> None:
+    driven = drive_all(interrupts=1, s0=[End(1, "no money")])
+    assert (driven.status, driven.engine.cancelled) == (1, [False, True])
+
+
 def test_a_plan_that_no_node_finds_is_usage(drive_all: Drive) -> None:
     assert drive_all(s0=[End(2, "x.shards has no plan")]).status == 2
 
@@ -155,7 +160,9 @@ def test_indices_that_have_failed_are_told_with_the_merge_and_the_line_that_trie
     assert "asyncgen merge x" in driven.said
 
 
-@pytest.mark.parametrize(("interrupts", "cancelled", "left"), [(1, [False], "wait for their calls"), (2, [True], "")])
+@pytest.mark.parametrize(
+    ("interrupts", "cancelled", "left"), [(1, [False], "wait for their calls"), (2, [False, True], "")]
+)
 def test_an_interrupt_drains_and_a_second_one_waits_for_nothing(
     drive_all: Drive, interrupts: int, cancelled: list[bool], left: str
 ) -> None:
