@@ -47,6 +47,7 @@ class Waiting:
         self._sleep = sleep
         self._say = say
         self._is_told = False
+        self._said: set[str] = set()
 
     @property
     def is_over(self) -> bool:
@@ -55,6 +56,12 @@ class Waiting:
     def sleep(self, seconds: float) -> None:
         self._left -= seconds
         self._sleep(seconds)
+
+    def say(self, text: str) -> None:
+        """Once, however often it is looked at."""
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
 
     def wait(self, what: str) -> None:
         """Until the next attempt. `what`: is waited for, which is said once."""
@@ -102,7 +109,7 @@ def _wait_for_lock(
     waiting = Waiting(patience, sleep, say)
     while True:
         try:
-            return _open_lock(paths, waiting.sleep, say)
+            return _open_lock(paths, waiting.sleep, waiting.say)
         except HeldError as error:
             if waiting.is_over:
                 raise

@@ -62,7 +62,7 @@ def claimed(
     lease = own_lease()
     lease = msgspec.structs.replace(lease, machine=f"{lease.machine} {paths.output}")
     waiting = Waiting(patience, sleep, say)
-    while (holder := _take(shard, lease, say, waiting.sleep)) is not None:
+    while (holder := _take(shard, lease, waiting.say, waiting.sleep)) is not None:
         what = f"{shard.path} is being made by {holder.holder}"
         if waiting.is_over:
             raise ShardTakenError(f"{what}; later, the same line may go on")

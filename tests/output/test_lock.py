@@ -167,6 +167,24 @@ def test_patience_ends(paths: OutputPaths) -> None:
     assert (refused.value.exit_status, StillHeldError.exit_status) == (2, 4)
 
 
+@everywhere
+@pytest.mark.usefixtures("no_locks")
+def test_to_watch_a_lease_is_to_wait_for_it(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = other_run(paths, "node7", monkeypatch)
+    slept: list[float] = []
+    said: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) % 9 == 0:
+            other.beat()
+
+    with pytest.raises(StillHeldError), locked(paths, patience=60, sleep=sleep, say=said.append):
+        pass
+    assert 60 <= sum(slept) < 60 + LOOKS
+    assert len(said) == 2  # that it watches, and how long the other gets
+
+
 def test_a_lease_that_another_has_taken_is_not_written_over(
     paths: OutputPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
