@@ -401,6 +401,7 @@ def test_a_run_that_leaves_does_not_insist_on_handing_in(capsys: pytest.CaptureF
     shown = capsys.readouterr().err
     assert "--finish-live" in shown
     assert not labels()
+    assert not FOLDER.exists()
 
 
 def test_a_run_that_leaves_does_not_insist_on_a_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,10 +123,10 @@ class BatchDriver:
                 under_way.tell()
             else:
                 self.live.emit(events.Batched(0, 0, 0, 0.0))
-        if under_way.out or under_way.stop.is_set() or self.batching.cancel:
-            return iter(())
-        tidy(under_way.folder)
-        return self._stragglers()
+            if not under_way.out:
+                tidy(under_way.folder)
+        is_over = under_way.out or under_way.stop.is_set() or self.batching.cancel
+        return iter(()) if is_over else self._stragglers()
 
     def _stragglers(self) -> Iterator[Unit]:
         for ask in self.under_way.waiting.take_one_by_one():

@@ -83,8 +83,8 @@ class Sender:
         told = with_advice(error, has_worked=True)
         if not self._can_wait:
             raise EndpointDownError(
-                f"no batch could be handed in for too long (--give-up): {told}. The same line goes on with what is "
-                "there; --finish-live makes the rest by live calls"
+                "no batch could be handed in (--give-up): the same line goes on with what is there, and --finish-live "
+                f"makes the rest by live calls. The last time: {told}"
             ) from error
         self.under_way.is_put_off = True
         self.under_way.say(f"no further batch can be handed in before one has ended: {told}")
