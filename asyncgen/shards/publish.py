@@ -56,7 +56,7 @@ def published(
     """
     with claimed(shard, paths, say, patience=patience, sleep=sleep) as lease:
         shard.look()
-        publisher = _Publisher(shard, paths, fetch(shard, paths, lease.run, say), lease.run, say)
+        publisher = Publisher(shard, paths, fetch(shard, paths, lease.run, say), lease.run, say)
         try:
             with publisher.kept_up():
                 yield publisher.follow
@@ -86,7 +86,7 @@ def fetch(shard: StoredShard, paths: OutputPaths, run: str, say: Callable[[str],
             known.update(map(hash, pieces[1].splitlines(keepends=True)) if is_begun else ())
             write_pieces((files.output, files.journal, files.rejects), pieces)
         if is_begun and (count := put_aside(shard, paths, shared, run, known)):
-            say(f"{shard.path}: {count:,} calls were made here and not published before another run went on; put aside")
+            say(f"{shard.path}: calls made here and not published before another run went on, put aside: {count:,}")
     return position
 
 
@@ -158,7 +158,7 @@ def _say(run: Run, text: str) -> None:
     run.say(text)
 
 
-class _Publisher:
+class Publisher:
     """Puts parts until the run has ended. `say`: where there is no run yet, or none any more."""
 
     def __init__(
@@ -207,7 +207,7 @@ class _Publisher:
     def kept_up(self) -> Iterator[None]:
         """Raises OutOfMemoryError when there is no thread to publish with."""
         ended = threading.Event()
-        thread = threading.Thread(target=self._go_on, args=(ended,), name="publisher", daemon=True)
+        thread = threading.Thread(target=self.go_on, args=(ended,), name="publisher", daemon=True)
         start_thread(thread)
         try:
             yield
@@ -215,7 +215,8 @@ class _Publisher:
             ended.set()
             thread.join()
 
-    def _go_on(self, ended: threading.Event) -> None:
+    def go_on(self, ended: threading.Event) -> None:
+        """Publish now and then, in a thread of its own."""
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
         failures = 0
         while not ended.wait(min(EVERY, 2.0**failures) if failures or self._published == self._begin else EVERY):
@@ -246,7 +247,9 @@ class _Publisher:
                 break
             except ShardTakenError:
                 if count := put_aside(self._shard, self._paths, self._published, self._run_id):
-                    self._say(f"{self._shard.path}: {count:,} calls of this run are of no use; put aside, and counted")
+                    self._say(
+                        f"{self._shard.path}: calls of this run that are of no use, put aside and counted: {count:,}"
+                    )
                 if self._is_told:
                     return
                 raise

@@ -1,10 +1,11 @@
 """Shards in object storage: what one machine has published another one goes on with, and no call is forgotten."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import fsspec
 import pytest
@@ -24,12 +25,14 @@ from asyncgen.shards import publish
 from asyncgen.shards.claim import ShardTakenError
 from asyncgen.shards.drive import order_of
 from asyncgen.shards.merge import merge
+from asyncgen.shards.parts import Position
 from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.publish import SUPERSEDED, published
 from asyncgen.shards.scripts import KUBERNETES, SLURM, print_job
 from asyncgen.shards.status import MADE, STILL, UNDER_WAY, report_on
 from asyncgen.shards.store import LIBRARIES, StorageError, Store
 from asyncgen.shards.stored import StoredShards
+from asyncgen.stop import Stop
 
 URL = "memory://bucket/x"
 NUMBER = 1  # of the shard with indices 4 to 7
@@ -161,7 +164,7 @@ def test_who_was_overtaken_is_told_and_what_his_calls_have_cost_is_counted(
 
     with pytest.raises(ShardTakenError, match="another run has put part 2"):
         go_on()
-    assert "3 calls of this run are of no use" in one.said[-1]
+    assert "of no use, put aside and counted: 3" in one.said[-1]
     assert seen() == (3, 0, 6)
     two.make(done(7))
     with one.beside():
@@ -405,3 +408,68 @@ def test_what_is_left_here_of_another_plan_is_not_gone_on_with(
     assert main(["shards", URL, "-n", "2050", "--size", "2048", "--provider", "offline"]) == 0
     assert main(["generate", "--shard", "1/2", "-o", URL, "--quiet"]) == 2
     assert "was made for another plan in memory://bucket/x.shards: delete it" in capfd.readouterr().err
+
+
+class Beats:
+    """Stands for the event that ends a publisher: after so many waits, each of which is noted."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return len(self.waits) > self.number
+
+
+class Told:
+    """Stands for a run."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.stop = Stop()
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def call_from_thread(self, call: Callable[[], None]) -> None:
+        call()
+
+
+def publish_beside(one: Machine, run: Told, beats: Beats) -> publish.Publisher:
+    """What the thread does, until the beats are over."""
+    publisher = publish.Publisher(StoredShards(URL).shard(NUMBER), one.paths, Position(), "run", one.said.append)
+    publisher.follow(cast("Run", run))
+    thread = threading.Thread(target=publisher.go_on, args=(beats,))
+    thread.start()
+    thread.join()
+    return publisher
+
+
+def test_a_storage_that_is_down_is_tried_again_later_and_later_and_told_of_once(
+    shards: StoredShards, machines: list[Machine], storage: type[Scripted]
+) -> None:
+    one, _ = machines
+    one.write(done(4))
+    storage.faults += [OSError("no route")] * 3
+    run, beats = Told(), Beats(5)
+    publish_beside(one, run, beats).finish(one.slept.append)
+    assert beats.waits == [1.0, 2.0, 4.0, 8.0, publish.EVERY, publish.EVERY]
+    assert [text.rpartition(": ")[2] for text in run.said] == [
+        "no route. The run goes on, on this disk; it is tried again",
+        "published again",
+    ]
+    assert seen() == (1, 0, 1)
+    assert shards.store.names("00001") == ["00001/part-000001"]
+
+
+def test_a_run_that_was_overtaken_is_stopped_and_told_of_once(shards: StoredShards, machines: list[Machine]) -> None:
+    one, two = machines
+    two.make(done(4))
+    one.write(done(4, "late"))
+    run = Told()
+    publisher = publish_beside(one, run, Beats(3))
+    assert isinstance(run.stop.error, ShardTakenError)
+    publisher.finish(one.slept.append)
+    assert one.said == [f"{shards.path}/00001: calls of this run that are of no use, put aside and counted: 1"]
+    assert seen() == (1, 0, 2)
