@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 from sweep import THOROUGH
 
 from asyncgen.offline.batch_knobs import BatchKnobs
@@ -38,6 +39,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
 settings.load_profile("quick")
+# Each test is in a folder of its own: there, a failure would not be known to the next run, and Unicode be read anew.
+set_hypothesis_home_dir(Path(__file__).parents[1] / ".hypothesis")
 
 
 @pytest.hookimpl(trylast=True)  # behind hypothesis, which marks its own

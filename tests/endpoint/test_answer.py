@@ -93,18 +93,14 @@ def test_an_answer_is_read_in_every_shape_seen(row: Good) -> None:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in BAD])
-def test_an_error_becomes_its_one_leaf(row: Bad) -> None:
+def test_an_error_becomes_its_one_leaf_and_what_may_have_been_paid_for_is_kept(row: Bad) -> None:
     error = classify_error(row.status, row.body, row.headers)
     assert type(error) is row.leaf
     assert getattr(error, "retry_after", None) == row.retry_after
     assert getattr(error, "maybe_billed", False) is row.maybe_billed
     assert str(error).startswith(f"api.example answered {row.status}")
     assert row.says in str(error)
-
-
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in BAD])
-def test_what_may_have_been_paid_for_is_kept(row: Bad) -> None:
-    reply: UnusedReply | None = getattr(classify_error(row.status, row.body, row.headers), "reply", None)
+    reply: UnusedReply | None = getattr(error, "reply", None)
     assert (reply and reply.text) == row.reply
     assert (reply.usage if reply else Usage()) == row.usage
 
