@@ -84,6 +84,7 @@ def test_a_signal_leaves_no_process_and_no_file_behind(output: Path, kill: signa
     )
     while len(members(process.pid)) < 3:
         assert process.poll() is None
+        time.sleep(0.05)
     if kill == signal.SIGINT:
         os.killpg(process.pid, kill)  # as a terminal does
     else:
@@ -95,7 +96,7 @@ def test_a_signal_leaves_no_process_and_no_file_behind(output: Path, kill: signa
     assert not output.with_name(f"{output.name}.audit.json").exists()
     deadline = time.monotonic() + 20
     while members(process.pid) and time.monotonic() < deadline:
-        pass
+        time.sleep(0.05)
     assert members(process.pid) == []
 
 
