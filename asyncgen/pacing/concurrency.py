@@ -9,9 +9,11 @@ are taken and nobody is refused is evidence too. Refusals end a search where the
 After an outage the search goes from a few places to what was served before it, and no further. And never are more in
 flight than can be answered before their deadline: an endpoint that lets calls queue refuses nobody. See `reach`.
 
-Refusals that go on at a level that was served mean one of two things. Either there is less capacity, and the limit is
-cut deeper; or they have nothing to do with load: then cuts do not help, so they are given back, and the share of such
-refusals is borne until it jumps.
+Refusals that go on at a level that was served mean one of two things. Either there is less capacity, perhaps because
+others want theirs, and the limit is cut deeper; or they have nothing to do with load: then cuts do not help, so they
+are given back, and the share of such refusals is borne until it jumps. From one run of several that share a capacity
+the two look alike, for the others take the room that it leaves. But they take their time. So what is borne is tried
+again and again: with half of the limit, refusals that are due to load stay away for a while.
 """
 
 import math
@@ -39,10 +41,17 @@ FADE = 0.93  # of the peak, with each probe refused
 
 SOON = 5.0  # seconds of answers; refused again within them, the cut was too small
 PATIENCE = 5  # cuts in a row on known ground, before they are given back as a test of their use
-PATIENCE_GROWTH = 4  # after a test that failed: each one costs some 10 to 40 refusals
-PROVEN = 50  # requests; a test that goes well for so long has not failed
 EXPECTED = 5.0  # refusals unrelated to load; when none came instead, there are no more
 MEMORY = 40  # refusals from which a share is estimated
+BORNE = 0.25  # of all requests, refused whatever the limit is; more of them are load
+JUMP = 0.35  # of them, which is no chance any more
+
+# A trial: what is refused at a lower limit.
+REFUSED_IN_TRIAL = 5  # and refusals have nothing to do with load
+TRIAL = 10  # refusals, if it were so; fewer than half of them by then, and they have
+RARE = 0.002  # of all requests; a trial takes no longer for fewer
+SPARSE = 0.05  # of all requests: refusals after which cuts in a row are no accident
+AGAIN = 4  # times as many refusals are borne before the next trial
 
 
 class Concurrency:
@@ -91,11 +100,13 @@ class Concurrency:
         self._depth = 0
         self._cuts = 0
         self._is_after_probe = False  # the latest cut was a probe's
-        self._patience = PATIENCE
         self._before = self.limit  # the limit before these cuts
         self._is_unrelated = False  # a share `_usual` of all requests is refused whatever the limit
         self._usual = 0.0
-        self._is_proven = False
+        self._borne = 0
+        self._bearable = MEMORY  # refusals, until they are tried
+        self._trial: _Trial | None = None
+        self._is_hint_for_all = True  # as the request behind the latest refused probe has shown
 
     def start(self) -> int:
         """The ticket of a request that leaves now."""
@@ -128,14 +139,21 @@ class Concurrency:
             self._keep_in_reach()
         if ticket <= self.latest_cut:
             return
+        if self._is_after_probe and ticket == self.latest_cut + 1:
+            self._is_hint_for_all = False
         if self.limit < HALF * self._trusted:  # cut so far without one answer in between: it was an outage
             self.resume(now)
         if self._is_searching and self.limit < self._served:
             self._grows_at = min(self._grows_at, now + TICK)
         else:
             self._trusted = self.limit
-        if not is_saturated:
-            return
+        if self._trial is not None:
+            if ticket > self._trial.last:
+                self._end_trial(1.0)
+        elif is_saturated:
+            self._grow_with_answer(now, ticket)
+
+    def _grow_with_answer(self, now: float, ticket: int) -> None:
         if self._is_searching:
             self._search_on(self.limit + 1)
         elif self.limit <= self._served:
@@ -187,29 +205,45 @@ class Concurrency:
         is_probe = self.limit > self._served
         if self._is_unrelated or not is_probe:
             self._refusals.add(ticket)
-        if self._is_unrelated and not self._refusals.exceed(self._usual):
-            # After a while without load, what was guessed from a few refusals is known from many.
-            if not self._is_proven and self._is_searching and ticket > self.latest_cut + PROVEN:
-                self._is_proven = True
-                self._usual = min(self._refusals.share(MEMORY), 0.05 + 2 * self._usual)
+        is_jump = self._refusals.exceed(self._usual) if self._is_unrelated else self._refusals.are_dense()
+        if self._trial is not None:
+            self._judge_trial()
+        elif not is_jump and (self._is_unrelated or (self._is_searching and self.limit == self._ceiling)):
+            self._bear()
         elif self._is_unrelated or is_probe:
             self._turn_back(in_flight, is_probe=True)
         elif not self._is_searching:
-            return self._judge_known_ground(in_flight, is_hinted=is_hinted)
-        elif self._refusals.are_dense():
+            return self._judge_known_ground(ticket, in_flight, is_hinted=is_hinted)
+        elif is_jump:
             self._refusals.clear()
             self._turn_back(in_flight, is_probe=True)
         return False
 
-    def _judge_known_ground(self, in_flight: int, *, is_hinted: bool) -> bool:
+    def _bear(self) -> None:
+        """Refusals are chance, or others' load.
+
+        Of several runs that share a capacity, one that bears refusals would never hear the others.
+        """
+        self._borne += 1
+        share = max(RARE, self._refusals.share(MEMORY))
+        if len(self._refusals) == MEMORY:
+            self._usual = min(share, BORNE)
+        if self._borne >= self._bearable * (1 if share < SPARSE else AGAIN):
+            self._before = self.limit
+            self._is_unrelated = False
+            self._cut_to(self.limit, HALF)
+            self._trial = _Trial(self._last_ticket, share)
+
+    def _judge_known_ground(self, ticket: int, in_flight: int, *, is_hinted: bool) -> bool:
         """A level that was served is refused.
 
         Refusals without a hint are counted before anything is done, because they show quickly what they are: with too
         little capacity, places are refused again as fast as they are taken. A hint that meets the first request after a
         refused probe confirms that one's: no capacity is missing, it is a time that everybody has to wait for.
         """
-        if is_hinted and self._is_after_probe and not self._answers:
+        if is_hinted and self._is_after_probe and ticket == self.latest_cut + 1:
             self._is_after_probe = False
+            self._is_hint_for_all = True
             self.latest_cut = self._last_ticket
             return True
         if self._answers > max(self.limit, MEMORY):
@@ -219,12 +253,35 @@ class Concurrency:
             self._cut_to(in_flight, HALF)
         elif self.limit > self._base:
             self._turn_back(in_flight, is_probe=False)
-        elif is_hinted:
-            return self._cut_deeper(in_flight)
+        elif is_hinted or self._refusals.are_sparse():
+            self._cut_deeper(in_flight)
         elif self._refusals.are_few():
-            self._give_back()
+            self._give_back(self._refusals.share(MEMORY))
             return False
-        return True
+        else:
+            self._cut_to(in_flight, KEEP)
+        return (self._is_hint_for_all or self._depth > 0) and self._trial is None
+
+    def _judge_trial(self) -> None:
+        """Refused in a trial: often enough, it goes on whatever the limit is."""
+        trial = self._trial
+        if trial is None:
+            return
+        trial.refused += 1
+        if trial.refused < REFUSED_IN_TRIAL:
+            return
+        share = trial.refused / (self._last_ticket - trial.first)
+        if share > BORNE:
+            self._end_trial(HALF)
+        else:
+            self._trial = None
+            self._give_back(share)
+
+    def _end_trial(self, keep: float) -> None:
+        """It was load: of one's own, or of others."""
+        self._trial = None
+        self._bearable = MEMORY
+        self._cut_to(self.limit, keep)
 
     def _keep_in_reach(self) -> None:
         self._most = max(1, int(min(self._ceiling, self._reach.limit)))
@@ -268,8 +325,7 @@ class Concurrency:
     def _turn_back(self, in_flight: int, *, is_probe: bool) -> None:
         """The limit had grown too far."""
         if self._is_unrelated:
-            self._is_unrelated = self._is_proven
-            self._patience = PATIENCE if self._is_proven else self._patience * PATIENCE_GROWTH
+            self._is_unrelated = self.limit > self._served
             self._refusals.clear()
         if is_probe and not self._refusals:
             self._before = self.limit
@@ -281,17 +337,17 @@ class Concurrency:
         self._cut_to(in_flight, KEEP)
         self._is_after_probe = is_probe
 
-    def _cut_deeper(self, in_flight: int) -> bool:
+    def _cut_deeper(self, in_flight: int) -> None:
         """Cut by 5, 10, 19, 34, 50 % while refusals return soon; after too many cuts, see what happens without."""
         self._depth = self._depth + 1 if self._elapsed < SOON else max(0, self._depth - 1)
         self._cuts += 1
-        if self._cuts > self._patience:
-            self._give_back()
-            return False
+        if self._cuts > PATIENCE:
+            self._cuts = 0
+            self._trial = _Trial(self._last_ticket, SPARSE)
+            return
         # Gently where few are in flight: at a limit of 1 it would take minutes to learn anything more.
         floor = self.limit if self.limit <= 2 else min(self.limit - 1, START // 2)  # noqa: PLR2004
         self._cut_to(in_flight, max(HALF, KEEP ** (2**self._depth)), floor=floor)
-        return True
 
     def _cut_to(self, in_flight: int, keep: float, *, floor: int = 1) -> None:
         self.latest_cut = self._last_ticket
@@ -306,15 +362,25 @@ class Concurrency:
         self._step = 1
         self._set(min(self.limit, self._base))
 
-    def _give_back(self) -> None:
+    def _give_back(self, share: float) -> None:
         """Take the refusals for unrelated to load, which the growing limit will soon prove or disprove."""
         self._is_unrelated = True
-        self._usual = self._refusals.share(MEMORY)
-        self._is_proven = False
+        self._usual = share
+        self._borne = 0
+        self._bearable *= AGAIN
         self._is_searching = True
         self._cuts = 0
         self.latest_cut = self._last_ticket
         self._set(max(self.limit, self._before))
+
+
+class _Trial:
+    """So many tickets of a lower limit, and how many of them were refused."""
+
+    def __init__(self, first: int, share: float) -> None:
+        self.first = first
+        self.last = first + math.ceil(TRIAL / share)
+        self.refused = 0
 
 
 class _Refusals:
@@ -344,14 +410,18 @@ class _Refusals:
         """Whether half of the requests or more are refused, lately."""
         return len(self) >= 5 and self.share(5) >= HALF  # noqa: PLR2004
 
+    def are_sparse(self) -> bool:
+        """Whether no more is refused than runs that share a capacity refuse each other."""
+        return len(self) >= 3 and self.share(3) < SPARSE  # noqa: PLR2004
+
     def are_few(self) -> bool:
         """Whether a quarter is refused, or after ten of them still not half."""
-        return (len(self) >= 3 and self.share(3) < HALF / 2) or len(self) >= 10  # noqa: PLR2004
+        return (len(self) >= 3 and self.share(3) < BORNE) or len(self) >= 10  # noqa: PLR2004
 
     def exceed(self, usual: float) -> bool:
         """Whether they lie denser than chance explains where the share of the refused is `usual`."""
         return (len(self) >= 10 and self.share(10) > min(0.9, 0.4 + 4 * usual)) or (  # noqa: PLR2004
-            len(self) == MEMORY and self.share(MEMORY) > 0.05 + 3 * usual
+            len(self) == MEMORY and self.share(MEMORY) > min(JUMP, 0.05 + 3 * usual)
         )
 
     def share(self, last: int) -> float:

@@ -291,6 +291,7 @@ class Run:
         give_up: float = 600.0,
         timeout: float = TIMEOUT,
         places: int = 4,
+        loop: "VirtualLoop | None" = None,
     ) -> None:
         self.endpoint = endpoint
         self.concurrency = Concurrency(ceiling, adaptive=adaptive, timeout=timeout, places=places)
@@ -308,12 +309,12 @@ class Run:
         self._down = down
         self._number = number
         self._timeout = timeout
-        self._loop = VirtualLoop()
+        self._loop = VirtualLoop() if loop is None else loop
 
     def go(self, until: float = math.inf) -> "Run":
         """Until then, or until all work is done, or until the run would be stopped as hopeless."""
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._go(until))
+            runner.run(self.work(until))
         return self
 
     def share_used(self, start: float, end: float | None = None) -> float:
@@ -344,7 +345,8 @@ class Run:
         later = [limit for time, limit in self.trace if time > start]
         return min([*later, self.concurrency.limit])
 
-    async def _go(self, until: float) -> None:
+    async def work(self, until: float) -> None:
+        """The same, for so long, on the loop that runs."""
         self._stop = Stop()
         self._limiter = Limiter(
             self.concurrency, Gate(self._random), Outage(), on_answer=self._on_answer, clock=self._loop.time
@@ -357,6 +359,7 @@ class Run:
         patience = None if until == math.inf else until
         await asyncio.wait({making, stopped}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         self.now = self._loop.time()
+        making.cancel()
 
     async def _make_all(self) -> None:
         free = asyncio.Semaphore(self._most_live)
@@ -430,3 +433,23 @@ class Run:
         patience = self.verdict.patience
         if patience.trouble is not None and patience.left(self._loop.time()) <= 0:
             self._stop.request()
+
+
+def share_endpoint(
+    endpoint: Endpoint, spans: Sequence[tuple[float, float]], *, ceiling: int, latency: Latency, seed: int = 0
+) -> list[Run]:
+    """Runs of endless work at one endpoint, each for its span of time."""
+    loop = VirtualLoop()
+    seeds = range(100 * seed, 100 * seed + len(spans))
+    runs = [Run(endpoint, ceiling=ceiling, latency=latency, seed=each, loop=loop) for each in seeds]
+
+    async def work(run: Run, start: float, end: float) -> None:
+        await asyncio.sleep(start)
+        await run.work(end - start)
+
+    async def work_all() -> None:
+        await asyncio.gather(*(work(run, *span) for run, span in zip(runs, spans, strict=True)))
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work_all())
+    return runs

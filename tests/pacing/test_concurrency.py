@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.pacing.concurrency import PATIENCE, START, Concurrency
+from asyncgen.pacing.concurrency import PATIENCE, REFUSED_IN_TRIAL, START, Concurrency
 from asyncgen.pacing.pause import HURRY, JITTER, MAX_PAUSE, Gate
 from asyncgen.timings import USUAL
 
@@ -117,8 +117,21 @@ def test_a_refused_probe_takes_the_limit_back_and_its_hint_is_its_own() -> None:
         concurrency.succeeded(now, concurrency.start(), sent=now - 1, is_saturated=True)
     assert not refuse(concurrency, concurrency.start(), in_flight=60, is_hinted=True)
     assert concurrency.limit == 57
-    concurrency.succeeded(now, concurrency.start(), sent=now, is_saturated=True)
     assert refuse(concurrency, concurrency.start(), in_flight=56, is_hinted=True), "at a level that was being served"
+    answered, refused = concurrency.start(), concurrency.start()
+    concurrency.succeeded(now, answered, sent=now, is_saturated=True)
+    assert refuse(concurrency, refused, in_flight=56, is_hinted=True), "as it was the last time"
+
+
+def test_a_hint_is_a_calls_own_where_the_request_behind_a_refused_probe_was_answered() -> None:
+    concurrency = cut(grown(100), served=60)
+    now = 1.0
+    while (before := concurrency.limit) <= 57:
+        now += 1
+        concurrency.succeeded(now, concurrency.start(), sent=now - 1, is_saturated=True)
+    assert not refuse(concurrency, concurrency.start(), in_flight=56, is_hinted=True), "of a capacity that is shared"
+    assert concurrency.limit < before, "which asks for room all the same"
+    assert refuse(concurrency, concurrency.start(), in_flight=53, is_hinted=True), "refused again at once"
 
 
 def test_after_an_outage_the_limit_comes_back_to_what_it_was_and_no_further() -> None:
@@ -158,13 +171,14 @@ def test_a_limit_cut_far_without_an_answer_in_between_was_cut_by_an_outage() -> 
 
 def test_hinted_refusals_that_no_cut_ends_are_not_taken_for_load() -> None:
     concurrency = grown(100)
-    verdicts = []
     cut(concurrency, served=90)
-    for event in range(PATIENCE + 2):
+    lowest = 100
+    for event in range(PATIENCE + 1 + REFUSED_IN_TRIAL):
         for _ in range(10):
             concurrency.succeeded(event, concurrency.start(), sent=event, is_saturated=True)
-        verdicts.append(refuse(concurrency, concurrency.start(), in_flight=89, is_hinted=True))
-    assert verdicts == [True] * PATIENCE + [False] * 2
+        refuse(concurrency, concurrency.start(), in_flight=89, is_hinted=True)
+        lowest = min(lowest, concurrency.limit)
+    assert lowest < 30
     assert concurrency.limit > 80
 
 

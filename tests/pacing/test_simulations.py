@@ -33,6 +33,7 @@ from simulation import (  # the benchmark's, which is a script's neighbour and n
     five,
     long_tail,
     refusal,
+    share_endpoint,
     ten,
     uniform,
 )
@@ -133,6 +134,29 @@ def test_a_fixed_limit_is_not_moved_by_refusals() -> None:
 def test_steady_hinted_refusals_do_not_hold_the_limit_at_1_once_the_endpoint_recovers() -> None:
     run = Run(Slots(0, 1.0, changes=((120, 200),)), ceiling=256, latency=uniform).go(200)
     assert run.share_used(180) >= 0.85
+
+
+# ---- several runs at one endpoint
+
+
+@HINTS
+@pytest.mark.parametrize(
+    ("runs", "capacity", "seconds"), [(4, 100, 50.0), pytest.param(8, 400, 200.0, marks=pytest.mark.slow)]
+)
+def test_runs_that_share_a_capacity_use_it_and_leave_each_other_room(
+    runs: int, capacity: int, seconds: float, retry_after: float
+) -> None:
+    endpoint = Slots(capacity, retry_after)
+    all_of_them = share_endpoint(
+        endpoint, [(2.0 * each, seconds) for each in range(runs)], ceiling=256, latency=uniform
+    )
+    start = seconds / 2
+    assert endpoint.share_used(start, seconds) >= (0.8 if retry_after else 0.9)
+    fair = capacity / runs
+    shares = [run.answers_per_second(start, seconds) / fair for run in all_of_them]
+    assert min(shares) >= 0.3
+    assert max(shares) <= 2.5
+    assert sum(run.refused_per_1000(start) for run in all_of_them) / runs <= 100
 
 
 # ---- how soon
