@@ -79,7 +79,9 @@ def make_shard(order: Order) -> End:
 def read_end(status: int, said: str, where: str) -> End:
     """`said`: the last of what the child has said."""
     lines = [line for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(TELLING)] or lines
+    telling = [line for line in lines if line.startswith(TELLING)]
+    if not telling and not End(status).is_to_go_on:
+        telling = lines  # the last line of a trace
     words = telling[-1].removeprefix(PREFIX).removeprefix("Stopped: ") if telling else ""
     commands = [line.removeprefix("next ").strip() for line in lines if line.startswith("next ")]
     return End(status, words, commands[0] if commands else "", where)

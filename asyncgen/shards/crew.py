@@ -4,6 +4,7 @@ Whoever makes a shard may be lost at any time, so an end that is nobody's fault 
 there is something new after each: a shard that never gets further is a fault, too.
 """
 
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -28,7 +29,12 @@ class End:
     def tell(self, number: int) -> str:
         """As a sentence about the shard of that number."""
         shard = f"shard {number} on {self.where}" if self.where else f"shard {number}"
-        return f"{shard}: {self.words}" if self.words else f"{shard} ended with status {self.status}"
+        if self.words:
+            return f"{shard}: {self.words}"
+        number = -self.status if self.status < 0 else self.status - LOST
+        if number > 0 and (cause := signal.strsignal(number)) is not None:
+            return f"{shard} was ended by a signal ({cause})"
+        return f"{shard} ended with status {self.status}"
 
     @property
     def is_finished(self) -> bool:

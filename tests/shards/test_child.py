@@ -73,7 +73,8 @@ def test_another_asyncgen_or_a_folder_that_is_not_there_is_told_and_nothing_star
 def test_the_last_words_are_a_sentence_and_the_line_that_goes_on() -> None:
     said = "a notice\nStopped: it has cost $5\nnext     asyncgen ray data/x --budget 9\n"
     assert read_end(1, said, "node7") == End(1, "it has cost $5", "asyncgen ray data/x --budget 9", "node7")
-    assert read_end(137, "", "node7") == End(137, where="node7")
+    assert read_end(137, "7 of 9 are there", "node7").tell(3) == "shard 3 on node7 was ended by a signal (Killed)"
+    assert read_end(1, "Traceback ...\nTypeError: no\n", "").tell(3) == "shard 3: TypeError: no"
 
 
 @pytest.fixture
