@@ -166,11 +166,12 @@ def _is_scaled(measure: Measure, most_off: float, named: Collection[_Statement])
         return False
     for each in named:
         own = [value for value, its_unit in each.figures if its_unit == unit]
-        shares = [value / 100 for value, its_unit in each.figures if its_unit == "%" and value < 100]  # noqa: PLR2004
-        counts = [value for value, its_unit in each.figures if not its_unit and value > 1]
-        factors = [*_FACTORS, *shares, *(1 - share for share in shares), *(1 / count for count in counts)]
-        if any(abs(value * factor - wanted) <= most_off for value in own for factor in factors):
-            return True
+        if own:
+            shares = [value / 100 for value, its_unit in each.figures if its_unit == "%" and value < 100]  # noqa: PLR2004
+            counts = [1 / value for value, its_unit in each.figures if not its_unit and value > 1]
+            factors = [*_FACTORS, *shares, *(1 - share for share in shares), *counts]
+            if any(abs(value * factor - wanted) <= most_off for value in own for factor in factors):
+                return True
         if unit == "s":
             spans = (abs(one - other) * _YEAR for one, other in combinations(each.years, 2))
             if any(abs(span - wanted) <= most_off for span in spans):

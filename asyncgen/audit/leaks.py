@@ -67,11 +67,11 @@ class Leaks:
                     )
                 if match:
                     yield Finding(rule, number, position, excerpt(message.content, *match.span()))
-        is_of_templates = False
         for position, message in enumerate(conversation):
-            is_of_templates = is_of_templates or self._templates.search(message.content) is not None
-            if not is_of_templates and (match := _find_unfilled(message.content)):
-                yield Finding(_LEAK, number, position, excerpt(message.content, *match.span()))
+            if (unfilled := _find_unfilled(message.content)) and not any(
+                self._templates.search(each.content) for each in conversation[: position + 1]
+            ):
+                yield Finding(_LEAK, number, position, excerpt(message.content, *unfilled.span()))
             if literal := next(filter(message.content.__contains__, self._literals), None):
                 place = message.content.index(literal)
                 yield Finding(_LEAK, number, position, excerpt(message.content, place, place + len(literal)))

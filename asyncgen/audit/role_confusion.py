@@ -51,7 +51,7 @@ class RoleConfusion:
         )
         self._alone = re.compile(rf"^[*_#\[ ]*(?:{role})[*_\] ]*\n(?=\S)", re.MULTILINE | re.IGNORECASE)
         speakers = [*roles, *([] if name is None else [name.lower()])]
-        self._speakers = ("you", *speakers, *(other for _, other in pairs))
+        self._speakers = ("you", *speakers, *(f"{white}{other}" for white in " \n" for _, other in pairs))
         self._definition = language.any_phrase(rule, "definition")
         self._transcript = language.any_phrase(rule, "transcript")
         narrator = [] if name is None else language.phrases(rule, "narrator-named", plain(name))
