@@ -114,8 +114,8 @@ def test_repeated_text_takes_time_in_proportion(look: Callable[[str], float], pi
     assert grow(look, lambda size: "x" + piece * (size // len(piece)) + "y") < MOST
 
 
-@pytest.mark.parametrize("end", ["| a |\n", "--|\n", "# a\n", "> a\n", "1. a\n", "```\n", "(", "a:"])
-@pytest.mark.parametrize("white", [" ", "\t", "\n", "```"])
+@pytest.mark.parametrize("end", ["| a |\n", "--|\n", "> a\n"])
+@pytest.mark.parametrize("white", [" ", "```"])
 def test_what_stands_behind_much_white_space_takes_time_in_proportion(
     look: Callable[[str], float], white: str, end: str
 ) -> None:
