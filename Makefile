@@ -35,7 +35,7 @@ help:
 	@echo "make torture-batches    the same at every step of a batch (some 20 minutes; also KILLS=)"
 	@echo "make torture-storage    shards in object storage, on machines that are lost, overtaken and cut off (some 20 minutes; also STORAGE='--blows 200')"
 	@echo "make torture-slurm      shards on a Slurm of three nodes, interrupted in nine ways (Debian, root; also SLURM='--num 200000')"
-	@echo "make torture-ray        shards on a Ray cluster, with workers, nodes and drivers killed at random (also RAY='--num 200000')"
+	@echo "make torture-ray        shards on a Ray cluster, with workers, nodes and drivers killed at random (some minutes; also RAY='--num 200000')"
 	@echo "make fuzz SECONDS=60    coverage-guided fuzzing of every reader, so long each"
 	@echo "make clean              remove the virtual environment and caches; data/ stays"
 

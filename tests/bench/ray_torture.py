@@ -33,6 +33,7 @@ from asyncgen.shards.plan import ShardFolder
 
 SIZE = 2048  # of a shard, unless more is asked for
 MEMORY = 80 * 2**20  # bytes of a node's object store, in which nothing is put
+FIRST = 15.0  # seconds until the first kill
 TRIES = 5  # to start a node
 ORPHANS = 40.0  # seconds in which the last child has drained
 CHILD, TETHER, WORKER, RAYLET, NODE, DRIVER = VICTIMS = ("child", "tether", "worker", "raylet", "node", "driver")
@@ -96,7 +97,7 @@ class Torture:
 
     def run(self) -> None:
         """Kill until enough is killed; then let it come to its end."""
-        driver, due, victims = self.start_driver(), time.monotonic() + 20, self._victims()
+        driver, due, victims = self.start_driver(), time.monotonic() + FIRST, self._victims()
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = driver.wait(0.2)
@@ -173,6 +174,8 @@ def judge(tally: Tally, folder: Path, flags: argparse.Namespace, answered: int) 
     while (orphans := processes(folder)) and time.monotonic() < deadline:
         time.sleep(0.2)
     tally.check(f"{len(orphans)} processes are left behind", holds=not orphans)
+    kills = tally.kills.total()
+    tally.check(f"it was over after {kills} kills: give it more to do (--num)", holds=kills == flags.kills)
     merged = asyncgen(folder, "merge", "data/x").wait()
     tally.check(f"merge ended with {merged}", holds=merged == 0)
     if merged:
@@ -224,7 +227,7 @@ def torture(folder: Path, flags: argparse.Namespace) -> Tally:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--num", type=int, default=16_000, help="conversations")
+    add("--num", type=int, default=40_000, help="conversations")
     add("--size", type=int, default=SIZE, help="of a shard")
     add("--kills", type=int, default=20)
     add(
@@ -237,7 +240,7 @@ def main() -> int:
     add("--cpus", type=int, default=1, help="of a node: shards that it makes at a time")
     add("--at-once", type=int, default=3)
     add("--concurrency", type=int, default=32)
-    add("--latency", type=float, default=0.1)
+    add("--latency", type=float, default=0.3)
     add("--seed", type=int, default=0)
     flags = parser.parse_args()
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
