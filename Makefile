@@ -22,7 +22,7 @@ GENERATE_FLAGS = --num $(N) \
 help:
 	@echo "make generate N=20000   make conversations (also CONCURRENCY= OUT= MODEL= RECIPE= KNOWLEDGE= PROVIDER= ARGS=)"
 	@echo "make test               run the quick tests, in a minute or two"
-	@echo "make coverage           run all tests, the slow ones too, and name the lines and branches that no quick one runs"
+	@echo "make coverage           run all tests, the slow ones too, and name the lines and branches that none of them runs"
 	@echo "make check              lint, types and coverage: what has to pass"
 	@echo "make check-trainers     what export writes, read by the code of trainers (TORCH=yes: and trained on, some gigabytes)"
 	@echo "make pages              write the page of all commands from their help texts"

@@ -43,17 +43,6 @@ settings.load_profile("quick")
 set_hypothesis_home_dir(Path(__file__).parents[1] / ".hypothesis")
 
 
-@pytest.hookimpl(trylast=True)  # behind hypothesis, which marks its own
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Lines are counted as covered where quick tests with chosen examples run them.
-
-    A tracer doubles the time of a test, which is longest for the others, and what examples by chance run is no promise.
-    """
-    for each in items:
-        if each.get_closest_marker("slow") or each.get_closest_marker("hypothesis"):
-            each.add_marker(pytest.mark.no_cover)
-
-
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside that of pytest-cov, whose workers go on with another tracer
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """What is not measured is not traced."""

@@ -20,7 +20,7 @@ from asyncgen.conversation import Message
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.screen.bar import unseen
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # a tracer would be timed as well
 
 SHORT = 8_000  # characters
 GROWTH = 4
