@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "recipe" / "recipe.toml").write_text('name = "a"\nknowledge = "a\\u0000b"\n')
     os.mkfifo(folder / "pipe")
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
-        patch.setattr(asyncgen.screen.terminal, "generate", lambda _: 0)
+        patch.setattr(asyncgen.screen.terminal, "generate", lambda *_, **__: 0)
         patch.setattr(asyncgen.viewer.server, "_serve", _serve_nothing)
         patch.setattr(asyncgen.offline.process, "run_server", lambda *_, **__: None)
         yield folder
