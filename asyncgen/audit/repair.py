@@ -11,7 +11,6 @@ from asyncgen.audit.rules import RULES, AuditSettings
 from asyncgen.audit.wrong_language import declared_by
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
-from asyncgen.errors import ConfigError
 from asyncgen.jobs.judgement import judge_recipe
 from asyncgen.jobs.repair import Bench, Fault, Look, Repaired
 from asyncgen.jobs.work import Job
@@ -26,19 +25,10 @@ RULES_OF_USERS = frozenset({COPIED_OPENER})  # about what they say, which other 
 
 
 def checked_conversations(config: GenerateConfig) -> Job:
-    """The conversations of a recipe, repaired where it says so.
-
-    Raises ConfigError where a call writes one message of many. Where one writes all answers, and another what the user
-    says, it is the answers that are written again.
-    """
+    """The conversations of a recipe, repaired where it says so; of sides written apart, it is the answers."""
     recipe, job = config.plan.recipe, conversations(config)
     if recipe.repair is None:
         return job
-    if recipe.talk is not None and recipe.talk.users != "apart":
-        raise ConfigError(
-            f"{recipe.source}: [repair] is for answers that one call writes; leave it out, or users = "
-            f'"{recipe.talk.users}" in [talk]'
-        )
     rules = mendable_rules(recipe, recipe.repair.rules)
     return Repaired(job, make_look(recipe, job.scenarios, rules), make_bench(config.plan, job.scenarios))
 

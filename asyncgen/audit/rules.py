@@ -94,7 +94,7 @@ _ALL = (
     Rule("truncated", "warning", "an answer that ends in the middle of a sentence, a list or code"),
     Rule("role-confusion", "error", "one side speaks as the other or writes its turn, or a narrator tells of both"),
     Rule("third-person", "warning", "the assistant speaks of itself as of somebody else"),
-    Rule("wrong-language", "warning", "a message in a language that the recipe does not declare"),
+    Rule("wrong-language", "warning", "a message in another language than the recipe or its scenario says"),
     Rule("wrong-turns", "warning", "another number of messages than the scenario names"),
     Rule("judged", "warning", "a judge says no to a question, or finds a claim that is not in the knowledge base"),
     Rule("copied-opener", "note", "a first message in the words of one that was shown as an example"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -48,7 +49,7 @@ def add_arguments(parser: Parser) -> None:
     add("output", type=_output, metavar="OUTPUT", help="an output of generate, or CLEAN of filter")
     add(
         *("--output", "-o"),
-        type=Path,
+        type=local_path,
         required=True,
         metavar="PATH",
         dest="path",

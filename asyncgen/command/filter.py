@@ -2,9 +2,8 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
-from asyncgen.command.flag_values import score, share, similarity
+from asyncgen.command.flag_values import local_path, score, share, similarity
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -33,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add(
         *("--output", "-o"),
-        type=Path,
+        type=local_path,
         required=True,
         metavar="CLEAN",
         dest="clean",

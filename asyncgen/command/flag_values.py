@@ -69,6 +69,14 @@ def path_or_url(text: str) -> Path | str:
     return text if "://" in text else Path(text)
 
 
+def local_path(text: str) -> Path:
+    """Where only a folder of this machine will do: of an address one would be made that is called like it."""
+    path = path_or_url(text)
+    if isinstance(path, str):
+        raise argparse.ArgumentTypeError(f"expected a path on this machine, from where you can copy it, got {text!r}")
+    return path
+
+
 def port(text: str) -> int:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len("65535") else -1
     if not 0 <= number <= MAX_PORT:

@@ -1,8 +1,8 @@
 """`asyncgen report`: its flags, and where the page goes."""
 
 import argparse
-from pathlib import Path
 
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -21,7 +21,7 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add(
         *("--output", "-o"),
-        type=Path,
+        type=local_path,
         metavar="FILE",
         dest="page",
         help="where the page goes (default: OUTPUT.report.html)",

@@ -53,6 +53,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.command.config import read_shard_plan
+    from asyncgen.report.formatting import quantity
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.rows import command_line
     from asyncgen.shards.places import shards_of
@@ -66,7 +67,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     for notice in notices:
         say(notice)
     say(
-        f"{folder.path}: {len(plan):,} shards of {plan.size:,} {'are planned' if is_new else 'were planned before'}; "
+        f"{folder.path} has {quantity(len(plan), 'shard')} of {plan.size:,}{'' if is_new else ', as planned before'}; "
         f"to make one: {command_line('generate', '--shard', f'0/{len(plan)}', '-o', folder.stem)}"
     )
     if flags.print is not None:

@@ -19,13 +19,13 @@ from asyncgen.endpoint.settings import judgement_format
 from asyncgen.errors import BadReplyError
 from asyncgen.finish import meaning_of
 from asyncgen.jobs.work import Product, Request
+from asyncgen.output.changes import AGAIN
 from asyncgen.output.grades import Grade, Judgement
 from asyncgen.output.journal import JUDGEMENTS
 from asyncgen.output.keys import Keys
 from asyncgen.recipe.judge import asked_questions
 from asyncgen.recipe.recipe import MODEL, JsonValue, JudgeOptions, Recipe, Rules
 
-AGAIN = "again"  # the seat of the second opinion
 MOST_TOKENS = 8192  # of an answer; the claims of a long conversation take some two thousand
 NO_JUDGE = (
     "the offline engine is no model and no judge: it says yes to every question, which shows nothing but how it runs"

@@ -12,6 +12,7 @@ from asyncgen.output.journal import JUDGEMENTS, Header
 from asyncgen.output.paths import OutputPaths
 
 MADE_AGAIN = "what is made again"  # the part of a repair's digests
+AGAIN = "again"  # the seat of a judge's second opinion, with which the parts of its digests begin
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
 T = TypeVar("T")
 
@@ -22,7 +23,16 @@ def differences(old: Header, new: Header) -> list[str]:
         f"{name}: {_json(old.variables.get(name))} -> {_json(new.variables.get(name))} (--set)"
         for name in _different(old.variables, new.variables)
     ]
-    changed += [f"{part} has changed" for part in _different(old.digests, new.digests)]
+    parts = _different(old.digests, new.digests)
+    seconds = [
+        part for part in parts if part.startswith(f"{AGAIN} ") and (part in old.digests) != (part in new.digests)
+    ]
+    if new.kind == JUDGEMENTS and seconds:
+        changed.append(
+            "judged --twice there, once here" if seconds[0] in old.digests else "judged once there, --twice here"
+        )
+        parts = [part for part in parts if part not in seconds]
+    changed += [f"{part} has changed" for part in parts]
     if old.sampling != new.sampling:
         changed.append(f"sampling: {old.sampling} -> {new.sampling}")
     if old.seed != new.seed:

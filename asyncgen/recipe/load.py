@@ -198,6 +198,8 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
     talk = read_talk(table.talk, path.parent, table.description, dimensions, filling=filling, problems=problems)
+    if repair and talk and talk.users == "turn by turn":
+        problems.add(("repair",), f'expected none beside users = "{talk.users}": a call writes one message there')
     if problems.has_errors or table.name is None:
         return None
     if knowledge and (subject := _find_lost_subject(table.name, prompts, path.parent, own or [], known.join())):

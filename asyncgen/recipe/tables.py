@@ -16,7 +16,14 @@ from asyncgen.recipe.problems import Key, Problems
 from asyncgen.recipe.recipe import Charset, LastRole, Sampling
 
 S = TypeVar("S", bound=msgspec.Struct)
-_WORDS = {"array": "a list", "object": "a table", "str": "text", "int": "a whole number", "float": "a number"}
+_WORDS = {
+    "array": "a list",
+    "object": "a table",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
 
 
 Words: TypeAlias = str | Annotated[list[str | None], Meta(min_length=1)] | None

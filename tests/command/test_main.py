@@ -118,6 +118,7 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "--recipe", "nowhere"], "nowhere"),
         (["generate", "--knowledge", "nowhere.md"], "nowhere.md"),
         (["generate", "--base-url", "ftp://x"], "--base-url: expected"),
+        (["export", "x.jsonl", "-o", "s3://bucket/x"], "--output/-o: expected a path on this machine"),
         (["generate", "--model", "some/model"], "OPENROUTER_API_KEY"),
         (["generate", "--provider", "openai"], "OPENAI_API_KEY"),
         (["generate", "--output", "."], "folder"),

@@ -80,7 +80,7 @@ def test_a_shard_that_is_not_as_planned_is_refused(
 
 def test_a_plan_is_made_once(planned: Told) -> None:
     again = ("shards", "data/x", "-n", "2050", "--size", "2048", "--provider", "offline", "--at-once", "2")
-    assert "2 shards of 2,048 were planned before" in planned(*again)
+    assert "2 shards of 2,048, as planned before" in planned(*again)
     assert "planned with -n 2050" in planned("shards", "data/x", "-n", "9000", "--size", "2048", status=2)
     assert "expected a multiple of 2,048" in planned("shards", "data/y", "--size", "5000", status=2)
 

@@ -251,6 +251,8 @@ def test_other_questions_or_another_judge_are_refused_and_overwrite_keeps_what_i
         assert main(command(provider)) == 2
         assert "knowledge has changed" in capsys.readouterr().err
         assert judge(provider, "--overwrite") == 0
+        assert main(command(provider, "--twice")) == 2
+        assert "other settings: judged once there, --twice here. Run it as before" in capsys.readouterr().err
         assert len(provider.calls) == 4
     assert len(grades()) == 2
     assert len(list(Path().glob(f"{GRADES}.bak-*"))) == 1

@@ -250,6 +250,7 @@ def test_offline_it_runs_whole_live_and_in_batches(users: str, more: list[str]) 
         ('users = "turn by turn"\nmessages = "facts"', "talk.messages: expected a number in every value of facts"),
         ('users = "turn by turn"\nmessages = "nothing"', "talk.messages: expected a number, or a dimension"),
         ('users = "turn by turn"\nuser = "gone.md"', "talk.user cannot be read"),
+        ('users = "turn by turn"\n[repair]', "repair: expected none beside"),
     ],
 )
 def test_what_is_wrong_with_a_talk_is_told(talk: str, told: str) -> None:

@@ -234,6 +234,7 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         ('model = "some/model"', "", "request.model: expected the model's name"),
         # Values of the wrong type, out of range or empty.
         ('name = "bread"', "name = 7", "name: expected text, got a whole number"),
+        ('name = "bread"', 'name = "bread"\nrepair.judge = "yes"', "repair.judge: expected true or false, got text"),
         ('name = "bread"', 'name = "rye/bread"', "name: expected up to 80 letters, digits, dots and dashes"),
         ('name = "bread"', 'name = ""', "name: expected up to 80 letters, digits, dots and dashes"),
         (
