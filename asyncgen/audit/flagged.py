@@ -101,6 +101,7 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
         filtered=old.filtered,
         line_hash=dataset.ledger.line_hash,
     )
-    check_same_kind(dataset.paths, msgspec.structs.replace(old, filtered=()), header)
+    named = "name the one it was made by with --provider or --base-url"
+    check_same_kind(dataset.paths, msgspec.structs.replace(old, filtered=()), header, instead=named)
     flags = (sorted(lines.rules), sorted(lines.below.items()))
     return Again(repaired, config.plan.keys, lines.read, flags, config.plan.recipe.talk is None), header

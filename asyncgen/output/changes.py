@@ -55,11 +55,12 @@ def elsewhere(header: Header) -> str:
     return START_ANEW if has_one_place else "choose another --output"
 
 
-def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
-    """Raises ConfigError for what no flag allows.
+def check_same_kind(paths: OutputPaths, old: Header, new: Header, *, instead: str = "") -> None:
+    """Raises ConfigError for what no flag allows. `instead`: what to do, where another output is none.
 
     That is quotations among a model's writing, two line formats, and making again what a filter has left out.
     """
+    instead = instead or elsewhere(new)
     if old.filtered:
         raise ConfigError(
             f"{paths.output} is what a filter has kept of {old.filtered[-1].source}, and a run would make again what "
@@ -68,7 +69,7 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
     if (old.provider == OFFLINE) != (new.provider == OFFLINE):
         raise ConfigError(
             f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "
-            f"a model never share an output; {elsewhere(new)}"
+            f"a model never share an output; {instead}"
         )
     if old.first != new.first:
         raise ConfigError(
@@ -76,7 +77,7 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header) -> None:
             "shard is made with --shard, as its plan has it; choose another --output"
         )
     if old.kind != new.kind:
-        raise ConfigError(f"{paths.output} holds {old.kind}, this run would make {new.kind}; {elsewhere(new)}")
+        raise ConfigError(f"{paths.output} holds {old.kind}, this run would make {new.kind}; {instead}")
     if old.line_format != new.line_format:
         raise ConfigError(
             f"{paths.output} holds lines of {old.line_format}, this run would write {new.line_format} "

@@ -7,6 +7,7 @@ from rich.text import Text
 from asyncgen.audit.flagged import FlaggedLines
 from asyncgen.data.dataset import Dataset
 from asyncgen.money.price import format_cost
+from asyncgen.report.formatting import quantity
 from asyncgen.screen.rows import command_line, plain_console, print_copied, tally_grid
 
 
@@ -19,16 +20,16 @@ def describe_flagged(dataset: Dataset, lines: FlaggedLines) -> str:
     cost = f"{totals.prompt_tokens // made * number:,} tokens in and {totals.completion_tokens // made * number:,} out"
     if totals.cost is not None:
         cost = format_cost(totals.cost / made * number)
-    told = f"{number:,} of {len(dataset):,} lines are to be made again ({why})"
+    told = f"{number:,} of {quantity(len(dataset), 'line')} to make again ({why})"
     return f"{dataset.paths.output}: {told}: about {cost}, by what its lines have taken"
 
 
 def print_repaired(dataset: Dataset, lines: FlaggedLines, number: int) -> None:
     """`number`: lines that were replaced."""
-    console, output = plain_console(), dataset.paths.output
-    rows = [("repaired", f"{number:,}", f"lines of {output}; the old ones are in {dataset.paths.rejects.name}")]
+    console, output, rejects = plain_console(), dataset.paths.output, dataset.paths.rejects.name
+    rows = [("repaired", f"{number:,}", f"of {output}" + (f"; the old ones are in {rejects}" if number else ""))]
     if left := len(lines.by_key) - number:
-        rows.append(("as before", f"{left:,}", "lines that could not be mended; what was tried is there, too"))
+        rows.append(("as before", f"{left:,}", f"could not be mended; what was tried is in {rejects}"))
     console.print(tally_grid(rows))
     console.print(Text(f"{number:,} of {len(lines.by_key):,} flagged lines repaired", style="bold"))
     print_copied(console, "next", command_line("audit", output))

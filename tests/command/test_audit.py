@@ -93,7 +93,7 @@ def test_an_audit_has_exactly_these_keys(program: Program) -> None:
         *("version", "asyncgen", "output", "lines", "bytes", "made", "notes", "runs", "totals", "coverage", "shape"),
         *("diversity", "duplicates", "grounding", "timeline", "rules", "telling", "judged"),
     ]
-    assert (audit.version, audit.lines, audit.bytes) == (3, 12, program.output.stat().st_size)
+    assert (audit.version, audit.lines, audit.bytes) == (4, 12, program.output.stat().st_size)
     assert audit.grounding is None
     assert (audit.totals.done, audit.totals.pending) == (12, 0)
     assert [run.model for run in audit.runs] == ["some/model"]

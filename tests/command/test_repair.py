@@ -200,10 +200,12 @@ def test_lines_that_somebody_edited_stay_and_nothing_is_sent_before_a_yes(capsys
     with FakeProvider(leaky) as provider:
         assert generate(provider) == 0
         OUTPUT.write_text(OUTPUT.read_text("utf-8").replace("How hot, n1?", "How hot?"), "utf-8")
+        assert main(["repair", "x.jsonl", "--yes", "--provider", "offline"]) == 2
+        assert "name the one it was made by with --provider or --base-url" in capsys.readouterr().err
         assert main(["repair", "x.jsonl", "--base-url", provider.base_url]) == 2
         assert len(provider.calls) == NUM
         told = capsys.readouterr().err
-        assert "2 of 6 lines are to be made again (2 prompt-leak): about $0.50" in told
+        assert "2 of 6 lines to make again (2 prompt-leak): about $0.50" in told
         assert "add --yes" in told
         assert repair(provider) == 0
         assert "1 flagged lines stay as they are" in capsys.readouterr().err
