@@ -8,11 +8,12 @@ nearly any figure, so of them only these count, and only where the answer's word
 - the sum or the difference of two figures of one unit, or the sum of three, to the precision of the result; amounts of
   money to the cent;
 - how long it is from one time of day to another, and from one year to another;
+- an amount of money less a share that another statement grants;
 - what so many of one thing and so many of another cost, counted in the same sentence;
 - a part of one figure or so many times one, as a share, a count or the years of its statement or the clock say, where
   the words say so too (`scales`: half, twice, each, an hour);
 - and one figure of each has to stand in a statement that shares a word with the answer's sentence or the one before,
-  the other in the same paragraph or in another such statement.
+  the other in the same paragraph or in another such statement. Before the first sentence stands the question.
 """
 
 import re
@@ -39,6 +40,7 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
 _WORD = re.compile(r"[^\W\d_]{4,}|\b[A-Za-z][\w-]{0,20}\d\b")
 _COUNT = re.compile(r"(?<![\d.,$€£])\d{1,2}(?![\d.,%])")
 _STEM = 6  # letters of a word that stand for all its forms
+_ENDING = re.compile(r"(?<=\w{3})[enrs]+$")  # of those of a short one: "chains", "Ketten"
 _MOST_FIGURES = 80
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _YEARS = range(1900, 2100)
@@ -77,11 +79,16 @@ class Derivations:
                 for stem in stems:
                     self._by_stem.setdefault(stem, []).append(statement)
 
-    def explain(self, measure: Measure, prose: str) -> bool:
-        """Whether a figure of an answer follows from figures that the answer does not state."""
+    def explain(self, measure: Measure, prose: str, question: str = "") -> bool:
+        """Whether a figure of an answer follows from figures that neither it nor its question states.
+
+        How an answer begins may leave to its question what it speaks of, and whether it adds or compares.
+        """
         near = "".join(sentences_around(prose, measure.start))
+        if prose.startswith(near):
+            near = f"{question}\n{near}"
         combines, scales = _COMBINES.search(near), _SCALES.search(near)
-        if not (combines or scales):
+        if not (combines or scales or measure.unit in _EXACT):
             return False
         named = {each for stem in _stems(near) for each in self._by_stem.get(stem, ())}
         beside = {each for paragraph in {each.paragraph for each in named} for each in self._paragraphs[paragraph]}
@@ -89,7 +96,7 @@ class Derivations:
         most_off = half + measure.value * EPSILON
         if combines and (_is_combined(measure, most_off, named, beside) or _is_bill(measure, near, named, beside)):
             return True
-        return scales is not None and _is_scaled(measure, most_off, named)
+        return _is_reduced(measure, most_off, named) or (scales is not None and _is_scaled(measure, most_off, named))
 
 
 def _read_statement(paragraph: int, facts: Sequence[Fact]) -> _Statement:
@@ -109,7 +116,7 @@ def _read_statement(paragraph: int, facts: Sequence[Fact]) -> _Statement:
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(fold(word)[:_STEM] for word in _WORD.findall(text))
+    return frozenset(_ENDING.sub("", fold(word)[:_STEM]) for word in _WORD.findall(text))
 
 
 def sentences_around(prose: str, place: int) -> tuple[str, str]:
@@ -157,6 +164,16 @@ def _is_bill(measure: Measure, near: str, named: Collection[_Statement], beside:
         return False
     rests = {round(count * other, 2) for count in counts for other in others}
     return any(round(measure.value - count * one, 2) in rests for count in counts for one in own)
+
+
+def _is_reduced(measure: Measure, most_off: float, named: Collection[_Statement]) -> bool:
+    """Whether it is an amount less a share that another statement of those named grants."""
+    if measure.unit not in _EXACT:
+        return False
+    figures = {each for statement in named for each in statement.figures}
+    amounts = [value for value, unit in figures if unit == measure.unit]
+    rests = [1 - value / 100 for value, unit in figures if unit == "%" and value < 100]  # noqa: PLR2004
+    return any(abs(amount * rest - measure.value) <= most_off for amount in amounts for rest in rests)
 
 
 def _is_scaled(measure: Measure, most_off: float, named: Collection[_Statement]) -> bool:

@@ -219,9 +219,8 @@ class _Review:
     def judge(self, position: int, answers: Sequence[_Answer]) -> Iterator[tuple[str, Fact]]:
         """The rule each fact of the last answer breaks, once however often it is stated there."""
         prose, unknown = answers[-1].prose, answers[-1].unknown
-        before = " ".join(
-            each.content for each in self._conversation[max(position - 3, 0) : position] if each.role == "user"
-        )
+        asked = [each.content for each in self._conversation[max(position - 3, 0) : position] if each.role == "user"]
+        before, question = " ".join(asked), "".join(asked[-1:])
         is_computed = is_exercise(before)
         is_creative = bool(_CREATIVE.search(before)) and not _TRUE_STORY.search(before)
         judged: set[object] = set()
@@ -244,7 +243,7 @@ class _Review:
                     is_derived = (
                         derives(fact, operands)
                         or self._known.knows_multiple(fact, operands)
-                        or self._derivations.explain(fact, prose)
+                        or self._derivations.explain(fact, prose, question)
                     )
                     if is_derived:
                         figures.append(fact)  # what follows may be derived from it

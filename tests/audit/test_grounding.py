@@ -235,6 +235,23 @@ def test_figures_are_known_in_their_sense_and_sums_by_what_they_add(answer: str,
     assert _rules("What else?", answer) == rules
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "rules"),
+    [
+        ("How much more do cars cost than adults?", "That is £21.50.", {"derived-number"}),
+        ("And a car and an adult together?", "Sure. That would be £46.50.", {"derived-number"}),
+        ("And a car and an adult together?", "Yes. It is short. The sea is calm. We ask £46.50.", {"ungrounded"}),
+        ("What does a student pay for an adult ticket?", "With us £10.", {"derived-number"}),
+        ("What does a child pay for a ticket?", "With us £10.50.", {"ungrounded"}),
+    ],
+)
+def test_an_answer_may_leave_to_its_question_what_it_adds_and_who_pays_less(
+    question: str, answer: str, rules: set[str]
+) -> None:
+    grounding = Grounding(f"{FERRY}\nStudents get 20 % off.\n")
+    assert _rules(question, answer, grounding=grounding) == rules
+
+
 def test_texts_that_only_name_give_names_and_no_figures() -> None:
     grounding = Grounding(FERRY, naming=["Compare us with the Hebridean Queen, which takes 95 passengers."])
     assert _rules("And?", "The Hebridean Queen is another ship.", grounding=grounding) == set()
