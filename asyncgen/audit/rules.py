@@ -135,6 +135,8 @@ def find_wrong_names(options: AuditOptions) -> Iterator[tuple[Key, str]]:
 def check_rule_names(where: str, names: Iterable[str]) -> None:
     """Raises ConfigError, beginning with `where`, for a name that is no rule's; it lists the names."""
     for name in names:
+        if "," in name and RULES.keys() >= set(several := name.split(",")):
+            raise ConfigError(f"{where} {name}: it takes one rule at a time, as in {where} {several[0]}")
         if wrong := _explain_name(name, RULES):
             raise ConfigError(f"{where}: {wrong}")
 

@@ -88,6 +88,8 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.output.paths import OutputPaths
     from asyncgen.output.swap import settle
 
+    if flags.take and flags.overwrite:
+        raise ConfigError("--take keeps what a stopped repair has made and --overwrite sets it aside: give one of them")
     paths = OutputPaths.of(flags.output)
     with locked(paths, say=say):
         with interrupts_raised():

@@ -258,6 +258,7 @@ def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys
         os.chdir("taken")
         made = Path("x.jsonl.repair.jsonl")
         made.write_bytes(made.read_bytes().splitlines(keepends=True)[0])
+        assert repair(provider, "--take", "--overwrite") == 2
         assert repair(provider, "--take") == 3
         assert len(provider.calls) == len(LEAKY)
         assert [LEAK in line for line in lines()].count(True) == 2, "what was lost, and n4, at which it was stopped"
