@@ -45,7 +45,7 @@ def line_checks(
         check_markdown,
         check_endings,
         RoleConfusion(system_prompt).check,
-        ThirdPerson(system_prompt).check,
+        ThirdPerson(system_prompt, knowledge).check,
         Verbatim(knowledge).check,
         WrongLanguage(languages, find_guess() if languages else None).check,
         TurnsCheck(single).check,

@@ -27,7 +27,7 @@ _SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u
 _LONGEST_CLOSING = 10  # words
 _NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+)$")
 _OPEN_END = frozenset(",:;-([{/&")
-_SHORT_WORDS = 4
+_SHORT_WORDS = 6
 _LINE_OF_VERSE = 60  # characters
 _LAST_WORDS = 400  # characters that tell how an answer ends
 _SHOWN = 40  # characters of a broken end

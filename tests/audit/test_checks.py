@@ -300,6 +300,7 @@ def test_broken_off_answers_are_found(text: str) -> None:
         "It is at https://github.com/karpathy/nanochat",
         "Sure :)",
         "See you",
+        "Down by the harbour, I believe",
         "The answer is B",
         "17 * 23 = 391",
         "Roses are red\nViolets are blue\nI am a model\nAnd tiny too",

@@ -87,6 +87,26 @@ def test_ordinary_talk_like_it_is_left_alone(question: str, answer: str) -> None
     assert find_rules(question, answer) == set()
 
 
+@pytest.mark.parametrize(
+    ("knowledge", "answer", "is_found"),
+    [
+        ("Rosa answers.", "Rosa has a look at the list.", True),
+        ("Rosa answers.", "Klar, Rosa wird die Liste holen.", True),
+        ("Rosa answers.", "Thanks, Rosa wishes you a good day.", True),
+        ("Rosa answers.", "Rosa, at your service!", False),
+        ("Rosa answers.", "Rosa is my name.", False),
+        ("Rosa opened in May. Rosa has ten rooms. Rosa is in Bern.", "Rosa has ten rooms.", False),
+    ],
+)
+def test_a_name_of_which_the_knowledge_base_hardly_tells_is_the_assistants_alone(
+    knowledge: str, answer: str, *, is_found: bool
+) -> None:
+    talk = (Message("user", "And then?"), Message("assistant", answer))
+    subject = Subject(Record(1, 0, talk, None), None, "any")
+    found = line_checks("A guest talks with Rosa. Rosa is kind. Rosa knows.", knowledge=knowledge)
+    assert is_found == any(finding.rule == "third-person" for check in found for finding in check(subject))
+
+
 @pytest.mark.parametrize("said", USERS)
 def test_a_user_speaks_of_what_he_was_told_and_given(said: str) -> None:
     talk = (Message("user", said), Message("assistant", "All right."))
