@@ -150,7 +150,7 @@ def index_outside(folder: ShardFolder) -> None:
 
 
 def batch_out(folder: ShardFolder) -> None:
-    more(folder, 1, Record(encode_entry(Submitting(label="b1", indices="5"))))
+    more(folder, 1, Record(encode_entry(Submitting(label="b1", indices="5", base_url="https://batches.example/v1"))))
 
 
 Plant: TypeAlias = Callable[[ShardFolder], object]
