@@ -49,6 +49,7 @@ JUMP = 0.35  # of them, which is no chance any more
 # A trial: what is refused at a lower limit.
 REFUSED_IN_TRIAL = 5  # and refusals have nothing to do with load
 TRIAL = 10  # refusals, if it were so; fewer than half of them by then, and they have
+ROUNDS = 20  # of all places, and no more: at a limit of 1 it would take minutes
 RARE = 0.002  # of all requests; a trial takes no longer for fewer
 SPARSE = 0.05  # of all requests: refusals after which cuts in a row are no accident
 AGAIN = 4  # times as many refusals are borne before the next trial
@@ -197,6 +198,8 @@ class Concurrency:
         if ticket <= self.latest_cut:
             # One more of those in flight at the cut was not being served: the same event, seen better.
             if not self._is_searching and self._served > 1:
+                if not (self._is_unrelated or self._is_after_probe or self._trial) and self._served > START:
+                    self._refusals.add(ticket)  # by all that one cut has met, lost capacity is told from chance
                 self._served -= 1
                 self._before -= self._is_after_probe
                 self._base = min(self._base, math.ceil(self._served * self._keep))
@@ -343,7 +346,7 @@ class Concurrency:
         self._cuts += 1
         if self._cuts > PATIENCE:
             self._cuts = 0
-            self._trial = _Trial(self._last_ticket, SPARSE)
+            self._trial = _Trial(self._last_ticket, max(SPARSE, TRIAL / (ROUNDS * self.limit)))
             return
         # Gently where few are in flight: at a limit of 1 it would take minutes to learn anything more.
         floor = self.limit if self.limit <= 2 else min(self.limit - 1, START // 2)  # noqa: PLR2004
@@ -408,7 +411,7 @@ class _Refusals:
 
     def are_most(self) -> bool:
         """Whether half of the requests or more are refused, lately."""
-        return len(self) >= 5 and self.share(5) >= HALF  # noqa: PLR2004
+        return len(self) >= 5 and max(self.share(5), self.share(10)) >= HALF  # noqa: PLR2004
 
     def are_sparse(self) -> bool:
         """Whether no more is refused than runs that share a capacity refuse each other."""
@@ -426,4 +429,7 @@ class _Refusals:
 
     def share(self, last: int) -> float:
         last = min(last, len(self))
-        return (last - 1) / max(1, self._tickets[-1] - self._tickets[-last]) if last > 1 else 0.0
+        if not last:
+            return 0.0
+        tickets = list(self._tickets)[-last:]
+        return (last - 1) / max(1, max(tickets) - min(tickets))

@@ -16,12 +16,25 @@ from statistics import mean
 import msgspec
 from rich.console import Console
 from rich.table import Table
-from simulation import Bucket, Endpoint, Latency, Run, Slots, Window, constant, long_tail, uniform
+from simulation import (
+    Bucket,
+    Endpoint,
+    Latency,
+    Run,
+    Slots,
+    Window,
+    constant,
+    five,
+    long_tail,
+    share_endpoint,
+    uniform,
+)
 
 USED = 0.9
 REFUSED_PER_1000 = 20.0
 HINTS = (0.0, 1.0)
 LATENCIES: dict[str, Latency] = {"1 s": constant, "0.5 to 1.5 s": uniform, "long tail": long_tail}
+SHARED_LATENCIES: dict[str, Latency] = {"0.5 to 1.5 s": uniform, "long tail": long_tail, "5 s": five}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,28 @@ def as_table(results: Sequence[Result]) -> Table:
     return table
 
 
+RUNS, SHARED, SHARED_SECONDS, SHARED_WARM_UP = 8, 400, 260.0, 60.0
+
+
+def share(latency: str, hint: float, seed: int) -> tuple[str, ...]:
+    """Eight runs at an endpoint of 400 places, begun two seconds apart: a row of the second table."""
+    endpoint = Slots(SHARED, retry_after=hint)
+    spans = [(2.0 * each, SHARED_SECONDS) for each in range(RUNS)]
+    runs = share_endpoint(endpoint, spans, ceiling=256, latency=SHARED_LATENCIES[latency], seed=seed)
+    answers = [run.answers_per_second(SHARED_WARM_UP, SHARED_SECONDS) for run in runs]
+    used = endpoint.share_used(SHARED_WARM_UP, SHARED_SECONDS)
+    refused = mean(run.refused_per_1000(SHARED_WARM_UP) for run in runs)
+    fair = mean(answers)
+    return (
+        f"{SHARED} at once{_suffix(hint)}",
+        latency,
+        str(seed),
+        f"{used:.0%}",
+        f"{min(answers) / fair:.2f} to {max(answers) / fair:.2f}",
+        f"{refused:.0f}",
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="runs of each row (default: %(default)s)")
@@ -130,7 +165,15 @@ def main() -> None:
     pairs = list(product(rows(), LATENCIES))
     with ProcessPoolExecutor() as pool:
         results = list(pool.map(partial(measure, seeds=range(arguments.seeds)), *zip(*pairs, strict=True)))
+        cases = product(SHARED_LATENCIES, HINTS, range(arguments.seeds))
+        shared = list(pool.map(share, *zip(*cases, strict=True)))
     Console(width=140).print(as_table(results))
+    table = Table(
+        "endpoint", "answers take", "seed", "used", "shares, of the fair one", "refused of 1,000", title=f"{RUNS} runs"
+    )
+    for row in shared:
+        table.add_row(*row)
+    Console(width=140).print(table)
     if arguments.json:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
 

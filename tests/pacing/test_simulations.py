@@ -141,10 +141,11 @@ def test_steady_hinted_refusals_do_not_hold_the_limit_at_1_once_the_endpoint_rec
 
 @HINTS
 @pytest.mark.parametrize(
-    ("runs", "capacity", "seconds"), [(4, 100, 50.0), pytest.param(8, 400, 200.0, marks=pytest.mark.slow)]
+    ("runs", "capacity", "seconds", "least"),
+    [(4, 100, 50.0, 0.3), pytest.param(8, 400, 200.0, 0.5, marks=pytest.mark.slow)],
 )
 def test_runs_that_share_a_capacity_use_it_and_leave_each_other_room(
-    runs: int, capacity: int, seconds: float, retry_after: float
+    runs: int, capacity: int, seconds: float, least: float, retry_after: float
 ) -> None:
     endpoint = Slots(capacity, retry_after)
     all_of_them = share_endpoint(
@@ -154,9 +155,9 @@ def test_runs_that_share_a_capacity_use_it_and_leave_each_other_room(
     assert endpoint.share_used(start, seconds) >= (0.8 if retry_after else 0.9)
     fair = capacity / runs
     shares = [run.answers_per_second(start, seconds) / fair for run in all_of_them]
-    assert min(shares) >= 0.3
-    assert max(shares) <= 2.5
-    assert sum(run.refused_per_1000(start) for run in all_of_them) / runs <= 100
+    assert min(shares) >= least
+    assert max(shares) <= 1.8
+    assert sum(run.refused_per_1000(start) for run in all_of_them) / runs <= 60
 
 
 # ---- how soon
