@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asyncgen.command.flag_values import local_path
 from asyncgen.command.interrupts import interrupts_raised
-from asyncgen.command.output_flags import output_path
+from asyncgen.command.output_flags import check_is_one_file, output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 from asyncgen.export.formats import FORMATS, SPLITS, Split
@@ -114,6 +114,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.screen.bar import shown_progress
 
     _check_flags(flags)
+    check_is_one_file(flags.output)
     with interrupts_raised():
         sources = open_sources(flags.output)
         plan = _read_plan(flags, sources)

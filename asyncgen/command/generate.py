@@ -8,6 +8,7 @@ from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.command.stderr import say
+from asyncgen.errors import ConfigError
 from asyncgen.shards.cut import LOCAL
 
 NAME = "generate"
@@ -84,10 +85,16 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.runs.configure import read_environment
     from asyncgen.runs.run import Beside, nothing_beside
     from asyncgen.screen.terminal import generate
+    from asyncgen.shards.plan import ShardFolder
 
     beside: Beside = nothing_beside
     if flags.shard is None:
         config = read_generate_config(flags, read_environment(), command, flags.timings)
+        if folder := ShardFolder.find(config.output):
+            raise ConfigError(
+                f"{config.output}: {folder.path} has a plan of shards: make one with --shard K/M, put them together by "
+                f"asyncgen merge {folder.stem}, or choose another --output"
+            )
     else:
         shard = read_shard_config(flags, read_environment(), command, flags.timings)
         config, beside = shard.config, shard.beside

@@ -46,14 +46,20 @@ def add_sources(parser: Parser) -> None:
     add("--knowledge", type=Path, metavar="FILE", help="the knowledge base to judge by (default: that of the run)")
 
 
-def open_dataset(flags: argparse.Namespace) -> "Dataset":
-    from asyncgen.data.dataset import Dataset
+def check_is_one_file(output: Path) -> None:
+    """Raises ConfigError for shards."""
     from asyncgen.shards.plan import ShardFolder
 
-    if folder := ShardFolder.find(flags.output):
+    if folder := ShardFolder.find(output):
         raise ConfigError(
-            f"{flags.output} is cut into shards: asyncgen merge {folder.stem} makes one file of them, {folder.merged}"
+            f"{output} is cut into shards: asyncgen merge {folder.stem} makes one file of them, {folder.merged}"
         )
+
+
+def open_dataset(flags: argparse.Namespace) -> "Dataset":
+    from asyncgen.data.dataset import Dataset
+
+    check_is_one_file(flags.output)
     return Dataset.open(flags.output, recipe=flags.recipe, knowledge=flags.knowledge)
 
 

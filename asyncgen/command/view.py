@@ -3,7 +3,7 @@
 import argparse
 
 from asyncgen.command.flag_values import port
-from asyncgen.command.output_flags import add_output
+from asyncgen.command.output_flags import add_output, check_is_one_file
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
 NAME = "view"
@@ -27,4 +27,5 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.viewer.server import serve_view
 
+    check_is_one_file(flags.output)
     return serve_view(flags.output, port=flags.port)

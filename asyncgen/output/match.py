@@ -160,14 +160,15 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
         if size_of(paths.output):  # this is no run that was killed inside its first header
             refuse_damage(paths.journal, journal.damage)
         return None
-    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash, journal.ledger.headers[-1].kind)
+    anew = "" if adopt else f"; {START_ANEW}"
+    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash, journal.ledger.headers[-1].kind, anew=anew)
     lines = match_lines(journal.ledger, scan.digests())
     # An output that was empty when it was last marked may be empty now, whatever was about to be written.
     had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
     if had_lines and not lines.known:
         raise ConfigError(
             f"{paths.output}: no conversation that {paths.journal.name} knows is there any more: put the file back, or "
-            f"choose another --output; {START_ANEW}"
+            f"choose another --output{anew}"
         )
     if lines.unknown and not adopt:
         raise ConfigError(
@@ -213,7 +214,7 @@ class _Scan:
     """One pass over the output. `mark`: the newest one, None when there is no journal or nothing has been written.
 
     When the user has edited the file the mark no longer falls on the start of a line. Then every line is taken as it
-    is, and only a last one without its newline is treated as torn.
+    is, and only a last one without its newline is treated as torn. `anew`: how to begin without it, if one may.
     """
 
     def __init__(
@@ -224,12 +225,14 @@ class _Scan:
         kind: str = CONVERSATIONS,
         *,
         tolerant: bool = False,
+        anew: str = "",
     ) -> None:
         self._path = path
         self._line_hash = line_hash
         self._kind = kind
         self._mark = mark.output if mark is not None and is_line_start(path, mark.output) else None
         self._tolerant = tolerant
+        self._anew = anew
         self._behind: list[tuple[bytes, bool]] = []
         self._newline_lacks_at: int | None = None
         self.unfinished: int | None = None
@@ -246,7 +249,7 @@ class _Scan:
                 elif not self._tolerant:
                     what = self._kind.removesuffix("s")
                     raise ConfigError(
-                        f"{self._path}: line {number} (byte {offset}) is not a {what}: mend or delete it; {START_ANEW}"
+                        f"{self._path}: line {number} (byte {offset}) is not a {what}: mend or delete it{self._anew}"
                     )
             elif not line.endswith(b"\n"):
                 self._newline_lacks_at = offset + len(line.rstrip(b"\0"))

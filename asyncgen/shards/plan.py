@@ -91,7 +91,10 @@ def decode_plan(text: bytes, where: object) -> ShardPlan:
     try:
         plan = msgspec.json.decode(text, type=ShardPlan)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is no plan of shards that this asyncgen can read ({error})") from error
+        raise ConfigError(
+            f"{where} is no plan of shards that this asyncgen can read ({error}): put it back, or "
+            "delete it and plan as before"
+        ) from error
     if plan.version > VERSION:
         raise ConfigError(f"{where}: written by asyncgen {plan.asyncgen}, a newer one; update asyncgen")
     return plan

@@ -199,7 +199,11 @@ def test_killed_between_any_two_changes_of_names_nothing_is_lost_or_asked_for_ag
 def test_lines_that_somebody_edited_stay_and_nothing_is_sent_before_a_yes(capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider(leaky) as provider:
         assert generate(provider) == 0
-        OUTPUT.write_text(OUTPUT.read_text("utf-8").replace("How hot, n1?", "How hot?"), "utf-8")
+        made = OUTPUT.read_text("utf-8").replace("How hot, n1?", "How hot?")
+        OUTPUT.write_text(f"broken\n{made}", "utf-8")
+        assert repair(provider) == 2
+        assert capsys.readouterr().err.endswith("line 1 (byte 0) is not a conversation: mend or delete it\n")
+        OUTPUT.write_text(made, "utf-8")
         assert main(["repair", "x.jsonl", "--yes", "--provider", "offline"]) == 2
         assert "name the one it was made by with --provider or --base-url" in capsys.readouterr().err
         assert main(["repair", "x.jsonl", "--base-url", provider.base_url]) == 2

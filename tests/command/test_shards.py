@@ -50,7 +50,9 @@ def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: T
     assert "shard 0 has not been begun" in said
     assert "generate --shard 0/2 -o data/x" in said
     assert not (tmp_path / "data" / "x.jsonl").exists()
-    assert "asyncgen merge data/x makes one file" in planned("audit", "data/x", status=2)
+    for command in (("audit",), ("view",), ("export", "-o", "x.jsonl")):
+        assert "asyncgen merge data/x makes one file" in planned(*command, "data/x", status=2)
+    assert "has a plan of shards: make one with --shard" in planned("generate", "-o", "data/x", "--quiet", status=2)
 
 
 def test_the_number_of_an_array_job_names_the_shard(planned: Told, monkeypatch: pytest.MonkeyPatch) -> None:
