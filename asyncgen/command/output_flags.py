@@ -25,12 +25,14 @@ def add_output(parser: Parser) -> None:
 
 def output_path(text: str) -> Path:
     """Of one that is not there, what was meant: the offline engine's has a name of its own."""
+    from asyncgen.shards.plan import ShardFolder
+
     path = path_or_url(text)
     if isinstance(path, str):
         raise argparse.ArgumentTypeError(
             "what is in object storage is cut into shards: asyncgen merge ADDRESS -o FILE makes one file of them here"
         )
-    if any(os.path.lexists(f"{path}{suffix}") for suffix in ("", ".journal", SUFFIX)):
+    if any(os.path.lexists(f"{path}{suffix}") for suffix in ("", ".journal", SUFFIX)) or ShardFolder.find(path):
         return path
     stems: list[str] = []
     with contextlib.suppress(OSError):  # what is wrong with the path is said by who opens it

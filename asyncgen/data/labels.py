@@ -4,6 +4,7 @@ A line is `{"digest": ..., "questions": {"grounded": false}}`, the digest as in 
 answers to one question about one conversation the newer one counts.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read_labels(paths: OutputPaths) -> dict[bytes, dict[str, bool]]:
     path = labels_path(paths)
     labels: dict[bytes, dict[str, bool]] = {}
     try:
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines(keepends=True) if path.exists() else []
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     for number, line in enumerate(lines, 1):

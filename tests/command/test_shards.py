@@ -51,7 +51,7 @@ def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: T
     assert "generate --shard 0/2 -o data/x" in said
     assert not (tmp_path / "data" / "x.jsonl").exists()
     for command in (("audit",), ("view",), ("export", "-o", "x.jsonl")):
-        assert "asyncgen merge data/x makes one file" in planned(*command, "data/x", status=2)
+        assert "asyncgen merge data/x makes one file" in planned(*command, "data/x.jsonl", status=2)
     assert "has a plan of shards: make one with --shard" in planned("generate", "-o", "data/x", "--quiet", status=2)
 
 

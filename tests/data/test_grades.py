@@ -187,6 +187,13 @@ def test_a_line_that_is_no_label_is_named_and_an_unfinished_one_is_not_read(line
     assert read_labels(OutputPaths.of(OUTPUT)) == {}
 
 
+def test_labels_that_an_editor_has_written_with_its_own_marks_are_read() -> None:
+    digest = "00" * 16
+    line = f'\ufeff{{"digest": "{digest}", "questions": {{"grounded": true}}}}\r\n'
+    labels_path(OutputPaths.of(OUTPUT)).write_bytes(line.encode())
+    assert read_labels(OutputPaths.of(OUTPUT)) == {bytes.fromhex(digest): {"grounded": True}}
+
+
 def test_an_audit_from_before_the_judging_is_not_believed(capsys: pytest.CaptureFixture[str]) -> None:
     write_grades({})
     grades_paths(OutputPaths.of(OUTPUT)).output.unlink()
