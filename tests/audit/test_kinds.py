@@ -1,7 +1,9 @@
 """How well each rule does on lines about several subjects, in English and German, half of them right and half not.
 
-`unseen` was written before the rules were mended for the last time, and what they miss of it nobody has read;
-`worked_on` are lines that they were mended on. Each line names the rules it breaks, and those it may break as well.
+`blind` was written from pages/audit.md alone, by somebody who had not read the rules, who then mended three of them:
+`derived-number`, `third-person` and `truncated`. `unseen` was written by the hand that then mended the rules, before it
+did. What they miss of these two nobody has read; `worked_on` are lines that they were mended on. Each line names the
+rules it breaks, and those it may break as well.
 `pytest -n0 -s` prints the table.
 """
 
@@ -30,6 +32,8 @@ NAMES = {
     "ofen": "Laib",
     "camp": "Willa",
     "mill": "Wheely",
+    "werk": "Ritzel",
+    "yard": "Sprocket",
 }
 PRECISION = 0.9
 RECALL = {
@@ -37,12 +41,20 @@ RECALL = {
     **dict.fromkeys(("prompt-leak", "role-confusion"), 0.9),
     **dict.fromkeys(("ungrounded", "derived-number", "third-person"), 0.8),
 }
-# What falls short on the unseen lines: sides that swap without a word that only the other says, sums that nothing in
-# the answer calls one, and whole sentences without a full stop, which look like cut ones.
+# What falls short of these two: sides that swap without a word that only the other says, sums that nothing in the
+# answer or its question calls one, and whole sentences without a full stop, which look like cut ones.
 SHORT_OF_RECALL = {
     ("unseen", "role-confusion"): 0.75,
     ("unseen", "derived-number"): 0.6,
     ("unseen", "third-person"): 0.6,
+    ("blind", "derived-number"): 0.55,
+    ("blind", "email"): 0.8,
+    ("blind", "prompt-leak"): 0.75,
+    ("blind", "role-confusion"): 0.7,
+    ("blind", "secret"): 0.7,
+    ("blind", "third-person"): 0.5,
+    ("blind", "truncated"): 0.85,
+    ("blind", "ungrounded"): 0.75,
 }
 SHORT_OF_PRECISION = {("unseen", "truncated"): 0.7}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
@@ -72,7 +84,7 @@ def find_rules(line: Line) -> set[str]:
     return {finding.rule for check in checks(line.knowledge) for finding in check(subject)} - {"verbatim"}
 
 
-@pytest.mark.parametrize("name", ["unseen", "worked_on"])
+@pytest.mark.parametrize("name", ["blind", "unseen", "worked_on"])
 def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
     planted, found, false = Counter[str](), Counter[str](), Counter[str]()
     wrong: list[str] = []
@@ -90,7 +102,9 @@ def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
         recall, precision = found[rule] / planted[rule], found[rule] / (found[rule] + false[rule])
         row = f"{name:10} {rule:16}{planted[rule]:4} planted   recall {recall:4.2f}   precision {precision:4.2f}"
         print(f"\n{row}", end="")  # noqa: T201 - the table that -s asks for
-        assert recall >= SHORT_OF_RECALL.get((name, rule), RECALL[rule]), rule if name == "unseen" else "\n".join(wrong)
+        assert recall >= SHORT_OF_RECALL.get((name, rule), RECALL[rule]), (
+            "\n".join(wrong) if name == "worked_on" else rule
+        )
         assert precision >= SHORT_OF_PRECISION.get((name, rule), PRECISION), rule
     assert planted.keys() == RECALL.keys()
     assert not false.keys() - planted.keys()
