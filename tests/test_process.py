@@ -80,6 +80,7 @@ def provider() -> Iterator[FakeProvider]:
         yield provider
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [
@@ -106,6 +107,7 @@ def test_the_first_signal_drains_and_the_same_command_goes_on(provider: FakeProv
     assert indices("done") == list(range(40))
 
 
+@pytest.mark.slow
 def test_the_second_signal_cancels_saves_and_counts_what_may_be_billed(provider: FakeProvider) -> None:
     process = start("-n", "40", "-c", "8", "--base-url", provider.base_url)
     provider.wait_for_calls(9)
@@ -153,7 +155,8 @@ def test_backoffs_end_with_the_first_signal() -> None:
     assert indices("failed") == []
 
 
-@pytest.mark.parametrize("kills", [{40}, pytest.param({40, 80, 120}, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [{40}, {40, 80, 120}])
 def test_a_killed_run_goes_on_and_loses_no_line(kills: set[int]) -> None:
     killed: list[subprocess.Popen[str]] = []
 
@@ -193,6 +196,7 @@ def test_two_runs_on_one_output_are_refused_and_the_holder_is_named(provider: Fa
     assert len(provider.calls) == 4
 
 
+@pytest.mark.slow
 def test_without_a_key_the_offline_engine_answers_and_says_so() -> None:
     done = run("-n", "30")
     assert done.returncode == 0

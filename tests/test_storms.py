@@ -32,6 +32,7 @@ def check_whole(number: int) -> None:
     assert entries("failed") == []
 
 
+@pytest.mark.slow
 def test_a_429_storm_pauses_the_run_and_costs_no_index() -> None:
     def script(call: Call) -> Reply:
         return error(429, "slow down", retry_after_ms="50") if 20 <= call.number < 60 else always_good(call)
@@ -42,6 +43,7 @@ def test_a_429_storm_pauses_the_run_and_costs_no_index() -> None:
     assert len(provider.calls) == 140
 
 
+@pytest.mark.slow
 def test_a_5xx_storm_is_met_with_probes_and_costs_no_index() -> None:
     def script(call: Call) -> Reply:
         return error(503 if call.number % 2 else 500) if 20 <= call.number < 90 else always_good(call)
@@ -78,6 +80,7 @@ def test_a_server_that_lets_calls_queue_beyond_their_deadline_costs_calls_and_no
     assert f"lost     {lost} call" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_network_that_goes_down_and_comes_back_costs_no_index() -> None:
     with FakeProvider() as provider:
 

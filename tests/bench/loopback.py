@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 RUNS, SHARED, SHARED_LATENCY = 8, 400, 1.0
-SHARED_WARM_UP, SHARED_SECONDS = 60.0, 180.0
+SHARED_WARM_UP, SHARED_SECONDS = 60.0, 120.0
 WARM_UP = 0.4  # of the conversations, before the first look
 LAST_LOOK = 0.9
 

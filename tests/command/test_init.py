@@ -269,6 +269,7 @@ def ask(capsys: pytest.CaptureFixture[str], provider: FakeProvider, *argv: str, 
     return init(capsys, "shop", "--from", "docs", *flags, status=status)
 
 
+@pytest.mark.slow
 def test_a_model_reads_the_documents_once_a_language_and_its_suggestions_are_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -132,6 +132,7 @@ def test_what_cannot_be_mended_stays_as_it_was_and_is_tried_again_the_next_time(
     assert LEAK not in OUTPUT.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_nothing_has_changed_and_the_same_line_goes_on() -> None:
     def holds(call: Call) -> Reply:
         return replace(leaky(call), hold=is_second(call) and number_of(call) == "n3")

@@ -102,6 +102,7 @@ def test_a_job_script_for_slurm_is_one_that_bash_reads(told: Told, num: int, sha
     assert ("%A-%5a.log" in script) == (shards > 1000)  # two arrays have parts of one number
 
 
+@pytest.mark.slow
 def test_what_the_script_for_slurm_starts_makes_its_shard(planned: Told, tmp_path: Path) -> None:
     script = planned("shards", "data/x", "--print", "slurm")
     environment = {**os.environ, "PATH": os.defpath, "SLURM_ARRAY_TASK_ID": "1"}  # it knows where asyncgen is
@@ -126,6 +127,7 @@ def test_a_job_for_kubernetes_mounts_what_it_writes_to(told: Told, tmp_path: Pat
     assert f'mountPath: "{tmp_path}/data"\n' in in_storage  # a recipe in the image stays in sight
 
 
+@pytest.mark.slow
 def test_a_folder_of_any_name_is_the_one_that_is_meant(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def test_who_stops_reading_is_given_up_long_before_the_whole_time_of_a_transfer(
     run(scenario())
 
 
+@pytest.mark.slow
 def test_a_slow_way_up_and_down_is_waited_for_while_it_moves(large: Path, tmp_path: Path) -> None:
     """For three times as long as an answer may take."""
 

@@ -218,6 +218,7 @@ def test_an_error_of_the_endpoint_is_classified_with_its_headers() -> None:
 # ---- the deadline
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "act",
     [

@@ -297,6 +297,7 @@ def test_offline_the_whole_command_runs_and_says_that_it_is_no_judge(capsys: pyt
     assert len(grades()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flags", "calls"), [([], 5), (["--twice"], 10)])
 def test_in_batches_every_conversation_is_asked_about_as_often_as_live(flags: list[str], calls: int) -> None:
     write_lines(range(5))
@@ -307,6 +308,7 @@ def test_in_batches_every_conversation_is_asked_about_as_often_as_live(flags: li
     assert sum(each["type"] in {"done", "step"} for each in entries) == calls
 
 
+@pytest.mark.slow
 def test_in_batches_a_line_that_was_edited_is_judged_again_whichever_was_the_first() -> None:
     base = ["judge", "x.jsonl", "--recipe", "recipe.toml", "--provider", "offline", "--quiet", "--batch"]
     write_lines(range(3))

@@ -229,6 +229,7 @@ def test_a_judge_reads_what_the_rules_have_passed_and_its_evidence_is_what_is_me
     assert paid == 8 * 0.25 + 8 * 0.125
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("held", "calls"), [("first verdict", 8), ("second version", 12), ("second verdict", 16)])
 def test_killed_at_any_step_a_run_goes_on_and_pays_nothing_twice(held: str, calls: int) -> None:
     write_recipe(JUDGE)

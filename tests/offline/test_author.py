@@ -39,6 +39,7 @@ def conversations(scenarios: list[dict[str, str]]) -> Iterator[list[list[Message
         yield [write(author, request(each)) for each in scenarios]
 
 
+@pytest.mark.slow
 def test_no_two_conversations_are_equal(conversations: list[list[Message]]) -> None:
     assert len({tuple(each) for each in conversations}) == COUNT
 

@@ -139,10 +139,13 @@ def test_steady_hinted_refusals_do_not_hold_the_limit_at_1_once_the_endpoint_rec
 # ---- several runs at one endpoint
 
 
-@HINTS
 @pytest.mark.parametrize(
-    ("runs", "capacity", "seconds", "least"),
-    [(4, 100, 50.0, 0.3), pytest.param(8, 400, 200.0, 0.5, marks=pytest.mark.slow)],
+    ("runs", "capacity", "seconds", "least", "retry_after"),
+    [
+        (4, 100, 50.0, 0.3, 0.0),
+        pytest.param(4, 100, 50.0, 0.3, 1.0, marks=pytest.mark.slow),
+        pytest.param(8, 400, 200.0, 0.5, 0.0, marks=pytest.mark.slow),
+    ],
 )
 def test_runs_that_share_a_capacity_use_it_and_leave_each_other_room(
     runs: int, capacity: int, seconds: float, least: float, retry_after: float

@@ -166,6 +166,7 @@ def test_the_third_signal_ends_a_process_whose_loop_hangs() -> None:
     assert (process.returncode, rest) == (130, "last words\n")
 
 
+@pytest.mark.slow
 def test_last_words_that_nobody_takes_hold_nothing_up() -> None:
     body = """
     interrupts._end = hang

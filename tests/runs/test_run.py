@@ -449,6 +449,7 @@ def test_an_index_that_is_never_answered_well_fails_with_its_reason_in_this_run_
 PAGE = Reply(403, b"<html><body>Attention Required! You have been blocked</body></html>", {"Content-Type": "text/html"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
@@ -496,6 +497,7 @@ def test_a_single_401_of_a_key_that_has_been_good_is_only_looked_at_again() -> N
     assert indices_done() == list(range(60))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
@@ -550,6 +552,7 @@ def test_an_endpoint_that_has_worked_for_this_output_is_waited_for(capsys: pytes
     assert "--give-up" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_answers_slower_than_the_deadline_name_the_flag(capsys: pytest.CaptureFixture[str]) -> None:
     timings = replace(QUICK, fruitless=0.5, trouble_said_after=0.0)
     with FakeProvider(lambda _: Reply(hold=True)) as provider:

@@ -78,6 +78,7 @@ def row(text: str, way: str) -> list[str]:
     return re.findall(r"not listed|\$[0-9.,]+\*?", line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("batch", "costs"),
     [

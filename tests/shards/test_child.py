@@ -113,6 +113,7 @@ def test_a_worker_that_is_told_to_stop_lets_its_child_drain(worker: "subprocess.
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells a child of its parent's death")
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("victim", ["worker", "tether", "both"])
 def test_a_child_whose_worker_is_killed_drains_and_is_gone(worker: "subprocess.Popen[str]", victim: str) -> None:
