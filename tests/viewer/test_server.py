@@ -832,8 +832,8 @@ def test_a_line_that_is_another_one_now_is_not_shown_as_the_old_one(output: Path
 
     async def story(there: Visit) -> None:
         rewrite(output, content.replace(b"number 1 bake", b"number X bake"))
-        shown = (await there.page()).conversations[0]  # the file may have been read again by now
-        assert not shown.is_conversation or "number X" in shown.messages[0].content
+        for shown in (await there.page()).conversations[:1]:  # the file may have been read again by now, or be read
+            assert not shown.is_conversation or "number X" in shown.messages[0].content
         await there.until(lambda state: state.generation == 1 and state.is_whole)
         assert "number X" in (await there.page()).conversations[0].messages[0].content
 
