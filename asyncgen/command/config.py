@@ -82,14 +82,7 @@ def read_judge_config(
     """As above, for judgements of what `keys` stand for. `recipe`: how a judge is asked; see `judge_recipe`."""
     output = grades_paths(OutputPaths.of(flags.output)).output
     settings = replace(_settings(flags), output=output)
-    config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings)
-    return replace(
-        config,
-        plan=replace(config.plan, keys=keys),
-        quiet=flags.quiet,
-        debug=flags.debug,
-        continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
-    )
+    return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command)
 
 
 def read_repair_config(
@@ -106,6 +99,18 @@ def read_repair_config(
     if not header.models:
         recipe = replace(recipe, request=cast("Mapping[str, JsonValue]", header.request))
     settings = replace(_settings(flags), output=output, seed=header.seed, save_metadata=header.line_format == OBJECTS)
+    return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command)
+
+
+def _configure_by_keys(
+    flags: argparse.Namespace,
+    recipe: Recipe,
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    keys: Keys,
+    command: str,
+) -> GenerateConfig:
     config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings)
     return replace(
         config,

@@ -5,13 +5,10 @@ its journal has of calls and their cost goes into the output's, under the index 
 in one piece, or not at all.
 """
 
-import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -19,10 +16,10 @@ from asyncgen.data.dataset import Dataset, read_entries
 from asyncgen.data.marked import MarkedJournal
 from asyncgen.errors import ConfigError, Usage
 from asyncgen.output.batches import tidy
-from asyncgen.output.files import COPIED_AT_ONCE, Reject, encode_reject
+from asyncgen.output.files import COPIED_AT_ONCE, Reject, copy_onto, encode_reject
 from asyncgen.output.journal import Call, Collected, Done, Entry, Header, Lost, Step, Unused, encode_entry
 from asyncgen.output.keys import Keys
-from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.ledger import Ledger, Totals, read_journal
 from asyncgen.output.lock import locked
 from asyncgen.output.match import read_earlier
 from asyncgen.output.mend import mend
@@ -81,7 +78,7 @@ def replace_lines(dataset: Dataset, repair: OutputPaths, lines: Mapping[int, Old
     new = {record.index: record.offset for record in made.records() if record.index in lines}
     replaced = {lines[index].number: (lines[index], offset) for index, offset in new.items() if index is not None}
     with swapped(paths) as parts, made.open_lines() as theirs, dataset.open_lines() as ours:
-        _copy(paths.rejects, parts.rejects)
+        copy_onto(paths.rejects, parts.rejects)
         for reject in _read_rejects(repair.rejects):
             if (old := lines.get(reject.index)) is not None:
                 parts.rejects.write(encode_reject(msgspec.structs.replace(reject, index=old.index)))
@@ -116,12 +113,12 @@ def _told(repair: OutputPaths, indices: Mapping[int, int], made: Collection[int 
     What has not come to a line leads nowhere. What was asked for lines that are gone has no index any more, and still
     its cost.
     """
-    lost, homeless = 0, Usage(0, 0, 0, None)
+    lost, homeless = 0, Totals()
     for entry in read_entries(repair.journal):
         match entry:
             case Done() | Step() | Unused() | Lost() if entry.index not in indices:
                 lost += isinstance(entry, Lost)
-                homeless = _add(homeless, entry) if isinstance(entry, Call) else homeless
+                homeless.add(entry)
             case Done() | Step() if entry.index not in made:
                 call = {name: getattr(entry, name) for name in Call.__struct_fields__}
                 yield Unused(**call, index=indices[entry.index], reason=REPLACED)
@@ -133,24 +130,9 @@ def _told(repair: OutputPaths, indices: Mapping[int, int], made: Collection[int 
                 yield entry
             case _:
                 pass
-    if lost or homeless != Usage(0, 0, 0, None):
-        yield Collected(*msgspec.structs.astuple(homeless), label=REPLACED, status=REPLACED, lost=lost)
-
-
-def _add(sum_: Usage, call: Call) -> Usage:
-    cost = sum_.cost if call.cost is None else (sum_.cost or Decimal(0)) + call.cost
-    return Usage(
-        (sum_.prompt_tokens or 0) + (call.prompt_tokens or 0),
-        (sum_.cached_tokens or 0) + (call.cached_tokens or 0),
-        (sum_.completion_tokens or 0) + (call.completion_tokens or 0),
-        cost,
-    )
-
-
-def _copy(source: Path, target: BinaryIO) -> None:
-    if source.is_file():
-        with source.open("rb") as file:
-            shutil.copyfileobj(file, target, COPIED_AT_ONCE)
+    usage = Usage(homeless.prompt_tokens, homeless.cached_tokens, homeless.completion_tokens, homeless.cost)
+    if lost or usage != Usage(0, 0, 0, None):
+        yield Collected(*msgspec.structs.astuple(usage), label=REPLACED, status=REPLACED, lost=lost)
 
 
 def _read_rejects(path: Path) -> Iterator[Reject]:

@@ -7,9 +7,10 @@ every whole line is known to the journal, and an entry without its line is work 
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -322,6 +323,13 @@ def _all_or_nothing(*files: AppendFile) -> Iterator[None]:
         for file in files:
             file.cut()
         raise
+
+
+def copy_onto(source: Path, target: BinaryIO) -> None:
+    """Write what a file holds, if it is there, where the target stands."""
+    if source.is_file():
+        with source.open("rb") as file:
+            shutil.copyfileobj(file, target, COPIED_AT_ONCE)
 
 
 def sync_directory(directory: Path) -> None:

@@ -7,7 +7,6 @@ time, and what is not whole in any of them is found before anything takes its na
 """
 
 import mmap
-import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ import msgspec
 from asyncgen.data.marked import MarkedJournal
 from asyncgen.data.whole_file import whole_files
 from asyncgen.errors import ConfigError
-from asyncgen.output.files import COPIED_AT_ONCE
+from asyncgen.output.files import copy_onto
 from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry
 from asyncgen.output.lock import locked
 from asyncgen.output.match import Earlier, read_earlier
@@ -77,8 +76,8 @@ def merge(shards: Shards, plan: ShardPlan, output: Path, *, progress: Advance = 
                     if earlier is not None and not merged.faults:
                         asides = [*shards.asides(number)]
                         writer.add_journal(shard.journal, [journal for _, journal, _ in asides])
-                        _copy(shard.output, lines)
-                        _copy(shard.rejects, rejects)
+                        copy_onto(shard.output, lines)
+                        copy_onto(shard.rejects, rejects)
                         rejects.writelines(kept for _, _, kept in asides)
                         merged.lines += earlier.lines.known
             except ConfigError as error:
@@ -86,12 +85,6 @@ def merge(shards: Shards, plan: ShardPlan, output: Path, *, progress: Advance = 
         merged.raise_faults()
         writer.entries.finish(output=lines.tell(), rejects=rejects.tell())
     return merged
-
-
-def _copy(source: Path, target: BinaryIO) -> None:
-    if source.is_file():
-        with source.open("rb") as file:
-            shutil.copyfileobj(file, target, COPIED_AT_ONCE)
 
 
 def _check_target(paths: OutputPaths, shards: Shards, plan: ShardPlan) -> None:
