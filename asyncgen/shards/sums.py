@@ -10,8 +10,6 @@ import msgspec
 
 from asyncgen.output.ledger import Ledger
 
-NEWEST = 2**16  # bytes of a journal: some two hundred answers
-
 
 class Sums(msgspec.Struct, kw_only=True, frozen=True):
     """What a shard's journal adds up to. `rate`: conversations a second lately; `latest`: when the newest was made."""
