@@ -31,6 +31,11 @@ def estimate_tokens(size: int) -> int:
     return round(size / BYTES_A_TOKEN)
 
 
+def quantity(number: int, noun: str, plural: str | None = None) -> str:
+    """A number and what there is of it."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def name_some(names: Sequence[str], most: int = 5) -> str:
     """The first of them for a sentence, with a mark where there are more."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

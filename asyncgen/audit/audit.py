@@ -43,7 +43,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.scenario import Drawn
 from asyncgen.screen.bar import Advance, unseen
-from asyncgen.text import ascii_json, one_line
+from asyncgen.text import ascii_json, one_line, quantity
 
 VERSION = 4
 REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
@@ -319,8 +319,8 @@ class _Pass:
         """What the rules that look for words could not read."""
         read = " and ".join(NAMES[code] for code in LANGUAGES)
         if self._unread:
-            lines = "1 line speaks" if self._unread == 1 else f"{self._unread:,} lines speak"
-            yield f"{lines} neither {read.replace(' and ', ' nor ')}: {', '.join(WORD_RULES)} are silent there"
+            lines = quantity(self._unread, "line")
+            yield f"{lines} in neither {read.replace(' and ', ' nor ')}: {', '.join(WORD_RULES)} are silent there"
         if self._settings.languages and WRONG_LANGUAGE in self._tallies and find_guess() is None:
             yield (
                 f"{WRONG_LANGUAGE} tells {read} apart and no others: "

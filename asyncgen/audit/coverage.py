@@ -18,6 +18,7 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.recipe import Dimension
 from asyncgen.recipe.scenario import Drawn
+from asyncgen.text import quantity
 
 ROOM = 20_000  # indices without a line that are drawn in any case, some tenths of a second
 MAX_VALUES = 2_000  # of a dimension that are all listed; of more, those that are planned or found
@@ -127,7 +128,7 @@ class Coverage:
     def describe(self) -> Iterator[str]:
         """What a reader should know of the plan."""
         if self._horizon != self._indices:
-            of = f"the first {len(self._horizon):,} of {len(self._indices):,} indices"
+            of = f"the first {len(self._horizon):,} of {quantity(len(self._indices), 'index', 'indices')}"
             yield f"coverage is held against {of}: the run came no further"
 
 

@@ -7,6 +7,7 @@ from math import inf
 
 from asyncgen.audit.language import listed, tables
 from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.text import quantity
 
 _NUMBERS = {word: value for table in tables("numbers") for value, word in enumerate(table["small"][:12], start=1)}
 
@@ -63,4 +64,5 @@ class TurnsCheck:
         values = [drawn[0][1] for name in self._names if (drawn := scenario.get(name))]
         naming = [value for value in values if find_lengths(value)]
         if naming and not any(low <= count <= high for value in naming for low, high in find_lengths(value)):
-            yield Finding("wrong-turns", record.number, None, excerpt(f"{count} messages, asked: {naming[0]}"))
+            told = f"{quantity(count, 'message')}, asked: {naming[0]}"
+            yield Finding("wrong-turns", record.number, None, excerpt(told))

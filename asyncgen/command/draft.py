@@ -10,6 +10,7 @@ from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import AsyncgenError, ConfigError
 from asyncgen.runs.values import whole
+from asyncgen.text import quantity
 
 if TYPE_CHECKING:
     from asyncgen.command.drafting import Asked
@@ -89,7 +90,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
         name = asks[0].dimension
         show_lines({" ".join(filter(None, (name, group, language))): texts for group, texts, language in added})
         number = sum(map(len, found))
-        if not agrees(flags, f"Append these {number:,} to {name}?"):
+        if not agrees(flags, f"Append {quantity(number, 'value')} to {name}?"):
             raise ConfigError("nothing was written")
         show_appended(flags.recipe, number, append(Path(recipe.source), name, added))
         return 0

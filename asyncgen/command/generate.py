@@ -10,6 +10,7 @@ from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
 from asyncgen.shards.cut import LOCAL
+from asyncgen.text import quantity
 
 NAME = "generate"
 PURPOSE = "make conversations, going on where an earlier run stopped"
@@ -99,7 +100,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
         shard = read_shard_config(flags, read_environment(), command, flags.timings)
         config, beside = shard.config, shard.beside
         if shard.made is not None:
-            say(f"{shard.made}: all {config.plan.num:,} conversations are there; nothing to do")
+            say(f"{shard.made}: nothing to do, all is there: {quantity(config.plan.num, 'conversation')}")
             return 0
     start_logging(config.log, debug=config.debug)
     status = generate(config, checked_conversations, beside=beside)

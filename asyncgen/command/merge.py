@@ -8,6 +8,7 @@ from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
+from asyncgen.text import quantity
 
 NAME = "merge"
 SHOWN = 20  # shards, one a line
@@ -62,7 +63,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     if merged.faults:
         for number, fault in list(merged.faults.items())[:SHOWN]:
             say(f"shard {number} {fault.text}")
-        say(f"{output} is not written: {len(merged.faults):,} of {len(plan):,} shards are not whole")
+        say(f"{output} is not written: {len(merged.faults):,} of {quantity(len(plan), 'shard')} not whole")
         pending, damaged = ([n for n, each in merged.faults.items() if each.is_damaged == is_] for is_ in (False, True))
         if pending:
             say_what_makes(pending)
@@ -72,10 +73,10 @@ def run(flags: argparse.Namespace, _: str) -> int:
             say(f"delete all objects of shards {write_indices(damaged)}, as {folder.path}/{damaged[0]:05}/, and then")
             say_what_makes(damaged)
         return 1
-    say(f"{output}: {merged.lines:,} conversations of {len(plan):,} shards")
+    say(f"{output}: {quantity(merged.lines, 'conversation')} of {quantity(len(plan), 'shard')}")
     if merged.failed:
         failed = [index for indices in merged.failed.values() for index in indices]
-        say(f"{len(failed):,} of {plan.num:,} indices have failed: {write_indices(failed)}")
+        say(f"failed: {len(failed):,} of {quantity(plan.num, 'index', 'indices')}: {write_indices(failed)}")
         say_what_makes(merged.failed)
         return 3
     return 0

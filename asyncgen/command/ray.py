@@ -8,6 +8,7 @@ from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 from asyncgen.runs.values import budget, whole
+from asyncgen.text import quantity
 
 if TYPE_CHECKING:
     from asyncgen.shards.plan import ShardPlan
@@ -103,7 +104,7 @@ def _at_once(flags: argparse.Namespace, plan: "ShardPlan") -> int:
     for flag, rate in (("--rpm", planned.rpm), ("--tpm", planned.tpm)):
         if rate is not None and at_once > plan.at_once:
             raise ConfigError(
-                f"--at-once {at_once}: {flag} {rate} was planned for {plan.at_once} shards at a time; take no more, or "
-                "plan another output"
+                f"--at-once {at_once}: {flag} {rate} was planned for {quantity(plan.at_once, 'shard')} at a time; take "
+                "no more, or plan another output"
             )
     return at_once

@@ -14,6 +14,7 @@ from asyncgen.command.request_flags import add_model_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
+from asyncgen.text import quantity
 
 if TYPE_CHECKING:
     from asyncgen.audit.flagged import FlaggedLines
@@ -102,7 +103,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
             _clear_ended(dataset, repair_paths(paths))
             lines = _find_lines(flags, dataset)
         if lines.strangers:
-            say(f"{lines.strangers:,} flagged lines stay as they are: no run made them, or they were edited since")
+            say(f"{quantity(lines.strangers, 'flagged line')} left as before: made by no run, or edited since")
         if lines.by_key:
             return _make_again(flags, dataset, header, lines, command)
         say(f"{paths.output}: nothing to repair")

@@ -53,10 +53,10 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.command.config import read_shard_plan
-    from asyncgen.report.formatting import quantity
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.rows import command_line
     from asyncgen.shards.places import shards_of
+    from asyncgen.text import quantity
 
     folder = shards_of(flags.output)
     if flags.print is not None and folder.is_planned():  # what is planned is known: nothing need be given again

@@ -9,6 +9,7 @@ from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.output.journal import Filtered, Header
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.match import Lines
+from asyncgen.text import quantity
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +119,7 @@ def describe_filter(filtered: Filtered) -> str:
     """A phrase such as `from x.jsonl, of whose 10 lines were left out: 2 near-duplicate; this is the train part`."""
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in filtered.left_out.items()) or "none"
     part = f"; this is the {filtered.part} part" if filtered.part else ""
-    return f"from {filtered.source}, of whose {filtered.lines:,} lines were left out: {left_out}{part}"
+    return f"from {filtered.source}, of whose {quantity(filtered.lines, 'line')} were left out: {left_out}{part}"
 
 
 def digits_of(cost: Decimal) -> str:

@@ -21,7 +21,7 @@ from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.export.formats import Split
 from asyncgen.money.price import format_cost
 from asyncgen.output.journal import Done, Header
-from asyncgen.text import one_line
+from asyncgen.text import one_line, quantity
 
 # Only of lines that a run has made: nobody knows who wrote the others.
 MADE_HERE = {
@@ -79,7 +79,7 @@ def write_card(
         },
         title=name,
         rows=dict(rows),
-        count=lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}",
+        count=quantity,
         author=author,
         description="" if recipe is None else recipe.description,
         repository=repository,
@@ -144,8 +144,8 @@ def _costs(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[t
         rejected += each.rejected
     if headers[-1].filtered:
         whole = headers[-1].filtered[0]
-        cost = "" if whole.cost is None else f" and cost {format_cost(whole.cost)}"
-        yield "before a filter", f"{whole.lines:,} lines, which took {whole.calls:,} calls{cost}"
+        cost = "" if whole.cost is None else f" for {format_cost(whole.cost)}"
+        yield "before a filter", f"{quantity(whole.lines, 'line')}, by {quantity(whole.calls, 'call')}{cost}"
         rejected.update(whole.rejected)
     if rejected:
         yield "replies not used", ", ".join(f"{number:,} {reason}" for reason, number in rejected.most_common())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from asyncgen.conversation import Conversation
+from asyncgen.text import quantity
 
 SHOWN = 5  # numbers of lines
 BLANK, ROLE, TOO_FEW, ORDER, END, SYSTEM = (
@@ -85,8 +86,8 @@ def describe_limits(format_name: str, *, rows: int, size: int) -> Iterator[str]:
         if format_name not in each.formats:
             continue
         if rows < each.min_rows:
-            yield f"{each.name} asks for {each.min_rows:,} rows at least, here are {rows:,}"
+            yield f"{each.name} asks for {quantity(each.min_rows, 'row')} at least, here are {rows:,}"
         if each.max_rows is not None and rows > each.max_rows:
-            yield f"{each.name} takes {each.max_rows:,} rows at most, here are {rows:,}"
+            yield f"{each.name} takes {quantity(each.max_rows, 'row')} at most, here are {rows:,}"
         if each.max_bytes is not None and size > each.max_bytes:
             yield f"{each.name} takes files of {each.max_bytes:,} bytes at most, this one has {size:,}"

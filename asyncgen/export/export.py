@@ -24,6 +24,7 @@ from asyncgen.export.staging import MADE, ROWS, check_place, create, make_folder
 from asyncgen.export.tokens import CUTS, CountTokens, estimate_tokens
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.bar import Advance, unseen
+from asyncgen.text import quantity
 
 DROPPED = "marked as dropped"
 DAMAGED = "no conversation"
@@ -242,7 +243,7 @@ class _Pass:
             if fault := find_fault(conversation, takes_system=plan.format.takes_system):
                 result.leave_out(fault, line)
             elif self._is_too_long(conversation, line):
-                result.leave_out(f"longer than {plan.max_tokens:,} tokens", line)
+                result.leave_out(f"longer than {quantity(plan.max_tokens or 0, 'token')}", line)
             else:
                 yield record, digest, conversation
 

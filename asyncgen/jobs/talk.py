@@ -14,6 +14,7 @@ from asyncgen.jobs.conversation import Conversations
 from asyncgen.jobs.work import Product, Request, Work
 from asyncgen.recipe.accept import check_conversation, clean_message, read_side
 from asyncgen.recipe.talk import ASSISTANT, SAID, USER, count_messages
+from asyncgen.text import quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class _ApartWork:
             return None
         answers = read_side(reply.text, ASSISTANT, rules, finish_reason=reply.finish_reason)
         if len(answers) != len(self._said):
-            told = f"{len(answers)} answers to {len(self._said)} messages of the user"
+            told = f"{quantity(len(answers), 'answer')} to {quantity(len(self._said), 'message')} of the user"
             raise BadReplyError("too-few-messages" if len(answers) < len(self._said) else "roles", told)
         sides = zip(self._said, answers, strict=True)
         pairs = ((Message(USER, said), Message(ASSISTANT, answer)) for said, answer in sides)

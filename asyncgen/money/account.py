@@ -14,6 +14,7 @@ import msgspec
 from asyncgen.errors import Usage
 from asyncgen.money.forecast import Forecast
 from asyncgen.money.price import CENT, FREE, ZERO, Price, cost_of, format_cost, with_cost
+from asyncgen.text import quantity
 
 FINEST = Decimal("1e-15")  # US dollars, of a cost that is inferred
 
@@ -180,7 +181,7 @@ class Account:
         for each in (*self.tariffs, *self.earlier):
             if each.uncertain:
                 dearest = format_cost(each.dearest or ZERO)
-                text += f", and {each.uncertain:,} calls of unknown cost counted at {dearest} each"
+                text += f", and {quantity(each.uncertain, 'call')} of unknown cost counted at {dearest} each"
         if self.left:
             text += f", and the {format_cost(self.left)} left may not pay for another call"
         return f"{text}. Go on with a higher --budget"

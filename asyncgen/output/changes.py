@@ -10,6 +10,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.output.batches import Batches
 from asyncgen.output.journal import JUDGEMENTS, Header
 from asyncgen.output.paths import OutputPaths
+from asyncgen.text import quantity
 
 MADE_AGAIN = "what is made again"  # the part of a repair's digests
 AGAIN = "again"  # the seat of a judge's second opinion, with which the parts of its digests begin
@@ -102,7 +103,7 @@ def check_batches(batches: Batches, old: Header, new: Header, *, collects: bool)
     """
     if not batches.open:
         return
-    them = f"{len(batches.open)} {'batch is' if len(batches.open) == 1 else 'batches are'} under way"
+    them = f"{quantity(len(batches.open), 'batch is', 'batches are')} under way"
     forget = f"give them up with --forget-batch {' --forget-batch '.join(batches.open)}"
     if not collects:
         raise ConfigError(f"{them}, and what is in them would be paid for twice: add --batch, or {forget}")

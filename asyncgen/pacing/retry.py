@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from asyncgen.errors import GaveUpError, TransientError
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.stop import Stop, StopRequestedError
+from asyncgen.text import quantity
 from asyncgen.timings import USUAL, Timings
 
 MAX_HINTED_WAIT = 3600.0  # seconds
@@ -90,7 +91,7 @@ class _Retrying:
         error = _error(state)
         if self._policy.stop.is_set():
             raise StopRequestedError from error
-        raise GaveUpError(error.reason, f"given up after {self._failures} attempts: {error}") from error
+        raise GaveUpError(error.reason, f"given up after {quantity(self._failures, 'attempt')}: {error}") from error
 
 
 def wait_seconds(retry_after: float | None, failures: int, random: Random, timings: Timings = USUAL) -> float:

@@ -15,6 +15,7 @@ from asyncgen.finish import meaning_of
 from asyncgen.recipe.fold import INVISIBLES, fold_to_ascii
 from asyncgen.recipe.recipe import Rules
 from asyncgen.recipe.reply import conversations_in, find_conversations, role_of
+from asyncgen.text import quantity
 
 _ROLES = ("user", "assistant")
 _BLANKS = " \t\r\n\v\f\u00a0\ufeff"
@@ -59,7 +60,8 @@ def check_conversation(messages: Conversation, rules: Rules) -> Conversation:
         messages = named[1:] if named and named[0].role == "system" else named
         is_alternating = _alternate(messages)
     if len(messages) < rules.min_messages:
-        raise BadReplyError("too-few-messages", f"{len(messages)} messages, at least {rules.min_messages} are asked")
+        told = f"{quantity(len(messages), 'message')}, asked for: {rules.min_messages} at least"
+        raise BadReplyError("too-few-messages", told)
     if not is_alternating:
         turns = enumerate(zip(messages, cycle(_ROLES), strict=False), start=1)
         number, expected = next((number, role) for number, (each, role) in turns if each.role != role)

@@ -17,11 +17,11 @@ from asyncgen.audit.judged import JudgedResult
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.telling import TellingResult
 from asyncgen.money.price import format_cost
-from asyncgen.report.formatting import quantity, shorten
+from asyncgen.report.formatting import shorten
 from asyncgen.report.verdict import broken_rules, judge
 from asyncgen.screen.figures import format_count
 from asyncgen.screen.rows import command_line, export_line, labelled_grid, plain_console, print_copied
-from asyncgen.text import one_line
+from asyncgen.text import one_line, quantity
 
 STYLES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
 MOST_CHARACTERS = 60  # of a value or a phrase
@@ -113,7 +113,7 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
         for name, values in audit.coverage.dimensions.items():
             yield name, _uses(values)
         for pair in audit.coverage.pairs:
-            met = f"{pair.met:,} of {pair.planned_met:,} planned pairs, {pair.pairs:,} possible"
+            met = f"{pair.met:,} of {quantity(pair.planned_met, 'planned pair')}, {pair.pairs:,} possible"
             yield f"{pair.first} x {pair.second}", met
     if audit.telling is not None:
         yield from _telling(audit.telling)
@@ -132,16 +132,16 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
     if audit.grounding is not None:
         facts = audit.grounding
         outside = f"{facts.ungrounded:,} not in the knowledge base, {facts.derived:,} derived from it"
-        yield "grounding", f"{facts.checked:,} facts looked at, {outside}"
+        yield "grounding", f"{quantity(facts.checked, 'fact')} looked at, {outside}"
     yield "near-duplicates", _duplicates(audit.duplicates.conversation)
     yield "  answers alone", _duplicates(audit.duplicates.assistant)
 
 
 def _telling(told: TellingResult) -> Iterator[tuple[str, str]]:
-    share = f"{_percent(told.told / told.asked)} of {told.asked:,} times that one was asked for"
-    yield "statements told", f"{share}, {told.statements:,} different ones"
+    share = f"{_percent(told.told / told.asked)} of {quantity(told.asked, 'time')} that one was asked for"
+    yield "statements told", f"{share}, {quantity(told.statements, 'different one')}"
     if told.judged:
-        found = f"{_percent(told.supported / told.judged)} of {told.judged:,} times in conversations that were judged"
+        found = f"{_percent(told.supported / told.judged)} of {quantity(told.judged, 'time')} in judged conversations"
         yield "  by a judge", found
     if told.least:
         least = told.least[0]
@@ -162,8 +162,8 @@ def _uses(values: Sequence[ValueCoverage]) -> str:
     used = sum(each.found > 0 for each in planned)
     counts = [each.found for each in planned] or [0]
     low, high = min(counts), max(counts)
-    times = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    text = f"{used:,} of {len(planned):,} planned values, {times} times each"
+    times = ("" if low == high else f"{low:,} to ") + quantity(high, "time")
+    text = f"{used:,} of {quantity(len(planned), 'planned value')}, {times} each"
     least = min(planned, key=lambda each: each.found / each.planned, default=None)
     if least is not None and least.found < least.planned / 2:
         text += f"; least of its plan: {shorten(least.value, MOST_CHARACTERS)} ({least.found:,} of {least.planned:,})"
@@ -207,7 +207,7 @@ def _breakdown(numbers: Mapping[str, int]) -> str:
     reasons = sorted(numbers.items(), key=lambda each: -each[1])
     shown = ", ".join(f"{number:,} {reason}" for reason, number in reasons[:MOST_VALUES])
     rest = sum(number for _, number in reasons[MOST_VALUES:])
-    return f"{shown}, {rest:,} others" if rest else shown
+    return f"{shown}, {quantity(rest, 'other')}" if rest else shown
 
 
 def _percent(share: float) -> str:

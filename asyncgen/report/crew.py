@@ -16,7 +16,7 @@ from asyncgen.screen.rows import command_line, labelled_grid, plain_console, pri
 from asyncgen.shards.crew import ALL_THERE, INTERRUPTED, SOME_FAILED, STOPPED, USAGE, Crew
 from asyncgen.shards.places import Shards
 from asyncgen.shards.status import ShardState, ShardsWatch
-from asyncgen.text import one_line
+from asyncgen.text import one_line, quantity
 
 LINE = 30.0  # seconds from one line to the next, where there is no terminal
 
@@ -89,13 +89,13 @@ def conclude(shards: Shards, crew: Crew, watch: ShardsWatch, command: str, *, wa
     elif was_interrupted and missing:
         status, headline = INTERRUPTED, "Interrupted"
     elif crew.failed:
-        status, headline = SOME_FAILED, f"Finished, but {report.failed:,} indices have failed"
+        status, headline = SOME_FAILED, f"Finished, but {report.failed:,} failed"
     else:
         status, headline = ALL_THERE, "Finished"
     console.print(one_line(headline), soft_wrap=True)
     rows = {"done": f"{report.done:,} of {report.num:,}", "cost": describe_cost(report, is_free=watch.is_free)}
     if missing:
-        rows["missing"] = f"{len(missing):,} of {len(watch.shards):,} shards: {write_indices(missing)}"
+        rows["missing"] = f"{len(missing):,} of {quantity(len(watch.shards), 'shard')}: {write_indices(missing)}"
     console.print(labelled_grid(rows))
     if status:
         print_copied(console, "next", next_command)

@@ -10,6 +10,7 @@ from asyncgen.export.formats import PARQUET
 from asyncgen.export.staging import rows_path
 from asyncgen.export.tokens import CUTS, ESTIMATED, estimate_tokens
 from asyncgen.screen.rows import near, plain_console, print_copied, tally_grid
+from asyncgen.text import quantity
 
 
 def print_export(sources: Sources, plan: Plan, result: Result) -> None:
@@ -20,12 +21,13 @@ def print_export(sources: Sources, plan: Plan, result: Result) -> None:
     for limit, tally in result.long.items():
         if tally.count:
             who = f", where {CUTS[limit]}" if limit in CUTS else ""
-            rows.append(("long", f"{tally.count:,}", f"longer than {limit:,} tokens{who}: {tally.describe()}"))
+            told = f"longer than {quantity(limit, 'token')}{who}: {tally.describe()}"
+            rows.append(("long", f"{tally.count:,}", told))
         elif limit == plan.max_tokens:
-            rows.append(("long", "0", f"longer than {limit:,} tokens"))
+            rows.append(("long", "0", f"longer than {quantity(limit, 'token')}"))
     console.print(tally_grid(rows))
     left = sum(each.count for each in result.left_out.values())
-    console.print(Text(f"{result.rows:,} rows written, {left:,} lines left out", style="bold"))
+    console.print(Text(f"{quantity(result.rows, 'row')} written, {quantity(left, 'line')} left out", style="bold"))
     path = repr(near(plan.path))
     if plan.format.name in ("gemini", "bedrock", "arrays"):  # a form on a website takes it
         return

@@ -7,6 +7,7 @@ from rich.text import Text
 from asyncgen.audit.filter import Result
 from asyncgen.data.dataset import Dataset
 from asyncgen.screen.rows import command_line, export_line, plain_console, print_copied, tally_grid
+from asyncgen.text import quantity
 
 
 def print_filter(dataset: Dataset, result: Result, clean: Path, *, unjudged: int = 0) -> None:
@@ -23,6 +24,6 @@ def print_filter(dataset: Dataset, result: Result, clean: Path, *, unjudged: int
         )
     rows += [("written", f"{count:,}", str(path)) for path, count in result.kept.items()]
     console.print(tally_grid(rows))
-    console.print(Text(f"{sum(result.kept.values()):,} of {result.lines:,} lines kept", style="bold"))
+    console.print(Text(f"{sum(result.kept.values()):,} of {quantity(result.lines, 'line')} kept", style="bold"))
     print_copied(console, "next", command_line("audit", next(iter(result.kept))))
     print_copied(console, "next", export_line(clean, is_parted=len(result.kept) > 1))

@@ -19,10 +19,6 @@ def share(part: float, whole: float = 1) -> str:
     return f"{percent:.1f}".removesuffix(".0") + "\u00a0%"
 
 
-def quantity(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def clock(time: str) -> str:
     """An ISO time for people."""
     return re.sub(r"T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)$", r" \1 UTC", time)

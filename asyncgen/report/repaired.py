@@ -7,8 +7,8 @@ from rich.text import Text
 from asyncgen.audit.flagged import FlaggedLines
 from asyncgen.data.dataset import Dataset
 from asyncgen.money.price import format_cost
-from asyncgen.report.formatting import quantity
 from asyncgen.screen.rows import command_line, plain_console, print_copied, tally_grid
+from asyncgen.text import quantity
 
 
 def describe_flagged(dataset: Dataset, lines: FlaggedLines) -> str:
@@ -31,5 +31,5 @@ def print_repaired(dataset: Dataset, lines: FlaggedLines, number: int) -> None:
     if left := len(lines.by_key) - number:
         rows.append(("as before", f"{left:,}", f"could not be mended; what was tried is in {rejects}"))
     console.print(tally_grid(rows))
-    console.print(Text(f"{number:,} of {len(lines.by_key):,} flagged lines repaired", style="bold"))
+    console.print(Text(f"{number:,} of {quantity(len(lines.by_key), 'flagged line')} repaired", style="bold"))
     print_copied(console, "next", command_line("audit", output))

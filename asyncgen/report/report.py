@@ -11,11 +11,11 @@ from pathlib import Path
 from asyncgen.audit.audit import Audit
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.whole_file import whole_file
-from asyncgen.report.formatting import quantity
 from asyncgen.report.sample import Found, Sample, draw_sample, encode_sample
 from asyncgen.report.sections import make_sections
 from asyncgen.report.templates import read_page_file, templates
 from asyncgen.report.verdict import judge
+from asyncgen.text import quantity
 
 SCRIPTS = ("conversation.js", "report.js")
 

@@ -25,8 +25,9 @@ from asyncgen.money.price import format_cost
 from asyncgen.output.ledger import Ledger
 from asyncgen.report.blocks import Block, Facts, Figure, Findings, Fold, Heading, LineNumbers, Paragraph, Table, Terms
 from asyncgen.report.charts import Bar, Bars, Cell, HeatMap, Histogram, LineChart, letter
-from asyncgen.report.formatting import capital, clock, quantity, share
+from asyncgen.report.formatting import capital, clock, share
 from asyncgen.report.verdict import Verdict, broken_rules
+from asyncgen.text import quantity
 
 MOST_BARS = 40
 MOST_ROWS = 100
@@ -130,13 +131,15 @@ def describe_telling(result: TellingResult | None) -> Iterator[Block]:
         return
     share = f"{result.told / result.asked:.1%}".replace("%", " %")
     yield Paragraph(
-        f"{result.statements:,} statements were asked for {result.asked:,} times in all. In {share} of these the "
-        "answers hold the figures of the statement and most of its words."
+        f"What was to be told: {quantity(result.statements, 'statement')}, {quantity(result.asked, 'time')} in all. In "
+        f"{share} of these the answers hold the figures of the statement and most of its words."
     )
     judged = ["judged", "found by the judge"] if result.judged else []
     if judged:
         share = f"{result.supported / result.judged:.1%}".replace("%", " %")
-        yield Paragraph(f"Of {result.judged:,} times in conversations that were judged, the judge found it in {share}.")
+        yield Paragraph(
+            f"Of {quantity(result.judged, 'time')} in conversations that were judged, the judge found it in {share}."
+        )
     if result.least:
         rows = [
             (each.statement, each.asked, each.told, *((each.judged, each.supported) if judged else ()))
@@ -192,7 +195,7 @@ def _pair(
         HeatMap(names, cells),
         table,
         key=[each.value for each in across],
-        description=f"{pair.met:,} of {pair.planned_met:,} planned pairs occur",
+        description=f"{pair.met:,} of {quantity(pair.planned_met, 'planned pair')} found",
     )
 
 
@@ -271,7 +274,7 @@ def _tally(title: str, heading: str, numbers: Mapping[str, int]) -> Iterator[Blo
     """A table; a sentence where all are one."""
     if len(numbers) == 1:
         ((name, number),) = numbers.items()
-        yield Paragraph(f"{title}: {name}, {number:,} times.")
+        yield Paragraph(f"{title}: {name}, {quantity(number, 'time')}.")
     elif numbers:
         whole = sum(numbers.values())
         rows = [(name, number, share(number, whole)) for name, number in islice(numbers.items(), MOST_ROWS)]
@@ -285,8 +288,8 @@ def describe_diversity(result: DiversityResult) -> Iterator[Block]:
     if not result.lines:
         return
     openers = result.openers
-    different = f"{openers.different:,}" if openers.is_exact else f"at least {openers.different:,}"
-    yield Paragraph(f"{quantity(result.lines, 'conversation')} open in {different} different ways.")
+    different = ("" if openers.is_exact else "at least ") + quantity(openers.different, "different way")
+    yield Paragraph(f"{quantity(result.lines, 'conversation')}, opened in {different}.")
     yield from _most_frequent(
         "Most frequent first messages", "Share of the conversations that open so.", openers.top[:MOST_PHRASES]
     )
@@ -362,9 +365,9 @@ def describe_grounding(result: GroundingResult | None) -> Iterator[Block]:
         return
     checked = result.checked
     yield Paragraph(
-        f"{quantity(checked, 'figure, name or address', 'figures, names and addresses')} in the answers, of which "
-        f"{result.ungrounded:,} ({share(result.ungrounded, checked)}) stand neither in the knowledge base nor in what "
-        f"the user said, and {result.derived:,} ({share(result.derived, checked)}) can be computed from it."
+        f"{quantity(checked, 'figure, name or address', 'figures, names and addresses')} in the answers; neither in "
+        f"the knowledge base nor in what the user said: {result.ungrounded:,} ({share(result.ungrounded, checked)}); "
+        f"can be computed from it: {result.derived:,} ({share(result.derived, checked)})."
     )
     topics = [(topic or "none", each) for topic, each in result.by_topic.items()]
     topics.sort(key=lambda topic: -_ungrounded_share(topic[1]))

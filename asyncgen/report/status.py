@@ -21,7 +21,7 @@ from asyncgen.output.match import Lines, read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
-from asyncgen.text import ascii_json, printable
+from asyncgen.text import ascii_json, printable, quantity
 
 SHOWN_LINES = 5  # numbers of unknown lines
 
@@ -75,7 +75,7 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
     if totals.cost is None:
         yield "cost", FREE if is_free else "unknown"
     else:
-        unpriced = f": that of {totals.unpriced:,} calls is unknown" if totals.unpriced else ""
+        unpriced = f": that of {quantity(totals.unpriced, 'call')} is unknown" if totals.unpriced else ""
         yield "cost", f"{'at least ' if unpriced else ''}${digits_of(totals.cost)}{unpriced}"
     if totals.rejected:
         yield "rejected", _breakdown(totals.rejected)
@@ -85,7 +85,7 @@ def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, s
 
 def _describe_batch(batch: OpenBatch) -> str:
     age = max(0.0, time.time() - seconds_of(batch.intent.time))
-    parts = [f"{batch.label}: {len(batch):,} requests", f"{format_duration(age)} ago"]
+    parts = [f"{batch.label}: {quantity(len(batch), 'request')}", f"{format_duration(age)} ago"]
     if batch.id is None:
         parts.append("not known whether it was made")
     if batch.untold < len(batch):

@@ -12,6 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from asyncgen.report import formatting
 from asyncgen.report.charts import compact, letter
+from asyncgen.text import quantity
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _HARMLESS = frozenset("\n\t\u200c\u200d")  # joiners spell words in several scripts, and emoji
@@ -59,4 +60,4 @@ templates.filters |= {
     "shorten": formatting.shorten,
     "thousands": "{:,}".format,
 }
-templates.globals["quantity"] = formatting.quantity
+templates.globals["quantity"] = quantity

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from asyncgen.audit.audit import Audit, RuleResult
 from asyncgen.endpoint.presets import OFFLINE
-from asyncgen.report.formatting import quantity, share, shorten
+from asyncgen.report.formatting import share, shorten
+from asyncgen.text import quantity
 
 SEVERITIES = ("error", "warning", "note")  # the gravest first
 EVEN = 0.1  # a value this far off its plan, as a share of it, still counts as evenly used
@@ -69,10 +70,10 @@ def _on_coverage(audit: Audit) -> Iterator[Remark]:
     """Of what was asked for, how much is there."""
     totals = audit.totals
     if totals.pending or totals.failed:
-        left = f"{totals.done:,} of {quantity(totals.num, 'conversation')} are there"
-        yield Remark(False, f"{left}: {totals.pending:,} are still to do and {totals.failed:,} failed.")
+        done = f"There: {totals.done:,} of {quantity(totals.num, 'conversation')}"
+        yield Remark(False, f"{done}; still to do: {totals.pending:,}; failed: {totals.failed:,}.")
     elif totals.num:
-        yield Remark(True, f"All {quantity(totals.num, 'conversation')} that were asked for are there.")
+        yield Remark(True, f"All that was asked for is there: {quantity(totals.num, 'conversation')}.")
     if audit.coverage is None:
         return
     for pair in audit.coverage.pairs:
@@ -85,7 +86,7 @@ def _on_coverage(audit: Audit) -> Iterator[Remark]:
     values = [each for values in audit.coverage.dimensions.values() for each in values]
     if short := [each for each in values if each.found < (1 - EVEN) * each.planned - 1]:
         worst = min(short, key=lambda each: each.found / each.planned)
-        words = f"{quantity(len(short), 'value')} of a dimension occur far less often than planned, first of all"
+        words = f"Far less often than planned: {quantity(len(short), 'value')} of a dimension, first of all"
         yield Remark(False, f"{words} “{worst.value}” ({worst.found:,} of {worst.planned:,}).")
 
 

@@ -42,6 +42,7 @@ from asyncgen.runs import events
 from asyncgen.runs.events import Emit
 from asyncgen.runs.verdict import Rejection, Verdict
 from asyncgen.stop import Stop
+from asyncgen.text import quantity
 from asyncgen.timings import USUAL
 
 
@@ -184,7 +185,7 @@ class Desk:
         if is_cut_off and unit.was_cut_off:  # a third reply would be as long, and paid for
             raise GaveUpError(error.reason, f"cut off twice in a row: {error}; {CUT_OFF_ADVICE}") from error
         if unit.ask > self.reasks:
-            raise GaveUpError(error.reason, f"asked {unit.ask} times, the last reply: {error}") from error
+            raise GaveUpError(error.reason, f"asked {quantity(unit.ask, 'time')}, the last reply: {error}") from error
         unit.was_cut_off = is_cut_off
         unit.ask += 1
 

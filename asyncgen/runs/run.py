@@ -97,7 +97,7 @@ from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
 from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs, prompt_bytes
 from asyncgen.runs.verdict import Verdict, with_advice
 from asyncgen.stop import Stop
-from asyncgen.text import BYTES_A_TOKEN
+from asyncgen.text import BYTES_A_TOKEN, quantity
 from asyncgen.threads import NO_THREAD, start_worker
 
 ANSWER_TOKENS = 1000
@@ -321,7 +321,8 @@ class Run:
         tidy(self._start.paths.batches)
         for note in self._start.notes():
             self.say(note)
-        self.say(f"{self.output}: all {self.counts.num:,} {self._job.kind} are there; nothing to do")
+        there = quantity(self.counts.num, self._job.kind.removesuffix("s"))
+        self.say(f"{self.output}: nothing to do, all is there: {there}")
 
     def check_price(self) -> None:
         """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""

@@ -8,7 +8,7 @@ from asyncgen.recipe.language import NAMES
 from asyncgen.scaffold.convert import without_code
 from asyncgen.scaffold.documents import Collected, outline
 from asyncgen.scaffold.recipe import KNOWN
-from asyncgen.text import estimate_tokens, name_some
+from asyncgen.text import estimate_tokens, name_some, quantity
 
 MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every request
 MUCH_FOR_A_TOPIC = 10_000  # characters
@@ -33,8 +33,8 @@ def find_doubts(collected: Collected) -> list[str]:
     text = collected.knowledge.join()
     doubts = []
     if collected.skipped:
-        what = "file is" if len(collected.skipped) == 1 else "files are"
-        doubts.append(f"{len(collected.skipped):,} {what} left out: {name_some(collected.skipped)}")
+        files = quantity(len(collected.skipped), "file is", "files are")
+        doubts.append(f"{files} left out: {name_some(collected.skipped)}")
     found = (
         each[0]
         for each in _MARKUP.finditer(without_code(text))
@@ -42,7 +42,8 @@ def find_doubts(collected: Collected) -> list[str]:
         and (each["entity"] is None or f"{each['entity']};" in html5)
     )
     if marks := list(found):
-        doubts.append(f"markup is left in knowledge.md, {len(marks):,} times: {name_some(list(dict.fromkeys(marks)))}")
+        times = quantity(len(marks), "time")
+        doubts.append(f"markup is left in knowledge.md, {times}: {name_some(list(dict.fromkeys(marks)))}")
     if "</knowledge>" in text:
         doubts.append(
             "knowledge.md holds </knowledge>, the mark at its end: strike it out there, or write another mark into "

@@ -12,7 +12,7 @@ from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.recipe.talk import prompts_by_seat
-from asyncgen.text import one_line, printable
+from asyncgen.text import one_line, printable, quantity
 
 _BEGINNING, _END = 12, 24  # lines of a message that are shown; a prompt says last what it wants
 
@@ -36,7 +36,9 @@ def show_request(source: str, recipe: Recipe, seed: int | None, index: int) -> N
         left_out = lines[_BEGINNING:-_END]
         if len(left_out) > 1:
             size = len("\n".join(left_out).encode())
-            lines[_BEGINNING:-_END] = [f"[... {len(left_out):,} lines, {size:,} bytes; {whole} shows them ...]"]
+            lines[_BEGINNING:-_END] = [
+                f"[... {quantity(len(left_out), 'line')}, {size:,} bytes; {whole} shows them ...]"
+            ]
         parts += ["", f"--- {title}", *lines]
     parts += ["", "--- settings", msgspec.json.encode(settings_of(recipe, model)).decode(), ""]
     print(printable("\n".join(parts)))  # noqa: T201

@@ -13,13 +13,13 @@ from asyncgen.money.ways import LIVE
 from asyncgen.scaffold.draft import Drafts
 from asyncgen.screen.rows import command_line, plain_console, print_copied
 from asyncgen.screen.ways import PRICES
-from asyncgen.text import estimate_tokens, one_line
+from asyncgen.text import estimate_tokens, one_line, quantity
 
 
 def show_price(model: str, provider: str, requests: Sequence[str], answer: int, *, at_most: bool = False) -> None:
     """Before anything is sent. `answer`: tokens of each; `at_most`: there may be fewer calls."""
     tokens = sum(estimate_tokens(len(each.encode())) for each in requests)
-    calls = f"{len(requests)} call{'s' * (len(requests) > 1)} to {model} at {provider}"
+    calls = f"{quantity(len(requests), 'call')} to {model} at {provider}"
     quote = PRICES.get((provider, model, LIVE))
     cost = quote and format_cost(quote.price.cost(fresh=tokens, cached=0, output=answer * len(requests)))
     price = (cost and f"about {cost}") or "no price known"

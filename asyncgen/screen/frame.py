@@ -13,6 +13,7 @@ from asyncgen.money.price import ZERO, format_cost
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.forecast import Pace
 from asyncgen.screen.figures import format_count, format_duration, format_rate
+from asyncgen.text import quantity
 
 MARGIN = 3  # columns left free: the echo of Ctrl-C must not start a new line under the region
 LABEL_WIDTH = 9  # columns
@@ -90,9 +91,8 @@ def _notice(counts: Counts, pace: Pace) -> str:
     if counts.grace_until is not None:
         if not counts.in_flight or counts.grace_until <= pace.now:
             return "stopping: what has arrived is being saved"
-        calls = "call" if counts.in_flight == 1 else "calls"
         left = format_duration(counts.grace_until - pace.now)
-        return f"stopping: {left} left for {counts.in_flight:,} {calls} under way"
+        return f"stopping: {left} left for {quantity(counts.in_flight, 'call')} under way"
     if counts.trouble and pace.has_lasting_trouble:
         return clean(counts.trouble)
     if counts.paused_until > pace.now:

@@ -16,7 +16,7 @@ from asyncgen.screen.preview import COMPLETION_TOKENS
 from asyncgen.screen.prompt_size import measure_prompt
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
 from asyncgen.screen.ways import DEFAULT_PROVIDER, PRICES
-from asyncgen.text import estimate_tokens, name_some, one_line
+from asyncgen.text import estimate_tokens, name_some, one_line, quantity
 
 CONVERSATIONS = 1000  # whose price is told
 
@@ -52,7 +52,8 @@ def show_updated(folder: Path, where: Path, collected: Collected, missing: Seque
         "documents": f"{len(documents):,}: {name_some(documents)}",
     }
     if missing:
-        rows["new topics"] = f"{len(missing):,} headings are no topic of {folder / 'recipe.toml'}: {name_some(missing)}"
+        headings = quantity(len(missing), "heading")
+        rows["new topics"] = f"{headings} not among those of {folder / 'recipe.toml'}: {name_some(missing)}"
     console.print(labelled_grid(rows))
     if where.name != KNOWLEDGE_FILE:
         _warn([f"{folder / KNOWLEDGE_FILE} was edited and stays as it is; take from {where.name} what you want"])

@@ -50,7 +50,7 @@ from asyncgen.screen.ways import (
     compare_ways,
     find_quote,
 )
-from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable
+from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable, quantity
 
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
 VERDICT_TOKENS = 700  # ten claims and nine questions
@@ -69,7 +69,7 @@ def preview(plan: RunPlan, *, requests: Path | None, index: int | None, command:
     scenarios = Scenarios(plan.recipe.dimensions, sampling=plan.recipe.sampling, seed=plan.seed)
     if requests is not None:
         write_requests(requests, plan, scenarios)
-        print(f"{plan.num:,} requests written to {printable(str(requests))}", file=sys.stderr)  # noqa: T201
+        print(f"{quantity(plan.num, 'request')} written to {printable(str(requests))}", file=sys.stderr)  # noqa: T201
     if index is None:
         print_plan(plan, scenarios, command)
     else:

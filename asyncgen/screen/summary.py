@@ -25,7 +25,7 @@ from asyncgen.screen.frame import (
     trouble,
 )
 from asyncgen.screen.printer import Printer, make_console
-from asyncgen.text import one_line
+from asyncgen.text import one_line, quantity
 
 COPIED = {"output", "next"}  # rows of the summary that no line break of ours may enter
 
@@ -92,7 +92,8 @@ def _rows_of_what_is_missing(summary: Summary) -> Iterator[tuple[str, str]]:
         time_left = f"{GAP}about {format_duration(summary.time_left)} more" if summary.time_left else ""
         yield "pending", f"{summary.pending:,}{time_left}"
     if counts.batches:
-        yield "batches", f"{counts.batches:,} run on, with {counts.batch_lines:,} requests: the same line collects them"
+        held = quantity(counts.batch_lines, "request")
+        yield "batches", f"{counts.batches:,} under way, with {held}: the same line collects what comes"
     for label, counter in trouble(counts):
         yield label, breakdown(counter)
         # What was said the last time, for the most frequent reasons; not what the headline says.
@@ -102,6 +103,6 @@ def _rows_of_what_is_missing(summary: Summary) -> Iterator[tuple[str, str]]:
                 yield label, f"{clean(reason)}: {clean(message)}"
     if counts.lost:
         billed = "" if counts.account.is_free else ", which may have been billed"
-        yield "lost", f"{counts.lost:,} calls without an answer{billed}"
+        yield "lost", f"{quantity(counts.lost, 'call')} without an answer{billed}"
     if counts.unrecorded:
-        yield "unknown", f"{counts.unrecorded:,} calls that the journal could not be told of: no later sum has them"
+        yield "unknown", f"{quantity(counts.unrecorded, 'call')} that the journal could not be told of: in no later sum"

@@ -20,6 +20,7 @@ from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display
 from asyncgen.screen.rows import command_line, export_line, plain_console
 from asyncgen.screen.summary import Summary
+from asyncgen.text import quantity
 
 FINISHED = (0, 3)  # exit statuses of a run that has tried every index
 LEFT = 4  # of one that was told not to wait, or to cancel
@@ -108,8 +109,8 @@ class Terminal:
                 with contextlib.suppress(asyncio.CancelledError):  # by a second Ctrl-C: nobody waits for readers then
                     await self._show.close()
                     if missed := self._show.missed:
-                        why = "because nobody read on; they are in the output"
-                        self._run.say(f"{missed:,} conversations were not shown, {why}")
+                        why = "because nobody read on; all is in the output"
+                        self._run.say(f"not shown: {quantity(missed, 'conversation')}, {why}")
             status = self._report(error)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._display.drained()

@@ -36,7 +36,7 @@ from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.runs.run import in_event_loop
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid
-from asyncgen.text import estimate_tokens, printable
+from asyncgen.text import estimate_tokens, printable, quantity
 from asyncgen.timings import USUAL
 
 SECONDS_PER_CALL = 10.0
@@ -243,7 +243,7 @@ def _describe_time(plan: RunPlan, way: str, request_bytes: int) -> str:
     rules = OPENROUTER if plan.endpoint.is_offline else rules_of(plan.endpoint)
     fitting = max(1, min(rules.max_requests, int(FILLED * rules.max_bytes / max(1, request_bytes))))
     number = math.ceil(plan.num / fitting)
-    batches = f"{number:,} {'batch' if number == 1 else 'batches'}"
+    batches = quantity(number, "batch", "batches")
     usual = "90 % take up to 1 h, " if rules is OPENROUTER else ""
     return f"{batches}: {usual}24 h at most"
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asyncgen.errors import ConfigError
+from asyncgen.text import quantity
 
 # By the variable that holds the number of a part: who sets it, and whether it counts from 1 always.
 VARIABLES: Mapping[str, tuple[str, int]] = {
@@ -47,11 +48,11 @@ class Choice:
     def choose(self, shards: int, environment: Mapping[str, str]) -> int:
         """The number of one of so many shards, from 0 on. Raises ConfigError."""
         if self.count is not None and self.count != shards:
-            raise ConfigError(f"--shard {self.number}/{self.count}: the plan has {shards:,} shards")
+            raise ConfigError(f"--shard {self.number}/{self.count}: the plan has {quantity(shards, 'shard')}")
         number, source = (self.number, "--shard") if self.number is not None else self._from(environment)
         if not 0 <= number < shards:
             raise ConfigError(
-                f"{source} {number}: the plan has {shards:,} shards, 0 to {shards - 1}"
+                f"{source} {number}: the plan has {quantity(shards, 'shard')}, 0 to {shards - 1}"
                 + ("; of an array that counts from 1, --shard auto-1 takes the right one" if number == shards else "")
             )
         return number

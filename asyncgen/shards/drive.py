@@ -14,6 +14,7 @@ from asyncgen.shards.crew import Crew, End
 from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 from asyncgen.shards.status import ShardsWatch
+from asyncgen.text import quantity
 
 WAIT = 2.0  # seconds from one look at the engine to the next
 LOOK = 2.0  # seconds from one look at the shards to the next, unless looking has a price
@@ -72,7 +73,7 @@ def drive(
         if heard is None and (crew.is_stopping or interrupts()):
             heard, crew.is_stopping = min(interrupts(), 1), True
             engine.cancel()
-            say(f"Stopping: {len(crew.under_way):,} shards wait for their calls under way. Ctrl-C leaves them at once.")
+            say(f"Stopping: {quantity(len(crew.under_way), 'shard')} with calls under way. Ctrl-C leaves at once.")
         elif heard is not None and interrupts() > heard:
             engine.cancel(at_once=True)
             return

@@ -28,6 +28,7 @@ from asyncgen.shards.claim import ShardTakenError, claimed
 from asyncgen.shards.parts import LARGEST, Head, Position, find_cut, read_pieces, read_range, write_pieces
 from asyncgen.shards.store import StorageError
 from asyncgen.shards.stored import StoredShard
+from asyncgen.text import quantity
 from asyncgen.threads import start_thread
 
 EVERY = 60.0  # seconds from one part to the next
@@ -74,7 +75,7 @@ def fetch(shard: StoredShard, paths: OutputPaths, run: str, say: Callable[[str],
         return Position()
     if (position := Position.of_files(paths, newest)) is not None:
         return position
-    say(f"{shard.path}: fetching {shard.parts:,} parts")
+    say(f"{shard.path}: fetching {quantity(shard.parts, 'part')}")
     position, shared, is_same = Position(), [0, 0, 0], [True, True, True]
     known: set[int] = set()  # entries, by their hash
     is_begun = paths.journal.exists()

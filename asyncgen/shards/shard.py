@@ -15,6 +15,7 @@ from asyncgen.shards.choice import Choice
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
 from asyncgen.shards.publish import published
 from asyncgen.shards.stored import StoredShards
+from asyncgen.text import quantity
 
 PATIENCE = 120.0  # seconds for an orphan on a lost node, whose shard was given to this one meanwhile
 _SHARD = re.compile(r"(--shard(?:=|\s+))auto\S*")
@@ -106,5 +107,7 @@ def _divide(flag: str, rate: int | None, workers: int, config: GenerateConfig) -
     if rate is None:
         return None
     if (part := rate // workers) < (least := max(1, len(config.plan.models))):
-        raise ConfigError(f"{flag} {rate}: expected {workers * least} or more, for {workers} shards at a time")
+        raise ConfigError(
+            f"{flag} {rate}: expected {workers * least} or more, for {quantity(workers, 'shard')} at a time"
+        )
     return part

@@ -168,7 +168,7 @@ def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Opti
     elif audited is None:
         audit = f"Findings are not known: there is no audit of this file as it is now. This makes one: {command}"
     elif catalogue.is_whole and audited < len(catalogue):
-        audit = f"Findings are known of the first {audited:,} lines. This looks at all of them: {command}"
+        audit = f"Findings are known up to line {audited:,}. This looks at all of them: {command}"
     else:
         audit = ""
     return Options(

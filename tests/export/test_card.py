@@ -127,7 +127,7 @@ def test_it_tells_what_a_filter_has_left_out_and_what_the_whole_cost(paths: Outp
     text = card(clean)
     assert "| 1 | email |" in text
     assert "| cost | $0.0020 |" in text
-    assert "| before a filter | 3 lines, which took 4 calls and cost $0.0040 |" in text
+    assert "| before a filter | 3 lines, by 4 calls for $0.0040 |" in text
     assert "| replies not used | 1 not-json |" in text
 
 

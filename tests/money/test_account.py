@@ -247,7 +247,7 @@ def test_tariffs_share_an_account_and_nothing_of_what_is_known_of_them() -> None
     assert account.has_room(judge)
     writer.lost += 1
     assert account.committed == Decimal("0.5")
-    assert "1 calls of unknown cost counted at $0.3000 each" in account.explain_no_room()
+    assert "1 call of unknown cost counted at $0.3000 each" in account.explain_no_room()
 
 
 def test_nothing_finds_out_a_cost_when_all_is_held_for_others() -> None:

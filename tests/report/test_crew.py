@@ -161,7 +161,7 @@ def test_indices_that_have_failed_are_told_with_the_merge_and_the_line_that_trie
 
 
 @pytest.mark.parametrize(
-    ("interrupts", "cancelled", "left"), [(1, [False], "wait for their calls"), (2, [False, True], "")]
+    ("interrupts", "cancelled", "left"), [(1, [False], "with calls under way"), (2, [False, True], "")]
 )
 def test_an_interrupt_drains_and_a_second_one_waits_for_nothing(
     drive_all: Drive, interrupts: int, cancelled: list[bool], left: str

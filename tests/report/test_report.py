@@ -213,7 +213,7 @@ def test_a_clean_file_is_called_clean(audit: Audit) -> None:
     verdict = judge(with_rules(audit))
     assert verdict.bad == ()
     assert verdict.lead == "24 conversations by some/model. Nothing in it asks for attention."
-    assert any("24 conversations that were asked for" in each.words for each in verdict.good)
+    assert any("is there: 24 conversations" in each.words for each in verdict.good)
 
 
 def test_what_is_broken_most_is_named_first(audit: Audit) -> None:
@@ -228,7 +228,7 @@ def test_a_note_alone_is_no_reason_to_warn(audit: Audit) -> None:
 def test_a_run_that_is_not_finished_is_named(audit: Audit) -> None:
     totals = msgspec.structs.replace(audit.totals, num=30, done=24, pending=4, failed=2)
     bad = judge(with_rules(msgspec.structs.replace(audit, totals=totals))).bad
-    assert [each.words for each in bad] == ["24 of 30 conversations are there: 4 are still to do and 2 failed."]
+    assert [each.words for each in bad] == ["There: 24 of 30 conversations; still to do: 4; failed: 2."]
 
 
 @pytest.mark.parametrize(

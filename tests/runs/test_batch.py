@@ -618,5 +618,5 @@ def test_ctrl_c_leaves_what_is_under_way_and_says_so() -> None:
         process.send_signal(signal.SIGINT)
         _, shown = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert re.search(r"batches +1 run on, with 8 requests: the same line collects them", shown)
+        assert re.search(r"batches +1 under way, with 8 requests: the same line collects what comes", shown)
         assert labels()

@@ -381,7 +381,7 @@ def test_a_shard_is_made_by_the_command_line_and_found_made_elsewhere(
     assert len(conversations(Path("data/memory/bucket/x.shards/00001.jsonl"))) == 2
     monkeypatch.chdir(tmp_path / "two")
     assert main([*make, "--local", "elsewhere"]) == 0
-    assert "x.shards/00001: all 2 conversations are there; nothing to do" in capfd.readouterr().err
+    assert "x.shards/00001: nothing to do, all is there: 2 conversations" in capfd.readouterr().err
     assert not Path("elsewhere/memory/bucket/x.shards/00001.jsonl").exists()
     assert main(["status", URL]) == 0
     assert "2: 1 not begun, 1 made" in capfd.readouterr().out

@@ -33,6 +33,7 @@ from asyncgen.runs.batches.search import Search
 from asyncgen.runs.batches.under_way import Out, UnderWay
 from asyncgen.runs.desk import Unit, moment
 from asyncgen.runs.live import Live
+from asyncgen.text import quantity
 
 AT_ONCE = 128  # lines between two rests, to wait for the disk
 
@@ -67,10 +68,10 @@ class Collector:
         missing, not_run = await self._take_all(out, results)
         if missing + not_run:
             ended = f"batch {out.batch.label} has ended ({clean(told.status)})"
-            self.under_way.say(f"{ended} without {missing + not_run:,} of its {len(out.batch):,} answers")
+            self.under_way.say(f"{ended} without {missing + not_run:,} of {quantity(len(out.batch), 'answer')}")
         if many := results.unread + results.strange:
             kept = path.replace(path.with_suffix(UNREAD))
-            self.under_way.say(f"batch {out.batch.label}: {many:,} results are of no request; kept in {kept}")
+            self.under_way.say(f"batch {out.batch.label}: {quantity(many, 'result')} of no request; kept in {kept}")
         await self._close(out, told, results, missing, not_run)
         return results.found > not_run
 
@@ -135,7 +136,7 @@ class Collector:
                     self.under_way.waiting.put_again(Ask(unit.index, unit.ask, was_cut_off=unit.was_cut_off))
                 case TransientError() as error:
                     if ask.failures >= live.retries.retries:
-                        told = f"given up after {ask.failures + 1} attempts: {error}"
+                        told = f"given up after {quantity(ask.failures + 1, 'attempt')}: {error}"
                         raise GaveUpError(error.reason, told) from error
                     self.under_way.waiting.put_again(msgspec.structs.replace(ask, failures=ask.failures + 1))
                 case FatalError() as error:

@@ -27,6 +27,7 @@ from asyncgen.output.journal import NOT_MADE, TWIN, Collected
 from asyncgen.runs.batches.lines import Results
 from asyncgen.runs.batches.under_way import Out, UnderWay
 from asyncgen.runs.desk import moment
+from asyncgen.text import quantity
 
 CLOCKS = 600.0  # seconds by which two clocks may differ
 # What a key may be kept from, beside its batch: nothing that keeps its answers from being collected.
@@ -112,7 +113,8 @@ class Search:
         elif found.alike:
             await self._look_into(out, found.alike, cannot_tell)
         elif is_time and not out.left:
-            self.under_way.say(f"batch {label} was not made; its {len(out.batch):,} conversations go into another one")
+            held = quantity(len(out.batch), "conversation")
+            self.under_way.say(f"batch {label} was not made; what is in it goes into another one: {held}")
             await self.under_way.give_back(out, NOT_MADE)
 
     async def _look_into(self, out: Out, alike: Sequence[Batch], cannot_tell: str) -> None:
