@@ -183,6 +183,13 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
     return Earlier(journal.ledger.headers[-1], journal.ledger, lines, tuple(filter(None, patches)))
 
 
+def describe_lost_journal(paths: OutputPaths) -> str | None:
+    """What is to be said of an output that no run is known of; None where there is nothing."""
+    if not size_of(paths.output):
+        return None
+    return f"has lines and no journal ({paths.journal.name}): put that back"
+
+
 def read_status(paths: OutputPaths) -> tuple[Ledger, Lines]:
     """Ledger and lines for a report, tolerant of whatever a run in progress is writing.
 

@@ -12,9 +12,10 @@ from typing import BinaryIO
 import msgspec
 
 from asyncgen.data.whole_file import whole_file
-from asyncgen.errors import OutputError
+from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.journal import Done, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.match import describe_lost_journal
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.sums import Seen, Sums
 
@@ -67,9 +68,10 @@ class JournalsView:
 
     def see(self, number: int) -> Seen | None:
         paths = self._paths_of(number)
-        try:
-            seen = paths.journal.stat()
-        except FileNotFoundError:
+        seen = paths.journal.stat() if paths.journal.exists() else None
+        if seen is None or not seen.st_size:
+            if (lost := describe_lost_journal(paths)) is not None:
+                raise ConfigError(f"{paths.output} {lost}")
             return None
         known = self._known.get(number)
         if known is None or not known.are_of(seen):

@@ -23,7 +23,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.output.files import copy_onto
 from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry
 from asyncgen.output.lock import locked
-from asyncgen.output.match import Earlier, read_earlier
+from asyncgen.output.match import Earlier, describe_lost_journal, read_earlier
 from asyncgen.output.paths import OutputPaths, check_length
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.shards.places import Shards
@@ -61,7 +61,9 @@ def merge(shards: Shards, plan: ShardPlan, output: Path, *, progress: Advance = 
     """Raises ConfigError for an output that is something else, OutputError when it cannot be written."""
     paths, merged = OutputPaths.of(output), Merged()
     _check_target(paths, shards, plan)
-    merged.faults = {number: Fault("has not been begun") for number in range(len(plan)) if not shards.is_begun(number)}
+    for number in (number for number in range(len(plan)) if not shards.is_begun(number)):
+        with shards.at_hand(number, paths.output.parent) as shard:
+            merged.faults[number] = _unbegun(shard)
     if merged.faults:  # known at once, where looking at the others may take an hour
         return merged
     # The output last: while it is not there, what is beside it can be made again.
@@ -125,7 +127,7 @@ def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -
     """What is in a shard; what lacks in it is noted. Raises ConfigError for one that cannot be used."""
     earlier = read_earlier(paths)
     if earlier is None:
-        merged.faults[number] = Fault("has not been begun")
+        merged.faults[number] = _unbegun(paths)
         return None
     _check_headers(plan, number, earlier.ledger.headers)
     lines, failed = earlier.lines, earlier.ledger.failed
@@ -139,6 +141,11 @@ def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -
     elif missing:
         merged.failed[number] = missing
     return earlier
+
+
+def _unbegun(paths: OutputPaths) -> Fault:
+    lost = describe_lost_journal(paths)
+    return Fault("has not been begun") if lost is None else Fault(f"{lost}, or make the shard anew", is_damaged=True)
 
 
 def _check_headers(plan: ShardPlan, number: int, headers: Sequence[Header]) -> None:

@@ -45,7 +45,7 @@ def test_documents_become_a_recipe_that_runs_at_once(capsys: pytest.CaptureFixtu
     assert "documents  2: docs/rental.md, docs/shop.html" in out
     assert "topics     2, from the headings" in out
     assert "1,000 conversations about $" in out
-    assert "markup is left in knowledge.md, 1 times: <b>" in out
+    assert "markup is left in knowledge.md, 1 time: <b>" in out
     assert [line.split()[-1] for line in out.splitlines() if "asyncgen" in line][-1] == "data/shop.offline.jsonl"
     texts = files()
     assert texts["knowledge.md"] == (

@@ -40,7 +40,7 @@ def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: T
     planned("generate", "--shard", "1/2", "-o", "data/x", "--quiet")
     lines = (tmp_path / "data" / "x.shards" / "00001.jsonl").read_bytes()
     assert lines.count(b"\n") == 2
-    assert "all 2 conversations are there" in planned("generate", "--shard", "1/2", "-o", "data/x.jsonl")
+    assert "nothing to do, all is there: 2 conversations" in planned("generate", "--shard", "1/2", "-o", "data/x.jsonl")
     status = planned("status", "data/x")
     assert "1 not begun, 1 made" in status
     assert "2 of 2,050" in status

@@ -328,7 +328,7 @@ def test_the_tables_tell_everything_there_is(shown: Shown) -> None:
         "unknown 1, not known to the journal: line 3",
         "calls 2",
         "tokens 1,000 in (90.0% cached), 50 out",
-        "cost at least $0.25: that of 1 calls is unknown",
+        "cost at least $0.25: that of 1 call is unknown",
         "rejected 1: 1 not-json",
         "lost 1, calls without an answer, perhaps billed",
         "2026-01-01T00:00:00Z 2,000 openrouter some/model",

@@ -82,6 +82,9 @@ def test_a_damaged_journal_keeps_nobody_from_the_others(folder: ShardFolder) -> 
     assert [each.state for each in told.shards] == [MADE, UNREADABLE, WAITING]
     assert "is damaged" in (told.shards[1].message or "")
     assert told.done == 4
+    journal.unlink()
+    lost = report(folder).shards[1]
+    assert (lost.state, "has lines and no journal" in (lost.message or "")) == (UNREADABLE, True)
 
 
 def test_sums_are_those_of_all_shards(folder: ShardFolder) -> None:
