@@ -245,8 +245,8 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
     if paths.output.exists() and paths.output.stat().st_size:
         if not append:
             raise ConfigError(
-                f"{paths.output} exists and has no journal ({paths.journal.name}): put that back if there was one, choose "
-                f"another --output, or --append to keep its lines and add to them; {START_ANEW}"
+                f"{paths.output} exists and has no journal ({paths.journal.name}): put that back if there was one, "
+                f"choose another --output, or --append to keep its lines and add to them; {START_ANEW}"
             )
         kept, patch = adopt_lines(paths.output, header.line_hash)
         patches.append(patch)
