@@ -534,7 +534,7 @@ class Histories(RuleBasedStateMachine):
                 machine.run.counts = self.counts
                 self.watch(events.Written, lambda event: machine.note_counted(event.lines, self.counts))
 
-        self.patch.setattr("asyncgen.runs.run.Run", SpiedRun)
+        self.patch.setattr("asyncgen.runs.open.Run", SpiedRun)
         self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.runs.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
         self.patch.setattr("asyncgen.command.main.build_parser", lambda: PARSER)

@@ -22,8 +22,10 @@ from asyncgen.errors import BudgetSpentError, FatalError, OutOfMemoryError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.counts import Counts
+from asyncgen.runs.event_loop import event_loop
 from asyncgen.runs.events import Event, Retried, Said
-from asyncgen.runs.run import Run, event_loop, opened
+from asyncgen.runs.open import opened
+from asyncgen.runs.run import Run
 from asyncgen.threads import start_thread
 
 log = logging.getLogger("asyncgen")

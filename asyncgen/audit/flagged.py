@@ -20,7 +20,7 @@ from asyncgen.output.keys import Keys
 from asyncgen.recipe.judge import asked_questions
 from asyncgen.recipe.recipe import JudgeOptions
 from asyncgen.runs.config import GenerateConfig
-from asyncgen.runs.run import conversations, make_header
+from asyncgen.runs.open import conversations, make_header
 
 
 class FlaggedLines:

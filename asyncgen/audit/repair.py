@@ -19,7 +19,7 @@ from asyncgen.recipe.judge import CLAIMS, least_scores, tell_scenario
 from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import GenerateConfig, RunPlan
-from asyncgen.runs.run import conversations
+from asyncgen.runs.open import conversations
 
 RULES_OF_USERS = frozenset({COPIED_OPENER})  # about what they say, which other answers do not mend
 

@@ -129,7 +129,7 @@ def _plan(recipe: "Recipe", flags: argparse.Namespace) -> "list[Ask]":
 
 def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[list[Candidate]]":
     from asyncgen.audit.words import split_words
-    from asyncgen.runs.run import in_event_loop
+    from asyncgen.runs.event_loop import in_event_loop
     from asyncgen.scaffold.draft import open_drafter
     from asyncgen.scaffold.widen import widen
     from asyncgen.screen.drafts import show_cost, show_stop

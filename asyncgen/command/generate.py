@@ -84,7 +84,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.verdicts import keep_verdicts
     from asyncgen.output.paths import OutputPaths
     from asyncgen.runs.configure import read_environment
-    from asyncgen.runs.run import Beside, nothing_beside
+    from asyncgen.runs.open import Beside, nothing_beside
     from asyncgen.screen.terminal import generate
     from asyncgen.shards.plan import ShardFolder
 

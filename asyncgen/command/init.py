@@ -151,7 +151,7 @@ def _read_languages(codes: str) -> Sequence[str]:
 
 
 def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge") -> "Plan":
-    from asyncgen.runs.run import in_event_loop
+    from asyncgen.runs.event_loop import in_event_loop
     from asyncgen.scaffold.draft import ANSWER_TOKENS, ask_for_drafts, write_request
     from asyncgen.scaffold.recipe import MODEL, SAMPLING
     from asyncgen.screen.drafts import show_drafts, show_price

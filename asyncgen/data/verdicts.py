@@ -24,7 +24,7 @@ from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.recipe import JUDGE, MODEL
 from asyncgen.runs.config import GenerateConfig
-from asyncgen.runs.run import make_header
+from asyncgen.runs.open import make_header
 
 AT_ONCE = 256  # grades
 

@@ -1,77 +1,35 @@
 """One run of `generate`: resources opened in order, the pipeline over them, closed in reverse, and what came of it.
 
-Looking at the output, and every refusal, happens before the event loop starts; from then on only a fault of the run, a
-person or the last index ends it.
+From its start on, only a fault of the run, a person or the last index ends it.
 """
 
 import asyncio
-import gc
-import resource
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    AsyncExitStack,
-    ExitStack,
-    closing,
-    contextmanager,
-    nullcontext,
-    suppress,
-)
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, nullcontext, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-import uvloop
-
-from asyncgen import __version__
-from asyncgen.conversation import XXH3
 from asyncgen.endpoint.batches.folder import FolderBatches
 from asyncgen.endpoint.batches.forms import open_batches
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
-from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.endpoint.structure import Form, Ladder, explain
 from asyncgen.endpoint.tiers import BATCH, FLEX, asked_tier
-from asyncgen.errors import (
-    ConfigError,
-    EndpointDownError,
-    FatalError,
-    GaveUpError,
-    OutOfMemoryError,
-    TimedOutError,
-    TransientError,
-)
-from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
-from asyncgen.jobs.talk import Apart, TurnByTurn
+from asyncgen.errors import ConfigError, FatalError, GaveUpError, OutOfMemoryError, TransientError
 from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
 from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.batches import RESULTS, tidy
-from asyncgen.output.begin import Start, prepare
+from asyncgen.output.begin import Start
 from asyncgen.output.files import Record
-from asyncgen.output.journal import (
-    ARRAYS,
-    BATCHES_VERSION,
-    GRADES,
-    JUDGEMENTS,
-    OBJECTS,
-    RANGE_VERSION,
-    VERSION,
-    Header,
-    Stepped,
-    encode_entry,
-)
-from asyncgen.output.lock import locked
-from asyncgen.output.paths import OutputPaths
-from asyncgen.output.swap import settle
+from asyncgen.output.journal import Stepped, encode_entry
 from asyncgen.output.writer import Writer
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
@@ -80,9 +38,7 @@ from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.pause import Gate
 from asyncgen.pacing.rates import Rates, divide
 from asyncgen.pacing.retry import RetryPolicy
-from asyncgen.recipe.balanced import SAMPLING_VERSIONS
-from asyncgen.recipe.recipe import MODEL, Recipe
-from asyncgen.recipe.scenario import Scenarios
+from asyncgen.recipe.recipe import Recipe
 from asyncgen.runs import events
 from asyncgen.runs.batches.driver import BatchDriver, make_driver
 from asyncgen.runs.batches.under_way import UnderWay
@@ -95,157 +51,18 @@ from asyncgen.runs.first_answers import FirstAnswers
 from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
 from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs, prompt_bytes
-from asyncgen.runs.verdict import Verdict, with_advice
+from asyncgen.runs.trouble import Trouble
+from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop
 from asyncgen.text import BYTES_A_TOKEN, quantity
-from asyncgen.threads import NO_THREAD, start_worker
 
 ANSWER_TOKENS = 1000
-TIMEOUTS_SAID_AT = 3  # calls cut off by --timeout
-OTHER_FILES = 32  # open beside the connections: streams, the output, the event loop, name lookups
 FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
 NEWS = 0.05  # of the mean time of a call; a smaller change of it is none
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
-T = TypeVar("T")
 E = TypeVar("E", bound=Event)
-
-
-# What goes on beside a run while it has its output: entered before that is looked at, it gives what is told the run.
-Beside: TypeAlias = Callable[[OutputPaths, Callable[[str], None]], AbstractContextManager[Callable[["Run"], None]]]
-
-
-@contextmanager
-def nothing_beside(_paths: OutputPaths, _say: Callable[[str], None]) -> Iterator[Callable[["Run"], None]]:
-    yield lambda _: None
-
-
-@contextmanager
-def opened(
-    config: GenerateConfig,
-    make_job: Callable[[GenerateConfig], Job],
-    *,
-    say: Callable[[str], None] = lambda _: None,
-    beside: Beside = nothing_beside,
-) -> Iterator["Run"]:
-    """A run that may begin; its output is locked meanwhile. Raises ConfigError for every reason not to begin it.
-
-    `say`: told what is waited for while there is no run to say it.
-    """
-    paths = OutputPaths.of(config.output)
-    job = make_job(config)
-    find_proxy(config.plan.endpoint.base_url)  # an unusable one is refused before anything is written
-    try:
-        paths.output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
-    with ExitStack() as stack:
-        doubts = stack.enter_context(locked(paths, patience=config.patience, say=say))
-        settle(paths)
-        follow = stack.enter_context(beside(paths, say))
-        start = prepare(
-            paths,
-            make_header(config, job),
-            append=config.append,
-            overwrite=config.overwrite,
-            allow_changed=config.allow_changed,
-            collects=config.batching is not None,
-            forget=config.forgotten,
-            keys=config.plan.keys,
-        )
-        run = Run(_fit_to_open_files(replace(config, notices=[*config.notices, *doubts])), start, job)
-        follow(run)
-        yield run
-
-
-def in_event_loop(main: Coroutine[Any, Any, T]) -> T:
-    """With garbage seldom collected: what lives before a run lives through it, and the run itself makes few cycles.
-
-    A collection every 700 objects looks at every task in flight: a tenth of all CPU time with 64 of them.
-    """
-    usual = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    try:
-        with event_loop() as runner:
-            return runner.run(main)
-    finally:
-        main.close()  # if it was not begun
-        gc.set_threshold(*usual)
-        gc.unfreeze()
-
-
-@contextmanager
-def event_loop() -> Iterator[asyncio.Runner]:
-    """A loop whose threads, for names to be looked up and files, are there before anything is sent.
-
-    Raises OutOfMemoryError when the system gives none.
-    """
-    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False)
-    try:
-        runner.get_loop().set_default_executor(start_worker("names and files", threads=2))
-        yield runner
-    finally:
-        with suppress(*NO_THREAD):  # to wait for its threads it starts another one; they end without that, too
-            runner.close()
-
-
-def conversations(config: GenerateConfig) -> Conversations:
-    """Raises ConfigError when the metadata of a line would have two values under one name."""
-    recipe = config.plan.recipe
-    names = {each.name for each in recipe.dimensions if not (recipe.models and each.name == MODEL)}
-    if config.save_metadata and (taken := names & METADATA_KEYS):
-        raise ConfigError(
-            f"--save-metadata: rename the dimension {', '.join(sorted(taken))}: metadata has a key of that name"
-        )
-    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=config.plan.seed)
-    kinds = {None: Conversations, "apart": Apart, "turn by turn": TurnByTurn}
-    kind = kinds[None if recipe.talk is None else recipe.talk.users]
-    return kind(recipe, scenarios, config.plan.model, config.save_metadata)
-
-
-def make_header(config: GenerateConfig, job: Job) -> Header:
-    plan = config.plan
-    return Header(
-        version=RANGE_VERSION if plan.first else VERSION if config.batching is None else BATCHES_VERSION,
-        asyncgen=__version__,
-        started=f"{datetime.fromtimestamp(config.timings.clock(), UTC):%Y-%m-%dT%H:%M:%SZ}",
-        num=plan.num,
-        first=plan.first,
-        provider=plan.endpoint.provider.name,
-        base_url=plan.endpoint.base_url,
-        recipe=plan.recipe.source,
-        dimensions=plan.recipe.dimensions,
-        sampling=SAMPLING_VERSIONS[plan.recipe.sampling],
-        seed=plan.seed,
-        request=dict(plan.settings),
-        line_format=GRADES if job.kind == JUDGEMENTS else OBJECTS if config.save_metadata else ARRAYS,
-        digests=dict(job.digests),
-        kind=job.kind,
-        models={seat: dict(settings) for seat, settings in plan.models.items()},
-        line_hash=XXH3,
-        variables=dict(plan.recipe.variables),
-    )
-
-
-def _fit_to_open_files(config: GenerateConfig) -> GenerateConfig:
-    """No more connections than this process may have files open: the rest would fail, with nothing wrong outside."""
-    wanted = config.plan.concurrency
-    files = wanted + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= files:
-        return config
-    allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    except (OSError, ValueError):  # macOS has a limit of its own below the one that it tells
-        allowed = soft
-    possible = max(1, allowed - OTHER_FILES)
-    if possible >= wanted:
-        return config
-    notice = f"--concurrency {wanted:,}: only {possible:,} fit into the limit of open files (ulimit -n)"
-    return replace(config, plan=replace(config.plan, concurrency=possible), notices=(*config.notices, notice))
 
 
 class Run:
@@ -283,9 +100,7 @@ class Run:
         for limiter in self._limiters.values():
             self.stop.when_requested(limiter.close)
         self.stop.when_requested(lambda: self._emit(events.Ending(time.monotonic() + config.grace)))
-        self._is_trouble_said = False
-        self._said_of_trouble = ""
-        self._end_of_patience: asyncio.TimerHandle | None = None
+        self._trouble = Trouble(self._verdict.patience, self.counts, self._emit, self.stop, config.timings)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -548,38 +363,7 @@ class Run:
         is_news = limit != counts.limit or paused_until != counts.paused_until
         if is_news or latency is None or abs(latency - (counts.latency or 0.0)) > NEWS * latency:
             self._emit(events.Paced(limit, latency, paused_until))
-        self._bear_with_trouble()
-
-    def _bear_with_trouble(self) -> None:
-        """Say what is wrong while calls only fail, and end the run when that has gone on for too long."""
-        counts, patience = self.counts, self._verdict.patience
-        if self._end_of_patience is not None:
-            self._end_of_patience.cancel()
-            self._end_of_patience = None
-        if patience.trouble is None:
-            if counts.trouble is not None:
-                self._emit(events.Troubled(None))
-            return
-        self._emit(events.Troubled(with_advice(patience.trouble, has_worked=not patience.is_new_here)))
-        left = patience.left(time.monotonic())
-        if left <= 0:
-            self._lose_patience()
-            return
-        self._end_of_patience = asyncio.get_running_loop().call_later(left, self._lose_patience_if_idle)
-        is_time = patience.failing_seconds >= self._config.timings.trouble_said_after
-        if patience.is_new_here and is_time and not self._is_trouble_said:
-            self._is_trouble_said = True
-            self._say_trouble("no answer yet", counts.trouble or "", is_in_frame=True)
-
-    def _lose_patience_if_idle(self) -> None:
-        if not self.counts.in_flight:  # otherwise it is for that call to tell
-            self._lose_patience()
-
-    def _lose_patience(self) -> None:
-        patience = self._verdict.patience
-        why = "it has never answered" if patience.is_new_here else "--give-up"
-        told = f"calls have only failed for {patience.seconds:g} s ({why}). The last time: {self.counts.trouble}"
-        self.stop.request(EndpointDownError(told))
+        self._trouble.look()
 
     def _make_ladder(self, seat: str, recipe: Recipe) -> Ladder:
         """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
@@ -622,18 +406,12 @@ class Run:
 
     def _on_retry(self, error: TransientError, seconds: float) -> None:
         self._emit(events.Retried(error, seconds))
-        if isinstance(error, TimedOutError) and self.counts.retries[error.reason] == TIMEOUTS_SAID_AT:
-            self._say_trouble(f"{TIMEOUTS_SAID_AT} calls, which may be billed", with_advice(error))
+        self._trouble.retried(error)
 
     def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
         if is_full and self.counts.notice is None:
             self.say(DISK_FULL)
         self._emit(events.HeldUp(DISK_FULL if is_full else None))
-
-    def _say_trouble(self, what: str, trouble: str, *, is_in_frame: bool = False) -> None:
-        if trouble != self._said_of_trouble:
-            self._said_of_trouble = trouble
-            self._emit(events.Said(f"{what}: {trouble}", is_in_frame))
 
 
 def estimate_tokens(plan: RunPlan) -> float:

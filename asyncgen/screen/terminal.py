@@ -12,9 +12,11 @@ from asyncgen.errors import BudgetSpentError, ConfigError, FatalError
 from asyncgen.jobs.work import Job
 from asyncgen.money.price import CENT
 from asyncgen.runs.config import GenerateConfig, raise_budget
+from asyncgen.runs.event_loop import in_event_loop
 from asyncgen.runs.events import Retried, Said, Written
 from asyncgen.runs.interrupt import Interrupts
-from asyncgen.runs.run import Beside, Run, conversations, in_event_loop, nothing_beside, opened
+from asyncgen.runs.open import Beside, conversations, nothing_beside, opened
+from asyncgen.runs.run import Run
 from asyncgen.runs.verdict import with_advice
 from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display

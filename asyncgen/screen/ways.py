@@ -32,8 +32,8 @@ from asyncgen.money.ways import LIVE, Offer, Tokens, find_best
 from asyncgen.recipe.passages import count_words
 from asyncgen.recipe.recipe import KNOWLEDGE, MODEL, PLACEHOLDER
 from asyncgen.runs.config import RunPlan
+from asyncgen.runs.event_loop import in_event_loop
 from asyncgen.runs.forecast import seconds_in_all
-from asyncgen.runs.run import in_event_loop
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid
 from asyncgen.text import estimate_tokens, printable, quantity

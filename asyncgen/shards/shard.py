@@ -10,7 +10,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.config import GenerateConfig
-from asyncgen.runs.run import Beside, conversations, make_header, nothing_beside
+from asyncgen.runs.open import Beside, conversations, make_header, nothing_beside
 from asyncgen.shards.choice import Choice
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
 from asyncgen.shards.publish import published

@@ -20,7 +20,8 @@ from rich.text import Text
 from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_generate_config
 from asyncgen.runs.forecast import Pace
-from asyncgen.runs.run import Run, conversations, opened
+from asyncgen.runs.open import conversations, opened
+from asyncgen.runs.run import Run
 from asyncgen.screen.frame import frame
 from asyncgen.screen.terminal import Terminal
 

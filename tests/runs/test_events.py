@@ -14,8 +14,10 @@ from asyncgen.runs import events
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.configure import read_environment
 from asyncgen.runs.counts import Counts
+from asyncgen.runs.event_loop import in_event_loop
 from asyncgen.runs.events import Event
-from asyncgen.runs.run import Run, conversations, in_event_loop, opened
+from asyncgen.runs.open import conversations, opened
+from asyncgen.runs.run import Run
 
 KINDS: tuple[type[Event], ...] = tuple(
     each for each in vars(events).values() if isinstance(each, type) and issubclass(each, Event) and each is not Event
