@@ -37,8 +37,8 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs import events, interrupt
+from asyncgen.runs import run as run_module
 from asyncgen.runs.counts import Counts
-from asyncgen.runs.run import Run
 
 MOST = 8  # indices
 REASKS = 1
@@ -528,7 +528,7 @@ class Histories(RuleBasedStateMachine):
     def replace_surroundings(self) -> None:
         machine = self
 
-        class SpiedRun(Run):
+        class SpiedRun(run_module.Run):
             def __init__(self, *arguments: Any) -> None:
                 super().__init__(*arguments)
                 machine.run.counts = self.counts
