@@ -1,7 +1,9 @@
 """The lines of an output that rules or a judge flag, and the job that makes them again."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain
 
 import msgspec
 
@@ -54,6 +56,13 @@ class FlaggedLines:
             self.by_key[key] = Old(record.number, record.index, reasons[record.number])
             self._offsets[record.number] = record.offset
 
+    @property
+    def flags(self) -> str:
+        """Those that find them, in one spelling."""
+        rules = [("--rules", rule) for rule in sorted(self.rules)]
+        below = [("--below", f"{name}={score:g}") for name, score in sorted(self.below.items())]
+        return shlex.join(chain(*rules, *below))
+
     def by_index(self, keys: Keys) -> Mapping[int, Old]:
         """By the indices that their keys were given."""
         return {index: self.by_key[keys[index]] for index in keys.indices}
@@ -103,5 +112,4 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
     )
     named = "name the one it was made by with --provider or --base-url"
     check_same_kind(dataset.paths, msgspec.structs.replace(old, filtered=()), header, instead=named)
-    flags = (sorted(lines.rules), sorted(lines.below.items()))
-    return Again(repaired, config.plan.keys, lines.read, flags, config.plan.recipe.talk is None), header
+    return Again(repaired, config.plan.keys, lines.read, lines.flags, config.plan.recipe.talk is None), header

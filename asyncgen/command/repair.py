@@ -1,6 +1,7 @@
 """`asyncgen repair`: its flags, and the lines of an output that are made again."""
 
 import argparse
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +89,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.output.mend import mend
     from asyncgen.output.paths import OutputPaths
     from asyncgen.output.swap import settle
+    from asyncgen.screen.rows import command_line
 
     if flags.take and flags.overwrite:
         raise ConfigError("--take keeps what a stopped repair has made and --overwrite sets it aside: give one of them")
@@ -100,27 +102,42 @@ def run(flags: argparse.Namespace, command: str) -> int:
             dataset = open_dataset(flags)
             if (header := dataset.header) is None:
                 raise ConfigError(f"{paths.output}: {'; '.join(dataset.notes)}, so no line can be made again")
-            _clear_ended(dataset, repair_paths(paths))
+            begun = _find_begun(dataset, repair_paths(paths))
             lines = _find_lines(flags, dataset)
         if lines.strangers:
             say(f"{quantity(lines.strangers, 'flagged line')} left as before: made by no run, or edited since")
+        other = ""
+        if begun and begun != lines.flags:
+            line = command_line("repair", flags.output, *shlex.split(begun))
+            other = (
+                f"{repair_paths(paths).output} is of a repair by {begun} that was stopped: {line} goes on with it, and "
+                "with --take puts in place what is made"
+            )
+        if lines.by_key and other and not flags.overwrite:
+            raise ConfigError(f"{other}; --overwrite sets it aside and begins this one")
         if lines.by_key:
             return _make_again(flags, dataset, header, lines, command)
         say(f"{paths.output}: nothing to repair")
-        if (left := repair_paths(paths)).journal.exists():
-            say(f"{left.output} is of a repair that was stopped, and of lines that are not flagged any more")
+        if begun:
+            left = f"{repair_paths(paths).output} is of a repair that was stopped, and of lines not flagged any more"
+            say(other or left)
         return 0
 
 
-def _clear_ended(dataset: "Dataset", repair: "OutputPaths") -> None:
-    """What a repair has left that was killed when all was done but this."""
+def _find_begun(dataset: "Dataset", repair: "OutputPaths") -> str:
+    """The flags of a repair that was stopped. What one has left that was killed when all was done is cleared away."""
     from asyncgen.data.replaced import clear, name_repair
+    from asyncgen.output.changes import MADE_AGAIN
     from asyncgen.output.ledger import read_journal
 
-    if repair.journal.is_file():
-        name = name_repair(repair, read_journal(repair.journal).ledger)
-        if any(header.repair == name for header in dataset.ledger.headers):
-            clear(repair)
+    ledger = read_journal(repair.journal).ledger if repair.journal.is_file() else None
+    if ledger is None or not ledger.headers:
+        return ""
+    name = name_repair(repair, ledger)
+    if any(header.repair == name for header in dataset.ledger.headers):
+        clear(repair)
+        return ""
+    return ledger.headers[-1].digests.get(MADE_AGAIN, "")
 
 
 def _find_lines(flags: argparse.Namespace, dataset: "Dataset") -> "FlaggedLines":

@@ -17,7 +17,7 @@ from asyncgen.jobs.work import Job, Product, Request, Work
 from asyncgen.output.changes import MADE_AGAIN
 from asyncgen.output.grades import Judgement
 from asyncgen.output.keys import Keys
-from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe, digest_part
+from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe
 
 Fault: TypeAlias = tuple[str, str]  # a rule that is broken, and the evidence
 Look: TypeAlias = Callable[[int, Conversation], Sequence[Fault]]  # what is wrong with the conversation of an index
@@ -74,15 +74,16 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Lines made again by the job that makes such lines. `read`: what a key stands for; `flags`: how they are found.
+    """Lines made again by the job that makes such lines. `read`: what a key stands for.
 
-    `is_told`: who writes is shown what is there, and what is wrong with it; otherwise it is written anew.
+    `flags`: by which they are found. `is_told`: who writes is shown what is there, and what is wrong with it; otherwise
+    it is written anew.
     """
 
     job: Repaired
     keys: Keys
     read: Callable[[bytes], Begun]
-    flags: Sequence[object]
+    flags: str
     is_told: bool = True
 
     @property
@@ -95,7 +96,7 @@ class Again:
 
     @property
     def digests(self) -> Mapping[str, str]:
-        return {**self.job.digests, MADE_AGAIN: digest_part(self.flags)}
+        return {**self.job.digests, MADE_AGAIN: self.flags}
 
     def open(self, index: int) -> "RepairWork":
         begun = self.read(self.keys[index])

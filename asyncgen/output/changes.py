@@ -12,7 +12,7 @@ from asyncgen.output.journal import JUDGEMENTS, Header
 from asyncgen.output.paths import OutputPaths
 from asyncgen.text import quantity
 
-MADE_AGAIN = "what is made again"  # the part of a repair's digests
+MADE_AGAIN = "what is made again"  # among a repair's digests, and told in full: the flags by which it is found
 AGAIN = "again"  # the seat of a judge's second opinion, with which the parts of its digests begin
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
 T = TypeVar("T")
