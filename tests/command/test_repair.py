@@ -251,7 +251,7 @@ def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys
         before = lines()
         assert repair(provider, "--rules", "prompt-leak", "--rules", "truncated") == 2
         told = capsys.readouterr().err
-        went_on = "repair x.jsonl --rules control-token --rules prompt-leak --rules truncated"
+        went_on = "repair x.jsonl --rules control-token --rules copied-opener --rules prompt-leak --rules truncated"
         assert f"{went_on} goes on with it" in told
         assert repair(provider, "--rules", "prompt-leak", "--take") == 2, "what others have made would be given up"
         assert repair(provider, "--rules", "email") == 0
