@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from asyncgen.data.side_lines import append_lines
+from asyncgen.data.side_lines import append_lines, read_lines
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import DIGEST_SIZE
 from asyncgen.output.paths import OutputPaths
@@ -30,20 +30,12 @@ def dropped_path(paths: OutputPaths) -> Path:
 
 
 def read_dropped(paths: OutputPaths) -> set[bytes]:
-    """The digests that are marked now. The last line may be unfinished; any other that is no mark is a ConfigError."""
+    """The digests that are marked now. Raises ConfigError for a line that is no mark."""
     path = dropped_path(paths)
     digests: set[bytes] = set()
-    if not path.exists():
-        return digests
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                digest, dropped = _read_mark(path, number, line)
-                (digests.add if dropped else digests.discard)(digest)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    for number, _, line in read_lines(path):
+        digest, dropped = _read_mark(path, number, line)
+        (digests.add if dropped else digests.discard)(digest)
     return digests
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from asyncgen.conversation import Conversation, digest_conversation
+from asyncgen.data.side_lines import read_lines
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import GRADE_HASH, Grade, decode_grade, digest_grade, grades_paths
@@ -26,24 +27,16 @@ class Grades:
         try:
             if not self.path.exists():
                 return
-            with self.path.open("rb") as file:
-                self._read(file)
+            for number, offset, line in read_lines(self.path):
+                try:
+                    self._offsets[digest_grade(line)] = offset
+                except ValueError as error:
+                    raise ConfigError(f"{self.path}: line {number} is no grade: {error}; delete it") from error
             with suppress(FileNotFoundError, ValueError), paths.journal.open("rb") as journal:
                 header = decode_entry(journal.readline())
                 self.by_engine = isinstance(header, Header) and header.provider == OFFLINE
         except OSError as error:
             raise ConfigError(f"{error.filename or self.path}: {error.strerror}") from error
-
-    def _read(self, lines: Iterator[bytes]) -> None:
-        offset = 0
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                self._offsets[digest_grade(line)] = offset
-            except ValueError as error:
-                raise ConfigError(f"{self.path}: line {number} is no grade: {error}; delete it") from error
-            offset += len(line)
 
     def __len__(self) -> int:
         return len(self._offsets)

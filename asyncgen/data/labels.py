@@ -4,14 +4,13 @@ A line is `{"digest": ..., "questions": {"grounded": false}}`, the digest as in 
 answers to one question about one conversation the newer one counts.
 """
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from asyncgen.data.grades import Grades
-from asyncgen.data.side_lines import append_lines
+from asyncgen.data.side_lines import append_lines, read_lines
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import DIGEST_SIZE
 from asyncgen.output.paths import OutputPaths
@@ -35,20 +34,14 @@ def append_label(paths: OutputPaths, digest: bytes, question: str, *, holds: boo
 
 
 def read_labels(paths: OutputPaths) -> dict[bytes, dict[str, bool]]:
-    """By conversation. A last line may be unfinished; any other that is no label is a ConfigError."""
+    """By conversation. Raises ConfigError for a line that is no label."""
     path = labels_path(paths)
     labels: dict[bytes, dict[str, bool]] = {}
-    try:
-        lines = path.read_bytes().removeprefix(BOM_UTF8).splitlines(keepends=True) if path.exists() else []
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.endswith(b"\n"):
-            break
+    for number, _, line in read_lines(path):
         try:
             label = _decoder.decode(line)
             digest = bytes.fromhex(label.digest)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: line {number} is no label: {error}; delete it") from error
         if len(digest) != DIGEST_SIZE:
             raise ConfigError(f"{path}: line {number} is no label: not a digest; delete it")

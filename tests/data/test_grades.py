@@ -1,5 +1,6 @@
 """What is beside an output after it was judged, as everybody who looks at the output finds it."""
 
+import codecs
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from asyncgen.audit.audit import load_audit
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, digest_conversation, encode_document, encode_line
+from asyncgen.data.dropped import append_mark, dropped_path, read_dropped
 from asyncgen.data.grades import Grades
 from asyncgen.data.labels import append_label, labels_path, read_labels
 from asyncgen.data.target import audit_path
@@ -183,15 +185,24 @@ def test_a_line_that_is_no_label_is_named_and_an_unfinished_one_is_not_read(line
     labels_path(OutputPaths.of(OUTPUT)).write_text(f"{line}\n", "utf-8")
     with pytest.raises(ConfigError, match="line 1 is no label"):
         read_labels(OutputPaths.of(OUTPUT))
-    labels_path(OutputPaths.of(OUTPUT)).write_text(line, "utf-8")
+    labels_path(OutputPaths.of(OUTPUT)).write_text(line[:-1], "utf-8")
     assert read_labels(OutputPaths.of(OUTPUT)) == {}
 
 
-def test_labels_that_an_editor_has_written_with_its_own_marks_are_read() -> None:
-    digest = "00" * 16
-    line = f'\ufeff{{"digest": "{digest}", "questions": {{"grounded": true}}}}\r\n'
-    labels_path(OutputPaths.of(OUTPUT)).write_bytes(line.encode())
-    assert read_labels(OutputPaths.of(OUTPUT)) == {bytes.fromhex(digest): {"grounded": True}}
+@pytest.mark.parametrize("end", ["\r\n", ""])
+def test_what_an_editor_has_left_without_a_newline_or_with_its_own_marks_is_read(end: str) -> None:
+    digest, paths = "00" * 16, OutputPaths.of(OUTPUT)
+    labels_path(paths).write_bytes(f'\ufeff{{"digest": "{digest}", "questions": {{"grounded": true}}}}{end}'.encode())
+    dropped_path(paths).write_bytes(f'\ufeff{{"digest": "{digest}", "dropped": true}}{end}'.encode())
+    for _ in range(2):  # and once more with a line behind it
+        assert read_labels(paths)[bytes.fromhex(digest)] == {"grounded": True}
+        assert bytes.fromhex(digest) in read_dropped(paths)
+        append_label(paths, b"1" * 16, "grounded", holds=True)
+        append_mark(paths, b"1" * 16, is_dropped=True)
+    write_grades({1: (judgement(),)})
+    grades = grades_paths(paths).output
+    grades.write_bytes(codecs.BOM_UTF8 + grades.read_bytes().removesuffix(b"\n") + end.encode())
+    assert Grades(paths).of(conversation(1)) is not None
 
 
 def test_an_audit_from_before_the_judging_is_not_believed(capsys: pytest.CaptureFixture[str]) -> None:
