@@ -5,13 +5,13 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
 def interrupts_raised() -> Iterator[None]:
     """Inside, a signal raises KeyboardInterrupt; a second one is ignored while the first is being obeyed."""
-    signals = [each for each in _SIGNALS if signal.getsignal(each) not in (signal.SIG_IGN, None)]
+    signals = [each for each in SIGNALS if signal.getsignal(each) not in (signal.SIG_IGN, None)]
     before = {each: signal.getsignal(each) for each in signals}
 
     def interrupt(*_: object) -> NoReturn:
@@ -32,7 +32,7 @@ def interrupts_raised() -> Iterator[None]:
 def interrupts_counted() -> Iterator[Callable[[], int]]:
     """How many signals there were; a third one raises KeyboardInterrupt."""
     count = 0
-    signals = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    signals = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
 
     def interrupt(*_: object) -> None:
         nonlocal count

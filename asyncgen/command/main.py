@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from asyncgen.command.commands import build_parser
+from asyncgen.command.interrupts import SIGNALS
 from asyncgen.command.parser import USAGE
 from asyncgen.command.stderr import print_trace, say
 from asyncgen.errors import AsyncgenError, FatalError
@@ -71,13 +72,14 @@ def script() -> NoReturn:
         except OSError:  # it was closed: the first file opened would be given its number, and prints would land in it
             os.open(os.devnull, os.O_RDWR)
     sys.excepthook = print_trace
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or somebody wants it to be ignored
-        signal.signal(signal.SIGINT, _end_at_once)
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _end_at_once)
     raise SystemExit(main())
 
 
 def _end_at_once(*_: object) -> NoReturn:
-    """What Ctrl-C does outside a run: an exception could be raised again while the first is being reported."""
+    """What a signal does outside a run: an exception could be raised again while the first is being reported."""
     with contextlib.suppress(OSError):
         os.write(2, b"asyncgen: interrupted\n")
     os._exit(INTERRUPTED)

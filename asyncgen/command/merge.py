@@ -53,7 +53,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     if isinstance(output, str):
         raise ConfigError(f"--output {output}: name a file on this machine")
     with interrupts_raised(), shown_progress() as progress:
-        merged = merge(folder, plan, output, progress=progress)
+        merged = merge(folder, plan, output, progress=progress, say=say)
 
     def say_what_makes(numbers: Iterable[int], *flags: str) -> None:
         first, *others = numbers

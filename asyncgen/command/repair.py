@@ -179,7 +179,7 @@ def _make_again(
     config = read_repair_config(flags, recipe, keys, read_environment(), command, header=header, output=repair.output)
     job, told = make_again(config, dataset, lines)
     if flags.take:
-        take_up(repair, keys)
+        take_up(repair, keys, say)
         status = 0
     else:
         say(describe_flagged(dataset, lines))

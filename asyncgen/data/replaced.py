@@ -5,7 +5,7 @@ its journal has of calls and their cost goes into the output's, under the index 
 in one piece, or not at all.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -49,9 +49,9 @@ def name_repair(repair: OutputPaths, ledger: Ledger) -> str:
         return blake2b(file.readline() + ledger.keys, digest_size=8).hexdigest()
 
 
-def take_up(repair: OutputPaths, keys: Keys) -> None:
+def take_up(repair: OutputPaths, keys: Keys, say: Callable[[str], None]) -> None:
     """Make whole what a stopped repair has left, as its next run would. Raises ConfigError where there is none."""
-    with locked(repair):
+    with locked(repair, say=say):
         if (earlier := read_earlier(repair)) is None:
             raise ConfigError(f"--take: no repair of it was stopped: there is no {repair.journal.name}")
         if earlier.ledger.batches.open:

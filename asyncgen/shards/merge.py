@@ -7,7 +7,7 @@ time, and what is not whole in any of them is found before anything takes its na
 """
 
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -57,8 +57,18 @@ class Merged:
             raise _NotWholeError
 
 
-def merge(shards: Shards, plan: ShardPlan, output: Path, *, progress: Advance = unseen) -> Merged:
-    """Raises ConfigError for an output that is something else, OutputError when it cannot be written."""
+def merge(
+    shards: Shards,
+    plan: ShardPlan,
+    output: Path,
+    *,
+    progress: Advance = unseen,
+    say: Callable[[str], None] = lambda _: None,
+) -> Merged:
+    """Raises ConfigError for an output that is something else, OutputError when it cannot be written.
+
+    `say`: told why it takes time, if it does.
+    """
     paths, merged = OutputPaths.of(output), Merged()
     _check_target(paths, shards, plan)
     for number in (number for number in range(len(plan)) if not shards.is_begun(number)):
@@ -68,7 +78,7 @@ def merge(shards: Shards, plan: ShardPlan, output: Path, *, progress: Advance = 
         return merged
     # The output last: while it is not there, what is beside it can be made again.
     targets = (paths.rejects, paths.journal, paths.output)
-    with suppress(_NotWholeError), locked(paths), whole_files(targets) as (rejects, journal, lines):
+    with suppress(_NotWholeError), locked(paths, say=say), whole_files(targets) as (rejects, journal, lines):
         writer = _Writer(plan, journal)
         for number in range(len(plan)):
             progress("merging", number, len(plan))

@@ -1,5 +1,7 @@
+import fcntl
 import re
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -289,6 +291,20 @@ def test_ctrl_c_during_the_imports_leaves_no_trace(monkeypatch: pytest.MonkeyPat
     with pytest.raises(SystemExit) as end:
         runpy.run_module("asyncgen.__main__")
     assert end.value.code == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_while_a_lock_is_waited_for_is_an_interrupt(number: signal.Signals) -> None:
+    assert main([*["shards", "x", "-n", "4096", "--size", "2048", "--provider", "offline"]]) == 0
+    with Path("x.shards/00001.jsonl.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-m", "asyncgen", "generate", "--shard", "1/2", "-o", "x"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stderr is not None
+            assert "It gets 120 s to end" in waiting.stderr.readline()
+            waiting.send_signal(number)
+            assert waiting.stderr.read() == "asyncgen: interrupted\n"
+    assert waiting.returncode == 130
 
 
 def test_the_page_for_developers_names_every_room() -> None:
