@@ -1,8 +1,8 @@
 """`asyncgen check`: a recipe before it is used."""
 
 import argparse
-from pathlib import Path
 
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import EXAMPLES, USAGE, Parser, Sections
 from asyncgen.command.request_flags import add_variables
 from asyncgen.runs.values import seed, whole
@@ -22,7 +22,12 @@ CLOSING: Sections = {
 def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="a recipe's folder, or a built-in one")
-    add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
+    add(
+        "--knowledge",
+        type=local_path,
+        metavar="PATH",
+        help="the knowledge base, a file or a folder (default: the recipe's)",
+    )
     add_variables(add)
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     add("--index", type=whole(0), default=0, metavar="I", help="the scenario to show (default: %(default)s)")

@@ -64,7 +64,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add(
         "--system",
-        type=Path,
+        type=local_path,
         metavar="FILE",
         help="begin each conversation with this system message (default: what the recipe names under [export])",
     )
@@ -96,7 +96,7 @@ def add_arguments(parser: Parser) -> None:
     add("--drop-long", action="store_true", help="leave out what is longer than --max-tokens (default: keep it)")
     add(
         "--tokenizer",
-        type=Path,
+        type=local_path,
         metavar="PATH",
         help="count tokens with this tokenizer.json or model folder (default: estimate them)",
     )

@@ -1,9 +1,8 @@
 """`asyncgen generate`: its flags, and the run as a person at a terminal has it."""
 
 import argparse
-from pathlib import Path
 
-from asyncgen.command.flag_values import path_or_url, shard_choice
+from asyncgen.command.flag_values import local_path, path_or_url, shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
@@ -52,7 +51,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add(
         "--local",
-        type=Path,
+        type=local_path,
         default=LOCAL,
         metavar="DIR",
         help="where a shard of object storage is made on this machine (default: %(default)s)",
@@ -61,7 +60,12 @@ def add_arguments(parser: Parser) -> None:
     add("--append", action="store_true", help="keep lines that were not made here (default: refuse them)")
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
     add("--allow-changed", action="store_true", help="go on with a changed recipe or model (default: refuse)")
-    add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add(
+        "--log",
+        type=local_path,
+        metavar="FILE",
+        help="append retries, failures and notices to this file (default: none)",
+    )
     add(
         "--shard",
         type=shard_choice,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asyncgen.command.drafting import add_drafting_flags, agrees, choose_model
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.endpoint.presets import resolve_endpoint
@@ -38,11 +39,11 @@ CLOSING: Sections = {
 
 def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
-    add("folder", type=Path, metavar="NAME", help="the folder to make; its last part names the assistant")
+    add("folder", type=local_path, metavar="NAME", help="the folder to make; its last part names the assistant")
     add(
         "--from",
         nargs="+",
-        type=Path,
+        type=local_path,
         dest="sources",
         metavar="PATH",
         help="documents: files and folders (default: none)",

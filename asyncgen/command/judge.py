@@ -1,9 +1,9 @@
 """`asyncgen judge`: its flags, and a sample of an output read by a model with the knowledge base before it."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.output_flags import add_output, add_sources, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
@@ -62,7 +62,12 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument_group("files").add_argument
     add("--overwrite", action="store_true", help="judge all anew; earlier grades are renamed (default: go on)")
     add("--allow-changed", action="store_true", help="go on with other questions or another judge (default: refuse)")
-    add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add(
+        "--log",
+        type=local_path,
+        metavar="FILE",
+        help="append retries, failures and notices to this file (default: none)",
+    )
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
     add("--quiet", action="store_true", help="show no progress (default: show it)")

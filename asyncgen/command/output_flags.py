@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asyncgen.command.flag_values import path_or_url
+from asyncgen.command.flag_values import local_path, path_or_url
 from asyncgen.command.parser import Parser
 from asyncgen.did_you_mean import nearest
 from asyncgen.errors import ConfigError
@@ -45,7 +45,9 @@ def output_path(text: str) -> Path:
 def add_sources(parser: Parser) -> None:
     add = parser.add_argument
     add("--recipe", metavar="RECIPE", help="the recipe to judge by (default: that of the run)")
-    add("--knowledge", type=Path, metavar="FILE", help="the knowledge base to judge by (default: that of the run)")
+    add(
+        "--knowledge", type=local_path, metavar="FILE", help="the knowledge base to judge by (default: that of the run)"
+    )
 
 
 def check_is_one_file(output: Path) -> None:

@@ -1,8 +1,8 @@
 """`asyncgen plan`: a run before it is made."""
 
 import argparse
-from pathlib import Path
 
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.stderr import say
@@ -26,7 +26,7 @@ CLOSING: Sections = {
 def add_arguments(parser: Parser) -> None:
     add_request_flags(parser)
     add = parser.add_argument_group("what to show").add_argument
-    add("--requests", type=Path, metavar="FILE", help="write what would be sent (default: do not)")
+    add("--requests", type=local_path, metavar="FILE", help="write what would be sent (default: do not)")
     add("--index", type=whole(0), metavar="I", help="show one request in full (default: a summary)")
 
 

@@ -3,11 +3,10 @@
 import argparse
 import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asyncgen.command.drafting import agrees, check_who_agrees
-from asyncgen.command.flag_values import score
+from asyncgen.command.flag_values import local_path, score
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -75,7 +74,12 @@ def add_arguments(parser: Parser) -> None:
     add("--overwrite", action="store_true", help="begin a repair anew that was stopped (default: go on with it)")
     take = "put in place what a stopped repair has made, and give up the rest of it (default: go on with it)"
     add("--take", action="store_true", help=take)
-    add("--log", type=Path, metavar="FILE", help="append retries, failures and notices to this file (default: none)")
+    add(
+        "--log",
+        type=local_path,
+        metavar="FILE",
+        help="append retries, failures and notices to this file (default: none)",
+    )
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
     add("--quiet", action="store_true", help="show no progress (default: show it)")

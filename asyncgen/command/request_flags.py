@@ -2,8 +2,8 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.endpoint.tiers import TIERS
@@ -28,7 +28,12 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
         metavar="RECIPE",
         help="a recipe's folder, or a built-in one (default: %(default)s)",
     )
-    add("--knowledge", type=Path, metavar="PATH", help="the knowledge base, a file or a folder (default: the recipe's)")
+    add(
+        "--knowledge",
+        type=local_path,
+        metavar="PATH",
+        help="the knowledge base, a file or a folder (default: the recipe's)",
+    )
     add_variables(add)
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     return add_model_flags(parser, "the recipe's")

@@ -1,8 +1,8 @@
 """The flags of every command that makes something by many calls: at what pace, when they fail, in batches."""
 
 import argparse
-from pathlib import Path
 
+from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import Parser
 from asyncgen.runs.settings import DEFAULTS, FLEX_TIMEOUT, TIMEOUT
 from asyncgen.runs.values import seconds, seconds_or_none, whole
@@ -55,7 +55,7 @@ def add_batch_flags(parser: Parser) -> None:
     add("--batch", action="store_true", help="ask in batches, cheaper and slower (default: live calls)")
     add("--batch-size", type=whole(1), metavar="N", help="requests of a batch at most (default: as many as fit)")
     files = "write batches there for vLLM's run-batch, take results from there, call nothing (default: none)"
-    add("--batch-files", type=Path, metavar="DIR", help=files)
+    add("--batch-files", type=local_path, metavar="DIR", help=files)
     add("--detach", action="store_true", help="leave when all that fits is under way (default: wait for the results)")
     add("--cancel", action="store_true", help="cancel the batches under way, collect what they have (default: go on)")
     add("--finish-live", action="store_true", help="make what is in no batch by live calls (default: a few at the end)")

@@ -45,6 +45,8 @@ class StorageError(FatalError):
 def check_url(text: str) -> str:
     """The address without slashes at its end. Raises ConfigError; what cannot be used is not quoted."""
     protocol = text.partition("://")[0]
+    if protocol not in LIBRARIES and protocol.lower() in LIBRARIES:
+        raise ConfigError(f"{protocol}:// is written {protocol.lower()}://")
     if protocol.isidentifier() and protocol not in LIBRARIES:
         raise ConfigError(
             f"{protocol}:// is no object storage that can refuse to write over what is there; there are "
