@@ -51,6 +51,10 @@ class Said:
         self._claimed = KnownFacts(filter(None, claimed))
         self.measures: Sequence[Measure] = self._free.measures  # nothing follows from a claim
 
+    def claims(self, fact: Fact) -> bool:
+        """Whether the user has claimed it, so that it is no result of the answer's."""
+        return self._claimed.knows(fact, is_bare=True)
+
     def grants(self, fact: Fact, prose: str, hedge: str = "", *, is_bare: bool = True) -> bool:
         """Whether an answer may state it there because of what the user has said."""
         if self._free.knows(fact, hedge, is_bare=is_bare):

@@ -8,7 +8,7 @@ and common names are let through, and a figure that follows from two others is a
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 
 import msgspec
@@ -31,7 +31,7 @@ from asyncgen.audit.facts import (
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
 from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold
-from asyncgen.audit.number_words import is_small
+from asyncgen.audit.number_words import SMALL_WORDS, in_all_spellings, is_small
 from asyncgen.audit.rules import Finding, Subject, excerpt
 
 NO_SCENARIO = ""  # the topic of lines without one
@@ -48,7 +48,14 @@ _OPERATOR_BEFORE = re.compile(rf"(?:[+*/=^]|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?
 _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
 )
+_HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
+# A small number in words that may be the result of a sum.
+_SMALL_RESULT = re.compile(
+    rf"\b(?:{'|'.join(map(in_all_spellings, SMALL_WORDS))})[ -]"
+    rf"(?:{_HOURS}|{any_phrase('grounding', 'more-behind').pattern}|{any_phrase('grounding', 'part-of').pattern})",
+    re.IGNORECASE,
+)
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
 _CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
@@ -130,7 +137,7 @@ class Grounding:
             answer = self._examine(message.content, language)
             answers.append(answer)
             tally.checked += answer.checked
-            if not answer.unknown:
+            if not (answer.unknown or answer.doubtful):
                 continue
             review = review or _Review(subject, self._known, self._derivations)
             for rule, fact in review.judge(position, answers):
@@ -156,6 +163,11 @@ class Grounding:
                 answer.unknown.append(fact)
             if isinstance(fact, Measure):
                 answer.measures.append((fact, is_known))
+                if is_known and self._derivations.may_be_other(fact, prose):
+                    answer.doubtful.append(fact)
+        if _SMALL_RESULT.search(prose):
+            small = (each for each in read_spelled(prose, language) if is_everyday(each))
+            answer.doubtful += [each for each in small if self._derivations.may_be_other(each, prose)]
         return answer
 
     def _settle(self, language: str | None) -> dict[str, Term | None]:
@@ -197,12 +209,15 @@ class Grounding:
 class _Answer:
     """`checked`: how many facts it states. `unknown`: those that the knowledge base does not state.
 
+    `doubtful`: figures that it states, perhaps as something else.
+
     `measures`: the figures, each with whether it is known.
     """
 
     prose: str
     checked: int = 0
     unknown: list[Fact] = field(default_factory=list)
+    doubtful: list[Measure] = field(default_factory=list)
     measures: list[tuple[Measure, bool]] = field(default_factory=list)
 
 
@@ -214,7 +229,11 @@ class _Review:
         self._known = known
         self._derivations = derivations
         values = [value for drawn in (subject.scenario or {}).values() for _, value in drawn]
-        self._said = Said((each.content for each in self._conversation if each.role == "user"), values)
+        self._values = values
+
+    @cached_property
+    def _said(self) -> Said:
+        return Said((each.content for each in self._conversation if each.role == "user"), self._values)
 
     def judge(self, position: int, answers: Sequence[_Answer]) -> Iterator[tuple[str, Fact]]:
         """The rule each fact of the last answer breaks, once however often it is stated there."""
@@ -224,23 +243,21 @@ class _Review:
         is_computed = is_exercise(before)
         is_creative = bool(_CREATIVE.search(before)) and not _TRUE_STORY.search(before)
         judged: set[object] = set()
-        figures: list[Measure] | None = None
+        figures: list[Measure] = []
         for fact in unknown:
             if fact.identity in judged or (is_creative and _is_fiction(fact)):
                 continue
             judged.add(fact.identity)
             if not isinstance(fact, Measure):
                 if not (self._said.grants(fact, prose) or (isinstance(fact, Term) and _is_label(prose, fact))):
-                    yield "ungrounded", fact
+                    is_derived = isinstance(fact, Time) and self._derivations.explain_time(fact, prose, question)
+                    yield ("derived-number" if is_derived else "ungrounded"), fact
             elif not (self._is_said(fact, prose) or _is_written_out(prose, fact)):
-                if figures is None:
-                    stated = [each for answer in answers for each in answer.measures]
-                    stated += [(each, is_everyday(each)) for each in read_spelled(prose)]
-                    figures = [each for each, is_known in stated if is_computed or is_known]
+                figures = figures or _stated(answers, known_alone=not is_computed)
                 others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
                 if not (is_computed and derives(fact, operands)) and not derives(fact, self._said.measures):
-                    is_derived = (
+                    is_derived = not self._said.claims(fact) and (
                         derives(fact, operands)
                         or self._known.knows_multiple(fact, operands)
                         or self._derivations.explain(fact, prose, question)
@@ -248,9 +265,27 @@ class _Review:
                     if is_derived:
                         figures.append(fact)  # what follows may be derived from it
                     yield ("derived-number" if is_derived else "ungrounded"), fact
+        for measure in answers[-1].doubtful:
+            if measure.identity not in judged and self._is_other(measure, prose, question):
+                judged.add(measure.identity)
+                yield "derived-number", measure
+
+    def _is_other(self, measure: Measure, prose: str, question: str) -> bool:
+        """Whether a figure of the knowledge base is there another one, which its other figures give."""
+        if not self._derivations.explains_better(measure, prose, question):
+            return False
+        is_own = self._is_said(measure, prose) or derives(measure, self._said.measures)
+        return not (is_own or _is_written_out(prose, measure))
 
     def _is_said(self, fact: Measure, prose: str) -> bool:
         return self._said.grants(fact, prose, hedge_of(prose, fact), is_bare=is_bare(prose, fact))
+
+
+def _stated(answers: Sequence[_Answer], *, known_alone: bool) -> list[Measure]:
+    """The figures that the answers state, and the small ones that the last one has in words."""
+    stated = [each for answer in answers for each in answer.measures]
+    stated += [(each, is_everyday(each)) for each in read_spelled(answers[-1].prose)]
+    return [each for each, is_known in stated if is_known or not known_alone]
 
 
 def is_everyday(measure: Measure) -> bool:

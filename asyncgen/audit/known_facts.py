@@ -149,14 +149,16 @@ class KnownFacts:
         for name, number in _NAMED_NUMBER.findall(text):
             self.terms.add(squeeze(name + number))
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
-        for fact in (*read_facts(text, language), *read_spelled(text, language)):
+        facts = [*read_facts(text, language), *read_spelled(text, language)]
+        by_24_hours = any(isinstance(each, Time) and _is_of_24_hours(each) for each in facts)
+        for fact in facts:
             if isinstance(fact, Measure):
                 self._add_measure(fact)
             elif isinstance(fact, Date):
                 self._add_date(fact)
             elif isinstance(fact, Time):
                 self._minutes.add(fact.minute)
-                if fact.is_half_told:
+                if fact.is_half_told and not by_24_hours:
                     self._minutes.add((fact.minute + _HALF_DAY) % (2 * _HALF_DAY))
             else:
                 self._add_term(fact)
@@ -195,6 +197,11 @@ class KnownFacts:
         elif term.kind == "identifier" and (number := re.search(r"\d{1,6}$", term.key)):
             self.names.add(term.key[: number.start()])
             self._values.setdefault("", []).append(float(number[0]))  # a d32 has 32 layers
+
+
+def _is_of_24_hours(time: Time) -> bool:
+    """Whether it can only be meant by a clock of 24 hours, as are those beside it then."""
+    return time.minute > _HALF_DAY and not (time.is_half_told or time.text[-1:] in "mM.")
 
 
 def _tolerance(measure: Measure, hedge: str) -> tuple[float, float]:

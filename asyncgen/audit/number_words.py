@@ -73,7 +73,7 @@ _HINTS = (
     *("teen", "twent", "thirt", "fort", "fift", "sixt", "sevent", "eight", "ninet", "hundred", "thousand", "illion"),
     *("zehn", "zig", "ßig", "ssig", "hundert", "tausend", "illiard"),
 )
-_SMALL_WORDS = frozenset(word for table in tables("numbers") for word in table["small"][:_SMALL])
+SMALL_WORDS = frozenset(word for table in tables("numbers") for word in table["small"][:_SMALL])
 
 
 def may_hold_numbers(text: str) -> bool:
@@ -82,7 +82,7 @@ def may_hold_numbers(text: str) -> bool:
 
 def is_small(words: str) -> bool:
     """Whether a number in words, and nothing else before its unit, is one of those that the language is made of."""
-    return words.split(maxsplit=1)[0].casefold() in _SMALL_WORDS
+    return words.split(maxsplit=1)[0].casefold() in SMALL_WORDS
 
 
 class _Word:

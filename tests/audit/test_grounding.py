@@ -256,3 +256,67 @@ def test_texts_that_only_name_give_names_and_no_figures() -> None:
     grounding = Grounding(FERRY, naming=["Compare us with the Hebridean Queen, which takes 95 passengers."])
     assert _rules("And?", "The Hebridean Queen is another ship.", grounding=grounding) == set()
     assert _rules("And?", "We take 95 passengers.", grounding=grounding) == {"ungrounded"}
+
+
+YARD = """# Yard, a workshop
+
+We are open from Tuesday to Friday from 9 am to 6 pm and on Saturday from 10 am to 2 pm.
+Six people work here, two of them apprentices.
+
+## Repairs
+
+A flat tire costs $12. A full service costs $110 and takes 5 days. Diagnosis costs $60.
+Students get 10 % off all repairs.
+
+## Rental
+
+A city bike rents for $20 a day, an e-bike for $42 a day. The deposit is $150.
+The evening class begins at 6 pm, lasts 2 hours and costs $36; at most 8 people take part.
+"""
+HOF = """# Hof
+
+Geöffnet ist montags bis freitags von 8 bis 17 Uhr, donnerstags bis 19 Uhr.
+Ein Rad kostet 18 € am Tag, ein Lastenrad 36 € am Tag. Eine Zehnerkarte kostet 115 €.
+Der Kurs beginnt um 18 Uhr und dauert zwei Stunden.
+"""
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "question", "answer"),
+    [
+        (YARD, "A city bike for three days?", "That makes $60."),
+        (YARD, "And the class for two?", "For two it is $72."),
+        (YARD, "What do four people pay for the class?", "They pay $144."),
+        (YARD, "What is half the class fee?", "Half of it is $18."),
+        (YARD, "A city bike and the deposit at once?", "Right, $170 at first."),
+        (YARD, "How long are you open on Saturday?", "Four hours."),
+        (YARD, "How many hours are you open a week?", "It adds up to 40 hours."),
+        (YARD, "When does the evening class end?", "It ends at 8 pm."),
+        (YARD, "Is an e-bike dearer?", "It is $22 a day more than a city bike."),
+        (YARD, "How many are no apprentices?", "Four of the six are none."),
+        (YARD, "And for three students with a flat tire?", "They pay $32.40."),
+        (YARD, "What does a full class bring in?", "The full class brings in $288."),
+        (HOF, "Zwei Tage mit dem Rad?", "Zwei Tage kosten 36 €."),
+        (HOF, "Was kostet ein Eintritt mit der Zehnerkarte?", "Damit sind es 11,50 €."),
+        (HOF, "Wie lange habt ihr freitags auf?", "Neun Stunden am Tag."),
+        (HOF, "Wann endet der Kurs?", "Er endet gegen 20 Uhr."),
+        (HOF, "Ist das Lastenrad teurer?", "Es kostet 18 € am Tag mehr als das andere Rad."),
+    ],
+)
+def test_what_the_words_count_add_or_compare_is_derived_even_where_another_thing_has_the_figure(
+    knowledge: str, question: str, answer: str
+) -> None:
+    assert _rules(question, answer, grounding=Grounding(knowledge)) == {"derived-number"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What about two people in the class?", "Each of you pays $36 for the class."),
+        ("What does a diagnosis cost?", "A diagnosis costs $60, for two bikes as well."),
+        ("Two days?", "An e-bike is $42 a day."),
+        ("How long does it last?", "Two hours. It begins at 6 pm."),
+    ],
+)
+def test_a_figure_that_is_stated_of_what_is_spoken_of_is_not_derived(question: str, answer: str) -> None:
+    assert _rules(question, answer, grounding=Grounding(YARD)) == set()

@@ -2,8 +2,8 @@
 
 `blind` was written from pages/audit.md alone, by somebody who had not read the rules, who then mended three of them:
 `derived-number`, `third-person` and `truncated`. `unseen` was written by the hand that then mended the rules, before it
-did. What they miss of these two nobody has read; `worked_on` are lines that they were mended on. Each line names the
-rules it breaks, and those it may break as well.
+did. `worked_on` are lines that the rules were mended on, and by now `ungrounded` and `derived-number` were mended on
+what they missed of the other two as well. Each line names the rules it breaks, and those it may break as well.
 `pytest -n0 -s` prints the table.
 """
 
@@ -41,20 +41,17 @@ RECALL = {
     **dict.fromkeys(("prompt-leak", "role-confusion"), 0.9),
     **dict.fromkeys(("ungrounded", "derived-number", "third-person"), 0.8),
 }
-# What falls short of these two: sides that swap without a word that only the other says, sums that nothing in the
-# answer or its question calls one, and whole sentences without a full stop, which look like cut ones.
+# What falls short of these two: sides that swap without a word that only the other says, and whole sentences without a
+# full stop, which look like cut ones.
 SHORT_OF_RECALL = {
     ("unseen", "role-confusion"): 0.75,
-    ("unseen", "derived-number"): 0.6,
     ("unseen", "third-person"): 0.6,
-    ("blind", "derived-number"): 0.55,
     ("blind", "email"): 0.8,
     ("blind", "prompt-leak"): 0.75,
     ("blind", "role-confusion"): 0.7,
     ("blind", "secret"): 0.7,
     ("blind", "third-person"): 0.5,
     ("blind", "truncated"): 0.85,
-    ("blind", "ungrounded"): 0.75,
 }
 SHORT_OF_PRECISION = {("unseen", "truncated"): 0.7}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well

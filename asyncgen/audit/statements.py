@@ -1,0 +1,247 @@
+"""The figures of a knowledge base by the statements they stand in, and how well a statement fits what an answer says.
+
+A statement is a sentence, under its heading. It fits by the words that it shares with an answer, rare ones most, and a
+figure of it by those of its own clause before those of the rest.
+"""
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TypeAlias
+
+from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Term, Time, read_facts, read_spelled
+from asyncgen.audit.language import any_phrase, listed, tables
+from asyncgen.audit.names import fold
+from asyncgen.audit.number_words import in_all_spellings
+
+Figure: TypeAlias = tuple[float, str]  # a value and its unit
+
+SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
+YEAR = 365.25 * 86400  # seconds
+JOINS = re.compile(rf"\s(?:{'|'.join(sorted(listed('grounding', 'joins')))})\s", re.IGNORECASE)
+_CLAUSE = re.compile(rf"[,:]\s|{JOINS.pattern}", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{3,}|\b[A-Za-z][\w-]{0,20}\d\b|\b(?:19|20)\d\d\b")
+_STEM = 6  # letters of a word that stand for all its forms
+_ENDING = re.compile(r"(?<=\w{3})[enrs]+$")  # of those of a short one: "chains", "Ketten"
+_YEARS = range(1900, 2100)
+_REST, _ABOVE = 0.5, 0.2  # what a word of the rest of a statement or its heading weighs against one of the own clause
+_DAY, _HALF_DAY = 1440, 720  # minutes
+_RANGE_REACH = 12  # characters between the two times of a span
+_DAY_RANGES = [
+    (re.compile(in_all_spellings(words), re.IGNORECASE), bounds)
+    for table in tables("weekdays")
+    for words, bounds in table["days"].items()
+]  # by what they are called, from the first day to before which
+_DAYS = re.compile(rf"\b(?:{'|'.join(words.pattern for words, _ in _DAY_RANGES)})\b", re.IGNORECASE)
+_TO = re.compile(rf"\s?(?:-|\u2013|{'|'.join(sorted(listed('weekdays', 'to')))})\s?", re.IGNORECASE)
+FUNCTION_WORDS = frozenset(word for table in tables("frequent") for word in table["words"].split() if word.isalpha())
+_MORE_BEHIND = re.compile(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})", re.IGNORECASE)
+_SAVED_BEFORE = re.compile(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$", re.IGNORECASE)
+_COMPARED_REACH = 40  # characters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clause:
+    """`compared`: its figures that say by how much one thing is more than another."""
+
+    stems: frozenset[str]
+    figures: frozenset[Figure]
+    compared: frozenset[Figure]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """`stems`: also of its heading. `minutes`: of the day.
+
+    `spans`: how long it says that something is open, on a day and in a week, in seconds.
+    """
+
+    paragraph: int
+    stems: frozenset[str]
+    own_stems: frozenset[str]
+    clauses: Sequence[Clause]
+    figures: frozenset[Figure]
+    minutes: frozenset[int]
+    years: frozenset[int]
+    spans: frozenset[float]
+
+
+class Statements:
+    """Those of a knowledge base that state a figure, a time or a year."""
+
+    def __init__(self) -> None:
+        self._by_stem: dict[str, list[Statement]] = {}
+        self._homes: dict[Figure, list[tuple[Statement, Clause]]] = {}
+        self._heading: frozenset[str] = frozenset()
+        self.paragraphs: list[list[Statement]] = []
+        self.spans: set[float] = set()
+
+    def add_paragraph(self, paragraph: str, language: str | None) -> None:
+        """One that `with_decimal_points` has passed. A heading is of what follows it, up to the next one."""
+        if paragraph.startswith("#"):
+            self._heading = stems_of(paragraph.partition("\n")[0])
+        self.paragraphs.append([])
+        week: dict[int, float] = {}
+        for sentence in SENTENCE.split(paragraph):
+            facts = (*read_facts(sentence, language), *read_spelled(sentence, language))
+            statement = _read_statement(len(self.paragraphs) - 1, sentence, self._heading, facts, week)
+            if not (statement.figures or statement.minutes or statement.years):
+                continue
+            self.paragraphs[-1].append(statement)
+            self.spans |= statement.spans
+            for stem in statement.stems:
+                self._by_stem.setdefault(stem, []).append(statement)
+            for clause in statement.clauses:
+                for figure in clause.figures:
+                    self._homes.setdefault(figure, []).append((statement, clause))
+
+    @cached_property
+    def _weights(self) -> Mapping[str, float]:
+        """Once all is added: a word says the more, the fewer statements have it."""
+        count = sum(map(len, self.paragraphs)) + 1
+        return {stem: math.log(count / len(each)) for stem, each in self._by_stem.items()}
+
+    def fitting(self, stems: Collection[str]) -> dict[Statement, None]:
+        return dict.fromkeys(each for stem in stems for each in self._by_stem.get(stem, ()))
+
+    def beside(self, statements: Collection[Statement]) -> dict[Statement, None]:
+        """Those of the same paragraphs."""
+        paragraphs = sorted({each.paragraph for each in statements})
+        return dict.fromkeys(each for paragraph in paragraphs for each in self.paragraphs[paragraph])
+
+    def fit(self, statement: Statement, clause: Clause, stems: frozenset[str]) -> float:
+        shared = stems & statement.stems
+        weights = self._weights
+        return sum(
+            weights[each] * (1.0 if each in clause.stems else _REST if each in statement.own_stems else _ABOVE)
+            for each in shared
+        )
+
+    def figures(
+        self, statements: Collection[Statement], unit: str, stems: frozenset[str]
+    ) -> Iterator[tuple[float, float]]:
+        """Those of a unit, each with how well it fits."""
+        for statement in statements:
+            for clause in statement.clauses:
+                for value, its_unit in clause.figures:
+                    if its_unit == unit:
+                        yield value, self.fit(statement, clause, stems)
+
+    def has(self, figure: Figure) -> bool:
+        return figure in self._homes
+
+    def fit_of(self, figure: Figure, stems: frozenset[str]) -> float:
+        """How well the best of the statements fits that have the figure."""
+        return max((self.fit(*home, stems) for home in self._homes.get(figure, ())), default=0.0)
+
+    def fit_at_home(self, figure: Figure, stems: frozenset[str], *, compared: bool) -> float | None:
+        """The same; None where there is none.
+
+        One of which the answer has all words of the figure's clause could not fit better. `compared`: only those that
+        give the figure as a difference.
+        """
+        homes = self._homes.get(figure, ())
+        return max(
+            (
+                math.inf if clause.stems and clause.stems <= stems else self.fit(statement, clause, stems)
+                for statement, clause in homes
+                if not compared or figure in clause.compared
+            ),
+            default=None,
+        )
+
+
+def stems_of(text: str) -> frozenset[str]:
+    return frozenset(
+        _ENDING.sub("", word[:_STEM]) for word in map(fold, _WORD.findall(text)) if word not in FUNCTION_WORDS
+    )
+
+
+def _read_statement(
+    paragraph: int, sentence: str, heading: frozenset[str], facts: Sequence[Fact], week: dict[int, float]
+) -> Statement:
+    ends = [*(match.end() for match in _CLAUSE.finditer(sentence)), len(sentence)]
+    measures = [each for each in facts if isinstance(each, Measure)]
+    times = sorted((each for each in facts if isinstance(each, Time)), key=lambda each: each.start)
+    years = {each.year for each in facts if isinstance(each, Date) and each.year}
+    clauses, begin = list[Clause](), 0
+    for end in ends:
+        own = [each for each in facts if begin <= each.start < end]
+        figures = {figure for each in own for figure in _figures_of(each)}
+        compared = {
+            figure
+            for each in own
+            if isinstance(each, Measure) and is_compared(sentence, each)
+            for figure in _figures_of(each)
+        }
+        clauses.append(Clause(stems_of(sentence[begin:end]), frozenset(figures), frozenset(compared)))
+        begin = end
+    own_stems = stems_of(sentence)
+    return Statement(
+        paragraph,
+        heading | own_stems,
+        own_stems,
+        clauses,
+        frozenset(figure for each in clauses for figure in each.figures),
+        frozenset(each.minute for each in times),
+        frozenset(years | {int(each.value) for each in measures if each.unit == "" and each.value in _YEARS}),
+        frozenset(_read_spans(sentence, times, week)) - {0.0},
+    )
+
+
+def _figures_of(fact: Fact) -> Iterator[Figure]:
+    if isinstance(fact, Measure):
+        yield fact.value, fact.unit
+        if fact.unit in CURRENCIES:
+            yield 100 * fact.value, "ct"
+    elif isinstance(fact, Term) and fact.kind == "identifier" and (number := re.search(r"\d{1,6}$", fact.key)):
+        yield float(number[0]), ""  # a d32 has 32 layers
+
+
+def is_compared(text: str, measure: Measure) -> bool:
+    """Whether the words around a figure say that one thing has so much more than another."""
+    end = measure.start + len(measure.text)
+    if _MORE_BEHIND.match(text, end, end + _COMPARED_REACH):
+        return True
+    return _SAVED_BEFORE.search(text, max(measure.start - _COMPARED_REACH, 0), measure.start) is not None
+
+
+def _read_spans(sentence: str, times: Sequence[Time], week: dict[int, float]) -> Iterator[float]:
+    """From each time to the next one, and how long that is in the week of its paragraph, as far as it is read."""
+    groups = list(_read_days(sentence))
+    pairs = [
+        (one, (other.minute - one.minute) % (_HALF_DAY if other.is_half_told else _DAY))
+        for one, other in pairwise(times)
+        if 0 < other.start - one.start - len(one.text) <= _RANGE_REACH
+    ]
+    for begin, minutes in pairs:
+        before = [days for place, days in groups if place < begin.start]
+        days = before[-1] if before else groups[0][1] if groups and len(pairs) == 1 else ()
+        week.update(dict.fromkeys(days, 60.0 * minutes))
+        yield 60.0 * minutes
+        yield 60.0 * minutes * len(days)
+    if pairs:
+        yield sum(week.values())
+
+
+def _read_days(sentence: str) -> Iterator[tuple[int, Collection[int]]]:
+    """The days of the week that a sentence names, those together that no time of day parts, and where they begin."""
+    days: list[int] = []
+    end = place = 0
+    for match in _DAYS.finditer(sentence):
+        between = sentence[end : match.start()]
+        named = range(*next(bounds for words, bounds in _DAY_RANGES if words.fullmatch(match[0])))
+        if days and _TO.fullmatch(between):
+            named = range(days[-1], named[-1] + 1)
+        elif days and any(map(str.isdigit, between)):
+            yield place, days
+            days = []
+        if not days:
+            place = match.start()
+        days = [*days, *named]
+        end = match.end()
+    if days:
+        yield place, days
