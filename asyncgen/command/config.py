@@ -24,8 +24,10 @@ from asyncgen.shards.plan import ShardFolder, ShardPlan
 from asyncgen.shards.shard import ShardRun, make_plan, of_shard, of_stored_shard
 from asyncgen.timings import USUAL, Timings
 
-# Flags of one time, with the blank before them, which under make is quoted by a backslash.
-_ONCE = re.compile(r"""(?:\\?\s|(?<=[='"]))(?:--overwrite|--cancel|--forget-batch(?:=|\\?\s)\w+)(?=\\?\s|['"]|$)""")
+# Flags that are for once, with the blank before them, which under make is quoted by a backslash.
+_ONCE = re.compile(
+    r"""(?:\\?\s|(?<=[='"]))(?:--overwrite|--take|--cancel|--forget-batch(?:=|\\?\s)\w+)(?=\\?\s|['"]|$)"""
+)
 _SETTINGS = frozenset(each.name for each in fields(Settings))
 
 

@@ -191,12 +191,12 @@ def _make_again(
         if not agrees(flags, "Make them again?"):
             raise ConfigError("nothing was made again")
         start_logging(config.log, debug=config.debug)
-        status = generate(config, lambda _: job, lambda _: [])
+        status = generate(config, lambda _: job, look_at=None)
     if status in FINISHED:
         with interrupts_raised():
             number = replace_lines(dataset, repair, lines.by_index(keys), told)
             clear(repair)
-            print_repaired(dataset, lines, number)
+            print_repaired(dataset, lines, number, again=config.continue_command)
         if flags.take and number < len(lines.by_key):
             status = 3
         if kept := keep_verdicts(config, dataset.paths):

@@ -24,12 +24,13 @@ def describe_flagged(dataset: Dataset, lines: FlaggedLines) -> str:
     return f"{dataset.paths.output}: {told}: about {cost}, by what its lines have taken"
 
 
-def print_repaired(dataset: Dataset, lines: FlaggedLines, number: int) -> None:
-    """`number`: lines that were replaced."""
+def print_repaired(dataset: Dataset, lines: FlaggedLines, number: int, *, again: str) -> None:
+    """`number`: lines that were replaced. `again`: what tries the others once more."""
     console, output, rejects = plain_console(), dataset.paths.output, dataset.paths.rejects.name
     rows = [("repaired", f"{number:,}", f"of {output}" + (f"; the old ones are in {rejects}" if number else ""))]
     if left := len(lines.by_key) - number:
         rows.append(("as before", f"{left:,}", f"could not be mended; what was tried is in {rejects}"))
     console.print(tally_grid(rows))
     console.print(Text(f"{number:,} of {quantity(len(lines.by_key), 'flagged line')} repaired", style="bold"))
-    print_copied(console, "next", command_line("audit", output))
+    for command in [*([again] if left else []), command_line("audit", output)]:
+        print_copied(console, "next", command)

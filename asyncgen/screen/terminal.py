@@ -39,12 +39,13 @@ def looking_commands(output: Path) -> list[str]:
 def generate(
     config: GenerateConfig,
     make_job: Callable[[GenerateConfig], Job] = conversations,
-    look_at: Callable[[Path], list[str]] = looking_commands,
+    look_at: Callable[[Path], list[str]] | None = looking_commands,
     beside: Beside = nothing_beside,
 ) -> int:
     """Make what is missing of `num`; the exit status. Raises ConfigError and FatalError.
 
-    `look_at`: what to type when all is made. `beside`: what goes on beside the run.
+    `look_at`: what to type when all is made; None where the caller tells what comes next when every index was tried.
+    `beside`: what goes on beside the run.
     """
 
     def say(text: str) -> None:
@@ -65,7 +66,7 @@ class Terminal:
     """Follows a run. `interrupts`: what Ctrl-C does to it."""
 
     def __init__(
-        self, config: GenerateConfig, run: Run, look_at: Callable[[Path], list[str]] = looking_commands
+        self, config: GenerateConfig, run: Run, look_at: Callable[[Path], list[str]] | None = looking_commands
     ) -> None:
         self._config = config
         self._run = run
@@ -152,12 +153,13 @@ class Terminal:
         if isinstance(error, BudgetSpentError):
             limit = counts.account.higher_limit(counts.pending) / self._config.share
             command = raise_budget(command, limit.quantize(CENT, ROUND_UP))
+        is_told_later = self._look_at is None and status in FINISHED
         summary = Summary(
             headline=headline,
             output=self._run.output,
             counts=counts,
             next_commands=[
-                *([command] if status and not isinstance(error, ConfigError) else []),
+                *([command] if status and not isinstance(error, ConfigError) and not is_told_later else []),
                 *self._looking_commands(status),
             ],
             seconds=time.monotonic() - self._began,
@@ -169,6 +171,6 @@ class Terminal:
         return status
 
     def _looking_commands(self, status: int) -> list[str]:
-        if self._config.quiet or status not in FINISHED or not self._run.counts.done:
+        if self._look_at is None or self._config.quiet or status not in FINISHED or not self._run.counts.done:
             return []
         return self._look_at(self._config.output)

@@ -123,6 +123,10 @@ def test_what_cannot_be_mended_stays_as_it_was_and_is_tried_again_the_next_time(
         assert generate(provider) == 0
         assert repair(provider, "--reasks", "1") == 3
         assert len(provider.calls) == NUM + 2 + 2
+    said = capsys.readouterr()
+    assert "next " not in said.err, "all is told in the end"
+    assert [line.split()[1:3] for line in said.out.splitlines()[-2:]] == [["asyncgen", "repair"], ["asyncgen", "audit"]]
+    assert "2 of 3 flagged lines repaired" in said.out
     assert [LEAK in line for line in lines()].count(True) == 1
     assert status(capsys)["cost_usd"] == 0.25 * (NUM + 4)
     assert len(rejects()) == 2 + 2
