@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from asyncgen.audit.addresses import find_emails, plain_address
 from asyncgen.audit.control_tokens import check_control_tokens
 from asyncgen.audit.copied_opener import CopiedOpener
-from asyncgen.audit.credentials import check_secrets, find_emails, plain_address
+from asyncgen.audit.credentials import check_secrets
 from asyncgen.audit.endings import check_endings
 from asyncgen.audit.leaks import Leaks, PromptPieces
 from asyncgen.audit.markup import check_markdown

@@ -1,159 +1,207 @@
-"""E-mail addresses and secrets: what must not be passed on."""
+"""`secret`: keys, passwords, codes of locks, cards and accounts: what must not be passed on.
+
+Some are told by their shape: the prefix that a service gives its keys, a login in an address, the number of a card. All
+others by their name, in front of the value or behind it, or in the question that it answers. What counts as a value
+depends on the name: a password has a digit or is quoted, a code has four digits or more, a key is letters mixed with
+digits, so that no placeholder counts. Names are data, in `languages`.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
-from asyncgen.audit.language import any_phrase, listed
+from asyncgen.audit.language import listed
 from asyncgen.audit.rules import Finding, Span, Subject, excerpt
 from asyncgen.data.text import whole_text
 
-_EMAIL = re.compile(r"@(?<=[A-Za-z0-9]@)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b(?!/)")
-_LONGEST_LOCAL_PART = 64  # characters, by RFC 5321; a search from further back is quadratic in a run of letters
-_LOCAL_PART = re.compile(r"[A-Za-z0-9._%+-]+$")
-_LOGIN = re.compile(r"://[^\s/]*:$")
-# An address that is written so that no program reads it: "name (at) host (dot) org", "name at host dot org".
-_AT = r"(?:\s?[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]\s?|\s@\s)"
-_DOT = r"(?:\s?[(\[{<]\s?(?:dot|punkt|\.)\s?[)\]}>]\s?|\s(?:dot|punkt)\s|\.)"
-_LABELS = rf"[a-z0-9-]{{1,40}}(?:{_DOT}[a-z0-9-]{{1,40}}){{0,3}}{_DOT}[a-z]{{2,12}}\b"
-_MARKED = re.compile(rf"\b[a-z0-9][a-z0-9._%+-]{{0,63}}{_AT}{_LABELS}", re.IGNORECASE)
-_SPOKEN = re.compile(
-    r"(?:(?P<first>\b[a-z0-9_-]{1,40}\s(?:dot|punkt)\s)|\b)(?P<name>[a-z0-9][a-z0-9._%+-]{0,63})\s(?:at|ät|aet)\s"
-    rf"(?:[a-z0-9-]{{1,40}}{_DOT}){{1,3}}(?<=\s)(?:com|org|net|info|io|dev|ai|eu|uk|us|de|at|ch|fr|nl|es|it|edu|co)\b",
-    re.IGNORECASE,
+# ---- by their shape
+
+# What services put in front of the keys that they hand out.
+_PREFIXES = """
+sk- sk_live_ sk_test_ pk_live_ pk_test_ rk_live_ rk_test_ whsec_ gsk_ xai- hf_ r8_ pplx- nvapi- csk- jina_
+tvly- lsv2_pt_ lsv2_sk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- npm_ pypi- rubygems_ dckr_pat_
+AKIA ASIA AIza ya29. GOCSPX- EAAA xoxa- xoxb- xoxe- xoxp- xoxr- xoxs- xapp- SG. hvs. hvb. dop_v1_ doo_v1_
+dor_v1_ dapi tskey- sbp_ glsa_ glc_ phc_ phx_ sntrys_ shpat_ shpca_ shppa_ shpss_ sq0atp- sq0csp- PMAK- NRAK-
+figd_ lin_api_ ntn_ ATATT3x ATCTT3x rnd_ fw_ tgp_v1_
+""".split()  # noqa: SIM905 - a few lines instead of seventy
+_SHORTEST_TOKEN = 16  # characters; shorter words are not looked at
+_TOKEN = re.compile(
+    rf"(?<![A-Za-z0-9])(?:(?:{'|'.join(map(re.escape, _PREFIXES))})[\w.-]{{10,}}"
+    r"|eyJ[\w-]{10,}\.eyJ[\w-]{8,}|\d{8,10}:AA[\w-]{30,}|[MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,}"  # JWT and bots
+    r"|T[A-Z\d]{8,}/B[A-Z\d]{8,}/\w{16,})"
 )
-_SPELLED_HINTS = (
-    *("(at", "[at", "{at", "<at", "( at", "[ at", "(@", "[@", "{@", "<@", " @ ", "(ät", "[ät"),
-    *(" dot ", " punkt "),
+_LOGIN = re.compile(r"(?<!\w)[a-z][a-z0-9+]{0,20}://[^\s:/@]*:(?P<value>[^\s/@]{4,80})@")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|PuTTY-User-Key-File")
+_HEADER = re.compile(r"\b(?:[Bb]earer|Basic) (?P<value>[\w.~+/-]{16,}=*)")
+_FOUR_DIGITS = re.compile(r"[0-9]{4}")
+_ACCOUNT = re.compile(  # an IBAN, a card
+    r"\b[A-Z]{2}\d{2}(?: ?[A-Z]{4})?(?: ?\d{4}){2,6}(?: ?[A-Z\d]{1,4}){0,2}\b"
+    r"|(?<![\d.,-])[3-6]\d{3}(?:(?P<gap>[ -])\d{4}(?P=gap)\d{4}(?P=gap)\d{4}|\d{12})(?! ?\d|[.,-]\d)"
 )
-_WRITE_TO = any_phrase("email", "write-to")
-_WRITE_REACH = 60  # characters before a spoken address
-_SECRETS = tuple(
-    (hint, re.compile(pattern))
-    for hint, pattern in (
-        ("sk-", r"\bsk-[\w-]{16,}"),
-        ("k_", r"\b[srp]k_(?:live|test)_\w{16,}|\bgsk_\w{20,}"),
-        *((f"gh{each}_", rf"\bgh{each}_[A-Za-z0-9]{{20,}}") for each in "pousr"),
-        ("github_pat_", r"\bgithub_pat_\w{20,}"),
-        ("AKIA", r"\bAKIA[0-9A-Z]{16}\b"),
-        ("ASIA", r"\bASIA[0-9A-Z]{16}\b"),
-        ("AIza", r"\bAIza[\w-]{30,}"),
-        ("xox", r"\bxox[abeprs]-[\w-]{10,}"),
-        ("hf_", r"\bhf_[A-Za-z0-9]{20,}"),
-        ("r8_", r"\br8_[A-Za-z0-9]{20,}"),
-        ("SG.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
-        ("glpat-", r"\bglpat-[\w-]{16,}"),
-        ("npm_", r"\bnpm_[A-Za-z0-9]{30,}"),
-        ("dckr_", r"\bdckr_pat_[\w-]{20,}"),
-        ("shp", r"\bshp(?:at|ca|pa|ss)_\w{20,}"),
-        ("xapp-", r"\bxapp-[\w-]{20,}"),
-        ("ya29.", r"\bya29\.[\w-]{20,}"),
-        ("whsec_", r"\bwhsec_\w{20,}"),
-        ("nvapi-", r"\bnvapi-[\w-]{20,}"),
-        ("pplx-", r"\bpplx-\w{20,}"),
-        ("hvs.", r"\bhvs\.[\w-]{20,}"),
-        ("do", r"\bdo[opr]_v1_[a-f0-9]{32,}"),
-        ("pypi-", r"\bpypi-[\w-]{30,}"),
-        ("eyJ", r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{8,}"),
-        ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-        ("earer ", r"\b[Bb]earer [\w.~+/-]{20,}=*"),
-        ("://", r"\b[a-z][a-z0-9+]{0,20}://[^\s:/@]+:(?P<value>[^\s:/@]{8,})@"),
-    )
+
+# ---- by their names
+
+
+def _choice(key: str) -> str:
+    return "|".join(sorted(map(re.escape, listed("secret", key)), key=len, reverse=True))
+
+
+_IS = rf"\s(?:{_choice('is')})(?:\s(?:{_choice('still')})){{0,2}}(?:\s?:)?\s"
+_SIGN = rf"(?:\s(?:{_choice('of')})(?:\s[\w'-]{{1,20}}){{1,4}}?)?(?P<sign>\s?[:=]\s?|{_IS})"
+_WORD = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
+_MIXED = r"(?P<value>(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])[^\s\"'`,;]{6,60})"
+# What stands behind a name, by the kind of secret that it names.
+_BEHIND = {
+    "passwords": rf"(?:{_SIGN}|\s(?=[\"'`]|[^\s\d]{{0,60}}\d))"
+    rf"(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{2,9}})[\"'`])",
+    "keys": rf"(?:{_SIGN}|\s(?=\S{{16}})){_WORD}",
+    "card-codes": rf"(?:{_SIGN}|\s)(?P<value>\d{{3,4}})\b",
+    "recovery": rf"[^\n:]{{0,30}}?(?::|\s(?:{_choice('is')}))\s(?P<value>[a-z]{{3,8}}(?:,?\s[a-z]{{3,8}}){{7,23}})\b",
+    "accounts": rf"[^.\n]{{0,30}}?[\s\"'`][\w.-]{{2,30}}(?:\s/\s|:(?!/)){_MIXED}",
+}
+_Name: TypeAlias = tuple[str, str, re.Pattern[str]]
+
+
+def _names(*kinds: str) -> Sequence[_Name]:
+    behind = {kind: re.compile(rf"(?:s|en|_id)?[\"']?{_BEHIND[kind]}", re.IGNORECASE) for kind in kinds}
+    return [(name, kind, behind[kind]) for kind in kinds for name in sorted(listed("secret", kind))]
+
+
+_NAMES = _names("passwords", "keys", "card-codes", "recovery")
+_ACCOUNTS = _names("accounts")
+# What is a secret in a sentence with its name, and in the answer to a question with it.
+_CODE = re.compile(
+    r"\d(?<![\w.,:$€£/#+-]\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d{3}-\d{4}|(?:[ -]\d){3,5}|\d?(?:-\d{1,2}){2})[#*]?"
+    rf"(?![\w€$£%/]|[-.,:]\d|\s\d|\s(?i:{_choice('units')})\b)"
 )
-# What stands before a key or a password, and how it is said. Looked for as plain text, which takes a tenth of the time.
-_NAMES = (
-    "key",
-    "secret",
-    "token",
-    "credential",
-    "passw",
-    "passe",
-    "contrase",
-    "hlüssel",
-    "hluessel",
-    "passphrase",
-    "passcode",
-    "pwd",
-    "kennwort",
-    "pin",
-    " -u ",
+_NAMED_NEAR = {
+    group: [(name, kind) for kind in kinds for name in sorted(listed("secret", kind))]
+    for group, kinds in {
+        "password": ("passwords", "networks"),
+        "key": ("keys",),
+        "code": ("codes", "lock-codes", "typed"),
+    }.items()
+}
+_SHORT = 4  # letters of a name that is no part of a longer word
+_SENTENCE_END = re.compile(r"[.!?]\s|\n")
+_LOCKS = sorted(listed("secret", "locks"))
+_NO_CODE = re.compile(rf"(?:{_choice('no-codes')})[ -]?$", re.IGNORECASE)
+_LONGEST_KIND = 30  # characters of what says that a code is none of a lock
+_FRAME = re.compile(
+    rf"(?:[:=]|(?:{'|'.join(map(_choice, ('is', 'still', 'codes', 'lock-codes', 'typed')))}|^))\s?$", re.IGNORECASE
 )
-_TO_BE = (
-    r"(?:\s(?:for|of|to|für|zum|vom)(?:\s[\w-]{1,20}){1,3}?)?"
-    r"(?P<sign>\s?[:=]\s?|\s(?:is|was|lautet|ist|war)(?:\s(?:now|(?:re)?set to|changed to|called|jetzt))?(?:\s?:)?\s)"
+_NOT_BEHIND = re.compile(rf"\b(?:{_choice('not-behind')})\s[\"'`]?$", re.IGNORECASE)
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_NO_SECRET = re.compile(_choice("no-secret"), re.IGNORECASE)  # of a sentence that tells of secrets
+_NO_VALUE = re.compile(  # WPA2, WPA3-Personal, 90-day, an address
+    r"^(?:[A-Za-z]{0,5}-?\d{1,3}$|\d[\d.,:]*-?[A-Za-z]+$|v\d|\d{1,3}-|[A-Z]{2,5}-?\d+(?:$|-)|\d{3}\.)"
+    r"|/|your|example|placeholder|redacted|\.\.\.|\*{3}|x{4}|^[<${\[(]|\("
 )
-_QUOTED_OR_NOT = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
-# Behind a name, in a text in lower case, where it may be given; most names are told of.
-_MAY_BE = re.compile(
-    r"[a-zü_ñ]*[\"']?"
-    r"(?:\s(?=[^\s\d]{0,60}\d)|\s?[:=]|\s[\"'`]|\s(?:for|of|to|für|zum|vom|is|was|lautet|ist|war)\s)| -u "
-)
-_KEY = re.compile(
-    rf"(?:key|hlüssel|hluessel|secret|token|credentials?)(?:_id)?[\"']?{_TO_BE}{_QUOTED_OR_NOT}", re.IGNORECASE
-)
-_PASSWORD = re.compile(
-    rf"(?:password|passphrase|passcode|passwd|passwort|kennwort|pwd|passe|contraseña)[\"']?"
-    rf"(?:{_TO_BE}|\s(?=[\"'`])){_QUOTED_OR_NOT}"
-    r"|(?:password|passwort|kennwort)\s(?P<bare>(?=[^\s\d]{0,60}\d)[A-Za-z\d][^\s\"'`,;]{5,60})"
-    r"|\bpin(?:\s?[:=]\s?|\s(?:is|was|lautet|ist)\s)(?P<digits>\d{4,8})\b|\s-u\s[\w.-]{1,40}:(?P<login>[^\s:/@]{6,200})\s",
-    re.IGNORECASE,
-)
+_DIGIT = re.compile(r"[0-9]\S*")  # and what its word goes on with
+_SHORTEST_VALUE = 6  # characters
+_AROUND = "\"'`.,;:!?()[]{}<>"
+_REACH = 100  # characters of an answer
+
 _PLACEHOLDER = re.compile(
-    r"your|example|placeholder|redacted|change|hidden|dummy|\.\.\.|\*{3}|x{4}|^[<${\[(]|^[A-Z_]+$|^\d{1,3}(?:[.,]\d{3})*\W?$",
+    r"your|example|placeholder|redacted|hidden|dummy|\.\.\.|\*{3}|x{4}|^change|^[<${\[(]|^[A-Z_]+$|^\d{1,3}(?:[.,]\d{3})*\W?$"
+    r"|\(|^(?:pass|passwd|password|passwort|secret)$"
 )
-_NO_PASSWORD = listed("secret", "no-password")
+_NO_PASSWORD, _NO_RECOVERY = listed("secret", "no-password"), listed("secret", "no-recovery")
 _SHORTEST_KEY = 8  # characters
 _CAPITALS_INSIDE = re.compile(r"[a-z][A-Z]+[a-z]\w*[a-z][A-Z]")
-_SURE = frozenset({"PRIVATE KEY", "eyJ"})
 _VARIED = 8  # different characters in a key
 _SHOWN = 6  # characters of a secret
 
 
-def find_emails(text: str) -> Iterator[Span]:
-    """The e-mail addresses; the user name of a repository's address is none."""
-    for match in _EMAIL.finditer(text) if "@" in text else ():
-        local = _LOCAL_PART.search(text, max(match.start() - _LONGEST_LOCAL_PART, 0), match.start())
-        if local and local[0] != "git" and not _LOGIN.search(text, max(local.start() - 40, 0), local.start()):
-            yield local.start(), match.end()
+def find_secret(text: str, asked: str = "", names: Sequence[_Name] = _NAMES) -> Span | None:
+    """The first secret. `asked`: what was said before, which may name what the text tells. `names`: those in either."""
+    words = text.split()
+    if shape := _find_shape(text, words):
+        return shape.span()
     lowered = text.lower()
-    if any(map(lowered.__contains__, _SPELLED_HINTS)):
-        yield from (match.span() for match in _MARKED.finditer(text))
-        for match in _SPOKEN.finditer(text):
-            before = text[max(match.start() - _WRITE_REACH, 0) : match.start()]
-            if match["first"] or not match["name"].isalpha() or _WRITE_TO.search(before):
-                yield match.span()
+    values = list(_find_values(text))
+    for name, kind, behind in [*names, *_ACCOUNTS] if values else names:
+        for place in _find_name(lowered, name, kind):
+            found = behind.match(text, place + len(name))
+            if found and _is_secret(kind, found):
+                return place, found.end()
+    return next((span for group, span in values if _is_named(group, span, text, lowered, asked.lower())), None)
 
 
-def plain_address(written: str) -> str:
-    """An address that `find_emails` has found as a program would read it."""
-    written = re.sub(r"[(\[{<>}\])]", " ", written.lower())
-    written = re.sub(r"\s+(?:at|ät|@)\s+", "@", written)
-    return "".join(re.sub(r"\s+(?:dot|punkt|\.)\s+", ".", written).split())
+def _find_name(lowered: str, name: str, kind: str) -> Iterator[int]:
+    place = lowered.find(name)
+    while place >= 0:
+        around = lowered[place - 1 : place] + lowered[place + len(name) : place + len(name) + 1]
+        if len(name) >= _SHORT or kind == "keys" or not any(map(str.isalpha, around)):
+            yield place
+        place = lowered.find(name, place + 1)
 
 
-def find_secret(text: str) -> Span | None:
-    """What looks like a key: a known prefix or name, and letters mixed with digits, so that no placeholder counts."""
-    for hint, pattern in _SECRETS:
-        if hint in text:
-            for match in pattern.finditer(text):
-                if hint in _SURE or _is_random(match[0]):
-                    return match.span()
-    lowered = text.lower()
-    for name in _NAMES:
-        place = lowered.find(name)
-        while place >= 0:
-            may_be = _MAY_BE.match(lowered, place)
-            key = _KEY.match(text, place) if may_be else None
-            password = _PASSWORD.match(text, place) if may_be else None
-            if key and _is_key(key["quoted"] or key["value"]):
-                return key.span()
-            if password and (
-                password["digits"]
-                or password["login"]
-                or (_is_random(password["bare"]) if password["bare"] else _is_password(password))
+def _find_values(text: str) -> Iterator[tuple[str, Span]]:
+    """What would be a code, a key or a password, if its sentence named it so."""
+    for digit in _DIGIT.finditer(text):
+        place, end = digit.span()
+        if code := _CODE.match(text, place):
+            yield "code", code.span()
+        start = max(text.rfind(" ", 0, place), text.rfind("\n", 0, place)) + 1
+        if end - start < _SHORTEST_VALUE:
+            continue
+        value = text[start:end].strip(_AROUND)
+        start = text.index(value, start)
+        if len(value) < _SHORTEST_VALUE or value.replace(",", "").replace(".", "").isdigit():
+            continue
+        if len(value) >= _SHORTEST_TOKEN and _is_random(value):
+            yield "key", (start, start + len(value))
+        if any(map(str.isalpha, value)) and not _NO_VALUE.search(value):
+            yield "password", (start, start + len(value))
+
+
+def _is_named(group: str, span: Span, text: str, lowered: str, asked: str) -> bool:
+    """Whether the sentence of a value names it, or the question that it answers."""
+    start, end = span
+    first = max(lowered.rfind(mark, 0, start) for mark in (". ", "! ", "? ", "\n")) + 1
+    last = _SENTENCE_END.search(text, end)
+    sentence = lowered[first : last.start() if last else None]
+    for said in (sentence, asked) if start < _REACH else (sentence,):
+        for name, kind in _NAMED_NEAR[group]:
+            if name not in said or (place := next(_find_name(said, name, kind), None)) is None:
+                continue
+            front = text[max(start - _LONGEST_KIND, 0) : start]
+            is_year = group == "code" and _YEAR.fullmatch(text, start, end)
+            if not _FRAME.search(front) and (is_year or _NOT_BEHIND.search(front)):
+                return False
+            if kind in {"lock-codes", "typed"} and (
+                _NO_CODE.search(said[:place][-_LONGEST_KIND:])
+                or not (text.count("-", start, end) > 1 or any(each in lowered or each in asked for each in _LOCKS))
             ):
-                return password.span()
-            place = lowered.find(name, place + 1)
-    return None
+                continue
+            return not _NO_SECRET.search(sentence)
+    return False
+
+
+def _find_shape(text: str, words: Sequence[str]) -> re.Match[str] | None:
+    if max(map(len, words), default=0) >= _SHORTEST_TOKEN:
+        for match in _TOKEN.finditer(text):
+            if match[0].startswith("eyJ") or _is_random(match[0]):
+                return match
+        for match in _LOGIN.finditer(text) if "://" in text else ():
+            if not _PLACEHOLDER.search(match["value"]):
+                return match
+        for match in _HEADER.finditer(text) if "earer " in text or "Basic " in text else ():
+            if _is_random(match["value"]):
+                return match
+    if "PRIVATE KEY" in text or "PuTTY-" in text:
+        return _PRIVATE_KEY.search(text)
+    return _ACCOUNT.search(text) if _FOUR_DIGITS.search(text) else None
+
+
+def _is_secret(kind: str, found: re.Match[str]) -> bool:
+    """Whether what stands behind a name is what it names."""
+    if kind == "passwords":
+        return found["words"] is not None or _is_password(found)
+    if kind == "keys":
+        return _is_key(found["quoted"] or found["value"])
+    return kind != "recovery" or _NO_RECOVERY.isdisjoint(re.findall(r"\w+", found["value"].lower()))
 
 
 def _is_key(value: str) -> bool:
@@ -173,7 +221,7 @@ def _is_password(match: re.Match[str]) -> bool:
     if any(map(str.isdigit, value)):
         return not value[0].isdigit() or len(value) >= _SHORTEST_KEY
     is_last = match.end() == len(match.string) or match.string[match.end()] == "\n" or match["value"] != value
-    return match["sign"].strip() in {":", "="} and is_last and value.isascii()
+    return (match["sign"] or "").strip() in {":", "="} and is_last and value.isascii()
 
 
 def _is_random(value: str) -> bool:
@@ -184,10 +232,12 @@ def _is_random(value: str) -> bool:
 
 def check_secrets(subject: Subject) -> Iterator[Finding]:
     """An audit is passed around more freely than the data: it shows how a secret begins."""
-    if find_secret(whole_text(subject.record.conversation)) is None:
-        return
+    lowered = whole_text(subject.record.conversation).lower()
+    names = [each for each in _NAMES if each[0] in lowered]
+    asked = ""
     for position, message in enumerate(subject.record.conversation):
-        if span := find_secret(message.content):
+        if span := find_secret(message.content, asked, names):
             start, end = span
             shown = message.content[start : min(start + _SHOWN, end)]
             yield Finding("secret", subject.record.number, position, f"{excerpt(shown)}... ({end - start} characters)")
+        asked = message.content

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.audit.addresses import find_emails
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.control_tokens import find_control_token
-from asyncgen.audit.credentials import find_emails, find_secret
+from asyncgen.audit.credentials import find_secret
 from asyncgen.audit.endings import find_break
 from asyncgen.audit.markup import find_markdown
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject

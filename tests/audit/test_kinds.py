@@ -1,9 +1,8 @@
 """How well each rule does on lines about several subjects, in English and German, half of them right and half not.
 
-`blind` was written from pages/audit.md alone, by somebody who had not read the rules, who then mended three of them:
-`derived-number`, `third-person` and `truncated`. `unseen` was written by the hand that then mended the rules, before it
-did. `worked_on` are lines that the rules were mended on, and by now `ungrounded` and `derived-number` were mended on
-what they missed of the other two as well. Each line names the rules it breaks, and those it may break as well.
+`blind` was written from pages/audit.md alone, by somebody who had not read the rules, `unseen` by the hand that then
+mended them, before it did. Both have been read since, and the rules mended on what they missed, as on `worked_on`. Each
+line names the rules it breaks, and those it may break as well.
 `pytest -n0 -s` prints the table.
 """
 
@@ -46,10 +45,8 @@ RECALL = {
 SHORT_OF_RECALL = {
     ("unseen", "role-confusion"): 0.75,
     ("unseen", "third-person"): 0.6,
-    ("blind", "email"): 0.8,
     ("blind", "prompt-leak"): 0.75,
     ("blind", "role-confusion"): 0.7,
-    ("blind", "secret"): 0.7,
     ("blind", "third-person"): 0.5,
     ("blind", "truncated"): 0.85,
 }
