@@ -5,7 +5,7 @@ its journal has of calls and their cost goes into the output's, under the index 
 in one piece, or not at all.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -36,6 +36,16 @@ class Old:
     number: int
     index: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """The line that replaces one. `index`, `offset`: in the repair; `digest`: as the output's journal has it."""
+
+    old: Old
+    index: int
+    offset: int
+    digest: str
 
 
 def repair_paths(output: OutputPaths) -> OutputPaths:
@@ -75,8 +85,7 @@ def replace_lines(dataset: Dataset, repair: OutputPaths, lines: Mapping[int, Old
     Raises ConfigError for a file that has changed, OutputError when it cannot be written.
     """
     paths, made = dataset.paths, Dataset.open(repair.output)
-    new = {record.index: record.offset for record in made.records() if record.index in lines}
-    replaced = {lines[index].number: (lines[index], offset) for index, offset in new.items() if index is not None}
+    new = {each.old.number: each for each in _find_new(dataset, made, lines)}
     with swapped(paths) as parts, made.open_lines() as theirs, dataset.open_lines() as ours:
         copy_onto(paths.rejects, parts.rejects)
         for reject in _read_rejects(repair.rejects):
@@ -85,30 +94,36 @@ def replace_lines(dataset: Dataset, repair: OutputPaths, lines: Mapping[int, Old
         for number, line in enumerate(ours, 1):
             if number <= len(dataset):
                 dataset.check_line(number, line)
-            if number not in replaced:
+            if number not in new:
                 parts.output.write(line)
                 continue
-            old, offset = replaced[number]
-            parts.output.write(made.read_line(theirs, offset).rstrip(b"\0\n") + b"\n")
+            parts.output.write(made.read_line(theirs, new[number].offset).rstrip(b"\0\n") + b"\n")
             kept = line.decode("utf-8", "replace").rstrip("\0\n")
-            parts.rejects.write(encode_reject(Reject(old.index, 1, old.reason, kept)))
+            parts.rejects.write(encode_reject(Reject(new[number].old.index, 1, new[number].old.reason, kept)))
         offset = read_journal(paths.journal).tail_offset
         with paths.journal.open("rb") as journal:
             while chunk := journal.read(min(COPIED_AT_ONCE, offset - parts.journal.tell())):
                 parts.journal.write(chunk)
             marked = MarkedJournal(parts.journal, size=offset, behind=journal.read())
         marked.add(encode_entry(msgspec.structs.replace(header, repair=name_repair(repair, made.ledger))))
-        for entry in _told(repair, {index: old.index for index, old in lines.items()}, new.keys()):
+        digests = {each.index: each.digest for each in new.values()}
+        for entry in _told(repair, {index: old.index for index, old in lines.items()}, digests):
             marked.add(encode_entry(entry))
         if dataset.header is not None and dataset.header.asked != header.asked:
             # What it was made with stays what it goes on with; what it was merged of, it no longer is.
             marked.add(encode_entry(msgspec.structs.replace(dataset.header, merged=0)))
         marked.finish(output=parts.output.tell(), rejects=parts.rejects.tell())
-    return len(replaced)
+    return len(new)
 
 
-def _told(repair: OutputPaths, indices: Mapping[int, int], made: Collection[int | None]) -> Iterator[Entry]:
-    """What the journal of a repair tells, under the output's indices.
+def _find_new(dataset: Dataset, made: Dataset, lines: Mapping[int, Old]) -> Iterator[_New]:
+    for record in made.records():
+        if record.index is not None and (old := lines.get(record.index)) is not None:
+            yield _New(old, record.index, record.offset, dataset.digest_of(record.conversation).hex())
+
+
+def _told(repair: OutputPaths, indices: Mapping[int, int], made: Mapping[int, str]) -> Iterator[Entry]:
+    """What the journal of a repair tells, under the output's indices. `made`: digests of lines as the output has them.
 
     What has not come to a line leads nowhere. What was asked for lines that are gone has no index any more, and still
     its cost.
@@ -124,7 +139,9 @@ def _told(repair: OutputPaths, indices: Mapping[int, int], made: Collection[int 
                 yield Unused(**call, index=indices[entry.index], reason=REPLACED)
             case Step():
                 yield msgspec.structs.replace(entry, index=indices[entry.index], text="")
-            case Done() | Unused() | Lost():
+            case Done():
+                yield msgspec.structs.replace(entry, index=indices[entry.index], digest=made[entry.index])
+            case Unused() | Lost():
                 yield msgspec.structs.replace(entry, index=indices[entry.index])
             case Collected():
                 yield entry

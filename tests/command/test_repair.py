@@ -18,6 +18,7 @@ from quick import QUICK
 
 import asyncgen
 from asyncgen.command.main import main
+from asyncgen.conversation import BLAKE2B, XXH3, decode_line, digest_conversation
 from asyncgen.data import replaced
 from asyncgen.data.replaced import replace_lines
 from asyncgen.offline.knobs import Knobs
@@ -243,6 +244,26 @@ def test_what_a_judge_scores_below_the_mark_is_made_again_with_its_evidence_and_
     after = [json.loads(line)["metadata"] for line in lines()]
     assert [each["index"] for each in after] == [each["index"] for each in before]
     assert LEAK not in OUTPUT.read_text("utf-8")
+
+
+def test_an_output_of_format_1_is_repaired_and_gone_on_with(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(leaky) as provider:
+        assert generate(provider) == 0
+        made = map(decode_line, OUTPUT.read_bytes().splitlines())
+        digests = {digest_conversation(each, XXH3).hex(): digest_conversation(each, BLAKE2B).hex() for each in made}
+        journal = b""
+        for line in JOURNAL.read_bytes().splitlines():
+            entry = json.loads(line)
+            entry |= {"version": 1, "line_hash": BLAKE2B} if entry["type"] == "run" else {}
+            entry |= {"journal": len(journal), "check": None} if entry["type"] == "mark" else {}
+            entry |= {"digest": digests[entry["digest"]]} if entry["type"] == "done" else {}
+            journal += json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        JOURNAL.write_bytes(journal)
+        assert repair(provider) == 0
+        assert LEAK not in OUTPUT.read_text("utf-8")
+        assert generate(provider, "-n", str(NUM + 1)) == 0
+        assert len(provider.calls) == NUM + len(LEAKY) + 1
+    assert status(capsys)["done"] == NUM + 1
 
 
 def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys: pytest.CaptureFixture[str]) -> None:
