@@ -114,9 +114,9 @@ class BatchApi(Protocol):
     @property
     def rules(self) -> BatchRules: ...
 
-    async def upload(self, requests: Path, name: str) -> str | None:
+    async def upload(self, requests: Path, name: str) -> str | None:  # noqa: ARG002 - of the forms that have files
         """The id of a file of request lines; None where `create` carries them. Raises BatchTooLargeError, too."""
-        ...
+        return None
 
     async def create(
         self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
@@ -141,9 +141,9 @@ class BatchApi(Protocol):
         """Every result there is, a line each, in a file that is made anew; an empty one where there are none."""
         ...
 
-    async def cancel(self, batch_id: str) -> bool:
+    async def cancel(self, batch_id: str) -> bool:  # noqa: ARG002 - of the forms that have such a call
         """Whether it has been asked to end; False where there is no such call."""
-        ...
+        return False
 
     def classify(self, row: Row) -> Completion:
         """What a row holds, or one error leaf, raised, as of a live call; NotRunError where none was made."""

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from asyncgen.endpoint.answer import Completion, classify_response
-from asyncgen.endpoint.batches.batch import Batch
+from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.endpoint.batches.rows import Row
 from asyncgen.endpoint.batches.rules import FOLDER, BatchRules
 from asyncgen.endpoint.body import decode_object
@@ -25,7 +25,7 @@ from asyncgen.recipe.recipe import JsonValue
 REQUESTS, RESULTS, DONE = ".requests.jsonl", ".results", ".done"
 
 
-class FolderBatches:
+class FolderBatches(BatchApi):
     """A batch's id is its label. Nothing is sent, so nothing here costs and all may be repeated.
 
     `say` is told what somebody has to do for a batch to run.
@@ -38,10 +38,6 @@ class FolderBatches:
     @property
     def rules(self) -> BatchRules:
         return FOLDER
-
-    async def upload(self, requests: Path, name: str) -> str | None:
-        del requests, name
-        return None
 
     async def create(
         self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
@@ -68,10 +64,6 @@ class FolderBatches:
 
     async def fetch_rows(self, batch: Batch, to: Path) -> None:
         await asyncio.to_thread(_join, self._results_of(batch.id), to)
-
-    async def cancel(self, batch_id: str) -> bool:
-        del batch_id
-        return False
 
     def classify(self, row: Row) -> Completion:
         if not row.has_run:
