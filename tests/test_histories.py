@@ -333,7 +333,10 @@ class Run:
         return self.status == 1 and "were all the same rejection" in self.shown
 
     def unsure(self) -> set[int]:
-        """Indices that may have failed or be pending: a first 400 may have led to a lower step that was not tried."""
+        """Indices that may have failed or be pending: a first 400 may have led to a lower step that was not tried.
+
+        It is not where something else has ended the run before the index was asked again.
+        """
         settled = self.settled()
         last = {call.index: call for call in self.calls}
         stepping = {index for index, call in last.items() if call.kind is KINDS["400"] and call.number < settled}
@@ -342,7 +345,8 @@ class Run:
             self.was_refused_by_all or self.was_cancelled_when_all_had_arrived
         ):  # a reply that is kept is kept; that is all
             return failed
-        return failed if self.was_cancelled else failed & stepping if self.was_stopped else set()
+        ended_early = self.was_stopped or self.status == 1
+        return failed if self.was_cancelled else failed & stepping if ended_early else set()
 
 
 def outcome(calls: Sequence[Answer], settled: int) -> str:
