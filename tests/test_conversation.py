@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.conversation import (
     BLAKE2B,
@@ -66,7 +67,7 @@ def outcome_of(text: str, rules: Rules, *, finish_reason: str | None = None) -> 
         return error
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         '{"messages": ' + TALK_JSON + "}",
@@ -115,7 +116,7 @@ def test_broken_json_is_cut_off_only_when_the_limit_was_reached(text: str) -> No
     assert reason_of(text, finish_reason=None) == "not-json"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "Sure! Here is the conversation.",
@@ -148,7 +149,7 @@ def test_what_is_no_json_says_so(text: str) -> None:
     assert reason_of(text) == "not-json"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "{}",
@@ -191,7 +192,7 @@ def test_as_many_messages_as_asked_are_enough() -> None:
     assert parse_conversation(reply(("user", "Hi")), Rules(min_messages=1, ends_with="any")) == talk("Hi")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "roles",
     [
         ["assistant", "user"],
@@ -262,7 +263,7 @@ WRAPPED = {
 }
 
 
-@pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED)
+@each_row("text", WRAPPED.values(), ids=WRAPPED)
 def test_a_conversation_in_another_dress_is_taken_where_it_is_the_only_one(text: str) -> None:
     assert parse_conversation(text, ANY) == TALK
 
@@ -386,8 +387,8 @@ def test_a_raw_tab_or_newline_inside_a_string_is_accepted() -> None:
     assert content_of(TALK_JSON.replace("Hello", "one\n\ttwo"), ANY) == "one\n\ttwo"
 
 
-@pytest.mark.parametrize("rules", [ANY, ASCII], ids=["any", "ascii"])
-@pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "\\udc00\\ud800", "\ud83d"])
+@each_row("rules", [ANY, ASCII])
+@each_row("half", ["\\ud800", "\\udfff", "\\udc00\\ud800", "\ud83d"])
 def test_half_of_a_surrogate_pair_is_refused(rules: Rules, half: str) -> None:
     assert reason_of(TALK_JSON.replace("Hello", f"a{half}b"), rules) == "charset"
 
@@ -397,7 +398,7 @@ def test_any_charset_leaves_text_alone() -> None:
     assert content_of(reply_with(content), ANY) == content
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typographic", "plain"),
     [
         ("“Hi,” it’s ‘fine’ „so“ ‚so‘ 5′ 6″", "\"Hi,\" it's 'fine' \"so\" 'so' 5' 6\""),
@@ -427,7 +428,7 @@ def test_ascii_folds_what_has_a_plain_spelling(typographic: str, plain: str) -> 
     assert content_of(reply_with(typographic), ASCII) == plain
 
 
-@pytest.mark.parametrize(
+@each_row(
     "character",
     [*"😀日あ한Жλשع€²ªº½°§✓𝐀₂", "\u0308", "\u20e3", "\u0149", "\U000e0041", "\ue000", "\ufffd"],
 )
@@ -594,7 +595,7 @@ def test_a_line_is_not_asked_for_the_rules() -> None:
     assert decode_line(b'[{"role": "system", "content": ""}]') == (Message("system", ""),)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "line",
     [
         b"",

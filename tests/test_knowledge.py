@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-import pytest
+from quick import each_row
 
 from asyncgen.recipe.load import load_recipe
 
@@ -152,7 +152,7 @@ def test_a_figure_without_a_source_is_noticed() -> None:
     assert re.findall(r"0\.256526|3\.14", left) == ["0.256526", "3.14"]
 
 
-@pytest.mark.parametrize("derived", LEDGER.derived, ids=lambda derived: derived.figure)
+@each_row("derived", LEDGER.derived)
 def test_a_derived_figure_is_what_its_arithmetic_gives(derived: Derived) -> None:
     value = Decimal(repr(evaluate(ast.parse(derived.arithmetic, mode="eval").body)))
     stated, last_digit = stated_value(derived.figure)
@@ -221,13 +221,13 @@ def test_the_recipe_reads_this_knowledge_base() -> None:
     assert [line for line in load_recipe("nanochat").knowledge.split("\n") if line in whole] == whole
 
 
-@pytest.mark.parametrize("topic", ANSWERS)
+@each_row("topic", ANSWERS)
 def test_a_search_for_the_topic_finds_an_answer(topic: str) -> None:
     found = search(PASSAGES, topic)
     assert any(re.search(ANSWERS[topic], each.text) for each in found), found
 
 
-@pytest.mark.parametrize("topic", ANSWERS)
+@each_row("topic", ANSWERS)
 def test_an_answer_is_particular_to_its_topic(topic: str) -> None:
     answering = [each for each in PASSAGES if re.search(ANSWERS[topic], each.text)]
     assert 1 <= len(answering) <= 3

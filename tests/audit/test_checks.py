@@ -3,6 +3,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.audit.addresses import find_emails
 from asyncgen.audit.checks import line_checks
@@ -37,7 +38,7 @@ def rules_in_answer(answer: str, question: str = "hi") -> set[str]:
     return {each.rule for each in find(question, answer) if each.message == 1}
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         "According to the knowledge base, I have 24 layers.",
@@ -153,7 +154,7 @@ def test_a_cutoff_that_was_asked_for_is_no_disclaimer() -> None:
     assert not rules_in_answer("My knowledge cutoff? Nobody wrote it down.", "What is your knowledge cut-off?")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "Sure thing.<|im_end|>",
@@ -255,7 +256,7 @@ def test_markdown_is_found(text: str) -> None:
     assert find_markdown(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "- one\n- two",
@@ -291,7 +292,7 @@ def test_broken_off_answers_are_found(text: str) -> None:
     assert find_break(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "Done.",

@@ -3,6 +3,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.audit.facts import Date, Measure, Term, Time, read_facts, with_decimal_points, without_code
 
@@ -15,7 +16,7 @@ def terms(text: str) -> list[tuple[str, str]]:
     return [(each.kind, each.key) for each in read_facts(text) if isinstance(each, Term) and not each.opens]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "found"),
     [
         ("1,384,124,976", [(1384124976, "")]),
@@ -53,7 +54,7 @@ def test_quantities_have_one_form(text: str, found: list[tuple[float, str]]) -> 
     assert measures(text) == found
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     ["at 10:30", "5am", "the 1990s", "the 20th", "3/4", "24/7", "1. First", "a million", "GPT-2", "3D", "sixteenth"],
 )
@@ -106,7 +107,7 @@ def test_ranges_of_days_and_pairs_of_months_are_read() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "found"),
     [
         ("see https://www.github.com/karpathy/nanochat/.", [("url", "github.com/karpathy/nanochat")]),
@@ -154,7 +155,7 @@ def test_separators_and_scales_do_not_matter(number: int) -> None:
 # ---- other languages
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "found"),
     [
         ("1.299 €", [(1299, "€")]),
@@ -186,7 +187,7 @@ def test_only_a_language_with_decimal_commas_has_them() -> None:
     assert with_decimal_points("1,299 or 3.9", None) == "1,299 or 3.9"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "found"),
     [
         ("3. Mai 2026", (2026, 5, 3)),
@@ -204,7 +205,7 @@ def test_german_dates_have_the_same_form(text: str, found: tuple[int | None, int
     assert (date.year, date.month, date.day) == found
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "hours"),
     [
         ("9:30 am", [9.5]),
@@ -241,7 +242,7 @@ def test_a_time_that_is_told_once_a_day_is_that_time_alone() -> None:
     assert told == {"18:30": False, "9 am": False, "7:30": True, "7:30 Uhr": False, "7 Uhr": True}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "names"),
     [
         ("Wir haben Ersatzteile, Kettenöl und eine Probefahrt für Kinder.", []),

@@ -3,6 +3,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.audit.grounding import NO_SCENARIO, Grounding, GroundingResult
 from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Subject
@@ -29,7 +30,7 @@ def ungrounded(answer: str, question: str = "hi") -> list[str]:
     return [each.evidence.split(" | ")[0] for each in find(answer, question) if each.rule == "ungrounded"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         "A d24 has 1,384,124,976 parameters, that is 1.38B or 1.4 billion.",
@@ -61,7 +62,7 @@ def test_an_answer_that_comes_again_is_held_against_what_its_own_user_said() -> 
     assert ungrounded(answer) == ["77"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answer", "facts"),
     [
         ("I saw 15 trillion tokens with 7 billion parameters.", ["15 trillion", "7 billion"]),
@@ -172,7 +173,7 @@ def test_counts_are_kept_by_topic() -> None:
     }
 
 
-@pytest.mark.parametrize("paragraph", [each for each in KNOWLEDGE.split("\n\n") if each.strip()])
+@each_row("paragraph", [each for each in KNOWLEDGE.split("\n\n") if each.strip()])
 def test_the_knowledge_base_is_grounded_in_itself(paragraph: str) -> None:
     assert not find(paragraph.lstrip("#- "))
 
@@ -198,7 +199,7 @@ def _rules(*contents: str, grounding: Grounding | None = None) -> set[str]:
     return {each.rule for each in (grounding or Grounding(FERRY)).check(subject(*contents))}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "answer", "rules"),
     [
         ("I read that a dog costs £8.", "Yes, a dog is £8.", {"ungrounded"}),
@@ -218,7 +219,7 @@ def test_what_a_user_claims_is_no_knowledge(said: str, answer: str, rules: set[s
     assert _rules(said, answer) == rules
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answer", "rules"),
     [
         ("Together, an adult and a child pay £18.75.", {"derived-number"}),

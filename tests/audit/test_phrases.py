@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from planted import PER_LINE
+from quick import each_row
 
 from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrase, Phrases, PlainText, literal_phrase, plain, read_phrases
@@ -19,7 +20,7 @@ def matches(phrase: str, text: str) -> bool:
     return any(Phrases(read_phrases([phrase], SETS)).find(PlainText(text)))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("phrase", "text"),
     [
         ("the knowledge base", "It is in The  Knowledge-base, I think."),
@@ -47,7 +48,7 @@ def test_a_phrase_is_found(phrase: str, text: str) -> None:
     assert matches(phrase, text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("phrase", "text"),
     [
         ("the knowledge base", "the knowledge bases"),

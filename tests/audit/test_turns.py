@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from math import inf
 
-import pytest
+from quick import each_row
 
 from asyncgen.audit.rules import Finding, Subject
 from asyncgen.audit.turns import TurnsCheck, find_lengths
@@ -27,7 +27,7 @@ def check(found: Conversation, scenario: Mapping[str, Drawn] | None, *dimensions
     return list(TurnsCheck([each.name for each in dimensions or DIMENSIONS if each.pick is None]).check(subject))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "ranges"),
     [
         ("short 2-turn exchange (2 messages): one question, one answer", {(2, 2)}),

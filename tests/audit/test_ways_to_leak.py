@@ -3,6 +3,7 @@
 from functools import cache
 
 import pytest
+from quick import each_row
 
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.rules import Check, Subject
@@ -30,7 +31,7 @@ def find_rules(question: str, answer: str) -> set[str]:
     return {finding.rule for check in checks() for finding in check(subject)}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "answer"),
     [
         ("prompt-leak", "The excerpts supplied name no date."),
@@ -66,7 +67,7 @@ def test_what_gives_itself_away_is_found(rule: str, answer: str) -> None:
     assert rule in find_rules("How do you work?", answer)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer"),
     [
         ("What is an f-string in Python?", "It is text with {names} in it that are filled in."),

@@ -4,6 +4,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.audit.words import WordNumbers, hash_shingles, split_sentences, split_words
 
@@ -13,7 +14,7 @@ print(list(hash_shingles(WordNumbers().number(split_words("one two three four na
 """
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "words"),
     [
         ("Hello, World!", ["hello", "world"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from audited import conversation, write_output
+from quick import each_row
 
 from asyncgen import __version__
 from asyncgen.command.commands import build_parser
@@ -53,7 +54,7 @@ def test_the_help_of_generate_is_in_groups_with_examples_variables_and_exit_stat
     assert max(map(len, shown.split("examples:")[0].splitlines())) <= 80
 
 
-@pytest.mark.parametrize("name", sorted(commands()))
+@each_row("name", sorted(commands()))
 def test_every_flag_shows_its_default_in_help(name: str) -> None:
     for action in commands()[name].actions:
         if action.option_strings and action.dest != "help":

@@ -8,6 +8,7 @@ from answer_rows import BAD, DATE, GOOD, Bad, Good, openrouter, said
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
+from quick import each_row
 
 from asyncgen.endpoint import answer
 from asyncgen.endpoint.answer import classify_response
@@ -87,12 +88,12 @@ def classify_error(status: int, body: bytes, headers: Mapping[str, str] | None =
     return caught.value
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in GOOD])
+@each_row("row", GOOD, ids=[row.id for row in GOOD])
 def test_an_answer_is_read_in_every_shape_seen(row: Good) -> None:
     assert classify_response(row.status, row.headers, row.body) == row.completion
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in BAD])
+@each_row("row", BAD, ids=[row.id for row in BAD])
 def test_an_error_becomes_its_one_leaf_and_what_may_have_been_paid_for_is_kept(row: Bad) -> None:
     error = classify_error(row.status, row.body, row.headers)
     assert type(error) is row.leaf
@@ -204,7 +205,7 @@ def test_header_names_may_have_any_case(*, lower: bool) -> None:
 # ---- words
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "shown"),
     [
         ("line one\r\n\tline two", "line one line two"),
@@ -253,7 +254,7 @@ def test_a_redirect_without_a_host_is_still_one_sentence(location: str) -> None:
 # ---- numbers from outside
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cost", "text"),
     [
         ("0.1", "0.1"),
@@ -284,7 +285,7 @@ def test_a_cost_is_exact_decimal_text_or_unknown(cost: str, text: str | None) ->
     assert (None if found is None else format(found, "f")) == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("count", "tokens"),
     [
         ("7", 7),
@@ -309,7 +310,7 @@ def test_a_token_count_is_a_whole_number_or_unknown(count: str, tokens: int | No
 # ---- waits
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("hint", "seconds"),
     [
         ("1", 1.0),
@@ -345,7 +346,7 @@ def test_a_wait_is_read_in_every_form_and_bounded(hint: str, seconds: float | No
     assert parse_retry_after({"Retry-After": hint, "Date": DATE}, None) == seconds
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("headers", "seconds"),
     [
         ({"retry-after-ms": "20", "retry-after": "1"}, 0.02),
@@ -375,7 +376,7 @@ def test_the_most_explicit_hint_wins(headers: Mapping[str, str], seconds: float 
     assert parse_retry_after(headers, None) == seconds
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "seconds"),
     [
         ({"metadata": {"headers": {"Retry-After": "7"}}}, 7.0),

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from batch_script import KEY, PAGE, batches_of, lines_in, refuses, run, says
+from quick import each_row
 from raw_server import Act, hang, response, send, send_and_close, send_and_reset
 
 from asyncgen.endpoint.batches.batch import Batch, BatchApi
@@ -220,7 +221,7 @@ def test_a_batch_that_stands_in_a_wrapper_is_read() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "act",
     [
         send(PAGE),
@@ -245,7 +246,7 @@ def test_whether_there_is_a_batch_is_not_known_when_no_good_answer_and_no_refusa
     assert "not known" in str(error)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("act", "kind"),
     [
         (refuses("404 Not Found", "No such File object: file-1"), NotYetError),
@@ -269,7 +270,7 @@ def test_a_refusal_says_that_there_is_no_batch(act: Act, kind: type[AsyncgenErro
     assert type(failing(act, create)) is kind
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("words", "is_early"),
     [
         ("No such File object: file-1", True),
@@ -341,7 +342,7 @@ def test_a_create_that_is_answered_5xx_is_sent_once() -> None:
 # ---- get
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("act", "kind"),
     [
         (refuses("404 Not Found", "No batch found with id 'batch_1'", "batch_not_found"), NotYetError),
@@ -451,7 +452,7 @@ def test_a_server_that_knows_no_pages_is_read_once() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "acts",
     [
         [page("b", has_more=True), page("b", has_more=True)],

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.endpoint.batches.batch import Batch, BatchFault
 from asyncgen.endpoint.batches.object import read_batch, read_time
@@ -63,7 +64,7 @@ def test_the_cost_of_a_whole_batch_is_exact() -> None:
     assert read(usage=usage).usage == Usage(10, None, 5, Decimal("0.10000001"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "status",
     [
         *("completed", "COMPLETED", "Completed", "SUCCESS", "succeeded", "TIMEOUT_EXCEEDED", "expired", "cancelled"),
@@ -77,7 +78,7 @@ def test_an_end_is_known_in_any_spelling(status: str) -> None:
     assert batch.has_failed == ("fail" in status.lower())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "status",
     [
         *("validating", "VALIDATING", "in_progress", "IN_PROGRESS", "PROGRESS", "finalizing", "cancelling", "QUEUED"),
@@ -183,7 +184,7 @@ def test_the_line_that_spoils_a_batch_is_named() -> None:
     assert batch.has_failed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "message", "is_full", "is_large"),
     [
         ("token_limit_exceeded", "Enqueued token limit reached for m in organization o. Limit: 90,000", True, False),
@@ -211,7 +212,7 @@ def test_a_full_queue_and_a_file_too_large_are_told_from_bad_lines(
     assert (fault.is_queue_full, fault.is_too_large) == (is_full, is_large)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "time"),
     [
         (1_700_000_000, 1.7e9),
@@ -232,7 +233,7 @@ def test_a_time_is_read_from_seconds_milliseconds_and_iso(value: object, time: f
     assert read_time(value) == time
 
 
-@pytest.mark.parametrize("bad", [None, 7, "", ".", "..", "a\nb", "x" * 3000, ["b"]])
+@each_row("bad", [None, 7, "", ".", "..", "a\nb", "x" * 3000, ["b"]])
 def test_an_id_that_cannot_stand_in_an_address_is_none(bad: object) -> None:
     assert read_batch({**OPENAI, "id": bad}) is None
 

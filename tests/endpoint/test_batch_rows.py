@@ -8,6 +8,7 @@ import pytest
 from batch_script import KEY
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.command.pages import FOLDER
 from asyncgen.endpoint.answer import Completion
@@ -124,7 +125,7 @@ def test_a_setting_that_nothing_of_a_batch_takes_is_refused_and_not_dropped(sett
 # ---- in
 
 
-@pytest.mark.parametrize(
+@each_row(
     "fields",
     [
         {"response": {"status_code": 200, "request_id": "r", "body": ANSWER}, "error": None},
@@ -160,7 +161,7 @@ def test_a_request_that_its_batch_did_not_come_to_is_no_failure(code: str) -> No
         BATCHES.classify(row)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fields", "kind"),
     [
         ({"response": {"status_code": 400, "body": {"error": {"message": "bad", "param": "n"}}}}, RequestRejectedError),
@@ -199,7 +200,7 @@ def test_a_row_without_an_answer_is_the_leaf_of_a_live_call(
     assert "in a batch" in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "line",
     [
         *(
@@ -278,7 +279,7 @@ def endpoint(url: str, preset: str = "custom") -> Endpoint:
     return Endpoint(PROVIDERS.get(preset, Provider(preset, "")), url)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "expected"),
     [
         ("https://api.openai.com/v1", {"form": "files", "max_bytes": 200_000_000, "max_requests": 50_000}),

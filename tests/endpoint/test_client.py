@@ -19,6 +19,7 @@ import pytest
 import uvloop
 from aiohttp.client_reqrep import ConnectionKey, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
+from quick import each_row
 from raw_server import (
     PAUSE,
     Act,
@@ -283,7 +284,7 @@ def test_a_cancelled_call_stays_cancelled_and_its_connection_is_not_used_again()
 # ---- connections that break
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("act", "words"),
     [
         (send_and_close(b""), "closed the connection without an answer"),
@@ -446,8 +447,8 @@ def test_what_comes_with_an_answer_unasked_is_not_the_next_ones(late: bytes) -> 
     run(scenario())
 
 
-@pytest.mark.parametrize("turns", [0, 1, 2, 10])
-@pytest.mark.parametrize("late", [answering("late"), answering("late") * 2, answering("late")[:100], b""])
+@each_row("turns", [0, 1, 2, 10])
+@each_row("late", [answering("late"), answering("late") * 2, answering("late")[:100], b""])
 def test_a_connection_on_which_something_arrives_between_two_requests_is_not_used_again(
     late: bytes, turns: int
 ) -> None:
@@ -733,7 +734,7 @@ def test_a_page_is_asked_for_with_the_key_and_read() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "act",
     [
         send(response(b"{}", "404 Not Found")),
@@ -1050,9 +1051,7 @@ OTHERS: list[tuple[Exception, type[AsyncgenError], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("theirs", "kind", "sent"), [*EXCEPTIONS, *OTHERS], ids=lambda each: type(each).__name__ if each else None
-)
+@each_row(("theirs", "kind", "sent"), [*EXCEPTIONS, *OTHERS])
 def test_an_exception_of_theirs_becomes_ours_without_its_words(
     theirs: Exception,
     kind: type[AsyncgenError],

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.endpoint.address import check_base_url
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, other_key, read_headers, resolve_endpoint
@@ -27,7 +28,7 @@ def key_of(endpoint: Endpoint) -> str | None:
 # ---- which provider, which address, which key
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("provider", "base_url", "address", "key"),
     [
         (None, None, "https://openrouter.ai/api/v1", "openrouter-key"),
@@ -80,7 +81,7 @@ def test_no_flags_bring_a_preset_key_to_another_host(
     assert endpoint.key is None or scheme == "https" or host in ("[::1]", "127.0.0.1")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("provider", "base_url", "environment", "complaint"),
     [
         ("openrouter", None, {OPENAI: KEY, CUSTOM: KEY}, "--provider openrouter needs a key: set OPENROUTER_API_KEY"),
@@ -104,7 +105,7 @@ def test_what_cannot_be_used_is_refused(
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "host",
     ["localhost", "127.0.0.1", "127.8.9.1", "[::1]", "0.0.0.0", "[::]", "gpu.localhost", "LOCALHOST", "a.localhost."],
 )
@@ -190,7 +191,7 @@ def test_messages_name_the_port_where_it_is_not_the_usual_one(base_url: str, whe
     assert resolve_endpoint(None, base_url, {}).where == where
 
 
-@pytest.mark.parametrize(
+@each_row(
     "word",
     ["ollama", "EMPTY", "none", "Bearer", "lm-studio", "sk-no-key-required", "not-needed", "token-abc123", "anything"],
 )
@@ -227,7 +228,7 @@ def test_the_preset_a_run_may_have_meant_is_the_one_whose_key_is_set() -> None:
 # ---- addresses
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given_url", "address"),
     [
         ("https://host.example", "https://host.example"),
@@ -247,7 +248,7 @@ def test_an_address_is_kept_but_for_its_trailing_slash(given_url: str, address: 
     assert check_base_url(given_url) == address
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("base_url", "complaint"),
     [
         ("", "expected an address"),
@@ -320,7 +321,7 @@ def test_any_text_is_an_address_or_one_refusal(text: str) -> None:
 # ---- keys
 
 
-@pytest.mark.parametrize(
+@each_row(
     "bad",
     [f"{KEY} x", f"a\n{KEY}", f"{KEY}\tb", f"“{KEY}”", f"{KEY}\u200b", f"{KEY}\x00", f"é{KEY}", f"{KEY}\u00a0b"],
 )

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.errors import ConfigError
@@ -93,10 +94,8 @@ def test_any_no_proxy_is_read(no_proxy: str) -> None:
         assert find_proxy(f"https://{host}/v1", environment) in (None, "http://p:1")
 
 
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-@pytest.mark.parametrize(
-    "proxy", [f"socks5://me:{KEY}@127.0.0.1:1", "socks5h://s:1", "http://", "p:port", "http://[::1"]
-)
+@each_row("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+@each_row("proxy", [f"socks5://me:{KEY}@127.0.0.1:1", "socks5h://s:1", "http://", "p:port", "http://[::1"])
 def test_a_proxy_of_another_kind_is_refused_without_its_password(name: str, proxy: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}: expected http://HOST:PORT, other kinds of proxy") as caught:
         find_proxy("https://a.example/v1", {name: proxy})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, error, page
-from quick import QUICK
+from quick import QUICK, each_row
 
 from asyncgen.command.main import main
 from asyncgen.endpoint.answer import classify_response
@@ -150,33 +150,33 @@ ONE_INDEX = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "body"), NO_MONEY)
+@each_row(("status", "body"), NO_MONEY)
 def test_no_money_is_known_under_any_status_and_in_any_words(status: int, body: object) -> None:
     error = leaf(status, body)
     assert isinstance(error, NoMoneyError)
     assert "run the same command again" in str(error)
 
 
-@pytest.mark.parametrize(("status", "body"), DENIED)
+@each_row(("status", "body"), DENIED)
 def test_a_key_or_an_account_that_is_shut_out_ends_the_run(status: int, body: object) -> None:
     assert isinstance(leaf(status, body), AccessDeniedError)
 
 
-@pytest.mark.parametrize(("status", "body"), GONE)
+@each_row(("status", "body"), GONE)
 def test_a_model_that_is_gone_ends_the_run(status: int, body: object) -> None:
     error = leaf(status, body)
     assert isinstance(error, NotFoundError)
     assert "--model" in str(error)
 
 
-@pytest.mark.parametrize(("status", "body", "wait"), WAITS)
+@each_row(("status", "body", "wait"), WAITS)
 def test_a_limit_of_speed_is_only_waited_for(status: int, body: object, wait: float | None) -> None:
     error = leaf(status, body)
     assert isinstance(error, RateLimitedError)
     assert error.retry_after == (None if wait is None else pytest.approx(wait))
 
 
-@pytest.mark.parametrize(("status", "body", "kind"), ONE_INDEX)
+@each_row(("status", "body", "kind"), ONE_INDEX)
 def test_what_may_concern_one_index_alone_ends_no_run(status: int, body: object, kind: type[AsyncgenError]) -> None:
     assert type(leaf(status, body)) is kind
 
@@ -214,7 +214,7 @@ def test_a_date_without_one_to_compare_is_compared_with_the_clock_that_is_given(
     assert caught.value.retry_after == 10.0
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         told("Failed to generate JSON. Please adjust your prompt.", code="json_validate_failed", failed_generation=""),
@@ -222,7 +222,7 @@ def test_a_date_without_one_to_compare_is_compared_with_the_clock_that_is_given(
         told("Failed to validate JSON"),
     ],
 )
-@pytest.mark.parametrize("status", [200, 400, 500])
+@each_row("status", [200, 400, 500])
 def test_what_the_endpoint_could_not_validate_is_a_bad_reply(status: int, body: object) -> None:
     error = leaf(status, body)
     assert isinstance(error, BadReplyError)

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.endpoint.retry_after import MAX_RETRY_AFTER, parse_retry_after, parse_told_wait
 
@@ -10,7 +11,7 @@ NOW = 1795324920.0  # 2026-11-22 05:22:00
 DATE = {"Date": "Sun, 22 Nov 2026 05:22:00 GMT"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("headers", "seconds"),
     [
         ({"x-ms-retry-after-ms": "1500"}, 1.5),
@@ -39,7 +40,7 @@ def test_the_answers_own_date_goes_before_our_clock() -> None:
     assert parse_retry_after({"Retry-After": "Sun, 22 Nov 2026 05:22:10 GMT", **DATE}, None, NOW - 1000) == 10.0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "seconds"),
     [
         ({"details": [{"@type": "x"}, {"retryDelay": "6s"}]}, 6.0),
@@ -56,7 +57,7 @@ def test_a_wait_is_read_from_any_field_that_is_in_use(error: Mapping[str, object
     assert parse_retry_after(DATE, error) == seconds
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "seconds"),
     [
         ("please retry in 6.2s.", 6.2),

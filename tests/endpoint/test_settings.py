@@ -5,6 +5,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.endpoint.settings import RESPONSE_FORMAT, Override, parse_param, request_settings
@@ -36,7 +37,7 @@ def settings_with(
 # ---- one --param
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "path", "value"),
     [
         ("temperature=0.7", ("temperature",), 0.7),
@@ -59,7 +60,7 @@ def test_a_param_is_a_path_and_a_json_value_or_a_bare_word(text: str, path: tupl
     assert parse_param(text) == Override(path, value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "complaint"),
     [
         ("temperature", "expected KEY=VALUE"),

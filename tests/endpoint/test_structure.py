@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+from quick import each_row
 
 from asyncgen.endpoint.settings import RESPONSE_FORMAT
 from asyncgen.endpoint.structure import INSTRUCTION, JSON_OBJECT, JSON_SCHEMA, PROMPT_ONLY, Form, Ladder, explain
@@ -221,7 +222,7 @@ WISHES: dict[str, JsonValue] = {
 }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("words", "param", "gone"),
     [
         ("Unsupported parameter: 'temperature' is not supported with this model.", "temperature", {"temperature"}),

@@ -5,11 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from quick import each_row
 
 from asyncgen.endpoint.tiers import OTHERS, SOLD_AT, TIERS, asked_tier, count_tier, describe_tiers
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("told", "tier"),
     [
         ("flex", "flex"),

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.conversation import Conversation, Message
 from asyncgen.export.checks import BLANK, END, ORDER, ROLE, SYSTEM, TOO_FEW, Tally, describe_limits, find_fault
@@ -12,7 +13,7 @@ def said(roles: str) -> Conversation:
     return tuple(Message(names[each], f"{place}") for place, each in enumerate(roles))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("roles", "fault"),
     [
         ("ua", None),
@@ -43,8 +44,8 @@ def test_a_format_without_a_place_for_it_takes_no_system_message() -> None:
     assert find_fault(said("ua"), takes_system=False) is None
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u00a0", "\u3000"])
-@pytest.mark.parametrize("place", range(3))
+@each_row("blank", ["", " ", "\n\t", "\u00a0", "\u3000"])
+@each_row("place", range(3))
 def test_a_message_without_text_is_a_fault_wherever_it_is(blank: str, place: int) -> None:
     conversation = list(said("sua"))
     conversation[place] = Message(conversation[place].role, blank)

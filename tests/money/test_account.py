@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from quick import each_row
 from sweep import at_most
 
 from asyncgen.errors import Usage
@@ -19,7 +20,7 @@ FLASH = Price.per_million(input=Decimal("0.50"), output=Decimal("3.00"), cached=
 # ---- prices
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("usage", "cost"),
     [
         (Usage(6000, 5888, 700), "0.0024504"),
@@ -419,7 +420,7 @@ def test_a_higher_budget_is_proposed_from_the_forecast_or_else_doubled() -> None
 # ---- figures
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cost", "text"),
     [
         ("0", "$0.00"),

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
+from quick import each_row
 
 from asyncgen.errors import (
     AccessDeniedError,
@@ -86,7 +87,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answer", "spent", "unpriced", "lost"),
     [
         (used("0.5"), "0.5", 0, 0),

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.money.price import Price
 from asyncgen.money.price_list import Allowance, endpoints_path, read_allowance, read_price, read_tier_price
@@ -38,7 +39,7 @@ def test_listed_prices_are_strings_for_a_token() -> None:
     assert read_price(named, MODEL) == Price(Decimal(0), Decimal(0))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "price"),
     [
         ("a/model", "1"),
@@ -70,7 +71,7 @@ def test_a_variant_of_a_model_has_its_price(asked: str, price: str | None) -> No
     assert found == (None if price is None else Price(*[Decimal(f"0.{price}")] * 2))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "variant", "price"),
     [
         ("a/model", "batch", "2"),
@@ -136,7 +137,7 @@ def test_the_endpoints_of_a_model_are_at_an_address_of_its_own(model: str, path:
     assert endpoints_path(model) == path
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         b"",
@@ -173,7 +174,7 @@ def test_no_bytes_break_the_reading_of_prices_and_allowances(body: bytes) -> Non
     assert read_allowance(body) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "allowance"),
     [
         ({"limit": 20, "limit_remaining": 7.25}, Allowance(Decimal("7.25"))),

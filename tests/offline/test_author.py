@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.offline.author import Author, digest_request
 from asyncgen.offline.brief import Message
@@ -188,7 +189,7 @@ A glaze of ash turns green in the fire.
 """
 
 
-@pytest.mark.parametrize(
+@each_row(
     "task",
     [
         "Reader: a student\nMatter: {}\nForm: 2 messages",
@@ -196,7 +197,7 @@ A glaze of ash turns green in the fire.
         "{}\n\nPerson: a curious student",
     ],
 )
-@pytest.mark.parametrize(
+@each_row(
     ("subject", "fact"),
     [("clay and its rest", "dug in spring"), ("how a kiln is fired", "beech wood"), ("a glaze of ash", "turns green")],
 )

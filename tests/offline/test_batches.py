@@ -28,6 +28,7 @@ from engine_batches import (
     run,
     upload,
 )
+from quick import each_row
 
 from asyncgen.offline import batch_work
 
@@ -172,7 +173,7 @@ def test_a_body_that_cannot_be_answered_is_an_error_row_of_its_own() -> None:
     run(test)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("bad", "code"),
     [
         (b"{", "invalid_json_line"),
@@ -216,7 +217,7 @@ def test_of_very_many_bad_lines_a_hundred_are_told() -> None:
     run(test)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fields", "status"),
     [
         ({"input_file_id": "file-unknown"}, 404),
@@ -321,7 +322,7 @@ def test_inline_requests_are_taken_wherever_batches_are(path: str) -> None:
     run(test)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         '{"requests": [{"custom_id": "a", "body": {}}], "endpoint": "/v1/chat/completions", "model": "m"}',

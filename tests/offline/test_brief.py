@@ -1,6 +1,7 @@
 """What the offline engine reads out of a request."""
 
 import pytest
+from quick import each_row
 
 from asyncgen.offline.brief import DEFAULT_LENGTH, MAX_LENGTH, Brief, Message, read_brief
 
@@ -54,7 +55,7 @@ def test_lines_of_the_knowledge_are_no_scenario() -> None:
     assert (brief.about, brief.openers) == ("cats", ("hello",))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("dynamic", "lengths"),
     [
         ("short 2-turn exchange", (2,)),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.capacity import ASSUMED_COMPLETION, Capacity, Limit, Refusal
@@ -250,7 +251,7 @@ def test_an_encoded_ledger_counts_calls_under_way_up_to_now() -> None:
 # ---- knobs
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("build", "message"),
     [
         (lambda: Knobs(max_concurrent=0), "--max-concurrent: expected 1 or more, got 0"),

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
+from quick import each_row
 
 from asyncgen.endpoint.answer import Completion, classify_response
 from asyncgen.errors import AsyncgenError, NoMoneyError, RateLimitedError, RequestRejectedError
@@ -270,7 +271,7 @@ def test_a_call_dearer_than_the_balance_is_told_what_it_can_afford() -> None:
 # ---- fields a server refuses
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("knobs", "fields", "status", "said"),
     [
         (Knobs(no_json_schema=True), {"response_format": SCHEMA}, 400, "response_format"),

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
+from quick import each_row
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.knobs import Fates, Fault, Knobs
@@ -144,7 +145,7 @@ def test_content_may_come_in_parts() -> None:
     run(test)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         *(b"", b"{", b"[]", b"\xff" * 9),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.offline.splitter import SplitError, Splitter
 
@@ -50,7 +51,7 @@ def test_a_document_without_requests_is_all_head(document: dict[str, Any], size:
     assert (splitter.has_requests, splitter.head, found) == (False, body, [])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         *(b"", b" ", b"[]", b'"a"', b"{", b'{"a', b"{}x", b"{} {}", b"{}]"),
@@ -58,7 +59,7 @@ def test_a_document_without_requests_is_all_head(document: dict[str, Any], size:
         *(b'{"requests":[{}]', b'{"requests":[{}]}}', b'{"requests":[{}]} {}', b'{"requests":[{}]}{'),
     ],
 )
-@pytest.mark.parametrize("size", [1, 100])
+@each_row("size", [1, 100])
 def test_what_is_no_object_with_a_list_of_objects_is_refused(body: bytes, size: int) -> None:
     with pytest.raises(SplitError):
         split(body, size)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from outputs import HEADER, digest
+from quick import each_row
 from sweep import sweep
 
 from asyncgen.errors import ConfigError
@@ -16,6 +17,7 @@ from asyncgen.output.changes import differences
 from asyncgen.output.indices import write_indices
 from asyncgen.output.journal import (
     MAX_ASK,
+    MAX_INDEX,
     NEWEST_VERSION,
     VERSION,
     Collected,
@@ -43,7 +45,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 some_texts = st.none() | texts
 counts = st.integers(0, 2**53)
 some_counts = st.none() | counts
-indices = st.integers(0, 2**31 - 1)
+indices = st.integers(0, MAX_INDEX)
 costs = st.none() | st.decimals(0, 10**9, allow_nan=False, allow_infinity=False, places=18)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 digests = st.binary(min_size=16, max_size=16).map(bytes.hex)
@@ -84,7 +86,7 @@ entries = st.one_of(
         version=st.integers(1, VERSION),
         asyncgen=texts,
         started=texts,
-        num=counts,
+        num=st.integers(0, MAX_INDEX + 1),
         provider=texts,
         base_url=texts,
         recipe=texts,
@@ -166,7 +168,7 @@ def test_a_garbled_entry_is_an_entry_or_a_value_error(entry: Entry, place: float
         decode_entry(encoded[:position] + garbage + encoded[position + 1 :])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "line",
     [
         b"",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.errors import (
     AsyncgenError,
@@ -317,12 +318,11 @@ def test_a_refusal_without_a_time_holds_nobody_back() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "error",
     [ServerError("down"), ConnectionFailedError("refused"), NoAnswerError("blank"), RateLimitedError("not now")],
-    ids=lambda error: error.reason,
 )
-@pytest.mark.parametrize("again", [False, True], ids=["first attempts", "retries"])
+@each_row("again", [False, True])
 def test_in_an_outage_of_any_kind_calls_leave_as_single_probes(error: AsyncgenError, again: bool) -> None:  # noqa: FBT001
     async def scenario() -> None:
         now = 100.0

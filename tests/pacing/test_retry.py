@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.errors import (
     AccessDeniedError,
@@ -24,6 +25,7 @@ from asyncgen.errors import (
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.retry import MAX_HINTED_WAIT, RetryPolicy, call_with_retries, wait_seconds
 from asyncgen.stop import Stop, StopRequestedError
+from asyncgen.text import quantity
 from asyncgen.timings import USUAL
 
 HINTED = RateLimitedError("not now", retry_after=7.0)
@@ -100,7 +102,7 @@ def test_attempts_are_one_more_than_retries(retries: int) -> None:
         bench.run()
     assert (bench.attempts, len(bench.waits)) == (retries + 1, retries)
     assert caught.value.reason == "server-error"
-    assert str(caught.value) == f"given up after {retries + 1} attempts: failure {retries + 1}"
+    assert str(caught.value) == f"given up after {quantity(retries + 1, 'attempt')}: failure {retries + 1}"
     assert str(caught.value.__cause__) == f"failure {retries + 1}"
 
 
@@ -155,8 +157,8 @@ def test_a_wait_that_the_whole_run_keeps_is_not_kept_twice() -> None:
 # ---- what is not tried again
 
 
-@pytest.mark.parametrize("before", [0, 1])
-@pytest.mark.parametrize(
+@each_row("before", [0, 1])
+@each_row(
     "error",
     [
         BadReplyError("roles", "two users"),
@@ -171,7 +173,6 @@ def test_a_wait_that_the_whole_run_keeps_is_not_kept_twice() -> None:
         asyncio.CancelledError(),
         KeyboardInterrupt(),
     ],
-    ids=lambda error: type(error).__name__,
 )
 def test_everything_but_a_transient_error_passes_at_once(error: BaseException, before: int) -> None:
     bench = Bench([*failures(before), error, "never"])

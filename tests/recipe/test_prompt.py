@@ -5,6 +5,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.recipe.prompt import PayloadEncoder, build_messages, render
 from asyncgen.recipe.recipe import Dimension, Group, JsonValue, Recipe, Rules
@@ -45,7 +46,7 @@ json_values = st.recursive(
 settings_maps = st.dictionaries(texts.filter(lambda key: key not in {"messages", "stream", "seed"}), json_values)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("template", "rendered"),
     [
         ("{topic}", "rye"),

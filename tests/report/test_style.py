@@ -4,6 +4,7 @@ import re
 from importlib.resources import files
 
 import pytest
+from quick import each_row
 
 FILES = {
     each.name: each.read_text() for each in files("asyncgen.report").joinpath("page").iterdir() if "." in each.name
@@ -51,8 +52,8 @@ READ_TOGETHER = [
 ]
 
 
-@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize(("ink", "ground"), READ_TOGETHER)
+@each_row("colours", [LIGHT, DARK])
+@each_row(("ink", "ground"), READ_TOGETHER)
 def test_text_stands_out_from_its_ground(colours: dict[str, str], ink: str, ground: str) -> None:
     assert contrast(colours[ink], colours[ground]) >= 4.5
 

@@ -10,6 +10,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
+from quick import each_row
 
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.forecast import Pace, seconds_in_all, seconds_left
@@ -252,7 +253,7 @@ def observed(*samples: tuple[float, int]) -> Pace:
     return pace
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("samples", "rate"),
     [
         pytest.param([(0, 0)], None, id="at once"),

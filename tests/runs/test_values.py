@@ -4,12 +4,13 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.runs.values import MOST, seed, whole
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "number"),
     [
         ("1", 1),
@@ -30,7 +31,7 @@ def test_whole_numbers_from_the_minimum_on_are_taken(text: str, number: int) -> 
     assert whole(1)(text) == number
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "0",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
+from quick import each_row
 
 from asyncgen.errors import (
     AsyncgenError,
@@ -174,9 +175,9 @@ OWN: dict[str, Fault] = {
 }
 
 
-@pytest.mark.parametrize("error", OWN.values(), ids=OWN)
-@pytest.mark.parametrize("concurrency", [1, 8, 256])
-@pytest.mark.parametrize("bad", [(3,), (9,), (0,), (0, 1), (7, 8, 9), (0, 4, 9)], ids=str)
+@each_row("error", OWN.values(), ids=OWN)
+@each_row("concurrency", [1, 8, 256])
+@each_row("bad", [(3,), (9,), (0,), (0, 1), (7, 8, 9), (0, 4, 9)])
 def test_an_index_that_always_fails_is_failed_and_all_others_made(
     bad: tuple[int, ...], concurrency: int, error: Fault
 ) -> None:
@@ -227,8 +228,8 @@ def test_an_outage_for_all_fails_nobody(seconds: float, concurrency: int, error:
     assert len(run.made) == num
 
 
-@pytest.mark.parametrize("left", [1, 3, 9, 30])
-@pytest.mark.parametrize("error", [refused, lambda: failing(502), lambda: RateLimitedError("no", status=429)])
+@each_row("left", [1, 3, 9, 30])
+@each_row("error", [refused, lambda: failing(502), lambda: RateLimitedError("no", status=429)])
 def test_at_the_end_of_a_run_a_closed_door_is_nobodys_fault(left: int, error: Fault) -> None:
     run = simulate(lambda asked: error() if asked.index >= 50 and asked.now < 400 else None, 50 + left)
     assert not run.failed
@@ -249,7 +250,7 @@ def test_ten_that_fail_for_the_first_time_at_the_end_are_an_outage() -> None:
     assert GIVE_UP <= run.now < GIVE_UP + 120
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each_row("seed", range(20))
 def test_in_any_weather_those_that_always_fail_are_failed_and_no_others(seed: int) -> None:
     """A share of all calls fails by chance, some indices always do, and for a while nobody is served."""
     chance = Random(seed)
@@ -321,7 +322,7 @@ def test_what_an_earlier_run_has_found_refused_is_no_news() -> None:
 # ---- the rule, call by call
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "is_own"),
     [
         (refused(), False),
@@ -334,7 +335,6 @@ def test_what_an_earlier_run_has_found_refused_is_no_news() -> None:
         (ConnectionFailedError("cut", maybe_billed=True), True),
         (TimedOutError("late", maybe_billed=True), True),
     ],
-    ids=lambda each: str(getattr(each, "status", None) or each),
 )
 def test_what_may_be_an_index_s_own(error: TransientError, is_own: bool) -> None:  # noqa: FBT001
     assert may_be_own(error) is is_own
@@ -461,7 +461,7 @@ def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_f
 # ---- what is said
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "advice"),
     [
         (refused(), "is the server running"),

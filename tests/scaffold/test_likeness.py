@@ -1,15 +1,15 @@
 """Which short texts are taken for one another."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.audit.words import split_words
 from asyncgen.scaffold.likeness import Likeness
 from asyncgen.scaffold.widen import ALIKE, SAME_FACT
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other", "share", "are_alike"),
     [
         ("Hello there!", "hello, there", ALIKE, True),

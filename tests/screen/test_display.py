@@ -13,6 +13,7 @@ from typing import TextIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.errors import CUT_OFF_ADVICE
 from asyncgen.money.account import Account, Tariff
@@ -245,14 +246,14 @@ def test_a_cost_that_is_not_known_is_never_told_as_nothing(account: Account, row
     assert next((each for each in rows if each.startswith("cost")), None) == row
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 200])
-@pytest.mark.parametrize("counts", [moment() for moment in MOMENTS])
+@each_row("width", [40, 60, 80, 200])
+@each_row("counts", [moment() for moment in MOMENTS])
 def test_no_row_is_wider_than_the_terminal(counts: Counts, width: int) -> None:
     assert all(row.cell_len <= width - MARGIN for row in frame(counts, PACE, width))
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 200])
-@pytest.mark.parametrize("counts", [moment() for moment in MOMENTS])
+@each_row("width", [40, 60, 80, 200])
+@each_row("counts", [moment() for moment in MOMENTS])
 def test_a_narrow_frame_drops_figures_and_cuts_none(counts: Counts, width: int) -> None:
     whole = set(re.findall(r"[\d.,]*\d[\d.,]*\w*", " ".join(rows_of(counts, 1_000))))
     latest, *figures = reversed(rows_of(counts, width))
@@ -382,7 +383,7 @@ def test_who_writes_and_that_it_is_free_are_told() -> None:
     assert told <= set(summary_text(summary_of(counts)).splitlines())
 
 
-@pytest.mark.parametrize("counts", [moment() for moment in MOMENTS])
+@each_row("counts", [moment() for moment in MOMENTS])
 def test_a_frame_fits_into_80_by_24(counts: Counts) -> None:
     counts.maker, counts.trouble = "some/model at 127.0.0.1", TROUBLE * 9
     assert len(rows_of(counts, 80, observed(counts, 5.0))) < 24
@@ -879,7 +880,7 @@ def test_nothing_in_a_summary_reaches_the_terminal_as_code(monkeypatch: pytest.M
 # ---- figures
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seconds", "text"),
     [
         (None, "--"),
@@ -903,7 +904,7 @@ def test_rates(rate: float | None, text: str) -> None:
     assert format_rate(rate) == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("number", "text"),
     [
         (0, "0"),

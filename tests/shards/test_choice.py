@@ -1,12 +1,13 @@
 """Which shard is meant: by its number, or by what an array job sets."""
 
 import pytest
+from quick import each_row
 
 from asyncgen.errors import ConfigError
 from asyncgen.shards.choice import VARIABLES, Choice
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "environment", "number"),
     [
         ("3/5", {}, 3),
@@ -31,7 +32,7 @@ def test_the_shard_that_is_meant(text: str, environment: dict[str, str], number:
     assert Choice.read(text).choose(5, environment) == number
 
 
-@pytest.mark.parametrize("text", ["", "3", "3/", "/5", "-1/5", "auto1", "auto-", "AUTO", "1/5 ", "3/5/7", "٣/5"])
+@each_row("text", ["", "3", "3/", "/5", "-1/5", "auto1", "auto-", "AUTO", "1/5 ", "3/5/7", "٣/5"])
 def test_what_names_no_shard(text: str) -> None:
     with pytest.raises(ValueError, match="expected K/M"):
         Choice.read(text)

@@ -4,6 +4,7 @@ import contextlib
 import sys
 
 import pytest
+from quick import each_row
 
 from asyncgen.command.main import main
 from asyncgen.errors import ConfigError
@@ -26,7 +27,7 @@ def test_an_address_is_taken_as_it_is(url: str) -> None:
     assert StoredShards(f"{url}.shards").stem == StoredShards(f"{url}.jsonl").stem == url
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url",
     [
         *("s3://bucket", "s3://bucket/", "s3://", "s3:///x", "://x", "S3//b/x", "s3://b/x y", "s3://b/x\n"),
