@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from itertools import count
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -33,8 +34,15 @@ ERRORS = SimpleNamespace(
 )
 
 
+class Actor:
+    """One whose methods have the next outcomes."""
+
+    def __init__(self, ray: "Ray") -> None:
+        self.begin = self.answer = SimpleNamespace(remote=ray._begin)
+
+
 class Ray(ModuleType):
-    """Its tasks end as they are told: with a value or an error."""
+    """Its tasks and its actors end as they are told: with a value or an error. `orders`: what tasks were given."""
 
     exceptions = ERRORS
 
@@ -43,18 +51,26 @@ class Ray(ModuleType):
         self.outcomes = list(outcomes)
         self.cancelled: list[tuple[int, bool]] = []
         self.options: dict[str, object] = {}
+        self.orders: list[tuple[object, ...]] = []
         self.is_on = True
+        self._references = count()
 
     def remote(self, **options: object) -> Callable[[object], object]:
         self.options = options
-        references = iter(range(len(self.outcomes)))
-        task = SimpleNamespace(options=lambda name: SimpleNamespace(remote=lambda order: next(references)))
-        return lambda function: task
+        task = SimpleNamespace(options=lambda name: SimpleNamespace(remote=self._begin))
+        return lambda what: SimpleNamespace(remote=lambda *_: Actor(self)) if isinstance(what, type) else task
+
+    def _begin(self, *order: object) -> int:
+        self.orders.append(order)
+        return next(self._references)
+
+    def get_runtime_context(self) -> SimpleNamespace:
+        return SimpleNamespace(get_node_id=lambda: "this one")
 
     def wait(self, references: list[int], *, num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
         return references[:num_returns], references[num_returns:]
 
-    def get(self, reference: int) -> object:
+    def get(self, reference: int, timeout: float | None = None) -> object:
         if isinstance(outcome := self.outcomes[reference], Exception):
             raise outcome
         return outcome
@@ -78,5 +94,7 @@ def install(ray: Ray, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if it had been installed; what is said to the real one by the environment is gone with the test."""
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setitem(sys.modules, "ray.exceptions", ERRORS)
+    affinity = SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node, *, soft: (node, soft))
+    monkeypatch.setitem(sys.modules, "ray.util.scheduling_strategies", affinity)
     for name in ray_cluster._QUIET:
         monkeypatch.setenv(name, "0")

@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,7 @@ from asyncgen.runs.settings import Settings
 from asyncgen.shards.cut import check_cut
 from asyncgen.shards.places import shards_of
 from asyncgen.shards.plan import ShardFolder, ShardPlan
+from asyncgen.shards.pooled import pooled
 from asyncgen.shards.shard import ShardRun, make_plan, of_shard, of_stored_shard
 from asyncgen.timings import USUAL, Timings
 
@@ -74,8 +76,13 @@ def read_shard_config(
     given.output = None  # each has its own
     config = read_generate_config(given, environment, command, timings)
     if isinstance(shards, ShardFolder):
-        return ShardRun(of_shard(config, shards, plan, choice, environment))
-    return of_stored_shard(config, shards, plan, choice, environment, local=flags.local)
+        run = ShardRun(of_shard(config, shards, plan, choice, environment, is_pooled=flags.pooled))
+    else:
+        local, is_pooled = flags.local, flags.pooled
+        run = of_stored_shard(config, shards, plan, choice, environment, local=local, is_pooled=is_pooled)
+    if not flags.pooled:
+        return run
+    return replace(run, beside=partial(pooled, run.beside, run.config.plan.first // plan.size, run.config.rates))
 
 
 def read_judge_config(

@@ -73,6 +73,11 @@ def add_arguments(parser: Parser) -> None:
         help="make shard K of M, from 0 on, of what asyncgen shards has planned for --output; auto takes the number of "
         "an array job, auto-1 one less (default: no shard)",
     )
+    add(
+        "--pooled",
+        action="store_true",
+        help="have money and pace for a shard from who has started it, as asyncgen ray --pool does (default: its part)",
+    )
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
     add("--show", action="store_true", help="print the conversations made (default: only write them)")

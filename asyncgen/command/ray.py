@@ -12,6 +12,7 @@ from asyncgen.text import quantity
 
 if TYPE_CHECKING:
     from asyncgen.shards.plan import ShardPlan
+    from asyncgen.shards.pool import Terms
 
 NAME = "ray"
 PURPOSE = "make all shards on a Ray cluster"
@@ -24,6 +25,7 @@ CLOSING: Sections = {
     EXAMPLES: {
         "ray data/x --address auto": "on the cluster that this machine belongs to",
         "ray data/x": "on this machine, by a Ray of its own that ends with it",
+        "ray data/x --pool --budget 500": "500 dollars for all shards, whichever of them need them",
     },
     "exit status": {
         "0": "all shards are made; it names the line that merges them",
@@ -54,6 +56,12 @@ def add_arguments(parser: Parser) -> None:
     add("--concurrency", "-c", type=whole(1), metavar="N", help="calls in flight of a shard (default: as planned)")
     add("--budget", type=budget, metavar="USD", help="US dollars that all may cost (default: as planned)")
     add("--base-url", metavar="URL", help="whom to ask (default: as planned)")
+    parser.add_argument(
+        "--pool",
+        action="store_true",
+        help="budget and rates are for all shards under way, which take of them what they need (default: each has its "
+        "part)",
+    )
     parser.set_defaults(parser=parser)
 
 
@@ -72,15 +80,18 @@ def run(flags: argparse.Namespace, command: str) -> int:
 
     shards, environment = shards_of(flags.output), read_environment()
     plan, command = shards.read_plan(), environment.get("ASYNCGEN_COMMAND", command)
-    at_once = _at_once(flags, plan)
+    at_once, output = flags.at_once or plan.at_once, shards.stem
+    terms = _terms(flags, plan, at_once)
     given = {"--concurrency": flags.concurrency, "--budget": flags.budget, "--base-url": flags.base_url}
     words = [f"{flag}={value}" for flag, value in given.items() if value is not None]
+    words += ["--pooled"] if terms is not None else []
     watch = ShardsWatch(shards, plan)
     with shown_progress() as progress:
         look_at_all(watch, now=time.time(), progress=progress)
     # Those whose journals say that they are made come last: their lines are looked at, too.
     crew = Crew.of(sorted(range(len(plan)), key=lambda number: watch.shards[number].state == MADE), at_once)
-    with connected(flags.address or environment.get("RAY_ADDRESS") or LOCAL) as cluster:
+    address = flags.address or environment.get("RAY_ADDRESS") or LOCAL
+    with connected(address, output if isinstance(output, str) else output.absolute(), terms) as cluster:
         display = CrewDisplay(crew, watch, cluster.count_nodes)
         with interrupts_counted() as interrupts, display.shown():
             drive(
@@ -97,14 +108,31 @@ def run(flags: argparse.Namespace, command: str) -> int:
     return conclude(shards, crew, watch, command, was_interrupted=was_interrupted)
 
 
-def _at_once(flags: argparse.Namespace, plan: "ShardPlan") -> int:
-    """Raises ConfigError for more than a rate of all is divided by."""
-    at_once: int = flags.at_once or plan.at_once
+def _terms(flags: argparse.Namespace, plan: "ShardPlan", at_once: int) -> "Terms | None":
+    """Of a pool, if there is to be one. Raises ConfigError for what cannot be had by so many shards at a time."""
+    from asyncgen.pacing.rates import Rates
+    from asyncgen.shards.pool import Terms
+
     planned = flags.parser.root.commands["shards"].parse_args(plan.words)
-    for flag, rate in (("--rpm", planned.rpm), ("--tpm", planned.tpm)):
-        if rate is not None and at_once > plan.at_once:
+    budget = planned.budget if flags.budget is None else flags.budget
+    rates = {"--rpm": planned.rpm, "--tpm": planned.tpm}
+    if not flags.pool:
+        for flag, rate in rates.items():
+            if rate is not None and at_once > plan.at_once:
+                raise ConfigError(
+                    f"--at-once {at_once}: {flag} {rate} was planned for {quantity(plan.at_once, 'shard')} at a "
+                    "time; take no more, give --pool, or plan another output"
+                )
+        return None
+    if budget is None and not any(rates.values()):
+        raise ConfigError("--pool: there is nothing to share: no --budget, --rpm or --tpm was planned")
+    least = len(plan.header.models) + 1 if plan.header.models else 1  # a judge is asked besides
+    if planned.rpm is not None:
+        rates["--rpm"] -= at_once * least  # of each who paces by himself, one request may be early
+    for flag, rate in rates.items():
+        if rate is not None and rate < at_once * least:
             raise ConfigError(
-                f"--at-once {at_once}: {flag} {rate} was planned for {quantity(plan.at_once, 'shard')} at a time; take "
-                "no more, or plan another output"
+                f"--pool: {flag} {getattr(planned, flag[2:])} is too little for {quantity(at_once, 'shard')} at a "
+                "time; lower --at-once, or leave --pool out"
             )
-    return at_once
+    return Terms(budget, Rates(rates["--rpm"], rates["--tpm"]), at_once, least)

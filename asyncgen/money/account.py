@@ -94,8 +94,9 @@ class Tariff:
 class Account:
     """What all runs of an output have cost, and what may still be spent on it.
 
-    `limit`: the budget. `spent`: the sum of all known costs, None while there is none. `tariffs`: of the calls of this
-    run, and of those that earlier ones have made in the same way; `earlier`: of those that they have made otherwise.
+    `limit`: the budget, or what may be had for now of one that others share; `pool` is all of that then. `spent`: the
+    sum of all known costs, None while there is none. `tariffs`: of the calls of this run, and of those that earlier
+    ones have made in the same way; `earlier`: of those that they have made otherwise.
     """
 
     limit: Decimal | None = None
@@ -103,6 +104,7 @@ class Account:
     tariffs: Sequence[Tariff] = ()
     forecast: Forecast = field(default_factory=Forecast)
     earlier: Sequence[Tariff] = ()
+    pool: Decimal | None = None
 
     def book(self, tariff: Tariff, cost: Decimal | None) -> None:
         """A call was answered, and has cost that much; None when nobody knows."""
@@ -155,8 +157,8 @@ class Account:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether no call of any tariff has room, though none is reserved."""
-        return not any(each.reserved or self.has_room(each) for each in self.tariffs)
+        """Whether no call of any tariff has room, though none is reserved, and nothing more will be had."""
+        return self.pool is None and not any(each.reserved or self.has_room(each) for each in self.tariffs)
 
     def is_overcommitted(self, tariff: Tariff) -> bool:
         """Whether what is reserved does not fit any more, since calls have become dearer."""
@@ -176,21 +178,22 @@ class Account:
 
     def explain_no_room(self) -> str:
         """Why nothing more may be sent, and how to go on."""
-        text = f"the budget of {format_cost(self.limit or ZERO)} is used up"
+        text = f"the budget of {format_cost(self.pool or self.limit or ZERO)} is used up"
+        text += " by all that share it" if self.pool else ""
         text += f": {self.describe_spent() or 'nothing'} spent over all runs of this output"
         for each in (*self.tariffs, *self.earlier):
             if each.uncertain:
                 dearest = format_cost(each.dearest or ZERO)
                 text += f", and {quantity(each.uncertain, 'call')} of unknown cost counted at {dearest} each"
-        if self.left:
+        if self.left and self.pool is None:
             text += f", and the {format_cost(self.left)} left may not pay for another call"
         return f"{text}. Go on with a higher --budget"
 
     def higher_limit(self, pending: int) -> Decimal:
         """A budget with which a run may end: what is foreseen, or else twice the present one. In whole cents."""
         estimate = self.forecast.expect(self.committed, pending)
-        wanted = 2 * (self.limit or ZERO)
-        if estimate is not None:
+        wanted = 2 * (self.pool or self.limit or ZERO)
+        if estimate is not None and self.pool is None:
             dearest = max((each.dearest or ZERO for each in self.tariffs), default=ZERO)
             wanted = estimate.total + estimate.margin + dearest
         return wanted.quantize(CENT, ROUND_UP)

@@ -6,6 +6,7 @@ cut off by the grace period.
 """
 
 import asyncio
+from decimal import Decimal
 
 import msgspec
 
@@ -58,7 +59,7 @@ class Budget:
         if tariff.blind >= MAX_BLIND_CALLS:
             raise EndpointDownError(UNKNOWN_COST)
         while not account.has_room(tariff, calls):
-            if not any(each.reserved for each in account.tariffs):
+            if account.pool is None and not any(each.reserved for each in account.tariffs):
                 raise BudgetSpentError(account.explain_no_room())
             self._waiting += 1
             try:
@@ -74,6 +75,17 @@ class Budget:
         tariff.reserved -= calls
         if self._waiting:
             self._wake()
+
+    def allow(self, limit: Decimal) -> None:
+        """Have so much for now of the budget, which others share: who finds no room waits, and is not turned away."""
+        account = self.account
+        account.pool, account.limit = account.limit if account.pool is None else account.pool, limit
+        self._wake()
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether calls wait for money that no other call will give back."""
+        return self._waiting > 0 and not any(each.reserved for each in self.account.tariffs)
 
     def _wake(self) -> None:
         """All that wait now, and nobody who comes later."""

@@ -84,6 +84,13 @@ class Totals:
     def lost(self) -> int:
         return sum(each.lost for each in self.uncertain.values())
 
+    @property
+    def unsure(self) -> Decimal:
+        """What calls of unknown cost are reckoned at: each at the dearest one of its tier."""
+        return sum(
+            ((each.unpriced + each.lost) * (each.dearest or Decimal(0)) for each in self.uncertain.values()), Decimal(0)
+        )
+
     def add(self, entry: Entry) -> None:
         if isinstance(entry, Call | Collected):
             self.prompt_tokens += entry.prompt_tokens or 0

@@ -62,6 +62,7 @@ class Limiter:
         self._requests = Pacer(rates.requests)
         self._tokens = Pacer(rates.tokens)
         self._is_paced = rates != UNLIMITED
+        self._paced_until = math.inf
         self._tokens_per_call = tokens_per_call
         self._on_answer = on_answer
         self._clock = clock
@@ -109,7 +110,7 @@ class Limiter:
             if (delay := self._delay(now)) > 0:
                 if self._timer is not None:
                     self._timer.cancel()
-                if delay < math.inf:  # otherwise an answer will come first
+                if delay < math.inf:  # otherwise an answer, or another pace, will come first
                     self._timer = asyncio.get_running_loop().call_later(delay, self._hand_out)
                 return
             waiter = queue.popleft()
@@ -127,6 +128,8 @@ class Limiter:
             delay = max(delay, self.concurrency.grow(now, self.in_flight))
         if self._is_paced:
             delay = max(delay, self._requests.wait(now), self._tokens.wait(now))
+            if now >= self._paced_until:
+                delay = math.inf
         return delay
 
     def _take(self, now: float) -> None:
@@ -138,6 +141,15 @@ class Limiter:
         if self._is_paced:
             self._requests.take(now)
             self._tokens.take(now, self._tokens_per_call)
+
+    def pace(self, rates: Rates, until: float) -> None:
+        """Keep to other rates, and hand out nothing from a time on by which these should have been renewed."""
+        now = self._clock()
+        self._requests.change(now, rates.requests)
+        self._tokens.change(now, rates.tokens)
+        self._is_paced = rates != UNLIMITED
+        self._paced_until = until
+        self._hand_out()
 
     def begin(self) -> tuple[int, float]:
         """The ticket and the time of an attempt that is sent now."""

@@ -45,6 +45,11 @@ class Pacer:
         self._seconds = 0.0 if per_minute is None else MINUTE / per_minute
         self._next = 0.0
 
+    def change(self, now: float, per_minute: int | None) -> None:
+        """Go on at another pace; what is waited for is a share of a minute as before, of that pace."""
+        before, self._seconds = self._seconds, 0.0 if per_minute is None else MINUTE / per_minute
+        self._next = now + (self._next - now) * self._seconds / before if before else now
+
     def wait(self, now: float) -> float:
         """Seconds until the next send is allowed."""
         return max(0.0, self._next - now)

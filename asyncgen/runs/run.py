@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, nullcontext, suppress
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -92,7 +93,7 @@ class Run:
             ),
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
-        self._budget = Budget(self.counts.account, self.stop)
+        self.budget = Budget(self.counts.account, self.stop)
         self._ladders = {seat: self._make_ladder(seat, recipe) for seat, recipe in job.prompts.items()}
         self._random = Random()  # noqa: S311  # jitter is no secret
         self._verdict = self._make_verdict()
@@ -119,6 +120,19 @@ class Run:
         with suppress(RuntimeError):  # the loop has been closed this moment
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(call)
+
+    def allow(self, limit: Decimal | None, rates: Rates | None, until: float) -> None:
+        """Have so much for now of a budget and of rates that other runs share; None leaves what there is.
+
+        The rates are kept until a time of `time.monotonic`, and nothing is sent after it before there are others.
+        """
+        if limit is not None:
+            self.budget.allow(limit)
+        if rates is not None:
+            limiters = dict.fromkeys(self._limiters.values())
+            shares = [rates] if len(limiters) == 1 else rates.divide([*self._weights.values()])
+            for limiter, share in zip(limiters, shares, strict=True):
+                limiter.pace(share, until)
 
     def _emit(self, event: Event) -> None:
         event.add_to(self.counts)
@@ -242,7 +256,7 @@ class Run:
         desk = Desk(
             self._job,
             writer,
-            self._budget,
+            self.budget,
             self._tariffs,
             self._verdict,
             self._emit,
@@ -258,7 +272,7 @@ class Run:
         for seat, ladder in self._ladders.items():
             ladder.on_step = partial(self._on_step, writer, seat)
             limiter = self._limiters[seat]
-            admission = Admission(self._budget, self._tariffs[seat], limiter, self.stop)
+            admission = Admission(self.budget, self._tariffs[seat], limiter, self.stop)
             seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers(asked_tier(ladder.form.settings)))
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
         return Live(desk, seats, retries, self._verdict, self._emit)
@@ -323,13 +337,21 @@ class Run:
         plan, rates = self._config.plan, self._config.rates
         if not plan.models:
             return dict.fromkeys(self._job.prompts, self._make_limiter(plan.concurrency, rates))
-        weights = {each.name: each.weight for each in plan.recipe.models}
-        weights |= {seat: sum(weights.values()) for seat in self._job.prompts if seat not in weights}  # asked by all
+        weights = self._weights
         places = divide(plan.concurrency, [*weights.values()])
         shares = rates.divide([*weights.values()])
         return {
             seat: self._make_limiter(count, share) for seat, count, share in zip(weights, places, shares, strict=True)
         }
+
+    @property
+    def _weights(self) -> dict[str, float]:
+        """Of the seats, where several models share the work: what each has of all that is allowed.
+
+        All of them ask a seat that is no model's.
+        """
+        weights = {each.name: each.weight for each in self._config.plan.recipe.models}
+        return weights | {seat: sum(weights.values()) for seat in self._job.prompts if seat not in weights}
 
     def _make_limiter(self, places: int, rates: Rates) -> Limiter:
         config, plan = self._config, self._config.plan

@@ -6,6 +6,8 @@ SIGTERM when its tether is gone, and the child drains. A second one would cancel
 that, a child whose tether was killed goes on to its end, and its lock keeps others away.
 
     worker ── SIGINT: drain ──► python -m asyncgen.shards.child ── SIGTERM, once ──► python -m asyncgen generate --shard
+
+A child that takes money and pace from a pool asks over its standard input, a socket whose other end the worker has.
 """
 
 import contextlib
@@ -16,18 +18,24 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from asyncgen import __version__
 from asyncgen.shards.crew import LOST, USAGE, End
+from asyncgen.threads import start_thread
 
 LOOK = 0.2  # seconds in which a worker is told that it is to stop
+LAST_ANSWERS = 10.0  # seconds for what a child has said before it ended
 LAST_BYTES = 2000  # of what a child has said
 PREFIX = "asyncgen: "
 TELLING = ("Stopped: ", "Finished, but ", PREFIX)  # how the line begins that says how it has ended
 PR_SET_PDEATHSIG = 1
+
+Answer: TypeAlias = Callable[[bytes], bytes]  # to a line that a child says; without the ends of lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Order:
     is_shared: bool = True
 
 
-def make_shard(order: Order) -> End:
+def make_shard(order: Order, answer: Answer | None = None) -> End:
     """Run it to its end. KeyboardInterrupt is how a worker is told to stop: the child drains."""
     where = socket.gethostname()
     if order.asyncgen != __version__:
@@ -57,12 +65,12 @@ def make_shard(order: Order) -> End:
         )
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as by a `ray start ... &`: no worker could be told to stop
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, _answered(answer) as channel:
         child = subprocess.Popen(  # noqa: S603 - the words are those of who has started this
             [sys.executable, "-m", __name__, str(os.getpid()), *order.words],
             cwd=order.folder if is_there else None,
             env={**os.environ, "ASYNCGEN_COMMAND": order.command},
-            stdin=subprocess.DEVNULL,
+            stdin=channel,
             stdout=subprocess.DEVNULL,
             stderr=said,
             start_new_session=True,  # who kills the worker's group does not mean it
@@ -74,6 +82,28 @@ def make_shard(order: Order) -> End:
             status = _wait(child)
         said.seek(max(0, said.seek(0, os.SEEK_END) - LAST_BYTES))
         return read_end(status, said.read().decode("utf-8", "replace"), where)
+
+
+@contextlib.contextmanager
+def _answered(answer: Answer | None) -> Iterator[int]:
+    """The standard input of a child, at whose other end its lines are answered, in a thread, to the last one."""
+    if answer is None:
+        yield subprocess.DEVNULL
+        return
+    ours, theirs = socket.socketpair()
+
+    def answer_all(answer: Answer) -> None:
+        with ours, ours.makefile("rb") as lines, contextlib.suppress(OSError):
+            for line in lines:
+                told = answer(line.rstrip(b"\n"))
+                with contextlib.suppress(OSError):  # it has ended, and its last word comes behind what it asked
+                    ours.sendall(told + b"\n")
+
+    thread = threading.Thread(target=answer_all, args=(answer,), name="pool", daemon=True)
+    start_thread(thread)
+    with theirs:
+        yield theirs.fileno()
+    thread.join(LAST_ANSWERS)
 
 
 def read_end(status: int, said: str, where: str) -> End:

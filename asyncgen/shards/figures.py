@@ -20,7 +20,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.sums import Seen, Sums
 
 NAME = "figures.json"
-VERSION = 1
+VERSION = 2
 NEWEST = 2**16  # bytes of a journal: some two hundred answers
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from asyncgen.data.whole_file import whole_file
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.output.changes import differences
@@ -151,6 +152,16 @@ class ShardFolder:
     def at_hand(self, number: int, _: Path) -> AbstractContextManager[OutputPaths]:
         """Its files."""
         return nullcontext(self.shard(number))
+
+    def read_note(self, name: str) -> bytes | None:
+        """What stands beside the plan; None where there is none. Raises OSError."""
+        path = self.path / name
+        return path.read_bytes() if path.exists() else None
+
+    def write_note(self, name: str, content: bytes) -> None:
+        """Raises OutputError."""
+        with whole_file(self.path / name) as file:
+            file.write(content)
 
     def asides(self, _: int) -> Iterator[list[bytes]]:
         """What was paid for and is no part of the shard: nothing, where a lock keeps others away."""

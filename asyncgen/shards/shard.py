@@ -27,35 +27,45 @@ def make_plan(config: GenerateConfig, size: int, at_once: int, words: tuple[str,
 
 
 def of_shard(
-    config: GenerateConfig, folder: ShardFolder, plan: ShardPlan, choice: Choice, environment: Mapping[str, str]
+    config: GenerateConfig,
+    folder: ShardFolder,
+    plan: ShardPlan,
+    choice: Choice,
+    environment: Mapping[str, str],
+    *,
+    is_pooled: bool = False,
 ) -> GenerateConfig:
-    """`config`: of a run of all. Raises ConfigError for one that is not as planned."""
+    """`config`: of a run of all; one that `is_pooled` has no part of its own of their budget and rates.
+
+    Raises ConfigError for a run that is not as planned.
+    """
     if config.plan.num != plan.num:
         raise ConfigError(f"-n {config.plan.num}: the plan has {plan.num}, and stays so; leave -n out")
     plan.check(make_header(config, conversations(config)))
     number = choice.choose(len(plan), environment)
     indices = plan.indices(number)
-    share = Decimal(len(indices)) / plan.num
     budget = config.plan.budget
     command = _SHARD.sub(rf"\g<1>{number}/{len(plan)}", config.continue_command)
     if budget is not None and "--budget" not in command:
         command += f" --budget {budget}"  # where it is raised when it is used up
-    return replace(
+    config = replace(
         config,
-        plan=replace(
-            config.plan,
-            first=indices.start,
-            num=len(indices),
-            budget=None if budget is None else budget * share,
-        ),
+        plan=replace(config.plan, first=indices.start, num=len(indices)),
         output=folder.shard(number).output,
         patience=PATIENCE,
+        continue_command=command,
+    )
+    if is_pooled:
+        return config
+    share = Decimal(len(indices)) / plan.num
+    return replace(
+        config,
+        plan=replace(config.plan, budget=None if budget is None else budget * share),
         share=share,
         rates=Rates(
             _divide("--rpm", config.rates.requests, plan.at_once, config),
             _divide("--tpm", config.rates.tokens, plan.at_once, config),
         ),
-        continue_command=command,
     )
 
 
@@ -76,6 +86,7 @@ def of_stored_shard(
     environment: Mapping[str, str],
     *,
     local: Path,
+    is_pooled: bool = False,
 ) -> ShardRun:
     """The same for one in object storage, which is made in a folder of this machine, below `local`, and published."""
     number = choice.choose(len(plan), environment)
@@ -95,7 +106,8 @@ def of_stored_shard(
             f"{folder.path} was made for another plan in {shards.path}: delete it, or name another folder with --local "
             f"({error})"
         ) from error
-    config, shard = of_shard(config, folder, plan, choice, environment), shards.shard(number)
+    config = of_shard(config, folder, plan, choice, environment, is_pooled=is_pooled)
+    shard = shards.shard(number)
     shard.look()
     newest = None if folder.is_begun(number) else shard.newest
     is_made = newest is not None and newest.sums.done == config.plan.num

@@ -203,6 +203,14 @@ class StoredShards:
                     write_pieces(files, pieces)
             yield paths
 
+    def read_note(self, name: str) -> bytes | None:
+        """What stands beside the plan; None where there is none. Raises StorageError."""
+        return self.store.read(name)
+
+    def write_note(self, name: str, content: bytes) -> None:
+        """Raises StorageError."""
+        self.store.put(name, content)
+
     def asides(self, number: int) -> Iterator[list[bytes]]:
         """What was paid for and is no part of the shard: pieces of output, journal and rejects."""
         shard = self.listed(number)

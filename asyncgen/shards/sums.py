@@ -12,7 +12,10 @@ from asyncgen.output.ledger import Ledger
 
 
 class Sums(msgspec.Struct, kw_only=True, frozen=True):
-    """What a shard's journal adds up to. `rate`: conversations a second lately; `latest`: when the newest was made."""
+    """What a shard's journal adds up to. `rate`: conversations a second lately; `latest`: when the newest was made.
+
+    `unsure`: what calls of unknown cost are reckoned at.
+    """
 
     done: int = 0
     failed: dict[str, int] = {}
@@ -21,6 +24,7 @@ class Sums(msgspec.Struct, kw_only=True, frozen=True):
     cached_tokens: int = 0
     completion_tokens: int = 0
     cost: Decimal | None = None
+    unsure: Decimal = Decimal(0)
     rate: float = 0.0
     latest: str | None = None
 
@@ -36,6 +40,7 @@ class Sums(msgspec.Struct, kw_only=True, frozen=True):
             cached_tokens=totals.cached_tokens,
             completion_tokens=totals.completion_tokens,
             cost=totals.cost,
+            unsure=totals.unsure,
             rate=rate_of(times),
             latest=times[-1] if times else None,
             **more,
@@ -53,7 +58,13 @@ class Sums(msgspec.Struct, kw_only=True, frozen=True):
             cached_tokens=self.cached_tokens + sum(each.cached_tokens for each in asides),
             completion_tokens=self.completion_tokens + sum(each.completion_tokens for each in asides),
             cost=cost,
+            unsure=self.unsure + sum(each.unsure for each in asides),
         )
+
+    @property
+    def committed(self) -> Decimal:
+        """What counts against a budget."""
+        return (self.cost or Decimal(0)) + self.unsure
 
 
 class Seen(msgspec.Struct, frozen=True):

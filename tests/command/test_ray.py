@@ -10,6 +10,7 @@ from fake_ray import Ray, install
 
 from asyncgen.command.interrupts import interrupts_counted
 from asyncgen.command.main import main
+from asyncgen.shards.child import Order
 from asyncgen.shards.crew import End
 
 Told = Callable[..., str]
@@ -42,6 +43,13 @@ def test_a_rate_is_not_given_to_more_shards_than_it_is_divided_by(told: Told) ->
     assert "--at-once 11: --rpm 900 was planned for 10 shards at a time" in told("x", "--at-once", "11")
 
 
+def test_a_pool_needs_something_to_share_and_enough_of_it(told: Told) -> None:
+    assert "--pool: --rpm 900 is too little for 451 shards at a time" in told("x", "--pool", "--at-once", "451")
+    assert "pip install 'asyncgen[ray]'" in told("x", "--pool", "--at-once", "450")
+    assert main(["shards", "z", "-n", "5000", "--size", "2048", "--provider", "offline"]) == 0
+    assert "--pool: there is nothing to share" in told("z", "--pool")
+
+
 def test_what_is_not_planned_is_told(told: Told) -> None:
     assert "y.shards has no plan" in told("y")
 
@@ -49,11 +57,13 @@ def test_what_is_not_planned_is_told(told: Told) -> None:
 def test_shards_are_driven_to_their_end_and_what_comes_next_is_told(
     told: Told, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ray = Ray(End(0), End(0), End(3))
+    ray = Ray(None, End(0), End(0), End(3))
     install(ray, monkeypatch)
-    assert main(["ray", "x", "--address", "auto", "--concurrency", "9"]) == 3
+    assert main(["ray", "x", "--address", "auto", "--concurrency", "9", "--pool"]) == 3
     said = capfd.readouterr()
-    assert "--address auto --concurrency 9" in said.err
+    assert "--address auto --concurrency 9 --pool" in said.err
+    orders = [order for order, _ in ray.orders[1:] if isinstance(order, Order)]
+    assert [order.words[-2:] for order in orders] == [("--concurrency=9", "--pooled")] * 3
     assert "merge x" in said.err
     assert (said.out, ray.is_on) == ("", False)
 

@@ -359,3 +359,22 @@ def test_the_budget_is_never_passed_by_more_than_what_was_in_flight(seed: int) -
     run(scenario)
     assert billed - limit <= sum(over)
     assert billed >= limit / 2, "a budget is there to be used"
+
+
+def test_who_finds_no_room_in_a_share_of_a_budget_waits_for_more_and_says_so() -> None:
+    async def scenario() -> None:
+        account = account_of("10", "0", dearest="0.2")
+        paid = Calls(account, used("0.1"), used("0.1"))
+        budget = paid.budget
+        budget.allow(Decimal("0.2"))
+        await paid.call()
+        waiting = asyncio.create_task(paid.call())
+        await asyncio.sleep(0)
+        assert (budget.is_starved, waiting.done(), account.is_used_up) == (True, False, False)
+        budget.allow(Decimal("0.3"))
+        await waiting
+        assert (budget.is_starved, account.spent, account.pool) == (False, Decimal("0.2"), Decimal(10))
+        assert "the budget of $10.00 is used up by all that share it: $0.2000 spent" in account.explain_no_room()
+        assert account.higher_limit(5) == 20
+
+    run(scenario)

@@ -402,3 +402,19 @@ def test_requests_a_minute_are_spread_over_it() -> None:
         assert asyncio.get_running_loop().time() - begun >= 5 * 0.01 * 0.9
 
     asyncio.run(scenario())
+
+
+def test_nothing_leaves_once_a_pace_has_lapsed_until_there_is_another() -> None:
+    async def scenario() -> None:
+        now = 0.0
+        limiter = make_limiter(10, Rates(requests=6000), clock=lambda: now)
+        limiter.pace(Rates(requests=600_000), until=1.0)
+        await attempt(limiter)
+        now = 2.0
+        waiting = asyncio.create_task(attempt(limiter))
+        await settle()
+        assert not waiting.done()
+        limiter.pace(Rates(requests=600_000), until=3.0)
+        await waiting
+
+    asyncio.run(scenario())

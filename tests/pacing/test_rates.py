@@ -27,6 +27,21 @@ def test_no_minute_ever_holds_more_than_the_figure(per_minute: int, idle: list[f
         assert sum(start <= sent < start + MINUTE - 1e-6 for sent in sends) <= per_minute
 
 
+@given(st.lists(st.tuples(st.integers(1, 600), st.floats(0.1, 90)), min_size=1, max_size=12))
+def test_a_pace_that_changes_allows_as_many_as_it_adds_up_to_and_one(paces: list[tuple[int, float]]) -> None:
+    pacer, now, sends, allowed = Pacer(None), 0.0, 0, 0.0
+    for per_minute, seconds in paces:
+        pacer.change(now, per_minute)
+        end = now + seconds
+        allowed += per_minute * seconds / MINUTE
+        while now + pacer.wait(now) < end:
+            now += pacer.wait(now)
+            pacer.take(now)
+            sends += 1
+        now = end
+    assert allowed - 1e-6 <= sends <= allowed + 1 + 1e-6
+
+
 @pytest.mark.parametrize(("estimate", "used"), [(100, 100), (100, 900), (900, 100)])
 def test_tokens_are_settled_by_what_a_call_took(estimate: float, used: float) -> None:
     pacer, now, taken = Pacer(6000), 0.0, 0.0

@@ -21,6 +21,13 @@ print("begun", os.getpid(), sys.argv[1:], os.environ.get("ASYNCGEN_COMMAND"), fl
 signals = {signal.SIGTERM, signal.SIGINT}
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 open("ready", "w").close()
+if sys.argv[1:] == ["ask"]:
+    import socket
+    channel = socket.socket(fileno=0)
+    channel.sendall(b"how much?\\n")
+    print("asyncgen: " + channel.recv(99).decode(), file=sys.stderr)
+    channel.sendall(b"thank you\\n")
+    raise SystemExit(1)
 if sys.argv[1:] != ["wait"]:
     print("asyncgen: " + sys.argv[1], file=sys.stderr)
     raise SystemExit(int(sys.argv[2]))
@@ -63,6 +70,17 @@ def test_the_status_and_the_sentence_are_those_of_the_command_line(status: int) 
     assert (end.status, end.words) == (status, "it is so")
     assert "['it is so', " in Path("said").read_text()
     assert "the line" in Path("said").read_text()
+
+
+def test_a_child_is_answered_what_it_asks_to_its_last_word() -> None:
+    heard: list[bytes] = []
+
+    def answer(line: bytes) -> bytes:
+        heard.append(line)
+        return b"so much"
+
+    assert make_shard(order("ask"), answer).words == "so much"
+    assert heard == [b"how much?", b"thank you"]
 
 
 def test_another_asyncgen_or_a_folder_that_is_not_there_is_told_and_nothing_started() -> None:

@@ -1,13 +1,17 @@
 """What Ray says of tasks, as what is to be done with their shards; in its place stands something that only says so."""
 
 import sys
+from decimal import Decimal
 
 import pytest
 from fake_ray import LocalRayletDiedError, Ray, RayError, RayTaskError, TaskCancelledError, install
 
+from asyncgen.pacing.rates import Rates
+from asyncgen.shards import ray_cluster
 from asyncgen.shards.child import Order
 from asyncgen.shards.crew import End
-from asyncgen.shards.ray_cluster import EngineError, RayCluster, connected
+from asyncgen.shards.pool import Terms
+from asyncgen.shards.ray_cluster import EngineError, RayCluster, connected, make_pooled_shard
 
 ORDER = Order("1.0", ("generate",), ".", "the line")
 
@@ -65,6 +69,27 @@ def test_a_cluster_is_left_in_the_end_and_prints_nothing_where_results_are_print
         assert cluster.count_nodes() == (2, 1)
     assert not ray.is_on
     assert capsys.readouterr().out == ""
+
+
+TERMS = Terms(Decimal(9), Rates(), 8)
+
+
+def test_a_pool_is_an_actor_that_is_begun_again_here_and_tasks_ask_it(
+    ray: Ray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray.outcomes = [None, End(0), b"so much", RayError()]
+    with connected("auto", "s3://there/x", TERMS) as cluster:
+        cluster.start(7, ORDER)
+        assert cluster.wait(0) == [(7, End(0))]
+    order, pool = ray.orders[1]
+    monkeypatch.setattr(ray_cluster, "make_shard", lambda _, answer: [answer(b"how much?"), answer(b"")])
+    assert make_pooled_shard(order, pool) == [b"so much", b""]  # type: ignore[comparison-overlap, arg-type]
+
+
+def test_a_pool_that_cannot_be_begun_is_one_sentence(ray: Ray) -> None:
+    ray.outcomes = [RayTaskError()]
+    with pytest.raises(EngineError, match=r"^--pool: No module named 'asyncgen'$"):
+        connected("auto", "s3://there/x", TERMS).__enter__()
 
 
 def test_a_cluster_that_cannot_be_reached_is_one_sentence(ray: Ray) -> None:
