@@ -1,7 +1,8 @@
 """Markup where talk is meant.
 
 What people type by hand is plain text: lists, stars between numbers, a few lines of code, even in a fence, whose
-inside is not looked at. HTML and LaTeX are markup too, but where the talk is about them they are what it is about.
+inside is not looked at. HTML and LaTeX are markup too, but where the talk is about them they are what it is about; so
+is Markdown, where the talk names it.
 """
 
 import re
@@ -48,6 +49,7 @@ _QUOTE = re.compile(r"^ {0,3}>(?![>=]| ?\d) ?\S.*$", re.MULTILINE)
 # Marks that have other uses: they are none where markup, or a language that has them, is what the talk is about.
 _SPOKEN_OF = (("<", _TAG), ("&", _ENTITY), ("\\", _LATEX), ("$", _DOLLARS), (">", _QUOTE))
 _TALK = any_phrase("markdown", "talk")
+_NAMED = any_phrase("markdown", "named")
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
 _MARKS = (
     ("#", _HEADING),
@@ -74,22 +76,24 @@ _CODE_REACH = 400  # characters around a heading that tell whether it is a comme
 
 
 def check_markdown(subject: Subject) -> Iterator[Finding]:
-    is_talk = False
+    is_talk = is_named = False
     for position, message in enumerate(subject.record.conversation):
-        is_talk = is_talk or (message.role == "user" and _TALK.search(message.content) is not None)
-        if span := find_markdown(message.content, is_talk=is_talk):
+        if message.role == "user":
+            is_talk = is_talk or _TALK.search(message.content) is not None
+            is_named = is_talk and (is_named or _NAMED.search(message.content) is not None)
+        if span := find_markdown(message.content, is_talk=is_talk, is_named=is_named):
             yield Finding("markdown", subject.record.number, position, excerpt(message.content, *span))
 
 
-def find_markdown(text: str, *, is_talk: bool = False) -> Span | None:
+def find_markdown(text: str, *, is_talk: bool = False, is_named: bool = False) -> Span | None:
     """The first markup that Markdown, HTML or LaTeX would render, outside of fences.
 
-    `is_talk`: whether it is what the talk is about.
+    `is_talk`: whether it is what the talk is about; `is_named`: whether that is Markdown.
     """
     if "```" in text:
         text = _FENCE.sub(blank, text)
     for mark, pattern in _MARKS:
-        if mark in text:
+        if mark in text and not is_named:
             for match in pattern.finditer(text):
                 if not (pattern is _HEADING and _is_code_comment(text, match)):
                     return match.span()
