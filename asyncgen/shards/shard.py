@@ -91,8 +91,9 @@ def of_stored_shard(
     """The same for one in object storage, which is made in a folder of this machine, below `local`, and published."""
     number = choice.choose(len(plan), environment)
     folder, path = shards.local(local), f"{shards.path}/{number:05}/"
+    in_a_folder = "one machine alone would know what is out; plan them in a folder that all machines see instead"
     for flag, is_given, instead in (
-        ("--batch", config.batching is not None, "one machine alone would know what is out; it needs a folder"),
+        ("--batch", config.batching is not None, in_a_folder),
         ("--append", config.append, "it is for lines that are put into a file by hand"),
         ("--overwrite", config.overwrite, f"delete what is in {path} and {folder.shard(number).output}* instead"),
     ):
