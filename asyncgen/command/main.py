@@ -6,10 +6,12 @@ A command is one file of this folder and its name in the list of commands.py.
 import contextlib
 import io
 import os
+import re
 import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 from asyncgen.command.commands import build_parser
@@ -21,6 +23,7 @@ from asyncgen.program import program
 from asyncgen.timings import USUAL, Timings
 
 INTERRUPTED = 130
+_EMPTY = re.compile(r"--[\w-]+=")
 
 
 def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
@@ -29,8 +32,8 @@ def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a Latin-1 terminal shows "?" where it has no character
     parser = build_parser()
-    if any("\0" in each for each in argv):
-        parser.error("no argument can hold a NUL")
+    if fault := _find_unusable(argv):
+        parser.error(fault)
     if not argv:
         parser.print_help(sys.stderr)
         return USAGE
@@ -53,6 +56,16 @@ def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
         _say_what_failed(error, argv)
         return 1
     return status
+
+
+def _find_unusable(argv: Sequence[str]) -> str | None:
+    """What is wrong with an argument that no command can use."""
+    for before, argument in pairwise((program(), *argv)):
+        if "\0" in argument:
+            return "no argument can hold a NUL"
+        if not argument or _EMPTY.fullmatch(argument):
+            return f"nothing stands behind {argument or before}: is a variable of the shell not set?"
+    return None
 
 
 def _say_what_failed(error: OSError, argv: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ def add_output(parser: Parser) -> None:
 
 def output_path(text: str) -> Path:
     """Of one that is not there, what was meant: the offline engine's has a name of its own."""
+    from asyncgen.output.paths import SIDE_SUFFIXES
     from asyncgen.shards.plan import ShardFolder
 
     path = path_or_url(text)
@@ -32,7 +33,14 @@ def output_path(text: str) -> Path:
         raise argparse.ArgumentTypeError(
             "what is in object storage is cut into shards: asyncgen merge ADDRESS -o FILE makes one file of them here"
         )
-    if any(os.path.lexists(f"{path}{suffix}") for suffix in ("", ".journal", SUFFIX)) or ShardFolder.find(path):
+    if ShardFolder.find(path):
+        return path
+    # os.path has no error for what may not be looked at: who opens it says so.
+    if os.path.isdir(path):  # noqa: PTH112
+        raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it")
+    if path.suffix in SIDE_SUFFIXES and os.path.isfile(path) and os.path.lexists(path.with_suffix("")):  # noqa: PTH113
+        raise argparse.ArgumentTypeError(f"{text} stands beside an output; name that: {path.with_suffix('')}")
+    if any(os.path.lexists(f"{path}{suffix}") for suffix in ("", ".journal", SUFFIX)):
         return path
     stems: list[str] = []
     with contextlib.suppress(OSError):  # what is wrong with the path is said by who opens it

@@ -82,9 +82,14 @@ class Dataset:
                 raise ConfigError(f"{paths.output} is no ordinary file")
             ledger = read_journal(paths.journal).ledger if paths.journal.is_file() else Ledger()
             sources = _find_sources(ledger.headers, recipe, knowledge)
-            return cls(paths, size, ledger, sources)
+            dataset = cls(paths, size, ledger, sources)
+        except FileNotFoundError as error:
+            raise ConfigError(f"{error.filename}: {error.strerror}; name an output that generate has made") from error
         except OSError as error:
             raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
+        if dataset.header is None and (dataset.damaged or dataset.unfinished) and len(dataset) == len(dataset.damaged):
+            raise ConfigError(f"{paths.output} holds no conversation and has no journal: name an output of generate")
+        return dataset
 
     @cached_property
     def grades(self) -> Grades:

@@ -25,6 +25,7 @@ from asyncgen.output.changes import (
     check_same_kind,
     differences,
     elsewhere,
+    has_one_place,
 )
 from asyncgen.output.files import AppendFile, Files, Record, sync_directory
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
@@ -244,9 +245,10 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
     patches = [discard(paths.journal), patch_rejects(paths.rejects, None)]
     if paths.output.exists() and paths.output.stat().st_size:
         if not append:
+            instead = ", choose another --output, or --append to keep its lines and add to them"
             raise ConfigError(
-                f"{paths.output} exists and has no journal ({paths.journal.name}): put that back if there was one, "
-                f"choose another --output, or --append to keep its lines and add to them; {START_ANEW}"
+                f"{paths.output} exists and has no journal ({paths.journal.name}): put that back if there was one"
+                f"{'' if has_one_place(header) else instead}; {START_ANEW}"
             )
         kept, patch = adopt_lines(paths.output, header.line_hash)
         patches.append(patch)

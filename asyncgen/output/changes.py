@@ -50,10 +50,14 @@ def differences(old: Header, new: Header) -> list[str]:
     return changed
 
 
+def has_one_place(header: Header) -> bool:
+    """Whether no --output is chosen: the grades of an output have their place, and so has its repair."""
+    return header.kind == JUDGEMENTS or MADE_AGAIN in header.digests
+
+
 def elsewhere(header: Header) -> str:
-    """What to do where a run may not go on; the grades of an output have one place, and so has its repair."""
-    has_one_place = header.kind == JUDGEMENTS or MADE_AGAIN in header.digests
-    return START_ANEW if has_one_place else "choose another --output"
+    """What to do where a run may not go on."""
+    return START_ANEW if has_one_place(header) else "choose another --output"
 
 
 def check_same_kind(paths: OutputPaths, old: Header, new: Header, *, instead: str = "") -> None:

@@ -188,17 +188,21 @@ def _batching(settings: Settings, plan: RunPlan) -> Batching | None:
     if plan.endpoint.is_offline and (settings.detach or settings.batch_files is not None):
         flag = "--detach" if settings.detach else "--batch-files"
         raise ConfigError(f"{flag}: the offline engine ends with the run, and its batches with it")
-    if settings.batch_files is None:
+    files = settings.batch_files
+    there = next(filter(os.path.lexists, () if files is None else (files, *files.parents)), None)
+    if there is not None and not os.path.isdir(there):  # noqa: PTH112 - without an error for what may not be seen
+        raise ConfigError(f"--batch-files {files}: {there} is no folder; name one, or one that can be made")
+    if files is None:
         rules = rules_of(plan.endpoint)
         for each in plan.models.values() or [plan.settings]:
             batch_fields(each, rules)
     return Batching(
         size=settings.batch_size,
-        files=settings.batch_files,
+        files=files,
         detach=settings.detach,
         cancel=settings.cancel,
         finish_live=settings.finish_live,
-        no_live=settings.no_live or (settings.batch_files is not None and not settings.finish_live),
+        no_live=settings.no_live or (files is not None and not settings.finish_live),
     )
 
 

@@ -102,6 +102,17 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "--recipe=--"], "--recipe=--: -- is no value"),
         (["generate", "-o--"], "-o--: -- is no value"),
         (["generate", "--recipe", "a\0b"], "no argument can hold a NUL"),
+        (["generate", "--knowledge", ""], "nothing stands behind --knowledge: is a variable of the shell not set?"),
+        (["audit", "x.jsonl", "--recipe="], "nothing stands behind --recipe=: is a variable"),
+        (["show", ""], "nothing stands behind show"),
+        (["audit", "x"], "x is a folder; name a file in it"),
+        (["filter", "y", "-o", "z.jsonl"], "y holds no conversation and has no journal: name an output of generate"),
+        (["export", "nowhere.jsonl", "-o", "z"], "nowhere.jsonl: No such file or directory; name an output"),
+        (["status", "y.journal"], "y.journal stands beside an output; name that: y"),
+        (
+            ["generate", *["--provider", "vllm", "--model", "m", "--batch-files", "y/z"]],
+            "--batch-files y/z: y is no folder",
+        ),
         (["generate", "-n", "0"], "a whole number of 1 or more, got '0'"),
         (["generate", "-n", "many"], "got 'many'"),
         (["generate", "-c", "-4"], "got '-4'"),
@@ -138,6 +149,9 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_bad_input_gets_one_sentence_and_exit_status_2(
     argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("x").mkdir()
+    Path("y").write_text("no conversation\n")
+    Path("y.journal").touch()
     assert said in refused(capsys, *argv)
 
 

@@ -106,7 +106,7 @@ def test_a_file_that_no_run_made_is_exported_too(form: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("content", [b"", b"\n\n", b'{"torn": \n', encode_line(talk(0)[:1])])
 def test_where_there_is_nothing_to_write_nothing_is_written(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(content)
-    with pytest.raises(ConfigError, match="there is nothing to write"):
+    with pytest.raises(ConfigError, match=r"there is nothing to write|holds no conversation"):
         export(tmp_path / "x.jsonl", tmp_path / "made.jsonl")
     assert [each.name for each in tmp_path.iterdir()] == ["x.jsonl"]
 

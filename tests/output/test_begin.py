@@ -24,7 +24,7 @@ from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import SYNC
-from asyncgen.output.journal import Header, Kept, Mark, checksum, encode_entry
+from asyncgen.output.journal import JUDGEMENTS, Header, Kept, Mark, checksum, encode_entry
 from asyncgen.output.match import read_earlier
 from asyncgen.output.paths import OutputPaths, mended_path, torn_path
 
@@ -298,6 +298,12 @@ def test_a_refusal_changes_nothing(paths: OutputPaths, name: str) -> None:
     with pytest.raises(ConfigError, match=named):
         prepare(paths, HEADER)
     assert Snapshot.of(paths.output.parent) == before
+
+
+def test_grades_without_a_journal_are_sent_to_no_other_output(paths: OutputPaths) -> None:
+    paths.output.write_bytes(line(1))
+    with pytest.raises(ConfigError, match=r"\(x\.jsonl\.journal\): put that back if there was one; --overwrite starts"):
+        prepare(paths, msgspec.structs.replace(HEADER, kind=JUDGEMENTS))
 
 
 def test_a_name_with_no_room_for_a_suffix_is_refused(tmp_path: Path) -> None:
