@@ -28,7 +28,7 @@ from asyncgen.audit.language import LANGUAGES
 from asyncgen.audit.line_work import Line, LineSettings, LineWork, Seen, make_look, make_stock_search
 from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, Duplicates, NearDuplicates, find_repeats, summarise
 from asyncgen.audit.rules import RULES, AuditSettings, Finding, Severity, Subject
-from asyncgen.audit.telling import Telling, TellingResult
+from asyncgen.audit.telling import Statements, Telling, TellingResult
 from asyncgen.audit.timeline import Moment, Timeline
 from asyncgen.audit.workers import Result, map_in_order
 from asyncgen.audit.wrong_language import declared_by, find_guess
@@ -209,6 +209,7 @@ def line_settings(dataset: Dataset) -> LineSettings:
         audit=AuditSettings.of(dataset.recipe),
         single=[each.name for each in dimensions if each.pick is None],
         examples=dimensions_of_examples(dimensions),
+        statements=Statements(dimensions),
         knowledge=dataset.knowledge,
         languages=declared_languages(dataset),
         naming=naming,
@@ -271,8 +272,8 @@ class _Pass:
         self._tallies = {rule: _Tally(rule) for rule in rules_to_run(dataset)}
         self._coverage, self._shape, self._timeline = Coverage(dataset), Shape(dataset), Timeline()
         grades = None if dataset.grades.by_engine else dataset.grades  # the engine finds no claims
-        self._telling = Telling(() if dataset.header is None else dataset.header.dimensions, grades)
-        self._diversity = Diversity(dataset.knowledge or "")
+        self._telling = Telling(self._settings.statements, grades)
+        self._diversity = Diversity()
         self._repeats = {rule: NearDuplicates(THRESHOLD, levels=LEVELS) for rule in (REPEAT, REPEATED_ANSWERS)}
         self._topics: dict[str, TopicGrounding] = {}
         self._judged = Judged(dataset.grades)
@@ -359,15 +360,15 @@ class _Pass:
         self._unread += seen.unread
         self._note(seen.findings)
         add_topics(self._topics, seen.topics)
-        for (record, scenario), signatures in zip(lines, seen.signatures, strict=True):
+        for (record, scenario), measured in zip(lines, seen.measured, strict=True):
             subject = Subject(record, scenario, self._dataset.charset)
             self._coverage.add(subject)
             self._shape.add(subject)
-            self._telling.add(subject)
+            self._telling.add(subject, measured.told)
             self._judged.add(subject)
             self._note(self._judged.check(subject))
-            self._diversity.add(subject)
-            for rule, signature in zip((REPEAT, REPEATED_ANSWERS), signatures, strict=True):
+            self._diversity.add(subject, measured.wording)
+            for rule, signature in zip((REPEAT, REPEATED_ANSWERS), measured.signatures, strict=True):
                 self._repeats[rule].add_signature(record.number, record.offset, signature)
 
     def _note(self, findings: Iterable[Finding]) -> None:

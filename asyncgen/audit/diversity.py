@@ -6,6 +6,7 @@ Runs of four words that the knowledge base has too are no style but the subject,
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, compress, filterfalse, islice
 from operator import and_, not_
 from typing import TypeAlias
@@ -102,18 +103,54 @@ class DiversityResult(msgspec.Struct, frozen=True, kw_only=True):
     stock_share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What one line adds. `opener`: the words of a first message of the user. Of each side its phrases, each once.
+
+    `stock`: what answers begin sentences with, and their runs of six words.
+    """
+
+    opener: bytes
+    user: Sequence[Phrase]
+    assistant: Sequence[Phrase]
+    stock: Sequence[Phrase]
+
+
+class Wordings:
+    """Reads subjects one by one. `knowledge`: what the answers were made from."""
+
+    def __init__(self, knowledge: str = "") -> None:
+        sentences = split_sentences(knowledge)
+        short = (b" ".join(each) for each in sentences if len(each) < PHRASE_WORDS)
+        # What the knowledge base says: its runs of four words, and its sentences of less.
+        self._known = frozenset(chain(_runs(list(chain.from_iterable(sentences)), PHRASE_WORDS), short))
+
+    def read(self, subject: Subject) -> Wording:
+        conversation, plain = subject.record.conversation, subject.plain
+        user, assistant = (
+            [
+                _Text(self._known, each)
+                for each, message in zip(plain, conversation, strict=True)
+                if message.role == role
+            ]
+            for role in ("user", "assistant")
+        )
+        return Wording(
+            b" ".join(plain[0].words) if conversation[0].role == "user" else b"",
+            list(dict.fromkeys(chain.from_iterable(each.phrases() for each in user))),
+            list(dict.fromkeys(chain.from_iterable(each.phrases() for each in assistant))),
+            list(dict.fromkeys(chain.from_iterable(each.stock_phrases() for each in assistant))),
+        )
+
+
 class Diversity:
-    """Takes subjects one by one. `knowledge`: what the answers were made from.
+    """Takes subjects one by one, each with its wording.
 
     Findings rest on counts that may be too low and never too high: at a million lines a phrase that is over the limit
     by less than half a percent of the lines may be missed, but none is flagged that is below it.
     """
 
-    def __init__(self, knowledge: str = "", *, tracked: int = TRACKED) -> None:
-        sentences = split_sentences(knowledge)
-        short = (b" ".join(each) for each in sentences if len(each) < PHRASE_WORDS)
-        # What the knowledge base says: its runs of four words, and its sentences of less.
-        self._known = frozenset(chain(_runs(list(chain.from_iterable(sentences)), PHRASE_WORDS), short))
+    def __init__(self, *, tracked: int = TRACKED) -> None:
         self._lines = 0
         self._openers = _Openers(tracked)
         self._user = _Side(tracked)
@@ -121,21 +158,19 @@ class Diversity:
         self._values = _Values()
         self._stock: HeavyHitters[Phrase] = HeavyHitters(tracked)
 
-    def add(self, subject: Subject) -> None:
+    def add(self, subject: Subject, wording: Wording) -> None:
         self._lines += 1
-        number, conversation = subject.record.number, subject.record.conversation
-        if conversation[0].role == "user":
-            self._openers.add(number, subject.plain[0].words)
-        sides: dict[str, list[_Text]] = {"user": [], "assistant": []}
-        for message, plain in zip(conversation, subject.plain, strict=True):
-            if message.role in sides:
-                sides[message.role].append(_Text(self._known, message.content, plain))
-        self._user.add(number, sides["user"])
-        answers = sides["assistant"]
-        phrases = self._assistant.add(number, answers)
-        self._stock.add(dict.fromkeys(chain.from_iterable(each.stock_phrases() for each in answers)))
+        record = subject.record
+        self._openers.add(record.number, wording.opener)
+        for role, side, phrases in (
+            ("user", self._user, wording.user),
+            ("assistant", self._assistant, wording.assistant),
+        ):
+            text = "\n".join([each.content for each in record.conversation if each.role == role])
+            side.add(record.number, text, phrases)
+        self._stock.add(wording.stock)
         if subject.scenario is not None:
-            self._values.add(subject.scenario, phrases)
+            self._values.add(subject.scenario, wording.assistant)
 
     def result(self) -> DiversityResult:
         return DiversityResult(
@@ -166,11 +201,10 @@ class Diversity:
 class _Text:
     """One message: its words, and its runs of four that are not the knowledge base's."""
 
-    __slots__ = ("_is_new", "_known", "_runs", "_sentences", "_words", "content")
+    __slots__ = ("_is_new", "_known", "_runs", "_sentences", "_words")
 
-    def __init__(self, known: frozenset[Phrase], content: str, plain: PlainText) -> None:
+    def __init__(self, known: frozenset[Phrase], plain: PlainText) -> None:
         self._known = known
-        self.content = content
         self._sentences = plain.sentences
         self._words = plain.words
         self._runs = list(_runs(self._words, PHRASE_WORDS))
@@ -195,12 +229,9 @@ class _Side:
         self._phrases: HeavyHitters[Phrase] = HeavyHitters(tracked)
         self._sample = TextSample()
 
-    def add(self, number: int, texts: Sequence[_Text]) -> Iterable[Phrase]:
-        """The phrases, each once."""
-        phrases = dict.fromkeys(chain.from_iterable(each.phrases() for each in texts))
+    def add(self, number: int, text: str, phrases: Iterable[Phrase]) -> None:
         self._phrases.add(phrases)
-        self._sample.add(number, "\n".join([each.content for each in texts]))
-        return phrases
+        self._sample.add(number, text)
 
     def describe(self, lines: int) -> SideDiversity:
         words = list(islice(chain.from_iterable(map(split_words, self._sample.texts())), DISTINCT_SAMPLE + 1))
@@ -228,8 +259,7 @@ class _Openers:
         self._numbers = array("I")
         self._digests = array("I")
 
-    def add(self, number: int, opener: Iterable[bytes]) -> None:
-        words = b" ".join(opener)
+    def add(self, number: int, words: bytes) -> None:
         if not words:
             return
         digest = crc32(words)

@@ -6,10 +6,11 @@ from itertools import chain
 from typing import TypeAlias
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.diversity import StockCheck
+from asyncgen.audit.diversity import StockCheck, Wording, Wordings
 from asyncgen.audit.grounding import Grounding, TopicGrounding
 from asyncgen.audit.near_duplicates import Signature, sign
 from asyncgen.audit.rules import AuditSettings, Check, Finding, Subject
+from asyncgen.audit.telling import Statements
 from asyncgen.audit.words import WordNumbers
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.recipe import Charset
@@ -22,7 +23,8 @@ Line: TypeAlias = tuple[Record, Mapping[str, Drawn] | None]
 class LineSettings:
     """What lines are looked at by.
 
-    `single`: dimensions that draw one value; `examples`: those that show some; `naming`: texts whose names are known.
+    `single`: dimensions that draw one value; `examples`: those that show some; `statements`: those that are to be told;
+    `naming`: texts whose names are known.
     """
 
     charset: Charset
@@ -30,6 +32,7 @@ class LineSettings:
     audit: AuditSettings
     single: Sequence[str]
     examples: Sequence[str]
+    statements: Statements
     knowledge: str | None
     languages: Sequence[str]
     naming: Sequence[str]
@@ -37,12 +40,21 @@ class LineSettings:
 
 
 @dataclass(slots=True)
+class Measured:
+    """Of one line. `signatures`: the whole's and the answers', None where there are no words; `told`: statements."""
+
+    signatures: tuple[Signature | None, Signature | None]
+    wording: Wording
+    told: Sequence[str]
+
+
+@dataclass(slots=True)
 class Seen:
-    """Of some lines. `signatures`: of each the whole's and the answers', None where there are no words."""
+    """Of some lines."""
 
     findings: list[Finding]
     unread: int
-    signatures: list[tuple[Signature | None, Signature | None]]
+    measured: list[Measured]
     topics: dict[str, TopicGrounding]
 
 
@@ -52,6 +64,7 @@ class LineWork:
     def __init__(self, settings: LineSettings) -> None:
         self._settings = settings
         self._words = WordNumbers()
+        self._wordings = Wordings(settings.knowledge or "")
         self._grounding: Grounding | None = None
         self.checks: list[Check] = line_checks(
             settings.system,
@@ -82,7 +95,8 @@ class LineWork:
                 each for each, message in zip(numbers, record.conversation, strict=True) if message.role == "assistant"
             ]
             whole, said = (sign(list(chain.from_iterable(each))) for each in (numbers, answers))
-            seen.signatures.append((whole, said))
+            measured = Measured((whole, said), self._wordings.read(subject), self._settings.statements.told(subject))
+            seen.measured.append(measured)
         if self._grounding is not None:
             seen.topics = self._grounding.take_topics()
         return seen

@@ -42,6 +42,7 @@ def mendable_rules(recipe: Recipe, rules: Iterable[str]) -> frozenset[str]:
 
 def make_look(recipe: Recipe, scenarios: Scenarios, rules: Collection[str]) -> Look:
     from asyncgen.audit.line_work import LineSettings, LineWork  # noqa: PLC0415 - half a second, for these runs alone
+    from asyncgen.audit.telling import Statements  # noqa: PLC0415 - as well
 
     settings = LineSettings(
         charset=recipe.rules.charset,
@@ -49,6 +50,7 @@ def make_look(recipe: Recipe, scenarios: Scenarios, rules: Collection[str]) -> L
         audit=AuditSettings.of(recipe),
         single=[each.name for each in recipe.dimensions if each.pick is None],
         examples=dimensions_of_examples(recipe.dimensions),
+        statements=Statements(()),
         knowledge=recipe.knowledge,
         languages=declared_by(recipe, recipe.dimensions),
         naming=(),

@@ -53,39 +53,56 @@ class TellingResult(msgspec.Struct, frozen=True, kw_only=True):
 _Marks: TypeAlias = tuple[frozenset[bytes], frozenset[bytes]]  # figures and stems
 
 
-class Telling:
-    """Feed it the lines; those whose scenario is known count. `grades`: what a judge has said of them, if one has."""
+class Statements:
+    """Those that conversations are to tell, with what each is told by."""
 
-    def __init__(self, dimensions: Sequence[Dimension], grades: Grades | None = None) -> None:
-        self._grades = grades
+    def __init__(self, dimensions: Sequence[Dimension]) -> None:
         self._names = [each.name for each in dimensions if each.by_weight is True]
         values = (
             value for each in dimensions if each.by_weight is True for group in each.groups for value in group.values
         )
-        self._marks: Mapping[str, _Marks] = {each: _split(split_words(each)) for each in values}
-        self._asked: Counter[str] = Counter()
-        self._told: Counter[str] = Counter()
-        self._judged: Counter[str] = Counter()
-        self._supported: Counter[str] = Counter()
+        self.marks: Mapping[str, _Marks] = {each: _split(split_words(each)) for each in values}
 
-    def add(self, subject: Subject) -> None:
-        if subject.scenario is None or not self._names:
-            return
+    def asked(self, subject: Subject) -> list[str]:
+        """Those that a conversation was to tell."""
+        drawn = chain.from_iterable((subject.scenario or {}).get(name, ()) for name in self._names)
+        return [statement for _, statement in drawn if statement in self.marks]
+
+    def told(self, subject: Subject) -> list[str]:
+        """Those of them that its answers tell."""
+        if not (asked := self.asked(subject)):
+            return []
         answers = (
             plain.vocabulary
             for plain, message in zip(subject.plain, subject.record.conversation, strict=True)
             if message.role == "assistant"
         )
         said = _split(chain.from_iterable(answers))
+        return [each for each in asked if _tells(said, self.marks[each])]
+
+
+class Telling:
+    """Feed it the lines; those whose scenario is known count. `grades`: what a judge has said of them, if one has."""
+
+    def __init__(self, statements: Statements, grades: Grades | None = None) -> None:
+        self._statements = statements
+        self._grades = grades
+        self._asked: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
+        self._judged: Counter[str] = Counter()
+        self._supported: Counter[str] = Counter()
+
+    def add(self, subject: Subject, told: Iterable[str]) -> None:
+        """`told`: of the statements those that it tells."""
+        if not (asked := self._statements.asked(subject)):
+            return
         grade = None if self._grades is None else self._grades.of(subject.record.conversation)
         claims = [] if grade is None else [*_supported(grade)]
-        for _, statement in chain.from_iterable(subject.scenario.get(name, ()) for name in self._names):
-            if statement not in self._marks:
-                continue
-            marks = self._marks[statement]
-            self._asked[statement] += 1
-            self._told[statement] += _tells(said, marks)
-            self._judged[statement] += grade is not None
+        self._asked.update(asked)
+        self._told.update(told)
+        for statement in asked if grade is not None else ():
+            marks = self._statements.marks[statement]
+            self._judged[statement] += 1
             self._supported[statement] += any(_tells(each, marks) for each in claims)
 
     def result(self) -> TellingResult | None:

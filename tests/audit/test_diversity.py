@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.audit.diversity import TRACKED, Counted, Diversity, StockCheck
+from asyncgen.audit.diversity import TRACKED, Counted, Diversity, StockCheck, Wordings
 from asyncgen.audit.rules import Finding, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
@@ -28,14 +28,14 @@ def make_subject(number: int, contents: Sequence[str], scenario: Mapping[str, Dr
     return Subject(Record(number, 0, conversation, number), scenario, "any")
 
 
-def add(diversity: Diversity, subject: Subject) -> None:
-    diversity.add(subject)
+def add(diversity: Diversity, subject: Subject, wordings: Wordings = Wordings()) -> None:  # noqa: B008 - it keeps nothing
+    diversity.add(subject, wordings.read(subject))
 
 
 def add_all(conversations: Iterable[Sequence[str]], knowledge: str = "", *, tracked: int = TRACKED) -> Diversity:
-    diversity = Diversity(knowledge, tracked=tracked)
+    diversity, wordings = Diversity(tracked=tracked), Wordings(knowledge)
     for number, contents in enumerate(conversations, start=1):
-        add(diversity, make_subject(number, contents))
+        add(diversity, make_subject(number, contents), wordings)
     return diversity
 
 

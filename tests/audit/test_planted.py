@@ -12,7 +12,7 @@ from planted_german import GERMAN
 from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.diversity import Diversity, StockCheck
+from asyncgen.audit.diversity import Diversity, StockCheck, Wordings
 from asyncgen.audit.grounding import Grounding
 from asyncgen.audit.judged import RULE as JUDGED
 from asyncgen.audit.near_duplicates import NearDuplicates
@@ -132,9 +132,9 @@ def _subjects(file: PlantedFile) -> list[Subject]:
 
 
 def _read_all(subjects: Sequence[Subject]) -> Diversity:
-    diversity = Diversity(RECIPE.knowledge)
+    diversity, wordings = Diversity(), Wordings(RECIPE.knowledge)
     for each in subjects:
-        diversity.add(each)
+        diversity.add(each, wordings.read(each))
     return diversity
 
 

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asyncgen.audit.rules import Subject
-from asyncgen.audit.telling import Telling, Told
+from asyncgen.audit.telling import Statements, Telling, Told
 from asyncgen.conversation import XXH3, Message, digest_conversation, encode_document
 from asyncgen.data.dataset import Record
 from asyncgen.data.grades import Grades
@@ -15,12 +15,17 @@ ANN = "Ann runs the workshop in Bremen."
 FACTS = Dimension("facts", (Group("a", (COST,)), Group("b", (ANN,))), grouped=True, pick=2, by_weight=True)
 
 
+def add(telling: Telling, subject: Subject, statements: Statements) -> None:
+    telling.add(subject, statements.told(subject))
+
+
 def tell(*answers: str, asked: Sequence[str] = (COST, ANN), of: Dimension = FACTS) -> Telling:
-    telling = Telling([of])
+    statements = Statements([of])
+    telling = Telling(statements)
     for answer in answers:
         conversation = (Message("user", COST), Message("assistant", answer))
         drawn = {"facts": tuple(("a", each) for each in asked)}
-        telling.add(Subject(Record(1, 0, conversation, 0), drawn, "any"))
+        add(telling, Subject(Record(1, 0, conversation, 0), drawn, "any"), statements)
     return telling
 
 
@@ -51,10 +56,11 @@ def test_where_a_judge_has_read_the_answers_its_supported_claims_count_too(tmp_p
     ]
     grade = Grade(digest_conversation(said, XXH3).hex(), "judge", Judgement(claims, {}))
     (tmp_path / "x.jsonl.grades.jsonl").write_bytes(encode_document(grade))
-    telling = Telling([FACTS], Grades(OutputPaths(tmp_path / "x.jsonl")))
+    statements = Statements([FACTS])
+    telling = Telling(statements, Grades(OutputPaths(tmp_path / "x.jsonl")))
     for conversation in (said, (*said, *said)):
         drawn = {"facts": (("a", COST), ("b", ANN))}
-        telling.add(Subject(Record(1, 0, conversation, 0), drawn, "any"))
+        add(telling, Subject(Record(1, 0, conversation, 0), drawn, "any"), statements)
     result = telling.result()
     assert result is not None
     assert (result.asked, result.judged, result.supported) == (4, 2, 1)
@@ -62,9 +68,10 @@ def test_where_a_judge_has_read_the_answers_its_supported_claims_count_too(tmp_p
 
 
 def test_a_recipe_without_statements_and_lines_that_no_run_made_have_no_result() -> None:
-    assert Telling([]).result() is None
+    assert Telling(Statements([])).result() is None
     plain = Dimension("facts", (Group("", (COST,)),))
     assert tell(ANN, of=plain).result() is None
-    telling = Telling([FACTS])
-    telling.add(Subject(Record(1, 0, (), None), None, "any"))
+    statements = Statements([FACTS])
+    telling = Telling(statements)
+    add(telling, Subject(Record(1, 0, (), None), None, "any"), statements)
     assert telling.result() is None
