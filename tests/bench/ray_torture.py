@@ -1,8 +1,9 @@
 """Shards on a Ray cluster of several nodes on this machine, with whatever is killed at random, against one server.
 
 Killed are children, their tethers, workers, raylets with their workers, whole nodes, and the driver, which is started
-again with the same line. In the end: one output in which each index is once, books equal to the server's, and nothing
-left behind. A child that is not itself killed drains, so at most its calls in flight may be missing for each that is.
+again with the same line; with a --budget, which all shards share, also the actor that keeps it. In the end: one output
+in which each index is once, books equal to the server's, no budget passed, and nothing left behind. A child that is not
+itself killed drains, so at most its calls in flight may be missing for each that is.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -37,6 +39,7 @@ FIRST = 15.0  # seconds until the first kill
 TRIES = 5  # to start a node
 ORPHANS = 40.0  # seconds in which the last child has drained
 CHILD, TETHER, WORKER, RAYLET, NODE, DRIVER = VICTIMS = ("child", "tether", "worker", "raylet", "node", "driver")
+POOL = "pool"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ class Torture:
 
     def start_driver(self) -> "subprocess.Popen[bytes]":
         self.tally.drivers += 1
-        return asyncgen(self._folder, "ray", "data/x", "--address", self._cluster.address)
+        pool = () if self._flags.budget is None else ("--pool", "--budget", str(self._flags.budget))
+        return asyncgen(self._folder, "ray", "data/x", "--address", self._cluster.address, *pool)
 
     def run(self) -> None:
         """Kill until enough is killed; then let it come to its end."""
@@ -113,8 +117,9 @@ class Torture:
 
     def _victims(self) -> Iterator[str]:
         """Each as often as the others."""
+        victims = VICTIMS if self._flags.budget is None else (*VICTIMS, POOL)
         while True:
-            yield from self._random.sample(VICTIMS, len(VICTIMS))
+            yield from self._random.sample(victims, len(victims))
 
     def _kill(self, victim: str, driver: "subprocess.Popen[bytes]") -> bool:
         """Whether there was one."""
@@ -136,6 +141,9 @@ class Torture:
             among = [each.pid for each in (children if victim == CHILD else tethers)]
             if victim == WORKER:
                 among = [each.parent for each in tethers]
+            elif victim == POOL:  # on the node of the driver, with what it is as its title
+                here = _children(self._cluster.head_node.all_processes["raylet"][0].process.pid)
+                among = [pid for pid in here if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::KeptPool")]
             if not among:
                 return False
             _kill(self._random.choice(among))
@@ -185,6 +193,10 @@ def judge(tally: Tally, folder: Path, flags: argparse.Namespace, answered: int) 
     twice, missing = indices.total() - len(indices), flags.num - len({*range(flags.num)} & indices.keys())
     tally.check(f"{missing} indices missing, {twice} there twice", holds=not (missing or twice))
     totals = read_status(OutputPaths.of(path))[0].totals
+    if flags.budget is not None:
+        spent = totals.cost or Decimal(0)
+        tally.check(f"${spent} spent of ${flags.budget}", holds=spent <= flags.budget)
+        tally.figures |= {"dollars of the budget": str(flags.budget), "dollars in the journal": str(spent)}
     unknown = answered - totals.calls
     most = totals.lost + tally.kills[CHILD] * flags.concurrency
     tally.check(f"{unknown} answers are in no journal, {most} were in flight", holds=0 <= unknown <= most)
@@ -241,12 +253,13 @@ def main() -> int:
     add("--at-once", type=int, default=3)
     add("--concurrency", type=int, default=32)
     add("--latency", type=float, default=0.3)
+    add("--budget", type=Decimal, help="US dollars, for all shards from one pool, which is killed, too")
     add("--seed", type=int, default=0)
     flags = parser.parse_args()
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with tempfile.TemporaryDirectory() as name:
         tally = torture(Path(name).resolve(), flags)
-    killed: Mapping[str, object] = {f"killed: {each}": tally.kills[each] for each in VICTIMS}
+    killed: Mapping[str, object] = {f"killed: {each}": tally.kills[each] for each in (*VICTIMS, POOL)}
     show_figures("Shards on Ray", {**killed, "drivers": tally.drivers, **tally.figures}, tally.violations)
     return 1 if tally.violations else 0
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from asyncgen.errors import ConfigError
 from asyncgen.pacing.limiter import UNLIMITED
 from asyncgen.pacing.rates import Rates
-from asyncgen.shards.pool import NAME, SPENT, TAKEN, TERM, Allowance, KeptPool, Terms, Use
+from asyncgen.shards.pool import NAME, SPENT, TAKEN, TERM, Allowance, Held, KeptPool, Pool, Terms, Use
 from asyncgen.shards.pooled import PACED
 from asyncgen.shards.sums import Seen, Sums
 
@@ -249,3 +250,35 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(world: World) -> No
     world.begin(0)
     with pytest.raises(ConfigError, match=r"^x\.shards/pool\.json cannot be read .*: delete it"):
         world.ask(0)
+
+
+def test_what_a_run_was_answered_less_is_free_when_it_says_that_it_has_heard_so() -> None:
+    pool = Pool(Terms(Decimal(100), Rates(requests=60), 4), {}, lambda _: None, now=-TERM)
+
+    def ask(shard: int, **said: Any) -> Allowance:
+        told = pool.answer(Use(shard=shard, run=str(shard), call=Decimal(1), **said), now=0)
+        assert told is not None
+        return told
+
+    alone = ask(0, is_new=True)
+    assert ask(1, is_new=True, used=Decimal(70)).rates is None
+    less = ask(0, limit=alone.limit, rates=alone.rates, used=Decimal(1))
+    assert less.limit is not None
+    assert alone.limit is not None
+    assert less.limit < alone.limit
+    assert (pool.held[0].money, ask(1, used=Decimal(70)).rates) == (alone.limit, None)
+    ask(0, limit=less.limit, rates=less.rates, used=Decimal(1))
+    assert (pool.held[0].money, ask(1, used=Decimal(70)).rates) == (less.limit, Rates(requests=30))
+
+
+def test_those_who_starve_are_not_told_so_while_what_came_back_is_enough_for_one_of_them() -> None:
+    held = {2: Held(Decimal(10), "2")}
+    pool = Pool(Terms(Decimal(10), Rates(), 1), held, lambda _: None, now=-TERM)
+
+    def starve(shard: int, call: int) -> Allowance | None:
+        return pool.answer(Use(shard=shard, run=str(shard), call=Decimal(call), is_starved=True), now=0)
+
+    assert starve(0, 5) == starve(1, 1) == Allowance(limit=Decimal(0))
+    pool.answer(Use(shard=2, run="2", used=Decimal(7), has_ended=True), now=0)
+    assert starve(0, 5) == Allowance(limit=Decimal(0))
+    assert starve(1, 1) == Allowance(limit=Decimal("1.5"))
