@@ -8,10 +8,10 @@ its own. Companies and products that he brings up may be spoken of, unless the a
 import re
 from collections.abc import Iterable, Sequence
 
-from asyncgen.audit.derivations import sentences_around
 from asyncgen.audit.facts import Fact, Measure, Term
 from asyncgen.audit.known_facts import KnownFacts
 from asyncgen.audit.language import any_phrase
+from asyncgen.audit.statements import sentences_around
 
 _CLAIM = {key: any_phrase("grounding", key) for key in ("own", "hearsay", "second-person", "tag", "orders")}
 # "I think my ..." is said of himself, "my friend thinks you ..." is not.

@@ -180,7 +180,7 @@ _NAMES_OF_UNITS = "|".join(sorted((each.pattern for each in _UNIT_NAMES), key=le
 _BEFORE_UNIT = _any_of("unit-words", "before")
 _UNIT = (
     rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?i:(?:(?:{_BEFORE_UNIT})[ -])?(?:{_NAMES_OF_UNITS}))"
-    r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
+    r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
     r"|k?Wh?)|[sh])\b)"
 )
 _WORD_BEFORE_UNIT = re.compile(rf"^(?:{_BEFORE_UNIT})[ -]", re.IGNORECASE)

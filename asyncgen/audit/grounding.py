@@ -14,7 +14,7 @@ from itertools import islice
 import msgspec
 
 from asyncgen.audit.claims import Said, is_exercise
-from asyncgen.audit.derivations import OPERANDS, Derivations, derives
+from asyncgen.audit.derivations import Derivations, derives
 from asyncgen.audit.facts import (
     Date,
     Fact,
@@ -32,6 +32,7 @@ from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
 from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold
 from asyncgen.audit.number_words import SMALL_WORDS, in_all_spellings, is_small
+from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
 
 NO_SCENARIO = ""  # the topic of lines without one
@@ -250,7 +251,7 @@ class _Review:
             judged.add(fact.identity)
             if not isinstance(fact, Measure):
                 if not (self._said.grants(fact, prose) or (isinstance(fact, Term) and _is_label(prose, fact))):
-                    is_derived = isinstance(fact, Time) and self._derivations.explain_time(fact, prose, question)
+                    is_derived = isinstance(fact, Date | Time) and self._derivations.explain_date(fact, prose, question)
                     yield ("derived-number" if is_derived else "ungrounded"), fact
             elif not (self._is_said(fact, prose) or _is_written_out(prose, fact)):
                 figures = figures or _stated(answers, known_alone=not is_computed)

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from asyncgen.audit.derivations import CLOSE, EPSILON, MOST_TIMES, Derivations
+from asyncgen.audit.derivations import Derivations
 from asyncgen.audit.facts import (
     CURRENCIES,
     Date,
@@ -20,6 +20,7 @@ from asyncgen.audit.facts import (
 from asyncgen.audit.language import any_phrase, find_language, listed
 from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import find_numbers
+from asyncgen.audit.reckoning import CLOSE, EPSILON, MOST_TIMES
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.fold import fold_to_ascii
 
@@ -29,7 +30,8 @@ _THOUSAND = 1000  # a shorter number may leave out its unit
 _SHARE = "%/100"  # the unit under which 0.2219 is also 22.19%
 _BARE = "bare"  # the unit under which every figure stands as it is written
 _HEDGED = 0.15  # the share by which rounding may move a figure with an "about" before it
-_ROUNDED = 100  # a smaller count is meant as it stands
+_ROUNDED = 100  # a smaller count or amount of money is meant as it stands
+_TO_THE_UNIT = CURRENCIES | {""}
 _YEARS = range(1900, 2100)
 _SUMS_UP = re.compile(rf"(?:{any_phrase('grounding', 'sums-up').pattern})\s*$", re.IGNORECASE)
 _ABOUT, _OVER, _UNDER = (
@@ -212,7 +214,7 @@ def _tolerance(measure: Measure, hedge: str) -> tuple[float, float]:
         return value - slack, value + measure.step
     if hedge == "under":
         return value - measure.step, value + slack
-    if not hedge and measure.unit == "" and value < _ROUNDED and value == int(value):
+    if not hedge and measure.unit in _TO_THE_UNIT and value < _ROUNDED and value == int(value):
         return value - 0.5, value + 0.5
     allowed = value * (_HEDGED if hedge else CLOSE)
     if hedge and value % (5 * measure.step / 10 if measure.step > 1 else 5) == 0:

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
@@ -25,21 +26,24 @@ JOINS = re.compile(rf"\s(?:{'|'.join(sorted(listed('grounding', 'joins')))})\s",
 _CLAUSE = re.compile(rf"[,:]\s|{JOINS.pattern}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}|\b[A-Za-z][\w-]{0,20}\d\b|\b(?:19|20)\d\d\b")
 _STEM = 6  # letters of a word that stand for all its forms
-_ENDING = re.compile(r"(?<=\w{3})[enrs]+$")  # of those of a short one: "chains", "Ketten"
-_YEARS = range(1900, 2100)
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|[enrs]+)$")  # "weighing", "chains", "Ketten"
+YEARS = range(1500, 2100)
 _REST, _ABOVE = 0.5, 0.2  # what a word of the rest of a statement or its heading weighs against one of the own clause
 _DAY, _HALF_DAY = 1440, 720  # minutes
-_RANGE_REACH = 12  # characters between the two times of a span
 _DAY_RANGES = [
     (re.compile(in_all_spellings(words), re.IGNORECASE), bounds)
     for table in tables("weekdays")
     for words, bounds in table["days"].items()
 ]  # by what they are called, from the first day to before which
 _DAYS = re.compile(rf"\b(?:{'|'.join(words.pattern for words, _ in _DAY_RANGES)})\b", re.IGNORECASE)
+_ONE_UNIT = re.compile(
+    rf"\b(?:{'|'.join(sorted(listed('grounding', 'articles')))}) (?P<unit>[^\W\d_]{{3,}})", re.IGNORECASE
+)
 _TO = re.compile(rf"\s?(?:-|\u2013|{'|'.join(sorted(listed('weekdays', 'to')))})\s?", re.IGNORECASE)
 FUNCTION_WORDS = frozenset(word for table in tables("frequent") for word in table["words"].split() if word.isalpha())
 _MORE_BEHIND = re.compile(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})", re.IGNORECASE)
 _SAVED_BEFORE = re.compile(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$", re.IGNORECASE)
+_BETWEEN = listed("grounding", "no-difference")
 _COMPARED_REACH = 40  # characters
 
 
@@ -65,6 +69,7 @@ class Statement:
     clauses: Sequence[Clause]
     figures: frozenset[Figure]
     minutes: frozenset[int]
+    days: Sequence[date]
     years: frozenset[int]
     spans: frozenset[float]
 
@@ -86,7 +91,7 @@ class Statements:
         self.paragraphs.append([])
         week: dict[int, float] = {}
         for sentence in SENTENCE.split(paragraph):
-            facts = (*read_facts(sentence, language), *read_spelled(sentence, language))
+            facts = (*read_facts(sentence, language), *read_spelled(sentence, language), *_read_articles(sentence))
             statement = _read_statement(len(self.paragraphs) - 1, sentence, self._heading, facts, week)
             if not (statement.figures or statement.minutes or statement.years):
                 continue
@@ -156,7 +161,9 @@ class Statements:
 
 def stems_of(text: str) -> frozenset[str]:
     return frozenset(
-        _ENDING.sub("", word[:_STEM]) for word in map(fold, _WORD.findall(text)) if word not in FUNCTION_WORDS
+        _ENDING.sub("", _ENDING.sub("", word)[:_STEM])
+        for word in map(fold, _WORD.findall(text))
+        if word not in FUNCTION_WORDS
     )
 
 
@@ -170,26 +177,58 @@ def _read_statement(
     clauses, begin = list[Clause](), 0
     for end in ends:
         own = [each for each in facts if begin <= each.start < end]
-        figures = {figure for each in own for figure in _figures_of(each)}
+        stated = {figure for each in own for figure in _figures_of(each)}
         compared = {
             figure
             for each in own
             if isinstance(each, Measure) and is_compared(sentence, each)
             for figure in _figures_of(each)
         }
-        clauses.append(Clause(stems_of(sentence[begin:end]), frozenset(figures), frozenset(compared)))
+        clauses.append(Clause(stems_of(sentence[begin:end]), frozenset(stated), frozenset(compared)))
         begin = end
-    own_stems = stems_of(sentence)
+    figures = frozenset(figure for each in clauses for figure in each.figures)
+    own_stems = stems_of(sentence) | {mark_of(*each) for each in figures}
     return Statement(
         paragraph,
         heading | own_stems,
         own_stems,
         clauses,
-        frozenset(figure for each in clauses for figure in each.figures),
+        figures,
         frozenset(each.minute for each in times),
-        frozenset(years | {int(each.value) for each in measures if each.unit == "" and each.value in _YEARS}),
+        [day for each in facts if (day := day_of(each))],
+        frozenset(
+            years
+            | {
+                int(each.value)
+                for each in measures
+                if each.unit == "" and each.text.isdecimal() and each.value in YEARS
+            }
+        ),
         frozenset(_read_spans(sentence, times, week)) - {0.0},
     )
+
+
+def day_of(fact: Fact) -> date | None:
+    """The day of a date that is told whole."""
+    if not (isinstance(fact, Date) and fact.year and fact.day):
+        return None
+    try:
+        return date(fact.year, fact.month, fact.day)
+    except ValueError:  # the 31st of February
+        return None
+
+
+def mark_of(value: float, unit: str) -> str:
+    """A figure with a unit as one of the words that a statement and an answer may share."""
+    return f"{value:g} {unit}" if unit else ""
+
+
+def _read_articles(sentence: str) -> Iterator[Measure]:
+    """Of how long something takes, what is told without a number: an hour, eine Stunde."""
+    for match in _ONE_UNIT.finditer(sentence):
+        for each in read_facts(f"1 {match['unit']}"):
+            if isinstance(each, Measure) and each.unit == "s":
+                yield Measure(match[0], match.start(), each.value, each.step, each.unit, is_spelled=True)
 
 
 def _figures_of(fact: Fact) -> Iterator[Figure]:
@@ -204,7 +243,8 @@ def _figures_of(fact: Fact) -> Iterator[Figure]:
 def is_compared(text: str, measure: Measure) -> bool:
     """Whether the words around a figure say that one thing has so much more than another."""
     end = measure.start + len(measure.text)
-    if _MORE_BEHIND.match(text, end, end + _COMPARED_REACH):
+    behind = _MORE_BEHIND.match(text, end, end + _COMPARED_REACH)
+    if behind and "," not in behind[0] and _BETWEEN.isdisjoint(behind[0].lower().split()):
         return True
     return _SAVED_BEFORE.search(text, max(measure.start - _COMPARED_REACH, 0), measure.start) is not None
 
@@ -215,7 +255,7 @@ def _read_spans(sentence: str, times: Sequence[Time], week: dict[int, float]) ->
     pairs = [
         (one, (other.minute - one.minute) % (_HALF_DAY if other.is_half_told else _DAY))
         for one, other in pairwise(times)
-        if 0 < other.start - one.start - len(one.text) <= _RANGE_REACH
+        if _TO.fullmatch(sentence, one.start + len(one.text), other.start)
     ]
     for begin, minutes in pairs:
         before = [days for place, days in groups if place < begin.start]
@@ -245,3 +285,10 @@ def _read_days(sentence: str) -> Iterator[tuple[int, Collection[int]]]:
         end = match.end()
     if days:
         yield place, days
+
+
+def sentences_around(prose: str, place: int) -> tuple[str, str]:
+    """The sentence in which something stands with the one before it, in two: up to there, and from there on."""
+    ends = [0, *(match.end() for match in SENTENCE.finditer(prose, 0, place))]
+    after = SENTENCE.search(prose, place)
+    return prose[ends[-2:][0] : place], prose[place : after.start() if after else len(prose)]

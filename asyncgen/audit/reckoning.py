@@ -1,0 +1,437 @@
+"""What a figure follows from: what stands around it in an answer, and how the figures of fitting statements give it."""
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from itertools import combinations, permutations
+
+from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts, read_spelled
+from asyncgen.audit.language import any_phrase, tables
+from asyncgen.audit.names import fold
+from asyncgen.audit.number_words import find_numbers, may_hold_numbers
+from asyncgen.audit.statements import (
+    JOINS,
+    SENTENCE,
+    YEAR,
+    YEARS,
+    Statement,
+    Statements,
+    day_of,
+    mark_of,
+    sentences_around,
+    stems_of,
+)
+
+MOST_TIMES = 60  # of a count that multiplies a figure
+EPSILON = 1e-9
+CLOSE = 0.05  # the share by which rounding may move a figure that is given as it were exact
+OPERANDS = 12
+
+_COMBINES, _SCALES, _EACH, _FULLY, _THEREFORE = (
+    any_phrase("grounding", key) for key in ("combines", "scales", "each", "fully", "therefore")
+)
+_COUNT = re.compile(r"(?<![\d.,$€£])\d{1,2}(?![\d.,%])")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_NAMED_NUMBER = re.compile(r"\b[A-Za-z]{1,8}-?(\d{1,6})\b")  # the number of a d32
+_EXCLAIMED = re.compile(r"[^.!?\n]*!")  # "Hallo zusammen!" adds nothing up
+_ZEROS = re.compile(r"(?<=\d)0+(?!\d)")
+_HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
+_HOURS_BEHIND = re.compile(rf"[ -]?[^\W\d_]{{0,20}}[ -]?(?:{_HOURS})\b", re.IGNORECASE)
+_OF_WHAT = re.compile(rf" (?:{any_phrase('grounding', 'of-what').pattern})", re.IGNORECASE)
+# "More than 70" compares nothing.
+_ABOUT = re.compile(rf"(?:{any_phrase('grounding', 'about').pattern})\.?\s$|~\s?$", re.IGNORECASE)
+_LIMIT = re.compile(
+    rf"(?:{any_phrase('grounding', 'over').pattern}|{any_phrase('grounding', 'under').pattern})\s$", re.IGNORECASE
+)
+_EXACT = CURRENCIES | {"ct"}
+_HALF_A_CENT = 0.005
+_BEST = 0.8  # of what fits best
+_FITS = 0.3  # of what fits best: what fits less is of something else
+_MOST_FIGURES = 80
+_CALENDAR_HOURS = {52.0: (168.0,), 30.0: (720.0, 730.0), 365.0: (24.0, 8760.0)}  # by what the words' parts hold
+_PER_HOUR = {"Wh": ("W", 1.0), "m": ("km/h", 1000.0)}  # what a rate for some hours gives
+_DAY, _MONTH = 86400.0, YEAR / 12
+_MINUTES, _MONTHS = 1440, 12
+
+
+def _factors_of(name: str) -> dict[str, Sequence[float]]:
+    return {
+        fold(word): tuple(map(float, values.split()))
+        for table in tables(name)
+        for values, words in table.items()
+        for word in words.split()
+    }
+
+
+_TIMES: Mapping[str, Sequence[float]] = {
+    **{fold(word): (float(count),) for table in tables("numbers") for count, word in enumerate(table["small"], 1)},
+    **_factors_of("factors"),
+}
+_BEGINNINGS = tuple(each[:-1] for each in _TIMES if each.endswith("*"))
+_PARTS = _factors_of("parts")
+
+
+class Look:
+    """What stands around a fact of an answer, and the statements that share a word or a figure with it.
+
+    `near`: its sentence and the one before, and the question where it is near enough.
+    """
+
+    def __init__(self, fact: Fact, prose: str, question: str, statements: Statements) -> None:
+        self.statements = statements
+        before, behind = sentences_around(prose, fact.start)
+        self.behind = behind[len(fact.text) :]
+        is_opening = prose.startswith(before + behind)
+        self.is_hedged = _ABOUT.search(before) is not None
+        before = _LIMIT.sub("", before)
+        self._asked = _EXCLAIMED.sub("", question) if is_opening else ""
+        self.near = f"{self._asked}\n{before}{behind}"
+        self._others = f"{self._asked}\n{before} {self.behind}"
+        self._own_before = SENTENCE.split(before)[-1]
+        self._own = f"{self._own_before}{behind}"
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return stems_of(self._others)
+
+    @cached_property
+    def facts(self) -> Sequence[Fact]:
+        """All others that stand there."""
+        return [*read_facts(self._others), *read_spelled(self._others)]
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """The stems, and the figures with a unit: whoever asks for 5 TB need not say of what."""
+        return self.stems | {mark_of(each.value, each.unit) for each in self.facts if isinstance(each, Measure)}
+
+    @cached_property
+    def named(self) -> Collection[Statement]:
+        return self.statements.fitting(self.marks)
+
+    @cached_property
+    def beside(self) -> Collection[Statement]:
+        return self.statements.beside(self.named)
+
+    @cached_property
+    def _words(self) -> Sequence[str]:
+        return list(map(fold, _LETTERS.findall(self._others)))
+
+    @cached_property
+    def times(self) -> Collection[float]:
+        """How often something is taken, as the words say."""
+        times = set(map(float, _COUNT.findall(self._others)))
+        if may_hold_numbers(self._others):
+            times |= {value for _, _, value in find_numbers(self._others)}
+        for word in self._words:
+            times |= {*_TIMES.get(word, ())}
+            if word.startswith(_BEGINNINGS):
+                times |= {*next(_TIMES[f"{each}*"] for each in _BEGINNINGS if word.startswith(each))}
+        return {each for each in times if 1 < each <= MOST_TIMES}
+
+    @cached_property
+    def parts(self) -> Collection[float]:
+        """Into how many parts something goes, as the words say."""
+        return {part for word in self._words for part in _PARTS.get(word, ())}
+
+    @property
+    def joins(self) -> bool:
+        """Whether the question, or the sentence before it comes to the fact, speaks of one thing and another."""
+        return any(map(JOINS.search, (self._asked, self._own_before)))
+
+    @property
+    def concludes(self) -> bool:
+        return _THEREFORE.search(self._own) is not None
+
+    @cached_property
+    def best(self) -> Collection[Statement]:
+        """Those that share most."""
+        fits = {
+            each: max((self.statements.fit(each, clause, self.marks) for clause in each.clauses), default=0.0)
+            for each in self.named
+        }
+        most = max(fits.values(), default=0.0)
+        return [each for each, fit in fits.items() if fit >= _BEST * most]
+
+    def figures(self, unit: str) -> Sequence[tuple[float, float]]:
+        """Those of the statements that share something, each with how well it fits, but the ones that hardly do."""
+        found = list(self.statements.figures(self.named, unit, self.marks))
+        best = max((fit for _, fit in found), default=0.0)
+        return [(value, fit) for value, fit in found if fit >= _FITS * best]
+
+
+def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
+    """Whether a figure that the knowledge base lacks is given by those of its statements, as the words say."""
+    combines, scales = _COMBINES.search(look.near) is not None, _SCALES.search(look.near) is not None
+    if measure.unit == "%":
+        is_share = compared or _OF_WHAT.match(look.behind) is not None
+        return (is_share and _is_percentage(measure, look)) or (combines and _is_combined(measure, look))
+    return (
+        (combines and _is_combined(measure, look))
+        or (measure.unit in _EXACT and _is_amount(measure, look, combines=combines))
+        or ((scales or look.concludes) and _is_scaled(measure, look))
+        or (compared and is_difference(measure, look))
+        or _is_multiple(measure, look)
+        or is_span(measure, look)
+        or _is_whole(measure, look)
+        or _is_share(measure, look)
+        or _is_in_proportion(measure, look)
+        or _is_between_days(measure, look)
+    )
+
+
+def _most_off(measure: Measure, look: Look) -> float:
+    """How far a figure may be off by rounding; money is exact. Zeros at its end count, but after an "about"."""
+    if measure.unit in _EXACT and not look.is_hedged:
+        return _HALF_A_CENT
+    zeros = 0 if "." in measure.text else sum(map(len, _ZEROS.findall(measure.text.replace(",", ""))))
+    return measure.step / (1 if look.is_hedged else 10**zeros) / 2 + measure.value * EPSILON
+
+
+def _is_combined(measure: Measure, look: Look) -> bool:
+    """Whether it is the sum or the difference of two figures that fit, or of two of one statement."""
+    wanted, unit = measure.value, measure.unit
+    most_off = _most_off(measure, look)
+    groups = [{value for value, _ in look.figures(unit)}]
+    groups += [{value for value, its_unit in each.figures if its_unit == unit} for each in look.named]
+    if any(
+        abs(one + other - wanted) <= most_off or abs(abs(one - other) - wanted) <= most_off
+        for values in groups
+        for one, other in combinations(values, 2)
+    ):
+        return True
+    if unit != "s":
+        return False
+    spans = [60.0 * (end - begin) for each in look.named for begin, end in permutations(each.minutes, 2)]
+    return any(abs(each - wanted) <= most_off for each in [*spans, *_year_spans(look)])
+
+
+def _year_spans(look: Look) -> Iterator[float]:
+    years = {year for each in look.beside for year in each.years}
+    years |= {
+        int(each.value) for each in look.facts if isinstance(each, Measure) and each.value in YEARS and not each.unit
+    }
+    return (abs(one - other) * YEAR for one, other in combinations(years, 2))
+
+
+def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
+    """Whether it is a bill: what fits best together, so many of one thing and of another, less a share, plus extras."""
+    wanted = measure.value
+    own = sorted({value for value, _ in look.figures(measure.unit)})
+    if (combines or look.joins) and len(own) <= OPERANDS:
+        sums = (sum(each) for count in (2, 3, 4) for each in combinations(own, count))
+        if any(abs(each - wanted) <= _HALF_A_CENT for each in sums):
+            return True
+    rests = [1 - value / 100 for value, _ in look.figures("%") if value < 100]  # noqa: PLR2004
+    if any(abs(value * rest - wanted) <= _HALF_A_CENT for value in own for rest in rests):
+        return True
+    for each in look.named:
+        extra = {count - value for value, unit in each.figures if not unit for count in look.times if count > value}
+        dues = {wanted - n * other for n in extra for other in own}
+        if any(
+            unit == measure.unit and abs(value - due) <= _HALF_A_CENT for value, unit in each.figures for due in dues
+        ):
+            return True
+    return combines and _is_bill(measure, look)
+
+
+def _is_bill(measure: Measure, look: Look) -> bool:
+    """Whether it is what so many of one thing and so many of another cost, counted in the same sentence."""
+    own = {value for each in look.named for value, unit in each.figures if unit == measure.unit}
+    others = {value for each in look.beside for value, unit in each.figures if unit == measure.unit}
+    counts = {1.0, *look.times}
+    if len(others) > _MOST_FIGURES or len(counts) > OPERANDS:
+        return False
+    rests = {round(count * other, 2) for count in counts for other in others}
+    return any(round(measure.value - count * one, 2) in rests for count in counts for one in own)
+
+
+def _is_multiple(measure: Measure, look: Look) -> bool:
+    """Whether it is so many times, or such a part of, a figure as the words say, or of one less a share."""
+    factors = {*look.times, *look.parts}
+    if not factors:
+        return False
+    shares = {1.0, *(1 - value / 100 for value, _ in look.figures("%") if 0 < value < 100)}  # noqa: PLR2004
+    wanted, most_off = measure.value, _most_off(measure, look)
+    values = [*look.figures(measure.unit)]
+    if measure.unit == "" and _HOURS_BEHIND.match(look.behind):  # GPU-hours
+        values += [(value / 3600, fit) for value, fit in look.figures("s")]
+    parts = factors if _SCALES.search(look.near) else look.parts
+    if any(abs(value / part - wanted) <= most_off for value, _ in values for part in parts):
+        return True
+    return any(
+        abs(value * factor * share - wanted) <= most_off
+        for value, _ in values
+        for factor in factors
+        for share in shares
+    )
+
+
+def _is_scaled(measure: Measure, look: Look) -> bool:
+    """Whether it is a part of one figure that another of its statement gives, or how long it is between two years."""
+    wanted, unit = measure.value, measure.unit
+    most_off = _most_off(measure, look)
+    is_one = unit != "" and _EACH.search(look.near) is not None
+    for each in look.named:
+        own = [value for value, its_unit in each.figures if its_unit == unit]
+        if own:
+            shares = [value / 100 for value, its_unit in each.figures if its_unit == "%" and value < 100]  # noqa: PLR2004
+            counts = [1 / value for value, its_unit in each.figures if is_one and not its_unit and value > 1]
+            factors = [*shares, *(1 - share for share in shares), *counts]
+            if any(abs(value * factor - wanted) <= most_off for value in own for factor in factors):
+                return True
+    return unit == "s" and any(abs(each - wanted) <= most_off for each in _year_spans(look))
+
+
+def is_difference(measure: Measure, look: Look, least: float = 0.0) -> bool:
+    """Whether it is what one figure is more than another, so many of one than another, or a share that is granted."""
+    own = [(value, fit) for value, fit in look.figures(measure.unit) if fit > least]
+    if measure.unit == "":
+        own += [(float(number), math.inf) for number in _NAMED_NUMBER.findall(look.near)]
+    wanted, most_off = measure.value, measure.value * EPSILON
+    if any(abs(abs(one - other) - wanted) <= most_off for (one, _), (other, _) in combinations(own, 2)):
+        return True
+    if measure.unit not in CURRENCIES:
+        return False
+    shares = [value / 100 for value, _ in look.figures("%")]
+    if any(abs(value * share - wanted) <= _HALF_A_CENT for value, _ in own for share in shares):
+        return True
+    pairs = list(permutations([value for value, _ in own], 2))
+    return any(abs(abs(count * one - other) - wanted) <= _HALF_A_CENT for count in look.times for one, other in pairs)
+
+
+def is_rest(measure: Measure, look: Look, behind: str) -> bool:
+    """Whether it is what a statement leaves of as many as the words behind the figure count: four of the six."""
+    wholes = {value for _, _, value in find_numbers(behind)} | set(map(float, _COUNT.findall(behind)))
+    return any(
+        {(whole, ""), (whole - measure.value, "")} <= each.figures and (measure.value, "") not in each.figures
+        for each in look.named
+        for whole in wholes
+    )
+
+
+def is_concluded(measure: Measure, look: Look) -> bool:
+    """Whether words such as "therefore" make it what two figures give that stand beside it: 31 years from 1994."""
+    stated = [each.value for each in look.facts if isinstance(each, Measure) and each.unit == measure.unit]
+    stated += [float(each.year) for each in look.facts if isinstance(each, Date) and each.year and not measure.unit]
+    return look.concludes and any(
+        measure.value in {abs(one - other), one + other} for one, other in combinations(stated, 2)
+    )
+
+
+def is_span(measure: Measure, look: Look, least: float = 0.0) -> bool:
+    """Whether it is how long something is open or lasts, from one time to another, on a day or in a week."""
+    return measure.unit == "s" and any(
+        look.statements.fit(each, clause, look.marks) > least
+        for each in look.named
+        if measure.value in each.spans
+        for clause in each.clauses
+    )
+
+
+def _is_whole(measure: Measure, look: Look) -> bool:
+    """Whether it is a figure times a count of its paragraph, where the words speak of all."""
+    if measure.unit == "" or _FULLY.search(look.near) is None:
+        return False
+    counts = {value for each in look.beside for value, unit in each.figures if not unit and value > 1}
+    values = look.figures(measure.unit)
+    return any(
+        abs(value * count - measure.value) <= _most_off(measure, look) for value, _ in values for count in counts
+    )
+
+
+def _is_share(measure: Measure, look: Look) -> bool:
+    """Whether it is exactly the share of a figure that another statement gives."""
+    wanted = measure.value
+    shares = {value / 100 for value, _ in look.figures("%")}
+    values = look.figures(measure.unit)
+    return any(abs(value * share - wanted) <= wanted * EPSILON for value, _ in values for share in shares)
+
+
+def _is_percentage(measure: Measure, look: Look) -> bool:
+    """Whether it is the share of one figure in another of the same statement, or how much more or less that one is."""
+    most_off = _most_off(measure, look)
+    for each in look.best:
+        for (one, unit), (other, its_unit) in permutations(each.figures, 2):
+            if unit == its_unit != "%" and other:
+                ratio = 100 * one / other
+                if any(abs(share - measure.value) <= most_off for share in (ratio, 100 - ratio, ratio - 100)):
+                    return True
+    return False
+
+
+def _is_in_proportion(measure: Measure, look: Look) -> bool:
+    """Whether it is to another figure beside it as two of a statement are: 4 TB take 7 hours, so 8 TB take 14."""
+    stated = [(each.value, each.unit) for each in look.facts if isinstance(each, Measure) and each.unit]
+    most_off = _most_off(measure, look)
+    if measure.unit in _PER_HOUR and _is_used_up(measure, look, most_off):
+        return True
+    return any(
+        abs(value * amount / base - measure.value) <= most_off
+        for each in look.named
+        for value, unit in each.figures
+        if unit == measure.unit
+        for base, its_unit in each.figures
+        if base and its_unit != unit
+        for amount, stated_unit in stated
+        if stated_unit == its_unit and amount != base
+    )
+
+
+def _is_used_up(measure: Measure, look: Look, most_off: float) -> bool:
+    """Whether it is what so many watts draw, or so many kilometres an hour make, in the time that the words say."""
+    unit, factor = _PER_HOUR[measure.unit]
+    stated = [each for each in look.facts if isinstance(each, Measure)]
+    rates = {each.value for each in stated if each.unit == unit} | {value for value, _ in look.figures(unit)}
+    hours = {each.value / 3600 for each in stated if each.unit == "s"}
+    hours |= {each for part in look.parts for each in _CALENDAR_HOURS.get(part, ())}
+    return any(abs(rate * factor * each - measure.value) <= most_off for rate in rates for each in hours)
+
+
+def _is_between_days(measure: Measure, look: Look) -> bool:
+    """Whether it is how long it is from one day to another that stands beside it or is named."""
+    if measure.unit != "s" or measure.value < _DAY:
+        return False
+    days = [*filter(None, map(day_of, look.facts)), *(each for statement in look.named for each in statement.days)]
+    most_off = max(_most_off(measure, look), _DAY)
+    return any(abs(abs((one - other).days) * _DAY - measure.value) <= most_off for one, other in combinations(days, 2))
+
+
+def follows_time(time: Time, look: Look) -> bool:
+    """Whether a time of day is so long before or after another one as its paragraph says."""
+    for each in look.named:
+        minutes = {minute for other in look.statements.beside([each]) for minute in other.minutes}
+        lengths = {value / 60 for value, unit in each.figures if unit == "s" and value < _DAY}
+        ends = {(minute + sign * length) % _MINUTES for minute in minutes for length in lengths for sign in (1, -1)}
+        if time.minute in ends or (time.is_half_told and (time.minute + _MINUTES // 2) % _MINUTES in ends):
+            return True
+    return False
+
+
+def follows_date(wanted: Date, look: Look) -> bool:
+    """Whether a day or a month is so long before or after another one as a statement says."""
+    dates = [each for each in look.facts if isinstance(each, Date) and each.year]
+    lengths = {value for value, unit in {each for named in look.named for each in named.figures} if unit == "s"}
+    return any(
+        _is_later(wanted, each, sign * length)
+        for each in dates
+        for length in lengths
+        if length >= _DAY
+        for sign in (1, -1)
+    )
+
+
+def _is_later(wanted: Date, begin: Date, seconds: float) -> bool:
+    months = seconds / _MONTH
+    if begin.year is None:
+        return False
+    if abs(months - round(months)) < EPSILON:
+        later = begin.year * _MONTHS + begin.month - 1 + round(months)
+        year, month, day = later // _MONTHS, later % _MONTHS + 1, begin.day
+    elif first := day_of(begin):
+        end = first + timedelta(seconds=seconds)
+        year, month, day = end.year, end.month, end.day
+    else:
+        return False
+    return wanted.month == month and wanted.year in {None, year} and (wanted.day is None or wanted.day == day)
