@@ -6,7 +6,7 @@ from asyncgen.audit.addresses import find_emails, plain_address
 from asyncgen.audit.control_tokens import check_control_tokens
 from asyncgen.audit.copied_opener import CopiedOpener
 from asyncgen.audit.credentials import check_secrets
-from asyncgen.audit.endings import check_endings
+from asyncgen.audit.endings import Endings
 from asyncgen.audit.leaks import Leaks, PromptPieces
 from asyncgen.audit.markup import check_markdown
 from asyncgen.audit.role_confusion import RoleConfusion
@@ -44,7 +44,7 @@ def line_checks(
         check_secrets,
         check_ascii,
         check_markdown,
-        check_endings,
+        Endings(knowledge).check,
         RoleConfusion(system_prompt).check,
         ThirdPerson(system_prompt, knowledge).check,
         Verbatim(knowledge).check,

@@ -1,17 +1,25 @@
-"""Endings: an answer may end without a full stop for many good reasons, so the test is for the bad ones."""
+"""Endings: an answer may end without a full stop for many good reasons, so the test is for the bad ones.
+
+Where the language is known, a short last sentence is whole unless its last words cannot end one; a long one is seldom
+left without a mark. A word is cut where the knowledge base or the conversation has one that begins so, and none that it
+may be itself. A list is cut where fewer points follow than were promised.
+"""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import takewhile
 
-from asyncgen.audit.language import LANGUAGES, any_phrase, listed, table_of
+from asyncgen.audit.language import LANGUAGES, any_phrase, listed, table_of, tables
 from asyncgen.audit.markup import CODE_LIKE
 from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
+from asyncgen.audit.words import split_words
 
 _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _CLOSED = frozenset("\"')]}*_`~")
 _EMOTICON = re.compile(r"(?:[:;=8xX][-'o^]?[()DPp/\\|\[\]3*oO]+|<3|\^[_.]?\^|\b[xX]D)$")
-_LIST_LINE = re.compile(r"^\s*(?:[-*+]|\(?\w{1,3}[.)])\s")
-_BARE_NUMBER = re.compile(r"\n[^\S\n]*(?:\d{1,2}[.)]|[-*+])$")
+_LIST_LINE = re.compile(r"^\s*(?:[-*+\u2022\u2013]|\(?\w{1,3}[.)])\s")
+_BARE_NUMBER = re.compile(r"(?:\n[^\S\n]*|[.!?:] )(?:\d{1,2}[.)]|[-*+])$")
 _URL_END = re.compile(r"(?:https?://|www\.)\S+$|(?:[\w-]+\.)+(?:com|org|net|ai|io|dev)(?:/\S*)?$")
 _FIGURE_END = re.compile(r"\$?-?[\d,.]*\d%?[A-Za-z]?$|\b(?:is|answer:?|equals|gives|:) [A-Z]$|[-=]> ?\S+$")
 _SIGNATURE = re.compile(r"^\s*-{1,2} ?[A-Za-z][\w .]{0,40}$")
@@ -19,43 +27,110 @@ _DANGLING: dict[str | None, frozenset[str]] = {  # words that end no sentence, b
     None: listed("truncated", "dangling"),
     **{code: frozenset(table_of(code, "truncated").get("dangling", ())) for code in LANGUAGES},
 }
+_LAST_WORDS = 7  # that tell whether a short sentence is whole
+
+
+_ENDS, _BREAKS = (
+    re.compile(rf"(?:{any_phrase('truncated', key).pattern})$", re.IGNORECASE) for key in ("ends", "breaks")
+)
+_SHORTENED = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, listed('truncated', 'shortened'))))})$", re.IGNORECASE)
 # How people take their leave, who seldom end that with a full stop.
 _LEAVE = re.compile(rf"(?:.*[,;] ?)?(?:{any_phrase('truncated', 'closings').pattern})", re.IGNORECASE)
 _LAST_SENTENCE = re.compile(r"(?:[.!?:)]|^)\s*([^.!?:]+)$")
-# One or two words behind a sentence that has ended: "No problem", "Gern geschehen", "Bonne nuit".
+# One or two words behind a sentence that has ended, in a language that is not known: "Bonne nuit".
 _SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u2019-]{2,})?$")
-_LONGEST_CLOSING = 10  # words
+_LONGEST_WHOLE = 7  # words of a sentence that somebody leaves without a mark
+_LONGEST_CLOSING = 10
+_TITLE = re.compile(r"[A-Z][\w'-]*(?: (?:[A-Z\d][\w'-]*|of|the|and|a|an|to|in|for|on|with|at|by)[,:]?){2,}$")
 _NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+)$")
-_OPEN_END = frozenset(",:;-([{/&")
+# Tags and tokens behind the last word. What ends in a table or a formula is whole.
+_MARKS_BEHIND = re.compile(r"(?:\s*(?:</?[a-z]\w{0,12}\s?/?>|<[/|\uff5c][^<>\s]{1,30}>|\[/?[A-Z]{2,5}\]))+$")
+_MARKUP_END = re.compile(r"\|$|\\[\])]$|\S\$$|\$\$$|[{};]\s*$")
+_OPEN_END = re.compile(r"[,:;({[]$|[\w)\]'\"] ?[-/&]$|[\w)\]] [+*=<>|\u2013\u2014]$|(?<=[^\d\s])\s[$\u20ac]$")
 _SHORT_WORDS = 6
 _LINE_OF_VERSE = 60  # characters
-_LAST_WORDS = 400  # characters that tell how an answer ends
+_LAST_CHARACTERS = 400  # that tell how an answer ends
 _SHOWN = 40  # characters of a broken end
+_LONGEST_WORD = 40
+_NO_END_OF_A_WORD = re.compile(r"(?:[bcdfgkptvw]r|[bcfgkp]l|[jq]|\b(?:ch|str|sch|th|sh|wh|qu|st|thr|shr|pr))$")
+_SHORTEST_PIECE = 3  # letters of a word
+_FREQUENT = frozenset(word for table in tables("frequent") for word in table["words"].split())
+_INFLECTIONS = listed("truncated", "inflections") | {""}
+_NOUNS_HAVE_CAPITALS = {code for code in LANGUAGES if table_of(code, "names").get("nouns-have-capitals")}
 # Brackets that close nothing: code, German quotations, calls, faces, list letters, quoted tokens.
 _NO_BRACKETS = re.compile(
     r"`[^`\n]*`|\u201e[^\"\u201c-\u201e\n]*[\"\u201c\u201d]|(?<=\w)\([^()]*\)?|[:;=8xX][-'^]?[()\[\]]+|\\\""
-    r"|^[^\S\n]*\(?\w{1,2}\)|[<\[]\|",
+    r"|^[^\S\n]*\(?\w{1,2}\)|[<\[]\||(?<=\s)[\"(\[](?=\s)",
     re.MULTILINE,
 )
+_OPEN_CURLY = re.compile(r"(?<!\S)[\u201e\u201c](?=\w)[^\"\u201c\u201d]*$")
 _INCHES = re.compile(r'(?<=\d)"')
 
 
-def check_endings(subject: Subject) -> Iterator[Finding]:
-    for position, message in enumerate(subject.record.conversation):
-        if message.role == "assistant" and (span := find_break(message.content, subject.languages[position])):
-            yield Finding("truncated", subject.record.number, position, excerpt(message.content, *span))
+# What is promised in a number, and how its points begin.
+_NUMBERS = {word: value for table in tables("numbers") for value, word in enumerate(table["small"][:10], start=1)}
+_PROMISE = re.compile(
+    rf"\b(?P<number>[2-9]|{'|'.join(_NUMBERS)}) (?:[\w-]+ ){{0,2}}"
+    rf"(?:{'|'.join(sorted(listed('truncated', 'counted')))})\b"
+    r"[^\n.!?:]{0,60}[:.]",
+    re.IGNORECASE,
+)
+_POINT = re.compile(r"^\s*(?:[-*+\u2022\u2013]|\(?\d{1,2}[.)])\s", re.MULTILINE)
+_POINT_INSIDE = re.compile(r"(?<=[.!?:,;] )\(?\d[.)] ")
+
+
+class Endings:
+    def __init__(self, knowledge: str) -> None:
+        self._words = sorted({word.decode("utf-8", "replace") for word in split_words(knowledge)})
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        for position, message in enumerate(subject.record.conversation):
+            if message.role != "assistant":
+                continue
+            text, language = message.content, subject.languages[position]
+            span = find_break(text, language)
+            if span is None and text[-1:].isalpha():
+                others = {word.decode("utf-8", "replace") for each in subject.plain for word in each.words[:-1]}
+                if find_longer(text, language, self._words, sorted(others)):
+                    span = max(len(text) - _SHOWN, 0), len(text)
+            if span:
+                yield Finding("truncated", subject.record.number, position, excerpt(message.content, *span))
+
+
+def find_longer(text: str, language: str | None, *known: list[str]) -> str | None:
+    """The known word of which the last one is a piece, or what is no word at all; None where it may be a word.
+
+    `known`: each in order.
+    """
+    last = text[-_LONGEST_WORD:].rsplit(maxsplit=1)[-1]
+    piece = last.lower()
+    is_word = last.isalpha() and (last.islower() or language in _NOUNS_HAVE_CAPITALS)
+    if not is_word or piece in _DANGLING[None] or piece in _FREQUENT:
+        return None
+    if _NO_END_OF_A_WORD.search(piece):
+        return piece
+    if len(piece) < _SHORTEST_PIECE:
+        return None
+    longer: list[str] = []
+    for words in known:
+        place = bisect_left(words, piece)
+        longer += takewhile(lambda word: word.startswith(piece), words[place:])
+    return longer[0] if longer and not any(word[len(piece) :] in _INFLECTIONS for word in longer) else None
 
 
 def find_break(text: str, language: str | None = None) -> Span | None:
     """Where an answer breaks off: no end of a sentence, or a fence, bracket or quotation left open."""
     text = text.rstrip()
+    text = text[:-_LONGEST_WORD] + _MARKS_BEHIND.sub("", text[-_LONGEST_WORD:])
     if text.count("```") % 2:
         return text.rindex("```"), len(text)
     if not text or text.endswith("```"):
         return None
-    if (text[-1] not in _SENTENCE_ENDS and not _ends_well(text, language)) or _BARE_NUMBER.search(text):
+    end = text[-_LONGEST_WORD:]
+    is_cut = _SHORTENED.search(end) is not None if text[-1] in _SENTENCE_ENDS else not _ends_well(text, language)
+    if is_cut or _BARE_NUMBER.search(end) or _lacks_points(text):
         return max(len(text) - _SHOWN, 0), len(text)
-    if "(" in text or '"' in text or "[" in text:
+    if any(map(text.__contains__, '("[\u201e\u201c')):
         place = _find_open(text)
         return None if place is None else (place, len(text))
     return None
@@ -63,25 +138,38 @@ def find_break(text: str, language: str | None = None) -> Span | None:
 
 def _ends_well(text: str, language: str | None) -> bool:
     """Whether a text without a mark at its end may end there."""
-    line = text[-_LAST_WORDS:].rpartition("\n")[2]
+    line = text[-_LAST_CHARACTERS:].rpartition("\n")[2]
     # No ending holds more blanks than its part of these: a search of the whole line costs twenty times as much.
-    last, last_two = line.rpartition(" ")[2], " ".join(line.rsplit(" ", 2)[-2:])
-    if text[-1] in _CLOSED or not text[-1].isascii() or _EMOTICON.search(last) or line[:1] in {" ", "\t"}:
-        return True
-    if text[-1] in _OPEN_END:
+    last, last_two, end = (" ".join(line.rsplit(" ", count)[-count:]) for count in (1, 2, _LAST_WORDS))
+    is_face = _EMOTICON.search(last) is not None or _MARKUP_END.search(last_two) is not None
+    if _OPEN_END.search(end) and not is_face:
         return False
+    is_closed = text[-1] in _CLOSED or not (text[-1].isascii() or text[-1].isalpha()) or line[:1] in {" ", "\t"}
     is_code = any(map(CODE_LIKE.match, (line, line.rpartition(": ")[2])))
-    if is_code or _URL_END.search(last) or _FIGURE_END.search(last_two) or _SIGNATURE.match(line):
+    if (
+        is_face
+        or is_closed
+        or is_code
+        or _URL_END.search(last)
+        or _FIGURE_END.search(last_two)
+        or _SIGNATURE.match(line)
+    ):
         return True
-    if re.split(r"\W", last)[-1].lower() in _DANGLING[language]:
+    sentence = _LAST_SENTENCE.search(line)
+    count = len(sentence[1].split()) if sentence else 0
+    may_end = count <= _LONGEST_WHOLE and _ENDS.search(end)
+    if not may_end and (re.split(r"\W", last)[-1].lower() in _DANGLING[language] or _BREAKS.search(end)):
         return False
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
+    # Who begins without a capital leaves the mark away too; a title has nothing but capitals.
+    is_casual = text[:1].islower() or _TITLE.match(line) is not None
+    is_whole = language is not None and (count <= _LONGEST_WHOLE or is_casual)
+    is_leave = sentence and count <= _LONGEST_CLOSING and _LEAVE.match(sentence[1])
     if (
         is_short
-        or _SHORT_CLOSING.search(line)
-        or _LIST_LINE.match(line)
-        or _NAMED_VALUE.match(line)
-        or _takes_leave(line)
+        or is_whole
+        or is_leave
+        or any(each.search(line) for each in (_SHORT_CLOSING, _LIST_LINE, _NAMED_VALUE))
     ):
         return True
     # Short lines that mostly end without a full stop: a poem, an address, letters counted one by one.
@@ -89,12 +177,17 @@ def _ends_well(text: str, language: str | None) -> bool:
     return len(lines) > 1 and all(len(line) < _LINE_OF_VERSE for line in lines) and lines[-2].rstrip()[-1:] not in ".!?"
 
 
-def _takes_leave(line: str) -> bool:
-    """Whether the last sentence of a line does."""
-    sentence = _LAST_SENTENCE.search(line)
-    if sentence is None or len(sentence[1].split()) > _LONGEST_CLOSING:
+def _lacks_points(text: str) -> bool:
+    """Whether a list at the end has fewer points than were promised."""
+    is_list = _LIST_LINE.match(text.rpartition("\n")[2]) is not None
+    if not is_list and "1. " not in text and "1) " not in text:
         return False
-    return _LEAVE.match(sentence[1]) is not None
+    for promise in _PROMISE.finditer(text):
+        number = promise["number"].lower()
+        points = len((_POINT if is_list else _POINT_INSIDE).findall(text, promise.end() - 1))
+        if 0 < points < (_NUMBERS.get(number) or int(number)):
+            return True
+    return False
 
 
 def _find_open(text: str) -> int | None:
@@ -104,6 +197,8 @@ def _find_open(text: str) -> int | None:
     for opening, closing in ("()", "[]"):
         if plain.count(opening) > plain.count(closing):
             return start + plain.rindex(opening)
+    if curly := _OPEN_CURLY.search(plain):
+        return start + curly.start()
     if plain.count('"') % 2 and _INCHES.sub("", plain).count('"') % 2:
         return start + plain.rindex('"')
     return None

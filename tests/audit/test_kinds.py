@@ -40,17 +40,14 @@ RECALL = {
     **dict.fromkeys(("prompt-leak", "role-confusion"), 0.9),
     **dict.fromkeys(("ungrounded", "derived-number", "third-person"), 0.8),
 }
-# What falls short of these two: sides that swap without a word that only the other says, and whole sentences without a
-# full stop, which look like cut ones.
+# What falls short of these two: sides that swap without a word that only the other says.
 SHORT_OF_RECALL = {
     ("unseen", "role-confusion"): 0.75,
     ("unseen", "third-person"): 0.6,
     ("blind", "prompt-leak"): 0.75,
     ("blind", "role-confusion"): 0.7,
     ("blind", "third-person"): 0.5,
-    ("blind", "truncated"): 0.85,
 }
-SHORT_OF_PRECISION = {("unseen", "truncated"): 0.7}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
 
 
@@ -99,6 +96,6 @@ def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
         assert recall >= SHORT_OF_RECALL.get((name, rule), RECALL[rule]), (
             "\n".join(wrong) if name == "worked_on" else rule
         )
-        assert precision >= SHORT_OF_PRECISION.get((name, rule), PRECISION), rule
+        assert precision >= PRECISION, rule
     assert planted.keys() == RECALL.keys()
     assert not false.keys() - planted.keys()
