@@ -123,8 +123,11 @@ def _tell_agreement(paths: OutputPaths) -> int:
     from asyncgen.data.grades import Grades
     from asyncgen.data.labels import compare_labels, compare_twice, labels_path, read_labels
     from asyncgen.report.agreed import ASKED_TWICE, print_agreement
+    from asyncgen.screen.rows import command_line
 
     grades = Grades(paths)
+    if not len(grades):
+        raise ConfigError(f"--agreement: no grades at {grades.path}: {command_line('judge', paths.output)} makes them")
     by_hand = measure_by_question(compare_labels(grades, read_labels(paths)))
     twice = measure_by_question(compare_twice(grades))
     if not (by_hand or twice):

@@ -22,6 +22,8 @@ _SHARD = re.compile(r"(--shard(?:=|\s+))auto\S*")
 
 
 def make_plan(config: GenerateConfig, size: int, at_once: int, words: tuple[str, ...]) -> ShardPlan:
+    """Raises ConfigError for a pace that cannot be divided."""
+    _divide_rates(config, at_once)
     header = make_header(config, conversations(config))
     return ShardPlan(version=VERSION, asyncgen=header.asyncgen, size=size, at_once=at_once, words=words, header=header)
 
@@ -62,10 +64,7 @@ def of_shard(
         config,
         plan=replace(config.plan, budget=None if budget is None else budget * share),
         share=share,
-        rates=Rates(
-            _divide("--rpm", config.rates.requests, plan.at_once, config),
-            _divide("--tpm", config.rates.tokens, plan.at_once, config),
-        ),
+        rates=_divide_rates(config, plan.at_once),
     )
 
 
@@ -115,8 +114,13 @@ def of_stored_shard(
     return ShardRun(config, partial(published, shard, patience=PATIENCE), shard.path if is_made else None)
 
 
-def _divide(flag: str, rate: int | None, workers: int, config: GenerateConfig) -> int | None:
+def _divide_rates(config: GenerateConfig, workers: int) -> Rates:
     """What each of the workers may use, so that all of them never use more."""
+    requests, tokens = config.rates.requests, config.rates.tokens
+    return Rates(_divide("--rpm", requests, workers, config), _divide("--tpm", tokens, workers, config))
+
+
+def _divide(flag: str, rate: int | None, workers: int, config: GenerateConfig) -> int | None:
     if rate is None:
         return None
     if (part := rate // workers) < (least := max(1, len(config.plan.models))):

@@ -105,6 +105,11 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "--knowledge", ""], "nothing stands behind --knowledge: is a variable of the shell not set?"),
         (["audit", "x.jsonl", "--recipe="], "nothing stands behind --recipe=: is a variable"),
         (["show", ""], "nothing stands behind show"),
+        (["judge", "y", "--agreement"], "--agreement: no grades at "),
+        (
+            ["shards", *["z", "-n", "10", "--provider", "offline", "--rpm", "9", "--at-once", "20"]],
+            "--rpm 9: expected 20 or more, for 20",
+        ),
         (["audit", "x"], "x is a folder; name a file in it"),
         (["filter", "y", "-o", "z.jsonl"], "y holds no conversation and has no journal: name an output of generate"),
         (["export", "nowhere.jsonl", "-o", "z"], "nowhere.jsonl: No such file or directory; name an output"),
