@@ -72,24 +72,21 @@ class FlaggedLines:
         line = self.by_key[key]
         offset = self._offsets[line.number]
         conversation = self._dataset.read(offset)
-        found: list[Fault] = [
-            (rule, f"{RULES[rule].description}: {each.evidence}")
-            for rule, findings in self._findings.of(Record(line.number, offset, conversation, line.index)).items()
-            for each in findings
-            if rule in self.rules
-        ]
+        by_rule = self._findings.of(Record(line.number, offset, conversation, line.index))
+        findings = [each for rule, found in by_rule.items() for each in found if rule in self.rules]
+        found: list[Fault] = [(each.rule, f"{RULES[each.rule].description}: {each.evidence}") for each in findings]
         recipe = self._dataset.recipe
         questions = asked_questions(JudgeOptions() if recipe is None else recipe.judge)
         grade = self._dataset.grades.of(conversation) if self.below else None
         for judgement in () if grade is None else grade.judgements:
             found += find_faults(judgement, below=self.below, questions=questions)
-        return Begun(line.index, conversation, tuple(dict.fromkeys(found)))
+        return Begun(line.index, conversation, tuple(dict.fromkeys(found)), {each.message for each in findings})
 
 
 def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) -> tuple[Again, Header]:
     """The job, and the header under which its lines come into the data set.
 
-    Raises ConfigError for what cannot stand among its lines. A talk of several calls is made anew.
+    Raises ConfigError for what cannot stand among its lines.
     """
     if dataset.header is None or config.plan.keys is None:
         raise ValueError("no run has made these lines")
@@ -112,4 +109,4 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
     )
     named = "name the one it was made by with --provider or --base-url"
     check_same_kind(dataset.paths, msgspec.structs.replace(old, filtered=()), header, instead=named)
-    return Again(repaired, config.plan.keys, lines.read, lines.flags, config.plan.recipe.talk is None), header
+    return Again(repaired, config.plan.keys, lines.read, lines.flags), header

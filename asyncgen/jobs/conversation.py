@@ -1,9 +1,10 @@
 """Conversations: a scenario each, one request, and the reply that keeps the recipe's rules."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from asyncgen.conversation import Conversation, encode_line
+from asyncgen.conversation import Conversation, encode_document, encode_line
 from asyncgen.endpoint.answer import Completion
 from asyncgen.jobs.work import Product, Request, Work
 from asyncgen.output.journal import CONVERSATIONS
@@ -12,7 +13,20 @@ from asyncgen.recipe.recipe import MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.recipe.talk import prompts_by_seat
 
+WHOLE = "conversation"
 METADATA_KEYS = frozenset({"index", "model", "finish_reason", "asks", "request_id"})
+
+
+class Reopened(NamedTuple):
+    """A work that begins where a line is to be written again.
+
+    `text`: what is there, as whoever is asked has written it; `what`: a word for that. Without a text who is asked is
+    shown nothing.
+    """
+
+    work: Work
+    text: str = ""
+    what: str = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,16 @@ class Conversations:
 
     def open(self, index: int) -> Work:
         return ConversationWork(self, index)
+
+    def reopen(self, index: int, conversation: Conversation, places: Collection[int | None]) -> Reopened:
+        """`places`: the messages in which something is wrong, None for the whole of it."""
+        del places
+        return Reopened(self.open(index), encode_messages(conversation))
+
+
+def encode_messages(conversation: Conversation) -> str:
+    """As a reply has them."""
+    return encode_document({"messages": conversation}).decode().rstrip("\n")
 
 
 class ConversationWork:

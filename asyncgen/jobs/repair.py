@@ -5,15 +5,16 @@ judge says of what the rules have passed. What rules find in the second version 
 for again as often as they are; what a judge finds in it ends the index: two versions and two verdicts are the most.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from asyncgen.conversation import Conversation, Message, encode_document
+from asyncgen.conversation import Conversation, Message
 from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import BadReplyError, UnusedReply
+from asyncgen.jobs.conversation import WHOLE, Conversations
 from asyncgen.jobs.judgement import Exhibit, parse_judgement
-from asyncgen.jobs.work import Job, Product, Request, Work
+from asyncgen.jobs.work import Product, Request, Work
 from asyncgen.output.changes import MADE_AGAIN
 from asyncgen.output.grades import Judgement
 from asyncgen.output.keys import Keys
@@ -22,7 +23,7 @@ from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe
 Fault: TypeAlias = tuple[str, str]  # a rule that is broken, and the evidence
 Look: TypeAlias = Callable[[int, Conversation], Sequence[Fault]]  # what is wrong with the conversation of an index
 AGAIN = (
-    "This conversation cannot be used as it is:\n{faults}\n\nWrite it once more for the same scenario, in the same "
+    "This {what} cannot be used as it is:\n{faults}\n\nWrite it once more for the same scenario, in the same "
     "form, whole and without these faults. Say nothing of them."
 )
 
@@ -43,7 +44,7 @@ class Bench:
 class Repaired:
     """`look`: what is wrong with what works of `job` make, of which the last reply can be asked for again."""
 
-    job: Job
+    job: Conversations
     look: Look
     bench: Bench | None = None
 
@@ -60,31 +61,33 @@ class Repaired:
         return self.job.digests
 
     def open(self, index: int) -> "RepairWork":
-        return RepairWork(self, index)
+        return RepairWork(self, index, self.job.open(index))
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A line that is to be made again: what it is about, what it says, and what is wrong with it."""
+    """A line that is to be made again: what it is about, what it says, what is wrong with it, and in which messages.
+
+    `places`: None among them for what is wrong with the whole; nothing of what a judge has said, who tells no place.
+    """
 
     index: int
     conversation: Conversation
     faults: Sequence[Fault]
+    places: Collection[int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
     """Lines made again by the job that makes such lines. `read`: what a key stands for.
 
-    `flags`: by which they are found. `is_told`: who writes is shown what is there, and what is wrong with it; otherwise
-    it is written anew.
+    `flags`: by which they are found.
     """
 
     job: Repaired
     keys: Keys
     read: Callable[[bytes], Begun]
     flags: str
-    is_told: bool = True
 
     @property
     def kind(self) -> str:
@@ -100,22 +103,23 @@ class Again:
 
     def open(self, index: int) -> "RepairWork":
         begun = self.read(self.keys[index])
-        work = self.job.open(begun.index)
-        if self.is_told:
-            work.write_again(encode_document({"messages": begun.conversation}).decode().rstrip("\n"), begun.faults)
+        inner, text, what = self.job.job.reopen(begun.index, begun.conversation, begun.places)
+        work = RepairWork(self.job, begun.index, inner)
+        if text:
+            work.write_again(text, begun.faults, what)
         return work
 
 
 class RepairWork:
     __slots__ = ("_index", "_is_again", "_job", "_waiting", "_work", "request")
 
-    def __init__(self, job: Repaired, index: int) -> None:
+    def __init__(self, job: Repaired, index: int, work: Work) -> None:
         self._job = job
         self._index = index
-        self._work: Work = job.job.open(index)
+        self._work = work
         self._is_again = False
         self._waiting: tuple[Completion, Product] | None = None  # for a verdict
-        self.request = self._work.request
+        self.request = work.request
 
     def take(self, reply: Completion, *, ask: int) -> Product | None:
         if self._waiting is not None:
@@ -155,9 +159,10 @@ class RepairWork:
         self.request = self._work.request
         return product._replace(written=written, verdict=reply.text, judge=str(bench.recipe.request[MODEL]))
 
-    def write_again(self, text: str, found: Sequence[Fault]) -> None:
-        """It is asked for once more. `text`: what is there; `found`: what is wrong with it."""
+    def write_again(self, text: str, found: Sequence[Fault], what: str = WHOLE) -> None:
+        """It is asked for once more. `text`: `what` is there; `found`: what is wrong with it."""
         faults = "\n".join(f"- {rule}: {evidence}" for rule, evidence in found)
-        said = (Message("assistant", text), Message("user", AGAIN.format(faults=faults)))
-        self.request = Request(self._work.request.values, self._work.request.seat, said)
+        said = (Message("assistant", text), Message("user", AGAIN.format(what=what, faults=faults)))
+        values, seat, history = self._work.request
+        self.request = Request(values, seat, (*history, *said))
         self._is_again = True

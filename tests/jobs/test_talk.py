@@ -267,3 +267,56 @@ def test_models_that_share_the_work_are_refused_beside_a_talk() -> None:
     recipe, problems = read_recipe("recipe.toml")
     assert recipe is None
     assert [True for each in problems if "expected no [[models]] beside it" in str(each)]
+
+
+# ---- repaired
+
+
+LEAK = "According to the knowledge base, bread is baked."
+
+
+def is_told(call: Call) -> bool:
+    return "cannot be used as it is" in text_of(call)
+
+
+def repair(provider: FakeProvider) -> int:
+    return main(["repair", "x.jsonl", "--base-url", provider.base_url, "--yes", "--quiet"], QUICK)
+
+
+def test_apart_the_answers_are_written_again_with_the_evidence_and_the_user_says_the_same() -> None:
+    def leaky(call: Call) -> Reply:
+        if not is_answering(call):
+            return apart(call)
+        return messages("assistant", "It bakes." if is_told(call) else LEAK, "fine")
+
+    write_recipe('users = "apart"')
+    with FakeProvider(leaky) as provider:
+        assert run(provider, "-n", "2") == 0
+        before, asked = lines(), len(provider.calls)
+        assert repair(provider) == 0
+        again = provider.calls[asked:]
+    assert [LEAK in text_of(call) and is_told(call) for call in again] == [True, True]
+    assert [line[::2] for line in lines()] == [line[::2] for line in before]
+    assert LEAK not in OUTPUT.read_text()
+
+
+@pytest.mark.parametrize(("leak_at", "calls"), [(1, 3), (3, 1), (2, 2)])
+def test_turn_by_turn_a_talk_is_written_again_from_where_its_fault_is(leak_at: int, calls: int) -> None:
+    def leaky(call: Call) -> Reply:
+        said = len(call.body["messages"]) - (2 if is_user(call) else 1)
+        return completion(LEAK) if said == leak_at and not is_told(call) and not has_leaked else turn(call)
+
+    has_leaked = False
+    write_recipe('users = "turn by turn"\nmessages = 4')
+    with FakeProvider(leaky) as provider:
+        assert run(provider, "-n", "1") == 0
+        (before,), asked, has_leaked = lines(), len(provider.calls), True
+        assert repair(provider) == 0
+        again = provider.calls[asked:]
+    (after,) = lines()
+    assert before[leak_at]["content"] == LEAK
+    assert (len(again), after[:leak_at]) == (calls, before[:leak_at])
+    assert LEAK not in str(after)
+    if leak_at % 2:
+        assert [is_told(call) for call in again] == [True] + [False] * (calls - 1)
+        assert again[0].body["messages"][-3:-1] == before[leak_at - 1 : leak_at + 1]
