@@ -18,6 +18,7 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from sweep import THOROUGH
 
+from asyncgen.command.commands import build_parser
 from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.server import create_app
@@ -111,10 +112,27 @@ def _engine_in_this_process() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _parser_made_once() -> Iterator[None]:
+    """To make the parser of all commands takes longer than most that is asked of `main`."""
+    parser = build_parser()
+    for command in parser.commands.values():
+        assert command.actions, "made before a test has replaced something that they are made of"
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("asyncgen.command.main.build_parser", lambda: parser)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_variables() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patches:
+        for variable in VARIABLES:
+            patches.delenv(variable, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
+def _folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 

@@ -31,7 +31,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from quick import QUICK
 from test_fault_injection import Crash, Fault
 
-from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.load import load_recipe
@@ -59,7 +58,6 @@ values = {[f"s{number}" for number in range(MOST)]}
 charset = "ascii"
 """
 SAME = "always the same"
-PARSER = build_parser()  # to build one takes longer than a short run
 rename = os.rename
 NEVER = Fault("nothing")
 
@@ -541,7 +539,6 @@ class Histories(RuleBasedStateMachine):
         self.patch.setattr("asyncgen.runs.open.Run", SpiedRun)
         self.patch.setattr("asyncgen.screen.terminal.Interrupts", RemoteInterrupts)
         self.patch.setattr("asyncgen.runs.verdict.SAME_REJECTIONS", SAME_REJECTIONS)
-        self.patch.setattr("asyncgen.command.main.build_parser", lambda: PARSER)
 
     def teardown(self) -> None:
         self.server.__exit__(None, None, None)

@@ -74,7 +74,9 @@ def own_imports(path: Path) -> set[str]:
     return names & PATHS.keys()
 
 
-IMPORTS = {name: own_imports(path) for name, path in PATHS.items()}
+@cache  # not when it is collected, which every worker does
+def imports() -> dict[str, set[str]]:
+    return {name: own_imports(path) for name, path in PATHS.items()}
 
 
 def room_of(module: str) -> str:
@@ -95,7 +97,7 @@ def test_every_room_has_its_place() -> None:
 def test_imports_go_downwards() -> None:
     upward = {
         f"{name} -> {other}"
-        for name, others in IMPORTS.items()
+        for name, others in imports().items()
         for other in others
         if not may_import(room_of(name), room_of(other))
     }
@@ -103,7 +105,7 @@ def test_imports_go_downwards() -> None:
 
 
 def test_no_two_modules_need_each_other() -> None:
-    TopologicalSorter(IMPORTS).prepare()  # raises CycleError, which names the modules
+    TopologicalSorter(imports()).prepare()  # raises CycleError, which names the modules
 
 
 def test_a_library_is_imported_in_its_home_alone() -> None:

@@ -1,6 +1,7 @@
 """The script for bash, as bash uses it; the others as far as they can be looked at without their shells."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 
@@ -9,6 +10,14 @@ import pytest
 from asyncgen.command.commands import build_parser
 from asyncgen.command.completion import SHELLS
 from asyncgen.command.main import main
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _parser_made_anew() -> Iterator[None]:
+    """What a script is made of is told to the parser."""
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("asyncgen.command.main.build_parser", build_parser)
+        yield
 
 
 @pytest.fixture(scope="module")

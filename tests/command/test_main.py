@@ -289,6 +289,7 @@ def test_a_command_that_gets_no_memory_says_so(
     def fail(*_: object) -> int:
         raise MemoryError
 
+    monkeypatch.setattr("asyncgen.command.main.build_parser", build_parser)  # anew
     monkeypatch.setattr("asyncgen.command.status.run", fail)
     assert main(["status", "x.jsonl"]) == 1
     assert capsys.readouterr().err == (
