@@ -22,7 +22,8 @@ _LEAK, _DISCLAIMER = PHRASE_RULES
 # A place of a template that nobody has filled in: {topic}, [insert a fact], [user asks about the price].
 _UNFILLED = re.compile(
     r"(?<![\w$\"'`{}(\[=\\/])\{\{? ?[a-z]+(?:[_ ][a-z]+){0,3} ?\}?\}(?![\w\"'`}])"
-    r"|\[(?:insert|the user|user|assistant|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])",
+    r"|\[(?:insert|the user|user|assistant|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])"
+    r"|(?-i:\[(?:YOUR )?(?:DATE|NAME|PRICE|TIME|NUMBER|CITY|ADDRESS|COMPANY|TOPIC|FACT|DATUM|PREIS|ORT|UHRZEIT)\])",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r'"[^"\n]{4,200}"')

@@ -44,7 +44,6 @@ RECALL = {
 SHORT_OF_RECALL = {
     ("unseen", "role-confusion"): 0.75,
     ("unseen", "third-person"): 0.6,
-    ("blind", "prompt-leak"): 0.75,
     ("blind", "role-confusion"): 0.7,
     ("blind", "third-person"): 0.5,
 }
