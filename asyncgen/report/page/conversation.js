@@ -6,6 +6,9 @@
 const UNSEEN = "(?![\\n\\t\\u200c\\u200d])[\\p{Cc}\\p{Cf}\\p{Co}\\p{Cs}\\p{Zl}\\p{Zp}]";
 const LONG = 2000; // characters of a message that are shown at first
 
+const formatted = (number) => number.toLocaleString("en");
+const plural = (number, noun) => `${formatted(number)} ${noun}${number === 1 ? "" : "s"}`;
+
 function element(name, className, ...children) {
   const made = document.createElement(name);
   if (className) made.className = className;
@@ -49,7 +52,7 @@ function bubbleElement(content, cut, words) {
     appendText(bubble, text, words);
   };
   const end = () => {
-    if (cut) bubble.append(element("p", "small", `and ${cut.toLocaleString("en")} more characters in the file`));
+    if (cut) bubble.append(element("p", "small", `and ${plural(cut, "more character")} in the file`));
   };
   const found = words.some((word) => content.toLowerCase().includes(word, LONG - word.length));
   if (content.length <= LONG || found) {
@@ -57,7 +60,7 @@ function bubbleElement(content, cut, words) {
     end();
     return bubble;
   }
-  const more = element("button", "quiet more", `Show all ${content.length.toLocaleString("en")} characters`);
+  const more = element("button", "quiet more", `Show all ${plural(content.length, "character")}`);
   more.type = "button";
   more.addEventListener("click", () => {
     fill(content);

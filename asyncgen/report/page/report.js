@@ -87,10 +87,10 @@ function show(number) {
   const start = page * PAGE_SIZE;
   const shown = matches.slice(start, start + PAGE_SIZE);
   list.replaceChildren(...shown.map((each) => element("li", "", sampled(each))));
-  const all = sample.conversations.length.toLocaleString("en");
+  const all = plural(sample.conversations.length, "sampled conversation");
   count.textContent = matches.length
-    ? `${matches.length.toLocaleString("en")} of ${all} sampled conversations`
-    : `None of the ${all} sampled conversations is like that`;
+    ? `${formatted(matches.length)} of ${all}`
+    : `None of the ${all} is like that`;
   position.textContent = shown.length ? `${start + 1} to ${start + shown.length}` : "";
   previous.disabled = page === 0;
   next.disabled = start + PAGE_SIZE >= matches.length;
@@ -99,9 +99,9 @@ function show(number) {
 function sampled({ line, values, findings, messages, omitted = 0 }) {
   const rules = findings.map((number) => ({ text: sample.rules[number].name, tone: sample.rules[number].severity }));
   const tags = [...rules, ...values.map((text) => ({ text }))];
-  const article = conversationElement({ heading: `Line ${line.toLocaleString("en")}`, tags, messages }, words);
+  const article = conversationElement({ heading: `Line ${formatted(line)}`, tags, messages }, words);
   article.id = `line-${line}`;
-  if (omitted) article.append(element("p", "small", `and ${omitted.toLocaleString("en")} more messages in the file`));
+  if (omitted) article.append(element("p", "small", `and ${plural(omitted, "more message")} in the file`));
   return article;
 }
 

@@ -23,8 +23,6 @@ let rulesShown = "[]";
 let asking = new AbortController();
 let timer = 0;
 
-const formatted = (number) => number.toLocaleString("en");
-const plural = (number, noun) => `${formatted(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 // ---- asking the server
 
@@ -493,7 +491,7 @@ function showLine(number) {
     fill(page.conversations);
     describePage(page);
     const article = byId(`line-${number}`);
-    if (!article) throw new Error(`There is no line ${formatted(number)} yet: ${plural(page.total, "line")} are known.`);
+    if (!article) throw new Error(`There is no line ${formatted(number)} yet; known so far: ${plural(page.total, "line")}.`);
     showAgain = showWanted;
     history.replaceState(null, "", `${addressOf(wanted)}#${article.id}`);
     article.focus({ preventScroll: true });
