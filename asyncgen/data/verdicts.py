@@ -5,13 +5,15 @@ protocol as those of `judge`, under the same header, so that an audit, a filter 
 not pay for them again. What a kill has prevented the next run makes good, or `judge`, as it does for merged shards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
 
-from asyncgen.conversation import encode_document
+import msgspec
+
+from asyncgen.conversation import LineHash, digest_conversation, encode_document
 from asyncgen.data.dataset import read_entries
 from asyncgen.errors import BadReplyError, ConfigError
 from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe, parse_judgement
@@ -21,6 +23,7 @@ from asyncgen.output.grades import GRADE_HASH, Grade, grades_paths
 from asyncgen.output.journal import Done, Header, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.lock import locked
+from asyncgen.output.match import read_line
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.recipe import JUDGE, MODEL
 from asyncgen.runs.config import GenerateConfig
@@ -61,12 +64,22 @@ def take_verdicts(config: GenerateConfig, output: OutputPaths) -> str:
 
 
 def _judged(output: OutputPaths, judge: str) -> Iterator[Done]:
-    """Calls that were that judge's, of an output whose digests are those of grades."""
+    """Calls that were that judge's, with the digests of grades."""
+    names: Mapping[str, str] | None = None
     for entry in read_entries(output.journal):
-        if isinstance(entry, Header) and entry.line_hash != GRADE_HASH:
-            return
+        if isinstance(entry, Header) and entry.line_hash != GRADE_HASH and names is None:
+            names = _read_names(output, entry.line_hash)
         if isinstance(entry, Done) and entry.verdict and entry.judge == judge:
-            yield entry
+            digest = entry.digest if names is None else names.get(entry.digest)
+            if digest is not None:
+                yield msgspec.structs.replace(entry, digest=digest)
+
+
+def _read_names(output: OutputPaths, line_hash: LineHash) -> Mapping[str, str]:
+    """The digests of grades, by those that a journal of format 1 has; of such an output all are held."""
+    with output.output.open("rb") as lines:
+        made = [conversation for line in lines if (conversation := read_line(line)) is not None]
+    return {digest_conversation(each, line_hash).hex(): digest_conversation(each, GRADE_HASH).hex() for each in made}
 
 
 def _records(output: OutputPaths, job: Judgements, pending: dict[bytes, int]) -> Iterator[Record]:

@@ -22,6 +22,7 @@ from asyncgen.conversation import BLAKE2B, XXH3, decode_line, digest_conversatio
 from asyncgen.data import replaced
 from asyncgen.data.replaced import replace_lines
 from asyncgen.offline.knobs import Knobs
+from asyncgen.recipe.judge import QUESTIONS
 
 OUTPUT, JOURNAL, REJECTS = Path("x.jsonl"), Path("x.jsonl.journal"), Path("x.jsonl.rejects")
 NUM = 6
@@ -246,8 +247,15 @@ def test_what_a_judge_scores_below_the_mark_is_made_again_with_its_evidence_and_
     assert LEAK not in OUTPUT.read_text("utf-8")
 
 
-def test_an_output_of_format_1_is_repaired_and_gone_on_with(capsys: pytest.CaptureFixture[str]) -> None:
-    with FakeProvider(leaky) as provider:
+def test_an_output_of_format_1_is_repaired_and_judged_and_gone_on_with(capsys: pytest.CaptureFixture[str]) -> None:
+    def judged(call: Call) -> Reply:
+        return (
+            completion('{"claims": [], "questions": {"fair": {"evidence": "", "holds": true}}}')
+            if ("claims" in str(call.body["response_format"]))
+            else leaky(call)
+        )
+
+    with FakeProvider(judged) as provider:
         assert generate(provider) == 0
         made = map(decode_line, OUTPUT.read_bytes().splitlines())
         digests = {digest_conversation(each, XXH3).hex(): digest_conversation(each, BLAKE2B).hex() for each in made}
@@ -259,10 +267,15 @@ def test_an_output_of_format_1_is_repaired_and_gone_on_with(capsys: pytest.Captu
             entry |= {"digest": digests[entry["digest"]]} if entry["type"] == "done" else {}
             journal += json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         JOURNAL.write_bytes(journal)
-        assert repair(provider) == 0
+        off = "".join(f'{name} = ""\n' for name in QUESTIONS)
+        asked = f'[repair]\njudge = true\n[judge]\nmodel = "judge"\n[judge.questions]\n{off}fair = "Is it fair?"\n'
+        Path("recipe.toml").write_text(RECIPE + asked, "utf-8")
+        assert repair(provider, "--recipe", "recipe.toml") == 0
         assert LEAK not in OUTPUT.read_text("utf-8")
+        assert len(Path("x.jsonl.grades.jsonl").read_bytes().splitlines()) == len(LEAKY)
+        Path("recipe.toml").write_text(RECIPE, "utf-8")
         assert generate(provider, "-n", str(NUM + 1)) == 0
-        assert len(provider.calls) == NUM + len(LEAKY) + 1
+        assert len(provider.calls) == NUM + 2 * len(LEAKY) + 1
     assert status(capsys)["done"] == NUM + 1
 
 
