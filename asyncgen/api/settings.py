@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TypedDict
 
 import msgspec
@@ -19,6 +18,7 @@ from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.configure import configure_run, read_environment
 from asyncgen.runs.settings import Settings
 from asyncgen.runs.values import budget, price, seconds, seconds_or_none, seed, temperature, whole
+from asyncgen.shards.address import local_path
 
 
 class GivenSettings(TypedDict, total=False):
@@ -98,18 +98,15 @@ def _check(name: str, value: Any) -> Any:
     if name not in _NAMES:
         raise ConfigError(f"there is no setting {name!r}{did_you_mean(name, _NAMES)}")
     if read := _READ.get(name):
-        try:
-            return read(str(value))
-        except argparse.ArgumentTypeError as error:
-            raise ConfigError(f"{name}: {error}") from None
+        return _read(name, read, str(value))
     if name == "param":
         return _read_params(value)
     if name == "forget_batch":
         return [*value] if isinstance(value, list | tuple) else [value]
     if name in ("output", "batch_files"):
-        if not isinstance(value, str | os.PathLike):
+        if not isinstance(value, str | os.PathLike) or not os.fspath(value):
             raise ConfigError(f"{name}: expected a path, got {value!r}")
-        return Path(value)
+        return _read(name, local_path, os.fsdecode(value))
     if (choices := _CHOICES.get(name)) and value not in choices:
         hint = did_you_mean(str(value), choices)
         raise ConfigError(f"{name}: expected one of {', '.join(choices)}, got {value!r}{hint}")
@@ -117,6 +114,13 @@ def _check(name: str, value: Any) -> Any:
     if not isinstance(value, kind):
         raise ConfigError(f"{name}: expected a {kind.__name__}, got {value!r}")
     return value
+
+
+def _read(name: str, read: Callable[[str], Any], value: str) -> Any:
+    try:
+        return read(value)
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def _read_params(given: Any) -> list[str]:

@@ -2,10 +2,10 @@
 
 import argparse
 
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import EXAMPLES, USAGE, Parser, Sections
 from asyncgen.command.request_flags import add_variables
 from asyncgen.runs.values import seed, whole
+from asyncgen.shards.address import local_path
 
 NAME = "check"
 PURPOSE = "tell all that is wrong with a recipe, and show a request of it; sends nothing"

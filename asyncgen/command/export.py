@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import check_is_one_file, output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 from asyncgen.export.formats import FORMATS, SPLITS, Split
 from asyncgen.runs.values import number_or_nan, seed, whole
+from asyncgen.shards.address import local_path
 
 if TYPE_CHECKING:
     from asyncgen.export.export import Plan, Sources

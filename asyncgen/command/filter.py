@@ -3,11 +3,12 @@
 import argparse
 from dataclasses import replace
 
-from asyncgen.command.flag_values import local_path, score, share, similarity
+from asyncgen.command.flag_values import score, share, similarity
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.runs.values import seed
+from asyncgen.shards.address import local_path
 
 NAME = "filter"
 PURPOSE = "write the lines worth keeping to files of their own"

@@ -1,16 +1,12 @@
 """Kinds of values that flags take beside the settings of a run, each with the sentence for what is none."""
 
 import argparse
-import re
-from pathlib import Path
 
 from asyncgen.runs.values import number_or_nan
 from asyncgen.shards.choice import Choice
-from asyncgen.shards.store import LIBRARIES
 
 MAX_PORT = 65535
 MAX_JOBS = 999  # processes
-_MISTYPED = re.compile(rf"(?P<protocol>(?:{'|'.join(LIBRARIES)})(?=:|//)|[a-z][a-z\d+.-]+(?=:/))[:/]+", re.IGNORECASE)
 
 
 def limit(text: str) -> tuple[str, float]:
@@ -65,24 +61,6 @@ def shard_choice(text: str) -> Choice:
         return Choice.read(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def path_or_url(text: str) -> Path | str:
-    """What is an address stays as it is; what lacks little of one is no path, for a folder would be called like it."""
-    if "://" in text:
-        return text
-    if mistyped := _MISTYPED.match(text):
-        meant = f"{mistyped['protocol'].lower()}://{text[mistyped.end() :]}"
-        raise argparse.ArgumentTypeError(f"{text!r} is neither: {meant} is an address, ./{text} a path")
-    return Path(text)
-
-
-def local_path(text: str) -> Path:
-    """Where only what is on this machine will do."""
-    path = path_or_url(text)
-    if isinstance(path, str):
-        raise argparse.ArgumentTypeError(f"expected a path on this machine, got {text!r}")
-    return path
 
 
 def port(text: str) -> int:

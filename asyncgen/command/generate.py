@@ -2,12 +2,13 @@
 
 import argparse
 
-from asyncgen.command.flag_values import local_path, path_or_url, shard_choice
+from asyncgen.command.flag_values import shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
+from asyncgen.shards.address import local_path, path_or_url
 from asyncgen.shards.cut import LOCAL
 from asyncgen.text import quantity
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asyncgen.command.drafting import add_drafting_flags, agrees, choose_model
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.endpoint.presets import resolve_endpoint
 from asyncgen.errors import ConfigError
+from asyncgen.shards.address import local_path
 
 if TYPE_CHECKING:
     from asyncgen.recipe.documents import Knowledge

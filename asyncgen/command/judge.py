@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.output_flags import add_output, add_sources, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
@@ -11,6 +10,7 @@ from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
+from asyncgen.shards.address import local_path
 
 if TYPE_CHECKING:
     pass

@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Iterable
 
-from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
+from asyncgen.shards.address import path_or_url
 from asyncgen.text import quantity
 
 NAME = "merge"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asyncgen.command.flag_values import local_path, path_or_url
 from asyncgen.command.parser import Parser
 from asyncgen.did_you_mean import nearest
 from asyncgen.errors import ConfigError
+from asyncgen.shards.address import local_path, path_or_url
 from asyncgen.shards.cut import SUFFIX
 
 if TYPE_CHECKING:

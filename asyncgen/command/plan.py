@@ -2,11 +2,11 @@
 
 import argparse
 
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.stderr import say
 from asyncgen.runs.values import whole
+from asyncgen.shards.address import local_path
 
 NAME = "plan"
 PURPOSE = "show what a run would send and cover; spends nothing"

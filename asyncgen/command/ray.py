@@ -4,10 +4,10 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 from asyncgen.runs.values import budget, whole
+from asyncgen.shards.address import path_or_url
 from asyncgen.text import quantity
 
 if TYPE_CHECKING:

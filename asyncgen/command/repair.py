@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asyncgen.command.drafting import agrees, check_who_agrees
-from asyncgen.command.flag_values import local_path, score
+from asyncgen.command.flag_values import score
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -14,6 +14,7 @@ from asyncgen.command.request_flags import add_model_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
+from asyncgen.shards.address import local_path
 from asyncgen.text import quantity
 
 if TYPE_CHECKING:

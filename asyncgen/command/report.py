@@ -2,11 +2,11 @@
 
 import argparse
 
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.runs.values import whole
+from asyncgen.shards.address import local_path
 from asyncgen.text import one_line
 
 NAME = "report"

@@ -3,12 +3,12 @@
 import argparse
 from collections.abc import Callable
 
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import Parser
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.endpoint.tiers import TIERS
 from asyncgen.runs.settings import DEFAULTS
 from asyncgen.runs.values import budget, price, seed, temperature, variable, whole
+from asyncgen.shards.address import local_path
 
 
 def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:

@@ -2,10 +2,10 @@
 
 import argparse
 
-from asyncgen.command.flag_values import local_path
 from asyncgen.command.parser import Parser
 from asyncgen.runs.settings import DEFAULTS, FLEX_TIMEOUT, TIMEOUT
 from asyncgen.runs.values import seconds, seconds_or_none, whole
+from asyncgen.shards.address import local_path
 
 
 def add_call_flags(parser: Parser, pace: argparse._ArgumentGroup) -> None:

@@ -2,12 +2,12 @@
 
 import argparse
 
-from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_call_flags
 from asyncgen.command.stderr import say
 from asyncgen.runs.values import whole
+from asyncgen.shards.address import path_or_url
 from asyncgen.shards.cut import AT_ONCE, SIZE
 from asyncgen.shards.scripts import SYSTEMS, print_job
 

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from asyncgen.command.flag_values import path_or_url
 from asyncgen.command.output_flags import output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.shards.address import path_or_url
 
 NAME = "status"
 PURPOSE = "show what is in an output; reads only"

@@ -299,6 +299,9 @@ def test_importing_it_loads_nothing_that_takes_its_time() -> None:
         ({"param": {"top_p": object()}}, "param: expected what JSON can say"),
         ({"param": "top_p=0.5"}, "param: expected a table such as"),
         ({"output": 5}, "output: expected a path, got 5"),
+        ({"output": ""}, "output: expected a path, got ''"),
+        ({"output": "s3://bucket/x"}, "output: expected a path on this machine, got 's3://bucket/x'"),
+        ({"output": "s3:/bucket/x"}, "output: 's3:/bucket/x' is neither: s3://bucket/x is an address"),
     ],
 )
 def test_a_setting_that_is_wrong_is_refused_before_anything_begins(given: dict[str, Any], message: str) -> None:
