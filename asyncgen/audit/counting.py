@@ -6,6 +6,7 @@ All three are exact while a file is small, and give the same answer in every pro
 import zlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
@@ -33,7 +34,10 @@ class HeavyHitters(Generic[Item]):
     def add(self, items: Iterable[Item]) -> None:
         self._counts.update(iter(items))  # a mapping would be taken for counts
         if len(self._counts) > 2 * self._capacity:
-            cut = sorted(self._counts.values(), reverse=True)[self._capacity]
+            # How many items have each count: nearly all have 1, and are not to be sorted.
+            having = sorted(Counter(self._counts.values()).items(), reverse=True)
+            ranks = accumulate(items for _, items in having)
+            cut = next(count for (count, _), rank in zip(having, ranks, strict=True) if rank > self._capacity)
             self._counts = Counter({item: count - cut for item, count in self._counts.items() if count > cut})
             self.error += cut
 

@@ -337,10 +337,11 @@ class StockCheck:
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         """The first stock phrase of each answer."""
-        for position, (message, plain) in enumerate(zip(subject.record.conversation, subject.plain, strict=True)):
+        for position, message in enumerate(subject.record.conversation):
             if message.role == "assistant":
-                runs = _runs(plain.words, LONG_PHRASE_WORDS)
-                if found := next(filter(self._stock.__contains__, chain(_beginnings(plain.sentences), runs)), None):
+                sentences = split_sentences(message.content)
+                runs = _runs(list(chain.from_iterable(sentences)), LONG_PHRASE_WORDS)
+                if found := next(filter(self._stock.__contains__, chain(_beginnings(sentences), runs)), None):
                     yield Finding("stock-phrase", subject.record.number, position, excerpt(_decode(found)))
 
 

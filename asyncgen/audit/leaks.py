@@ -62,7 +62,8 @@ class Leaks:
                 match = next(filter(None, own), None)
                 phrases = self._phrases.get((rule, message.role == "assistant"))
                 if match is None and phrases is not None:
-                    spoken = phrases.find(plain, _QUOTED.sub(blank, plain.text) if rule == _DISCLAIMER else None)
+                    may_quote = rule == _DISCLAIMER and '"' in plain.text
+                    spoken = phrases.find(plain, _QUOTED.sub(blank, plain.text) if may_quote else None)
                     match = next(
                         (each for each in spoken if not self._may_be_said(each[0], conversation[:position])), None
                     )

@@ -47,14 +47,9 @@ class PlainText:
     def __init__(self, content: str) -> None:
         self.text = plain(content)
         self._stretches = split_stretches(self.text)
-
-    @cached_property
-    def sentences(self) -> Sentences:
-        return list(chain.from_iterable(self._stretches))
-
-    @cached_property
-    def words(self) -> Sequence[bytes]:
-        return list(chain.from_iterable(self.sentences))
+        self.sentences: Sentences = list(chain.from_iterable(self._stretches))
+        self.words: Sequence[bytes] = list(chain.from_iterable(self.sentences))
+        self.vocabulary = frozenset(self.words)
 
     @cached_property
     def stretches(self) -> Sequence[frozenset[bytes]]:
@@ -65,10 +60,6 @@ class PlainText:
     def spans(self) -> Sequence[tuple[int, int]]:
         """Where each stretch stands."""
         return stretch_spans(self.text)
-
-    @cached_property
-    def vocabulary(self) -> frozenset[bytes]:
-        return frozenset(self.words)
 
 
 class Phrase:
@@ -109,20 +100,20 @@ class Phrases:
 
     def find(self, plain: PlainText, text: str | None = None) -> Iterator[re.Match[str]]:
         """The first place of each phrase, in the order of the phrases. `text`: what is left of it to be looked at."""
-        is_absent = plain.vocabulary.isdisjoint
-        places = {
-            place
-            for word in self._words & plain.vocabulary
-            for place in self._by_word[word]
-            if not any(map(is_absent, self.all[place].others))
-        }
+        if not (held := self._words & plain.vocabulary):
+            return
         text = plain.text if text is None else text
-        for place in sorted(places):
-            phrase = self.all[place]
-            for words, span in zip(plain.stretches, plain.spans, strict=True):
-                if phrase.may_be_in(words) and (match := phrase.pattern.search(text, *span)):
-                    yield match
-                    break
+        stretches: dict[int, list[int]] = {}  # that may hold each phrase
+        for number, words in enumerate(plain.stretches):
+            for word in held & words:
+                for place in self._by_word[word]:
+                    if not any(map(words.isdisjoint, self.all[place].others)):
+                        stretches.setdefault(place, []).append(number)
+        for place in sorted(stretches):
+            search = self.all[place].pattern.search
+            found = (search(text, *plain.spans[number]) for number in stretches[place])
+            if match := next(filter(None, found), None):
+                yield match
 
 
 def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
