@@ -4,9 +4,11 @@ import contextlib
 import faulthandler
 import gc
 import os
+import pickle
 import signal
 import sys
 import threading
+import tomllib
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
@@ -82,14 +84,21 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _blocks_made_once() -> Iterator[None]:
-    """To deal the built-in recipe's first block takes longer than all else in a run of a few conversations."""
+def _made_once() -> Iterator[None]:
+    """What takes longer than most that is asked of `main`: the parser of all commands, a recipe's TOML, its blocks."""
+    parser = build_parser()
+    for command in parser.commands.values():
+        assert command.actions, "made before a test has replaced something that they are made of"
     shared = lru_cache(maxsize=16)(Balanced)
+    load = tomllib.loads
+    parsed = lru_cache(maxsize=64)(lambda text: pickle.dumps(load(text)))
 
     def balanced(dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> Balanced:
         return shared(tuple(dimensions), seed, block_size)
 
     with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("asyncgen.command.main.build_parser", lambda: parser)
+        patches.setattr("asyncgen.recipe.load.tomllib.loads", lambda text: pickle.loads(parsed(text)))
         patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
         yield
 
@@ -109,17 +118,6 @@ def _engine_in_this_process() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr("asyncgen.runs.run.offline_engine", offline_engine)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _parser_made_once() -> Iterator[None]:
-    """To make the parser of all commands takes longer than most that is asked of `main`."""
-    parser = build_parser()
-    for command in parser.commands.values():
-        assert command.actions, "made before a test has replaced something that they are made of"
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr("asyncgen.command.main.build_parser", lambda: parser)
         yield
 
 

@@ -236,7 +236,7 @@ def test_a_cost_known_in_part_is_told_as_at_least(capsys: pytest.CaptureFixture[
         generate(provider, "-n", "3")
     assert "at least $0.5000 in all" in capsys.readouterr().err
     main(["status", str(OUTPUT)])
-    assert "at least $0.50: that of 1 calls is unknown" in " ".join(capsys.readouterr().out.split())
+    assert "at least $0.50: that of 1 call is unknown" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_cost_nobody_tells_is_unknown_and_that_of_the_offline_engine_no_question(

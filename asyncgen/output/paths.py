@@ -59,8 +59,11 @@ class OutputPaths:
         return *self.data, *(name(path) for path in self.data for name in (torn_path, mended_path, next_path))
 
     def owns(self, path: Path) -> bool:
-        """Whether that is one of these files, under whatever name."""
-        return any(is_same_path(path, own) for own in (*self.all, self.lock))
+        """Whether that is one of these files, under whatever name, or would be if it were there."""
+        own = (*self.all, self.lock)
+        if Path(os.path.realpath(path)) in own:
+            return True
+        return path.exists() and any(each.exists() and each.samefile(path) for each in own)
 
 
 def check_length(output: Path) -> None:

@@ -217,6 +217,7 @@ def _read_statements(key: Key, name: str, sources: _Sources) -> Iterator[Group |
     path, problems = sources.folder / name, sources.problems
     before = len(problems.found)
     sections: dict[str, dict[str, float]] = {}
+    texts: set[str] = set()
     for each in read_statements(sources.variables.fill(read_text(path, write_key(key), problems))):
         try:
             weight = 1.0 if each.weight is None else float(each.weight)
@@ -224,9 +225,10 @@ def _read_statements(key: Key, name: str, sources: _Sources) -> Iterator[Group |
             weight = 0.0
         if not 0 < weight < math.inf:
             problems.add_in(path, f"expected a weight above 0 in [ ], got {each.weight!r}", each.line)
-        elif any(each.text in section for section in sections.values()):
+        elif each.text in texts:
             problems.add_in(path, f"{each.text!r} is there twice, expected a weight instead", each.line)
         else:
+            texts.add(each.text)
             sections.setdefault(each.section, {})[each.text] = weight
     if not sections and len(problems.found) == before:
         problems.add_in(path, f"{write_key(key)}: expected statements, lines that begin with a dash")
