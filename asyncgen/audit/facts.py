@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, TypeAlias
+from unicodedata import category
 
 import msgspec
 
@@ -164,6 +165,7 @@ _UNITS: dict[str, tuple[str, float]] = {  # by their signs; their names are the 
     "w": ("W", 1.0),
     "kw": ("W", 1e3),
     "nm": ("Nm", 1.0),
+    **{unit: (unit, 1.0) for unit in ("psi", "bar", "l", "ha", "kn")},
 }
 _UNIT_NAMES = {
     re.compile("|".join(map(in_all_spellings, names)), re.IGNORECASE): unit
@@ -266,11 +268,19 @@ _CODE_LINE = re.compile(
 )
 # Tokens of chat templates, also without their angle brackets: marks, and no identifiers.
 _TEMPLATE_TOKEN = re.compile(r"<?\|\w{1,40}\|>?|\b(?:im|user|assistant|system|python|output|turn)_(?:start|end)\b")
+_TAG = re.compile(r"</?[A-Za-z_][\w-]{0,30}(?: [^<>\n]{0,200})?/?>")  # also a token of a chat template
+# Formulas of LaTeX: what stands between dollar signs is one when it has a sign of TeX in it, or is short.
+_FORMULA = re.compile(
+    r"\\\[.{1,400}?\\\]|\\\(.{1,400}?\\\)|\$\$.{1,400}?\$\$|\$(?=[^$\n]{0,120}[\\^_{}])[^$\n]{1,120}\$|\$-?\w{1,3}\$",
+    re.DOTALL,
+)
 _CODE_HINTS = (" = ", "def ", "import ", "print(", ">>> ", "\n$ ", "\n    ", "\n\t")
 
 _OPENING = "\"'([{<*_`~#"
 _CLOSING = "\"')]}>*_`~,.;:!?"
-_SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"(\[*>`|]|(?:^|\s)(?:-{1,3}|[-*+]|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$")
+_SENTENCE_START = re.compile(
+    r"(?:^|[.!?:;\n\"(\[*>`|]|(?:^|\s)(?:-{1,3}|[-*+]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
+)
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
 _WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
 _WORD_REST = re.compile(r"[\w.]*\w")
@@ -291,6 +301,10 @@ def without_code(text: str) -> str:
         text = _CODE_LINE.sub(_blank, text)
     if "|" in text or "_start" in text or "_end" in text:
         text = _TEMPLATE_TOKEN.sub(_blank, text)
+    if "<" in text:
+        text = _TAG.sub(_blank, text)
+    if "\\" in text or text.count("$") > 1:
+        text = _FORMULA.sub(_blank, text)
     return text
 
 
@@ -382,7 +396,10 @@ def _as_written(word: str) -> str:
 
 
 _MINUTES_OF_DAY, _HALF_DAY = 1440, 12
-_NUMBER_WITH_COMMA = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)(?![\d]|[.,]\d)")
+# With the mark that ends its sentence: "1.9." would be a day of September.
+_NUMBER_WITH_COMMA = re.compile(
+    r"(?<![\d.,])(?:(?P<number>\d{1,2},\d{1,2})\.(?!\S)|(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)(?![\d]|[.,]\d))"
+)
 _SWAPPED = str.maketrans(",.", ".,")
 
 
@@ -390,7 +407,9 @@ def with_decimal_points(text: str, language: str | None) -> str:
     """A text of a language with decimal commas with decimal points, and all in its place."""
     if not table_of(language, "numbers").get("decimal-comma"):
         return text
-    return _NUMBER_WITH_COMMA.sub(lambda match: match[0].translate(_SWAPPED), text)
+    return _NUMBER_WITH_COMMA.sub(
+        lambda match: f"{(match['number'] or match[0]).translate(_SWAPPED)}{'!' if match['number'] else ''}", text
+    )
 
 
 def squeeze(text: str) -> str:
@@ -444,7 +463,7 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
                 yield Term(word, place, "identifier", squeeze(word))
             continue
         word = match[0].split("'")[0]
-        if len(word) < 2 or word.islower():  # noqa: PLR2004
+        if len(word) < 2 or word.islower() or category(word[-1]) == "Lm":  # noqa: PLR2004 - UVᵀ is a formula
             continue
         singular = word.removesuffix("s")
         if singular.isupper() and len(singular) > 1:

@@ -200,7 +200,7 @@ class Grounding:
             is_known = self._known.knows_measure(fact, is_bare=asked[-1])
             if len(self._asked) < _ASKED_MAX:
                 self._asked[asked] = is_known
-        if is_known:
+        if is_known or self._known.knows_digits(fact):
             return True
         hedge = hedge_of(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge, is_bare=asked[-1])

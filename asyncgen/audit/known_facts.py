@@ -24,6 +24,8 @@ from asyncgen.audit.reckoning import CLOSE, EPSILON, MOST_TIMES
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.fold import fold_to_ascii
 
+_GROUPED = re.compile(r"(?<!\S)\+?\d{2,}(?:[ /-]{1,3}\d{2,})+")
+_NO_DIGIT, _LONG = re.compile(r"\D"), 5
 _HALF_DAY = 720  # minutes
 _DISTINCT_DIGITS = 3  # a number with so many digits that count is known under any unit
 _THOUSAND = 1000  # a shorter number may leave out its unit
@@ -56,6 +58,7 @@ class KnownFacts:
         self.terms: set[str] = set()
         self.names: set[str] = set()  # of which there may be versions
         self._addresses: list[str] = []
+        self._grouped: list[str] = []  # long numbers, such as those of telephones
         self._dates: set[tuple[int | None, int, int | None]] = set()
         self._minutes: set[int] = set()  # of the day
         self._years: set[int] = set()
@@ -87,7 +90,7 @@ class KnownFacts:
                 later = (fact.minute + _HALF_DAY) % (2 * _HALF_DAY)
                 return fact.minute in self._minutes or (fact.is_half_told and later in self._minutes)
             case Measure():
-                return self.knows_measure(fact, hedge, is_bare=is_bare)
+                return self.knows_measure(fact, hedge, is_bare=is_bare) or self.knows_digits(fact)
 
     def add_names(self, texts: Iterable[str]) -> None:
         """What these texts name may be named; their figures are not taken over."""
@@ -113,6 +116,11 @@ class KnownFacts:
             or ((None, date.month, day) in self._dates and date.year in self._years)
             for day in days
         )
+
+    def knows_digits(self, measure: Measure) -> bool:
+        """Whether a long number stands there in other groups: 01349 220 118."""
+        digits = _NO_DIGIT.sub("", measure.text)
+        return len(digits) >= _LONG and any(digits in each for each in self._grouped)
 
     def knows_measure(self, measure: Measure, hedge: str = "", *, is_bare: bool = True) -> bool:
         """Whether the texts hold the value, with its unit, at the precision in which the measure gives it.
@@ -148,6 +156,7 @@ class KnownFacts:
             self.terms.add(fold(bare))
             if not bare.isalnum():  # nearly all are: without marks all of its forms are one
                 self.terms |= {squeeze(bare), fold(bare).rsplit("/", 1)[-1], *map(squeeze, bare.split("-"))}
+        self._grouped += [_NO_DIGIT.sub("", each) for each in _GROUPED.findall(text)]
         for name, number in _NAMED_NUMBER.findall(text):
             self.terms.add(squeeze(name + number))
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6

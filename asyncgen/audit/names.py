@@ -14,13 +14,14 @@ from asyncgen.audit.phrases import UMLAUTS
 
 _SPELLINGS = str.maketrans(UMLAUTS)
 _BEFORE = re.compile(r"(\w[\w-]*)\.? $")
+_LISTED_BEFORE = re.compile(r"\b(?P<word>\w+) (?:[A-ZÄÖÜ][\w-]{1,20}(?:, | \w{3,4} )){1,6}$")
 _AFTER = re.compile(r" ([A-ZÄÖÜ][\w-]+)")
 # Endings of nouns that are no names.
 _NOUN = re.compile(
     r"(?:ung|heit|keit|schaft|tion|tät|taet|nis|ling|chen|zeug|rad|räder|zeit|werk|gen|ten|sen|ien|hen)(?:en|s)?$"
 )
 _REACH = 40  # characters before a word
-_OPENING = re.compile(r"(?:^|[.!?:;\n\"\u201e\u201c(\[*>|]|\s-)\s*$")
+_OPENING = re.compile(r"(?:^|[.!?:;\n\"\u201e\u201c(\[*>|#]|\s-)\s*$")
 _OPENING_REACH = 6
 
 
@@ -53,6 +54,7 @@ class _Telling:
         self._announcing = _words(table, "title") | _words(table, "announced")
         self._no_part = self._announcing | _words(table, "common") | _words(table, "counted")
         self._before_places = _words(table, "place-before")
+        self._determiners = _words(table, "determiners")
         self._place_endings = tuple(map(fold, table["place-ending"]))
 
     def tell(self, text: str, word: str, place: int) -> str | None:
@@ -61,17 +63,31 @@ class _Telling:
             return None
         before = _BEFORE.search(text, max(place - _REACH, 0), place)
         previous = before[1] if before else ""
-        if fold(previous) in self._announcing:
+        if fold(previous) in self._announcing or self._is_in_list(text, place):
             return ""
         if fold(previous) in self._before_places and key.endswith(self._place_endings):
             return ""
         if before and _OPENING.search(text, max(before.start() - _OPENING_REACH, 0), before.start()):
             previous = ""  # has its capital from its place
+        if before and previous and self._is_determined(text, before.start()):
+            previous = ""  # "your mother": a noun
+        if self._is_determined(text, place):
+            return None
         after = _AFTER.match(text, place + len(word))
         parts = (
             each for each in (previous, after[1] if after else "") if each[:1].isupper() and self._may_be_part(each)
         )
         return next(map(fold, parts), None)
+
+    def _is_determined(self, text: str, place: int) -> bool:
+        """Whether an article or a "your" stands before a place, as before a noun."""
+        before = _BEFORE.search(text, max(place - _REACH, 0), place)
+        return before is not None and fold(before[1]) in self._determiners
+
+    def _is_in_list(self, text: str, place: int) -> bool:
+        """Whether other names stand before it up to a word that announces them: die Jungen heißen Finja, Lasse."""
+        listed = _LISTED_BEFORE.search(text, max(place - 2 * _REACH, 0), place)
+        return listed is not None and fold(listed["word"]) in self._announcing
 
     def _may_be_part(self, word: str) -> bool:
         return fold(word) not in self._no_part and word.isalpha() and not _NOUN.search(word)

@@ -44,6 +44,7 @@ FUNCTION_WORDS = frozenset(word for table in tables("frequent") for word in tabl
 _MORE_BEHIND = re.compile(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})", re.IGNORECASE)
 _SAVED_BEFORE = re.compile(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$", re.IGNORECASE)
 _BETWEEN = listed("grounding", "no-difference")
+_LONGEST = 600  # characters of sentences on one side of a figure
 _COMPARED_REACH = 40  # characters
 
 
@@ -289,6 +290,7 @@ def _read_days(sentence: str) -> Iterator[tuple[int, Collection[int]]]:
 
 def sentences_around(prose: str, place: int) -> tuple[str, str]:
     """The sentence in which something stands with the one before it, in two: up to there, and from there on."""
-    ends = [0, *(match.end() for match in SENTENCE.finditer(prose, 0, place))]
-    after = SENTENCE.search(prose, place)
-    return prose[ends[-2:][0] : place], prose[place : after.start() if after else len(prose)]
+    least, most = max(place - _LONGEST, 0), place + _LONGEST
+    ends = [least, *(match.end() for match in SENTENCE.finditer(prose, least, place))]
+    after = SENTENCE.search(prose, place, most)
+    return prose[ends[-2:][0] : place], prose[place : after.start() if after else most]

@@ -321,3 +321,32 @@ def test_what_the_words_count_add_or_compare_is_derived_even_where_another_thing
 )
 def test_a_figure_that_is_stated_of_what_is_spoken_of_is_not_derived(question: str, answer: str) -> None:
     assert _rules(question, answer, grounding=Grounding(YARD)) == set()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("The display shows 583 214.", "The code 583214 has run out."),
+        ("Which number?", "Call 555-0142, or 5550142."),
+        ("How does it cap?", "Each $z$ becomes $15 \\cdot \\tanh(z / 15)$, so between $-15$ and $15$."),
+        ("Why the norm?", "It is \\[ y = \\frac{x}{\\sqrt{\\sum_i x_i^2}} \\] and no more, or UVᵀ."),
+        ("Any other?", "#### Otherwise\nCome to the yard.<end_of_turn>"),
+        ("How do I update?", "Under Settings, General, Software Update."),
+    ],
+)
+def test_formulas_headings_marks_and_regrouped_numbers_state_nothing(question: str, answer: str) -> None:
+    assert _rules(question, answer, grounding=Grounding(f"{YARD}\nCall 555-0142.\n")) == set()
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        ("Wenn Ihre Mutter Anspruch auf den Kurs hat, stimmt sie.", set()),
+        ("Essen können Sie hier nicht, es kommt aus Schweden.", set()),
+        ("Es sind nur 1,8.", {"ungrounded"}),
+        ("Die drei Jungen heißen Finja, Lasse und Onno.", {"ungrounded"}),
+        ("Das macht der Mechaniker Finja Brehmke.", {"ungrounded"}),
+    ],
+)
+def test_german_nouns_beside_each_other_are_no_names_and_announced_names_are(answer: str, rules: set[str]) -> None:
+    assert _rules("Wie ist das?", answer, grounding=Grounding(f"{HOF}\nDer Bau kostete 1,9 Millionen Euro.\n")) == rules
