@@ -12,6 +12,7 @@ import msgspec
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.files import AppendFile, sync_directory
+from asyncgen.output.paths import torn_path
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
@@ -38,6 +39,8 @@ def append_lines(path: Path, lines: bytes) -> None:
                 if _is_whole(last):
                     lines = b"\n" + lines
                 else:
+                    with torn_path(path).open("ab") as torn:
+                        torn.write(last + b"\n")
                     file.synced -= len(last)
                     file.cut()  # it was never confirmed, and would spoil the next line
             try:

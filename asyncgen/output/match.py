@@ -187,19 +187,21 @@ def describe_lost_journal(paths: OutputPaths) -> str | None:
     """What is to be said of an output that no run is known of; None where there is nothing."""
     if not size_of(paths.output):
         return None
-    return f"has lines and no journal ({paths.journal.name}): put that back"
+    return f"has lines and no journal that tells of them ({paths.journal.name}): put that back"
 
 
 def read_status(paths: OutputPaths) -> tuple[Ledger, Lines]:
     """Ledger and lines for a report, tolerant of whatever a run in progress is writing.
 
-    Raises ConfigError only when the journal cannot be read.
+    Raises ConfigError only when the journal cannot be read, or is none.
     """
     try:
         journal = read_journal(paths.journal)
     except OSError as error:
         raise ConfigError(f"{paths.journal}: {error.strerror}; status reads the journal beside an output") from error
     ledger = journal.ledger
+    if not ledger.headers and (lost := describe_lost_journal(paths)) is not None:
+        raise ConfigError(f"{paths.output} {lost}")
     kind = ledger.headers[-1].kind if ledger.headers else CONVERSATIONS
     scan = _Scan(paths.output, journal.mark, ledger.line_hash, kind, tolerant=True)
     return ledger, match_lines(ledger, scan.digests())

@@ -613,6 +613,11 @@ def test_a_status_reads_an_output_that_a_run_would_refuse(paths: OutputPaths) ->
 def test_a_status_without_a_journal_says_so(paths: OutputPaths) -> None:
     with pytest.raises(ConfigError, match=r"x\.jsonl\.journal: No such file"):
         read_status(paths)
+    paths.journal.write_bytes(b"rubbish\n")
+    assert done_indices(read_status(paths)[1]) == set()
+    paths.output.write_bytes(line(3))
+    with pytest.raises(ConfigError, match=r"has lines and no journal that tells of them \(x\.jsonl\.journal\)"):
+        read_status(paths)
 
 
 # ---- anything, in any order

@@ -159,7 +159,11 @@ Plant: TypeAlias = Callable[[ShardFolder], object]
 @pytest.mark.parametrize(
     ("plant", "told", "is_damaged"),
     [
-        (lambda folder: folder.shard(1).journal.unlink(), "has lines and no journal (00001.jsonl.journal)", True),
+        (
+            lambda folder: folder.shard(1).journal.unlink(),
+            "has lines and no journal that tells of them (00001.jsonl.journal)",
+            True,
+        ),
         (lambda folder: folder.shard(1).journal.write_bytes(b""), "has lines and no journal", True),
         (lambda folder: [path.unlink() for path in folder.shard(1).data[:2]], "has not been begun", False),
         (lambda folder: folder.shard(1).output.unlink(), "no conversation", True),

@@ -40,7 +40,7 @@ from asyncgen.output.files import Files, Record
 from asyncgen.output.grades import GRADE_HASH, Answer, Grade, Judgement, grades_paths
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.match import read_status
-from asyncgen.output.paths import OutputPaths
+from asyncgen.output.paths import OutputPaths, torn_path
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group
 from asyncgen.viewer.answers import ALLOWANCE, Marked, Options, Page, ShownConversation, State, audit_command
@@ -1143,6 +1143,7 @@ def test_a_torn_mark_is_cut_before_the_next_one(output: Path) -> None:
     dropped_path(paths).write_bytes(whole + whole[:20])
     append_mark(paths, second, is_dropped=True)
     assert read_dropped(paths) == {first, second}
+    assert torn_path(dropped_path(paths)).read_bytes() == whole[:20] + b"\n", "somebody may have begun to write it"
 
 
 def test_a_mark_for_which_there_is_no_room_leaves_nothing_behind(output: Path) -> None:
