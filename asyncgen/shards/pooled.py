@@ -104,7 +104,7 @@ class _Member:
         while not ended.wait(EVERY):
             if (run := self._run) is None:
                 continue
-            run.call_from_thread(partial(self._look, run))
+            run.call_from_thread(partial(self._put_use, run))
             try:
                 use = self._uses.get(timeout=EVERY)
             except queue.Empty:  # it is not executed yet, or any more
@@ -124,7 +124,7 @@ class _Member:
     def _say(self, use: Use) -> None:
         self._channel.sendall(msgspec.json.encode(use) + b"\n")
 
-    def _look(self, run: Run) -> None:
+    def _put_use(self, run: Run) -> None:
         self._uses.put(self._use(run))
 
     def _use(self, run: Run) -> Use:

@@ -1,5 +1,6 @@
 """Shards in object storage: what one machine has published another one goes on with, and no call is forgotten."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -20,6 +21,7 @@ from asyncgen.output.files import Record
 from asyncgen.output.lease import Lease, encode_lease, own_lease
 from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
+from asyncgen.pacing.rates import Rates
 from asyncgen.runs.run import Run
 from asyncgen.shards import publish
 from asyncgen.shards.claim import ShardTakenError
@@ -27,6 +29,7 @@ from asyncgen.shards.drive import order_of
 from asyncgen.shards.merge import merge
 from asyncgen.shards.parts import Position
 from asyncgen.shards.plan import ShardFolder
+from asyncgen.shards.pool import NAME, KeptPool, Terms
 from asyncgen.shards.publish import SUPERSEDED, published
 from asyncgen.shards.scripts import KUBERNETES, SLURM, print_job
 from asyncgen.shards.status import MADE, STILL, UNDER_WAY, report_on
@@ -473,3 +476,13 @@ def test_a_run_that_was_overtaken_is_stopped_and_told_of_once(shards: StoredShar
     publisher.finish(one.slept.append)
     assert one.said == [f"{shards.path}/00001: calls of this run that are of no use, put aside and counted: 1"]
     assert seen() == (1, 0, 2)
+
+
+def test_a_pool_stands_beside_the_parts_and_counts_what_they_tell(
+    shards: StoredShards, machines: list[Machine]
+) -> None:
+    machines[0].make(done(4), lost(5))
+    KeptPool(URL, Terms(Decimal(1), Rates(), 1)).begin()
+    content = shards.read_note(NAME)
+    assert content is not None
+    assert json.loads(content)["shards"] == {str(NUMBER): {"money": str(2 * COST), "run": None}}
