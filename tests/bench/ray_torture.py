@@ -196,7 +196,7 @@ def judge(tally: Tally, folder: Path, flags: argparse.Namespace, answered: int) 
     if flags.budget is not None:
         spent = totals.cost or Decimal(0)
         tally.check(f"${spent} spent of ${flags.budget}", holds=spent <= flags.budget)
-        tally.figures |= {"dollars of the budget": str(flags.budget), "dollars in the journal": str(spent)}
+        tally.figures |= {"dollars of the budget": flags.budget, "dollars in the journal": spent}
     unknown = answered - totals.calls
     most = totals.lost + tally.kills[CHILD] * flags.concurrency
     tally.check(f"{unknown} answers are in no journal, {most} were in flight", holds=0 <= unknown <= most)
