@@ -126,7 +126,7 @@ def _terms(flags: argparse.Namespace, plan: "ShardPlan", at_once: int) -> "Terms
         return None
     if budget is None and not any(rates.values()):
         raise ConfigError("--pool: there is nothing to share: no --budget, --rpm or --tpm was planned")
-    least = len(plan.header.models) + 1 if plan.header.models else 1  # a judge is asked besides
+    least = len(plan.header.models) + 2 if plan.header.models else 1  # who plays the user, and a judge, besides
     if planned.rpm is not None:
         rates["--rpm"] -= at_once * least  # of each who paces by himself, one request may be early
     for flag, rate in rates.items():
