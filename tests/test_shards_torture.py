@@ -2,7 +2,6 @@
 
 import json
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from engine_process import served
 
 from asyncgen.command.main import main
 from asyncgen.data.dataset import Dataset
@@ -24,21 +24,10 @@ NUM, SHARDS, CONCURRENCY, KILLS = 6_344, 4, 16, 3
 TIMEOUT = 200
 
 
-def start(*words: str, stdout: int | None = None, stderr: int) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-m", "asyncgen", *words], text=True, stdout=stdout, stderr=stderr)
-
-
 @pytest.fixture
 def address() -> Iterator[str]:
-    with start("serve", "--port", "0", "--latency", "0.02", stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
-        try:
-            assert server.stdout is not None
-            found = None
-            while found is None:
-                found = re.search(r"http://[\d.]+:\d+", server.stdout.readline())
-            yield found[0]
-        finally:
-            server.kill()
+    with served("--latency", "0.02") as address:
+        yield address
 
 
 def answered(address: str) -> int:
@@ -47,7 +36,8 @@ def answered(address: str) -> int:
 
 
 def make(number: int) -> subprocess.Popen[str]:
-    return start("generate", "--shard", f"{number}/{SHARDS}", "-o", "data/x", "--quiet", stderr=subprocess.DEVNULL)
+    words = ("generate", "--shard", f"{number}/{SHARDS}", "-o", "data/x", "--quiet")
+    return subprocess.Popen([sys.executable, "-m", "asyncgen", *words], text=True, stderr=subprocess.DEVNULL)
 
 
 def kill_at(process: subprocess.Popen[str], path: Path, size: int, number: signal.Signals) -> int:

@@ -15,7 +15,6 @@ import tempfile
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +22,10 @@ from random import Random
 from typing import Any
 
 import msgspec
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from engine_process import served  # the tests' own
 from killable import ANY, STEPS, Kill
 from rich.console import Console
 from rich.progress import track
@@ -273,7 +276,7 @@ class Torture:
             endpoint = self._endpoints[number % len(self._endpoints)]
             path = self._folder / f"output-{number}" / "torture.jsonl"
             number += 1
-            with served(endpoint.knobs, self._seed + number) as address:
+            with served(*batch_flags(endpoint.knobs, self._seed + number)) as address:
                 yield from self._complete(endpoint, address, path)
 
     def _complete(self, endpoint: Endpoint, address: str, path: Path) -> Iterator[int]:
@@ -358,19 +361,10 @@ class Torture:
         return Kill(self._random.choice(STEPS), self._random.randint(1, MOST_BORDERS), 0, str(told))
 
 
-@contextmanager
-def served(knobs: Mapping[str, str], seed: int, *, is_canned: bool = False) -> Iterator[str]:
-    """The address of an offline engine with batches. `is_canned`: it gives one answer to all."""
+def batch_flags(knobs: Mapping[str, str], seed: int) -> Sequence[str]:
+    """Of an offline engine with batches."""
     flags = [part for name, value in knobs.items() for part in (f"--batch-{name}", value) if part]
-    flags += ["--canned"] * is_canned
-    command = [sys.executable, "-m", "asyncgen", "serve", "--batches", "--exit-with-stdin", "--seed", str(seed)]
-    with subprocess.Popen(
-        [*command, *PRICES, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as engine:
-        if engine.stdin is None or engine.stdout is None:
-            raise RuntimeError("started without pipes")
-        yield engine.stdout.readline().strip().removesuffix("/v1")
-        engine.stdin.close()
+    return "--batches", "--seed", str(seed), *PRICES, *flags
 
 
 def _bytes(path: Path) -> bytes:

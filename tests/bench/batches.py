@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batch_torture import FILES, INLINE, served
+from batch_torture import FILES, INLINE, PRICES
+from engine_process import served
 from rich.console import Console
 from rich.table import Table
 from speed import Use, describe_machine, measure
@@ -44,7 +45,7 @@ def run(way: Sequence[str], address: str, num: int) -> Use:
 def compare(num: int) -> dict[str, Figures]:
     os.environ["OPENROUTER_API_KEY"] = "none"
     few, figures = int(FEW * num), {}
-    with served({}, seed=0, is_canned=True) as address:
+    with served("--batches", "--canned", *PRICES) as address:
         for name, way in WAYS.items():
             first, second = run(way, address, few), run(way, address, num)
             figures[name] = Figures(first, second, (second.cpu - first.cpu) / (num - few) * 1000)

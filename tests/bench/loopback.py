@@ -11,13 +11,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from engine_process import served  # the tests' own
 from rich.console import Console
 from rich.table import Table
 
@@ -44,36 +46,26 @@ ROWS = (
 )
 
 
-@contextmanager
-def serving(capacity: int, latency: float, flags: Sequence[str]) -> Iterator[str]:
-    """The address of a server that keeps books."""
-    serve = [
-        *(sys.executable, "-m", "asyncgen", "serve", "--canned", "--exit-with-stdin"),
-        *("--latency", str(latency), "--max-concurrent", str(capacity), *flags),
-    ]
-    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        if server.stdout is None or server.stdin is None:
-            raise RuntimeError("started without pipes")
-        yield server.stdout.readline().strip()
-        server.stdin.close()
+def limits(capacity: int, latency: float) -> tuple[str, ...]:
+    return "--canned", "--latency", str(latency), "--max-concurrent", str(capacity)
 
 
-def start(base_url: str, output: Path, conversations: int) -> "subprocess.Popen[bytes]":
+def start(address: str, output: Path, conversations: int) -> "subprocess.Popen[bytes]":
     generate = [
         *(sys.executable, "-m", "asyncgen", "generate", "--quiet", "-n", str(conversations)),
-        *("--base-url", base_url, "-o", str(output)),
+        *("--base-url", f"{address}/v1", "-o", str(output)),
     ]
     return subprocess.Popen(generate, stderr=subprocess.DEVNULL)
 
 
 def run(row: Row, folder: Path) -> tuple[float, float]:
     """(share of the capacity used after warm-up, refusals per 1,000 calls)."""
-    with serving(row.capacity, row.latency, row.flags) as base_url:
-        client = start(base_url, folder / f"{row.name}.jsonl", row.conversations)
-        first = wait_for(base_url, row.conversations * WARM_UP)
-        last = wait_for(base_url, row.conversations * LAST_LOOK)
+    with served(*limits(row.capacity, row.latency), *row.flags) as address:
+        client = start(address, folder / f"{row.name}.jsonl", row.conversations)
+        first = wait_for(address, row.conversations * WARM_UP)
+        last = wait_for(address, row.conversations * LAST_LOOK)
         client.wait()
-        calls = look(base_url)
+        calls = look(address)
     used = (last["busy_seconds"] - first["busy_seconds"]) / ((last["time"] - first["time"]) * row.capacity)
     return used, calls["statuses"].get("429", 0) / calls["calls"] * 1000
 
@@ -81,15 +73,15 @@ def run(row: Row, folder: Path) -> tuple[float, float]:
 def run_together(flags: Sequence[str], folder: Path) -> tuple[float, float, float, float]:
     """Eight runs at one server, begun two seconds apart: what they use, the least and the largest share, refusals."""
     outputs = [folder / f"{number}.jsonl" for number in range(RUNS)]
-    with serving(SHARED, SHARED_LATENCY, flags) as base_url:
+    with served(*limits(SHARED, SHARED_LATENCY), *flags) as address:
         clients = []
         for output in outputs:
-            clients.append(start(base_url, output, 1_000_000))
+            clients.append(start(address, output, 1_000_000))
             time.sleep(2)
         time.sleep(SHARED_WARM_UP)
-        first, before = look(base_url), [count_lines(output) for output in outputs]
+        first, before = look(address), [count_lines(output) for output in outputs]
         time.sleep(SHARED_SECONDS)
-        last, after = look(base_url), [count_lines(output) for output in outputs]
+        last, after = look(address), [count_lines(output) for output in outputs]
         for client in clients:
             client.terminate()
         for client in clients:
@@ -105,14 +97,14 @@ def count_lines(output: Path) -> int:
         return sum(1 for _ in file)
 
 
-def wait_for(base_url: str, answered: float) -> dict[str, Any]:
-    while (ledger := look(base_url))["answered"] < answered:
+def wait_for(address: str, answered: float) -> dict[str, Any]:
+    while (ledger := look(address))["answered"] < answered:
         time.sleep(0.1)
     return ledger
 
 
-def look(base_url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/ledger") as answer:
+def look(address: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{address}/ledger") as answer:
         ledger: dict[str, Any] = json.load(answer)
     return {**ledger, "time": time.monotonic()}
 

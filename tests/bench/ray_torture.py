@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -25,6 +24,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from engine_process import served  # the tests' own
 from ray.cluster_utils import Cluster
 from torture import show_figures
 
@@ -163,20 +165,6 @@ def asyncgen(folder: Path, *words: str, **options: Any) -> "subprocess.Popen[byt
     return subprocess.Popen([sys.executable, "-m", "asyncgen", *words], cwd=folder, **options)
 
 
-@contextlib.contextmanager
-def served(folder: Path, latency: float) -> Iterator[str]:
-    words = ("serve", "--port", "0", "--latency", str(latency))
-    with asyncgen(folder, *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
-        try:
-            assert server.stdout is not None
-            found = None
-            while found is None:
-                found = re.search(rb"http://[\d.]+:\d+", server.stdout.readline())
-            yield found[0].decode()
-        finally:
-            server.kill()
-
-
 def judge(tally: Tally, folder: Path, flags: argparse.Namespace, answered: int) -> None:
     deadline = time.monotonic() + ORPHANS
     while (orphans := processes(folder)) and time.monotonic() < deadline:
@@ -219,7 +207,7 @@ def torture(folder: Path, flags: argparse.Namespace) -> Tally:
     try:
         for _ in range(flags.nodes):
             run.add_node()
-        with served(folder, flags.latency) as address:
+        with served("--latency", str(flags.latency)) as address:
             words = ("-n", str(flags.num), "--size", str(flags.size), "-c", str(flags.concurrency))
             at_once = ("--at-once", str(flags.at_once))
             whom = ("--base-url", f"{address}/v1", "--model", "any", "--price-in", "0.1", "--price-out", "0.4")

@@ -14,14 +14,14 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 sys.path.extend((str(Path(__file__).parent), str(Path(__file__).parents[1])))
 
+from engine_process import served
 from slurm_cluster import Process, Slurm, enter, fetch, processes
 from torture import show_figures
 
@@ -55,17 +55,6 @@ class Tally:
     violations: list[str] = field(default_factory=list)
 
 
-@contextmanager
-def serving(latency: float) -> Iterator[str]:
-    words = ("serve", "--latency", str(latency), "--price-in", "0.1", "--price-out", "0.4")
-    with subprocess.Popen([*ASYNCGEN, *words], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().strip()
-        finally:
-            server.kill()
-
-
 def say(text: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
@@ -73,11 +62,11 @@ def say(text: str) -> None:
 class Torture:
     """`blows`: how many, anywhere in the run."""
 
-    def __init__(self, slurm: Slurm, folder: Path, url: str, flags: argparse.Namespace) -> None:
+    def __init__(self, slurm: Slurm, folder: Path, address: str, flags: argparse.Namespace) -> None:
         self.tally = Tally()
         self._slurm = slurm
         self._folder = folder
-        self._url = url
+        self._address = address
         self._num, self._at_once, self._concurrency = flags.num, flags.at_once, flags.concurrency
         self._random = random.Random(flags.seed)
         self._blows: Sequence[Callable[[Process], object]] = (
@@ -87,7 +76,8 @@ class Torture:
         self._due = sorted(self._random.uniform(0, 0.9 * flags.num) for _ in range(flags.blows))
         self._away: dict[str, float] = {}  # nodes, and when they come back
         plan = ["data/x", "-n", flags.num, "--size", flags.size, "-c", flags.concurrency, "--at-once", flags.at_once]
-        script = self._asyncgen("shards", *map(str, plan), "--base-url", url, "--model", "any", "--print", "slurm")
+        whom = ("--base-url", f"{address}/v1", "--model", "any")
+        script = self._asyncgen("shards", *map(str, plan), *whom, "--print", "slurm")
         (folder / "job.sh").write_text(script)
         (folder / "urgent.sh").write_text(URGENT)
 
@@ -113,7 +103,7 @@ class Torture:
         self._judge()
 
     def ledger(self) -> dict[str, Decimal]:
-        with urllib.request.urlopen(f"{self._url.removesuffix('/v1')}/ledger") as page:
+        with urllib.request.urlopen(f"{self._address}/ledger") as page:
             told: dict[str, Decimal] = json.load(page, parse_float=Decimal, parse_int=Decimal)
             return told
 
@@ -247,12 +237,13 @@ def main() -> int:
     flags = parser.parse_args()
     enter()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="slurm-") as name, serving(flags.latency) as url:
+    knobs = ("--latency", str(flags.latency), "--price-in", "0.1", "--price-out", "0.4")
+    with tempfile.TemporaryDirectory(prefix="slurm-") as name, served(*knobs) as address:
         folder = Path(name) / "a folder's 100%"  # which Slurm has to be told rightly
         folder.mkdir()
         slurm = Slurm(fetch(flags.cache), Path(name) / "slurm", NODES, CPUS, folder if flags.mounts else None)
         with slurm.running():
-            torture = Torture(slurm, folder, url, flags)
+            torture = Torture(slurm, folder, address, flags)
             torture.run()
     show(torture.tally, time.monotonic() - began)
     return 1 if torture.tally.violations else 0

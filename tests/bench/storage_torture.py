@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -22,14 +21,14 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 sys.path.extend((str(Path(__file__).parent), str(Path(__file__).parents[1])))
 
+from engine_process import served
 from torture import show_figures
 
 from asyncgen.command import main as cli
@@ -256,20 +255,6 @@ def run(flags: argparse.Namespace, folder: Path, endpoint: str) -> Tally:
     return torture.tally
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    words = [sys.executable, "-m", "asyncgen", "serve", "--port", "0", "--latency", "0.02"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = None
-            while found is None:
-                found = re.search(r"http://[\d.]+:\d+", server.stdout.readline())
-            yield found[0]
-        finally:
-            server.kill()
-
-
 def main() -> int:
     if sys.argv[1:2] == ["--worker"]:
         work(sys.argv[2:])
@@ -278,7 +263,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     flags = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, serving() as endpoint:
+    with tempfile.TemporaryDirectory() as folder, served("--latency", "0.02") as endpoint:
         tally = run(flags, Path(folder), endpoint)
     rows: dict[str, object] = {
         "seconds": round(time.monotonic() - began),

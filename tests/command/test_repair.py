@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bakery import GOOD, LEAK, is_second, number_of, talk, write_recipe
 from batch_server import BatchServer
 from fake_provider import Call, FakeProvider, Reply, completion, error
 from quick import QUICK
@@ -26,43 +27,19 @@ from asyncgen.recipe.judge import QUESTIONS
 
 OUTPUT, JOURNAL, REJECTS = Path("x.jsonl"), Path("x.jsonl.journal"), Path("x.jsonl.rejects")
 NUM = 6
-LEAK = "According to the knowledge base, bread is baked."
-GOOD = "Bread is baked at 220 degrees."
 LEAKY = ("n1", "n3", "n4")
-RECIPE = f"""
-name = "bakery"
-knowledge = "knowledge.md"
-[request]
-model = "writer"
-[prompt]
-user = "user.md"
-[[dimension]]
-name = "number"
-values = {[f"n{number}" for number in range(NUM)]}
-"""
 
 
 @pytest.fixture(autouse=True)
 def _recipe() -> None:
-    Path("recipe.toml").write_text(RECIPE, "utf-8")
-    Path("knowledge.md").write_text("Bread is baked at 220 degrees.", "utf-8")
-    Path("user.md").write_text("{number} {knowledge}", "utf-8")
-
-
-def number_of(call: Call) -> str:
-    return str(call.body["messages"][0]["content"]).split()[0]
-
-
-def is_second(call: Call) -> bool:
-    return len(call.body["messages"]) > 1
+    write_recipe(numbers=NUM)
 
 
 def leaky(call: Call) -> Reply:
     """Some leak at first, and are mended when told."""
     number = number_of(call)
     answer = LEAK if number in LEAKY and not is_second(call) else GOOD
-    told = [{"role": "user", "content": f"How hot, {number}?"}, {"role": "assistant", "content": answer}]
-    return completion(json.dumps({"messages": told}), cost=0.25)
+    return talk(answer, f"How hot, {number}?", cost=0.25)
 
 
 def generate(provider: FakeProvider, *more: str) -> int:
@@ -269,11 +246,11 @@ def test_an_output_of_format_1_is_repaired_and_judged_and_gone_on_with(capsys: p
         JOURNAL.write_bytes(journal)
         off = "".join(f'{name} = ""\n' for name in QUESTIONS)
         asked = f'[repair]\njudge = true\n[judge]\nmodel = "judge"\n[judge.questions]\n{off}fair = "Is it fair?"\n'
-        Path("recipe.toml").write_text(RECIPE + asked, "utf-8")
+        write_recipe(asked, numbers=NUM)
         assert repair(provider, "--recipe", "recipe.toml") == 0
         assert LEAK not in OUTPUT.read_text("utf-8")
         assert len(Path("x.jsonl.grades.jsonl").read_bytes().splitlines()) == len(LEAKY)
-        Path("recipe.toml").write_text(RECIPE, "utf-8")
+        write_recipe(numbers=NUM)
         assert generate(provider, "-n", str(NUM + 1)) == 0
         assert len(provider.calls) == NUM + 2 * len(LEAKY) + 1
     assert status(capsys)["done"] == NUM + 1

@@ -9,52 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bakery import GOOD, LEAK, is_second, number_of, talk, write_recipe
 from fake_provider import Call, FakeProvider, Reply, completion, error
 
 from asyncgen.command.main import main
 
 OUTPUT = Path("x.jsonl")
-LEAK = "According to the knowledge base, bread is baked."
-GOOD = "Bread is baked at 220 degrees."
-RECIPE = """
-name = "bakery"
-knowledge = "knowledge.md"
-[request]
-model = "writer"
-[prompt]
-user = "user.md"
-[[dimension]]
-"""
-NUMBERS = 'name = "number"\nvalues = ["n0", "n1", "n2", "n3"]\n'
 
 
 @pytest.fixture(autouse=True)
 def _recipe() -> None:
     write_recipe("[repair]\n")
-    Path("knowledge.md").write_text("Bread is baked at 220 degrees.", "utf-8")
-    Path("user.md").write_text("{number} {knowledge}", "utf-8")
-
-
-def write_recipe(repair: str, dimensions: str = NUMBERS) -> None:
-    Path("recipe.toml").write_text(RECIPE + dimensions + repair, "utf-8")
-
-
-def talk(answer: str, user: str = "How hot?", **usage: object) -> Reply:
-    messages = [{"role": "user", "content": user}, {"role": "assistant", "content": answer}]
-    return completion(json.dumps({"messages": messages}), **usage)  # type: ignore[arg-type]  # of the usage alone
-
-
-def is_second(call: Call) -> bool:
-    return len(call.body["messages"]) > 1
-
-
-def is_of(call: Call, number: str) -> bool:
-    return bool(call.body["messages"][0]["content"].startswith(number))
 
 
 def leaky(call: Call) -> Reply:
     """n2 leaks at first, and is mended when told."""
-    return talk(LEAK if is_of(call, "n2") and not is_second(call) else GOOD, cost=0.25)
+    return talk(LEAK if number_of(call) == "n2" and not is_second(call) else GOOD, cost=0.25)
 
 
 def generate(provider: FakeProvider, *more: str) -> int:
@@ -87,7 +57,7 @@ def test_what_has_a_fault_is_asked_for_once_more_with_the_evidence_and_all_of_it
 
 
 def test_what_cannot_be_mended_is_kept_as_a_reject_and_the_index_fails() -> None:
-    with FakeProvider(lambda call: talk(LEAK if is_of(call, "n2") else GOOD)) as provider:
+    with FakeProvider(lambda call: talk(LEAK if number_of(call) == "n2" else GOOD)) as provider:
         assert generate(provider, "--reasks", "1") == 3
         assert len(provider.calls) == 3 + 1 + 2
     assert len(OUTPUT.read_bytes().splitlines()) == 3
@@ -151,7 +121,7 @@ def test_what_cannot_be_looked_for_in_one_conversation_is_refused(
 
 def test_an_example_of_a_first_message_that_was_copied_is_asked_for_in_other_words() -> None:
     examples = '[[dimension]]\nname = "opener"\npick = 1\n[dimension.groups]\na = ["how hot do you bake bread"]\n'
-    write_recipe("[repair]\n", NUMBERS + examples)
+    write_recipe(f"{examples}[repair]\n")
     Path("user.md").write_text("{number} {knowledge} {opener}", "utf-8")
 
     def copies(call: Call) -> Reply:
@@ -199,7 +169,7 @@ def stubborn(call: Call) -> Reply:
     """n1 is false at first, n2 always."""
     if is_judge(call):
         return verdict(holds=FALSE not in shown(call), cost=0.125)
-    false = is_of(call, "n2") or (is_of(call, "n1") and not is_second(call))
+    false = number_of(call) == "n2" or (number_of(call) == "n1" and not is_second(call))
     return talk(FALSE if false else GOOD, cost=0.25)
 
 
@@ -214,7 +184,7 @@ def test_a_judge_reads_what_the_rules_have_passed_and_its_evidence_is_what_is_me
     verdicts = [call for call in calls if is_judge(call)]
     assert len(calls) == 6 + 6
     assert {json.dumps(call.body["messages"][0]) for call in verdicts} == {json.dumps(verdicts[0].body["messages"][0])}
-    (again,) = [call for call in calls if is_second(call) and is_of(call, "n1") and not is_judge(call)]
+    (again,) = [call for call in calls if is_second(call) and number_of(call) == "n1" and not is_judge(call)]
     told = again.body["messages"][-1]["content"]
     assert "claims, contradicted: 180 (known is: Bread is baked at 220 degrees.)" in told
     assert 'knowledge, with every figure, date and name told of the right thing?": at 180 degrees' in told
