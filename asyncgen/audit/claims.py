@@ -11,22 +11,20 @@ from collections.abc import Iterable, Sequence
 from asyncgen.audit.facts import Fact, Measure, Term
 from asyncgen.audit.known_facts import KnownFacts
 from asyncgen.audit.language import any_phrase
+from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.statements import sentences_around
 
 _CLAIM = {key: any_phrase("grounding", key) for key in ("own", "hearsay", "second-person", "tag", "orders")}
 # "I think my ..." is said of himself, "my friend thinks you ..." is not.
 _HIMSELF = any_phrase("grounding", "of-himself").pattern
-_OF_HIMSELF = re.compile(rf"(?:{_CLAIM['hearsay'].pattern}),? (?:that |dass )?(?:{_HIMSELF})", re.IGNORECASE)
+_OF_HIMSELF = Uncased(rf"(?:{_CLAIM['hearsay'].pattern}),? (?:that |dass )?(?:{_HIMSELF})")
 _DENIES, _ATTRIBUTES, _AFFIRMS = (any_phrase("grounding", key) for key in ("denies", "attributes", "affirms"))
 _OPERATOR = any_phrase("grounding", "operators").pattern
-_EXERCISE = re.compile(
+_EXERCISE = Uncased(
     rf"\d ?(?:[-+*/x^]|{_OPERATOR}) ?\$?\d|(?:\d|%) ?(?:%|percent) of \$?\d"
     rf"|{any_phrase('grounding', 'calculate').pattern}",
-    re.IGNORECASE,
 )
-_WORD_PROBLEM = re.compile(
-    rf"(?P<digit>\d)|[.?,]|(?P<asks>{any_phrase('grounding', 'how-many').pattern})", re.IGNORECASE
-)
+_WORD_PROBLEM = Uncased(rf"(?P<digit>\d)|[.?,]|(?P<asks>{any_phrase('grounding', 'how-many').pattern})")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _HANDED_OVER = re.compile(r"[\n\"\u201c\u201e:`]")
 _LONGEST_CLAIM = 300  # characters

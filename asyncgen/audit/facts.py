@@ -23,6 +23,7 @@ import msgspec
 from asyncgen.audit.language import listed, table_of, tables
 from asyncgen.audit.names import fold, is_listed, tell_name
 from asyncgen.audit.number_words import find_numbers, in_all_spellings, in_ascii, may_hold_numbers
+from asyncgen.audit.phrases import Uncased
 
 TermKind: TypeAlias = Literal["url", "identifier", "acronym", "name"]
 
@@ -233,12 +234,11 @@ _OFFSETS: dict[str, int] = {words: off for table in tables("times") for words, o
 _HOURS: dict[str, int] = {
     word: hour for table in tables("numbers") for hour, word in enumerate(table["small"], start=1)
 }
-_SPELLED_CLOCK = re.compile(
+_SPELLED_CLOCK = Uncased(
     rf"\b(?:(?P<offset>{'|'.join(map(in_all_spellings, sorted(_OFFSETS, key=len, reverse=True)))})"
     rf" (?P<hour>\d{{1,2}}\b|(?:{'|'.join(map(in_all_spellings, reversed(_HOURS)))})\b)"
     rf"|(?P<whole>{'|'.join(map(in_all_spellings, reversed(_HOURS)))})(?:{_HOUR_NAME}|(?={_LATER}|"
     rf" (?:{_any_of('times', 'to')}) \w{{3,10}}{_HOUR_NAME})))",
-    re.IGNORECASE,
 )
 _SPELLED_CLOCK_HINTS = ("half past", "quarter", "halb ", "iertel", "uhr", "Uhr", "o'clock", " vor ", " nach ")
 
@@ -381,8 +381,7 @@ _CLOCK_BEHIND = re.compile(rf"{_HOUR_NAME}|(?: (?:{_any_of('times', 'to')}) \w{{
 
 
 def _read_spelled_clock(text: str) -> Iterator[Time]:
-    lowered = text.lower()
-    for match in _SPELLED_CLOCK.finditer(lowered if len(lowered) == len(text) else text):
+    for match in _SPELLED_CLOCK.finditer(text):
         word = match["hour"] or match["whole"]
         hour = int(word) if word.isdecimal() else _HOURS[_as_written(word)]
         minute = 60 * hour + (_OFFSETS[_as_written(match["offset"])] if match["offset"] else 0)

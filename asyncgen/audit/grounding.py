@@ -32,6 +32,7 @@ from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
 from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold
 from asyncgen.audit.number_words import SMALL_WORDS, in_all_spellings, is_small
+from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
 
@@ -52,10 +53,9 @@ _OPERATOR_AFTER = re.compile(
 _HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
 # A small number in words that may be the result of a sum.
-_SMALL_RESULT = re.compile(
+_SMALL_RESULT = Uncased(
     rf"\b(?:{'|'.join(map(in_all_spellings, SMALL_WORDS))})[ -]"
     rf"(?:{_HOURS}|{any_phrase('grounding', 'more-behind').pattern}|{any_phrase('grounding', 'part-of').pattern})",
-    re.IGNORECASE,
 )
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")

@@ -4,14 +4,13 @@ A rule that asks for words looks for those of all of them: a phrase of one langu
 speaks is told by its most frequent words.
 """
 
-import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from asyncgen.audit.phrases import Phrase, either, read_phrases
+from asyncgen.audit.phrases import Phrase, Uncased, either, read_phrases
 from asyncgen.audit.words import split_words
 
 _TABLES: Mapping[str, Mapping[str, Any]] = {
@@ -48,7 +47,7 @@ def phrases(rule: str, key: str = "phrases", name: str = "") -> Sequence[Phrase]
     ]
 
 
-def any_phrase(rule: str, key: str) -> re.Pattern[str]:
+def any_phrase(rule: str, key: str) -> Uncased:
     return either(phrases(rule, key))
 
 
