@@ -326,16 +326,16 @@ def read_facts(
         start, end = hit.span()
         while taken and taken[0][1] <= start:
             taken.popleft()
-        is_inner = start > done and text[start - 1].isalnum()
-        begin = _begin_of_token(text, start, done) if is_inner else start
+        before = text[start - 1] if start > done else " "
+        begin, is_inner = (start, False) if before == " " else (_begin_of_token(text, start, done), before.isalnum())
         if taken and taken[0][0] <= start:
             done = end
-        elif (token := text[begin:end]) in settled:
+        elif (token := text[begin if is_inner else start : end]) in settled:
             if term := settled[token]:
                 yield term
             done = end
         elif is_inner or not (found := _read_figure(text, start, language)):
-            yield from _read_words(text, _begin_of_token(text, start, done), end, language)
+            yield from _read_words(text, begin, end, language)
             done = end
         else:
             done, facts = found

@@ -90,15 +90,11 @@ class PlainText:
 
 
 class Phrase:
-    """`source`: its regular expression. `needs`: the words of its parts, of each of which a text has one.
-
-    `others`: those of all parts but the rarest.
-    """
+    """`source`: its regular expression. `needs`: the words of its parts, of each of which a text has one, rarest first."""
 
     def __init__(self, source: str, needs: Sequence[frozenset[bytes]]) -> None:
         self.source = source
         self.needs = sorted(needs, key=_rarity, reverse=True)
-        self.others = self.needs[1:]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -119,10 +115,11 @@ class Phrases:
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self.all = list(phrases)
-        self._by_word: dict[bytes, list[int]] = {}
+        # Of each word the phrases of whose rarest part it is, with their other parts.
+        self._by_word: dict[bytes, list[tuple[int, Sequence[frozenset[bytes]]]]] = {}
         for place, phrase in enumerate(self.all):
             for word in phrase.needs[0]:
-                self._by_word.setdefault(word, []).append(place)
+                self._by_word.setdefault(word, []).append((place, phrase.needs[1:]))
         self._words = frozenset(self._by_word)
 
     def find(self, plain: PlainText, text: str | None = None) -> Iterator[re.Match[str]]:
@@ -133,8 +130,11 @@ class Phrases:
         stretches: dict[int, list[int]] = {}  # that may hold each phrase
         for number, words in enumerate(plain.stretches):
             for word in held & words:
-                for place in self._by_word[word]:
-                    if not any(map(words.isdisjoint, self.all[place].others)):
+                for place, others in self._by_word[word]:
+                    for other in others:
+                        if words.isdisjoint(other):
+                            break  # as nearly always, and at the first one
+                    else:
                         stretches.setdefault(place, []).append(number)
         for place in sorted(stretches):
             search = self.all[place].pattern.search
