@@ -107,13 +107,14 @@ class DiversityResult(msgspec.Struct, frozen=True, kw_only=True):
 class Wording:
     """What one line adds. `opener`: the words of a first message of the user. Of each side its phrases, each once.
 
-    `stock`: what answers begin sentences with, and their runs of six words.
+    `stock`: what answers begin sentences with, and their runs of six words. Phrases stand on a line each: one text is
+    sent to another process in a fifth of the time of its pieces.
     """
 
     opener: bytes
-    user: Sequence[Phrase]
-    assistant: Sequence[Phrase]
-    stock: Sequence[Phrase]
+    user: bytes
+    assistant: bytes
+    stock: bytes
 
 
 class Wordings:
@@ -137,9 +138,14 @@ class Wordings:
         )
         return Wording(
             b" ".join(plain[0].words) if conversation[0].role == "user" else b"",
-            list(dict.fromkeys(chain.from_iterable(each.phrases() for each in user))),
-            list(dict.fromkeys(chain.from_iterable(each.phrases() for each in assistant))),
-            list(dict.fromkeys(chain.from_iterable(each.stock_phrases() for each in assistant))),
+            *(
+                b"\n".join(dict.fromkeys(chain.from_iterable(phrases)))
+                for phrases in (
+                    map(_Text.phrases, user),
+                    map(_Text.phrases, assistant),
+                    map(_Text.stock_phrases, assistant),
+                )
+            ),
         )
 
 
@@ -160,17 +166,17 @@ class Diversity:
 
     def add(self, subject: Subject, wording: Wording) -> None:
         self._lines += 1
-        record = subject.record
+        record, answers = subject.record, wording.assistant.splitlines()
         self._openers.add(record.number, wording.opener)
         for role, side, phrases in (
-            ("user", self._user, wording.user),
-            ("assistant", self._assistant, wording.assistant),
+            ("user", self._user, wording.user.splitlines()),
+            ("assistant", self._assistant, answers),
         ):
             text = "\n".join([each.content for each in record.conversation if each.role == role])
             side.add(record.number, text, phrases)
-        self._stock.add(wording.stock)
+        self._stock.add(wording.stock.splitlines())
         if subject.scenario is not None:
-            self._values.add(subject.scenario, wording.assistant)
+            self._values.add(subject.scenario, answers)
 
     def result(self) -> DiversityResult:
         return DiversityResult(

@@ -359,7 +359,7 @@ class _Groups:
         return place
 
     def are_joined(self, one: int, other: int) -> bool:
-        return self.first(one) == self.first(other)
+        return self._parents[one] == self._parents[other] or self.first(one) == self.first(other)
 
     def join(self, one: int, other: int) -> bool:
         """Whether they were apart until then."""

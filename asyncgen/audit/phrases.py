@@ -90,7 +90,7 @@ class PlainText:
 
 
 class Phrase:
-    """`source`: its regular expression. `needs`: the words of its parts, of each of which a text has one, rarest first."""
+    """`source`: its regular expression. `needs`: the words of its parts, the rarest first; a text has one of each."""
 
     def __init__(self, source: str, needs: Sequence[frozenset[bytes]]) -> None:
         self.source = source

@@ -7,13 +7,20 @@ from planted import PER_LINE
 from quick import each_row
 
 from asyncgen.audit import language
-from asyncgen.audit.phrases import Phrase, Phrases, PlainText, literal_phrase, plain, read_phrases
+from asyncgen.audit.phrases import Phrase, Phrases, PlainText, either, literal_phrase, plain, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES
 from asyncgen.audit.words import split_words
 
 SETS = {"pages": "pages? | documents?", "my-pages": "my {pages}"}
 SPOKEN = [(rule, "phrases") for rule in PHRASE_RULES]
 SPOKEN += [("role-confusion", side) for side in ("user", "assistant", "user-named", "assistant-named")]
+
+
+@pytest.mark.parametrize("text", ["THE TOKEN", "\u0130\u0130 The Token"])
+def test_a_pattern_in_lower_case_finds_what_is_written_in_any_case_where_it_stands(text: str) -> None:
+    found = either(read_phrases(["the token"], SETS)).search(text)
+    assert found is not None
+    assert text[slice(*found.span())].lower() == "the token"
 
 
 def matches(phrase: str, text: str) -> bool:
