@@ -58,8 +58,11 @@ def read_shard_plan(
 ) -> tuple[ShardPlan, Sequence[str]]:
     """A plan of shards of what `generate` would make with these flags, and what should be known of it."""
     check_cut(flags.num, flags.size)
+    words = flags.parser.root.argv[1:]
+    if unknown := [word for word in words if word != word.encode("utf-8", "replace").decode()]:
+        raise ConfigError(f"{unknown[0]!r} is not UTF-8, in which a plan is written: choose another name")
     config = configure_run(_load(flags), _settings(flags), environment, timings=timings)
-    return make_plan(config, flags.size, flags.at_once, tuple(flags.parser.root.argv[1:])), config.notices
+    return make_plan(config, flags.size, flags.at_once, tuple(words)), config.notices
 
 
 def read_shard_config(

@@ -107,7 +107,7 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["show", ""], "nothing stands behind show"),
         (["judge", "y", "--agreement"], "--agreement: no grades at "),
         (
-            ["shards", *["z", "-n", "10", "--provider", "offline", "--rpm", "9", "--at-once", "20"]],
+            ["shards", "z", "-n", "10", "--provider", "offline", "--rpm", "9", "--at-once", "20"],
             "--rpm 9: expected 20 or more, for 20",
         ),
         (["audit", "x"], "x is a folder; name a file in it"),
@@ -115,7 +115,7 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["export", "nowhere.jsonl", "-o", "z"], "nowhere.jsonl: No such file or directory; name an output"),
         (["status", "y.journal"], "y.journal stands beside an output; name that: y"),
         (
-            ["generate", *["--provider", "vllm", "--model", "m", "--batch-files", "y/z"]],
+            ["generate", "--provider", "vllm", "--model", "m", "--batch-files", "y/z"],
             "--batch-files y/z: y is no folder",
         ),
         (["generate", "-n", "0"], "a whole number of 1 or more, got '0'"),
@@ -138,6 +138,10 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "--knowledge", "nowhere.md"], "nowhere.md"),
         (["generate", "--base-url", "ftp://x"], "--base-url: expected"),
         (["export", "x.jsonl", "-o", "s3://bucket/x"], "--output/-o: expected a path on this machine"),
+        (
+            ["shards", "z\udcff", "-n", "3", "--provider", "offline"],
+            "'z\\udcff' is not UTF-8, in which a plan is written",
+        ),
         (["shards", "s3:/bucket/x"], "s3://bucket/x is an address, ./s3:/bucket/x a path"),
         (["merge", "GS:bucket/x"], "gs://bucket/x is an address"),
         (["status", "S3://bucket/x"], "S3:// is written s3://"),
@@ -322,7 +326,7 @@ def test_ctrl_c_during_the_imports_leaves_no_trace(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_while_a_lock_is_waited_for_is_an_interrupt(number: signal.Signals) -> None:
-    assert main([*["shards", "x", "-n", "4096", "--size", "2048", "--provider", "offline"]]) == 0
+    assert main(["shards", "x", "-n", "4096", "--size", "2048", "--provider", "offline"]) == 0
     with Path("x.shards/00001.jsonl.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [sys.executable, "-m", "asyncgen", "generate", "--shard", "1/2", "-o", "x"]
