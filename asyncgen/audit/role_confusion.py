@@ -8,15 +8,27 @@ import re
 from collections.abc import Iterator
 
 from asyncgen.audit import language
-from asyncgen.audit.phrases import Phrases, plain
+from asyncgen.audit.phrases import Phrases, PlainText, plain
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
-from asyncgen.conversation import Conversation
+from asyncgen.conversation import Conversation, Message
 
 _SIDES = ("user", "assistant")
 _QUOTED = re.compile(r'"[^"\n]{1,300}"')
 _ASKS = re.compile(r"[^.!?\n]*\?")
 _TALKS_WITH = re.compile(r"\b(?:talks? (?:with|to)|named|called|speaks? as|you are|as) ([A-Za-z][\w-]*\w)")
-_MARK = re.compile(r"[:>]|\*\*|_(?!\w)")  # what ends the name of a role
+_MARK = re.compile(r"[:>)\]]|\*\*|_(?!\w)")  # what ends the name of a role
+# Somebody's question, and the answer of somebody else.
+_ANSWERED = re.compile(
+    r"^[*_]*(?P<who>[^\W\d_a-zäöüß]\w{1,20})[*_]*: [^\n]{1,300}\?\n+[*_]*(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}[*_]*: ",
+    re.MULTILINE,
+)
+# What somebody does, between two sentences: "*hands over the tube*".
+_DOES = (
+    r"(?:^|(?<=[.!?] )|(?<=\n))\*(?!(?:just|this|that|most|best|first|last|almost|not|its|always|yes|thanks|is)\b)"
+    r"(?-i:[a-zäöü]+(?:s|t|ing)) [^*\n]{1,80}(?<![:,])\*(?=\s|$)"
+)
+_ALL = re.compile(r".*")
+_FEWEST_WORDS = 4  # of a message that only says again what the other side said
 _LONGEST_LABEL = 40  # characters
 _NAMED_OFTEN = 3  # times a prompt must name the assistant
 _NO_NAMES = frozenset(
@@ -35,23 +47,29 @@ class RoleConfusion:
         role, own = "|".join(map(re.escape, roles)), re.escape(name or "\0")
         capital = "|".join(re.escape(each) for word in roles for each in (word.capitalize(), word.upper()))
         self._label = re.compile(
-            rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|[*_\[]*(?i:{own})[*_ \]]*: )"
-            rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\"])"
-            rf"|(?<=[.!?] )(?:\[(?i:{role})\] ?:|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
+            rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|(?i:{role}) ?> )"
+            rf"|^[ *_#\[]*(?i:{own})[*_ \]]*:[*_]* "
+            rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\d\"$])"
+            rf"|(?<=[.!?] )(?:[\[(](?i:{role})[\])] ?:?|(?i:<(?:{role})>)|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$",
             re.MULTILINE,
         )
         pairs = [pair for table in language.tables(rule) for pair in table["pairs"]]
+        others = {"*": r"[^\W\d_][\w-]{1,20}"}  # whoever it is
         self._pair = re.compile(
             "|".join(
-                rf"(?:^|(?<=[.!?] )){each}: [^\n]{{1,300}}(?:\n+|(?<=[.!?] )){other}: "
-                for each, other in (map(re.escape, pair) for pair in pairs)
+                rf"(?:^|(?<=[.!?] )){re.escape(each)}: [^\n]{{1,300}}?(?:\n+|(?<=[.!?] ))"
+                rf"{others.get(other) or re.escape(other)}: "
+                for each, other in pairs
             ),
             re.MULTILINE | re.IGNORECASE,
         )
-        self._alone = re.compile(rf"^[*_#\[ ]*(?:{role})[*_\] ]*\n(?=\S)", re.MULTILINE | re.IGNORECASE)
+        self._alone = re.compile(
+            rf"(?:^|(?<=[.!?] ))[*_#\[ ]*(?:{role})[*_\]: ]*\n(?=\S)", re.MULTILINE | re.IGNORECASE
+        )
         speakers = [*roles, *([] if name is None else [name.lower()])]
-        self._speakers = ("you", *speakers, *(f"{white}{other}" for white in " \n" for _, other in pairs))
+        openers = {name for pair in pairs for name in (pair if "*" in pair else pair[1:])} - {"*"}
+        self._speakers = ("you", *speakers, *sorted(openers))
         self._definition = language.any_phrase(rule, "definition")
         self._transcript = language.any_phrase(rule, "transcript")
         narrator = [] if name is None else language.phrases(rule, "narrator-named", plain(name))
@@ -59,7 +77,8 @@ class RoleConfusion:
         gestures, cast = (language.any_phrase(rule, key).pattern for key in ("gestures", "cast"))
         self._stage = re.compile(
             rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]"
-            rf"|[*(\[] ?(?:{gestures})[^)\]*\n]{{0,80}}[*)\]]",
+            rf"|[*(\[~<_] ?(?:{gestures})[^)\]*~>_\n]{{0,80}}[*)\]~>_]"
+            rf"|{_DOES}",
             re.IGNORECASE,
         )
         # By who speaks: what only the other side says.
@@ -71,39 +90,45 @@ class RoleConfusion:
     def check(self, subject: Subject) -> Iterator[Finding]:
         conversation = subject.record.conversation
         for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
-            text, told = message.content, read.text
-            if '"' in text:
-                text, told = _QUOTED.sub(blank, text), _QUOTED.sub(blank, told)
-            found = self._find_label(text, conversation[:position]) or next(self._narrator.find(read, told), None)
-            if found is None and message.role != "user" and any(map(text.__contains__, "*([")):  # people wave in a chat
-                found = self._stage.search(text)
-            if found is None and message.role in self._phrases:
-                found = _find_speech(self._phrases[message.role].find(read, told), told, is_user=message.role == "user")
-            if found:
+            found = self._find(message, read)
+            if found is None and position and len(read.words) >= _FEWEST_WORDS:
+                found = _ALL.match(message.content) if read.words == subject.plain[position - 1].words else None
+            if found and not self._is_ordered(conversation[:position]):
                 span = found.span()
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
 
-    def _find_label(self, text: str, earlier: Conversation) -> re.Match[str] | None:
-        """The name of a role in front of what it says, unless a user has asked for such a transcript."""
+    def _find(self, message: Message, read: PlainText) -> re.Match[str] | None:
+        text, told, is_user = message.content, read.text, message.role == "user"
+        if '"' in text:
+            text, told = _QUOTED.sub(blank, text), _QUOTED.sub(blank, told)
+        found = self._find_label(text) or next(self._narrator.find(read, told), None)
+        if found is None and not is_user and any(map(text.__contains__, "*([~<_")):  # people wave in a chat
+            found = self._stage.search(text)
+        if found is None and message.role in self._phrases:
+            spoken = self._phrases[message.role].find(read, told)
+            # What the other side says; a user may ask whether it is so.
+            may_say = (each for each in spoken if not is_user or "?" in each[0] or not _ASKS.match(told, each.end()))
+            found = next(may_say, None)
+        return found
+
+    def _is_ordered(self, earlier: Conversation) -> bool:
+        """Whether a user has asked for a transcript or a story, in which others speak."""
+        return any(self._transcript.search(each.content) for each in earlier[-3:] if each.role == "user")
+
+    def _find_label(self, text: str) -> re.Match[str] | None:
+        """The name of a role in front of what it says."""
+        if "?\n" in text and (answered := _ANSWERED.search(text)):
+            return answered
         is_alone = "\n" in text and self._alone.search(text)
         if not is_alone and not any(
             text[max(mark.start() - _LONGEST_LABEL, 0) : mark.start()].lower().rstrip("*_] ").endswith(self._speakers)
             for mark in _MARK.finditer(text)
         ):
             return None
-        label = is_alone or self._label.search(text) or self._pair.search(text)
-        if label is None or self._definition.match(text, label.start()):
-            return None
-        if any(self._transcript.search(each.content) for each in earlier[-3:] if each.role == "user"):
-            return None
-        return label
-
-
-def _find_speech(spoken: Iterator[re.Match[str]], text: str, *, is_user: bool) -> re.Match[str] | None:
-    """What the other side says; a user may ask whether it is so."""
-    found = next(spoken, None)
-    is_asked = found and is_user and "?" not in found[0] and _ASKS.match(text, found.end())
-    return None if is_asked else found
+        label = is_alone or self._label.search(text)
+        if label and self._definition.match(text, label.start()):
+            label = None
+        return label or self._pair.search(text)
 
 
 def find_assistant_name(system_prompt: str | None) -> str | None:

@@ -40,11 +40,9 @@ RECALL = {
     **dict.fromkeys(("prompt-leak", "role-confusion"), 0.9),
     **dict.fromkeys(("ungrounded", "derived-number", "third-person"), 0.8),
 }
-# What falls short of these two: sides that swap without a word that only the other says.
+# What falls short: a name that is the project's as well, told of as others tell of the project.
 SHORT_OF_RECALL = {
-    ("unseen", "role-confusion"): 0.75,
     ("unseen", "third-person"): 0.6,
-    ("blind", "role-confusion"): 0.7,
     ("blind", "third-person"): 0.5,
 }
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
