@@ -109,7 +109,7 @@ def test_whole_json_is_good_although_the_limit_was_reached() -> None:
     assert parse_conversation(TALK_JSON, ANY, finish_reason="length") == TALK
 
 
-@pytest.mark.parametrize("text", [TALK_JSON[:-5], '{"messages":[{"role":"user","con', '[{"content":1},{"ro', "`", ""])
+@each_row("text", [TALK_JSON[:-5], '{"messages":[{"role":"user","con', '[{"content":1},{"ro', "`", ""])
 def test_broken_json_is_cut_off_only_when_the_limit_was_reached(text: str) -> None:
     assert reason_of(text, finish_reason="length") == "cut-off"
     assert reason_of(text, finish_reason="stop") == "not-json"
@@ -354,7 +354,7 @@ def test_the_last_message_is_the_assistants_unless_any_will_do() -> None:
     assert parse_conversation(text, Rules(ends_with="any")) == talk("Hi", "Hello", "Bye")
 
 
-@pytest.mark.parametrize("content", ["", " ", "\n\t \r\n", "\u00a0\u3000", "\u200b\ufeff\u2060", "\u2028"])
+@each_row("content", ["", " ", "\n\t \r\n", "\u00a0\u3000", "\u200b\ufeff\u2060", "\u2028"])
 def test_a_content_without_a_visible_character_is_empty(content: str) -> None:
     assert reason_of(reply_with(content), ANY) == "empty-content"
     assert reason_of(reply_with(content), ASCII) == "empty-content"

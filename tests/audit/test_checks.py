@@ -55,7 +55,7 @@ def test_talk_of_the_prompt_is_a_prompt_leak(answer: str) -> None:
     assert "prompt-leak" in rules_in_answer(answer)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         "I have no knowledge base to search, and no internet.",
@@ -121,7 +121,7 @@ def test_a_recipe_adds_phrases(rule: str) -> None:
     assert [each.rule for check in checks for each in check(subject)] == [rule]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         "As an AI language model, I cannot have feelings.",
@@ -136,7 +136,7 @@ def test_stock_disclaimers_are_found(answer: str) -> None:
     assert rules_in_answer(answer) == {"ai-disclaimer"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         "I am an AI model called nanochat.",
@@ -173,7 +173,7 @@ def test_leaked_control_tokens_are_found(text: str) -> None:
     assert find_control_token(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "My special tokens include <|bos|> and <|user_start|>, and <|assistant_end|>.",
@@ -201,7 +201,7 @@ def test_email_addresses(text: str, found: str | None) -> None:
     assert [text[slice(*span)] for span in find_emails(text)] == ([] if found is None else [found])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "sk-proj-abcd1234efgh5678ijkl",
@@ -240,7 +240,7 @@ def test_non_ascii_counts_only_where_ascii_is_asked() -> None:
     assert not find("hi", "A caf\u00e9.", charset="any")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "## Title\nText.",
@@ -277,7 +277,7 @@ def test_lists_and_code_are_no_markdown(text: str) -> None:
     assert find_markdown(text) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "The model is trained on",
@@ -321,7 +321,7 @@ def test_what_dangles_in_one_language_may_end_a_sentence_in_another() -> None:
     assert find_break("Call us at an", "en")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         "I am small.\nUser: How small?\nAssistant: Very.",
@@ -342,7 +342,7 @@ def test_a_user_that_speaks_as_the_assistant_is_found(question: str) -> None:
     assert [(each.rule, each.message) for each in find(question, "Hello.")] == [("role-confusion", 0)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer"),
     [
         ("So you are nanochat?", "Yes, I am nanochat."),

@@ -62,7 +62,7 @@ def test_what_only_looks_like_a_quantity_is_none(text: str) -> None:
     assert not measures(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "step"),
     [("43,000", 1000), ("3.04", 0.01), ("7", 1), ("1.38 billion", 1e7), ("2h30", 60), ("100 dollars", 100)],
 )
@@ -78,7 +78,7 @@ def test_a_number_of_devices_is_a_count_and_a_name(text: str) -> None:
     assert terms(text) == [("identifier", "h100")]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "found"),
     [
         ("October 13, 2025", (2025, 10, 13)),
@@ -128,7 +128,7 @@ def test_terms_are_read(text: str, found: list[tuple[str, str]]) -> None:
     assert terms(without_code(text)) == found
 
 
-@pytest.mark.parametrize("text", ["Yes", "It ends. Yes", "- Yes", "1. Yes", '"Yes', "One:\nYes", "(Yes"])
+@each_row("text", ["Yes", "It ends. Yes", "- Yes", "1. Yes", '"Yes', "One:\nYes", "(Yes"])
 def test_a_capital_that_opens_a_sentence_is_marked(text: str) -> None:
     assert [each.opens for each in read_facts(text) if isinstance(each, Term) and each.key == "yes"] == [True]
 

@@ -87,7 +87,7 @@ def test_what_it_does_not_say_is_ungrounded(answer: str, facts: list[str]) -> No
     assert sorted(ungrounded(answer)) == sorted(facts)
 
 
-@pytest.mark.parametrize("hedge", ["about ", "around ", "roughly ", "nearly ", "~"])
+@each_row("hedge", ["about ", "around ", "roughly ", "nearly ", "~"])
 def test_a_hedge_widens_what_rounds_to_a_figure(hedge: str) -> None:
     assert ungrounded("In 2019 it cost $40,000.") == ["$40,000"]
     assert not ungrounded(f"In 2019 it cost {hedge}$40,000.")
@@ -236,7 +236,7 @@ def test_figures_are_known_in_their_sense_and_sums_by_what_they_add(answer: str,
     assert _rules("What else?", answer) == rules
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer", "rules"),
     [
         ("How much more do cars cost than adults?", "That is £21.50.", {"derived-number"}),
@@ -282,7 +282,7 @@ Der Kurs beginnt um 18 Uhr und dauert zwei Stunden.
 """
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("knowledge", "question", "answer"),
     [
         (YARD, "A city bike for three days?", "That makes $60."),
@@ -323,7 +323,7 @@ def test_a_figure_that_is_stated_of_what_is_spoken_of_is_not_derived(question: s
     assert _rules(question, answer, grounding=Grounding(YARD)) == set()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer"),
     [
         ("The display shows 583 214.", "The code 583214 has run out."),
@@ -338,7 +338,7 @@ def test_formulas_headings_marks_and_regrouped_numbers_state_nothing(question: s
     assert _rules(question, answer, grounding=Grounding(f"{YARD}\nCall 555-0142.\n")) == set()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answer", "rules"),
     [
         ("Wenn Ihre Mutter Anspruch auf den Kurs hat, stimmt sie.", set()),

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 from sweep import at_most
 
 from asyncgen.audit import near_duplicates
@@ -74,7 +75,7 @@ def test_case_punctuation_and_blanks_make_no_difference() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("texts", "clusters"),
     [
         ([], []),
@@ -258,7 +259,7 @@ def test_imprints_tell_pairs_at_the_threshold_from_those_far_below(size: int) ->
     assert sum(passes(0.5) for _ in range(300)) <= 3
 
 
-@pytest.mark.parametrize(("threshold", "rows"), [(0.5, 3), (0.7, 4), (0.8, 6), (0.9, 9), (1.0, 12)])
+@each_row(("threshold", "rows"), [(0.5, 3), (0.7, 4), (0.8, 6), (0.9, 9), (1.0, 12)])
 def test_rows_are_as_many_as_still_find_a_pair_at_the_threshold(threshold: float, rows: int) -> None:
     assert near_duplicates._choose_rows(threshold) == rows
 

@@ -76,7 +76,7 @@ def test_what_is_no_such_phrase_is_not(phrase: str, text: str) -> None:
     assert not matches(phrase, text)
 
 
-@pytest.mark.parametrize("phrase", ["the (own", "the own)", "* **", "[maybe]", "*ly"])
+@each_row("phrase", ["the (own", "the own)", "* **", "[maybe]", "*ly"])
 def test_what_no_text_could_be_asked_for_is_no_phrase(phrase: str) -> None:
     with pytest.raises(ValueError, match=re.escape(phrase)):
         read_phrases([phrase], SETS)

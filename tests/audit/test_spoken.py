@@ -1,4 +1,4 @@
-import pytest
+from quick import each_row
 
 from asyncgen.audit.spoken import find_spoken
 
@@ -6,7 +6,7 @@ GERMAN = "Die Inspektion kostet 79 Euro und dauert zwei Tage. Wir prüfen dabei 
 ENGLISH = "We rent bikes by the day and by the week, and you can bring them back at any time of the day."
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "language"),
     [
         (GERMAN, "de"),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from quick import each_row
 
 from asyncgen.command.commands import build_parser
 from asyncgen.command.config import read_generate_config, read_plan
@@ -245,7 +246,7 @@ def test_half_a_price_is_refused(argv: list[str]) -> None:
         configure("--provider", "ollama", *argv)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("command", "raised"),
     [
         ("asyncgen generate --budget 25 -n 5", "asyncgen generate --budget 50.00 -n 5"),

@@ -228,7 +228,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("variable", ["n=5", "NUM=5", "concurrency=3", "out=x", "model=m", "arg=--quiet"])
+@each_row("variable", ["n=5", "NUM=5", "concurrency=3", "out=x", "model=m", "arg=--quiet"])
 def test_make_generate_refuses_a_variable_it_would_not_read(variable: str) -> None:
     done = make("generate", "N=3", variable)
     assert done.returncode == 2

@@ -11,6 +11,7 @@ import pytest
 from fake_provider import FakeProvider, Reply, error, page
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.command.main import main
 from asyncgen.endpoint.presets import PROVIDERS
@@ -323,7 +324,7 @@ def recipe_with(system: str | None, user: str, values: Sequence[str]) -> Recipe:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("system", "user", "values", "sizes", "cacheable"),
     [
         ("x" * 60, "y" * 20 + "{topic}", ["a" * 20, "b" * 20], (60, 40, 80), 0.8),

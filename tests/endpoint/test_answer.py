@@ -155,7 +155,7 @@ def test_any_stream_gives_a_completion_or_one_of_our_errors(events: list[object]
         assert completion.text.strip()
 
 
-@pytest.mark.parametrize("key", ["result", "response", "output", "content", "parts", "text"])
+@each_row("key", ["result", "response", "output", "content", "parts", "text"])
 def test_answers_in_answers_without_end_are_read_a_few_levels_deep(key: str) -> None:
     body = f'{{"{key}":' * 900 + '"x"' + "}" * 900
     for document in (body, f'{{"choices":[{{"message":{{"content":{body}}}}}]}}'):

@@ -475,7 +475,7 @@ def test_a_list_that_cannot_be_read_to_its_end_proves_nothing(acts: list[Act]) -
     run(scenario())
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"data":[]}', b'{"data":null}', b'{"batches":[]}', b'{"data":[1,{},null]}'])
+@each_row("body", [b"[]", b'{"data":[]}', b'{"data":null}', b'{"batches":[]}', b'{"data":[1,{},null]}'])
 def test_a_list_may_be_empty(body: bytes) -> None:
     async def scenario() -> None:
         async with batches_of(OPENAI, send(response(body))) as (batches, _):
@@ -664,7 +664,7 @@ def test_a_disk_that_takes_no_results_is_not_a_connection_that_broke(tmp_path: P
 # ---- cancel
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("act", "was_asked"),
     [
         (says({**MADE, "status": "cancelling"}), True),

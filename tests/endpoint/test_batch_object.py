@@ -161,7 +161,7 @@ def test_what_mistral_tells_is_read() -> None:
     assert (batch.label, batch.faults) == ("k", (BatchFault(None, "bad"),))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "more", "status", "is_over"),
     [
         ({"num_requests": 0, "num_pending": 0}, {}, "in_progress", False),

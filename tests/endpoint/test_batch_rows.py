@@ -153,7 +153,7 @@ def test_xai_names_the_request_by_another_word() -> None:
     assert (row.custom_id, BATCHES.classify(row).text) == ("k", "hello")
 
 
-@pytest.mark.parametrize("code", ["batch_expired", "batch_cancelled", "request_expired", "Expired", "canceled"])
+@each_row("code", ["batch_expired", "batch_cancelled", "request_expired", "Expired", "canceled"])
 def test_a_request_that_its_batch_did_not_come_to_is_no_failure(code: str) -> None:
     row = row_of(response=None, error={"code": code, "message": "This request was not executed"})
     assert not row.has_run
@@ -314,7 +314,7 @@ def test_a_preset_that_is_named_brings_its_rules_to_another_address() -> None:
     assert rules_of(endpoint("https://api.groq.com/openai/v1", "openrouter")).form == "files"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "preset", "words"),
     [
         ("http://127.0.0.1:11434/v1", "ollama", "Ollama has no batches"),

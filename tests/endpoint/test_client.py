@@ -817,7 +817,7 @@ def test_a_bomb_is_cut_at_the_cap_before_it_fills_the_memory() -> None:
 # ---- redirects
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@each_row("status", [301, 302, 303, 307, 308])
 def test_a_redirect_stops_the_run_and_nothing_reaches_the_other_host(status: int) -> None:
     async def scenario() -> None:
         async with serving() as other:

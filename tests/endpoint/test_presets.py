@@ -113,7 +113,7 @@ def test_plain_http_with_a_key_is_fine_on_loopback(host: str) -> None:
     assert key_of(resolve_endpoint(None, f"http://{host}:8000/v1", {CUSTOM: KEY})) == KEY
 
 
-@pytest.mark.parametrize("host", ["192.168.1.7", "10.0.0.7", "gpu-box", "gpu.lan", "[fe80::1]"])
+@each_row("host", ["192.168.1.7", "10.0.0.7", "gpu-box", "gpu.lan", "[fe80::1]"])
 def test_plain_http_with_a_key_goes_elsewhere_only_when_asked_to(host: str) -> None:
     url = f"http://{host}:8000/v1"
     with pytest.raises(ConfigError, match="--insecure-http"):
@@ -131,7 +131,7 @@ def test_the_key_of_a_preset_never_goes_over_plain_http() -> None:
         resolve_endpoint("openrouter", "http://openrouter.ai/api/v1", {OPENROUTER: KEY}, insecure_http=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("base_url", "headers"),
     [
         ("https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21", {"api-key": KEY}),
@@ -175,7 +175,7 @@ def test_a_header_from_the_environment_counts_as_a_key() -> None:
     assert Endpoint(PROVIDERS["vllm"], "https://a.example", None, secret).key_advice == ""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("base_url", "where"),
     [
         ("https://a.example/v1", "a.example"),
@@ -291,7 +291,7 @@ def test_an_address_no_request_should_go_to_is_refused(base_url: str, complaint:
     assert complaint in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "base_url",
     [
         f"https://user:{KEY}@host.example",
@@ -335,7 +335,7 @@ def test_blanks_around_a_key_are_dropped() -> None:
     assert key_of(resolve_endpoint("openrouter", None, {OPENROUTER: f"  {KEY}\r\n"})) == KEY
 
 
-@pytest.mark.parametrize(
+@each_row(
     "show",
     [
         repr,

@@ -181,7 +181,7 @@ def test_what_may_concern_one_index_alone_ends_no_run(status: int, body: object,
     assert type(leaf(status, body)) is kind
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "body"),
     [
         (200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}),

@@ -146,7 +146,7 @@ def test_a_part_of_our_response_format_can_be_changed() -> None:
     assert json_schema["json_schema"]["strict"] is False
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("params", "gone"),
     [
         (["response_format=null"], "response_format"),

@@ -81,7 +81,7 @@ def test_it_steps_from_a_schema_to_an_object_to_words() -> None:
     assert steps.told == [(PROMPT_ONLY, [])]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "words",
     [
         "Unsupported service_tier: flex",
@@ -265,7 +265,7 @@ def test_the_limit_of_an_answer_is_asked_for_under_its_other_name(old: str, new:
         steps.refuse(f"Unsupported parameter: '{new}'", new)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("words", "param", "flag"),
     [
         ("max_tokens is too large: 8192. This model supports at most 4096 completion tokens", "max_tokens",
@@ -359,7 +359,7 @@ def test_without_a_format_there_is_nothing_to_leave_out() -> None:
     assert not Steps({"model": "m"}).refuse(VAGUE)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("words", "is_about_format"),
     [
         ("This response_format type is unavailable now", True),

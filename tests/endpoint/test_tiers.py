@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from quick import each_row
 
 from asyncgen.endpoint.tiers import OTHERS, SOLD_AT, TIERS, asked_tier, count_tier, describe_tiers
@@ -29,7 +28,7 @@ def test_the_usual_tier_is_none(told: object, tier: str | None) -> None:
     assert asked_tier({"service_tier": told}) == tier
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("calls", "is_asked", "told"),
     [
         ({}, True, ""),

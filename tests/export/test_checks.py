@@ -1,4 +1,3 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
@@ -74,7 +73,7 @@ def test_a_tally_names_the_first_lines() -> None:
     assert tally.describe() == "lines 3, 4, 5, 6, 7, ..."
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "rows", "size", "notes"),
     [
         ("openai", 9, 1000, ["OpenAI asks for 10 rows at least, here are 9"]),

@@ -3,15 +3,14 @@ from pathlib import Path
 
 import pytest
 from exports import talk
+from quick import each_row
 
 from asyncgen.conversation import Message
 from asyncgen.errors import ConfigError
 from asyncgen.export.tokens import TEMPLATE_TOKENS, estimate_tokens, load_tokenizer
 
 
-@pytest.mark.parametrize(
-    ("text", "tokens"), [("", 0), ("abcd", 1), ("abcde", 2), ("\u00e4\u00f6", 1), ("\U0001f600" * 8, 8)]
-)
+@each_row(("text", "tokens"), [("", 0), ("abcd", 1), ("abcde", 2), ("\u00e4\u00f6", 1), ("\U0001f600" * 8, 8)])
 def test_tokens_are_estimated_by_bytes_and_messages(text: str, tokens: int) -> None:
     assert estimate_tokens((Message("user", text), Message("assistant", ""))) == tokens + 2 * TEMPLATE_TOKENS
 

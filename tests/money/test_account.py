@@ -38,7 +38,7 @@ def test_a_cost_is_computed_exactly_or_not_at_all(usage: Usage, cost: str | None
     assert cost_of(usage, FLASH) == (None if cost is None else Decimal(cost))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("sample", "cost"),
     [
         (Usage(), "0.0051"),
@@ -351,7 +351,7 @@ def test_what_is_said_names_the_sums_and_how_to_go_on() -> None:
     assert "3 calls of unknown cost counted at $0.0300 each" in account.explain_no_room()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spent", "unpriced", "told"),
     [(None, 0, ""), (None, 3, "unknown"), ("0", 0, "$0.00"), ("1.5", 0, "$1.50"), ("1.5", 1, "at least $1.50")],
 )

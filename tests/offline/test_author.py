@@ -144,7 +144,7 @@ def test_knowledge_in_another_language_is_quoted_without_english_words() -> None
     ]
 
 
-@pytest.mark.parametrize("opener", ["who are you?", "what can you do", "hola", "tell me about yourself", "hi"])
+@each_row("opener", ["who are you?", "what can you do", "hola", "tell me about yourself", "hi"])
 def test_without_knowledge_every_opener_still_gets_a_conversation(opener: str) -> None:
     task = [Message("user", f"<knowledge>\n\n</knowledge>\nTopic: x\nDynamic: 2-turn\n- {opener}")]
     with closing(Author()) as author:

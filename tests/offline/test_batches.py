@@ -54,7 +54,7 @@ def test_a_file_is_kept_told_listed_downloaded_and_deleted() -> None:
     run(test)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "fields",
     [
         {"purpose": "fine-tune"},

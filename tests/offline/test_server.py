@@ -162,7 +162,7 @@ def test_a_request_that_cannot_be_read_is_refused(body: bytes) -> None:
     run(test)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "path", "expected"),
     [
         ("GET", "/v1/models", 200),
@@ -181,7 +181,7 @@ def test_other_routes_answer_json(method: str, path: str, expected: int) -> None
     run(test)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "told", "times"),
     [
         (None, None, 1),
@@ -350,7 +350,7 @@ def test_latency_is_fixed_plus_jitter_and_ten_times_in_the_tail() -> None:
     assert abs(len(tail) / 4000 - 0.25) < 0.03
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("build", "message"),
     [
         (lambda: Knobs(latency=-1.0), "--latency: expected 0 or more"),

@@ -143,7 +143,7 @@ def test_a_step_of_an_older_version_goes_without_nothing() -> None:
     assert entry == Stepped(step="json_object", base_url="http://x/v1", model="m", without=())
 
 
-@pytest.mark.parametrize("cost", ["0", "0.1", "0.30", "0.000000000000000001", "123456789.000000001", "1E+3"])
+@each_row("cost", ["0", "0.1", "0.30", "0.000000000000000001", "123456789.000000001", "1E+3"])
 def test_a_cost_keeps_every_digit(cost: str) -> None:
     entry = Unused(index=1, reason="not-json", cost=Decimal(cost))
     encoded = encode_entry(entry)
@@ -511,7 +511,7 @@ def test_a_step_is_a_call_and_kept_until_its_index_is_done() -> None:
     assert (ledger.totals.calls, ledger.totals.cost) == (3, Decimal("1.0"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("change", "keeps"),
     [
         ({"num": 50, "asyncgen": "9", "base_url": "http://elsewhere/v1"}, True),

@@ -63,7 +63,7 @@ def test_a_placeholder_is_replaced_and_any_other_brace_is_text(template: str, re
     assert render(template, "Bread is baked.", SCENARIO) == rendered
 
 
-@pytest.mark.parametrize("value", ["{topic}", "{persona}", "{knowledge}", r"\1\g<0>", "{", '{"json": 1}'])
+@each_row("value", ["{topic}", "{persona}", "{knowledge}", r"\1\g<0>", "{", '{"json": 1}'])
 def test_what_a_value_contains_is_not_replaced_again(value: str) -> None:
     scenario = {"topic": value, "persona": value}
     assert render("{topic}|{persona}|{knowledge}", value, scenario) == f"{value}|{value}|{value}"

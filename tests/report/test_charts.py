@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.report.blocks import Figure
 from asyncgen.report.charts import Bar, Bars, Cell, HeatMap, Histogram, LineChart, letter, nice_ceiling
@@ -109,15 +110,11 @@ def test_large_counts_are_written_short_and_in_full() -> None:
     assert "12,345" in svg
 
 
-@pytest.mark.parametrize(
-    ("column", "expected"), [(0, "A"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (702, "AAA")]
-)
+@each_row(("column", "expected"), [(0, "A"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (702, "AAA")])
 def test_columns_are_lettered_as_in_a_spreadsheet(column: int, expected: str) -> None:
     assert letter(column) == expected
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [(0, 1), (0.03, 0.04), (1, 1), (3, 4), (81, 100), (100, 100), (4_100, 5_000)]
-)
+@each_row(("value", "expected"), [(0, 1), (0.03, 0.04), (1, 1), (3, 4), (81, 100), (100, 100), (4_100, 5_000)])
 def test_a_scale_ends_at_a_round_number(value: float, expected: float) -> None:
     assert nice_ceiling(value) == pytest.approx(expected)

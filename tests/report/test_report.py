@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from outputs import failed, rejected
+from quick import each_row
 from reports import BITES, Page, biting, make_output, make_report, plain, talk
 
 from asyncgen.audit.audit import Audit, audit_dataset
@@ -231,7 +232,7 @@ def test_a_run_that_is_not_finished_is_named(audit: Audit) -> None:
     assert [each.words for each in bad] == ["There: 24 of 30 conversations; still to do: 4; failed: 2."]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("part", "whole", "expected"),
     [
         (0, 0, "0 %"),

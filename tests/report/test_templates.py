@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from outputs import failed, rejected
+from quick import each_row
 from reports import BITES, Page, make_output, plain, talk
 
 from asyncgen.audit.audit import Audit, audit_dataset
@@ -54,7 +55,7 @@ def test_text_is_escaped_and_shows_what_cannot_be_seen(value: str) -> None:
     )
 
 
-@pytest.mark.parametrize("value", [None, b"bytes", ["list"], {"a": "mapping"}, Decimal(1)])
+@each_row("value", [None, b"bytes", ["list"], {"a": "mapping"}, Decimal(1)])
 def test_what_is_neither_text_nor_a_number_is_a_mistake(value: object) -> None:
     with pytest.raises(TypeError, match="text and numbers"):
         templates.from_string("{{ value }}").render(value=value)

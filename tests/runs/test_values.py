@@ -78,13 +78,13 @@ def test_a_seed_may_be_negative(number: int) -> None:
     assert seed(str(number)) == number
 
 
-@pytest.mark.parametrize("text", ["x", "1.5", "--1", "9" * 30, ""])
+@each_row("text", ["x", "1.5", "--1", "9" * 30, ""])
 def test_what_is_no_seed_is_told_so(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number"):
         seed(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "hint"),
     [
         ("--nun", "; did you mean --num?"),

@@ -236,7 +236,7 @@ def test_at_the_end_of_a_run_a_closed_door_is_nobodys_fault(left: int, error: Fa
     assert len(run.made) == 50 + left
 
 
-@pytest.mark.parametrize("left", [1, 5, 9, 10, 30])
+@each_row("left", [1, 5, 9, 10, 30])
 def test_at_the_end_of_a_run_half_a_minute_of_500_fails_nobody(left: int) -> None:
     run = simulate(lambda asked: failing() if asked.index >= 50 and asked.now < 65 else None, 50 + left)
     assert not run.failed

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.load import load_recipe
@@ -24,7 +25,7 @@ def written(toml: str, *items: str) -> str:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after"),
     [
         ('values = ["a"]', 'values = ["a",\n    "b",\n    "c",\n]\n'),

@@ -228,7 +228,7 @@ def test_the_cost_row_foresees_the_total_and_tells_what_is_left_and_saved() -> N
     assert row == "cost     $25.40   $40.08 ± $1.49 in the end   $24.60 left of $50.00   $41.04 saved by caching"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("account", "row"),
     [
         (Account(), None),

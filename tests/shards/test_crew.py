@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.shards.crew import FIRST_PAUSE, LONGEST_PAUSE, TRIES, Crew, End
 
@@ -20,7 +21,7 @@ def test_so_many_are_under_way_and_each_is_begun_once() -> None:
     assert list(crew.start(0)) == []
 
 
-@pytest.mark.parametrize("status", [4, 129, 130, 137, 143, -9, -15])
+@each_row("status", [4, 129, 130, 137, 143, -9, -15])
 def test_what_was_stopped_lost_or_held_by_another_is_gone_on_with_before_anything_new(status: int) -> None:
     crew = Crew.of(range(3), at_once=1)
     assert list(crew.start(0)) == [0]

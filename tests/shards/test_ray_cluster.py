@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from fake_ray import LocalRayletDiedError, Ray, RayError, RayTaskError, TaskCancelledError, install
+from quick import each_row
 
 from asyncgen.pacing.rates import Rates
 from asyncgen.shards import ray_cluster
@@ -25,7 +26,7 @@ def test_tasks_are_given_back_for_as_long_as_workers_are_lost() -> None:
 GOES_ON, STOPS = True, False
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("outcome", "then", "words"),
     [
         (End(0), STOPS, ""),

@@ -40,7 +40,7 @@ def test_what_is_no_address_or_may_hold_a_key_is_refused_and_not_quoted(url: str
     assert "hush" not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["file:///x/y", "file://h/y", "sftp://host/x", "https://host/x", "memory://b/x"])
+@each_row("url", ["file:///x/y", "file://h/y", "sftp://host/x", "https://host/x", "memory://b/x"])
 def test_what_cannot_put_an_object_only_if_there_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="is no object storage that can refuse"):
         check_url(url)
