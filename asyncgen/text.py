@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return _UNBROKEN.sub(lambda part: one_line(part[0]), text)
 
 
+def in_utf8(name: str) -> str:
+    """A file's name for a text, with "?" for every byte of it that is not UTF-8."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def ascii_json(document: str) -> str:
     """A JSON document in which all that is not plain ASCII is escaped, for programs that print what they are given."""
     return _NOT_PLAIN.sub(lambda character: json.dumps(character[0])[1:-1], document)

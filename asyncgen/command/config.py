@@ -24,6 +24,7 @@ from asyncgen.shards.places import shards_of
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 from asyncgen.shards.pooled import pooled
 from asyncgen.shards.shard import ShardRun, make_plan, of_shard, of_stored_shard
+from asyncgen.text import in_utf8
 from asyncgen.timings import USUAL, Timings
 
 # Flags that are for once, with the blank before them, which under make is quoted by a backslash.
@@ -59,7 +60,7 @@ def read_shard_plan(
     """A plan of shards of what `generate` would make with these flags, and what should be known of it."""
     check_cut(flags.num, flags.size)
     words = flags.parser.root.argv[1:]
-    if unknown := [word for word in words if word != word.encode("utf-8", "replace").decode()]:
+    if unknown := [word for word in words if word != in_utf8(word)]:
         raise ConfigError(f"{unknown[0]!r} is not UTF-8, in which a plan is written: choose another name")
     config = configure_run(_load(flags), _settings(flags), environment, timings=timings)
     return make_plan(config, flags.size, flags.at_once, tuple(words)), config.notices

@@ -13,6 +13,7 @@ from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.endpoint.presets import resolve_endpoint
 from asyncgen.errors import ConfigError
 from asyncgen.shards.address import local_path
+from asyncgen.text import in_utf8
 
 if TYPE_CHECKING:
     from asyncgen.recipe.documents import Knowledge
@@ -97,6 +98,8 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
 
     collected = collect_documents(flags.sources)
     knowledge = collected.knowledge
+    if flags.about != in_utf8(flags.about):
+        raise ConfigError(f"--about: expected text in UTF-8, got {flags.about!r}")
     if re.search(r"[{}]|<!--", flags.about):
         raise ConfigError("--about goes into a prompt, where braces and <!-- mean something: leave them out")
     spoken = _find_spoken(knowledge)

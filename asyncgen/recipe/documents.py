@@ -12,6 +12,7 @@ from pathlib import Path
 
 from asyncgen.recipe.problems import Key, Problems
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
+from asyncgen.text import in_utf8
 
 SUFFIXES = (".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org")  # of texts in a folder
 MOST_BYTES_IN_ALL = 64 * 1024 * 1024
@@ -71,7 +72,7 @@ def read_documents(
             problems.add(at, f"expected documents in {path}, files that end in {', '.join(SUFFIXES)}")
         shown = Path(path.name if Path(name).is_absolute() else name)
         for each in found:
-            files.setdefault(each.resolve(), str(shown / each.relative_to(path)))
+            files.setdefault(each.resolve(), in_utf8(str(shown / each.relative_to(path))))
     for each in others:
         files.pop(each.resolve(), None)
     documents = tuple(

@@ -10,6 +10,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.documents import Document, Knowledge, list_files
 from asyncgen.scaffold.convert import SUFFIXES, UnreadableDocumentError, read_as_markdown
+from asyncgen.text import in_utf8
 
 LONGEST_TITLE = 80  # characters of a first line that is taken for one
 _HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t#]*$")
@@ -55,6 +56,8 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
     for each in paths:
         if not os.path.lexists(each):
             raise ConfigError(f"--from {each}: no such file or folder")
+        if str(each) != in_utf8(str(each)):
+            raise ConfigError(f"--from {each}: its name is not UTF-8, in which the recipe tells of it; rename it")
     found = [(each, path) for each in paths for path in (list_files(each) if each.is_dir() else [each])]
     for named, path in found:
         try:
@@ -65,7 +68,7 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
             skipped.append(f"{path} {error}")
             continue
         source = path.name if path == named else str(Path(named.resolve().name, path.relative_to(named)))
-        documents.setdefault(path.resolve(), Document(source, _under_one_title(text, path)))
+        documents.setdefault(path.resolve(), Document(in_utf8(source), _under_one_title(text, in_utf8(path.stem))))
     if not documents:
         raise ConfigError(
             f"--from: no documents in {', '.join(map(str, paths))}: expected files that end in {', '.join(SUFFIXES)}"
@@ -84,7 +87,7 @@ def outline(document: Document) -> Outline:
     return Outline(sections[0].title, sections)
 
 
-def _under_one_title(text: str, path: Path) -> str:
+def _under_one_title(text: str, stem: str) -> str:
     """One heading of the first level, at the top: a short first line, or else the file's name, where it has none.
 
     A text without any heading, as those from print are, has them where a short line stands alone above a longer one.
@@ -102,7 +105,7 @@ def _under_one_title(text: str, path: Path) -> str:
     if first != 0:
         is_titled = _is_title(lines[0]) and not "".join(lines[1:2]).strip()
         # In words: dashes part them where nothing else does.
-        name = path.stem.replace("_", " ") if re.search(r"[ _]", path.stem) else path.stem.replace("-", " ")
+        name = stem.replace("_", " ") if re.search(r"[ _]", stem) else stem.replace("-", " ")
         lines[:0] = [] if is_titled else [name, ""]
     lines[0] = f"# {lines[0].lstrip('# ')}"
     others = list(_headings(lines))[1:]

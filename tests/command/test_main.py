@@ -142,6 +142,7 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
             ["shards", "z\udcff", "-n", "3", "--provider", "offline"],
             "'z\\udcff' is not UTF-8, in which a plan is written",
         ),
+        (["init", "z", "--from", "y", "--about", "a\udcff"], "--about: expected text in UTF-8, got 'a\\udcff'"),
         (["shards", "s3:/bucket/x"], "s3://bucket/x is an address, ./s3:/bucket/x a path"),
         (["merge", "GS:bucket/x"], "gs://bucket/x is an address"),
         (["status", "S3://bucket/x"], "S3:// is written s3://"),

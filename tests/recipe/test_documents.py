@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.recipe.documents import MOST_BYTES_IN_ALL, Knowledge, read_documents
 from asyncgen.recipe.load import load_recipe, read_knowledge, read_recipe
 from asyncgen.recipe.problems import Problems
+from asyncgen.scaffold.documents import collect_documents
 
 RECIPE = """\
 name = "shop"
@@ -87,6 +89,18 @@ def test_a_path_of_this_machine_is_not_in_the_text(fill: Fill) -> None:
     folder = fill(docs__a_md="a", b_md="b")
     knowledge, _ = read(folder / "elsewhere", [str(folder / "docs"), str(folder / "b.md")])
     assert [each.source for each in knowledge.documents] == ["docs/a.md", "b.md"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="all names are UTF-8 there")
+def test_a_name_that_is_not_utf_8_is_told_with_a_mark(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "b\udcfc.md").write_text("Bread.")
+    knowledge, problems = read(tmp_path, "docs")
+    assert ("b?.md" in knowledge.join(), problems) == (True, [])
+    collected = collect_documents([tmp_path / "docs"])
+    assert "# b?" in collected.knowledge.join()
+    with pytest.raises(ConfigError, match=r"its name is not UTF-8.*; rename it"):
+        collect_documents([tmp_path / "docs" / "b\udcfc.md"])
 
 
 def test_every_document_that_cannot_be_used_is_told(fill: Fill) -> None:
