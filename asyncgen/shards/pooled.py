@@ -30,7 +30,7 @@ EVERY = 1.0  # seconds from an answer to the next question
 PACED = 8.0  # seconds after a question in which a pace that it has brought is kept; see TERM of the pool
 PATIENCE = 300.0  # seconds without an answer
 LOST = "the pool of money and pace does not answer any more; the same line goes on"
-OVERTAKEN = "another asyncgen ray --pool has begun to make these shards; one of them at a time has money and pace"
+OVERTAKEN = "another asyncgen ray --pool makes these shards: leave them to it, or stop it and type this again"
 
 
 class PoolLostError(FatalError):
