@@ -18,6 +18,7 @@ _CLAIM = {key: any_phrase("grounding", key) for key in ("own", "hearsay", "secon
 # "I think my ..." is said of himself, "my friend thinks you ..." is not.
 _HIMSELF = any_phrase("grounding", "of-himself").pattern
 _OF_HIMSELF = Uncased(rf"(?:{_CLAIM['hearsay'].pattern}),? (?:that |dass )?(?:{_HIMSELF})")
+_DECLARES, _BY_OTHERS = (any_phrase("grounding", key) for key in ("declares", "by-others"))
 _DENIES, _ATTRIBUTES, _AFFIRMS = (any_phrase("grounding", key) for key in ("denies", "attributes", "affirms"))
 _OPERATOR = any_phrase("grounding", "operators").pattern
 _EXERCISE = Uncased(
@@ -64,9 +65,10 @@ class Said:
 
 def _is_claim(sentence: str, *, is_remark: bool) -> bool:
     """`is_remark`: its message is short, hands nothing over and is not about the user himself."""
-    if (sentence.endswith("?") and not _CLAIM["tag"].search(sentence)) or _CLAIM["orders"].match(sentence):
-        return False
-    if len(sentence) > _LONGEST_CLAIM:
+    if len(sentence) > _LONGEST_CLAIM or _BY_OTHERS.search(sentence):
+        return len(sentence) <= _LONGEST_CLAIM
+    is_question = sentence.endswith("?") and not any(each.search(sentence) for each in (_CLAIM["tag"], _DECLARES))
+    if is_question or _CLAIM["orders"].match(sentence):
         return False
     is_own = _CLAIM["own"].search(sentence) is not None
     if _CLAIM["hearsay"].search(sentence) and not (is_own and _OF_HIMSELF.search(sentence)):

@@ -35,15 +35,18 @@ from asyncgen.audit.reckoning import (
     follows_time,
     is_concluded,
     is_difference,
+    is_in_proportion,
     is_rest,
     is_span,
+    is_sum,
 )
-from asyncgen.audit.statements import YEAR, YEARS, Figure, Statements, is_compared
+from asyncgen.audit.statements import YEAR, YEARS, Figure, Statements, is_compared, is_summed
 
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _PART_BEHIND = re.compile(rf" (?:{any_phrase('grounding', 'part-of').pattern})", re.IGNORECASE)
 _THEREFORE = re.compile(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$", re.IGNORECASE)
 _THEREFORE_REACH = 30  # characters before a figure
+_CALENDAR_PARTS = (7, 12, 30, 52, 365)
 _FEWEST = 12  # counts up to here are part of the language
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
 _MOST_ADDED = 6  # figures of a conversation
@@ -62,11 +65,11 @@ class Derivations:
         start, end = measure.start, measure.start + len(measure.text)
         if measure.unit in CURRENCIES and self._counted(measure.value, measure.unit):
             return True
-        if measure.unit == "s" and measure.value in self._statements.spans:
+        if measure.unit == "s" and (measure.is_spelled or measure.value in self._statements.spans):
             return True
         if measure.unit == "" and (_PART_BEHIND.match(prose, end) or self._concludes(prose, start)):
             return True
-        return is_compared(prose, measure)
+        return is_compared(prose, measure) or is_summed(prose, measure)
 
     def _concludes(self, prose: str, start: int) -> bool:
         return _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start) is not None
@@ -89,29 +92,36 @@ class Derivations:
     def explains_better(self, measure: Measure, prose: str, question: str = "") -> bool:
         """Whether others give a figure that stands in the knowledge base too, in a statement that fits less."""
         look = Look(measure, prose, question, self._statements)
-        compared = is_compared(prose, measure)
+        compared, summed = is_compared(prose, measure), is_summed(prose, measure)
         counted = self._counted(measure.value, measure.unit) if measure.unit in CURRENCIES else ()
-        taken = [figure for count, figure in counted if count in look.times]
-        if measure.unit in CURRENCIES and not (compared or taken):
+        times = {*look.times, *look.parts} if counted else ()
+        taken = [figure for count, figure in counted if count in times]
+        if measure.unit in CURRENCIES and not (compared or summed or taken):
             return False  # as nearly always
-        if measure.unit == "" and not compared:
+        if measure.unit == "" and not (compared or summed):
             part = _PART_BEHIND.match(prose, measure.start + len(measure.text))
             return is_rest(measure, look, part[0]) if part else is_concluded(measure, look)
         home = self._statements.fit_at_home((measure.value, measure.unit), look.stems, compared=compared)
         if home is None:
-            if not compared and measure.unit != "s":
+            if not (compared or summed) and measure.unit != "s":
                 return False  # known by rounding
             home = 0.0
         if home == math.inf:
             return False
         if any(self._statements.fit_of(each, look.stems) > home for each in taken):
             return True
-        return (compared and is_difference(measure, look, home)) or is_span(measure, look, home)
+        return (
+            (compared and is_difference(measure, look, home))
+            or (summed and is_sum(measure, look, home))
+            or is_span(measure, look, home)
+            or (measure.unit == "s" and home == 0.0 and not look.has_about(measure) and is_in_proportion(measure, look))
+        )
 
     def _counted(self, value: float, unit: str) -> Sequence[tuple[int, Figure]]:
-        """The figures of which an amount is so many times as much, and how many times."""
+        """The figures of which an amount is so many times as much, or the part for a day, a week or a month."""
         if (value, unit) not in self._multiples:
-            figures = ((count, (round(value / count, 2), unit)) for count in range(2, MOST_TIMES))
+            figures = [(count, (round(value / count, 2), unit)) for count in range(2, MOST_TIMES)]
+            figures += [(part, (round(value * part, 2), unit)) for part in _CALENDAR_PARTS]
             self._multiples[value, unit] = [each for each in figures if self._statements.has(each[1])]
         return self._multiples[value, unit]
 

@@ -344,6 +344,8 @@ def read_facts(
         yield from _read_spelled_clock(text)
     if may_hold_numbers(text):
         yield from read_spelled(text, language)
+    if any(map(text.__contains__, _HALF_HINTS)):
+        yield from _read_halves(text)
 
 
 def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
@@ -373,6 +375,31 @@ def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
         yield money
 
 
+def _read_halves(text: str) -> Iterator[Measure]:
+    """Two and a half hours, anderthalb Tage, a quarter of an hour."""
+    for match in _AND_A_HALF.finditer(text):
+        word = (match["word"] or "").lower()
+        whole = float(word) if word.isdecimal() else float(_WHOLES.get(word, 1))
+        name, factor = _unit(match["unit"])
+        yield Measure(match[0], match.start(), (whole + 0.5) * factor, 0.5 * factor, name, is_spelled=True)
+    for match in _PART_OF_HOUR.finditer(text):
+        hours = next(hours for words, hours in _PARTS_OF_HOUR.items() if words.fullmatch(match[0]))
+        yield Measure(match[0], match.start(), hours * _HOUR, 5 * _MINUTE, "s", is_spelled=True)
+
+
+_HALF_HINTS = ("half", "quarter", "halb", "iertelst")
+_WHOLES = {spelling: hour for word, hour in _HOURS.items() for spelling in (word, in_ascii(word))}
+_AND_A_HALF = re.compile(
+    rf"\b(?:(?P<word>\d{{1,2}}|{'|'.join(map(in_all_spellings, _HOURS))}|ein)(?:{_any_of('halves', 'and')})"
+    rf"|(?:{_any_of('halves', 'one')}))[ -](?P<unit>{_NAMES_OF_UNITS})\b",
+    re.IGNORECASE,
+)
+_PARTS_OF_HOUR = {
+    re.compile(in_all_spellings(words), re.IGNORECASE): hours
+    for table in tables("halves")
+    for words, hours in table["hours"].items()
+}
+_PART_OF_HOUR = re.compile(rf"\b(?:{'|'.join(each.pattern for each in _PARTS_OF_HOUR)})\b", re.IGNORECASE)
 _CENTS = 100
 CURRENCIES = frozenset("$€£")
 _NO_COUNTS = ("hundred", "thousand", "million", "billion", "hundert", "tausend")  # of a hundred there may be many

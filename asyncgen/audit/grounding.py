@@ -42,7 +42,7 @@ _SMALL = 12  # counts up to here are part of the language
 _ASKED_MAX = 100_000
 _MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
-_EVERYDAY = {("s", each) for each in (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
+_EVERYDAY = {("s", each) for each in (1.0, 60.0, 1800.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
 _FUNCTION_WORDS = sorted({word for table in tables("frequent") for word in table["words"].split() if word.isalpha()})
 _HEADING_REACH = 200  # characters of a heading or a name of several words
 _OPERATOR = any_phrase("grounding", "operators").pattern
@@ -194,7 +194,7 @@ class Grounding:
         if not isinstance(fact, Measure):
             return self._known.knows(fact)
         if is_everyday(fact):
-            return not (fact.unit == "" and _names_unknown_version(fact, prose, self._known))
+            return not (fact.unit == "" and self._is_unknown_version(fact, prose))
         asked = (fact.text, fact.value, fact.unit, is_bare(prose, fact))
         if (is_known := self._asked.get(asked)) is None:
             is_known = self._known.knows_measure(fact, is_bare=asked[-1])
@@ -204,6 +204,21 @@ class Grounding:
             return True
         hedge = hedge_of(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge, is_bare=asked[-1])
+
+    def _is_unknown_version(self, measure: Measure, prose: str) -> bool:
+        """Claude 3, where the knowledge base names Claude but no third: the number is part of a name.
+
+        Of a name that has no number there, one that counts what follows is none: with Basic 5 tools.
+        """
+        least = max(measure.start - 24, 0)
+        if prose[prose.rfind(" ", least, measure.start - 1) + 1 : measure.start].islower():  # as nearly always
+            return False
+        name = _NAME_BEFORE.search(prose, least, measure.start)
+        if name is None or measure.is_spelled or fold(name[1]) not in self._known.names:
+            return False
+        if not is_bare(prose, measure) and fold(name[1]) not in self._known.numbered:
+            return False
+        return squeeze(name[1] + measure.text) not in self._known.terms
 
 
 @dataclass(slots=True)
@@ -296,17 +311,6 @@ def is_everyday(measure: Measure) -> bool:
     if measure.unit == "s" and measure.is_spelled:
         return is_small(measure.text)
     return (measure.unit, measure.value) in _EVERYDAY
-
-
-def _names_unknown_version(measure: Measure, prose: str, known: KnownFacts) -> bool:
-    """Claude 3, where the knowledge base names Claude but no third: the number is part of a name."""
-    least = max(measure.start - 24, 0)
-    if prose[prose.rfind(" ", least, measure.start - 1) + 1 : measure.start].islower():  # as nearly always
-        return False
-    name = _NAME_BEFORE.search(prose, least, measure.start)
-    if name is None or measure.is_spelled or fold(name[1]) not in known.names:
-        return False
-    return squeeze(name[1] + measure.text) not in known.terms
 
 
 def _is_fiction(fact: Fact) -> bool:

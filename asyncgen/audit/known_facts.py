@@ -57,6 +57,7 @@ class KnownFacts:
     def __init__(self, texts: Iterable[str], derivations: Derivations | None = None) -> None:
         self.terms: set[str] = set()
         self.names: set[str] = set()  # of which there may be versions
+        self.numbered: set[str] = set()  # names that stand with a number
         self._addresses: list[str] = []
         self._grouped: list[str] = []  # long numbers, such as those of telephones
         self._dates: set[tuple[int | None, int, int | None]] = set()
@@ -158,6 +159,7 @@ class KnownFacts:
                 self.terms |= {squeeze(bare), fold(bare).rsplit("/", 1)[-1], *map(squeeze, bare.split("-"))}
         self._grouped += [_NO_DIGIT.sub("", each) for each in _GROUPED.findall(text)]
         for name, number in _NAMED_NUMBER.findall(text):
+            self.numbered.add(fold(name))
             self.terms.add(squeeze(name + number))
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
         facts = [*read_facts(text, language), *read_spelled(text, language)]

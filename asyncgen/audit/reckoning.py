@@ -12,7 +12,6 @@ from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import find_numbers, may_hold_numbers
 from asyncgen.audit.statements import (
-    JOINS,
     SENTENCE,
     YEAR,
     YEARS,
@@ -20,6 +19,7 @@ from asyncgen.audit.statements import (
     Statements,
     day_of,
     mark_of,
+    read_articles,
     sentences_around,
     stems_of,
 )
@@ -37,6 +37,8 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _NAMED_NUMBER = re.compile(r"\b[A-Za-z]{1,8}-?(\d{1,6})\b")  # the number of a d32
 _EXCLAIMED = re.compile(r"[^.!?\n]*!")  # "Hallo zusammen!" adds nothing up
 _ZEROS = re.compile(r"(?<=\d)0+(?!\d)")
+_OPENS = any_phrase("grounding", "opens")
+_ADDS = re.compile(rf"\s{any_phrase('grounding', 'adds').pattern}\s", re.IGNORECASE)
 _HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
 _HOURS_BEHIND = re.compile(rf"[ -]?[^\W\d_]{{0,20}}[ -]?(?:{_HOURS})\b", re.IGNORECASE)
 _OF_WHAT = re.compile(rf" (?:{any_phrase('grounding', 'of-what').pattern})", re.IGNORECASE)
@@ -47,8 +49,9 @@ _LIMIT = re.compile(
 )
 _EXACT = CURRENCIES | {"ct"}
 _HALF_A_CENT = 0.005
-_BEST = 0.8  # of what fits best
+_BEST = 0.5  # of what fits best
 _FITS = 0.3  # of what fits best: what fits less is of something else
+_TELLING = 100  # a smaller count is given by too many others
 _MOST_FIGURES = 80
 _CALENDAR_HOURS = {52.0: (168.0,), 30.0: (720.0, 730.0), 365.0: (24.0, 8760.0)}  # by what the words' parts hold
 _PER_HOUR = {"Wh": ("W", 1.0), "m": ("km/h", 1000.0)}  # what a rate for some hours gives
@@ -98,8 +101,8 @@ class Look:
 
     @cached_property
     def facts(self) -> Sequence[Fact]:
-        """All others that stand there."""
-        return [*read_facts(self._others), *read_spelled(self._others)]
+        """All others that stand there, a kilo and an hour among them."""
+        return [*read_facts(self._others), *read_spelled(self._others), *read_articles(self._others)]
 
     @cached_property
     def marks(self) -> frozenset[str]:
@@ -138,11 +141,15 @@ class Look:
     @property
     def joins(self) -> bool:
         """Whether the question, or the sentence before it comes to the fact, speaks of one thing and another."""
-        return any(map(JOINS.search, (self._asked, self._own_before)))
+        return any(map(_ADDS.search, (self._asked, self._own_before)))
 
     @property
     def concludes(self) -> bool:
         return _THEREFORE.search(self._own) is not None
+
+    def has_about(self, measure: Measure) -> bool:
+        """Whether a figure that fits is about as large."""
+        return any(abs(value - measure.value) <= CLOSE * measure.value for value, _ in self.figures(measure.unit))
 
     @cached_property
     def best(self) -> Collection[Statement]:
@@ -170,14 +177,16 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
     return (
         (combines and _is_combined(measure, look))
         or (measure.unit in _EXACT and _is_amount(measure, look, combines=combines))
-        or ((scales or look.concludes) and _is_scaled(measure, look))
+        or _is_scaled(measure, look, is_told=scales or look.concludes)
         or (compared and is_difference(measure, look))
         or _is_multiple(measure, look)
         or is_span(measure, look)
+        or (measure.value in look.statements.spans and measure.unit == "s" and _OPENS.search(look.near) is not None)
         or _is_whole(measure, look)
         or _is_share(measure, look)
-        or _is_in_proportion(measure, look)
+        or is_in_proportion(measure, look)
         or _is_between_days(measure, look)
+        or (measure.unit == "" and measure.value >= _TELLING and _is_of_counts(measure, look))
     )
 
 
@@ -193,8 +202,12 @@ def _is_combined(measure: Measure, look: Look) -> bool:
     """Whether it is the sum or the difference of two figures that fit, or of two of one statement."""
     wanted, unit = measure.value, measure.unit
     most_off = _most_off(measure, look)
-    groups = [{value for value, _ in look.figures(unit)}]
-    groups += [{value for value, its_unit in each.figures if its_unit == unit} for each in look.named]
+    own = look.figures(unit)
+    least = _BEST * max((fit for _, fit in own), default=0.0) if unit == "" else 0.0
+    groups = [{value for value, fit in own if fit >= least}]
+    groups += [
+        {value for value, its_unit in each.figures if its_unit == unit} for each in (look.named if unit else look.best)
+    ]
     if any(
         abs(one + other - wanted) <= most_off or abs(abs(one - other) - wanted) <= most_off
         for values in groups
@@ -204,25 +217,26 @@ def _is_combined(measure: Measure, look: Look) -> bool:
     if unit != "s":
         return False
     spans = [60.0 * (end - begin) for each in look.named for begin, end in permutations(each.minutes, 2)]
-    return any(abs(each - wanted) <= most_off for each in [*spans, *_year_spans(look)])
+    return any(abs(each - wanted) <= most_off for each in [*spans, *_year_spans(look, of_paragraphs=True)])
 
 
-def _year_spans(look: Look) -> Iterator[float]:
-    years = {year for each in look.beside for year in each.years}
-    years |= {
-        int(each.value) for each in look.facts if isinstance(each, Measure) and each.value in YEARS and not each.unit
-    }
-    return (abs(one - other) * YEAR for one, other in combinations(years, 2))
+def _year_spans(look: Look, *, of_paragraphs: bool) -> Iterator[float]:
+    told = {each.value for each in look.facts if isinstance(each, Measure) and each.value in YEARS and not each.unit}
+    groups = [look.beside] if of_paragraphs else [[each] for each in look.named]
+    for group in groups:
+        years = {*map(int, told), *(year for each in group for year in each.years)}
+        yield from (abs(one - other) * YEAR for one, other in combinations(years, 2))
 
 
 def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
     """Whether it is a bill: what fits best together, so many of one thing and of another, less a share, plus extras."""
     wanted = measure.value
     own = sorted({value for value, _ in look.figures(measure.unit)})
-    if (combines or look.joins) and len(own) <= OPERANDS:
-        sums = (sum(each) for count in (2, 3, 4) for each in combinations(own, count))
-        if any(abs(each - wanted) <= _HALF_A_CENT for each in sums):
-            return True
+    is_bill = combines or look.joins or len(look.times) > 1
+    if is_bill and any(
+        abs(each * times - wanted) <= _HALF_A_CENT for each in _sums(own) for times in (1.0, *look.times)
+    ):
+        return True
     rests = [1 - value / 100 for value, _ in look.figures("%") if value < 100]  # noqa: PLR2004
     if any(abs(value * rest - wanted) <= _HALF_A_CENT for value in own for rest in rests):
         return True
@@ -233,7 +247,19 @@ def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
             unit == measure.unit and abs(value - due) <= _HALF_A_CENT for value, unit in each.figures for due in dues
         ):
             return True
-    return combines and _is_bill(measure, look)
+    return is_bill and _is_bill(measure, look)
+
+
+def _sums(values: Collection[float]) -> Iterator[float]:
+    """What two to four of them add up to, unless they are too many to say anything."""
+    few = values if len(values) <= OPERANDS else ()
+    return (sum(each) for count in (2, 3, 4) for each in combinations(few, count))
+
+
+def is_sum(measure: Measure, look: Look, least: float) -> bool:
+    """Whether figures that fit better than `least` add up to it."""
+    own = {value for value, fit in look.figures(measure.unit) if fit > least}
+    return any(abs(each - measure.value) <= _HALF_A_CENT for each in _sums(own))
 
 
 def _is_bill(measure: Measure, look: Look) -> bool:
@@ -268,12 +294,17 @@ def _is_multiple(measure: Measure, look: Look) -> bool:
     )
 
 
-def _is_scaled(measure: Measure, look: Look) -> bool:
-    """Whether it is a part of one figure that another of its statement gives, or how long it is between two years."""
+def _is_scaled(measure: Measure, look: Look, *, is_told: bool) -> bool:
+    """Whether it is a part of one figure that another of its statement gives, or how long it is between two years.
+
+    `is_told`: whether the words say so; else only the years of one statement or of the words count.
+    """
     wanted, unit = measure.value, measure.unit
     most_off = _most_off(measure, look)
-    is_one = unit != "" and _EACH.search(look.near) is not None
-    for each in look.named:
+    if unit == "s" and any(abs(each - wanted) <= most_off for each in _year_spans(look, of_paragraphs=is_told)):
+        return True
+    is_one = _EACH.search(look.near) is not None
+    for each in look.named if is_told else ():
         own = [value for value, its_unit in each.figures if its_unit == unit]
         if own:
             shares = [value / 100 for value, its_unit in each.figures if its_unit == "%" and value < 100]  # noqa: PLR2004
@@ -281,7 +312,7 @@ def _is_scaled(measure: Measure, look: Look) -> bool:
             factors = [*shares, *(1 - share for share in shares), *counts]
             if any(abs(value * factor - wanted) <= most_off for value in own for factor in factors):
                 return True
-    return unit == "s" and any(abs(each - wanted) <= most_off for each in _year_spans(look))
+    return False
 
 
 def is_difference(measure: Measure, look: Look, least: float = 0.0) -> bool:
@@ -298,7 +329,8 @@ def is_difference(measure: Measure, look: Look, least: float = 0.0) -> bool:
     if any(abs(value * share - wanted) <= _HALF_A_CENT for value, _ in own for share in shares):
         return True
     pairs = list(permutations([value for value, _ in own], 2))
-    return any(abs(abs(count * one - other) - wanted) <= _HALF_A_CENT for count in look.times for one, other in pairs)
+    counts = {*look.times, *look.parts}
+    return any(abs(abs(count * one - other) - wanted) <= _HALF_A_CENT for count in counts for one, other in pairs)
 
 
 def is_rest(measure: Measure, look: Look, behind: str) -> bool:
@@ -342,9 +374,9 @@ def _is_whole(measure: Measure, look: Look) -> bool:
 
 
 def _is_share(measure: Measure, look: Look) -> bool:
-    """Whether it is exactly the share of a figure that another statement gives."""
+    """Whether it is exactly the share of a figure that another statement gives, or the rest of it."""
     wanted = measure.value
-    shares = {value / 100 for value, _ in look.figures("%")}
+    shares = {share for value, _ in look.figures("%") for share in (value / 100, 1 - value / 100)}
     values = look.figures(measure.unit)
     return any(abs(value * share - wanted) <= wanted * EPSILON for value, _ in values for share in shares)
 
@@ -361,7 +393,18 @@ def _is_percentage(measure: Measure, look: Look) -> bool:
     return False
 
 
-def _is_in_proportion(measure: Measure, look: Look) -> bool:
+def _is_of_counts(measure: Measure, look: Look) -> bool:
+    """Whether it is what one count of a statement leaves of another, or exactly the product of two that fit."""
+    counts = [{value for value, unit in each.figures if not unit} for each in look.best]
+    if any(abs(one - other) == measure.value for each in counts for one, other in combinations(each, 2)):
+        return True
+    own = {value for value, _ in look.figures("") if value > 1}
+    return len(own) <= OPERANDS and any(
+        abs(one * other - measure.value) <= measure.value * EPSILON for one, other in combinations(own, 2)
+    )
+
+
+def is_in_proportion(measure: Measure, look: Look) -> bool:
     """Whether it is to another figure beside it as two of a statement are: 4 TB take 7 hours, so 8 TB take 14."""
     stated = [(each.value, each.unit) for each in look.facts if isinstance(each, Measure) and each.unit]
     most_off = _most_off(measure, look)
@@ -393,7 +436,7 @@ def _is_between_days(measure: Measure, look: Look) -> bool:
     """Whether it is how long it is from one day to another that stands beside it or is named."""
     if measure.unit != "s" or measure.value < _DAY:
         return False
-    days = [*filter(None, map(day_of, look.facts)), *(each for statement in look.named for each in statement.days)]
+    days = [*filter(None, map(day_of, look.facts)), *(each for statement in look.beside for each in statement.days)]
     most_off = max(_most_off(measure, look), _DAY)
     return any(abs(abs((one - other).days) * _DAY - measure.value) <= most_off for one, other in combinations(days, 2))
 
@@ -402,6 +445,7 @@ def follows_time(time: Time, look: Look) -> bool:
     """Whether a time of day is so long before or after another one as its paragraph says."""
     for each in look.named:
         minutes = {minute for other in look.statements.beside([each]) for minute in other.minutes}
+        minutes |= {other.minute for other in look.facts if isinstance(other, Time)}
         lengths = {value / 60 for value, unit in each.figures if unit == "s" and value < _DAY}
         ends = {(minute + sign * length) % _MINUTES for minute in minutes for length in lengths for sign in (1, -1)}
         if time.minute in ends or (time.is_half_told and (time.minute + _MINUTES // 2) % _MINUTES in ends):

@@ -43,6 +43,8 @@ _TO = re.compile(rf"\s?(?:-|\u2013|{'|'.join(sorted(listed('weekdays', 'to')))})
 FUNCTION_WORDS = frozenset(word for table in tables("frequent") for word in table["words"].split() if word.isalpha())
 _MORE_BEHIND = re.compile(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})", re.IGNORECASE)
 _SAVED_BEFORE = re.compile(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$", re.IGNORECASE)
+_SUMMED_BEHIND = re.compile(rf"[ -]{any_phrase('grounding', 'summed-behind').pattern}", re.IGNORECASE)
+_SUMMED_BEFORE = re.compile(rf"{any_phrase('grounding', 'summed-before').pattern}(?: \w+){{0,2}}\s$", re.IGNORECASE)
 _BETWEEN = listed("grounding", "no-difference")
 _LONGEST = 600  # characters of sentences on one side of a figure
 _COMPARED_REACH = 40  # characters
@@ -92,7 +94,7 @@ class Statements:
         self.paragraphs.append([])
         week: dict[int, float] = {}
         for sentence in SENTENCE.split(paragraph):
-            facts = (*read_facts(sentence, language), *read_spelled(sentence, language), *_read_articles(sentence))
+            facts = (*read_facts(sentence, language), *read_spelled(sentence, language), *read_articles(sentence))
             statement = _read_statement(len(self.paragraphs) - 1, sentence, self._heading, facts, week)
             if not (statement.figures or statement.minutes or statement.years):
                 continue
@@ -224,11 +226,11 @@ def mark_of(value: float, unit: str) -> str:
     return f"{value:g} {unit}" if unit else ""
 
 
-def _read_articles(sentence: str) -> Iterator[Measure]:
-    """Of how long something takes, what is told without a number: an hour, eine Stunde."""
+def read_articles(sentence: str) -> Iterator[Measure]:
+    """Measures that are told without a number: an hour, eine Stunde, je Kilo."""
     for match in _ONE_UNIT.finditer(sentence):
         for each in read_facts(f"1 {match['unit']}"):
-            if isinstance(each, Measure) and each.unit == "s":
+            if isinstance(each, Measure) and each.unit:
                 yield Measure(match[0], match.start(), each.value, each.step, each.unit, is_spelled=True)
 
 
@@ -237,8 +239,18 @@ def _figures_of(fact: Fact) -> Iterator[Figure]:
         yield fact.value, fact.unit
         if fact.unit in CURRENCIES:
             yield 100 * fact.value, "ct"
+        elif fact.unit == "ct":
+            yield from ((fact.value / 100, currency) for currency in CURRENCIES)
     elif isinstance(fact, Term) and fact.kind == "identifier" and (number := re.search(r"\d{1,6}$", fact.key)):
         yield float(number[0]), ""  # a d32 has 32 layers
+
+
+def is_summed(text: str, measure: Measure) -> bool:
+    """Whether the words around a figure say that it is what several make together."""
+    end = measure.start + len(measure.text)
+    if _SUMMED_BEHIND.match(text, end, end + _COMPARED_REACH):
+        return True
+    return _SUMMED_BEFORE.search(text, max(measure.start - _COMPARED_REACH, 0), measure.start) is not None
 
 
 def is_compared(text: str, measure: Measure) -> bool:
