@@ -24,6 +24,7 @@ from itertools import combinations, permutations
 
 from asyncgen.audit.facts import CURRENCIES, Date, Measure, Time
 from asyncgen.audit.language import any_phrase
+from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.reckoning import (
     CLOSE,
     EPSILON,
@@ -43,8 +44,8 @@ from asyncgen.audit.reckoning import (
 from asyncgen.audit.statements import YEAR, YEARS, Figure, Statements, is_compared, is_summed
 
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
-_PART_BEHIND = re.compile(rf" (?:{any_phrase('grounding', 'part-of').pattern})", re.IGNORECASE)
-_THEREFORE = re.compile(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$", re.IGNORECASE)
+_PART_BEHIND = Uncased(rf" (?:{any_phrase('grounding', 'part-of').pattern})")
+_THEREFORE = Uncased(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$")
 _THEREFORE_REACH = 30  # characters before a figure
 _CALENDAR_PARTS = (7, 12, 30, 52, 365)
 _FEWEST = 12  # counts up to here are part of the language

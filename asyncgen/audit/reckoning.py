@@ -11,6 +11,7 @@ from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time, read_fac
 from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import find_numbers, may_hold_numbers
+from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.statements import (
     SENTENCE,
     YEAR,
@@ -38,12 +39,12 @@ _NAMED_NUMBER = re.compile(r"\b[A-Za-z]{1,8}-?(\d{1,6})\b")  # the number of a d
 _EXCLAIMED = re.compile(r"[^.!?\n]*!")  # "Hallo zusammen!" adds nothing up
 _ZEROS = re.compile(r"(?<=\d)0+(?!\d)")
 _OPENS = any_phrase("grounding", "opens")
-_ADDS = re.compile(rf"\s{any_phrase('grounding', 'adds').pattern}\s", re.IGNORECASE)
+_ADDS = Uncased(rf"\s{any_phrase('grounding', 'adds').pattern}\s")
 _HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
 _HOURS_BEHIND = re.compile(rf"[ -]?[^\W\d_]{{0,20}}[ -]?(?:{_HOURS})\b", re.IGNORECASE)
-_OF_WHAT = re.compile(rf" (?:{any_phrase('grounding', 'of-what').pattern})", re.IGNORECASE)
+_OF_WHAT = Uncased(rf" (?:{any_phrase('grounding', 'of-what').pattern})")
 # "More than 70" compares nothing.
-_ABOUT = re.compile(rf"(?:{any_phrase('grounding', 'about').pattern})\.?\s$|~\s?$", re.IGNORECASE)
+_ABOUT = Uncased(rf"(?:{any_phrase('grounding', 'about').pattern})\.?\s$|~\s?$")
 _LIMIT = re.compile(
     rf"(?:{any_phrase('grounding', 'over').pattern}|{any_phrase('grounding', 'under').pattern})\s$", re.IGNORECASE
 )

@@ -17,6 +17,7 @@ from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Term, Time, re
 from asyncgen.audit.language import any_phrase, listed, tables
 from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import in_all_spellings
+from asyncgen.audit.phrases import Uncased
 
 Figure: TypeAlias = tuple[float, str]  # a value and its unit
 
@@ -41,10 +42,10 @@ _ONE_UNIT = re.compile(
 )
 _TO = re.compile(rf"\s?(?:-|\u2013|{'|'.join(sorted(listed('weekdays', 'to')))})\s?", re.IGNORECASE)
 FUNCTION_WORDS = frozenset(word for table in tables("frequent") for word in table["words"].split() if word.isalpha())
-_MORE_BEHIND = re.compile(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})", re.IGNORECASE)
-_SAVED_BEFORE = re.compile(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$", re.IGNORECASE)
-_SUMMED_BEHIND = re.compile(rf"[ -]{any_phrase('grounding', 'summed-behind').pattern}", re.IGNORECASE)
-_SUMMED_BEFORE = re.compile(rf"{any_phrase('grounding', 'summed-before').pattern}(?: \w+){{0,2}}\s$", re.IGNORECASE)
+_MORE_BEHIND = Uncased(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})")
+_SAVED_BEFORE = Uncased(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$")
+_SUMMED_BEHIND = Uncased(rf"[ -]{any_phrase('grounding', 'summed-behind').pattern}")
+_SUMMED_BEFORE = Uncased(rf"{any_phrase('grounding', 'summed-before').pattern}(?: \w+){{0,2}}\s$")
 _BETWEEN = listed("grounding", "no-difference")
 _LONGEST = 600  # characters of sentences on one side of a figure
 _COMPARED_REACH = 40  # characters
