@@ -89,6 +89,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.replaced import repair_paths
+    from asyncgen.output.begin import check_ordinary
     from asyncgen.output.lock import locked
     from asyncgen.output.match import read_earlier
     from asyncgen.output.mend import mend
@@ -101,6 +102,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     paths = OutputPaths.of(flags.output)
     with locked(paths, say=say):
         with interrupts_raised():
+            check_ordinary(paths)
             settle(paths)
             if (earlier := read_earlier(paths, adopt=True)) is not None:
                 mend(earlier.patches)

@@ -182,7 +182,7 @@ def prepare(
     `keys`: what is to be made, where it is not numbered.
     """
     try:
-        _check_ordinary(paths)
+        check_ordinary(paths)
         if overwrite:
             check_none_is_under_way(_under_way(paths.journal, forget))
             aside = [path for path in (paths.batches, *reversed(paths.all)) if path.exists()]
@@ -261,7 +261,8 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
     return Start(paths, header, kept=kept, patches=[patch for patch in patches if patch])
 
 
-def _check_ordinary(paths: OutputPaths) -> None:
+def check_ordinary(paths: OutputPaths) -> None:
+    """Raises ConfigError for anything but a file of its own in the place of one of an output's files."""
     if paths.output.is_dir():
         raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
     if paths.batches.is_symlink() or (paths.batches.exists() and not paths.batches.is_dir()):

@@ -183,6 +183,11 @@ def test_killed_between_any_two_changes_of_names_nothing_is_lost_or_asked_for_ag
 def test_lines_that_somebody_edited_stay_and_nothing_is_sent_before_a_yes(capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider(leaky) as provider:
         assert generate(provider) == 0
+        REJECTS.unlink()
+        REJECTS.mkdir()
+        assert repair(provider) == 2
+        assert "x.jsonl.rejects is no ordinary file" in capsys.readouterr().err
+        REJECTS.rmdir()
         made = OUTPUT.read_text("utf-8").replace("How hot, n1?", "How hot?")
         OUTPUT.write_text(f"broken\n{made}", "utf-8")
         assert repair(provider) == 2
