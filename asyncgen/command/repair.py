@@ -109,7 +109,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
             dataset = open_dataset(flags)
             if (header := dataset.header) is None:
                 raise ConfigError(f"{paths.output}: {'; '.join(dataset.notes)}, so no line can be made again")
-            begun = _find_begun(dataset, repair_paths(paths))
+            begun = "" if flags.overwrite else _find_begun(dataset, repair_paths(paths))
             lines = _find_lines(flags, dataset)
         if lines.strangers:
             say(f"{quantity(lines.strangers, 'flagged line')} left as before: made by no run, or edited since")
@@ -120,7 +120,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
                 f"{repair_paths(paths).output} is of a repair by {begun} that was stopped: {line} goes on with it, and "
                 "with --take puts in place what is made"
             )
-        if lines.by_key and other and not flags.overwrite:
+        if lines.by_key and other:
             raise ConfigError(f"{other}; --overwrite sets it aside and begins this one")
         if lines.by_key:
             return _make_again(flags, dataset, header, lines, command)
