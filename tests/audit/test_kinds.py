@@ -37,13 +37,8 @@ NAMES = {
 PRECISION = 0.9
 RECALL = {
     **dict.fromkeys(("control-token", "non-ascii", "email", "secret", "markdown", "truncated", "ai-disclaimer"), 0.9),
-    **dict.fromkeys(("prompt-leak", "role-confusion"), 0.9),
-    **dict.fromkeys(("ungrounded", "derived-number", "third-person"), 0.8),
-}
-# What falls short: a name that is the project's as well, told of as others tell of the project.
-SHORT_OF_RECALL = {
-    ("unseen", "third-person"): 0.6,
-    ("blind", "third-person"): 0.5,
+    **dict.fromkeys(("prompt-leak", "role-confusion", "third-person"), 0.9),
+    **dict.fromkeys(("ungrounded", "derived-number"), 0.8),
 }
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
 
@@ -90,9 +85,7 @@ def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
         recall, precision = found[rule] / planted[rule], found[rule] / (found[rule] + false[rule])
         row = f"{name:10} {rule:16}{planted[rule]:4} planted   recall {recall:4.2f}   precision {precision:4.2f}"
         print(f"\n{row}", end="")  # noqa: T201 - the table that -s asks for
-        assert recall >= SHORT_OF_RECALL.get((name, rule), RECALL[rule]), (
-            "\n".join(wrong) if name == "worked_on" else rule
-        )
+        assert recall >= RECALL[rule], "\n".join(wrong) if name == "worked_on" else rule
         assert precision >= PRECISION, rule
     assert planted.keys() == RECALL.keys()
     assert not false.keys() - planted.keys()
