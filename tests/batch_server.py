@@ -1,16 +1,13 @@
 """The offline engine with its batches, in a thread of its own, misbehaving as its knobs or a test's script say."""
 
-import asyncio
 import json
-import threading
 import urllib.request
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
-from held_port import hold_port
+from server_thread import ServerThread
 
 from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.knobs import Knobs
@@ -21,36 +18,17 @@ Script = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 FREE = Knobs()
 
 
-class BatchServer:
-    """Use as a context manager. `script` stands before every request that is no live call: it may pass it on.
+class BatchServer(ServerThread):
+    """`script` stands before every request that is no live call: it may pass it on.
 
     `asked`: method and path of each of these, in order.
     """
 
     def __init__(self, live: Knobs = FREE, script: Script | None = None, **knobs: Any) -> None:
+        super().__init__()
         self._knobs = replace(live, batches=BatchKnobs(**knobs))
         self._script = script
         self.asked: list[str] = []
-        self._changed = threading.Condition()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="batch-server", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._held, self._port = hold_port()
-        self._thread.start()
-        self._runner = self._run(self._start())
-        self.base_url = f"http://127.0.0.1:{self._port}/v1"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._run(self._runner.cleanup())
-        self._run(self._end_all())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._held.close()
 
     @property
     def inline_url(self) -> str:
@@ -65,8 +43,8 @@ class BatchServer:
 
     def forget(self) -> None:
         """Become another server at the same address, which knows nothing."""
-        self._run(self._runner.cleanup())
-        self._runner = self._run(self._start())
+        self.go_down()
+        self.come_back()
 
     def books(self, event: str) -> list[dict[str, Any]]:
         """What has happened there, of one kind."""
@@ -74,24 +52,10 @@ class BatchServer:
             entries = [json.loads(line) for line in answer.read().splitlines()]
         return [entry for entry in entries if entry["event"] == event]
 
-    async def _end_all(self) -> None:
-        """Connections that came in while the port was being closed, too."""
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for each in tasks:
-            each.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
-
-    async def _start(self) -> web.AppRunner:
+    def _make_app(self) -> web.Application:
         app = create_app(self._knobs)
         app.middlewares.append(self._before)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self._port, reuse_port=True).start()
-        return runner
+        return app
 
     @web.middleware
     async def _before(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,19 +1,15 @@
-"""A chat-completions endpoint on a real loopback socket, in a thread of its own, that answers as a test scripts it.
-
-The thread is what lets `main([...])`, which runs an event loop of its own, talk to it in the same process.
-"""
+"""A chat-completions endpoint on a real loopback socket, in a thread of its own, that answers as a test scripts it."""
 
 import asyncio
 import json
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
-from held_port import hold_port
+from server_thread import ServerThread
 
 
 @dataclass(frozen=True)
@@ -86,8 +82,8 @@ def always_good(call: Call) -> Reply:
     return conversation(f"{call.scenario} (call {call.number})")
 
 
-class FakeProvider:
-    """Use as a context manager; `calls` is the ledger of what arrived, `release` lets held replies go.
+class FakeProvider(ServerThread):
+    """`calls` is the ledger of what arrived, `release` lets held replies go.
 
     A script that takes its time is awaited.
 
@@ -100,59 +96,26 @@ class FakeProvider:
         *,
         pages: Mapping[str, Reply] | None = None,
     ) -> None:
+        super().__init__()
         self._script = script
         self._pages = {} if pages is None else pages
         self.asked: list[str] = []
         self.calls: list[Call] = []
         self.most_at_once = 0
         self._at_once = 0
-        self._changed = threading.Condition()
-        self._loop = asyncio.new_event_loop()
         self._released = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-provider", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._held, self._port = hold_port()
-        self._thread.start()
-        self._runner = self._run(self._start())
-        self.base_url = f"http://127.0.0.1:{self._port}/v1"
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-        self._run(self._runner.cleanup())
-        self._run(self._hear_ends())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._held.close()
+        super().__exit__(kind, error, trace)
 
-    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
-
-    async def _hear_ends(self) -> None:
-        """A connection that came in while the port was being closed ends when its client does."""
-        for _ in range(3):
-            await asyncio.sleep(0)
-
-    def go_down(self) -> None:
-        """Close the port and every connection, as a server does that is killed."""
-        self._run(self._runner.cleanup())
-
-    def come_back(self) -> None:
-        """Listen again, at the same address."""
-        self._runner = self._run(self._start())
-
-    async def _start(self) -> web.AppRunner:
+    def _make_app(self) -> web.Application:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._answer)
         app.router.add_get("/v1/{page:.+}", self._show)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self._port, reuse_port=True).start()
-        return runner
+        return app
 
     def wait_for_calls(self, number: int) -> None:
         """Block until that many requests have arrived."""
