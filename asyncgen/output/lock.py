@@ -28,7 +28,7 @@ RETRY = 2.0  # seconds between two attempts of a run that waits for its lock
 class HeldError(ConfigError):
     """Another run has the output, as `what` says."""
 
-    def __init__(self, what: str, advice: str = "wait for it, or choose another --output") -> None:
+    def __init__(self, what: str, advice: str = "wait for it to end, or stop it") -> None:
         super().__init__(f"{what}; {advice}")
         self.what = what
 

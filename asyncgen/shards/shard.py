@@ -41,6 +41,8 @@ def of_shard(
 
     Raises ConfigError for a run that is not as planned.
     """
+    if config.append:
+        raise ConfigError("--append is not for a shard: lines that nothing is known of would be no indices of it")
     if config.plan.num != plan.num:
         raise ConfigError(f"-n {config.plan.num}: the plan has {plan.num}, and stays so; leave -n out")
     plan.check(make_header(config, conversations(config)))
@@ -93,7 +95,6 @@ def of_stored_shard(
     in_a_folder = "one machine alone would know what is out; plan them in a folder that all machines see instead"
     for flag, is_given, instead in (
         ("--batch", config.batching is not None, in_a_folder),
-        ("--append", config.append, "it is for lines that are put into a file by hand"),
         ("--overwrite", config.overwrite, f"delete what is in {path} and {folder.shard(number).output}* instead"),
     ):
         if is_given:
