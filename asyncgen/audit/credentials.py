@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 _LOGIN = re.compile(r"(?<!\w)[a-z][a-z0-9+]{0,20}://[^\s:/@]*:(?P<value>[^\s/@]{4,80})@")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|PuTTY-User-Key-File")
 _HEADER = re.compile(r"\b(?:[Bb]earer|Basic) (?P<value>[\w.~+/-]{16,}=*)")
-_FOUR_DIGITS = re.compile(r"[0-9]{4}")
+_TWICE_FOUR_DIGITS = re.compile(r"[0-9]{4}[ -]?[0-9]{4}")
 _ACCOUNT = re.compile(  # an IBAN, a card
     r"\b[A-Z]{2}\d{2}(?: ?[A-Z]{4})?(?: ?\d{4}){2,6}(?: ?[A-Z\d]{1,4}){0,2}\b"
     r"|(?<![\d.,-])[3-6]\d{3}(?:(?P<gap>[ -])\d{4}(?P=gap)\d{4}(?P=gap)\d{4}|\d{12})(?! ?\d|[.,-]\d)"
@@ -192,7 +192,7 @@ def _find_shape(text: str, words: Sequence[str]) -> re.Match[str] | None:
                 return match
     if "PRIVATE KEY" in text or "PuTTY-" in text:
         return _PRIVATE_KEY.search(text)
-    return _ACCOUNT.search(text) if _FOUR_DIGITS.search(text) else None
+    return _ACCOUNT.search(text) if _TWICE_FOUR_DIGITS.search(text) else None
 
 
 def _is_secret(kind: str, found: re.Match[str]) -> bool:

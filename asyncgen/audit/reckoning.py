@@ -85,6 +85,7 @@ class Look:
 
     def __init__(self, fact: Fact, prose: str, question: str, statements: Statements) -> None:
         self.statements = statements
+        self._figures: dict[str, Sequence[tuple[float, float]]] = {}  # by unit
         before, behind = sentences_around(prose, fact.start)
         self.behind = behind[len(fact.text) :]
         is_opening = prose.startswith(before + behind)
@@ -164,9 +165,11 @@ class Look:
 
     def figures(self, unit: str) -> Sequence[tuple[float, float]]:
         """Those of the statements that share something, each with how well it fits, but the ones that hardly do."""
-        found = list(self.statements.figures(self.named, unit, self.marks))
-        best = max((fit for _, fit in found), default=0.0)
-        return [(value, fit) for value, fit in found if fit >= _FITS * best]
+        if unit not in self._figures:
+            found = list(self.statements.figures(self.named, unit, self.marks))
+            best = max((fit for _, fit in found), default=0.0)
+            self._figures[unit] = [(value, fit) for value, fit in found if fit >= _FITS * best]
+        return self._figures[unit]
 
 
 def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
