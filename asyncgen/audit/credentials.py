@@ -27,7 +27,8 @@ figd_ lin_api_ ntn_ ATATT3x ATCTT3x rnd_ fw_ tgp_v1_
 _SHORTEST_TOKEN = 16  # characters; shorter words are not looked at
 _TOKEN = re.compile(
     rf"(?<![A-Za-z0-9])(?:(?:{'|'.join(map(re.escape, _PREFIXES))})[\w.-]{{10,}}"
-    r"|eyJ[\w-]{10,}\.eyJ[\w-]{8,}|\d{8,10}:AA[\w-]{30,}|[MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,}"  # JWT and bots
+    r"|eyJ(?<![\w-]eyJ)[\w-]{10,}\.eyJ[\w-]{8,}"  # JWT
+    r"|\d{8,10}:AA[\w-]{30,}|[MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,}"  # bots
     r"|T[A-Z\d]{8,}/B[A-Z\d]{8,}/\w{16,})"
 )
 _LOGIN = re.compile(r"(?<!\w)[a-z][a-z0-9+]{0,20}://[^\s:/@]*:(?P<value>[^\s/@]{4,80})@")
@@ -101,6 +102,7 @@ _DIGIT = re.compile(r"[0-9]\S*")  # and what its word goes on with
 _SHORTEST_VALUE = 6  # characters
 _AROUND = "\"'`.,;:!?()[]{}<>"
 _REACH = 100  # characters of an answer
+_LONGEST_SENTENCE = 500  # characters of it that are looked at on each side of a value
 
 _PLACEHOLDER = re.compile(
     r"your|example|placeholder|redacted|hidden|dummy|\.\.\.|\*{3}|x{4}|^change|^[<${\[(]|^[A-Z_]+$|^\d{1,3}(?:[.,]\d{3})*\W?$"
@@ -159,9 +161,10 @@ def _find_values(text: str) -> Iterator[tuple[str, Span]]:
 def _is_named(group: str, span: Span, text: str, lowered: str, asked: str) -> bool:
     """Whether the sentence of a value names it, or the question that it answers."""
     start, end = span
-    first = max(lowered.rfind(mark, 0, start) for mark in (". ", "! ", "? ", "\n")) + 1
-    last = _SENTENCE_END.search(text, end)
-    sentence = lowered[first : last.start() if last else None]
+    nearest = max(start - _LONGEST_SENTENCE, 0)
+    first = max(lowered.rfind(mark, nearest, start) for mark in (". ", "! ", "? ", "\n")) + 1 or nearest
+    last = _SENTENCE_END.search(text, end, end + _LONGEST_SENTENCE)
+    sentence = lowered[first : last.start() if last else end + _LONGEST_SENTENCE]
     for said in (sentence, asked) if start < _REACH else (sentence,):
         for name, kind in _NAMED_NEAR[group]:
             if name not in said or (place := next(_find_name(said, name, kind), None)) is None:
