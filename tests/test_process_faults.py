@@ -228,6 +228,8 @@ SLOW_DISK = """
 import os, time
 from asyncgen.command import main as cli
 from asyncgen.output import files
+from asyncgen.runs import interrupt
+interrupt.LAST_WORDS = 30.0  # however busy the machine is
 sync = getattr(os, files.SYNC)
 def wait_and_sync(descriptor):
     while os.path.exists("hold"):
