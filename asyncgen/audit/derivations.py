@@ -75,19 +75,19 @@ class Derivations:
     def _concludes(self, prose: str, start: int) -> bool:
         return _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start) is not None
 
-    def explain(self, measure: Measure, prose: str, question: str = "") -> bool:
+    def explain(self, measure: Measure, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a figure of an answer follows from figures that neither it nor its question states.
 
         How an answer begins may leave to its question what it speaks of, and whether it adds or compares.
         """
-        if measure.unit == "" and measure.value <= _FEWEST:
+        if measure.unit == "" and measure.value <= _FEWEST and measure.value == int(measure.value):
             return False
-        look = Look(measure, prose, question, self._statements)
+        look = Look(measure, prose, question, self._statements, is_foreign=is_foreign)
         return follows(measure, look, compared=is_compared(prose, measure))
 
-    def explain_date(self, fact: Date | Time, prose: str, question: str = "") -> bool:
+    def explain_date(self, fact: Date | Time, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a day or a time of day is so long before or after another one as a statement says."""
-        look = Look(fact, prose, question, self._statements)
+        look = Look(fact, prose, question, self._statements, is_foreign=is_foreign)
         return follows_time(fact, look) if isinstance(fact, Time) else follows_date(fact, look)
 
     def explains_better(self, measure: Measure, prose: str, question: str = "") -> bool:

@@ -268,7 +268,8 @@ _CODE_LINE = re.compile(
 )
 # Tokens of chat templates, also without their angle brackets: marks, and no identifiers.
 _TEMPLATE_TOKEN = re.compile(r"<?\|\w{1,40}\|>?|\b(?:im|user|assistant|system|python|output|turn)_(?:start|end)\b")
-_TAG = re.compile(r"</?[A-Za-z_][\w-]{0,30}(?: [^<>\n]{0,200})?/?>")  # also a token of a chat template
+# A tag, or a token of a chat template.
+_TAG = re.compile(r"</?[A-Za-z_][\w-]{0,30}(?: [^<>\n]{0,200})?/?>|\[/?[A-Z_]{2,30}\]")
 # Formulas of LaTeX: what stands between dollar signs is one when it has a sign of TeX in it, or is short.
 _FORMULA = re.compile(
     r"\\\[.{1,400}?\\\]|\\\(.{1,400}?\\\)|\$\$.{1,400}?\$\$|\$(?=[^$\n]{0,120}[\\^_{}])[^$\n]{1,120}\$|\$-?\w{1,3}\$",
@@ -279,7 +280,7 @@ _CODE_HINTS = (" = ", "def ", "import ", "print(", ">>> ", "\n$ ", "\n    ", "\n
 _OPENING = "\"'([{<*_`~#"
 _CLOSING = "\"')]}>*_`~,.;:!?"
 _SENTENCE_START = re.compile(
-    r"(?:^|[.!?:;\n\"(\[*>`|]|(?:^|\s)(?:-{1,3}|[-*+]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
+    r"(?:^|[.!?:;\n\"(\[*>`|)\u201c\u201e\u201a\u2018\u00ab\u00bb]|(?:^|\s)(?:-{1,3}|[-*+]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
 )
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
 _WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
@@ -301,11 +302,11 @@ def without_code(text: str) -> str:
         text = _CODE_LINE.sub(_blank, text)
     if "|" in text or "_start" in text or "_end" in text:
         text = _TEMPLATE_TOKEN.sub(_blank, text)
-    if "<" in text:
-        text = _TAG.sub(_blank, text)
+    if any(map(text.__contains__, "<[")):
+        text = _TAG.sub(_cut, text)
     if "\\" in text or text.count("$") > 1:
         text = _FORMULA.sub(_blank, text)
-    return text
+    return text.replace("__", "  ")
 
 
 _NONE_SETTLED: Mapping[str, Term | None] = MappingProxyType({})
@@ -376,15 +377,15 @@ def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
 
 
 def _read_halves(text: str) -> Iterator[Measure]:
-    """Two and a half hours, anderthalb Tage, a quarter of an hour."""
+    """Two and a half hours, anderthalb Tage, a quarter of an hour: none of the small numbers that pass."""
     for match in _AND_A_HALF.finditer(text):
         word = (match["word"] or "").lower()
         whole = float(word) if word.isdecimal() else float(_WHOLES.get(word, 1))
         name, factor = _unit(match["unit"])
-        yield Measure(match[0], match.start(), (whole + 0.5) * factor, 0.5 * factor, name, is_spelled=True)
+        yield Measure(match[0], match.start(), (whole + 0.5) * factor, 0.5 * factor, name)
     for match in _PART_OF_HOUR.finditer(text):
         hours = next(hours for words, hours in _PARTS_OF_HOUR.items() if words.fullmatch(match[0]))
-        yield Measure(match[0], match.start(), hours * _HOUR, 5 * _MINUTE, "s", is_spelled=True)
+        yield Measure(match[0], match.start(), hours * _HOUR, 5 * _MINUTE, "s")
 
 
 _HALF_HINTS = ("half", "quarter", "halb", "iertelst")
@@ -658,6 +659,11 @@ def _year(word: str | None) -> int | None:
 
 def _day(word: str | None) -> int | None:
     return int(word.rstrip("sthndr.")) if word else None
+
+
+def _cut(match: re.Match[str]) -> str:
+    """Blanks, and the end of a line: what follows begins anew."""
+    return " " * (len(match[0]) - 1) + "\n"
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -43,6 +43,7 @@ _ASKED_MAX = 100_000
 _MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 1800.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
+_ENDS = (".", "!", "?", ")", '"', "%")
 _FUNCTION_WORDS = sorted({word for table in tables("frequent") for word in table["words"].split() if word.isalpha()})
 _HEADING_REACH = 200  # characters of a heading or a name of several words
 _OPERATOR = any_phrase("grounding", "operators").pattern
@@ -51,6 +52,7 @@ _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
 )
 _HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
+_OF_THE_TALK = Uncased(rf"[ -]{any_phrase('grounding', 'of-the-talk').pattern}")
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
 # A small number in words that may be the result of a sum.
 _SMALL_RESULT = Uncased(
@@ -242,6 +244,7 @@ class _Review:
 
     def __init__(self, subject: Subject, known: KnownFacts, derivations: Derivations) -> None:
         self._conversation = subject.record.conversation
+        self._languages = subject.languages
         self._known = known
         self._derivations = derivations
         values = [value for drawn in (subject.scenario or {}).values() for _, value in drawn]
@@ -257,6 +260,7 @@ class _Review:
         asked = [each.content for each in self._conversation[max(position - 3, 0) : position] if each.role == "user"]
         before, question = " ".join(asked), "".join(asked[-1:])
         is_computed = is_exercise(before)
+        is_foreign = self._languages[position] not in {None, self._known.language}
         is_creative = bool(_CREATIVE.search(before)) and not _TRUE_STORY.search(before)
         judged: set[object] = set()
         figures: list[Measure] = []
@@ -265,10 +269,15 @@ class _Review:
                 continue
             judged.add(fact.identity)
             if not isinstance(fact, Measure):
-                if not (self._said.grants(fact, prose) or (isinstance(fact, Term) and _is_label(prose, fact))):
-                    is_derived = isinstance(fact, Date | Time) and self._derivations.explain_date(fact, prose, question)
+                if not (
+                    self._said.grants(fact, prose)
+                    or (isinstance(fact, Term) and (_is_label(prose, fact) or self._is_cut(fact, prose)))
+                ):
+                    is_derived = isinstance(fact, Date | Time) and self._derivations.explain_date(
+                        fact, prose, question, is_foreign=is_foreign
+                    )
                     yield ("derived-number" if is_derived else "ungrounded"), fact
-            elif not (self._is_said(fact, prose) or _is_written_out(prose, fact)):
+            elif not (self._is_said(fact, prose) or _is_written_out(prose, fact) or self._is_cut(fact, prose)):
                 figures = figures or _stated(answers, known_alone=not is_computed)
                 others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
@@ -276,7 +285,7 @@ class _Review:
                     is_derived = not self._said.claims(fact) and (
                         derives(fact, operands)
                         or self._known.knows_multiple(fact, operands)
-                        or self._derivations.explain(fact, prose, question)
+                        or self._derivations.explain(fact, prose, question, is_foreign=is_foreign)
                     )
                     if is_derived:
                         figures.append(fact)  # what follows may be derived from it
@@ -285,6 +294,12 @@ class _Review:
             if measure.identity not in judged and self._is_other(measure, prose, question):
                 judged.add(measure.identity)
                 yield "derived-number", measure
+
+    def _is_cut(self, fact: Measure | Term, prose: str) -> bool:
+        """Whether an answer breaks off in it, after the beginning of something known."""
+        if prose[fact.start :] != fact.text or prose.endswith(_ENDS):
+            return False
+        return self._known.has_beginning(fact)
 
     def _is_other(self, measure: Measure, prose: str, question: str) -> bool:
         """Whether a figure of the knowledge base is there another one, which its other figures give."""
@@ -320,9 +335,12 @@ def _is_fiction(fact: Fact) -> bool:
 
 
 def _is_label(prose: str, term: Term) -> bool:
-    """A heading such as "Cheap Training: ...", in which every word has a capital."""
+    """A heading such as "Cheap Training: ...", in which every word has a capital, one of Markdown or a table's row."""
     if term.kind != "name":
         return False
+    line = prose[prose.rfind("\n", max(term.start - _HEADING_REACH, 0), term.start) + 1 : term.start].lstrip()
+    if line.startswith(("#", "|")) or line.count("**") % 2:
+        return True
     before, after = _CAPITALISED
     first = before.search(prose, max(term.start - 60, 0), term.start)
     end = term.start + len(term.text)
@@ -334,8 +352,10 @@ def _is_label(prose: str, term: Term) -> bool:
 
 
 def _is_written_out(prose: str, measure: Measure) -> bool:
-    """Whether a figure is part of a written-out sum or of an example that says it is one."""
+    """Whether a figure is part of a written-out sum or of an example that says so, or counts words of the talk."""
     start, end = measure.start, measure.start + len(measure.text)
+    if measure.unit == "" and _OF_THE_TALK.match(prose, end):
+        return True
     if _OPERATOR_BEFORE.search(prose, max(start - 14, 0), start) or _OPERATOR_AFTER.match(prose, end):
         return True
     return _SUPPOSED.search(prose, max(start - 160, 0), start) is not None

@@ -33,7 +33,7 @@ _SHARE = "%/100"  # the unit under which 0.2219 is also 22.19%
 _BARE = "bare"  # the unit under which every figure stands as it is written
 _HEDGED = 0.15  # the share by which rounding may move a figure with an "about" before it
 _ROUNDED = 100  # a smaller count or amount of money is meant as it stands
-_TO_THE_UNIT = CURRENCIES | {""}
+_TO_THE_UNIT = {"": 0.5, **dict.fromkeys(CURRENCIES, 0.1)}  # $5 may stand for $4.95
 _YEARS = range(1900, 2100)
 _SUMS_UP = re.compile(rf"(?:{any_phrase('grounding', 'sums-up').pattern})\s*$", re.IGNORECASE)
 _ABOUT, _OVER, _UNDER = (
@@ -117,6 +117,12 @@ class KnownFacts:
             or ((None, date.month, day) in self._dates and date.year in self._years)
             for day in days
         )
+
+    def has_beginning(self, fact: Measure | Term) -> bool:
+        """Whether something that the texts hold begins so."""
+        if isinstance(fact, Term):
+            return any(each.startswith(fact.key) for each in self.terms)
+        return any(each.text.startswith(fact.text) for each in self.measures)
 
     def knows_digits(self, measure: Measure) -> bool:
         """Whether a long number stands there in other groups: 01349 220 118."""
@@ -225,8 +231,9 @@ def _tolerance(measure: Measure, hedge: str) -> tuple[float, float]:
         return value - slack, value + measure.step
     if hedge == "under":
         return value - measure.step, value + slack
-    if not hedge and measure.unit in _TO_THE_UNIT and value < _ROUNDED and value == int(value):
-        return value - 0.5, value + 0.5
+    if not hedge and value < _ROUNDED and value == int(value) and measure.unit in _TO_THE_UNIT:
+        half = _TO_THE_UNIT[measure.unit]
+        return value - half, value + half
     allowed = value * (_HEDGED if hedge else CLOSE)
     if hedge and value % (5 * measure.step / 10 if measure.step > 1 else 5) == 0:
         half = max(half, value * 0.03)  # "about $75" for $73

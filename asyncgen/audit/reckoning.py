@@ -38,6 +38,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _NAMED_NUMBER = re.compile(r"\b[A-Za-z]{1,8}-?(\d{1,6})\b")  # the number of a d32
 _EXCLAIMED = re.compile(r"[^.!?\n]*!")  # "Hallo zusammen!" adds nothing up
 _ZEROS = re.compile(r"(?<=\d)0+(?!\d)")
+_BOTH_WAYS = any_phrase("grounding", "both-ways")
 _OPENS = any_phrase("grounding", "opens")
 _ADDS = Uncased(rf"\s{any_phrase('grounding', 'adds').pattern}\s")
 _HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
@@ -52,6 +53,7 @@ _EXACT = CURRENCIES | {"ct"}
 _HALF_A_CENT = 0.005
 _BEST = 0.5  # of what fits best
 _FITS = 0.3  # of what fits best: what fits less is of something else
+_SAME_SUBJECT = 3  # words that are shared
 _TELLING = 100  # a smaller count is given by too many others
 _MOST_FIGURES = 80
 _CALENDAR_HOURS = {52.0: (168.0,), 30.0: (720.0, 730.0), 365.0: (24.0, 8760.0)}  # by what the words' parts hold
@@ -80,12 +82,16 @@ _PARTS = _factors_of("parts")
 class Look:
     """What stands around a fact of an answer, and the statements that share a word or a figure with it.
 
-    `near`: its sentence and the one before, and the question where it is near enough.
+    `near`: its sentence and the one before, and the question where it is near enough. `is_foreign`: in another language
+    than the knowledge base.
     """
 
-    def __init__(self, fact: Fact, prose: str, question: str, statements: Statements) -> None:
+    def __init__(
+        self, fact: Fact, prose: str, question: str, statements: Statements, *, is_foreign: bool = False
+    ) -> None:
         self.statements = statements
         self._figures: dict[str, Sequence[tuple[float, float]]] = {}  # by unit
+        self._is_foreign = is_foreign
         before, behind = sentences_around(prose, fact.start)
         self.behind = behind[len(fact.text) :]
         is_opening = prose.startswith(before + behind)
@@ -113,6 +119,9 @@ class Look:
 
     @cached_property
     def named(self) -> Collection[Statement]:
+        """All of them where the knowledge base is in another language than the answer."""
+        if self._is_foreign:
+            return [each for paragraph in self.statements.paragraphs for each in paragraph]
         return self.statements.fitting(self.marks)
 
     @cached_property
@@ -133,7 +142,10 @@ class Look:
             times |= {*_TIMES.get(word, ())}
             if word.startswith(_BEGINNINGS):
                 times |= {*next(_TIMES[f"{each}*"] for each in _BEGINNINGS if word.startswith(each))}
-        return {each for each in times if 1 < each <= MOST_TIMES}
+        if _BOTH_WAYS.search(self._others):
+            times.add(2.0)
+        times = {each for each in times if 1 < each <= MOST_TIMES}
+        return times | {one * other for one, other in combinations(times, 2)}  # two of them for three days
 
     @cached_property
     def parts(self) -> Collection[float]:
@@ -185,7 +197,6 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
         or (compared and is_difference(measure, look))
         or _is_multiple(measure, look)
         or is_span(measure, look)
-        or (measure.value in look.statements.spans and measure.unit == "s" and _OPENS.search(look.near) is not None)
         or _is_whole(measure, look)
         or _is_share(measure, look)
         or is_in_proportion(measure, look)
@@ -235,7 +246,8 @@ def _year_spans(look: Look, *, of_paragraphs: bool) -> Iterator[float]:
 def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
     """Whether it is a bill: what fits best together, so many of one thing and of another, less a share, plus extras."""
     wanted = measure.value
-    own = sorted({value for value, _ in look.figures(measure.unit)})
+    stated = {each.value for each in look.facts if isinstance(each, Measure) and each.unit == measure.unit}
+    own = sorted({value for value, _ in look.figures(measure.unit)} | stated)
     is_bill = combines or look.joins or len(look.times) > 1
     if is_bill and any(
         abs(each * times - wanted) <= _HALF_A_CENT for each in _sums(own) for times in (1.0, *look.times)
@@ -243,6 +255,9 @@ def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
         return True
     rests = [1 - value / 100 for value, _ in look.figures("%") if value < 100]  # noqa: PLR2004
     if any(abs(value * rest - wanted) <= _HALF_A_CENT for value in own for rest in rests):
+        return True
+    granted = {1 - value / 100 for each in look.best for value, unit in each.figures if unit == "%"} - {0.0, 1.0}
+    if any(look.statements.has((round(wanted / rest, 2), measure.unit)) for rest in granted if rest):
         return True
     for each in look.named:
         extra = {count - value for value, unit in each.figures if not unit for count in look.times if count > value}
@@ -308,7 +323,7 @@ def _is_scaled(measure: Measure, look: Look, *, is_told: bool) -> bool:
     if unit == "s" and any(abs(each - wanted) <= most_off for each in _year_spans(look, of_paragraphs=is_told)):
         return True
     is_one = _EACH.search(look.near) is not None
-    for each in look.named if is_told else ():
+    for each in (look.named if unit else look.best) if is_told else ():
         own = [value for value, its_unit in each.figures if its_unit == unit]
         if own:
             shares = [value / 100 for value, its_unit in each.figures if its_unit == "%" and value < 100]  # noqa: PLR2004
@@ -358,7 +373,11 @@ def is_concluded(measure: Measure, look: Look) -> bool:
 
 def is_span(measure: Measure, look: Look, least: float = 0.0) -> bool:
     """Whether it is how long something is open or lasts, from one time to another, on a day or in a week."""
-    return measure.unit == "s" and any(
+    if measure.unit != "s" or measure.value not in look.statements.spans:
+        return False
+    if least == 0.0 and _OPENS.search(look.near):
+        return True
+    return any(
         look.statements.fit(each, clause, look.marks) > least
         for each in look.named
         if measure.value in each.spans
@@ -389,6 +408,8 @@ def _is_percentage(measure: Measure, look: Look) -> bool:
     """Whether it is the share of one figure in another of the same statement, or how much more or less that one is."""
     most_off = _most_off(measure, look)
     for each in look.best:
+        if len(look.stems & each.own_stems) < _SAME_SUBJECT:
+            continue
         for (one, unit), (other, its_unit) in permutations(each.figures, 2):
             if unit == its_unit != "%" and other:
                 ratio = 100 * one / other
@@ -412,6 +433,14 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
     """Whether it is to another figure beside it as two of a statement are: 4 TB take 7 hours, so 8 TB take 14."""
     stated = [(each.value, each.unit) for each in look.facts if isinstance(each, Measure) and each.unit]
     most_off = _most_off(measure, look)
+    if measure.unit == "" and any(
+        abs(amount / value - measure.value) <= most_off
+        for amount, unit in stated
+        for each in look.best
+        for value, its_unit in each.figures
+        if value and its_unit == unit and amount != value
+    ):
+        return True
     if measure.unit in _PER_HOUR and _is_used_up(measure, look, most_off):
         return True
     return any(

@@ -7,7 +7,7 @@ figure of it by those of its own clause before those of the rest.
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
@@ -24,9 +24,12 @@ Figure: TypeAlias = tuple[float, str]  # a value and its unit
 SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
 YEAR = 365.25 * 86400  # seconds
 JOINS = re.compile(rf"\s(?:{'|'.join(sorted(listed('grounding', 'joins')))})\s", re.IGNORECASE)
-_CLAUSE = re.compile(rf"[,:]\s|{JOINS.pattern}", re.IGNORECASE)
+_WHOLE_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
+_CLAUSE = re.compile(rf"[,:;]\s|\||{JOINS.pattern}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}|\b[A-Za-z][\w-]{0,20}\d\b|\b(?:19|20)\d\d\b")
 _STEM = 6  # letters of a word that stand for all its forms
+_COMPOUND = re.compile(r"\b[A-ZÄÖÜ][a-zäöüß]{7,}")
+_SHORTEST = 3  # letters of a part of a compound
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|[enrs]+)$")  # "weighing", "chains", "Ketten"
 YEARS = range(1500, 2100)
 _REST, _ABOVE = 0.5, 0.2  # what a word of the rest of a statement or its heading weighs against one of the own clause
@@ -94,9 +97,15 @@ class Statements:
             self._heading = stems_of(paragraph.partition("\n")[0])
         self.paragraphs.append([])
         week: dict[int, float] = {}
-        for sentence in SENTENCE.split(paragraph):
+        columns: Sequence[frozenset[str]] = ()
+        for sentence in _WHOLE_SENTENCE.split(paragraph):
+            cells = sentence.strip("| ").split("|") if sentence.startswith("|") else []
+            columns = columns or list(map(stems_of, cells))
             facts = (*read_facts(sentence, language), *read_spelled(sentence, language), *read_articles(sentence))
-            statement = _read_statement(len(self.paragraphs) - 1, sentence, self._heading, facts, week)
+            above = self._heading.union(*columns) if cells else self._heading
+            statement = _read_statement(len(self.paragraphs) - 1, sentence, above, facts, week)
+            if len(cells) == len(columns) > 0:
+                statement = _with_columns(statement, columns)
             if not (statement.figures or statement.minutes or statement.years):
                 continue
             self.paragraphs[-1].append(statement)
@@ -163,6 +172,26 @@ class Statements:
         )
 
 
+def _with_columns(statement: Statement, columns: Sequence[frozenset[str]]) -> Statement:
+    """A row of a table: each cell is of what its column and the row's first cell say."""
+    cells = [each for each in statement.clauses if each.stems or each.figures]
+    if len(cells) != len(columns):
+        return statement
+    first = cells[0].stems
+    clauses = [
+        Clause(each.stems | column | first, each.figures, each.compared)
+        for each, column in zip(cells, columns, strict=True)
+    ]
+    return replace(statement, clauses=clauses)
+
+
+def _parts_of_compounds(text: str) -> Iterator[str]:
+    """The stems of what German nouns may end in, so that whoever asks for a Kurs finds the Schwimmkurs."""
+    for word in map(fold, _COMPOUND.findall(text)):
+        for place in range(_SHORTEST, len(word) - _SHORTEST):
+            yield _ENDING.sub("", word[place:])[:_STEM]
+
+
 def stems_of(text: str) -> frozenset[str]:
     return frozenset(
         _ENDING.sub("", _ENDING.sub("", word)[:_STEM])
@@ -191,7 +220,7 @@ def _read_statement(
         clauses.append(Clause(stems_of(sentence[begin:end]), frozenset(stated), frozenset(compared)))
         begin = end
     figures = frozenset(figure for each in clauses for figure in each.figures)
-    own_stems = stems_of(sentence) | {mark_of(*each) for each in figures}
+    own_stems = stems_of(sentence) | {mark_of(*each) for each in figures} | set(_parts_of_compounds(sentence))
     return Statement(
         paragraph,
         heading | own_stems,
@@ -213,11 +242,11 @@ def _read_statement(
 
 
 def day_of(fact: Fact) -> date | None:
-    """The day of a date that is told whole."""
-    if not (isinstance(fact, Date) and fact.year and fact.day):
+    """The day of a date; all days without a year are of the same one."""
+    if not (isinstance(fact, Date) and fact.day):
         return None
     try:
-        return date(fact.year, fact.month, fact.day)
+        return date(fact.year or YEARS[-1], fact.month, fact.day)
     except ValueError:  # the 31st of February
         return None
 

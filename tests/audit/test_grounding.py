@@ -350,3 +350,59 @@ def test_formulas_headings_marks_and_regrouped_numbers_state_nothing(question: s
 )
 def test_german_nouns_beside_each_other_are_no_names_and_announced_names_are(answer: str, rules: set[str]) -> None:
     assert _rules("Wie ist das?", answer, grounding=Grounding(f"{HOF}\nDer Bau kostete 1,9 Millionen Euro.\n")) == rules
+
+
+HOSTEL = """# Hostel
+
+It was opened in April 2012 and has 52 beds in 11 rooms.
+A bed is £24 a night, a double room £78. Breakfast is £6.50, a towel £2; guests who stay seven nights pay 15 % less.
+The coast walk covers 9 km, takes 3.5 hours and starts at 9:30. The bus takes 35 minutes. The yearly card is £60.
+In 2025 there were 9,300 guests, 40 % of them from abroad. The machine mended 640 of 910 things.
+
+| Ticket | Adults | Children |
+|---|---|---|
+| Single | £5.20 | £2.80 |
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is a bed for a week of seven nights?", "Seven nights are £142.80 then."),
+        ("When does the walk end?", "At 13:00."),
+        ("How many guests were from abroad?", "3,720 guests."),
+        ("How many beds a room on average?", "4.7 beds a room."),
+        ("By bus there and back?", "70 minutes on the bus."),
+        ("How old is it in 2026?", "14 years."),
+        ("How many things stayed broken of those brought to the machine?", "270 of the things."),
+        ("What share did the machine mend of the things?", "About 70 percent of the things."),
+        ("Two adults and two children, single?", "That is £16 together."),
+        ("What is the yearly card per month?", "It is £5 a month."),
+        ("How much faster is 18 km of coast walk?", "18 km take 7 hours."),
+        ("And from October 13, 2025 to January 31, 2026?", "That makes 110 days."),
+        ("Two towels for three nights?", "£12 for all of it."),
+    ],
+)
+def test_shares_averages_proportions_and_spans_are_derived(question: str, answer: str) -> None:
+    assert _rules(question, answer, grounding=Grounding(HOSTEL)) == {"derived-number"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "rules"),
+    [
+        ("Somebody said a bed is £30?", "Yes, a bed is £30.", {"ungrounded"}),
+        ("So it dates from 1998?", "That is right, it was opened in 1998.", {"ungrounded"}),
+        ("My neighbour paid £17 for a bed.", "Yes, a bed is £17.", {"ungrounded"}),
+        ("Meine Nachbarin sagt, ein Rad kostet 9 €?", "Ja, ein Rad kostet 9 €.", {"ungrounded"}),
+        ("How long is the wait?", "Three quarters of an hour.", {"ungrounded"}),
+        ("Wie lange dauert es?", "Etwa anderthalb Stunden.", {"ungrounded"}),
+        ("How long is the walk?", "Three and a half hours.", set()),
+        ("How long may I write?", "Keep it under 80 words.", set()),
+        ("What costs what?", "## Beds And Rooms For Everybody\n| Room | Price Per Night |\n| Double | £78 |", set()),
+        ("What is a double?", "A double room is £7", set()),
+    ],
+)
+def test_claims_in_a_question_and_halves_are_looked_at_and_what_breaks_off_is_not(
+    question: str, answer: str, rules: set[str]
+) -> None:
+    assert _rules(question, answer, grounding=Grounding(HOSTEL)) == rules
