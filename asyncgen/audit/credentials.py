@@ -8,9 +8,10 @@ digits, so that no placeholder counts. Names are data, in `languages`.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TypeAlias
 
-from asyncgen.audit.language import listed
+from asyncgen.audit.language import listed, tables
 from asyncgen.audit.rules import Finding, Span, Subject, excerpt
 from asyncgen.data.text import whole_text
 
@@ -18,21 +19,22 @@ from asyncgen.data.text import whole_text
 
 # What services put in front of the keys that they hand out.
 _PREFIXES = """
-sk- sk_live_ sk_test_ pk_live_ pk_test_ rk_live_ rk_test_ whsec_ gsk_ xai- hf_ r8_ pplx- nvapi- csk- jina_
-tvly- lsv2_pt_ lsv2_sk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- npm_ pypi- rubygems_ dckr_pat_
-AKIA ASIA AIza ya29. GOCSPX- EAAA xoxa- xoxb- xoxe- xoxp- xoxr- xoxs- xapp- SG. hvs. hvb. dop_v1_ doo_v1_
-dor_v1_ dapi tskey- sbp_ glsa_ glc_ phc_ phx_ sntrys_ shpat_ shpca_ shppa_ shpss_ sq0atp- sq0csp- PMAK- NRAK-
-figd_ lin_api_ ntn_ ATATT3x ATCTT3x rnd_ fw_ tgp_v1_
+sk- key- pat- oy2 sl. LTAI AKID sk_live_ sk_test_ pk_live_ pk_test_ rk_live_ rk_test_ whsec_ gsk_ xai- hf_ r8_
+pplx- nvapi- csk- jina_ tvly- lsv2_pt_ lsv2_sk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- npm_
+pypi- rubygems_ dckr_pat_ AKIA ASIA AIza ya29. GOCSPX- EAAA xoxa- xoxb- xoxe- xoxp- xoxr- xoxs- xapp- SG. hvs.
+hvb. dop_v1_ doo_v1_ dor_v1_ dapi tskey- sbp_ glsa_ glc_ phc_ phx_ sntrys_ shpat_ shpca_ shppa_ shpss_ sq0atp-
+sq0csp- PMAK- NRAK- figd_ lin_api_ ntn_ ATATT3x ATCTT3x rnd_ fw_ tgp_v1_
 """.split()  # noqa: SIM905 - a few lines instead of seventy
-_SHORTEST_TOKEN = 16  # characters; shorter words are not looked at
+_SHORTEST_TOKEN = 13  # characters; shorter words are not looked at
 _TOKEN = re.compile(
     rf"(?<![A-Za-z0-9])(?:(?:{'|'.join(map(re.escape, _PREFIXES))})[\w.-]{{10,}}"
-    r"|eyJ(?<![\w-]eyJ)[\w-]{10,}\.eyJ[\w-]{8,}"  # JWT
+    r"|(?:[sp]k\.)?eyJ(?<![\w-]eyJ)[\w-]{12,}\.[\w-]{6,}"  # JWT
     r"|\d{8,10}:AA[\w-]{30,}|[MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,}"  # bots
     r"|T[A-Z\d]{8,}/B[A-Z\d]{8,}/\w{16,})"
 )
 _LOGIN = re.compile(r"(?<!\w)[a-z][a-z0-9+]{0,20}://[^\s:/@]*:(?P<value>[^\s/@]{4,80})@")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|PuTTY-User-Key-File")
+_ARGUMENT = re.compile(r"(?:mysql\w*|mariadb|sshpass)\b[^\n]{0,60}?\s-p ?(?P<value>\S{5,60})")
 _HEADER = re.compile(r"\b(?:[Bb]earer|Basic) (?P<value>[\w.~+/-]{16,}=*)")
 _TWICE_FOUR_DIGITS = re.compile(r"[0-9]{4}[ -]?[0-9]{4}")
 _ACCOUNT = re.compile(  # an IBAN, a card
@@ -51,13 +53,20 @@ _IS = rf"\s(?:{_choice('is')})(?:\s(?:{_choice('still')})){{0,2}}(?:\s?:)?\s"
 _SIGN = rf"(?:\s(?:{_choice('of')})(?:\s[\w'-]{{1,20}}){{1,4}}?)?(?P<sign>\s?[:=]\s?|{_IS})"
 _WORD = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
 _MIXED = r"(?P<value>(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])[^\s\"'`,;]{6,60})"
+_DIGITS = "|".join(("null", "zero", *(word for table in tables("numbers") for word in table["small"][:9])))
+_SPELLED = rf"(?P<spelled>(?:{_DIGITS})(?:[\s,-]{{1,2}}(?:{_DIGITS})){{3,7}})\b"
 # What stands behind a name, by the kind of secret that it names.
 _BEHIND = {
     "passwords": rf"(?:{_SIGN}|\s(?=[\"'`]|[^\s\d]{{0,60}}\d))"
-    rf"(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{2,9}})[\"'`])",
-    "keys": rf"(?:{_SIGN}|\s(?=\S{{16}})){_WORD}",
+    rf"(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{1,9}})[\"'`])",
+    "plain-passwords": rf"(?:{_SIGN}|\s)(?P<value>[^\W\d_]{{4,30}})(?P<next>[.,;!?)]|$|\s(?:und|and|kommst|to|um)\b)",
+    "pass": rf"(?P<sign>\s?[:=]\s?)(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{1,9}})[\"'`])",
+    "keys": rf"(?:{_SIGN}|\s(?=\S{{12}})){_WORD}",
     "card-codes": rf"(?:{_SIGN}|\s)(?P<value>\d{{3,4}})\b",
     "recovery": rf"[^\n:]{{0,30}}?(?::|\s(?:{_choice('is')}))\s(?P<value>[a-z]{{3,8}}(?:,?\s[a-z]{{3,8}}){{7,23}})\b",
+    "pins": rf"{_SIGN}{_SPELLED}",
+    "lock-codes": rf"{_SIGN}(?:{_SPELLED}|(?P<code>(?-i:(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{{4,10}})|\d{{3}}))"
+    rf"(?![\w:-]|[.,]\d|\s(?:{_choice('units')})\b)",
     "accounts": rf"[^.\n]{{0,30}}?[\s\"'`][\w.-]{{2,30}}(?:\s/\s|:(?!/)){_MIXED}",
 }
 _Name: TypeAlias = tuple[str, str, re.Pattern[str]]
@@ -65,25 +74,34 @@ _Name: TypeAlias = tuple[str, str, re.Pattern[str]]
 
 def _names(*kinds: str) -> Sequence[_Name]:
     behind = {kind: re.compile(rf"(?:s|en|_id)?[\"']?{_BEHIND[kind]}", re.IGNORECASE) for kind in kinds}
-    return [(name, kind, behind[kind]) for kind in kinds for name in sorted(listed("secret", kind))]
+    return [
+        (name, kind, behind[kind]) for kind in kinds for name in sorted(listed("secret", kind.removeprefix("plain-")))
+    ]
 
 
-_NAMES = _names("passwords", "keys", "card-codes", "recovery")
+_NAMES = _names("passwords", "pass", "plain-passwords", "keys", "card-codes", "pins", "lock-codes", "recovery")
+_ALL = {name for name, _, _ in _NAMES}
+# Every name by the shortest one in it: a text without "pass" is looked at for none of seven names.
+_BY_STEM = {
+    stem: [each for each in _NAMES if min((other for other in _ALL if other in each[0]), key=len) == stem]
+    for stem in sorted(_ALL)
+    if not any(other in stem for other in _ALL - {stem})
+}
 _ACCOUNTS = _names("accounts")
 # What is a secret in a sentence with its name, and in the answer to a question with it.
 _CODE = re.compile(
-    r"\d(?<![\w.,:$€£/#+-]\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d{3}-\d{4}|(?:[ -]\d){3,5}|\d?(?:-\d{1,2}){2})[#*]?"
+    r"\d(?<![\w.,$€£/+-]\d)(?<!\d:\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d{3}-\d{4}|(?:[ -]\d){3,5}|\d?(?:-\d{1,2}){2})[#*]?"
     rf"(?![\w€$£%/]|[-.,:]\d|\s\d|\s(?i:{_choice('units')})\b)"
 )
 _NAMED_NEAR = {
     group: [(name, kind) for kind in kinds for name in sorted(listed("secret", kind))]
     for group, kinds in {
-        "password": ("passwords", "networks"),
+        "password": ("passwords", "networks", "long-codes"),
         "key": ("keys",),
-        "code": ("codes", "lock-codes", "typed"),
+        "code": ("pins", "codes", "lock-codes", "typed", "passwords"),
     }.items()
 }
-_SHORT = 4  # letters of a name that is no part of a longer word
+_SHORT = 5  # letters of a name that is no part of a longer word
 _SENTENCE_END = re.compile(r"[.!?]\s|\n")
 _LOCKS = sorted(listed("secret", "locks"))
 _NO_CODE = re.compile(rf"(?:{_choice('no-codes')})[ -]?$", re.IGNORECASE)
@@ -99,7 +117,7 @@ _NO_VALUE = re.compile(  # WPA2, WPA3-Personal, 90-day, an address
     r"|/|your|example|placeholder|redacted|\.\.\.|\*{3}|x{4}|^[<${\[(]|\("
 )
 _DIGIT = re.compile(r"[0-9]\S*")  # and what its word goes on with
-_SHORTEST_VALUE = 6  # characters
+_SHORTEST_VALUE, _LONGEST_VALUE = 6, 200  # characters
 _AROUND = "\"'`.,;:!?()[]{}<>"
 _REACH = 100  # characters of an answer
 _LONGEST_SENTENCE = 500  # characters of it that are looked at on each side of a value
@@ -109,32 +127,48 @@ _PLACEHOLDER = re.compile(
     r"|\(|^(?:pass|passwd|password|passwort|secret)$"
 )
 _NO_PASSWORD, _NO_RECOVERY = listed("secret", "no-password"), listed("secret", "no-recovery")
+_SAID_OF = re.compile(
+    r"[a-zäöü]*(?:ed|ing|ive|able|ful|less|ical|ous|ory|bar|lich|ig|en|los|isch|ell|ert|elt|etzt|acht)$"
+)
+_WITH = re.compile(
+    r"\b(?:with|use|using|mit|nimm|user|username|login|benutzer|benutzername|nutzer)\b[^.!?\n]{0,40}$", re.IGNORECASE
+)
 _SHORTEST_KEY = 8  # characters
 _CAPITALS_INSIDE = re.compile(r"[a-z][A-Z]+[a-z]\w*[a-z][A-Z]")
 _VARIED = 8  # different characters in a key
 _SHOWN = 6  # characters of a secret
 
 
+class _Said:
+    """A message, and in lower case what was said before it."""
+
+    def __init__(self, text: str, asked: str) -> None:
+        self.text, self.lowered, self.asked = text, text.lower(), asked.lower()
+
+    @cached_property
+    def is_of_a_lock(self) -> bool:
+        return any(each in self.lowered or each in self.asked for each in _LOCKS)
+
+
 def find_secret(text: str, asked: str = "", names: Sequence[_Name] = _NAMES) -> Span | None:
     """The first secret. `asked`: what was said before, which may name what the text tells. `names`: those in either."""
-    words = text.split()
-    if shape := _find_shape(text, words):
+    if shape := _find_shape(text, text.split()):
         return shape.span()
-    lowered = text.lower()
+    said = _Said(text, asked)
     values = list(_find_values(text))
     for name, kind, behind in [*names, *_ACCOUNTS] if values else names:
-        for place in _find_name(lowered, name, kind):
+        for place in _find_name(said.lowered, name, kind):
             found = behind.match(text, place + len(name))
-            if found and _is_secret(kind, found):
+            if found and _is_secret(kind, found, said, place):
                 return place, found.end()
-    return next((span for group, span in values if _is_named(group, span, text, lowered, asked.lower())), None)
+    return next((span for group, span in values if _is_named(group, span, said)), None)
 
 
 def _find_name(lowered: str, name: str, kind: str) -> Iterator[int]:
     place = lowered.find(name)
     while place >= 0:
         around = lowered[place - 1 : place] + lowered[place + len(name) : place + len(name) + 1]
-        if len(name) >= _SHORT or kind == "keys" or not any(map(str.isalpha, around)):
+        if len(name) >= _SHORT or kind in {"keys", "lock-codes"} or not any(map(str.isalpha, around)):
             yield place
         place = lowered.find(name, place + 1)
 
@@ -145,10 +179,11 @@ def _find_values(text: str) -> Iterator[tuple[str, Span]]:
         place, end = digit.span()
         if code := _CODE.match(text, place):
             yield "code", code.span()
-        start = max(text.rfind(" ", 0, place), text.rfind("\n", 0, place)) + 1
+        nearest = max(place - _LONGEST_VALUE, 0)
+        start = max(text.rfind(blank, nearest, place) for blank in " \n") + 1 or nearest
         if end - start < _SHORTEST_VALUE:
             continue
-        value = text[start:end].strip(_AROUND)
+        value = text[start : min(end, start + 2 * _LONGEST_VALUE)].strip(_AROUND)
         start = text.index(value, start)
         if len(value) < _SHORTEST_VALUE or value.replace(",", "").replace(".", "").isdigit():
             continue
@@ -158,14 +193,14 @@ def _find_values(text: str) -> Iterator[tuple[str, Span]]:
             yield "password", (start, start + len(value))
 
 
-def _is_named(group: str, span: Span, text: str, lowered: str, asked: str) -> bool:
+def _is_named(group: str, span: Span, message: _Said) -> bool:
     """Whether the sentence of a value names it, or the question that it answers."""
-    start, end = span
+    text, (start, end) = message.text, span
     nearest = max(start - _LONGEST_SENTENCE, 0)
-    first = max(lowered.rfind(mark, nearest, start) for mark in (". ", "! ", "? ", "\n")) + 1 or nearest
+    first = max(text.rfind(mark, nearest, start) for mark in (". ", "! ", "? ", "\n")) + 1 or nearest
     last = _SENTENCE_END.search(text, end, end + _LONGEST_SENTENCE)
-    sentence = lowered[first : last.start() if last else end + _LONGEST_SENTENCE]
-    for said in (sentence, asked) if start < _REACH else (sentence,):
+    sentence = message.lowered[first : last.start() if last else end + _LONGEST_SENTENCE]
+    for said in (sentence, message.asked) if start < _REACH else (sentence,):
         for name, kind in _NAMED_NEAR[group]:
             if name not in said or (place := next(_find_name(said, name, kind), None)) is None:
                 continue
@@ -173,38 +208,62 @@ def _is_named(group: str, span: Span, text: str, lowered: str, asked: str) -> bo
             is_year = group == "code" and _YEAR.fullmatch(text, start, end)
             if not _FRAME.search(front) and (is_year or _NOT_BEHIND.search(front)):
                 return False
-            if kind in {"lock-codes", "typed"} and (
-                _NO_CODE.search(said[:place][-_LONGEST_KIND:])
-                or not (text.count("-", start, end) > 1 or any(each in lowered or each in asked for each in _LOCKS))
-            ):
+            may_open = text.count("-", start, end) > 1 or message.is_of_a_lock
+            if kind in {"lock-codes", "typed"} and not (may_open and _is_a_code(said, place)):
                 continue
             return not _NO_SECRET.search(sentence)
     return False
 
 
+def _is_a_code(said: str, place: int) -> bool:
+    """Whether what is called a code is none of a place, an error or a discount."""
+    return _NO_CODE.search(said[max(place - _LONGEST_KIND, 0) : place]) is None
+
+
 def _find_shape(text: str, words: Sequence[str]) -> re.Match[str] | None:
-    if max(map(len, words), default=0) >= _SHORTEST_TOKEN:
-        for match in _TOKEN.finditer(text):
-            if match[0].startswith("eyJ") or _is_random(match[0]):
+    place = 0
+    for word in words:
+        if len(word) >= _SHORTEST_TOKEN and not word.isalpha() and ("_" in word or _DIGIT.search(word)):
+            place = text.index(word, place)
+            match = _TOKEN.search(text, place, place + len(word))
+            if match and ("eyJ" in match[0] or _is_random(match[0])):
                 return match
-        for match in _LOGIN.finditer(text) if "://" in text else ():
-            if not _PLACEHOLDER.search(match["value"]):
-                return match
-        for match in _HEADER.finditer(text) if "earer " in text or "Basic " in text else ():
-            if _is_random(match["value"]):
-                return match
+    for match in _LOGIN.finditer(text) if "://" in text else ():
+        if not _PLACEHOLDER.search(match["value"]):
+            return match
+    for match in _HEADER.finditer(text) if "earer " in text or "Basic " in text else ():
+        if _is_random(match["value"]):
+            return match
+    if " -p" in text and (argument := _ARGUMENT.search(text)):
+        return argument
     if "PRIVATE KEY" in text or "PuTTY-" in text:
         return _PRIVATE_KEY.search(text)
     return _ACCOUNT.search(text) if _TWICE_FOUR_DIGITS.search(text) else None
 
 
-def _is_secret(kind: str, found: re.Match[str]) -> bool:
-    """Whether what stands behind a name is what it names."""
-    if kind == "passwords":
+def _is_secret(kind: str, found: re.Match[str], message: _Said, place: int) -> bool:
+    """Whether what stands behind a name is what it names. `place`: where the name stands."""
+    if kind in {"passwords", "pass"}:
         return found["words"] is not None or _is_password(found)
+    if kind == "plain-passwords":
+        return _is_plain_password(found)
     if kind == "keys":
         return _is_key(found["quoted"] or found["value"])
+    if kind == "lock-codes":
+        return message.is_of_a_lock and _is_a_code(message.lowered, place)
     return kind != "recovery" or _NO_RECOVERY.isdisjoint(re.findall(r"\w+", found["value"].lower()))
+
+
+def _is_plain_password(found: re.Match[str]) -> bool:
+    """A word without a digit: what nobody would say of a password. Without "is" before it, it has to be a name."""
+    value = found["value"]
+    if value.lower() in _NO_PASSWORD or _SAID_OF.match(value) or _PLACEHOLDER.search(value):
+        return False
+    return (
+        found["sign"] is not None
+        or value[0].isupper()
+        or bool(_WITH.search(found.string, max(found.start() - _REACH, 0), found.start()))
+    )
 
 
 def _is_key(value: str) -> bool:
@@ -236,7 +295,7 @@ def _is_random(value: str) -> bool:
 def check_secrets(subject: Subject) -> Iterator[Finding]:
     """An audit is passed around more freely than the data: it shows how a secret begins."""
     lowered = whole_text(subject.record.conversation).lower()
-    names = [each for each in _NAMES if each[0] in lowered]
+    names = [each for stem, several in _BY_STEM.items() if stem in lowered for each in several]
     asked = ""
     for position, message in enumerate(subject.record.conversation):
         if span := find_secret(message.content, asked, names):
