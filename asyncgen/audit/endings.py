@@ -19,8 +19,10 @@ _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _CLOSED = frozenset("\"')]}*_`~")
 _EMOTICON = re.compile(r"(?:[:;=8xX][-'o^]?[()DPp/\\|\[\]3*oO]+|<3|\^[_.]?\^|\b[xX]D)$")
 _LIST_LINE = re.compile(r"^\s*(?:[-*+\u2022\u2013]|\(?\w{1,3}[.)])\s")
-_BARE_NUMBER = re.compile(r"(?:\n[^\S\n]*|[.!?:] )(?:\d{1,2}[.)]|[-*+])$")
-_URL_END = re.compile(r"(?:https?://|www\.)\S+$|(?:[\w-]+\.)+(?:com|org|net|ai|io|dev)(?:/\S*)?$")
+_BARE_NUMBER = re.compile(r"\n[^\S\n]*(?:\d{1,2}[.)]|[-*+])$|[.!?] (?P<inside>\d{1,2})[.)]$")
+_URL_END = re.compile(
+    r"(?:https?://|www\.)\S+$|(?:[\w-]+\.)+(?:com|org|net|ai|io|dev)(?:/\S*)?$|\b(?:dot|punkt)\W? [a-z]{2,6}$"
+)
 _FIGURE_END = re.compile(r"\$?-?[\d,.]*\d%?[A-Za-z]?$|\b(?:is|answer:?|equals|gives|:) [A-Z]$|[-=]> ?\S+$")
 _SIGNATURE = re.compile(r"^\s*-{1,2} ?[A-Za-z][\w .]{0,40}$")
 _DANGLING: dict[str | None, frozenset[str]] = {  # words that end no sentence, by language
@@ -72,9 +74,10 @@ _NUMBERS = {word: value for table in tables("numbers") for value, word in enumer
 _PROMISE = re.compile(
     rf"\b(?P<number>[2-9]|{'|'.join(_NUMBERS)}) (?:[\w-]+ ){{0,2}}"
     rf"(?:{'|'.join(sorted(listed('truncated', 'counted')))})\b"
-    r"[^\n.!?:]{0,60}[:.]",
+    r"[^\n.!?:]{0,60}[:.]\s*(?=(?:\(?1[.)]|[-*+\u2022\u2013])\s)",
     re.IGNORECASE,
 )
+_LONGEST_LIST = 4_000  # characters
 _POINT = re.compile(r"^\s*(?:[-*+\u2022\u2013]|\(?\d{1,2}[.)])\s", re.MULTILINE)
 _POINT_INSIDE = re.compile(r"(?<=[.!?:,;] )\(?\d[.)] ")
 
@@ -121,14 +124,15 @@ def find_longer(text: str, language: str | None, *known: list[str]) -> str | Non
 def find_break(text: str, language: str | None = None) -> Span | None:
     """Where an answer breaks off: no end of a sentence, or a fence, bracket or quotation left open."""
     text = text.rstrip()
-    text = text[:-_LONGEST_WORD] + _MARKS_BEHIND.sub("", text[-_LONGEST_WORD:])
+    if _MARKS_BEHIND.search(text, max(len(text) - _LONGEST_WORD, 0)):
+        return None  # it has ended, whatever its end is marked with
     if text.count("```") % 2:
         return text.rindex("```"), len(text)
     if not text or text.endswith("```"):
         return None
     end = text[-_LONGEST_WORD:]
     is_cut = _SHORTENED.search(end) is not None if text[-1] in _SENTENCE_ENDS else not _ends_well(text, language)
-    if is_cut or _BARE_NUMBER.search(end) or _lacks_points(text):
+    if is_cut or _is_bare(text, _BARE_NUMBER.search(end)) or _lacks_points(text[-_LONGEST_LIST:]):
         return max(len(text) - _SHOWN, 0), len(text)
     if any(map(text.__contains__, '("[\u201e\u201c')):
         place = _find_open(text)
@@ -175,6 +179,13 @@ def _ends_well(text: str, language: str | None) -> bool:
     # Short lines that mostly end without a full stop: a poem, an address, letters counted one by one.
     lines = [line for line in text.rsplit("\n\n", maxsplit=1)[-1].split("\n") if line.strip()]
     return len(lines) > 1 and all(len(line) < _LINE_OF_VERSE for line in lines) and lines[-2].rstrip()[-1:] not in ".!?"
+
+
+def _is_bare(text: str, number: re.Match[str] | None) -> bool:
+    """Whether a number at the end has no point behind it: in a line, where the one before it has."""
+    if number is None or number["inside"] is None:
+        return number is not None
+    return re.search(rf"(?<!\S)\(?{int(number['inside']) - 1}[.)] \S", text) is not None
 
 
 def _lacks_points(text: str) -> bool:
