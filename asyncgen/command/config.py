@@ -2,9 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -19,12 +18,6 @@ from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import GenerateConfig, RunPlan
 from asyncgen.runs.configure import configure_plan, configure_run
 from asyncgen.runs.settings import Settings
-from asyncgen.shards.cut import check_cut
-from asyncgen.shards.places import shards_of
-from asyncgen.shards.plan import ShardFolder, ShardPlan
-from asyncgen.shards.pooled import pooled
-from asyncgen.shards.shard import ShardRun, make_plan, of_shard, of_stored_shard
-from asyncgen.text import in_utf8
 from asyncgen.timings import USUAL, Timings
 
 # Flags that are for once, with the blank before them, which under make is quoted by a backslash.
@@ -43,7 +36,7 @@ def read_generate_config(
             f"--output {flags.output}: an object cannot be appended to; a run that is cut into shards is published "
             "as it goes on, with --shard, once asyncgen shards has planned it there"
         )
-    config = configure_run(_load(flags), _settings(flags), environment, log=flags.log, timings=timings)
+    config = configure_run(read_recipe(flags), read_settings(flags), environment, log=flags.log, timings=timings)
     return replace(
         config,
         show=flags.show,
@@ -54,47 +47,12 @@ def read_generate_config(
     )
 
 
-def read_shard_plan(
-    flags: argparse.Namespace, environment: Mapping[str, str], timings: Timings = USUAL
-) -> tuple[ShardPlan, Sequence[str]]:
-    """A plan of shards of what `generate` would make with these flags, and what should be known of it."""
-    check_cut(flags.num, flags.size)
-    words = flags.parser.root.argv[1:]
-    if unknown := [word for word in words if word != in_utf8(word)]:
-        raise ConfigError(f"{unknown[0]!r} is not UTF-8, in which a plan is written: choose another name")
-    config = configure_run(_load(flags), _settings(flags), environment, timings=timings)
-    return make_plan(config, flags.size, flags.at_once, tuple(words)), config.notices
-
-
-def read_shard_config(
-    flags: argparse.Namespace, environment: Mapping[str, str], command: str, timings: Timings = USUAL
-) -> ShardRun:
-    """Of one shard: what its plan was made with stands for the flags that are not given here. Raises ConfigError."""
-    if flags.output is None:
-        raise ConfigError("--shard: name with --output what asyncgen shards has planned")
-    shards = shards_of(flags.output)
-    plan, choice = shards.read_plan(), flags.shard
-    parser, argv = flags.parser, flags.parser.root.argv
-    planned = parser.root.commands["shards"].parse_args(plan.words)
-    given = parser.parse_args(argv[1:], planned)
-    given.output = None  # each has its own
-    config = read_generate_config(given, environment, command, timings)
-    if isinstance(shards, ShardFolder):
-        run = ShardRun(of_shard(config, shards, plan, choice, environment, is_pooled=flags.pooled))
-    else:
-        local, is_pooled = flags.local, flags.pooled
-        run = of_stored_shard(config, shards, plan, choice, environment, local=local, is_pooled=is_pooled)
-    if not flags.pooled:
-        return run
-    return replace(run, beside=partial(pooled, run.beside, run.config.plan.first // plan.size, run.config.rates))
-
-
 def read_judge_config(
     flags: argparse.Namespace, recipe: Recipe, keys: Keys, environment: Mapping[str, str], command: str
 ) -> GenerateConfig:
     """As above, for judgements of what `keys` stand for. `recipe`: how a judge is asked; see `judge_recipe`."""
     output = grades_paths(OutputPaths.of(flags.output)).output
-    settings = replace(_settings(flags), output=output)
+    settings = replace(read_settings(flags), output=output)
     return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command)
 
 
@@ -111,7 +69,9 @@ def read_repair_config(
     """As above, for lines that are made again as the newest run of their output has made them, whose `header` it is."""
     if not header.models:
         recipe = replace(recipe, request=cast("Mapping[str, JsonValue]", header.request))
-    settings = replace(_settings(flags), output=output, seed=header.seed, save_metadata=header.line_format == OBJECTS)
+    settings = replace(
+        read_settings(flags), output=output, seed=header.seed, save_metadata=header.line_format == OBJECTS
+    )
     return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command)
 
 
@@ -136,16 +96,16 @@ def _configure_by_keys(
 
 def read_plan(flags: argparse.Namespace, environment: Mapping[str, str]) -> RunPlan:
     """The part of the flags that `generate` and `plan` share; planning needs no key. Raises ConfigError."""
-    return configure_plan(_load(flags), _settings(flags), environment)
+    return configure_plan(read_recipe(flags), read_settings(flags), environment)
 
 
-def _load(flags: argparse.Namespace) -> Recipe:
+def read_recipe(flags: argparse.Namespace) -> Recipe:
     return load_recipe(
         flags.recipe, knowledge=flags.knowledge, variables=dict(flags.variables), check_audit=find_wrong_names
     )
 
 
-def _settings(flags: argparse.Namespace) -> Settings:
+def read_settings(flags: argparse.Namespace) -> Settings:
     settings = {name: value for name, value in vars(flags).items() if name in _SETTINGS}
     if isinstance(settings.get("output"), str):  # an address, below which each shard has its own output
         settings["output"] = None

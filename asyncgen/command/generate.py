@@ -89,7 +89,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.audit.repair import checked_conversations
-    from asyncgen.command.config import read_generate_config, read_shard_config
+    from asyncgen.command.config import read_generate_config
     from asyncgen.command.log_file import start_logging
     from asyncgen.data.verdicts import keep_verdicts
     from asyncgen.output.paths import OutputPaths
@@ -107,6 +107,8 @@ def run(flags: argparse.Namespace, command: str) -> int:
                 f"asyncgen merge {folder.stem}, or choose another --output"
             )
     else:
+        from asyncgen.command.shard_config import read_shard_config
+
         shard = read_shard_config(flags, read_environment(), command, flags.timings)
         config, beside = shard.config, shard.beside
         if shard.made is not None:

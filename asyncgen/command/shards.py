@@ -52,7 +52,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.command.config import read_shard_plan
+    from asyncgen.command.shard_config import read_shard_plan
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.rows import command_line
     from asyncgen.shards.places import shards_of
