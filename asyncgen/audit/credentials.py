@@ -1,9 +1,10 @@
 """`secret`: keys, passwords, codes of locks, cards and accounts: what must not be passed on.
 
 Some are told by their shape: the prefix that a service gives its keys, a login in an address, the number of a card. All
-others by their name, in front of the value or behind it, or in the question that it answers. What counts as a value
-depends on the name: a password has a digit or is quoted, a code has four digits or more, a key is letters mixed with
-digits, so that no placeholder counts. Names are data, in `languages`.
+others by their name: right in front of the value, in the same sentence, or in the question that it answers. What counts
+as a value depends on the name: a password is a word that has a digit, is quoted, or that nobody would say of one; a
+code has digits, and the talk is of a lock; a key is letters mixed with digits, so that no placeholder counts. Names are
+data, in `languages`.
 """
 
 import re
