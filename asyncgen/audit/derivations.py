@@ -46,6 +46,8 @@ from asyncgen.audit.statements import YEAR, YEARS, Figure, Statements, is_compar
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _PART_BEHIND = Uncased(rf" (?:{any_phrase('grounding', 'part-of').pattern})")
 _THEREFORE = Uncased(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$")
+_EACH = any_phrase("grounding", "each")
+_EACH_REACH = 60
 _THEREFORE_REACH = 30  # characters before a figure
 _CALENDAR_PARTS = (7, 12, 30, 52, 365)
 _FEWEST = 12  # counts up to here are part of the language
@@ -69,6 +71,8 @@ class Derivations:
         if measure.unit == "s" and (measure.is_spelled or measure.value in self._statements.spans):
             return True
         if measure.unit == "" and (_PART_BEHIND.match(prose, end) or self._concludes(prose, start)):
+            return True
+        if measure.unit == "" and measure.value > _FEWEST and _EACH.search(prose, max(start - _EACH_REACH, 0), start):
             return True
         return is_compared(prose, measure) or is_summed(prose, measure)
 

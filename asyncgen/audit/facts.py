@@ -106,6 +106,7 @@ _MONTHS = [
     "|".join(map(in_all_spellings, spellings))
     for spellings in zip(*[table["months"] for table in tables("dates")], strict=True)
 ]
+MONTHS = f"(?i:{'|'.join(_MONTHS)})"
 _MONTH = rf"(?i:{'|'.join(_MONTHS)})\b\.?"
 _MONTH_BEGINNINGS = frozenset(
     spelling[:3]
@@ -160,6 +161,7 @@ _UNITS: dict[str, tuple[str, float]] = {  # by their signs; their names are the 
     "kg": ("kg", 1.0),
     "g": ("kg", 0.001),
     "km/h": ("km/h", 1.0),
+    "hl": ("l", 100.0),
     "mph": ("km/h", 1.609344),
     "wh": ("Wh", 1.0),
     "kwh": ("Wh", 1e3),
@@ -280,7 +282,7 @@ _CODE_HINTS = (" = ", "def ", "import ", "print(", ">>> ", "\n$ ", "\n    ", "\n
 _OPENING = "\"'([{<*_`~#"
 _CLOSING = "\"')]}>*_`~,.;:!?"
 _SENTENCE_START = re.compile(
-    r"(?:^|[.!?:;\n\"(\[*>`|)\u201c\u201e\u201a\u2018\u00ab\u00bb]|(?:^|\s)(?:-{1,3}|[-*+]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
+    r"(?:^|[.!?:;\n\"(\[\]*>`|)\u201c\u201e\u201a\u2018\u00ab\u00bb]|(?:^|\s)(?:-{1,3}|[-*+]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
 )
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
 _WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
@@ -301,7 +303,7 @@ def without_code(text: str) -> str:
     if any(map(text.__contains__, _CODE_HINTS)):
         text = _CODE_LINE.sub(_blank, text)
     if "|" in text or "_start" in text or "_end" in text:
-        text = _TEMPLATE_TOKEN.sub(_blank, text)
+        text = _TEMPLATE_TOKEN.sub(_cut, text)
     if any(map(text.__contains__, "<[")):
         text = _TAG.sub(_cut, text)
     if "\\" in text or text.count("$") > 1:
@@ -402,6 +404,7 @@ _PARTS_OF_HOUR = {
 }
 _PART_OF_HOUR = re.compile(rf"\b(?:{'|'.join(each.pattern for each in _PARTS_OF_HOUR)})\b", re.IGNORECASE)
 _CENTS = 100
+_CENTS_BEHIND = re.compile(r" (\d\d)(?![\d.,]*\d| ?[%€$£]| [a-zäöü])")  # "13 Euro 80"
 CURRENCIES = frozenset("$€£")
 _NO_COUNTS = ("hundred", "thousand", "million", "billion", "hundert", "tausend")  # of a hundred there may be many
 _SPELLED_UNIT = re.compile(_UNIT)
@@ -578,6 +581,11 @@ def _read_measure(text: str, start: int) -> tuple[int, Sequence[Fact]]:
         return start + 1, ()
     if text[match.end() : match.end() + 2] in {". ", ") "} and _LIST_NUMBER.search(text, max(start - 8, 0), start):
         return match.end(), ()
+    if (cents := _CENTS_BEHIND.match(text, match.end())) and match["unit"] and not match["number2"]:
+        whole = _measure(match[0], start, match["number"], None, match["unit"])
+        if whole.unit in CURRENCIES:
+            value = whole.value + float(cents[1]) / _CENTS
+            return cents.end(), [Measure(text[start : cents.end()], start, value, 0.01, whole.unit)]
     end = match.end()
     if times := _MULTIPLIED.match(text, end):
         end = times.end()

@@ -16,6 +16,7 @@ import msgspec
 from asyncgen.audit.claims import Said, is_exercise
 from asyncgen.audit.derivations import Derivations, derives
 from asyncgen.audit.facts import (
+    CURRENCIES,
     Date,
     Fact,
     Measure,
@@ -51,13 +52,15 @@ _OPERATOR_BEFORE = re.compile(rf"(?:[+*/=^]|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?
 _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
 )
+_AMOUNTS = "|".join(name for table in tables("units") for unit in CURRENCIES for name in table.get(unit, ()))
 _HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
 _OF_THE_TALK = Uncased(rf"[ -]{any_phrase('grounding', 'of-the-talk').pattern}")
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
 # A small number in words that may be the result of a sum.
 _SMALL_RESULT = Uncased(
     rf"\b(?:{'|'.join(map(in_all_spellings, SMALL_WORDS))})[ -]"
-    rf"(?:{_HOURS}|{any_phrase('grounding', 'more-behind').pattern}|{any_phrase('grounding', 'part-of').pattern})",
+    rf"(?:{_HOURS}|{_AMOUNTS}|{any_phrase('grounding', 'more-behind').pattern}"
+    rf"|{any_phrase('grounding', 'part-of').pattern})",
 )
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
@@ -169,8 +172,11 @@ class Grounding:
                 if is_known and self._derivations.may_be_other(fact, prose):
                     answer.doubtful.append(fact)
         if _SMALL_RESULT.search(prose):
-            small = (each for each in read_spelled(prose, language) if is_everyday(each))
-            answer.doubtful += [each for each in small if self._derivations.may_be_other(each, prose)]
+            for each in read_spelled(prose, language):
+                if each.unit in CURRENCIES and each not in answer.unknown and not self._knows(each, prose):
+                    answer.unknown.append(each)
+                elif (is_everyday(each) or each.unit in CURRENCIES) and self._derivations.may_be_other(each, prose):
+                    answer.doubtful.append(each)
         return answer
 
     def _settle(self, language: str | None) -> dict[str, Term | None]:
@@ -272,6 +278,7 @@ class _Review:
                 if not (
                     self._said.grants(fact, prose)
                     or (isinstance(fact, Term) and (_is_label(prose, fact) or self._is_cut(fact, prose)))
+                    or (is_foreign and isinstance(fact, Term) and self._known.has_beginning(fact))
                 ):
                     is_derived = isinstance(fact, Date | Time) and self._derivations.explain_date(
                         fact, prose, question, is_foreign=is_foreign

@@ -24,6 +24,7 @@ from asyncgen.audit.reckoning import CLOSE, EPSILON, MOST_TIMES
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.fold import fold_to_ascii
 
+_RESERVED = re.compile(r"(?:[\w-]+\.)*example\.(?:com|org|net)\b|localhost\b")  # nobody's, by RFC 2606
 _GROUPED = re.compile(r"(?<!\S)\+?\d{2,}(?:[ /-]{1,3}\d{2,})+")
 _NO_DIGIT, _LONG = re.compile(r"\D"), 5
 _HALF_DAY = 720  # minutes
@@ -32,6 +33,7 @@ _THOUSAND = 1000  # a shorter number may leave out its unit
 _SHARE = "%/100"  # the unit under which 0.2219 is also 22.19%
 _BARE = "bare"  # the unit under which every figure stands as it is written
 _HEDGED = 0.15  # the share by which rounding may move a figure with an "about" before it
+_FEW = 12  # counts up to here stand anywhere
 _ROUNDED = 100  # a smaller count or amount of money is meant as it stands
 _TO_THE_UNIT = {"": 0.5, **dict.fromkeys(CURRENCIES, 0.1)}  # $5 may stand for $4.95
 _YEARS = range(1900, 2100)
@@ -61,6 +63,7 @@ class KnownFacts:
         self._addresses: list[str] = []
         self._grouped: list[str] = []  # long numbers, such as those of telephones
         self._dates: set[tuple[int | None, int, int | None]] = set()
+        self._bare: set[float] = set()  # figures that leave to the words before what they count
         self._minutes: set[int] = set()  # of the day
         self._years: set[int] = set()
         self._values: dict[str, list[float]] = {}
@@ -101,6 +104,8 @@ class KnownFacts:
 
     def knows_term(self, term: Term) -> bool:
         key = term.key
+        if term.kind == "url" and _RESERVED.match(key):
+            return True
         if term.kind == "url":
             return self._has_address(key) or self._has_address(key + "/", whole=False)
         return key in self.terms or key.removesuffix("s") in self.terms
@@ -134,6 +139,8 @@ class KnownFacts:
 
         `is_bare`: whether nothing behind it says what it counts, so that it may have left out its unit.
         """
+        if measure.unit == "s" and (count := _count_of(measure)) > _FEW and count in self._bare:
+            return True  # "7 days, on Business 90"
         low, high = _tolerance(measure, hedge)
         units: Iterable[str] = (measure.unit,)
         if not measure.unit and is_bare:
@@ -173,6 +180,8 @@ class KnownFacts:
         for fact in facts:
             if isinstance(fact, Measure):
                 self._add_measure(fact)
+                if not fact.unit and is_bare(text, fact):
+                    self._bare.add(fact.value)
             elif isinstance(fact, Date):
                 self._add_date(fact)
             elif isinstance(fact, Time):

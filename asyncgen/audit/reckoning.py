@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from functools import cached_property
 from itertools import combinations, permutations
@@ -37,6 +38,7 @@ _COUNT = re.compile(r"(?<![\d.,$€£])\d{1,2}(?![\d.,%])")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _NAMED_NUMBER = re.compile(r"\b[A-Za-z]{1,8}-?(\d{1,6})\b")  # the number of a d32
 _EXCLAIMED = re.compile(r"[^.!?\n]*!")  # "Hallo zusammen!" adds nothing up
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _ZEROS = re.compile(r"(?<=\d)0+(?!\d)")
 _BOTH_WAYS = any_phrase("grounding", "both-ways")
 _OPENS = any_phrase("grounding", "opens")
@@ -53,7 +55,7 @@ _EXACT = CURRENCIES | {"ct"}
 _HALF_A_CENT = 0.005
 _BEST = 0.5  # of what fits best
 _FITS = 0.3  # of what fits best: what fits less is of something else
-_SAME_SUBJECT = 3  # words that are shared
+_SAME_SUBJECT = 2  # words that are shared
 _TELLING = 100  # a smaller count is given by too many others
 _MOST_FIGURES = 80
 _CALENDAR_HOURS = {52.0: (168.0,), 30.0: (720.0, 730.0), 365.0: (24.0, 8760.0)}  # by what the words' parts hold
@@ -77,6 +79,7 @@ _TIMES: Mapping[str, Sequence[float]] = {
 }
 _BEGINNINGS = tuple(each[:-1] for each in _TIMES if each.endswith("*"))
 _PARTS = _factors_of("parts")
+_PACKED = re.compile(rf"\b(?:{'|'.join(each for each in _TIMES if each.isalpha())}|\d{{1,2}})-[a-z]", re.IGNORECASE)
 
 
 class Look:
@@ -133,7 +136,7 @@ class Look:
         return list(map(fold, _LETTERS.findall(self._others)))
 
     @cached_property
-    def times(self) -> Collection[float]:
+    def times(self) -> AbstractSet[float]:
         """How often something is taken, as the words say."""
         times = set(map(float, _COUNT.findall(self._others)))
         if may_hold_numbers(self._others):
@@ -148,7 +151,7 @@ class Look:
         return times | {one * other for one, other in combinations(times, 2)}  # two of them for three days
 
     @cached_property
-    def parts(self) -> Collection[float]:
+    def parts(self) -> AbstractSet[float]:
         """Into how many parts something goes, as the words say."""
         return {part for word in self._words for part in _PARTS.get(word, ())}
 
@@ -175,6 +178,16 @@ class Look:
         most = max(fits.values(), default=0.0)
         return [each for each, fit in fits.items() if fit >= _BEST * most]
 
+    @property
+    def granted(self) -> Collection[float]:
+        """The percentages that are taken off."""
+        return {value for each in self.named for value in each.granted}
+
+    @property
+    def subject(self) -> Collection[Statement]:
+        """Those of the best that share some words with it."""
+        return [each for each in self.best if len(self.stems & each.own_stems) >= _SAME_SUBJECT]
+
     def figures(self, unit: str) -> Sequence[tuple[float, float]]:
         """Those of the statements that share something, each with how well it fits, but the ones that hardly do."""
         if unit not in self._figures:
@@ -189,7 +202,9 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
     combines, scales = _COMBINES.search(look.near) is not None, _SCALES.search(look.near) is not None
     if measure.unit == "%":
         is_share = compared or _OF_WHAT.match(look.behind) is not None
-        return (is_share and _is_percentage(measure, look)) or (combines and _is_combined(measure, look))
+        return (is_share and _is_percentage(measure, look)) or (
+            (combines or "point" in measure.text or "punkt" in measure.text) and _is_combined(measure, look)
+        )
     return (
         (combines and _is_combined(measure, look))
         or (measure.unit in _EXACT and _is_amount(measure, look, combines=combines))
@@ -198,7 +213,7 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
         or _is_multiple(measure, look)
         or is_span(measure, look)
         or _is_whole(measure, look)
-        or _is_share(measure, look)
+        or (measure.unit not in _EXACT and _is_share(measure, look))
         or is_in_proportion(measure, look)
         or _is_between_days(measure, look)
         or (measure.unit == "" and measure.value >= _TELLING and _is_of_counts(measure, look))
@@ -253,11 +268,14 @@ def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
         abs(each * times - wanted) <= _HALF_A_CENT for each in _sums(own) for times in (1.0, *look.times)
     ):
         return True
-    rests = [1 - value / 100 for value, _ in look.figures("%") if value < 100]  # noqa: PLR2004
+    rests = [1 - value / 100 for value in look.granted]
     if any(abs(value * rest - wanted) <= _HALF_A_CENT for value in own for rest in rests):
         return True
-    granted = {1 - value / 100 for each in look.best for value, unit in each.figures if unit == "%"} - {0.0, 1.0}
-    if any(look.statements.has((round(wanted / rest, 2), measure.unit)) for rest in granted if rest):
+    apiece = (value / count for each in look.subject for value, count in _prices(each, measure.unit) if count > 2)  # noqa: PLR2004
+    if any(abs(each - wanted) <= _HALF_A_CENT for each in apiece):
+        return True
+    best = {1 - value / 100 for each in look.best for value in each.granted}
+    if any(look.statements.has((round(wanted / rest, 2), measure.unit)) for rest in best):
         return True
     for each in look.named:
         extra = {count - value for value, unit in each.figures if not unit for count in look.times if count > value}
@@ -267,6 +285,13 @@ def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
         ):
             return True
     return is_bill and _is_bill(measure, look)
+
+
+def _prices(statement: Statement, unit: str) -> Iterator[tuple[float, float]]:
+    """Each amount of a statement with each of its counts: 20 bottles for 17.80."""
+    for value, its_unit in statement.figures:
+        if its_unit == unit:
+            yield from ((value, count) for count, other in statement.figures if not other and count > 1)
 
 
 def _sums(values: Collection[float]) -> Iterator[float]:
@@ -294,15 +319,16 @@ def _is_bill(measure: Measure, look: Look) -> bool:
 
 def _is_multiple(measure: Measure, look: Look) -> bool:
     """Whether it is so many times, or such a part of, a figure as the words say, or of one less a share."""
-    factors = {*look.times, *look.parts}
+    factors = {*look.times, *look.parts} if measure.unit or measure.value >= _TELLING else look.times
     if not factors:
         return False
-    shares = {1.0, *(1 - value / 100 for value, _ in look.figures("%") if 0 < value < 100)}  # noqa: PLR2004
+    shares = {1.0, *(1 - value / 100 for value in look.granted)}
     wanted, most_off = measure.value, _most_off(measure, look)
     values = [*look.figures(measure.unit)]
     if measure.unit == "" and _HOURS_BEHIND.match(look.behind):  # GPU-hours
         values += [(value / 3600, fit) for value, fit in look.figures("s")]
-    parts = factors if _SCALES.search(look.near) else look.parts
+    is_part = _SCALES.search(look.near) is not None or _PACKED.search(look.near) is not None
+    parts = factors if is_part else factors & look.parts
     if any(abs(value / part - wanted) <= most_off for value, _ in values for part in parts):
         return True
     return any(
@@ -339,12 +365,16 @@ def is_difference(measure: Measure, look: Look, least: float = 0.0) -> bool:
     own = [(value, fit) for value, fit in look.figures(measure.unit) if fit > least]
     if measure.unit == "":
         own += [(float(number), math.inf) for number in _NAMED_NUMBER.findall(look.near)]
+    elif number := _NUMBER.match(measure.text):  # 83 days longer: 90 instead of 7
+        bare = [each.value for each in look.facts if isinstance(each, Measure) and not each.unit]
+        if any(abs(one - other) == float(number[0]) for one, other in combinations(bare, 2)):
+            return True
     wanted, most_off = measure.value, measure.value * EPSILON
     if any(abs(abs(one - other) - wanted) <= most_off for (one, _), (other, _) in combinations(own, 2)):
         return True
     if measure.unit not in CURRENCIES:
         return False
-    shares = [value / 100 for value, _ in look.figures("%")]
+    shares = [value / 100 for value in look.granted]
     if any(abs(value * share - wanted) <= _HALF_A_CENT for value, _ in own for share in shares):
         return True
     pairs = list(permutations([value for value, _ in own], 2))
@@ -366,9 +396,10 @@ def is_concluded(measure: Measure, look: Look) -> bool:
     """Whether words such as "therefore" make it what two figures give that stand beside it: 31 years from 1994."""
     stated = [each.value for each in look.facts if isinstance(each, Measure) and each.unit == measure.unit]
     stated += [float(each.year) for each in look.facts if isinstance(each, Date) and each.year and not measure.unit]
-    return look.concludes and any(
-        measure.value in {abs(one - other), one + other} for one, other in combinations(stated, 2)
-    )
+    pairs = list(combinations(stated, 2))
+    if _EACH.search(look.near) and any(one * other == measure.value != max(one, other) for one, other in pairs):
+        return True
+    return look.concludes and any(measure.value in {abs(one - other), one + other} for one, other in pairs)
 
 
 def is_span(measure: Measure, look: Look, least: float = 0.0) -> bool:
@@ -397,19 +428,22 @@ def _is_whole(measure: Measure, look: Look) -> bool:
 
 
 def _is_share(measure: Measure, look: Look) -> bool:
-    """Whether it is exactly the share of a figure that another statement gives, or the rest of it."""
+    """Whether it is the share of a figure that a statement gives, the rest of it, or the figure with or before it."""
     wanted = measure.value
-    shares = {share for value, _ in look.figures("%") for share in (value / 100, 1 - value / 100)}
+    is_rounded = look.is_hedged and measure.unit == ""
+    most_off = _most_off(measure, look) if is_rounded else wanted * EPSILON
+    shares = {value / 100 for value, _ in look.figures("%") if 0 < value < 100}  # noqa: PLR2004
+    factors = {each for share in shares for each in (share, 1 - share)}
+    if is_rounded and wanted >= _TELLING:
+        factors |= {each for share in shares for each in (1 + share, 1 / (1 + share), 1 / (1 - share))}
     values = look.figures(measure.unit)
-    return any(abs(value * share - wanted) <= wanted * EPSILON for value, _ in values for share in shares)
+    return any(abs(value * factor - wanted) <= most_off for value, _ in values for factor in factors)
 
 
 def _is_percentage(measure: Measure, look: Look) -> bool:
     """Whether it is the share of one figure in another of the same statement, or how much more or less that one is."""
     most_off = _most_off(measure, look)
-    for each in look.best:
-        if len(look.stems & each.own_stems) < _SAME_SUBJECT:
-            continue
+    for each in look.subject:
         for (one, unit), (other, its_unit) in permutations(each.figures, 2):
             if unit == its_unit != "%" and other:
                 ratio = 100 * one / other
@@ -419,14 +453,23 @@ def _is_percentage(measure: Measure, look: Look) -> bool:
 
 
 def _is_of_counts(measure: Measure, look: Look) -> bool:
-    """Whether it is what one count of a statement leaves of another, or exactly the product of two that fit."""
-    counts = [{value for value, unit in each.figures if not unit} for each in look.best]
-    if any(abs(one - other) == measure.value for each in counts for one, other in combinations(each, 2)):
+    """Whether it is what one count of a statement or of the words leaves of another, or what two that fit give.
+
+    They give exactly their product, and where the words speak of each, their quotient.
+    """
+    stated = {each.value for each in look.facts if isinstance(each, Measure) and not each.unit}
+    stated -= {measure.value}
+    groups = [{*(value for value, unit in each.figures if not unit), *each.years, *stated} for each in look.best]
+    if any(abs(one - other) == measure.value for each in groups for one, other in combinations(each, 2)):
         return True
     own = {value for value, _ in look.figures("") if value > 1}
-    return len(own) <= OPERANDS and any(
-        abs(one * other - measure.value) <= measure.value * EPSILON for one, other in combinations(own, 2)
-    )
+    if len(own) > OPERANDS:
+        return False
+    if any(abs(one * other - measure.value) <= measure.value * EPSILON for one, other in combinations(own, 2)):
+        return True
+    most_off = _most_off(measure, look)
+    is_each = _EACH.search(look.near) is not None
+    return is_each and any(abs(one / other - measure.value) <= most_off for one, other in permutations(own, 2))
 
 
 def is_in_proportion(measure: Measure, look: Look) -> bool:
@@ -439,6 +482,15 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
         for each in look.best
         for value, its_unit in each.figures
         if value and its_unit == unit and amount != value
+    ):
+        return True
+    if measure.unit == "km/h" and any(
+        abs(3.6 * way / time - measure.value) <= most_off
+        for each in look.best
+        for way, unit in each.figures
+        if unit == "m"
+        for time, its_unit in each.figures
+        if its_unit == "s" and time
     ):
         return True
     if measure.unit in _PER_HOUR and _is_used_up(measure, look, most_off):
@@ -488,7 +540,7 @@ def follows_time(time: Time, look: Look) -> bool:
 
 def follows_date(wanted: Date, look: Look) -> bool:
     """Whether a day or a month is so long before or after another one as a statement says."""
-    dates = [each for each in look.facts if isinstance(each, Date) and each.year]
+    dates = [each for each in look.facts if isinstance(each, Date)]
     lengths = {value for value, unit in {each for named in look.named for each in named.figures} if unit == "s"}
     return any(
         _is_later(wanted, each, sign * length)
@@ -501,14 +553,13 @@ def follows_date(wanted: Date, look: Look) -> bool:
 
 def _is_later(wanted: Date, begin: Date, seconds: float) -> bool:
     months = seconds / _MONTH
-    if begin.year is None:
-        return False
     if abs(months - round(months)) < EPSILON:
-        later = begin.year * _MONTHS + begin.month - 1 + round(months)
+        later = (begin.year or YEARS[-1]) * _MONTHS + begin.month - 1 + round(months)
         year, month, day = later // _MONTHS, later % _MONTHS + 1, begin.day
     elif first := day_of(begin):
         end = first + timedelta(seconds=seconds)
         year, month, day = end.year, end.month, end.day
     else:
         return False
-    return wanted.month == month and wanted.year in {None, year} and (wanted.day is None or wanted.day == day)
+    has_year = begin.year is not None and wanted.year is not None
+    return wanted.month == month and (wanted.year == year or not has_year) and (wanted.day is None or wanted.day == day)

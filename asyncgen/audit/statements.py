@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
 
-from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Term, Time, read_facts, read_spelled
+from asyncgen.audit.facts import CURRENCIES, MONTHS, Date, Fact, Measure, Term, Time, read_facts, read_spelled
 from asyncgen.audit.language import any_phrase, listed, tables
 from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import in_all_spellings
@@ -21,10 +21,11 @@ from asyncgen.audit.phrases import Uncased
 
 Figure: TypeAlias = tuple[float, str]  # a value and its unit
 
-SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n")
+_NO_END = rf"(?!(?<=\d\.)\s+(?:{MONTHS}|[a-zäöü]))"  # "the 4th of September", as German writes it
+SENTENCE = re.compile(rf"(?<=[.!?;]){_NO_END}\s+|\n")
 YEAR = 365.25 * 86400  # seconds
 JOINS = re.compile(rf"\s(?:{'|'.join(sorted(listed('grounding', 'joins')))})\s", re.IGNORECASE)
-_WHOLE_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
+_WHOLE_SENTENCE = re.compile(rf"(?<=[.!?]){_NO_END}\s+|\n")
 _CLAUSE = re.compile(rf"[,:;]\s|\||{JOINS.pattern}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}|\b[A-Za-z][\w-]{0,20}\d\b|\b(?:19|20)\d\d\b")
 _STEM = 6  # letters of a word that stand for all its forms
@@ -40,6 +41,13 @@ _DAY_RANGES = [
     for words, bounds in table["days"].items()
 ]  # by what they are called, from the first day to before which
 _DAYS = re.compile(rf"\b(?:{'|'.join(words.pattern for words, _ in _DAY_RANGES)})\b", re.IGNORECASE)
+_SHARES = {
+    re.compile(rf"\b(?:{in_all_spellings(words)})"): share
+    for table in tables("halves")
+    for words, share in table["shares"].items()
+}
+_PRONOUN = any_phrase("grounding", "pronouns")
+_GRANTS = any_phrase("grounding", "grants")
 _ONE_UNIT = re.compile(
     rf"\b(?:{'|'.join(sorted(listed('grounding', 'articles')))}) (?P<unit>[^\W\d_]{{3,}})", re.IGNORECASE
 )
@@ -51,6 +59,7 @@ _SUMMED_BEHIND = Uncased(rf"[ -]{any_phrase('grounding', 'summed-behind').patter
 _SUMMED_BEFORE = Uncased(rf"{any_phrase('grounding', 'summed-before').pattern}(?: \w+){{0,2}}\s$")
 _BETWEEN = listed("grounding", "no-difference")
 _LONGEST = 600  # characters of sentences on one side of a figure
+_ALL = 100  # percent
 _COMPARED_REACH = 40  # characters
 
 
@@ -67,7 +76,8 @@ class Clause:
 class Statement:
     """`stems`: also of its heading. `minutes`: of the day.
 
-    `spans`: how long it says that something is open, on a day and in a week, in seconds.
+    `granted`: the percentages that are taken off an amount. `spans`: how long it says that something is open, on a day
+    and in a week, in seconds.
     """
 
     paragraph: int
@@ -79,6 +89,7 @@ class Statement:
     days: Sequence[date]
     years: frozenset[int]
     spans: frozenset[float]
+    granted: frozenset[float]
 
 
 class Statements:
@@ -98,11 +109,21 @@ class Statements:
         self.paragraphs.append([])
         week: dict[int, float] = {}
         columns: Sequence[frozenset[str]] = ()
+        subject: frozenset[str] = frozenset()  # of the last sentence that names its own
         for sentence in _WHOLE_SENTENCE.split(paragraph):
             cells = sentence.strip("| ").split("|") if sentence.startswith("|") else []
             columns = columns or list(map(stems_of, cells))
-            facts = (*read_facts(sentence, language), *read_spelled(sentence, language), *read_articles(sentence))
+            facts = (
+                *read_facts(sentence, language),
+                *read_spelled(sentence, language),
+                *read_articles(sentence),
+                *_read_shares(sentence),
+            )
             above = self._heading.union(*columns) if cells else self._heading
+            if _PRONOUN.match(sentence):
+                above |= subject
+            else:
+                subject = stems_of(sentence)
             statement = _read_statement(len(self.paragraphs) - 1, sentence, above, facts, week)
             if len(cells) == len(columns) > 0:
                 statement = _with_columns(statement, columns)
@@ -238,6 +259,7 @@ def _read_statement(
             }
         ),
         frozenset(_read_spans(sentence, times, week)) - {0.0},
+        frozenset(value for value, unit in figures if unit == "%" and value < _ALL and _GRANTS.search(sentence)),
     )
 
 
@@ -262,6 +284,12 @@ def read_articles(sentence: str) -> Iterator[Measure]:
         for each in read_facts(f"1 {match['unit']}"):
             if isinstance(each, Measure) and each.unit:
                 yield Measure(match[0], match.start(), each.value, each.step, each.unit, is_spelled=True)
+
+
+def _read_shares(sentence: str) -> Iterator[Measure]:
+    """A third of them, die Hälfte."""
+    for words, share in _SHARES.items():
+        yield from (Measure(each[0], each.start(), share, 1.0, "%") for each in words.finditer(sentence.lower()))
 
 
 def _figures_of(fact: Fact) -> Iterator[Figure]:

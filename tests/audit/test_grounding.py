@@ -406,3 +406,33 @@ def test_claims_in_a_question_and_halves_are_looked_at_and_what_breaks_off_is_no
     question: str, answer: str, rules: set[str]
 ) -> None:
     assert _rules(question, answer, grounding=Grounding(HOSTEL)) == rules
+
+
+FERRY_LINE = """# Ferry line
+
+The Guillemot was built in 1998. She carries 240 passengers. The Puffin carries 90 passengers.
+Adults pay £9.40 single and £16.80 return. A bicycle costs £3, a kayak £6. A ten-trip card costs £75.
+Files are kept for 7 days, on Business for 90. Red wine costs £13.80.
+The tanks hold 95,000 litres; 60 % of the area is Riesling.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "rules"),
+    [
+        ("Is the ten-trip card worth it?", "With it a trip comes to £7.50 instead of £9.40.", {"derived-number"}),
+        ("How much do two singles cost more?", "They are dearer by two pounds than a return.", {"derived-number"}),
+        ("A bicycle and a kayak together?", "Nine pounds in all.", {"derived-number"}),
+        ("How much longer on Business?", "They stay 83 days longer: 90 instead of 7.", {"derived-number"}),
+        ("How long was the harvest?", "From September 4 to October 9, so 35 days.", {"derived-number", "ungrounded"}),
+        ("How long on Business?", "Ninety days.", set()),
+        ("Was kostet der Rotwein?", "Der kostet 13 Pfund 80.", set()),
+        ("Wie viel passt hinein?", "Das sind 950 Hektoliter.", set()),
+        ("Which address for tests?", "Any one under example.com, on New Year's Day too.", set()),
+        ("What does a Riesling cost?", "The Riesling is £8.28 a glass.", {"ungrounded"}),
+    ],
+)
+def test_packs_small_amounts_and_percentages_are_read_as_what_they_are(
+    question: str, answer: str, rules: set[str]
+) -> None:
+    assert _rules(question, answer, grounding=Grounding(FERRY_LINE)) == rules

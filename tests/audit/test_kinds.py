@@ -38,7 +38,7 @@ PRECISION = 0.9
 RECALL = {
     **dict.fromkeys(("control-token", "non-ascii", "email", "secret", "markdown", "truncated", "ai-disclaimer"), 0.9),
     **dict.fromkeys(("prompt-leak", "role-confusion", "third-person"), 0.9),
-    **dict.fromkeys(("ungrounded", "derived-number"), 0.8),
+    **dict.fromkeys(("ungrounded", "derived-number"), 0.9),
 }
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
 
