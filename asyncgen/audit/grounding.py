@@ -31,11 +31,12 @@ from asyncgen.audit.facts import (
 )
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
 from asyncgen.audit.language import any_phrase, tables
-from asyncgen.audit.names import COMMON_NAMES, fold
+from asyncgen.audit.names import COMMON_NAMES, fold, is_listed
 from asyncgen.audit.number_words import SMALL_WORDS, in_all_spellings, is_small
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.statements import sentences_around
 
 NO_SCENARIO = ""  # the topic of lines without one
 
@@ -54,6 +55,7 @@ _OPERATOR_AFTER = re.compile(
 )
 _AMOUNTS = "|".join(name for table in tables("units") for unit in CURRENCIES for name in table.get(unit, ()))
 _HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
+_RHETORICAL = any_phrase("grounding", "rhetorical")
 _OF_THE_TALK = Uncased(rf"[ -]{any_phrase('grounding', 'of-the-talk').pattern}")
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
 # A small number in words that may be the result of a sum.
@@ -275,16 +277,12 @@ class _Review:
                 continue
             judged.add(fact.identity)
             if not isinstance(fact, Measure):
-                if not (
-                    self._said.grants(fact, prose)
-                    or (isinstance(fact, Term) and (_is_label(prose, fact) or self._is_cut(fact, prose)))
-                    or (is_foreign and isinstance(fact, Term) and self._known.has_beginning(fact))
-                ):
+                if not self._is_free(fact, prose, is_foreign=is_foreign):
                     is_derived = isinstance(fact, Date | Time) and self._derivations.explain_date(
                         fact, prose, question, is_foreign=is_foreign
                     )
                     yield ("derived-number" if is_derived else "ungrounded"), fact
-            elif not (self._is_said(fact, prose) or _is_written_out(prose, fact) or self._is_cut(fact, prose)):
+            elif not (self._is_said(fact, prose) or _is_written_out(prose, fact) or self._is_none(fact, prose)):
                 figures = figures or _stated(answers, known_alone=not is_computed)
                 others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
@@ -302,8 +300,22 @@ class _Review:
                 judged.add(measure.identity)
                 yield "derived-number", measure
 
-    def _is_cut(self, fact: Measure | Term, prose: str) -> bool:
-        """Whether an answer breaks off in it, after the beginning of something known."""
+    def _is_free(self, fact: Fact, prose: str, *, is_foreign: bool) -> bool:
+        """Whether a name, an address or a date may be told though the knowledge base does not hold it.
+
+        In another language than its own, a name may be a translation, but for people's and brands'.
+        """
+        if self._said.grants(fact, prose) or self._is_none(fact, prose):
+            return True
+        if not isinstance(fact, Term):
+            return False
+        is_translated = is_foreign and fact.kind == "name" and not is_listed(fact.text)
+        return is_translated or _is_label(prose, fact)
+
+    def _is_none(self, fact: Fact, prose: str) -> bool:
+        """Whether it is only asked for, or an answer breaks off in it, after the beginning of something known."""
+        if _is_asked(prose, fact):
+            return True
         if prose[fact.start :] != fact.text or prose.endswith(_ENDS):
             return False
         return self._known.has_beginning(fact)
@@ -356,6 +368,12 @@ def _is_label(prose: str, term: Term) -> bool:
     start = first.start() if first else term.start
     line = prose[max(start - _HEADING_REACH, 0) : start].rstrip(" -*#0123456789.)").rpartition("\n")[2]
     return prose[end : end + 1] == ":" and not line.strip()
+
+
+def _is_asked(prose: str, fact: Fact) -> bool:
+    """Whether it stands in a question, which states nothing, unless it asks who knows."""
+    before, behind = sentences_around(prose, fact.start)
+    return behind.endswith("?") and not _RHETORICAL.search(before)
 
 
 def _is_written_out(prose: str, measure: Measure) -> bool:

@@ -26,6 +26,7 @@ from asyncgen.recipe.fold import fold_to_ascii
 
 _RESERVED = re.compile(r"(?:[\w-]+\.)*example\.(?:com|org|net)\b|localhost\b")  # nobody's, by RFC 2606
 _GROUPED = re.compile(r"(?<!\S)\+?\d{2,}(?:[ /-]{1,3}\d{2,})+")
+_WRITTEN = re.compile(r"\d[\d.,:]*")
 _NO_DIGIT, _LONG = re.compile(r"\D"), 5
 _HALF_DAY = 720  # minutes
 _DISTINCT_DIGITS = 3  # a number with so many digits that count is known under any unit
@@ -61,6 +62,7 @@ class KnownFacts:
         self.names: set[str] = set()  # of which there may be versions
         self.numbered: set[str] = set()  # names that stand with a number
         self._addresses: list[str] = []
+        self._written: set[str] = set()  # the figures, dates and times as their digits stand
         self._grouped: list[str] = []  # long numbers, such as those of telephones
         self._dates: set[tuple[int | None, int, int | None]] = set()
         self._bare: set[float] = set()  # figures that leave to the words before what they count
@@ -123,11 +125,12 @@ class KnownFacts:
             for day in days
         )
 
-    def has_beginning(self, fact: Measure | Term) -> bool:
+    def has_beginning(self, fact: Fact) -> bool:
         """Whether something that the texts hold begins so."""
         if isinstance(fact, Term):
             return any(each.startswith(fact.key) for each in self.terms)
-        return any(each.text.startswith(fact.text) for each in self.measures)
+        digits = fact.text.lstrip("$€£ ")
+        return digits[:1].isdigit() and any(each.startswith(digits) for each in self._written)
 
     def knows_digits(self, measure: Measure) -> bool:
         """Whether a long number stands there in other groups: 01349 220 118."""
@@ -170,6 +173,7 @@ class KnownFacts:
             self.terms.add(fold(bare))
             if not bare.isalnum():  # nearly all are: without marks all of its forms are one
                 self.terms |= {squeeze(bare), fold(bare).rsplit("/", 1)[-1], *map(squeeze, bare.split("-"))}
+        self._written.update(_WRITTEN.findall(text))
         self._grouped += [_NO_DIGIT.sub("", each) for each in _GROUPED.findall(text)]
         for name, number in _NAMED_NUMBER.findall(text):
             self.numbered.add(fold(name))

@@ -436,3 +436,19 @@ def test_packs_small_amounts_and_percentages_are_read_as_what_they_are(
     question: str, answer: str, rules: set[str]
 ) -> None:
     assert _rules(question, answer, grounding=Grounding(FERRY_LINE)) == rules
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "rules"),
+    [
+        ("Which one?", "Do you mean the Guillemot or a ship for 400 passengers?", set()),
+        ("Tell me more.", "Did you know that we have 400 passengers a trip?", {"ungrounded"}),
+        ("When was it built?", "The Guillemot was built in 19", set()),
+        ("Was kostet es?", "Hin und zurück 16,80 Pfund, sagt man in Port Ellery am Old Harbour Tower.", set()),
+        ("Wer führt die Linie?", "Das macht Margarete Hollis.", {"ungrounded"}),
+    ],
+)
+def test_a_question_states_nothing_and_a_name_in_another_language_may_be_a_translation(
+    question: str, answer: str, rules: set[str]
+) -> None:
+    assert _rules(question, answer, grounding=Grounding(FERRY_LINE)) - {"derived-number"} == rules

@@ -55,10 +55,14 @@ class Line(msgspec.Struct):
 def checks(subject: str) -> list[Check]:
     if subject == "nanochat":
         recipe = load_recipe("nanochat")
-        return [*line_checks(recipe.system, knowledge=recipe.knowledge), Grounding(recipe.knowledge).check]
+        naming = [recipe.system or ""]
+        return [
+            *line_checks(recipe.system, knowledge=recipe.knowledge),
+            Grounding(recipe.knowledge, naming=naming).check,
+        ]
     knowledge, name = (KINDS / f"{subject}.md").read_text(encoding="utf-8"), NAMES.get(subject, "Biblo")
     prompt = f"A user talks with {name}, the assistant. {name} is kind. {name} knows its subject."
-    return [*line_checks(prompt, knowledge=knowledge), Grounding(knowledge).check]
+    return [*line_checks(prompt, knowledge=knowledge), Grounding(knowledge, naming=[prompt]).check]
 
 
 def find_rules(line: Line) -> set[str]:
