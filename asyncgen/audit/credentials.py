@@ -30,6 +30,7 @@ _SHORTEST_TOKEN = 13  # characters; shorter words are not looked at
 _TOKEN = re.compile(
     rf"(?<![A-Za-z0-9])(?:(?:{'|'.join(map(re.escape, _PREFIXES))})[\w.-]{{10,}}"
     r"|(?:[sp]k\.)?eyJ(?<![\w-]eyJ)[\w-]{12,}\.[\w-]{6,}"  # JWT
+    r"|[a-z]{2,8}_(?:live|test|prod|secret|key)_\w{10,}"
     r"|\d{8,10}:AA[\w-]{30,}|[MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,}"  # bots
     r"|T[A-Z\d]{8,}/B[A-Z\d]{8,}/\w{16,})"
 )
@@ -91,7 +92,7 @@ _BY_STEM = {
 _ACCOUNTS = _names("accounts")
 # What is a secret in a sentence with its name, and in the answer to a question with it.
 _CODE = re.compile(
-    r"\d(?<![\w.,$€£/+-]\d)(?<!\d:\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d{3}-\d{4}|(?:[ -]\d){3,5}|\d?(?:-\d{1,2}){2})[#*]?"
+    r"\d(?<![\w.,$€£/+-]\d)(?<!\d[: ]\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d{3}-\d{4}|(?:[ -]\d){3,5}|\d?(?:-\d{1,2}){2})[#*]?"
     rf"(?![\w€$£%/]|[-.,:]\d|\s\d|\s(?i:{_choice('units')})\b)"
 )
 _NAMED_NEAR = {
@@ -99,6 +100,7 @@ _NAMED_NEAR = {
     for group, kinds in {
         "password": ("passwords", "networks", "long-codes"),
         "key": ("keys",),
+        "voucher": ("vouchers",),
         "code": ("pins", "codes", "lock-codes", "typed", "passwords"),
     }.items()
 }
@@ -115,8 +117,9 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _NO_SECRET = re.compile(_choice("no-secret"), re.IGNORECASE)  # of a sentence that tells of secrets
 _NO_VALUE = re.compile(  # WPA2, WPA3-Personal, 90-day, an address
     r"^(?:[A-Za-z]{0,5}-?\d{1,3}$|\d[\d.,:]*-?[A-Za-z]+$|v\d|\d{1,3}-|[A-Z]{2,5}-?\d+(?:$|-)|\d{3}\.)"
-    r"|/|your|example|placeholder|redacted|\.\.\.|\*{3}|x{4}|^[<${\[(]|\("
+    r"|/|your|example|password|passwort|placeholder|redacted|\.\.\.|\*{3}|x{4}|^[<${\[(]|\("
 )
+_VOUCHER = re.compile(r"[A-Z]{3,}(?:-[A-Z\d]+)+")  # HARBOR-SPRING-10
 _DIGIT = re.compile(r"[0-9]\S*")  # and what its word goes on with
 _SHORTEST_VALUE, _LONGEST_VALUE = 6, 200  # characters
 _AROUND = "\"'`.,;:!?()[]{}<>"
@@ -188,7 +191,9 @@ def _find_values(text: str) -> Iterator[tuple[str, Span]]:
         start = text.index(value, start)
         if len(value) < _SHORTEST_VALUE or value.replace(",", "").replace(".", "").isdigit():
             continue
-        if len(value) >= _SHORTEST_TOKEN and _is_random(value):
+        if _VOUCHER.fullmatch(value):
+            yield "voucher", (start, start + len(value))
+        if len(value) >= _SHORTEST_TOKEN and "://" not in value and _is_random(value):
             yield "key", (start, start + len(value))
         if any(map(str.isalpha, value)) and not _NO_VALUE.search(value):
             yield "password", (start, start + len(value))
@@ -201,7 +206,7 @@ def _is_named(group: str, span: Span, message: _Said) -> bool:
     first = max(text.rfind(mark, nearest, start) for mark in (". ", "! ", "? ", "\n")) + 1 or nearest
     last = _SENTENCE_END.search(text, end, end + _LONGEST_SENTENCE)
     sentence = message.lowered[first : last.start() if last else end + _LONGEST_SENTENCE]
-    for said in (sentence, message.asked) if start < _REACH else (sentence,):
+    for said in (sentence, message.lowered[:start], message.asked) if start < _REACH else (sentence,):
         for name, kind in _NAMED_NEAR[group]:
             if name not in said or (place := next(_find_name(said, name, kind), None)) is None:
                 continue
@@ -210,6 +215,8 @@ def _is_named(group: str, span: Span, message: _Said) -> bool:
             if not _FRAME.search(front) and (is_year or _NOT_BEHIND.search(front)):
                 return False
             may_open = text.count("-", start, end) > 1 or message.is_of_a_lock
+            if kind == "vouchers" and not _is_a_code(said, place):
+                continue
             if kind in {"lock-codes", "typed"} and not (may_open and _is_a_code(said, place)):
                 continue
             return not _NO_SECRET.search(sentence)
@@ -297,10 +304,11 @@ def check_secrets(subject: Subject) -> Iterator[Finding]:
     """An audit is passed around more freely than the data: it shows how a secret begins."""
     lowered = whole_text(subject.record.conversation).lower()
     names = [each for stem, several in _BY_STEM.items() if stem in lowered for each in several]
-    asked = ""
+    asked = earlier = ""
     for position, message in enumerate(subject.record.conversation):
         if span := find_secret(message.content, asked, names):
             start, end = span
             shown = message.content[start : min(start + _SHOWN, end)]
             yield Finding("secret", subject.record.number, position, f"{excerpt(shown)}... ({end - start} characters)")
-        asked = message.content
+        asked = f"{earlier}\n{message.content}"
+        earlier = message.content

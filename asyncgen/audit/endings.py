@@ -7,7 +7,7 @@ may be itself. A list is cut where fewer points follow than were promised.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from asyncgen.audit.language import LANGUAGES, any_phrase, listed, table_of, tables
@@ -42,13 +42,14 @@ _LAST_SENTENCE = re.compile(r"(?:[.!?:)]|^)\s*([^.!?:]+)$")
 # One or two words behind a sentence that has ended, in a language that is not known: "Bonne nuit".
 _SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u2019-]{2,})?$")
 _LONGEST_WHOLE = 7  # words of a sentence that somebody leaves without a mark
+_LONGEST_KNOWN = 14  # of one whose last word is no piece of another
 _LONGEST_CLOSING = 10
 _TITLE = re.compile(r"[A-Z][\w'-]*(?: (?:[A-Z\d][\w'-]*|of|the|and|a|an|to|in|for|on|with|at|by)[,:]?){2,}$")
 _NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+)$")
 # Tags and tokens behind the last word. What ends in a table or a formula is whole.
 _MARKS_BEHIND = re.compile(r"(?:\s*(?:</?[a-z]\w{0,12}\s?/?>|<[/|\uff5c][^<>\s]{1,30}>|\[/?[A-Z]{2,5}\]))+$")
 _MARKUP_END = re.compile(r"\|$|\\[\])]$|\S\$$|\$\$$|[{};]\s*$")
-_OPEN_END = re.compile(r"[,:;({[]$|[\w)\]'\"] ?[-/&]$|[\w)\]] [+*=<>|\u2013\u2014]$|(?<=[^\d\s])\s[$\u20ac]$")
+_OPEN_END = re.compile(r"[,:;({[]$|[\w)\]'\"] ?[-/&]$|[\w)\]] [+*=<>|\u2013\u2014]$|(?<=[^\d\s])\s[$\u00a3\u20ac]$")
 _SHORT_WORDS = 6
 _LINE_OF_VERSE = 60  # characters
 _LAST_CHARACTERS = 400  # that tell how an answer ends
@@ -57,11 +58,12 @@ _LONGEST_WORD = 40
 _NO_END_OF_A_WORD = re.compile(r"(?:[bcdfgkptvw]r|[bcfgkp]l|[jq]|\b(?:ch|str|sch|th|sh|wh|qu|st|thr|shr|pr))$")
 _SHORTEST_PIECE = 3  # letters of a word
 _FREQUENT = frozenset(word for table in tables("frequent") for word in table["words"].split())
+_FREQUENT_SORTED = sorted(_FREQUENT)
 _INFLECTIONS = listed("truncated", "inflections") | {""}
 _NOUNS_HAVE_CAPITALS = {code for code in LANGUAGES if table_of(code, "names").get("nouns-have-capitals")}
 # Brackets that close nothing: code, German quotations, calls, faces, list letters, quoted tokens.
 _NO_BRACKETS = re.compile(
-    r"`[^`\n]*`|\u201e[^\"\u201c-\u201e\n]*[\"\u201c\u201d]|(?<=\w)\([^()]*\)?|[:;=8xX][-'^]?[()\[\]]+|\\\""
+    r"`[^`\n]*`|\u201e[^\"\u201c-\u201e\n]*[\"\u201c\u201d]|(?<=[\w}])\([^()]*\)?|[:;=8xX][-'^]?[()\[\]]+|\\\""
     r"|^[^\S\n]*\(?\w{1,2}\)|[<\[]\||(?<=\s)[\"(\[](?=\s)",
     re.MULTILINE,
 )
@@ -91,13 +93,20 @@ class Endings:
             if message.role != "assistant":
                 continue
             text, language = message.content, subject.languages[position]
-            span = find_break(text, language)
-            if span is None and text[-1:].isalpha():
+            if text.rstrip()[-1:] in _SENTENCE_ENDS:
+                span = find_break(text, language)
+            else:
                 others = {word.decode("utf-8", "replace") for each in subject.plain for word in each.words[:-1]}
-                if find_longer(text, language, self._words, sorted(others)):
+                span = find_break(text, language, known=[self._words, sorted(others)])
+                if span is None and text[-1:].isalnum() and find_longer(text, language, self._words, sorted(others)):
                     span = max(len(text) - _SHOWN, 0), len(text)
             if span:
                 yield Finding("truncated", subject.record.number, position, excerpt(message.content, *span))
+
+
+def _is_in(words: list[str], word: str) -> bool:
+    place = bisect_left(words, word)
+    return words[place : place + 1] == [word]
 
 
 def find_longer(text: str, language: str | None, *known: list[str]) -> str | None:
@@ -107,6 +116,9 @@ def find_longer(text: str, language: str | None, *known: list[str]) -> str | Non
     """
     last = text[-_LONGEST_WORD:].rsplit(maxsplit=1)[-1]
     piece = last.lower()
+    if piece.isdigit():
+        is_known = len(piece) < _SHORTEST_PIECE or any(_is_in(words, piece) for words in known)
+        return None if is_known else next(iter(_find_begun(piece, known)), None)
     is_word = last.isalpha() and (last.islower() or language in _NOUNS_HAVE_CAPITALS)
     if not is_word or piece in _DANGLING[None] or piece in _FREQUENT:
         return None
@@ -114,15 +126,28 @@ def find_longer(text: str, language: str | None, *known: list[str]) -> str | Non
         return piece
     if len(piece) < _SHORTEST_PIECE:
         return None
-    longer: list[str] = []
-    for words in known:
-        place = bisect_left(words, piece)
-        longer += takewhile(lambda word: word.startswith(piece), words[place:])
-    return longer[0] if longer and not any(word[len(piece) :] in _INFLECTIONS for word in longer) else None
+    longer = _find_begun(piece, known if len(piece) == _SHORTEST_PIECE else [*known, _FREQUENT_SORTED])
+    is_whole = any(_is_in(words, piece) for words in known) or any(
+        word[len(piece) :] in _INFLECTIONS for word in longer
+    )
+    return None if is_whole else next(iter(longer), None)
 
 
-def find_break(text: str, language: str | None = None) -> Span | None:
-    """Where an answer breaks off: no end of a sentence, or a fence, bracket or quotation left open."""
+def _find_begun(piece: str, known: Iterable[list[str]]) -> list[str]:
+    """The words that begin with a piece and go on."""
+    return [
+        word
+        for words in known
+        for word in takewhile(lambda each: each.startswith(piece), words[bisect_left(words, piece) :])
+        if word != piece
+    ]
+
+
+def find_break(text: str, language: str | None = None, known: Sequence[list[str]] = ()) -> Span | None:
+    """Where an answer breaks off: no end of a sentence, or a fence, bracket or quotation left open.
+
+    `known`: words of the knowledge base and of the talk, each in order.
+    """
     text = text.rstrip()
     if _MARKS_BEHIND.search(text, max(len(text) - _LONGEST_WORD, 0)):
         return None  # it has ended, whatever its end is marked with
@@ -131,16 +156,16 @@ def find_break(text: str, language: str | None = None) -> Span | None:
     if not text or text.endswith("```"):
         return None
     end = text[-_LONGEST_WORD:]
-    is_cut = _SHORTENED.search(end) is not None if text[-1] in _SENTENCE_ENDS else not _ends_well(text, language)
+    is_cut = _SHORTENED.search(end) is not None if text[-1] in _SENTENCE_ENDS else not _ends_well(text, language, known)
     if is_cut or _is_bare(text, _BARE_NUMBER.search(end)) or _lacks_points(text[-_LONGEST_LIST:]):
         return max(len(text) - _SHOWN, 0), len(text)
-    if any(map(text.__contains__, '("[\u201e\u201c')):
+    if any(map(text.__contains__, '("[`\u201e\u201c')):
         place = _find_open(text)
         return None if place is None else (place, len(text))
     return None
 
 
-def _ends_well(text: str, language: str | None) -> bool:
+def _ends_well(text: str, language: str | None, known: Sequence[list[str]]) -> bool:
     """Whether a text without a mark at its end may end there."""
     line = text[-_LAST_CHARACTERS:].rpartition("\n")[2]
     # No ending holds more blanks than its part of these: a search of the whole line costs twenty times as much.
@@ -161,13 +186,15 @@ def _ends_well(text: str, language: str | None) -> bool:
         return True
     sentence = _LAST_SENTENCE.search(line)
     count = len(sentence[1].split()) if sentence else 0
-    may_end = count <= _LONGEST_WHOLE and _ENDS.search(end)
-    if not may_end and (re.split(r"\W", last)[-1].lower() in _DANGLING[language] or _BREAKS.search(end)):
+    word = re.split(r"\W", last)[-1].lower()
+    may_end = count <= _LONGEST_KNOWN and _ENDS.search(end) is not None
+    if not may_end and (word in _DANGLING[language] or _BREAKS.search(end)):
         return False
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
     # Who begins without a capital leaves the mark away too; a title has nothing but capitals.
     is_casual = text[:1].islower() or _TITLE.match(line) is not None
-    is_whole = language is not None and (count <= _LONGEST_WHOLE or is_casual)
+    is_known = count <= _LONGEST_KNOWN and word not in _FREQUENT and any(_is_in(words, word) for words in known)
+    is_whole = language is not None and (count <= _LONGEST_WHOLE or is_casual or is_known or may_end)
     is_leave = sentence and count <= _LONGEST_CLOSING and _LEAVE.match(sentence[1])
     if (
         is_short
@@ -204,6 +231,8 @@ def _lacks_points(text: str) -> bool:
 def _find_open(text: str) -> int | None:
     """The bracket or quotation mark of the last paragraph that is never closed."""
     start = text.rfind("\n\n") + 1
+    if text[start:].replace("```", "").count("`") % 2:
+        return text.rindex("`")
     plain = _NO_BRACKETS.sub(blank, text[start:])
     for opening, closing in ("()", "[]"):
         if plain.count(opening) > plain.count(closing):

@@ -19,10 +19,10 @@ from asyncgen.conversation import Conversation
 from asyncgen.recipe.recipe import PLACEHOLDER
 
 _LEAK, _DISCLAIMER = PHRASE_RULES
-# A place of a template that nobody has filled in: {topic}, [insert a fact], [user asks about the price].
+# A place of a template that nobody has filled in: {topic}, [insert a fact], [DATE].
 _UNFILLED = re.compile(
     r"(?<![\w$\"'`{}(\[=\\/])\{\{? ?[a-z]+(?:[_ ][a-z]+){0,3} ?\}?\}(?![\w\"'`}])"
-    r"|\[(?:insert|the user|user|assistant|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])"
+    r"|\[(?:insert|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])"
     r"|(?-i:\[(?:YOUR )?(?:DATE|NAME|PRICE|TIME|NUMBER|CITY|ADDRESS|COMPANY|TOPIC|FACT|DATUM|PREIS|ORT|UHRZEIT)\])",
     re.IGNORECASE,
 )

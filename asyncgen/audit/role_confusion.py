@@ -27,6 +27,9 @@ _DOES = (
     r"(?:^|(?<=[.!?] )|(?<=\n))\*(?!(?:just|this|that|most|best|first|last|almost|not|its|always|yes|thanks|is)\b)"
     r"(?-i:[a-zäöü]+(?:s|t|ing)) [^*\n]{1,80}(?<![:,])\*(?=\s|$)"
 )
+_LOGIN = re.compile(  # "User: jo.smith, password: ..."
+    rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b", re.IGNORECASE
+)
 _ALL = re.compile(r".*")
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
 _LONGEST_LABEL = 40  # characters
@@ -46,15 +49,17 @@ class RoleConfusion:
         roles = sorted(language.listed(rule, "labels"))
         role, own = "|".join(map(re.escape, roles)), re.escape(name or "\0")
         capital = "|".join(re.escape(each) for word in roles for each in (word.capitalize(), word.upper()))
+        pairs = [pair for table in language.tables(rule) for pair in table["pairs"]]
+        people = "|".join(re.escape(each) for each, other in pairs if other == "*")
         self._label = re.compile(
             rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|(?i:{role}) ?> )"
             rf"|^[ *_#\[]*(?i:{own})[*_ \]]*:[*_]* "
             rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\d\"$])"
             rf"|(?<=[.!?] )(?:[\[(](?i:{role})[\])] ?:?|(?i:<(?:{role})>)|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
-            rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$",
+            rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$"
+            rf"|(?<=\n)[*_]*(?i:{people}):[*_]* [^\n]{{1,300}}\?",
             re.MULTILINE,
         )
-        pairs = [pair for table in language.tables(rule) for pair in table["pairs"]]
         others = {"*": r"[^\W\d_][\w-]{1,20}"}  # whoever it is
         self._pair = re.compile(
             "|".join(
@@ -75,9 +80,12 @@ class RoleConfusion:
         narrator = [] if name is None else language.phrases(rule, "narrator-named", plain(name))
         self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
         gestures, cast = (language.any_phrase(rule, key).pattern for key in ("gestures", "cast"))
+        self._told = re.compile(
+            rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]",
+            re.IGNORECASE,
+        )
         self._stage = re.compile(
-            rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]"
-            rf"|[*(\[~<_] ?(?:{gestures})[^)\]*~>_\n]{{0,80}}[*)\]~>_]"
+            rf"{self._told.pattern}|[*(\[~<_] ?(?:{gestures})[^)\]*~>_\n]{{0,80}}[*)\]~>_]"
             rf"|{_DOES}",
             re.IGNORECASE,
         )
@@ -102,8 +110,8 @@ class RoleConfusion:
         if '"' in text:
             text, told = _QUOTED.sub(blank, text), _QUOTED.sub(blank, told)
         found = self._find_label(text) or next(self._narrator.find(read, told), None)
-        if found is None and not is_user and any(map(text.__contains__, "*([~<_")):  # people wave in a chat
-            found = self._stage.search(text)
+        if found is None and any(map(text.__contains__, "*([~<_")):  # people wave in a chat
+            found = (self._told if is_user else self._stage).search(text)
         if found is None and message.role in self._phrases:
             spoken = self._phrases[message.role].find(read, told)
             # What the other side says; a user may ask whether it is so.
@@ -126,7 +134,7 @@ class RoleConfusion:
         ):
             return None
         label = is_alone or self._label.search(text)
-        if label and self._definition.match(text, label.start()):
+        if label and (self._definition.match(text, label.start()) or _LOGIN.match(text, label.end())):
             label = None
         return label or self._pair.search(text)
 
