@@ -11,7 +11,6 @@ from asyncgen.audit.audit import Audit, find_in_line
 from asyncgen.audit.below import BelowScores
 from asyncgen.audit.line_findings import LineFindings
 from asyncgen.audit.repair import find_faults, make_bench, mendable_rules
-from asyncgen.audit.rules import RULES
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.replaced import Old
@@ -74,7 +73,7 @@ class FlaggedLines:
         conversation = self._dataset.read(offset)
         by_rule = self._findings.of(Record(line.number, offset, conversation, line.index))
         findings = [each for rule, found in by_rule.items() for each in found if rule in self.rules]
-        found: list[Fault] = [(each.rule, f"{RULES[each.rule].description}: {each.evidence}") for each in findings]
+        found: list[Fault] = [(each.rule, each.told) for each in findings]
         recipe = self._dataset.recipe
         questions = asked_questions(JudgeOptions() if recipe is None else recipe.judge)
         grade = self._dataset.grades.of(conversation) if self.below else None
@@ -95,7 +94,7 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
 
     def look(index: int, conversation: Conversation) -> Sequence[Fault]:
         found = find(Record(1, 0, conversation, index))
-        return [(each.rule, f"{RULES[each.rule].description}: {each.evidence}") for each in found if each.rule in rules]
+        return [(each.rule, each.told) for each in found if each.rule in rules]
 
     repaired = Repaired(job, look, make_bench(config.plan, job.scenarios))
     made, old = make_header(config, repaired), dataset.header

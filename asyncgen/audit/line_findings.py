@@ -9,7 +9,10 @@ from asyncgen.data.dataset import Dataset, Record
 
 
 class LineFindings:
-    """What is wrong with a line, and why: found in it again, or as the audit has it where that takes all lines."""
+    """What is wrong with a line, and why: found in it again, or as the audit has it where that takes all lines.
+
+    `descriptions`: what each rule says, by its name.
+    """
 
     def __init__(self, dataset: Dataset, audit: Audit | None) -> None:
         self._dataset = dataset
@@ -19,7 +22,7 @@ class LineFindings:
             rule: dict(zip(result.lines, result.like, strict=False)) for rule, result in rules.items() if result.like
         }
         self._examples = {(rule, each.line): each for rule, result in rules.items() for each in result.examples}
-        self._descriptions = {rule: result.description for rule, result in rules.items()}
+        self.descriptions = {rule: result.description for rule, result in rules.items()}
 
     @cached_property
     def _find(self) -> Callable[[Record], Iterator[Finding]]:
@@ -44,5 +47,5 @@ class LineFindings:
             elif example is not None:
                 found.append(Finding(rule, line, example.message, example.evidence))
             else:
-                found.append(Finding(rule, line, None, self._descriptions[rule]))
+                found.append(Finding(rule, line, None, self.descriptions[rule]))
         return broken

@@ -7,7 +7,7 @@ from asyncgen.audit.copied_opener import RULE as COPIED_OPENER
 from asyncgen.audit.copied_opener import dimensions_of_examples
 from asyncgen.audit.judged import RULE as JUDGED
 from asyncgen.audit.judged import complaints
-from asyncgen.audit.rules import RULES, AuditSettings
+from asyncgen.audit.rules import AuditSettings
 from asyncgen.audit.wrong_language import declared_by
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
@@ -60,11 +60,7 @@ def make_look(recipe: Recipe, scenarios: Scenarios, rules: Collection[str]) -> L
 
     def look(index: int, conversation: Conversation) -> Sequence[Fault]:
         subject = work.subject(Record(1, 0, conversation, index), scenarios.draw_values(index))
-        return [
-            (each.rule, f"{RULES[each.rule].description}: {each.evidence}")
-            for each in work.find(subject)
-            if each.rule in wanted
-        ]
+        return [(each.rule, each.told) for each in work.find(subject) if each.rule in wanted]
 
     return look
 

@@ -100,7 +100,10 @@ class RoleConfusion:
         for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
             found = self._find(message, read)
             if found is None and position and len(read.words) >= _FEWEST_WORDS:
-                found = _ALL.match(message.content) if read.words == subject.plain[position - 1].words else None
+                # "At most twelve can come?" is answered by the same words as a statement.
+                is_answer = "?" in conversation[position - 1].content and "?" not in message.content
+                is_repeated = not is_answer and read.words == subject.plain[position - 1].words
+                found = _ALL.match(message.content) if is_repeated else None
             if found and not self._is_ordered(conversation[:position]):
                 span = found.span()
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))

@@ -49,6 +49,11 @@ class Finding:
     evidence: str
     like: int | None = None
 
+    @property
+    def told(self) -> str:
+        """What the rule says, and what breaks it here."""
+        return f"{RULES[self.rule].description}: {self.evidence}"
+
 
 @dataclass(frozen=True)
 class Subject:

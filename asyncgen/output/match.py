@@ -4,7 +4,7 @@ Everything is decided before anything is changed. Behind the newest mark nothing
 a disk that failed a sync may show it and not have it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -161,7 +161,8 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
             refuse_damage(paths.journal, journal.damage)
         return None
     anew = "" if adopt else f"; {START_ANEW}"
-    scan = _Scan(paths.output, journal.mark, journal.ledger.line_hash, journal.ledger.headers[-1].kind, anew=anew)
+    what = journal.ledger.line_hash, journal.ledger.headers[-1].kind
+    scan = _Scan(paths.output, journal.mark, *what, anew=anew)
     lines = match_lines(journal.ledger, scan.digests())
     # An output that was empty when it was last marked may be empty now, whatever was about to be written.
     had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
@@ -171,10 +172,8 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
             f"choose another --output{anew}"
         )
     if lines.unknown and not adopt:
-        raise ConfigError(
-            f"{paths.output}: {_numbers([number for number, _ in lines.unknown])} not made here, or edited by hand: "
-            "delete what should go, or keep it all with --append"
-        )
+        again = _Scan(paths.output, journal.mark, *what)
+        raise ConfigError(f"{paths.output}: {_describe_unknown(lines.unknown, again.digests())}")
     patches = (
         patch_journal(paths.journal, journal),
         scan.patch(),
@@ -277,13 +276,30 @@ class _Scan:
         return Patch(self._path, self._mark, whole, b"".join(line for line, _ in self._behind))
 
 
-def _numbers(numbers: list[int]) -> str:
+def _describe_unknown(unknown: Sequence[NumberedLine], lines: Iterable[NumberedLine]) -> str:
+    """What to do with lines that no entry accounts for. `lines`: all of the output, to find what some are copies of."""
+    numbers, digests = {number for number, _ in unknown}, {digest for _, digest in unknown}
+    originals: dict[bytes, int] = {}
+    for number, digest in lines:
+        if digest in digests and number not in numbers:
+            originals.setdefault(digest, number)
+    told = []
+    if strange := [number for number, digest in unknown if digest not in originals]:
+        told.append(f"{_numbers(strange, 'was', 'were')} not made here, or edited by hand: delete what should go")
+    if copies := [number for number, digest in unknown if digest in originals]:
+        of = sorted({originals[digest] for _, digest in unknown if digest in originals})
+        repeat = _numbers(copies, "repeats", "repeat")
+        told.append(f"{repeat} {_numbers(of)}, word for word: delete {'it' if len(copies) == 1 else 'them'}")
+    return f"{'; '.join(told)}, or keep {'it' if len(unknown) == 1 else 'all of it'} with --append"
+
+
+def _numbers(numbers: Sequence[int], one: str = "", many: str = "") -> str:
     """A phrase such as `lines 7, 9 and 4 more were`."""
     if len(numbers) == 1:
-        return f"line {numbers[0]} was"
+        return f"line {numbers[0]} {one}".rstrip()
     shown = numbers[:5]
     rest = len(numbers) - len(shown)
-    return f"lines {', '.join(map(str, shown))}{f' and {rest} more' if rest else ''} were"
+    return f"lines {', '.join(map(str, shown))}{f' and {rest} more' if rest else ''} {many}".rstrip()
 
 
 def digest_line(line: bytes, kind: str, line_hash: LineHash) -> bytes | None:

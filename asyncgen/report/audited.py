@@ -93,14 +93,11 @@ def _findings(rules: Sequence[tuple[str, RuleResult]]) -> Table:
     table.add_column("rule", no_wrap=True)
     table.add_column("lines", justify="right")
     table.add_column("rate", justify="right", no_wrap=True)
-    table.add_column("such as", overflow="fold")
+    table.add_column("what it is, and where for example", overflow="fold")
     for rule, result in rules:
         style = STYLES[result.severity]
-        such_as = result.description
-        if result.examples:
-            first = result.examples[0]
-            such_as = f"line {first.line:,}: {one_line(first.evidence)}"
-        cells = [f"{result.count:,}", _percent(result.rate), such_as]
+        told = [result.description, *(f"line {each.line:,}: {one_line(each.evidence)}" for each in result.examples[:1])]
+        cells = [f"{result.count:,}", _percent(result.rate), "\n".join(told)]
         table.add_row(Text(result.severity, style=style), Text(rule, style=style), *map(Text, cells))
     return table
 

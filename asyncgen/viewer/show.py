@@ -6,7 +6,7 @@ passes `printable` first.
 
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -14,7 +14,6 @@ from rich.text import Text
 
 from asyncgen.audit.audit import Audit
 from asyncgen.audit.line_findings import LineFindings
-from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
@@ -63,7 +62,7 @@ def show(
     for shown, record in enumerate(chosen, 1):
         if shown > 1:
             console.print()
-        console.print(_heading(dataset, record, findings.of(record)), soft_wrap=not console.is_terminal)
+        console.print(_heading(dataset, record, findings), soft_wrap=not console.is_terminal)
         for message in record.conversation:
             text = Text(f"{one_line(message.role)}: ", style=ROLE_STYLES.get(message.role, "bold"))
             text.append(printable(message.content), style="not bold default")
@@ -110,7 +109,7 @@ def _draw(records: Iterator[Record], number: int, seed: int) -> list[Record]:
     return sorted(drawn, key=lambda record: record.number)
 
 
-def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Finding]]) -> Text:
+def _heading(dataset: Dataset, record: Record, findings: LineFindings) -> Text:
     """Where it stands, what it was to be about, what is wrong with it."""
     made = "not made here" if record.index is None else f"index {record.index:,}"
     heading = Text(f"--- line {record.number:,}, {made}", style="bold")
@@ -125,9 +124,13 @@ def _heading(dataset: Dataset, record: Record, broken: Mapping[str, Sequence[Fin
             told = [one_line(each) for each in described]
             listed = f" {told[0]}" if len(told) == 1 else "".join(f"\n  - {each}" for each in told)
             heading.append(f"\n{one_line(name)}:{listed}", style="not bold dim")
-    if broken:
+    if broken := findings.of(record):
         heading.append(f"\nfindings: {', '.join(broken)}", style="bold yellow")
-    for finding in chain.from_iterable(broken.values()):
-        where = "" if finding.message is None else f", message {finding.message + 1}"
-        heading.append(f"\n  {finding.rule}{where}: {one_line(finding.evidence)}", style="not bold yellow")
+    for rule, found in broken.items():
+        description = findings.descriptions[rule]
+        heading.append(f"\n  {rule}: {one_line(description)}", style="yellow")
+        for each in found:
+            where = "" if each.message is None else f"message {each.message + 1}: "
+            if each.evidence != description:
+                heading.append(f"\n    {where}{one_line(each.evidence)}", style="not bold yellow")
     return heading

@@ -172,7 +172,7 @@ Plant: TypeAlias = Callable[[ShardFolder], object]
         (delete_a_line, "lacks 1 of 4", False),
         (edit_a_line, "line 3 was not made here", True),
         (add_a_line, "line 5 was not made here", True),
-        (repeat_a_line, "line 5 was not made here", True),
+        (repeat_a_line, "line 5 repeats line ", True),
         (tear, "was ended while it wrote", False),
         (damage, "is damaged", True),
         (index_outside, "is damaged", True),
