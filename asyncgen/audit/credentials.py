@@ -69,7 +69,7 @@ _BEHIND = {
     "pins": rf"{_SIGN}{_SPELLED}",
     "lock-codes": rf"{_SIGN}(?:{_SPELLED}|(?P<code>(?-i:(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{{4,10}})|\d{{3}}))"
     rf"(?![\w:-]|[.,]\d|\s(?:{_choice('units')})\b)",
-    "accounts": rf"[^.\n]{{0,30}}?[\s\"'`][\w.-]{{2,30}}(?:\s/\s|:(?!/)){_MIXED}",
+    "accounts": rf"[^.\n]{{0,30}}?[\s\"'`][\w.@-]{{2,30}}(?:\s/\s|:(?!/)){_MIXED}",
 }
 _Name: TypeAlias = tuple[str, str, re.Pattern[str]]
 

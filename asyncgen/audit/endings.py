@@ -49,7 +49,10 @@ _NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+
 # Tags and tokens behind the last word. What ends in a table or a formula is whole.
 _MARKS_BEHIND = re.compile(r"(?:\s*(?:</?[a-z]\w{0,12}\s?/?>|<[/|\uff5c][^<>\s]{1,30}>|\[/?[A-Z]{2,5}\]))+$")
 _MARKUP_END = re.compile(r"\|$|\\[\])]$|\S\$$|\$\$$|[{};]\s*$")
-_OPEN_END = re.compile(r"[,:;({[]$|[\w)\]'\"] ?[-/&]$|[\w)\]] [+*=<>|\u2013\u2014]$|(?<=[^\d\s])\s[$\u00a3\u20ac]$")
+_OPEN_END = re.compile(
+    r"[,:;({[]$|[\w)\]'\"] ?[-/&]$|[\w)\]] [+*=<>|\u2013\u2014]$|(?<=[^\d\s])\s[$\u00a3\u20ac]$"
+    r"|\b(?:in|since|seit|[Jj]ahr) (?:1[789]|19\d|20[0-2])$"
+)
 _SHORT_WORDS = 6
 _LINE_OF_VERSE = 60  # characters
 _LAST_CHARACTERS = 400  # that tell how an answer ends

@@ -31,6 +31,7 @@ _LOGIN = re.compile(  # "User: jo.smith, password: ..."
     rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b", re.IGNORECASE
 )
 _ALL = re.compile(r".*")
+_FIRST_WORDS = 10  # characters, in which an answer greets or agrees
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
 _LONGEST_LABEL = 40  # characters
 _NAMED_OFTEN = 3  # times a prompt must name the assistant
@@ -81,6 +82,7 @@ class RoleConfusion:
         self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
         gestures, cast = (language.any_phrase(rule, key).pattern for key in ("gestures", "cast"))
         self._told = re.compile(
+            rf"(?:^|(?<=[.!?] )|(?<=\n))"
             rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]",
             re.IGNORECASE,
         )
@@ -89,6 +91,7 @@ class RoleConfusion:
             rf"|{_DOES}",
             re.IGNORECASE,
         )
+        self._turned = Phrases(language.phrases(rule, "turned"))
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -115,6 +118,8 @@ class RoleConfusion:
         found = self._find_label(text) or next(self._narrator.find(read, told), None)
         if found is None and any(map(text.__contains__, "*([~<_")):  # people wave in a chat
             found = (self._told if is_user else self._stage).search(text)
+        if found is None and not is_user:
+            found = next((each for each in self._turned.find(read, told) if each.start() >= _FIRST_WORDS), None)
         if found is None and message.role in self._phrases:
             spoken = self._phrases[message.role].find(read, told)
             # What the other side says; a user may ask whether it is so.
