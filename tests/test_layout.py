@@ -37,6 +37,7 @@ HOMES = {
     "text_to_num": {"audit"},
     "tokenizers": {"export"},
     "uvloop": {"offline", "runs", "viewer"},
+    "webencodings": {"scaffold"},
     "xxhash": {GROUND},
     "yarl": {"endpoint"},
 }

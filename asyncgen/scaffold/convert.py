@@ -8,7 +8,9 @@ import logging
 import re
 from pathlib import Path
 
-from bs4 import BeautifulSoup, UnicodeDammit
+import webencodings
+from bs4 import BeautifulSoup, Tag, UnicodeDammit
+from bs4.dammit import EncodingDetector
 from markdownify import ATX, MarkdownConverter
 
 from asyncgen.errors import AsyncgenError
@@ -20,10 +22,11 @@ OFFICE = (".docx", ".epub", ".pdf", ".pptx", ".xls", ".xlsx")
 SUFFIXES = (*TEXTS, *PAGES, *OFFICE)
 LARGEST = 256 * 2**20  # bytes: what is larger is no document but data
 ENCODINGS = ("utf-8", "windows-1252")  # tried in this order where no mark says which
-_NO_KNOWLEDGE = (
-    *(
+_NO_KNOWLEDGE = frozenset(
+    {
         "button",
         "canvas",
+        "dialog",
         "footer",
         "form",
         "iframe",
@@ -33,10 +36,9 @@ _NO_KNOWLEDGE = (
         "style",
         "svg",
         "template",
-        "dialog",
-    ),
-    *("[role=navigation]", "[role=search]", "[role=dialog]", "[role=alertdialog]", "[aria-hidden=true]", "[hidden]"),
+    }
 )
+_NO_KNOWLEDGE_BY_ROLE = frozenset({"alertdialog", "dialog", "navigation", "search"})
 _SETEXT = re.compile(r"^(?!\s*[-=>#|*+])(\S.*)\n(=+|-{2,})[ \t]*$", re.MULTILINE)
 _CODE = re.compile(r"^ {0,3}(`{3,}|~{3,})[\s\S]*?(?:^ {0,3}\1|\Z)|`[^`\n]*`", re.MULTILINE)
 _CODE_OR_COMMENT = re.compile(rf"{_CODE.pattern}|<!--[\s\S]*?-->", re.MULTILINE)
@@ -78,8 +80,7 @@ def read_as_markdown(path: Path) -> str:
 
 def _read_text(content: bytes, *, is_markdown: bool) -> str:
     """Markdown without remarks, and without the table in front that is for the site it was written for."""
-    found = UnicodeDammit(content, known_definite_encodings=[], user_encodings=list(ENCODINGS))
-    text = found.unicode_markup
+    text = _decode(content)
     if text is None or "\0" in text:
         raise UnreadableDocumentError("is no text")
     text = text.replace("\r\n", "\n")
@@ -99,16 +100,31 @@ def _without_comments(text: str) -> str:
 
 
 def _read_page(content: bytes) -> str:
-    soup = BeautifulSoup(content, "html5lib")
+    declared = EncodingDetector.find_declared_encoding(content, is_html=True)
+    soup = BeautifulSoup(_decode(content, declared) or "", "html5lib")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    for each in soup.select(",".join(_NO_KNOWLEDGE)):
+    # No CSS selectors: the patterns by which these are read fail in the `re` of some Pythons 3.11.
+    for each in soup.find_all(_is_no_knowledge):
         each.decompose()
-    for each in soup.select("header"):  # of a site, if nothing in it is a heading
+    for each in soup.find_all("header"):  # of a site, if nothing in it is a heading
         if each.find(re.compile("h[1-6]")) is None:
             each.decompose()
-    main = soup.select_one("main, [role=main]") or soup.body or soup
+    main = soup.find("main") or soup.find(role="main") or soup.body or soup
     text = _Converter().convert_soup(main).strip()
     return text if not title or text.startswith("#") else f"# {title}\n\n{text}"
+
+
+def _is_no_knowledge(tag: Tag) -> bool:
+    is_hidden = tag.has_attr("hidden") or tag.get("aria-hidden") == "true"
+    return is_hidden or tag.name in _NO_KNOWLEDGE or tag.get("role") in _NO_KNOWLEDGE_BY_ROLE
+
+
+def _decode(content: bytes, declared: str | None = None) -> str | None:
+    """By its mark, as it declares itself, or else by the first of the usual encodings that fits."""
+    known = webencodings.lookup(declared) if declared else None
+    # Who could read a declaration byte by byte reads no UTF-16.
+    encodings = [known.codec_info.name] if known and not known.name.startswith("utf-16") else []
+    return UnicodeDammit(content, user_encodings=[*encodings, *ENCODINGS]).unicode_markup
 
 
 class _Converter(MarkdownConverter):

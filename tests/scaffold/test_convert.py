@@ -39,6 +39,34 @@ def test_a_page_is_read_in_the_encoding_that_it_names(tmp_path: Path) -> None:
     assert read_as_markdown(written(tmp_path, "x.htm", content)) == READ
 
 
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        ("", "utf-8"),
+        ("", "utf-8-sig"),
+        ("", "utf-16"),
+        ("", "windows-1252"),
+        ('<meta charset="no-such">', "utf-8"),
+        ('<meta charset="utf-16">', "utf-8"),
+        ('<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-1">', "windows-1252"),
+        ('<meta charset="utf-8">', "windows-1252"),
+    ],
+)
+def test_a_page_is_read_as_a_browser_reads_it_and_as_utf_8_where_that_fits(
+    tmp_path: Path, mark: str, encoding: str
+) -> None:
+    content = f"<html><head>{mark}</head><body><h1>Straße</h1><p>Our “café”: 5 €.</p></body></html>".encode(encoding)
+    assert read_as_markdown(written(tmp_path, "x.html", content)) == "# Straße\n\nOur “café”: 5 €."
+
+
+def test_a_page_is_read_without_css_selectors_whose_patterns_fail_in_python_3_11_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soupsieve.compile", None)
+    content = "<body><p aria-hidden=true>no<p role=search>no<div role=main><h1>Hours</h1><p>At six.</div>no"
+    assert read_as_markdown(written(tmp_path, "x.html", content.encode())) == "# Hours\n\nAt six."
+
+
 def test_a_page_without_a_heading_has_its_title(tmp_path: Path) -> None:
     page = written(tmp_path, "x.html", b"<title>Prices</title><p>Nothing is free.")
     assert read_as_markdown(page) == "# Prices\n\nNothing is free."
