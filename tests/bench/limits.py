@@ -135,23 +135,41 @@ def as_table(results: Sequence[Result]) -> Table:
     return table
 
 
-RUNS, SHARED, SHARED_SECONDS, SHARED_WARM_UP = 8, 400, 260.0, 60.0
+RUNS, SHARED = 8, 400
+ROUNDS, WARM_UP_ROUNDS = 200, 60  # of answers: five seconds take five times as long as one
+GATHERING = "together", "one joins late", "one leaves", "one has a ceiling of 20"
 
 
-def share(latency: str, hint: float, seed: int) -> tuple[str, ...]:
-    """Eight runs at an endpoint of 400 places, begun two seconds apart: a row of the second table."""
+def share(gathering: str, latency: str, hint: float, seed: int) -> tuple[str, ...]:
+    """Eight runs at an endpoint of 400 places, begun two seconds apart: a row of the second table.
+
+    Shares are counted from the end of the warm-up, or behind the change as many rounds later; who is at its own ceiling
+    or gone is left out.
+    """
+    answer = 5.0 if latency == "5 s" else 1.0
+    warm_up, end = WARM_UP_ROUNDS * answer, (WARM_UP_ROUNDS + ROUNDS) * answer
+    spans = [(2.0 * each, end) for each in range(RUNS)]
+    counted = range(RUNS)
+    if gathering == "one joins late":
+        spans[-1] = (warm_up, end)
+        warm_up *= 2
+    elif gathering == "one leaves":
+        spans[-1] = (spans[-1][0], warm_up)
+        warm_up *= 2
+        counted = range(RUNS - 1)
+    elif gathering == "one has a ceiling of 20":
+        counted = range(RUNS - 1)
+    ceilings = [256] * len(counted) + [20 if gathering.endswith("20") else 256] * (RUNS - len(counted))
     endpoint = Slots(SHARED, retry_after=hint)
-    spans = [(2.0 * each, SHARED_SECONDS) for each in range(RUNS)]
-    runs = share_endpoint(endpoint, spans, ceiling=256, latency=SHARED_LATENCIES[latency], seed=seed)
-    answers = [run.answers_per_second(SHARED_WARM_UP, SHARED_SECONDS) for run in runs]
-    used = endpoint.share_used(SHARED_WARM_UP, SHARED_SECONDS)
-    refused = mean(run.refused_per_1000(SHARED_WARM_UP) for run in runs)
+    runs = share_endpoint(endpoint, spans, ceiling=ceilings, latency=SHARED_LATENCIES[latency], seed=seed)
+    answers = [runs[each].answers_per_second(warm_up, end) for each in counted]
+    refused = mean(runs[each].refused_per_1000(warm_up) for each in counted)
     fair = mean(answers)
     return (
-        f"{SHARED} at once{_suffix(hint)}",
+        gathering + _suffix(hint),
         latency,
         str(seed),
-        f"{used:.0%}",
+        f"{endpoint.share_used(warm_up, end):.0%}",
         f"{min(answers) / fair:.2f} to {max(answers) / fair:.2f}",
         f"{refused:.0f}",
     )
@@ -165,11 +183,15 @@ def main() -> None:
     pairs = list(product(rows(), LATENCIES))
     with ProcessPoolExecutor() as pool:
         results = list(pool.map(partial(measure, seeds=range(arguments.seeds)), *zip(*pairs, strict=True)))
-        cases = product(SHARED_LATENCIES, HINTS, range(arguments.seeds))
+        cases = [
+            *product(GATHERING[:1], SHARED_LATENCIES, HINTS, range(arguments.seeds)),
+            *product(GATHERING[1:], SHARED_LATENCIES, HINTS, (0,)),
+        ]
         shared = list(pool.map(share, *zip(*cases, strict=True)))
     Console(width=140).print(as_table(results))
     table = Table(
-        "endpoint", "answers take", "seed", "used", "shares, of the fair one", "refused of 1,000", title=f"{RUNS} runs"
+        *("runs", "answers take", "seed", "used", "shares, of the fair one", "refused of 1,000"),
+        title=f"{RUNS} runs at {SHARED} places",
     )
     for row in shared:
         table.add_row(*row)

@@ -436,12 +436,21 @@ class Run:
 
 
 def share_endpoint(
-    endpoint: Endpoint, spans: Sequence[tuple[float, float]], *, ceiling: int, latency: Latency, seed: int = 0
+    endpoint: Endpoint,
+    spans: Sequence[tuple[float, float]],
+    *,
+    ceiling: int | Sequence[int],
+    latency: Latency,
+    seed: int = 0,
 ) -> list[Run]:
-    """Runs of endless work at one endpoint, each for its span of time."""
+    """Runs of endless work at one endpoint, each for its span of time; one ceiling for all, or one for each."""
     loop = VirtualLoop()
     seeds = range(100 * seed, 100 * seed + len(spans))
-    runs = [Run(endpoint, ceiling=ceiling, latency=latency, seed=each, loop=loop) for each in seeds]
+    ceilings = [ceiling] * len(spans) if isinstance(ceiling, int) else ceiling
+    runs = [
+        Run(endpoint, ceiling=most, latency=latency, seed=each, loop=loop)
+        for most, each in zip(ceilings, seeds, strict=True)
+    ]
 
     async def work(run: Run, start: float, end: float) -> None:
         await asyncio.sleep(start)
