@@ -215,7 +215,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_first_call(is_there
     finally:
         locked.chmod(0o755)
     assert status == 2
-    assert "Permission denied" in shown
+    assert f"Permission denied: you may not write in {locked.absolute()}; choose another place" in shown
     assert len(shown.splitlines()) == 1
     assert not folder.exists() or list(folder.iterdir()) == []
 

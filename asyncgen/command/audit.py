@@ -3,11 +3,14 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from asyncgen.command.flag_values import jobs, limit
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, make_audit, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.command.stderr import say
+from asyncgen.errors import OutputError
 
 NAME = "audit"
 PURPOSE = "measure an output: coverage, diversity, duplicates, findings"
@@ -59,11 +62,16 @@ def run(flags: argparse.Namespace, _: str) -> int:
     with interrupts_raised():
         dataset = open_dataset(flags)
         audit = make_audit(dataset, "--fail-on", rules, flags.jobs)
-        write_audit(dataset, audit)
+        path: Path | None = audit_path(dataset.paths)
+        try:
+            write_audit(dataset, audit)
+        except OutputError as error:  # it has taken its time, and is told whether it can be kept or not
+            say(f"the audit is not kept: {error}")
+            path = None
         if flags.json:
             sys.stdout.write(encode_audit(audit).decode())
         else:
-            print_audit(audit, audit_path(dataset.paths))
+            print_audit(audit, path)
         above = list(describe_passed(audit, limits))
         print_above(above)
         return ABOVE_A_LIMIT if above else 0

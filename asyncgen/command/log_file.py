@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from asyncgen.command.stderr import say
+from asyncgen.denied import explain
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OWNER_ONLY
 from asyncgen.text import one_line
@@ -23,7 +24,7 @@ def start_logging(path: Path | None, *, debug: bool) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY))
         handler = _LogFile(path)
     except OSError as error:
-        raise ConfigError(f"--log: {path} cannot be opened: {error.strerror}") from error
+        raise ConfigError(f"--log: {path} cannot be opened: {explain(error)}") from error
     handler.setFormatter(_LogFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from asyncgen.denied import explain
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.files import AppendFile, sync_directory
 from asyncgen.output.paths import torn_path
@@ -51,7 +52,7 @@ def append_lines(path: Path, lines: bytes) -> None:
                 raise
         sync_directory(path.parent)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise OutputError(f"{path}: cannot be written: {explain(error)}") from error
 
 
 def _is_whole(line: bytes) -> bool:

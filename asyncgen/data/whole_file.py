@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from asyncgen.denied import explain
 from asyncgen.errors import OutputError
 from asyncgen.output.files import sync_directory
 
@@ -38,7 +39,7 @@ def whole_files(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
             for folder in {path.parent for path in paths}:
                 sync_directory(folder)
         except OSError as error:
-            raise OutputError(f"{paths[0]}: cannot be written: {error.strerror}") from error
+            raise OutputError(f"{paths[0]}: cannot be written: {explain(error)}") from error
 
 
 class _Beside:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import dropped_path
 from asyncgen.data.target import audit_path
+from asyncgen.denied import explain
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.files import sync_directory
 from asyncgen.output.paths import OWNER_ONLY, belongs_to_output, check_length, is_same_path
@@ -102,7 +103,7 @@ def staged(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(stage)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise OutputError(f"{path}: cannot be written: {explain(error)}") from error
 
 
 def _sync(folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from asyncgen.denied import explain
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
 from asyncgen.output.batches import USED_UP, Batches
@@ -161,7 +162,7 @@ class Start:
                 files.close()
                 raise
         except OSError as error:
-            raise OutputError(f"{error.filename or self.paths.output}: {error.strerror}") from error
+            raise OutputError(f"{error.filename or self.paths.output}: {explain(error)}") from error
         return files
 
 

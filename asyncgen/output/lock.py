@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 
+from asyncgen.denied import explain
 from asyncgen.errors import ConfigError
 from asyncgen.output.lease import (
     LOOKS,
@@ -125,7 +126,7 @@ def _open_lock(paths: OutputPaths, sleep: Callable[[float], None], say: Callable
         try:
             descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)
         except OSError as error:
-            raise ConfigError(f"{paths.lock}: cannot be created: {error.strerror}") from error
+            raise ConfigError(f"{paths.lock}: cannot be created: {explain(error)}") from error
         try:
             notes = _lock(paths, descriptor)
             notes += _watch(paths, has_lock=not notes, sleep=sleep, say=say)

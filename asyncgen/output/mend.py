@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from asyncgen.denied import explain
 from asyncgen.errors import OutputError
 from asyncgen.output.files import APPENDING, Reject, sync_directory
 from asyncgen.output.journal import Mark, encode_entry
@@ -83,7 +84,7 @@ def mend(patches: Iterable[Patch]) -> None:
             else:
                 _write(patch.path, patch)
         except OSError as error:
-            raise OutputError(f"{patch.path}: cannot be mended: {error.strerror}") from error
+            raise OutputError(f"{patch.path}: cannot be mended: {explain(error)}") from error
 
 
 def _write(path: Path, patch: Patch) -> None:

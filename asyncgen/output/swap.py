@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from asyncgen.denied import explain
 from asyncgen.errors import OutputError
 from asyncgen.output.files import sync_directory
 from asyncgen.output.journal import Mark, decode_entry
@@ -43,7 +44,7 @@ def swapped(paths: OutputPaths) -> Iterator[Parts]:
         _take_name(paths.journal)
         settle(paths)
     except OSError as error:
-        raise OutputError(f"{error.filename or paths.output}: cannot be replaced: {error.strerror}") from error
+        raise OutputError(f"{error.filename or paths.output}: cannot be replaced: {explain(error)}") from error
     finally:
         if next_path(paths.journal).exists():
             settle(paths)
@@ -63,7 +64,7 @@ def settle(paths: OutputPaths) -> None:
                 if path in others and next_path(path).stat().st_size == size:  # a stranger's has another
                     _take_name(path)
     except OSError as error:
-        raise OutputError(f"{error.filename or paths.output}: cannot be replaced: {error.strerror}") from error
+        raise OutputError(f"{error.filename or paths.output}: cannot be replaced: {explain(error)}") from error
 
 
 def _last_mark(journal: Path) -> Mark | None:

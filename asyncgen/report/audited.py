@@ -29,8 +29,8 @@ MOST_PHRASES = 3
 MOST_VALUES = 6  # of a breakdown
 
 
-def print_audit(audit: Audit, path: Path) -> None:
-    """`path`: where the audit has been written."""
+def print_audit(audit: Audit, path: Path | None) -> None:
+    """`path`: where the audit has been written, if it could be."""
     console = plain_console()
     console.print(Text(one_line(audit.output), style="bold"), soft_wrap=True)
     console.print(labelled_grid(_overview(audit)))
@@ -43,7 +43,8 @@ def print_audit(audit: Audit, path: Path) -> None:
     if broken := broken_rules(audit):
         console.print(_findings(broken))
     console.print()
-    print_copied(console, "written", str(path))
+    if path is not None:
+        print_copied(console, "written", str(path))
     if broken:
         print_copied(console, "next", command_line("show", Path(audit.output), "--finding", broken[0][0]))
     else:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from asyncgen import __version__
 from asyncgen.conversation import XXH3
+from asyncgen.denied import explain
 from asyncgen.endpoint.proxy import find_proxy
 from asyncgen.errors import ConfigError
 from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
@@ -63,7 +64,7 @@ def opened(
     try:
         paths.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--output: {paths.output.parent} cannot be made: {error.strerror}") from error
+        raise ConfigError(f"--output: {paths.output.parent} cannot be made: {explain(error)}") from error
     with ExitStack() as stack:
         doubts = stack.enter_context(locked(paths, patience=config.patience, say=say))
         settle(paths)

@@ -14,6 +14,7 @@ from functools import partial
 from os import SEEK_END
 from pathlib import Path
 
+from asyncgen.denied import explain
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.language import LANGUAGE
 from asyncgen.recipe.load import load_recipe
@@ -109,7 +110,7 @@ def append(toml: Path, name: str, added: Sequence[tuple[str, Sequence[str], str 
     except ConfigError as error:
         raise ConfigError(f"nothing was written, since it would be no recipe any more: {error}") from error
     except OSError as error:
-        raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{error.filename}: cannot be written: {explain(error)}") from error
     finally:
         for copy in copies.values():
             copy.unlink(missing_ok=True)

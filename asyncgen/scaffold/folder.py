@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from asyncgen.denied import explain
 from asyncgen.errors import ConfigError
 
 KNOWLEDGE_FILE = "knowledge.md"
@@ -38,7 +39,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
         yield staged
         staged.rename(folder)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        raise ConfigError(f"{folder}: cannot be made: {explain(error)}") from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
@@ -99,7 +100,7 @@ def renew_knowledge(folder: Path, text: str, paths: Sequence[Path], *, keeps_old
         if not keeps_old:
             (partial / SOURCES_FILE).replace(folder / SOURCES_FILE)
     except OSError as error:
-        raise ConfigError(f"{new}: cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{new}: cannot be written: {explain(error)}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return new

@@ -20,6 +20,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from asyncgen.denied import explain
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.endpoint.tiers import FLEX
 from asyncgen.errors import ConfigError
@@ -102,7 +103,7 @@ def write_requests(path: Path, plan: RunPlan, scenarios: Scenarios) -> None:
                 messages = build_messages(plan.recipe, scenario)
                 file.write(encoder.encode({"index": index, "scenario": scenario, "messages": messages}) + b"\n")
     except OSError as error:
-        raise ConfigError(f"--requests: {path} cannot be written: {error.strerror}") from error
+        raise ConfigError(f"--requests: {path} cannot be written: {explain(error)}") from error
 
 
 def format_request(recipe: Recipe, scenarios: Scenarios, index: int) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from asyncgen.data.whole_file import whole_file
+from asyncgen.denied import explain
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
 from asyncgen.output.changes import differences
@@ -187,7 +188,7 @@ class ShardFolder:
                 sync_directory(self.path)
                 return True
         except OSError as error:
-            raise ConfigError(f"{self.plan_path}: cannot be written: {error.strerror}") from error
+            raise ConfigError(f"{self.plan_path}: cannot be written: {explain(error)}") from error
         self.read_plan().check_same(plan, self.path)
         return False
 

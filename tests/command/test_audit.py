@@ -76,6 +76,15 @@ def program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Program:
 # ---- audit
 
 
+def test_an_audit_that_cannot_be_kept_is_told_with_its_exit_status(program: Program) -> None:
+    program.audit_file.mkdir()
+    status, out, err = program.run("audit", "--fail-on", "near-duplicate=0")
+    assert status == 3
+    assert "near-duplicate" in out
+    assert "written" not in out
+    assert f"the audit is not kept: {program.audit_file}: cannot be written: Is a directory" in err
+
+
 def test_an_audit_is_written_beside_the_output_and_told_on_stdout(program: Program) -> None:
     before = {path: path.read_bytes() for path in program.folder.iterdir()}
     status, out, err = program.run("audit")
