@@ -158,10 +158,15 @@ _UNITS: dict[str, tuple[str, float]] = {  # by their signs; their names are the 
     "cm": ("m", 0.01),
     "mm": ("m", 0.001),
     "mi": ("m", 1609.344),
+    "ft": ("m", 0.3048),
+    "in": ("m", 0.0254),
+    "t": ("kg", 1e3),
     "kg": ("kg", 1.0),
     "g": ("kg", 0.001),
     "km/h": ("km/h", 1.0),
     "hl": ("l", 100.0),
+    "cl": ("l", 0.01),
+    "ml": ("l", 0.001),
     "mph": ("km/h", 1.609344),
     "wh": ("Wh", 1.0),
     "kwh": ("Wh", 1e3),
@@ -186,7 +191,7 @@ _BEFORE_UNIT = _any_of("unit-words", "before")
 _UNIT = (
     rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?i:(?:(?:{_BEFORE_UNIT})[ -])?(?:{_NAMES_OF_UNITS}))"
     r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
-    r"|k?Wh?)|[sh])\b)"
+    r"|k?Wh?|[hcm]?l|t)|[sh])\b)"
 )
 _WORD_BEFORE_UNIT = re.compile(rf"^(?:{_BEFORE_UNIT})[ -]", re.IGNORECASE)
 _CURRENCY = r"(?:(?:US)?\$|[€£]|USD )"

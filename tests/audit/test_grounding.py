@@ -93,6 +93,23 @@ def test_a_hedge_widens_what_rounds_to_a_figure(hedge: str) -> None:
     assert not ungrounded(f"In 2019 it cost {hedge}$40,000.")
 
 
+@each_row(
+    ("knowledge", "known", "unknown"),
+    [
+        ("The pool is 0.9 metres deep.", "It is 90 centimetres, or 900 mm, deep.", "It is 95 centimetres deep."),
+        ("We roast 18 tonnes a year.", "It is 18,000 kg a year.", "It is 19,000 kilos a year."),
+        ("Ein Fass hat 225 Liter.", "Das sind 22.500 cl.", "Das sind 23.500 Zentiliter."),
+        ("The table is 6 feet long.", "It is 72 inches long.", "It is 75 inches long."),
+        ("Die Tüte wiegt 1,5 Kilo.", "Sie wiegt 1500 Gramm.", "Sie wiegt 1600 Gramm."),
+        ("The file has 2 GB.", "It has 2,000 megabytes.", "It has 3,000 megabytes."),
+    ],
+)
+def test_a_figure_is_known_in_another_unit(knowledge: str, known: str, unknown: str) -> None:
+    grounding = Grounding(knowledge)
+    assert not find(known, grounding=grounding)
+    assert [each.rule for each in find(unknown, grounding=grounding)] == ["ungrounded"]
+
+
 def test_what_the_user_says_is_grounded() -> None:
     question = "I am Petra, I have an RTX 4090 and $345. Is it like Mistral at https://mistral.ai?"
 
