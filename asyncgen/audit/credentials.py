@@ -61,7 +61,9 @@ _SPELLED = rf"(?P<spelled>(?:{_DIGITS})(?:[\s,-]{{1,2}}(?:{_DIGITS})){{3,7}})\b"
 _BEHIND = {
     "passwords": rf"(?:{_SIGN}|\s(?=[\"'`]|[^\s\d]{{0,60}}\d))"
     rf"(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{1,9}})[\"'`])",
-    "plain-passwords": rf"(?:{_SIGN}|\s)(?P<value>[^\W\d_]{{4,30}})(?P<next>[.,;!?)]|$|\s(?:und|and|kommst|to|um)\b)",
+    "plain-passwords": rf"(?:{_SIGN}|\s)"
+    rf"(?P<value>[^\W\d_]{{4,30}}|[^\W\d_]{{2,30}}(?:-[^\W\d_]{{2,30}}){{2,5}})"
+    rf"(?P<next>[.,;!?)]|$|\s(?:und|and|kommst|to|um)\b)",
     "pass": rf"(?P<sign>\s?[:=]\s?)(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{1,9}})[\"'`])",
     "keys": rf"(?:{_SIGN}|\s(?=\S{{12}})){_WORD}",
     "card-codes": rf"(?:{_SIGN}|\s)(?P<value>\d{{3,4}})\b",
@@ -269,6 +271,7 @@ def _is_plain_password(found: re.Match[str]) -> bool:
         return False
     return (
         found["sign"] is not None
+        or "-" in value
         or value[0].isupper()
         or bool(_WITH.search(found.string, max(found.start() - _REACH, 0), found.start()))
     )

@@ -83,7 +83,8 @@ class RoleConfusion:
         gestures, cast = (language.any_phrase(rule, key).pattern for key in ("gestures", "cast"))
         self._told = re.compile(
             rf"(?:^|(?<=[.!?] )|(?<=\n))"
-            rf"[*(\[] ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )[^)\]*\n]{{1,120}}[*)\]]",
+            rf"[*(\[]{{1,2}} ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )"
+            rf"[^)\]*\n]{{1,120}}[*)\]]",
             re.IGNORECASE,
         )
         self._stage = re.compile(
