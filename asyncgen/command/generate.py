@@ -1,6 +1,7 @@
 """`asyncgen generate`: its flags, and the run as a person at a terminal has it."""
 
 import argparse
+from functools import partial
 
 from asyncgen.command.flag_values import shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -95,10 +96,11 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.output.paths import OutputPaths
     from asyncgen.runs.configure import read_environment
     from asyncgen.runs.open import Beside, nothing_beside
-    from asyncgen.screen.terminal import generate
+    from asyncgen.screen.terminal import generate, looking_commands
     from asyncgen.shards.plan import ShardFolder
 
     beside: Beside = nothing_beside
+    look_at = looking_commands
     if flags.shard is None:
         config = read_generate_config(flags, read_environment(), command, flags.timings)
         if folder := ShardFolder.find(config.output):
@@ -107,15 +109,15 @@ def run(flags: argparse.Namespace, command: str) -> int:
                 f"asyncgen merge {folder.stem}, or choose another --output"
             )
     else:
-        from asyncgen.command.shard_config import read_shard_config
+        from asyncgen.command.shard_config import read_shard_config, shards_commands
 
         shard = read_shard_config(flags, read_environment(), command, flags.timings)
-        config, beside = shard.config, shard.beside
+        config, beside, look_at = shard.config, shard.beside, partial(shards_commands, flags.output)
         if shard.made is not None:
             say(f"{shard.made}: nothing to do, all is there: {quantity(config.plan.num, 'conversation')}")
             return 0
     start_logging(config.log, debug=config.debug)
-    status = generate(config, checked_conversations, beside=beside)
+    status = generate(config, checked_conversations, look_at, beside=beside)
     if told := keep_verdicts(config, OutputPaths.of(config.output)):
         say(told)
     return status

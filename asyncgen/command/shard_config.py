@@ -4,10 +4,13 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from asyncgen.command.config import read_generate_config, read_recipe, read_settings
 from asyncgen.errors import ConfigError
+from asyncgen.output.lock import last_heard
 from asyncgen.runs.configure import configure_run
+from asyncgen.screen.rows import command_line
 from asyncgen.shards.cut import check_cut
 from asyncgen.shards.places import shards_of
 from asyncgen.shards.plan import ShardFolder, ShardPlan
@@ -50,3 +53,17 @@ def read_shard_config(
     if not flags.pooled:
         return run
     return replace(run, beside=partial(pooled, run.beside, run.config.plan.first // plan.size, run.config.rates))
+
+
+def shards_commands(output: Path | str, made: Path) -> list[str]:
+    """What one does when a shard is `made`: all of them are put together where no other one is under way, or waits.
+
+    Their journals are not read for it: `merge` does that, and names what is not whole.
+    """
+    shards = shards_of(output)
+    commands = [command_line("status", shards.stem)]
+    if isinstance(shards, ShardFolder):
+        others = [each for number in range(len(shards.read_plan())) if (each := shards.shard(number)).output != made]
+        if all(each.journal.exists() and last_heard(each) is None for each in others):
+            commands.append(command_line("merge", shards.stem))
+    return commands

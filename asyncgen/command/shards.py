@@ -59,15 +59,19 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.text import quantity
 
     folder = shards_of(flags.output)
-    if flags.print is not None and folder.is_planned():  # what is planned is known: nothing need be given again
+    words, no_number = flags.parser.root.argv[1:], argparse.Namespace(num=None)
+    is_numbered = flags.parser.parse_args(words, no_number).num is not None
+    # What is planned is known: nothing need be given again. Without a number a name may be mistyped.
+    if flags.print is not None and (folder.is_planned() or not is_numbered):
         print(print_job(flags.print, folder, folder.read_plan()), end="")  # noqa: T201
         return 0
     plan, notices = read_shard_plan(flags, read_environment(), flags.timings)
     is_new = folder.put_plan(plan)
     for notice in notices:
         say(notice)
+    when = "planned just now" if is_new else "as planned before"
     say(
-        f"{folder.path} has {quantity(len(plan), 'shard')} of {plan.size:,}{'' if is_new else ', as planned before'}; "
+        f"{folder.path} has {quantity(len(plan), 'shard')} of {plan.size:,}, {when}; "
         f"to make one: {command_line('generate', '--shard', f'0/{len(plan)}', '-o', folder.stem)}"
     )
     if flags.print is not None:

@@ -24,6 +24,8 @@ from asyncgen.output.paths import OWNER_ONLY, OutputPaths
 
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 RETRY = 2.0  # seconds between two attempts of a run that waits for its lock
+LOOKED_AT = 0.02  # seconds in which one that only looks at a lock, as `last_heard` does, has long let go of it
+LIVELY = 300.0  # seconds without a beat of its lease: some beats, and what the clocks of two machines may differ by
 
 
 class HeldError(ConfigError):
@@ -70,6 +72,32 @@ class Waiting:
             self._say(f"{what}. It gets {self._left:.0f} s to end")
         self._is_told = True
         self.sleep(RETRY)
+
+
+def last_heard(paths: OutputPaths) -> float | None:
+    """When the run that has an output was last heard of, in seconds since 1970; None when none has it.
+
+    A run that ends gives its lease back. Whether one of this machine was killed, its lock tells at once; of another
+    machine's, its lease stands still. The look is a shared lock for a moment: `/proc/locks` would need none, but names
+    other devices than `stat` does on some file systems, and leaves out processes of other containers.
+    """
+    try:
+        seen = paths.lock.stat()
+    except OSError:
+        return None
+    if not seen.st_size:
+        return None
+    lease = decode_lease(read_content(paths.lock))
+    if lease is None or lease.machine != own_lease().machine:
+        return seen.st_mtime
+    try:
+        with paths.lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return time.time()
+    except OSError:  # there are no locks
+        return seen.st_mtime
+    return None
 
 
 @contextlib.contextmanager
@@ -145,16 +173,20 @@ def _release(descriptor: int) -> None:
 
 
 def _lock(paths: OutputPaths, descriptor: int) -> list[str]:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder, _, _ = os.pread(descriptor, 200, 0).decode("utf-8", "replace").partition("\n")
-        raise _held(paths, holder.strip() or "another run") from None
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise ConfigError(f"{paths.lock}: cannot be locked: {error.strerror}") from error
-        return [f"{paths.lock.parent}: this file system has no locks ({error.strerror}); a lease in the file stands in"]
-    return []
+    for _ in range(5):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOOKED_AT)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise ConfigError(f"{paths.lock}: cannot be locked: {error.strerror}") from error
+            why = f"this file system has no locks ({error.strerror})"
+            return [f"{paths.lock.parent}: {why}; a lease in the file stands in"]
+        else:
+            return []
+    holder, _, _ = os.pread(descriptor, 200, 0).decode("utf-8", "replace").partition("\n")
+    raise _held(paths, holder.strip() or "another run")
 
 
 def _held(paths: OutputPaths, holder: str) -> HeldError:

@@ -17,6 +17,7 @@ from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.output.batches import OpenBatch, seconds_of
 from asyncgen.output.ledger import Ledger
+from asyncgen.output.lock import LIVELY, last_heard
 from asyncgen.output.match import Lines, read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.figures import format_duration
@@ -36,7 +37,9 @@ def status(output: Path, *, as_json: bool) -> int:
         return 0
     console = plain_console()
     console.print(Text(printable(str(paths.output)), style="bold"), soft_wrap=True)
-    console.print(labelled_grid(_rows(report, ledger, lines)))
+    heard = last_heard(paths)
+    under_way = "none under way" if heard is None or time.time() - heard > LIVELY else "under way"
+    console.print(labelled_grid(_rows(report, ledger, lines, under_way)))
     if report.runs:
         console.print()
         table = Table(box=None, padding=(0, 2, 0, 0))
@@ -49,13 +52,14 @@ def status(output: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _rows(report: Report, ledger: Ledger, lines: Lines) -> Iterator[tuple[str, str]]:
+def _rows(report: Report, ledger: Ledger, lines: Lines, under_way: str) -> Iterator[tuple[str, str]]:
     totals = ledger.totals
     is_free = bool(report.runs) and all(run.provider == OFFLINE for run in report.runs)
     yield "done", f"{report.done:,} of {report.num:,}"
     if report.failed_by_reason:
         yield "failed", _breakdown(report.failed_by_reason)
     yield "pending", f"{report.pending:,}"
+    yield "run", under_way
     yield from (("batch", _describe_batch(each)) for each in ledger.batches.under_way.values())
     if lines.missing:
         yield "missing", f"{lines.missing:,}, made but not in the output (deleted, or not written yet)"

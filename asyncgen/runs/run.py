@@ -150,8 +150,13 @@ class Run:
         tidy(self._start.paths.batches)
         for note in self._start.notes():
             self.say(note)
-        there = quantity(self.counts.num, self._job.kind.removesuffix("s"))
-        self.say(f"{self.output}: nothing to do, all is there: {there}")
+        kind, num, there = (
+            self._job.kind.removesuffix("s"),
+            self.counts.num,
+            self._start.lines.count_done() + self._start.lines.kept,
+        )
+        inside = f" (of {there:,} in the file)" if there > num else ""
+        self.say(f"{self.output}: nothing to do, all is there: {quantity(num, kind)}{inside}")
 
     def check_price(self) -> None:
         """Raises ConfigError when earlier runs have shown that a budget cannot be kept here."""

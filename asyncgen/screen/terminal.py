@@ -89,6 +89,9 @@ class Terminal:
 
     def report_nothing_to_do(self) -> int:
         self._run.say_nothing_to_do()
+        if self._show is not None:
+            there = command_line("show", self._run.output)
+            self._run.say(f"--show prints what a run makes, and this one makes nothing; what is there: {there}")
         for command in self._looking_commands(0):
             self._run.say(f"next     {command}")
         self._display.drain()

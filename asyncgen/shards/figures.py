@@ -15,6 +15,7 @@ from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.journal import Done, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.lock import last_heard
 from asyncgen.output.match import describe_lost_journal
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.sums import Seen, Sums
@@ -79,9 +80,7 @@ class JournalsView:
             times = newest_times(paths.journal)
             known = Figures.of(ledger, times, size=seen.st_size, changed=seen.st_mtime_ns)
         self._figures[number] = known
-        lock = paths.lock.stat() if paths.lock.exists() else None
-        # A run that ends gives its lease back, and that of one that was killed stands still.
-        return Seen(known, lock.st_mtime if lock is not None and lock.st_size else None)
+        return Seen(known, last_heard(paths))
 
     def forget(self, number: int) -> None:
         self._journals.pop(number, None)

@@ -19,9 +19,9 @@ import msgspec
 from asyncgen.errors import ConfigError
 from asyncgen.money.account import FINEST
 from asyncgen.money.price import ZERO
+from asyncgen.output.lock import LIVELY
 from asyncgen.pacing.rates import Rates
 from asyncgen.shards.places import shards_of
-from asyncgen.shards.status import LIVELY
 
 NAME = "pool.json"
 VERSION = 1

@@ -13,13 +13,12 @@ import msgspec
 from asyncgen.data.state import digits_of
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
+from asyncgen.output.lock import LIVELY
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardPlan
 from asyncgen.shards.store import StorageError
 from asyncgen.shards.sums import Sums
-
-LIVELY = 300.0  # seconds without a beat of its lease: some beats, and what the clocks of two machines may differ by
 
 MADE, FAILED, UNDER_WAY, STILL, WAITING, UNREADABLE = (
     "made",

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from planned_shards import PLAN
+from planned_shards import PLAN, make_shard
 
 from asyncgen.command.main import main
+from asyncgen.command.shard_config import shards_commands
+from asyncgen.output.lock import locked
+from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.scripts import print_job
 from asyncgen.shards.stored import StoredShards
 
@@ -37,7 +40,9 @@ def planned(told: Told) -> Told:
 
 
 def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: Told, tmp_path: Path) -> None:
-    planned("generate", "--shard", "1/2", "-o", "data/x", "--quiet")
+    said = planned("generate", "--shard", "1/2", "-o", "data/x")
+    assert "asyncgen status data/x" in said
+    assert not any(command in said for command in ("asyncgen audit", "asyncgen merge"))  # shard 0 is not there
     lines = (tmp_path / "data" / "x.shards" / "00001.jsonl").read_bytes()
     assert lines.count(b"\n") == 2
     assert "nothing to do, all is there: 2 conversations" in planned("generate", "--shard", "1/2", "-o", "data/x.jsonl")
@@ -53,6 +58,16 @@ def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: T
     for command in (("audit",), ("view",), ("export", "-o", "x.jsonl")):
         assert "asyncgen merge data/x makes one file" in planned(*command, "data/x.jsonl", status=2)
     assert "has a plan of shards: make one with --shard" in planned("generate", "-o", "data/x", "--quiet", status=2)
+
+
+def test_when_no_other_shard_is_left_the_next_line_is_merge(tmp_path: Path) -> None:
+    folder = ShardFolder.of(tmp_path / "x")
+    folder.put_plan(PLAN)
+    for number in range(2):
+        make_shard(folder, number)
+    assert "merge" in shards_commands(folder.stem, folder.shard(2).output)[-1]
+    with locked(folder.shard(0)):
+        assert len(shards_commands(folder.stem, folder.shard(2).output)) == 1
 
 
 def test_the_number_of_an_array_job_names_the_shard(planned: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +97,8 @@ def test_a_shard_that_is_not_as_planned_is_refused(
 
 
 def test_a_plan_is_made_once(planned: Told) -> None:
+    assert "asyncgen shards data/xx -n NUM makes one" in planned("shards", "data/xx", "--print", "slurm", status=2)
+    assert "2 shards of 2,048, planned just now" in planned("shards", "data/xx", "-n", "4k", "--size", "2048")
     again = ("shards", "data/x", "-n", "2050", "--size", "2048", "--provider", "offline", "--at-once", "2")
     assert "2 shards of 2,048, as planned before" in planned(*again)
     assert "planned with -n 2050" in planned("shards", "data/x", "-n", "9000", "--size", "2048", status=2)

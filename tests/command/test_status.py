@@ -12,6 +12,7 @@ from asyncgen.command.main import main
 from asyncgen.conversation import Message, digest_conversation, encode_line
 from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import Done, Entry, Failed, Header, Kept, Lost, Unused, encode_entry
+from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths
 
 KEYS = [
@@ -375,3 +376,12 @@ def test_offline_quotations_are_free_and_by_no_model(shown: Shown) -> None:
     report = shown.json()
     assert report["cost_usd"] is None
     assert [run["model"] for run in report["runs"]] == ["offline"]  # type: ignore[attr-defined]
+
+
+def test_it_is_told_whether_a_run_is_under_way(shown: Shown) -> None:
+    paths = write_run(shown.output, header(), [made(0)])
+    with locked(paths):
+        left = paths.lock.read_bytes()
+        assert "run      under way" in shown.text()
+    paths.lock.write_bytes(left)  # as one that is killed leaves it
+    assert "run      none under way" in shown.text()

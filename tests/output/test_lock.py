@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -235,3 +236,14 @@ def test_a_lock_that_fails_otherwise_is_refused(paths: OutputPaths, monkeypatch:
     monkeypatch.setattr(fcntl, "flock", flock)
     with suppress(HeldError), pytest.raises(ConfigError, match="cannot be locked"), locked(paths):
         pass
+
+
+def test_a_run_that_begins_while_another_program_looks_whether_there_is_one_begins(
+    paths: OutputPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.lock.touch()
+    with paths.lock.open("rb") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda _: look.close())
+        with locked(paths):
+            assert decode_lease(read_content(paths.lock))

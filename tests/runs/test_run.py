@@ -97,13 +97,15 @@ def test_a_second_run_has_nothing_to_do_and_writes_nothing(capsys: pytest.Captur
         generate(provider, "-n", "20")
         before = {path: path.read_bytes() for path in OUTPUT.parent.iterdir()}
         assert generate(provider, "-n", "20") == 0
-        assert generate(provider, "-n", "5") == 0
+        assert generate(provider, "-n", "5", "--show") == 0
     assert len(provider.calls) == 20
     assert {path: path.read_bytes() for path in OUTPUT.parent.iterdir() if path.suffix != ".lock"} == {
         path: data for path, data in before.items() if path.suffix != ".lock"
     }
     shown = capsys.readouterr().err
-    assert "nothing to do" in shown
+    assert "nothing to do, all is there: 20 conversations\n" in shown
+    assert "nothing to do, all is there: 5 conversations (of 20 in the file)" in shown
+    assert "what is there: asyncgen show " in shown
     assert re.search(rf"next +\S+ view {OUTPUT}\nnext +\S+ audit {OUTPUT}\n", shown)
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, encode_entry
 from asyncgen.output.lease import encode_lease, own_lease
 from asyncgen.output.ledger import Journal, read_journal
+from asyncgen.output.lock import LIVELY, locked
 from asyncgen.shards import figures
 from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.status import (
     FAILED,
-    LIVELY,
     MADE,
     STILL,
     UNDER_WAY,
@@ -45,9 +46,10 @@ def report(folder: ShardFolder, *, later: float = 0.0) -> ShardsReport:
     return report_on(folder, PLAN, now=now + later)
 
 
-def hold(folder: ShardFolder) -> None:
+def hold(folder: ShardFolder, *, machine: str = "node7") -> None:
     """A run has shard 1."""
-    folder.shard(1).lock.write_bytes(encode_lease(own_lease()))
+    lease = msgspec.structs.replace(own_lease(), machine=machine)
+    folder.shard(1).lock.write_bytes(encode_lease(lease))
 
 
 def states(folder: ShardFolder, *, later: float = 0.0) -> list[str]:
@@ -64,6 +66,15 @@ def test_a_shard_is_made_under_way_lying_still_or_not_begun(folder: ShardFolder)
     assert states(folder, later=LIVELY + 1) == [MADE, STILL, WAITING]
     os.truncate(folder.shard(1).lock, 0)  # given back
     assert states(folder) == [MADE, STILL, WAITING]
+
+
+def test_whether_a_run_of_this_machine_is_alive_its_lock_tells_at_once(folder: ShardFolder) -> None:
+    make_shard(folder, 1, without=[5])
+    hold(folder, machine=own_lease().machine)  # as one that was killed leaves it
+    assert states(folder) == [WAITING, STILL, WAITING]
+    with locked(folder.shard(1)):
+        os.utime(folder.shard(1).lock, (0, 0))  # its beat came to nothing, on a full disk
+        assert report_on(folder, PLAN, now=time.time()).shards[1].state == UNDER_WAY
 
 
 def test_a_shard_whose_rest_has_failed_is_told_apart(folder: ShardFolder) -> None:
