@@ -12,6 +12,7 @@ from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.endpoint.presets import resolve_endpoint
 from asyncgen.errors import ConfigError
+from asyncgen.program import program
 from asyncgen.shards.address import local_path
 from asyncgen.text import in_utf8
 
@@ -70,6 +71,8 @@ def run(flags: argparse.Namespace, _: str) -> int:
 
     folder: Path = flags.folder
     with interrupts_raised():
+        if flags.update or flags.like is not None:
+            _check_alone(flags)
         if flags.update:
             return _update(flags, folder)
         if (flags.like is None) == (flags.sources is None):
@@ -78,14 +81,31 @@ def run(flags: argparse.Namespace, _: str) -> int:
             )
         if not RECIPE_NAME.fullmatch(folder.name):
             raise ConfigError(
-                f"{folder.name!r} cannot name a recipe: expected up to 80 letters, digits, dots and dashes, because it "
-                "names files"
+                f"{folder.name!r} cannot name a recipe: expected up to 80 letters from a to z, digits, dots, dashes "
+                "and underscores, because it names files"
             )
         if flags.like is None:
             return _make(flags, folder)
         copy_recipe(built_in_folder(flags.like), folder)
         show_copied(folder, flags.like, _first_output(folder.name))
         return 0
+
+
+def _check_alone(flags: argparse.Namespace) -> None:
+    """Raises ConfigError for a flag that only goes into a recipe that is made from documents."""
+    toml = flags.folder / "recipe.toml"
+    instead = {
+        "language": f"change language in {toml}, and for several write {{language}} into a prompt, or make a recipe of "
+        f"another name with --from PATH --language {flags.language}",
+        "about": f"who the assistant is stands in {flags.folder / 'system.md'}",
+        **dict.fromkeys(("provider", "base_url", "model"), f"what a model suggests is added with {program()} draft"),
+    }
+    if flags.update:
+        instead["like"] = "without --update it copies an example"
+    for name, what in instead.items():
+        if getattr(flags, name):
+            does = "--update renews the knowledge alone" if flags.update else "--like copies a recipe as it stands"
+            raise ConfigError(f"{does}, and takes no --{name.replace('_', '-')}: {what}")
 
 
 def _make(flags: argparse.Namespace, folder: Path) -> int:

@@ -76,8 +76,8 @@ def warn_of_judge(judge: str, writers: Iterable[str], endpoint: Endpoint) -> lis
         return [NO_JUDGE]
     if judge not in writers:
         return []
-    told = f"{judge} judges what it has written itself, and models are lenient there: name another one"
-    return [f"{told} with --model of judge, or with model under [judge] in the recipe"]
+    told = f"{judge} judges what it has written itself, and models are lenient there"
+    return [f"{told}: choose another judge, with model under [judge] in the recipe, or with the flag --model of judge"]
 
 
 def _system(questions: Mapping[str, str]) -> str:

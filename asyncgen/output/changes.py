@@ -13,6 +13,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.text import quantity
 
 MADE_AGAIN = "what is made again"  # among a repair's digests, and told in full: the flags by which it is found
+PLURAL = ("prompts", "rules")  # among the parts of a recipe
 AGAIN = "again"  # the seat of a judge's second opinion, with which the parts of its digests begin
 START_ANEW = "--overwrite starts anew and keeps the files under another name"
 T = TypeVar("T")
@@ -33,7 +34,7 @@ def differences(old: Header, new: Header) -> list[str]:
             "judged --twice there, once here" if seconds[0] in old.digests else "judged once there, --twice here"
         )
         parts = [part for part in parts if part not in seconds]
-    changed += [f"{part} has changed" for part in parts]
+    changed += [f"{part} {'have' if part.removeprefix(f'{AGAIN} ') in PLURAL else 'has'} changed" for part in parts]
     if old.sampling != new.sampling:
         changed.append(f"sampling: {old.sampling} -> {new.sampling}")
     if old.seed != new.seed:
@@ -107,21 +108,24 @@ def check_batches(batches: Batches, old: Header, new: Header, *, collects: bool)
     """
     if not batches.open:
         return
-    them = f"{quantity(len(batches.open), 'batch is', 'batches are')} under way"
-    forget = f"give them up with --forget-batch {' --forget-batch '.join(batches.open)}"
+    under_way = f"{quantity(len(batches.open), 'batch is', 'batches are')} under way"
+    it = "it" if len(batches.open) == 1 else "them"
+    forget = f"give {it} up with --forget-batch {' --forget-batch '.join(batches.open)}"
     if not collects:
-        raise ConfigError(f"{them}, and what is in them would be paid for twice: add --batch, or {forget}")
+        raise ConfigError(f"{under_way}, and what is in {it} would be paid for twice: add --batch, or {forget}")
     if old.asked != new.asked:
         raise ConfigError(
-            f"{them}, asked for with other settings: let a run with those collect them first, or {forget}"
+            f"{under_way}, asked for with other settings: let a run with those collect {it} first, or {forget}"
         )
     for batch in batches.open.values():
         if batch.intent.base_url != new.base_url:
             where = batch.intent.base_url
-            raise ConfigError(f"{them} at {where}, which only that address can tell of: ask there, or {forget}")
+            raise ConfigError(f"{under_way} at {where}, which only that address can tell of: ask there, or {forget}")
     if (most := max(batch.indices[-1] for batch in batches.open.values())) not in new.indices:
         wanted = most + 1 - new.first
-        raise ConfigError(f"--num {new.num}: {them}, with conversations of -n {wanted}: collect them with that first")
+        raise ConfigError(
+            f"--num {new.num}: {under_way}, with conversations of -n {wanted}: collect {it} with that first"
+        )
 
 
 def _different(old: dict[str, T], new: dict[str, T]) -> list[str]:

@@ -82,7 +82,7 @@ def _check_names(tables: Sequence[DimensionTable | None], problems: Problems) ->
         if name is None:
             continue
         if not PLACEHOLDER.fullmatch("{" + name + "}"):
-            problems.add(key, f"expected letters, digits and _, got {name!r}")
+            problems.add(key, f"expected letters from a to z, digits and _, got {name!r}")
         elif name == KNOWLEDGE:
             problems.add(key, f"expected another name, {{{KNOWLEDGE}}} is the knowledge base")
         elif name in keys:

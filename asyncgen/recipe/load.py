@@ -163,7 +163,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     """From the top of the recipe to its end; None when something in it cannot be used."""
     table: RecipeTable = read(given, RecipeTable, (), problems)
     if table.name is not None and not NAME.fullmatch(table.name):
-        expected = "expected up to 80 letters, digits, dots and dashes (it names files)"
+        expected = "expected up to 80 letters from a to z, digits, dots, dashes and underscores (it names files)"
         problems.add(("name",), f"{expected}, got {table.name!r}")
     own = table.knowledge if isinstance(table.knowledge, str | None) else list(filter(None, table.knowledge))
     filling = read_variables(table.variables, variables, problems)

@@ -53,7 +53,8 @@ def read_variables(given: Given, chosen: Mapping[str, str], problems: Problems) 
     known = dict.fromkeys([*values, *chain.from_iterable(rows_of_all)])
     for name in known:
         if name == KNOWLEDGE or not PLACEHOLDER.fullmatch("{" + name + "}"):
-            problems.add((VARIABLES, name), f"expected a name of letters, digits and _, and not {KNOWLEDGE!r}")
+            expected = f"expected a name of letters from a to z, digits and _, and not {KNOWLEDGE!r}"
+            problems.add((VARIABLES, name), expected)
         elif PLACEHOLDER.search(values.get(name, "")):
             problems.add((VARIABLES, name), NO_PLACEHOLDER)
     for name, value in chosen.items():

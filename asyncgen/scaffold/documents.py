@@ -3,14 +3,14 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.documents import Document, Knowledge, list_files
+from asyncgen.recipe.documents import MOST_NAMED, Document, Knowledge, list_files
 from asyncgen.scaffold.convert import SUFFIXES, UnreadableDocumentError, read_as_markdown
-from asyncgen.text import in_utf8
+from asyncgen.text import in_utf8, name_some
 
 LONGEST_TITLE = 80  # characters of a first line that is taken for one
 _HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t#]*$")
@@ -39,10 +39,10 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """`skipped`: files that were left out, each with its reason."""
+    """`skipped`: files that were left out, by the reason, which begins with a verb."""
 
     knowledge: Knowledge
-    skipped: Sequence[str]
+    skipped: Mapping[str, Sequence[Path]]
 
 
 def collect_documents(paths: Sequence[Path]) -> Collected:
@@ -52,7 +52,7 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
     is left.
     """
     documents: dict[Path, Document] = {}
-    skipped = []
+    skipped: dict[str, list[Path]] = {}
     for each in paths:
         if not os.path.lexists(each):
             raise ConfigError(f"--from {each}: no such file or folder")
@@ -65,16 +65,28 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
         except UnreadableDocumentError as error:
             if path == named:
                 raise ConfigError(f"--from {path}: {error}") from error
-            skipped.append(f"{path} {error}")
+            skipped.setdefault(str(error), []).append(path)
             continue
         source = path.name if path == named else str(Path(named.resolve().name, path.relative_to(named)))
         documents.setdefault(path.resolve(), Document(in_utf8(source), _under_one_title(text, in_utf8(path.stem))))
     if not documents:
         raise ConfigError(
-            f"--from: no documents in {', '.join(map(str, paths))}: expected files that end in {', '.join(SUFFIXES)}"
-            + (f" ({skipped[0]})" if skipped else "")
+            f"--from: no documents in {', '.join(map(str, paths))}: "
+            + (tell_skipped(skipped) or f"expected files that end in {', '.join(SUFFIXES)}")
         )
     return Collected(Knowledge(tuple(documents.values()), tuple(documents)), skipped)
+
+
+def tell_skipped(skipped: Mapping[str, Sequence[Path]]) -> str:
+    """Each reason once, with a few of the files, and of many how many there are of each kind."""
+    told = []
+    for reason, paths in skipped.items():
+        kinds = Counter(path.suffix.lower() or "without a suffix" for path in paths).most_common()
+        counts = f" ({name_some([f'{number:,} {kind}' for kind, number in kinds])})"
+        is_many = len(paths) > MOST_NAMED
+        names = name_some([str(path) for path in paths], MOST_NAMED) + (counts if is_many else "")
+        told.append(f"{names} {reason}" if len(paths) == 1 else f"{names}: each {reason}")
+    return "; ".join(told)
 
 
 def outline(document: Document) -> Outline:

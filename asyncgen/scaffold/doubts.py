@@ -6,7 +6,7 @@ from html.entities import html5
 
 from asyncgen.recipe.language import NAMES
 from asyncgen.scaffold.convert import without_code
-from asyncgen.scaffold.documents import Collected, outline
+from asyncgen.scaffold.documents import Collected, outline, tell_skipped
 from asyncgen.scaffold.recipe import KNOWN
 from asyncgen.text import estimate_tokens, name_some, quantity
 
@@ -33,8 +33,8 @@ def find_doubts(collected: Collected) -> list[str]:
     text = collected.knowledge.join()
     doubts = []
     if collected.skipped:
-        files = quantity(len(collected.skipped), "file is", "files are")
-        doubts.append(f"{files} left out: {name_some(collected.skipped)}")
+        files = quantity(sum(map(len, collected.skipped.values())), "file is", "files are")
+        doubts.append(f"{files} left out: {tell_skipped(collected.skipped)}")
     found = (
         each[0]
         for each in _MARKUP.finditer(without_code(text))
@@ -77,7 +77,7 @@ def doubt_languages(chosen: Sequence[str], spoken: Mapping[str, Sequence[str]]) 
             codes = ",".join((*chosen, code))
             yield (
                 f"conversations are in {named}, and some documents in {NAMES.get(code, code)}: "
-                f"{name_some(spoken[code])}; --language {codes} makes conversations in both"
+                f"{name_some(spoken[code])}; a recipe of another name, made with --language {codes}, has both"
             )
     for code in chosen:
         if code not in KNOWN:

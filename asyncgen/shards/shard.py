@@ -44,7 +44,7 @@ def of_shard(
     if config.append:
         raise ConfigError("--append is not for a shard: lines that nothing is known of would be no indices of it")
     if config.plan.num != plan.num:
-        raise ConfigError(f"-n {config.plan.num}: the plan has {plan.num}, and stays so; leave -n out")
+        raise ConfigError(f"-n {config.plan.num}: the plan has {plan.num:,}, and stays so; leave -n out")
     plan.check(make_header(config, conversations(config)))
     number = choice.choose(len(plan), environment)
     indices = plan.indices(number)

@@ -214,8 +214,8 @@ CHANGES: list[tuple[dict[str, object], str]] = [
     ({"request": {"model": "m" * 80}}, f'model: "some/model" -> "{"m" * 56}...'),
     ({"digests": {**HEADER.digests, "knowledge": "56"}}, "knowledge has changed"),
     ({"digests": {**HEADER.digests, "topic": "56"}}, "topic has changed"),
-    ({"digests": {"knowledge": "34"}}, "prompts has changed"),
-    ({"seed": 7, "digests": {}}, "prompts has changed; knowledge has changed; seed: None -> 7"),
+    ({"digests": {"knowledge": "34"}}, "prompts have changed"),
+    ({"seed": 7, "digests": {}}, "prompts have changed; knowledge has changed; seed: None -> 7"),
 ]
 
 

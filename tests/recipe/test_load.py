@@ -235,8 +235,12 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         # Values of the wrong type, out of range or empty.
         ('name = "bread"', "name = 7", "name: expected text, got a whole number"),
         ('name = "bread"', 'name = "bread"\nrepair.judge = "yes"', "repair.judge: expected true or false, got text"),
-        ('name = "bread"', 'name = "rye/bread"', "name: expected up to 80 letters, digits, dots and dashes"),
-        ('name = "bread"', 'name = ""', "name: expected up to 80 letters, digits, dots and dashes"),
+        (
+            'name = "bread"',
+            'name = "rye/bread"',
+            "name: expected up to 80 letters from a to z, digits, dots, dashes",
+        ),
+        ('name = "bread"', 'name = ""', "name: expected up to 80 letters from a to z, digits, dots, dashes"),
         (
             'sampling = "random"',
             'sampling = "fair"',
@@ -295,7 +299,7 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
         ("temperature = 0.7", "temperature = nan", "request.temperature: only JSON values can be sent"),
         ("temperature = 0.7", "until = 2026-01-01", "request.until: only JSON values can be sent"),
         # Dimensions that do not fit together, or do not fit the prompts.
-        ('name = "opener"', 'name = "first opener"', "dimension[1].name: expected letters, digits and _"),
+        ('name = "opener"', 'name = "first opener"', "dimension[1].name: expected letters from a to z, digits and _"),
         ('name = "opener"', 'name = "knowledge"', "dimension[1].name: expected another name, {knowledge}"),
         (
             'name = "opener"',

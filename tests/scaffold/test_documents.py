@@ -6,7 +6,7 @@ from hypothesis import given
 
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.documents import Document
-from asyncgen.scaffold.documents import collect_documents, outline
+from asyncgen.scaffold.documents import collect_documents, outline, tell_skipped
 from asyncgen.scaffold.topics import MOST_TOPICS, find_topics, missing_topics
 
 
@@ -28,10 +28,19 @@ def test_documents_stand_under_their_titles_with_their_sources(tmp_path: Path) -
         "# Bikes\nSource: docs/b.md\n\nTwo wheels.\n\n"
         "# Prices\nSource: docs/c/d.md\n\nFive euros."
     )
-    assert [each.partition(" is ")[2].partition(":")[0] for each in collected.skipped] == [
-        "empty",
-        "no document by its name",
-    ]
+    assert [each.partition(":")[0] for each in collected.skipped] == ["is empty", "is no document by its name"]
+
+
+def test_files_that_are_left_out_are_counted_by_kind_and_the_reason_is_told_once(tmp_path: Path) -> None:
+    folder = made(tmp_path, a="# A\n\nx", b="", c="")
+    for number in range(100):
+        (folder / f"{number}.json").touch()
+    (folder / "x.CSV").touch()
+    told = tell_skipped(collect_documents([folder]).skipped).replace(f"{folder}/", "")
+    by_name = "0.json, 1.json, 2.json, ... (100 .json, 1 .csv): each is no document by its name: expected one of .md, "
+    assert told.startswith(by_name)
+    assert told.endswith("; b.md, c.md: each is empty")
+    assert told.count(".docx") == 1
 
 
 def test_a_file_that_is_named_twice_is_one_document(tmp_path: Path) -> None:

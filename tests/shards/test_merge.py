@@ -168,7 +168,7 @@ Plant: TypeAlias = Callable[[ShardFolder], object]
         (lambda folder: [path.unlink() for path in folder.shard(1).data[:2]], "has not been begun", False),
         (lambda folder: folder.shard(1).output.unlink(), "no conversation", True),
         (swap, "holds indices 0 to 3", True),
-        (of_another_recipe, "prompts has changed", True),
+        (of_another_recipe, "prompts have changed", True),
         (delete_a_line, "lacks 1 of 4", False),
         (edit_a_line, "line 3 was not made here", True),
         (add_a_line, "line 5 was not made here", True),

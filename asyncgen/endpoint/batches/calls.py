@@ -141,7 +141,7 @@ class BatchCalls:
         except TransientError as error:
             if not error.maybe_billed:
                 raise
-            raise UncertainCreateError(f"{error}; whether there is a batch now, is not known") from None
+            raise UncertainCreateError(f"{error}; it is not known whether there is a batch now") from None
         document = decode_object(answer.body) or {}
         batch = read_batch(document)
         is_error = bool(find_error(document, has_answer=True)) and "status" not in document  # with an id of its own
@@ -157,7 +157,7 @@ class BatchCalls:
             is_certain = is_told or isinstance(refusal, RedirectedError)
         if not is_certain:
             waits = getattr(refusal, "retry_after", None)
-            raise UncertainCreateError(f"{refusal}; whether there is a batch now, is not known", retry_after=waits)
+            raise UncertainCreateError(f"{refusal}; it is not known whether there is a batch now", retry_after=waits)
         if _NO_FILE.search(_words(refusal)):
             raise NotYetError(str(refusal), status=answer.status)
         raise refusal
