@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from asyncgen.audit.rules import find_wrong_names
+from asyncgen.endpoint.presets import CUSTOM, OFFLINE, PROVIDERS
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import grades_paths
 from asyncgen.output.journal import OBJECTS, Header
@@ -66,13 +67,28 @@ def read_repair_config(
     header: Header,
     output: Path,
 ) -> GenerateConfig:
-    """As above, for lines that are made again as the newest run of their output has made them, whose `header` it is."""
+    """As above, for lines that are made again as the run has made them whose `header` it is.
+
+    With --take nobody is asked: then who was is known without flags, and there needs to be no key.
+    """
     if not header.models:
         recipe = replace(recipe, request=cast("Mapping[str, JsonValue]", header.request))
     settings = replace(
         read_settings(flags), output=output, seed=header.seed, save_metadata=header.line_format == OBJECTS
     )
-    return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command)
+    if flags.take:
+        provider, base_url = provider_and_address(header)
+        settings = replace(settings, provider=provider, base_url=base_url)
+    return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command, asks=not flags.take)
+
+
+def provider_and_address(header: Header) -> tuple[str | None, str | None]:
+    """What --provider and --base-url were, by what they came to; only one where that says it all."""
+    if header.provider == CUSTOM:
+        return None, header.base_url
+    preset = PROVIDERS.get(header.provider)
+    is_own = header.provider == OFFLINE or (preset is not None and preset.base_url == header.base_url)
+    return header.provider, None if is_own else header.base_url
 
 
 def _configure_by_keys(
@@ -83,8 +99,9 @@ def _configure_by_keys(
     *,
     keys: Keys,
     command: str,
+    asks: bool = True,
 ) -> GenerateConfig:
-    config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings)
+    config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings, asks=asks)
     return replace(
         config,
         plan=replace(config.plan, keys=keys),

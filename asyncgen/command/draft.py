@@ -75,7 +75,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
         asks = _plan(recipe, flags)
         asked = choose_model(flags, settings_of(recipe), recipe.headers)
         requests = [request for each in asks for request in foresee_requests(recipe, each)]
-        show_price(asked.model, asked.endpoint.provider.name, requests, ANSWER_TOKENS, at_most=True)
+        show_price(asked.model, asked.endpoint, requests, ANSWER_TOKENS, at_most=True)
         found = _ask_all(asked, recipe, asks)
         lines = {
             (group, ask.language if ask.binds else None): [each.text for each in candidates if each.group == group]

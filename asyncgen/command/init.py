@@ -183,7 +183,7 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
     asked = choose_model(flags, {"model": MODEL, **SAMPLING})
     text = knowledge.join()
     requests = {each: write_request(each, plan.name, plan.about, text) for each in plan.languages}
-    show_price(asked.model, asked.endpoint.provider.name, list(requests.values()), ANSWER_TOKENS)
+    show_price(asked.model, asked.endpoint, list(requests.values()), ANSWER_TOKENS)
     found = in_event_loop(ask_for_drafts(asked.endpoint, asked.settings, requests))
     show_drafts(found)
     if not agrees(flags, "Take these into the recipe?"):

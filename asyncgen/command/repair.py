@@ -1,7 +1,9 @@
 """`asyncgen repair`: its flags, and the lines of an output that are made again."""
 
 import argparse
+import json
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -90,6 +92,7 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.replaced import repair_paths
     from asyncgen.output.begin import check_ordinary
+    from asyncgen.output.changes import MADE_AGAIN
     from asyncgen.output.lock import locked
     from asyncgen.output.match import read_earlier
     from asyncgen.output.mend import mend
@@ -109,20 +112,22 @@ def run(flags: argparse.Namespace, command: str) -> int:
             dataset = open_dataset(flags)
             if (header := dataset.header) is None:
                 raise ConfigError(f"{paths.output}: {'; '.join(dataset.notes)}, so no line can be made again")
-            begun = "" if flags.overwrite else _find_begun(dataset, repair_paths(paths))
+            begun = None if flags.overwrite else _find_begun(dataset, repair_paths(paths))
             lines = _find_lines(flags, dataset)
         if lines.strangers:
             say(f"{quantity(lines.strangers, 'flagged line')} left as before: made by no run, or edited since")
         other = ""
-        if begun and begun != lines.flags:
-            line = command_line("repair", flags.output, *shlex.split(begun))
+        if begun and (what := begun.digests[MADE_AGAIN]) != lines.flags:
+            line = command_line("repair", flags.output, *shlex.split(what), *_flags_of_settings(begun, header))
             other = (
-                f"{repair_paths(paths).output} is of a repair by {begun} that was stopped: {line} goes on with it, and "
+                f"{repair_paths(paths).output} is of a repair by {what} that was stopped: {line} goes on with it, and "
                 "with --take puts in place what is made"
             )
         if lines.by_key and other:
             raise ConfigError(f"{other}; --overwrite sets it aside and begins this one")
         if lines.by_key:
+            if flags.take and begun:
+                header = begun
             return _make_again(flags, dataset, header, lines, command)
         say(f"{paths.output}: nothing to repair")
         if begun:
@@ -131,20 +136,37 @@ def run(flags: argparse.Namespace, command: str) -> int:
         return 0
 
 
-def _find_begun(dataset: "Dataset", repair: "OutputPaths") -> str:
-    """The flags of a repair that was stopped. What one has left that was killed when all was done is cleared away."""
+def _find_begun(dataset: "Dataset", repair: "OutputPaths") -> "Header | None":
+    """Of a repair that was stopped. What one has left that was killed when all was done is cleared away."""
     from asyncgen.data.replaced import clear, name_repair
     from asyncgen.output.changes import MADE_AGAIN
     from asyncgen.output.ledger import read_journal
 
     ledger = read_journal(repair.journal).ledger if repair.journal.is_file() else None
     if ledger is None or not ledger.headers:
-        return ""
+        return None
     name = name_repair(repair, ledger)
     if any(header.repair == name for header in dataset.ledger.headers):
         clear(repair)
-        return ""
-    return ledger.headers[-1].digests.get(MADE_AGAIN, "")
+        return None
+    return ledger.headers[-1] if MADE_AGAIN in ledger.headers[-1].digests else None
+
+
+def _flags_of_settings(begun: "Header", made: "Header") -> "Iterator[str]":
+    """Whom a repair has asked, and how, where that is not as the run has asked that `made` the output."""
+    from asyncgen.command.config import provider_and_address
+    from asyncgen.endpoint.tiers import SERVICE_TIER
+    from asyncgen.recipe.recipe import MODEL
+
+    provider, address = provider_and_address(begun)
+    recipe = None if begun.recipe == made.recipe else begun.recipe
+    for flag, given in (("--recipe", recipe), ("--provider", provider), ("--base-url", address)):
+        yield from () if given is None else (flag, given)
+    flags = {MODEL: "--model", SERVICE_TIER: "--tier"}
+    for key, value in {**dict.fromkeys(made.request), **begun.request}.items():
+        if value != made.request.get(key):
+            is_named = key in flags and isinstance(value, str)
+            yield from (flags[key], str(value)) if is_named else ("--param", f"{key}={json.dumps(value)}")
 
 
 def _find_lines(flags: argparse.Namespace, dataset: "Dataset") -> "FlaggedLines":

@@ -94,6 +94,11 @@ class Endpoint:
         """The host as messages name it, with its port where that is not the usual one."""
         return _where(self.base_url)
 
+    @property
+    def label(self) -> str:
+        """Who is asked, as messages name it."""
+        return name_provider(self.provider.name, self.base_url)
+
     def url(self, path: str) -> str:
         address, question_mark, query = self.base_url.partition("?")
         return f"{address}{path}{question_mark}{query}"
@@ -128,6 +133,13 @@ class Endpoint:
             raise ConfigError(
                 f"--provider {self.provider.name} needs a key: set {variable} in the environment or in .env"
             )
+
+
+def name_provider(name: str, base_url: str = "") -> str:
+    """As messages name it: one that has no name of its own by its host. Without an address, where others read it."""
+    if name != CUSTOM:
+        return name
+    return _where(base_url) if base_url else "an endpoint of one's own"
 
 
 def resolve_endpoint(

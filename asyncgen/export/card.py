@@ -17,7 +17,7 @@ from markupsafe import Markup
 from asyncgen.audit.audit import read_audit
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.state import asked_model
-from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.endpoint.presets import OFFLINE, name_provider
 from asyncgen.export.formats import Split
 from asyncgen.money.price import format_cost
 from asyncgen.output.journal import Done, Header
@@ -112,7 +112,7 @@ def _facts(datasets: Sequence[Dataset], headers: Sequence[Header]) -> Iterator[t
                 models[entry.model or asked] += 1
     yield "recipe", newest.recipe.rpartition("/recipe.toml")[0].rpartition("/")[2] or newest.recipe
     yield "written by", ", ".join(f"{name} ({number:,})" for name, number in models.most_common(_MOST_MODELS))
-    yield "provider", ", ".join(sorted({each.provider for each in headers}))
+    yield "provider", ", ".join(sorted({name_provider(each.provider) for each in headers}))
     days = sorted({each.started[: len("2026-01-01")] for each in headers})
     yield "begun", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     yield "scenarios", f"{newest.sampling}, seed {'none' if newest.seed is None else newest.seed}"

@@ -74,7 +74,7 @@ def check_same_kind(paths: OutputPaths, old: Header, new: Header, *, instead: st
         )
     if (old.provider == OFFLINE) != (new.provider == OFFLINE):
         raise ConfigError(
-            f"{paths.output} was made by {old.provider}, this run would use {new.provider}: the offline engine and "
+            f"{paths.output} was made by {old.maker}, this run would use {new.maker}: the offline engine and "
             f"a model never share an output; {instead}"
         )
     if old.first != new.first:

@@ -19,6 +19,7 @@ from typing import TypeAlias
 import msgspec
 
 from asyncgen.conversation import BLAKE2B, LineHash
+from asyncgen.endpoint.presets import name_provider
 from asyncgen.endpoint.tiers import DEFAULT, SERVICE_TIER, asked_tier
 from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
 from asyncgen.output.indices import check_indices
@@ -92,6 +93,11 @@ class Header(msgspec.Struct, tag_field="type", tag="run", omit_defaults=True, fr
     @property
     def indices(self) -> range:
         return range(self.first, self.first + self.num)
+
+    @property
+    def maker(self) -> str:
+        """Who was asked, as messages name it."""
+        return name_provider(self.provider, self.base_url)
 
     @property
     def asked(self) -> tuple[object, ...]:

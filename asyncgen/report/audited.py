@@ -16,6 +16,7 @@ from asyncgen.audit.diversity import DiversityResult
 from asyncgen.audit.judged import JudgedResult
 from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.telling import TellingResult
+from asyncgen.endpoint.presets import name_provider
 from asyncgen.money.price import format_cost
 from asyncgen.report.formatting import shorten
 from asyncgen.report.verdict import broken_rules, judge
@@ -75,7 +76,8 @@ def _overview(audit: Audit) -> Iterator[tuple[str, str]]:
     yield "lines", f"{audit.lines:,}, {format_count(audit.bytes)} bytes"
     if audit.runs:
         newest = audit.runs[-1]
-        yield "made by", f"{newest.model or 'unknown'} ({newest.provider}), {quantity(len(audit.runs), 'run')}"
+        provider = name_provider(newest.provider, newest.base_url)
+        yield "made by", f"{newest.model or 'unknown'} ({provider}), {quantity(len(audit.runs), 'run')}"
         yield "done", f"{totals.done:,} of {totals.num:,}"
     if totals.failed:
         yield "failed", _breakdown(totals.failed_by_reason)

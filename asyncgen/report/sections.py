@@ -21,6 +21,7 @@ from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.telling import TellingResult
 from asyncgen.audit.timeline import Moment
 from asyncgen.data.dataset import Dataset
+from asyncgen.endpoint.presets import name_provider
 from asyncgen.money.price import format_cost
 from asyncgen.output.ledger import Ledger
 from asyncgen.report.blocks import Block, Facts, Figure, Findings, Fold, Heading, LineNumbers, Paragraph, Table, Terms
@@ -474,7 +475,7 @@ def _without_pauses(moments: Sequence[Moment]) -> list[Moment | None]:
 def describe_runs(audit: Audit, dataset: Dataset) -> Iterator[Block]:
     if audit.runs:
         rows = [
-            (clock(run.started), run.provider, run.model or "unknown", run.recipe, run.num)
+            (clock(run.started), name_provider(run.provider), run.model or "unknown", run.recipe, run.num)
             for run in audit.runs[-MOST_ROWS:]
         ]
         yield Table("Runs, oldest first", ["run started", "provider", "model", "recipe"], ["num"], rows)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncgen.data.state import Report, describe_filter, digits_of, make_report
-from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.endpoint.presets import OFFLINE, name_provider
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.output.batches import OpenBatch, seconds_of
 from asyncgen.output.ledger import Ledger
@@ -46,7 +46,7 @@ def status(output: Path, *, as_json: bool) -> int:
         for heading in ("run started", "num", "provider", "model"):
             table.add_column(heading, overflow="fold", justify="right" if heading == "num" else "left")
         for run in report.runs:
-            cells = (run.started, f"{run.num:,}", run.provider, run.model or "unknown")
+            cells = (run.started, f"{run.num:,}", name_provider(run.provider, run.base_url), run.model or "unknown")
             table.add_row(*[Text(printable(cell)) for cell in cells])
         console.print(table)
     return 0

@@ -62,25 +62,30 @@ def configure_run(
     *,
     log: Path | None = None,
     timings: Timings = USUAL,
+    asks: bool = True,
 ) -> GenerateConfig:
-    """Raises ConfigError for settings, key or address that cannot be used. `log`: another file that is written."""
+    """Raises ConfigError for settings, key or address that cannot be used. `log`: another file that is written.
+
+    `asks`: whether anybody is to be asked; otherwise no key is read, and none is missed.
+    """
     if settings.append and settings.overwrite:
         raise ConfigError("--append keeps what is there and --overwrite sets it aside: give one of them")
-    plan = configure_plan(recipe, settings, environment)
+    plan = configure_plan(recipe, settings, environment if asks else {})
     endpoint = plan.endpoint
-    if not endpoint.is_offline:  # which needs no key, so that a run without any is whole
+    if asks and not endpoint.is_offline:  # which needs no key, so that a run without any is whole
         address, insecure_http = endpoint.base_url, settings.insecure_http
         headers = read_headers(recipe.headers, address, environment, insecure_http=insecure_http)
         endpoint = replace(endpoint, headers=headers)
         plan = replace(plan, endpoint=endpoint)
-    endpoint.check_key()
+    if asks:
+        endpoint.check_key()
     if endpoint.is_offline and settings.provider is None and (flag := _flag_that_means_a_model(settings)):
         raise ConfigError(
             f"{flag}: no key is set, and the offline engine is no model. {_how_to_get_a_model(environment)}"
         )
     if plan.budget is not None and plan.price is None and not endpoint.provider.reports_cost:
         raise ConfigError(
-            f"--budget: {endpoint.provider.name} reports no cost, so nothing can be counted: give --price-in and "
+            f"--budget: {endpoint.label} reports no cost, so nothing can be counted: give --price-in and "
             "--price-out (US dollars a million tokens), or leave --budget out"
         )
     output = settings.output or plan.default_output

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from asyncgen.endpoint.presets import Endpoint
 from asyncgen.errors import AsyncgenError
 from asyncgen.money.price import format_cost
 from asyncgen.money.ways import LIVE
@@ -16,11 +17,11 @@ from asyncgen.screen.ways import PRICES
 from asyncgen.text import estimate_tokens, one_line, quantity
 
 
-def show_price(model: str, provider: str, requests: Sequence[str], answer: int, *, at_most: bool = False) -> None:
+def show_price(model: str, endpoint: Endpoint, requests: Sequence[str], answer: int, *, at_most: bool = False) -> None:
     """Before anything is sent. `answer`: tokens of each; `at_most`: there may be fewer calls."""
     tokens = sum(estimate_tokens(len(each.encode())) for each in requests)
-    calls = f"{quantity(len(requests), 'call')} to {model} at {provider}"
-    quote = PRICES.get((provider, model, LIVE))
+    calls = f"{quantity(len(requests), 'call')} to {model} at {endpoint.label}"
+    quote = PRICES.get((endpoint.provider.name, model, LIVE))
     cost = quote and format_cost(quote.price.cost(fresh=tokens, cached=0, output=answer * len(requests)))
     price = (cost and f"about {cost}") or "no price known"
     _say(f"{'at most ' * at_most}{calls}: about {tokens:,} tokens in, {price}")

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncgen.denied import explain
-from asyncgen.endpoint.presets import OFFLINE
+from asyncgen.endpoint.presets import CUSTOM, OFFLINE
 from asyncgen.endpoint.tiers import FLEX
 from asyncgen.errors import ConfigError
 from asyncgen.jobs.judgement import judge_recipe
@@ -218,13 +218,14 @@ def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     coverage = count_coverage(recipe.dimensions, scenarios, counted)
     size = measure_prompt(recipe, scenarios)
     endpoint, provider = plan.endpoint, plan.endpoint.provider.name
+    address = endpoint.base_url if provider == CUSTOM else f"{provider} ({endpoint.base_url})"
     model = ", ".join(plan.models or [plan.model])
     run = {
         "recipe": f"{recipe.name} ({recipe.source})",
         "sampling": SAMPLING_VERSIONS[recipe.sampling],
         "seed": "none" if plan.seed is None else str(plan.seed),
         "num": f"{plan.num:,}",
-        "provider": provider if endpoint.is_offline else f"{provider} ({endpoint.base_url})",
+        "provider": provider if endpoint.is_offline else address,
         "model": f"{model} (the offline engine answers instead)" if endpoint.is_offline else model,
     }
     prompt = {
@@ -386,7 +387,7 @@ def _describe_money(plan: RunPlan, tokens: Tokens, quote: Quote | None, allowanc
     free = f"{FREE}: the offline engine answers"
     if quote is None:
         way = chosen_way(plan)
-        where = plan.endpoint.provider.name if way == LIVE else f"{plan.endpoint.provider.name}, tier {way}"
+        where = plan.endpoint.label if way == LIVE else f"{plan.endpoint.label}, tier {way}"
         rows = {"cost": free if is_free else f"no price known for {model} at {where}"}
         return rows if allowance is None else {**rows, "key": _describe_allowance(allowance, None)}
     price = quote.price

@@ -59,7 +59,7 @@ class ShardPlan(msgspec.Struct, frozen=True, kw_only=True):
         """Raises ConfigError for a run that would make something else."""
         if (self.header.provider == OFFLINE) != (header.provider == OFFLINE):
             raise ConfigError(
-                f"the shards were planned for {self.header.provider}, this run would use {header.provider}: is the key "
+                f"the shards were planned for {self.header.maker}, this run would use {header.maker}: is the key "
                 "set on this machine as it was there?"
             )
         changed = differences(self.header, header)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -261,6 +262,35 @@ def test_an_output_of_format_1_is_repaired_and_judged_and_gone_on_with(capsys: p
     assert status(capsys)["done"] == NUM + 1
 
 
+def test_the_line_that_a_refused_repair_names_goes_on_whatever_the_stopped_one_was_asked_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mended = False
+
+    def refuses(call: Call) -> Reply:
+        return error(401, "no") if not mended and is_second(call) and number_of(call) == "n4" else leaky(call)
+
+    with FakeProvider(refuses) as provider:
+        assert generate(provider) == 0
+        assert repair(provider, "-c", "1", "--model", "other", "--param", "reasoning.effort=low") == 1
+        capsys.readouterr()
+        assert main(["repair", "x.jsonl", "--rules", "prompt-leak", "--yes"]) == 2
+        told = capsys.readouterr().err
+        line = told.partition("asyncgen repair")[2].partition(" goes on with it")[0]
+        assert f"--base-url {provider.base_url} " in line
+        assert "custom" not in told
+        made = Path("x.jsonl.repair.jsonl").read_text("utf-8").splitlines()
+        shutil.copytree(Path.cwd(), Path.cwd() / "taken")
+        assert main(["repair", "x.jsonl", "--take"]) == 3, "nobody is asked, so nobody needs to be named"
+        assert made
+        assert {*made} <= {*lines()}
+        os.chdir("taken")
+        mended, asked = True, len(provider.calls)
+        assert main(["repair", *shlex.split(line), "--yes", "--quiet"]) == 0
+        assert [call.body["model"] for call in provider.calls[asked:]] == ["other"] * (len(LEAKY) - len(made))
+    assert LEAK not in OUTPUT.read_text("utf-8")
+
+
 def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys: pytest.CaptureFixture[str]) -> None:
     def refuses(call: Call) -> Reply:
         return error(401, "no") if is_second(call) and number_of(call) == "n4" else leaky(call)
@@ -272,6 +302,7 @@ def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys
         assert repair(provider, "--rules", "prompt-leak", "--rules", "truncated") == 2
         told = capsys.readouterr().err
         went_on = "repair x.jsonl --rules control-token --rules copied-opener --rules prompt-leak --rules truncated"
+        went_on += f" --base-url {provider.base_url}"
         assert f"{went_on} goes on with it" in told
         assert repair(provider, "--rules", "prompt-leak", "--take") == 2, "what others have made would be given up"
         assert repair(provider, "--rules", "email") == 0

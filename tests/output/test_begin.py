@@ -251,8 +251,10 @@ def test_settings_may_change_as_long_as_nothing_is_made(paths: OutputPaths) -> N
 @pytest.mark.parametrize("providers", [(OFFLINE, "openrouter"), ("custom", OFFLINE)])
 def test_the_offline_engine_and_a_model_never_share_an_output(paths: OutputPaths, providers: tuple[str, str]) -> None:
     first, second = providers
-    make_run(paths, BATCHES, change(provider=first))
-    with pytest.raises(ConfigError, match=f"was made by {first}, this run would use {second}: the offline engine"):
+    told = [each.replace("custom", "elsewhere.example") for each in providers]
+    address = "http://elsewhere.example/v1"
+    make_run(paths, BATCHES, change(provider=first, base_url=address))
+    with pytest.raises(ConfigError, match=f"was made by {told[0]}, this run would use {told[1]}: the offline engine"):
         prepare(paths, change(provider=second), append=True, allow_changed=True)
 
 
