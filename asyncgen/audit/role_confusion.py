@@ -31,7 +31,7 @@ _LOGIN = re.compile(  # "User: jo.smith, password: ..."
     rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b", re.IGNORECASE
 )
 _ALL = re.compile(r".*")
-_FIRST_WORDS = 10  # characters, in which an answer greets or agrees
+_FIRST_WORDS = 5  # characters, in which an answer greets or agrees
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
 _LONGEST_LABEL = 40  # characters
 _NAMED_OFTEN = 3  # times a prompt must name the assistant
