@@ -3,11 +3,20 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+FEWEST_LETTERS = 3  # of a beginning that may stand for a whole word
+
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """What is nearly the word; no case, dash or underscore makes a difference."""
-    by_word = {each.strip("-").lower(): each for each in known}
-    close = get_close_matches(word.strip("-").lower().replace("_", "-"), by_word, n=1)
+    """What is nearly the word, or what alone begins with it; no case, dash or underscore makes a difference.
+
+    Of two that are the same then, as `help` and `--help`, it is the first one.
+    """
+    by_word: dict[str, str] = {}
+    for each in known:
+        by_word.setdefault(each.strip("-").lower(), each)
+    plain = word.strip("-").lower().replace("_", "-")
+    longer = [each for each in by_word if each.startswith(plain)] if len(plain) >= FEWEST_LETTERS else []
+    close = longer if len(longer) == 1 else get_close_matches(plain, by_word, n=1)
     return by_word[close[0]] if close else None
 
 

@@ -29,6 +29,7 @@ from asyncgen.runs.run import Run
 from asyncgen.threads import start_thread
 
 log = logging.getLogger("asyncgen")
+log.addHandler(logging.NullHandler())  # or Python would print warnings where a program has set up no logging
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,11 +137,15 @@ def find_wrong_names(options: AuditOptions) -> Iterator[tuple[Key, str]]:
             yield ("audit", "phrases", name), wrong
 
 
-def check_rule_names(where: str, names: Iterable[str]) -> None:
-    """Raises ConfigError, beginning with `where`, for a name that is no rule's; it lists the names."""
+def check_rule_names(where: str, names: Iterable[str], *, may_repeat: bool = True) -> None:
+    """Raises ConfigError, beginning with `where`, for a name that is no rule's; it lists the names.
+
+    `may_repeat`: whether the flag `where` may be given once for each of several.
+    """
     for name in names:
         if "," in name and RULES.keys() >= set(several := name.split(",")):
-            raise ConfigError(f"{where} {name}: it takes one rule at a time, as in {where} {several[0]}")
+            each_alone = " ".join(f"{where} {each}" for each in several) if may_repeat else f"{where} {several[0]}"
+            raise ConfigError(f"{where} {name}: it takes one rule at a time; write {each_alone}")
         if wrong := _explain_name(name, RULES):
             raise ConfigError(f"{where}: {wrong}")
 

@@ -64,7 +64,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.viewer.show import Choice, show
 
     rules = [] if flags.finding is None else [flags.finding]
-    check_rule_names("--finding", rules)
+    check_rule_names("--finding", rules, may_repeat=False)
     with interrupts_raised():
         dataset = open_dataset(flags)
         audit = find_audit(flags, dataset, "--finding", rules) if rules else read_audit(dataset)

@@ -66,6 +66,7 @@ PROVIDERS = {
         Provider(OFFLINE, ""),
     )
 }
+HOSTED = frozenset(host_of(each.base_url) for each in PROVIDERS.values() if each.key_variable)  # by others, anywhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Languages by their codes of ISO 639-1."""
 
-from asyncgen.did_you_mean import did_you_mean
+from asyncgen.did_you_mean import nearest
 
 LANGUAGE = "language"  # the dimension that a recipe in several languages has
 _CODES = """
@@ -57,6 +57,6 @@ def explain_code(code: str) -> str | None:
         return None
     word = code.casefold()
     meant = next((each for each in (word, word[:2] if word[2:3] in {"-", "_"} else "") if each in NAMES), None)
-    meant = meant or _OTHERWISE.get(word)
-    hint = f"; did you mean {meant}?" if meant else did_you_mean(word, _OTHERWISE)
+    meant = meant or _OTHERWISE.get(nearest(word, _OTHERWISE) or "")
+    hint = f"; did you mean {meant}?" if meant else ""
     return f"expected a code of ISO 639-1 such as de or en, got {code!r}{hint}"

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from asyncgen.endpoint.presets import NO_KEY
+from asyncgen.endpoint.presets import HOSTED, NO_KEY
 from asyncgen.errors import (
     AsyncgenError,
     BadReplyError,
@@ -323,6 +323,7 @@ _ADVICE: tuple[tuple[type[AsyncgenError], frozenset[int | None], str], ...] = (
     (RequestRejectedError, frozenset(), "check --model and the settings that are sent (--param, [request])"),
 )
 _UNREACHABLE = "is the server running, and is --base-url right?"
+_NO_NETWORK = "is this machine online? A name server, a proxy or a firewall may stand in the way"
 _NO_MODEL = "is --base-url the whole address? Most end in /v1"
 _BROKEN = "the server's own log may say why"
 
@@ -346,7 +347,7 @@ def with_advice(error: AsyncgenError, *, has_worked: bool = False) -> str:
         case ConnectionFailedError(maybe_billed=True) | NoAnswerError(maybe_billed=True):
             advice = _BROKEN
         case ConnectionFailedError():
-            advice = _UNREACHABLE
+            advice = _NO_NETWORK if str(subject).partition(":")[0] in HOSTED else _UNREACHABLE
         case NoAnswerError(reply=None) if not is_known:
             advice = _NO_MODEL
         case NoAnswerError(reply=UnusedReply(text=text)) if not is_known and text.lstrip().startswith("<"):  # a page

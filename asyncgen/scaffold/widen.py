@@ -79,7 +79,11 @@ def find_name(what: str, tables: Mapping[str, DimensionTable]) -> str:
         of_kind += [name for name, each in tables.items() if each.statements is not None]
     if what in tables or of_kind:
         return what if what in tables else of_kind[0]
-    expected = f"expected one of its dimensions, {', '.join(tables)}{did_you_mean(what, tables)}"
+    kinds = [kind for name in tables if (kind := find_kind(name)) in KINDS and kind not in tables]
+    if STATEMENTS not in kinds and any(each.statements is not None for each in tables.values()):
+        kinds.append(STATEMENTS)
+    known = f"{', '.join(kinds)}, or " if kinds else ""
+    expected = f"expected {known}one of its dimensions, {', '.join(tables)}{did_you_mean(what, (*kinds, *tables))}"
     if find_kind(what) == STATEMENTS:
         expected = f"write a dimension of them first, as {program()} help recipes shows"
     raise ConfigError(f"the recipe has no {what}: {expected}")

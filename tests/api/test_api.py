@@ -259,6 +259,12 @@ def test_nothing_is_printed_and_signals_loops_and_loggers_stay_as_they_were(
     assert capfd.readouterr().out == ""
 
 
+def test_a_program_without_logging_is_not_told_warnings_by_pythons_last_resort() -> None:
+    script = "import asyncgen, logging; asyncgen.run; logging.getLogger('asyncgen').warning('told')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_what_the_command_says_is_logged(provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
     asyncgen.run("nanochat", **settings(provider, num=2))
     asyncgen.run("nanochat", **settings(provider))

@@ -52,8 +52,12 @@ def test_names_of_flags_are_checked_alike() -> None:
     check_rule_names("--drop", ["email", "secret"])
     with pytest.raises(ConfigError, match=r"--drop: no such rule: 'emial'; expected one of .*email"):
         check_rule_names("--drop", ["email", "emial"])
-    with pytest.raises(ConfigError, match="--drop email,secret: it takes one rule at a time, as in --drop email"):
+    with pytest.raises(
+        ConfigError, match=r"--drop email,secret: .* one rule at a time; write --drop email --drop secret$"
+    ):
         check_rule_names("--drop", ["email,secret"])
+    with pytest.raises(ConfigError, match=r"write --finding email$"):
+        check_rule_names("--finding", ["email,secret"], may_repeat=False)
 
 
 @given(st.text(max_size=400), st.integers(0, 400), st.integers(0, 400))

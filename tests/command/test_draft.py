@@ -222,9 +222,10 @@ def test_without_languages_it_is_that_of_what_is_there(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("argv", "wrong"),
     [
-        (("personas",), "the recipe has no personas: expected one of its dimensions, topic, opener"),
+        (("personas",), "the recipe has no personas: expected topics, openers, or one of its dimensions, topic,"),
+        (("opners",), "did you mean openers?"),
         (("statements",), "the recipe has no statements: write a dimension of them first, as asyncgen help recipes"),
-        (("topcis",), "did you mean topic?"),
+        (("topcis",), "did you mean topics?"),
         (("topics", "--language", "german"), "--language: expected a code of ISO 639-1"),
         (("topics", "--language", "fr"), "--language fr: the conversations of shop are in de, en"),
         (("language",), "the values of language are the recipe's languages, and no model makes more of these"),

@@ -74,6 +74,9 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     ("argv", "said"),
     [
         (["generat"], "there is no command 'generat'; did you mean generate?"),
+        (["hlep"], "there is no command 'hlep'; did you mean help?"),
+        (["gen"], "there is no command 'gen'; did you mean generate?"),
+        (["generate", "--conc", "3"], "there is no flag --conc; did you mean --concurrency?"),
         (["help", "generat"], "there is no command and no page 'generat'; did you mean generate?"),
         (["help", "mony"], "there is no command and no page 'mony'; did you mean money?"),
         (["--verison"], "there is no flag --verison before a command; did you mean --version?"),

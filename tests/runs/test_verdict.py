@@ -465,6 +465,7 @@ def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_f
     ("error", "advice"),
     [
         (refused(), "is the server running"),
+        (ConnectionFailedError("openrouter.ai: name not found"), "is this machine online?"),
         (TimedOutError("late", maybe_billed=True), "--timeout"),
         (NoAnswerError("no answer"), "/v1"),
         (NoAnswerError("page", reply=UnusedReply("\n<!doctype html><p>Welcome")), "/v1"),
