@@ -7,13 +7,15 @@ RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
 N ?= 1000
-GENERATE_FLAGS = --num $(N) \
-	$(if $(CONCURRENCY),--concurrency $(CONCURRENCY)) \
-	$(if $(OUT),--output $(OUT)) \
-	$(if $(MODEL),--model $(MODEL)) \
-	$(if $(RECIPE),--recipe $(RECIPE)) \
-	$(if $(KNOWLEDGE),--knowledge $(KNOWLEDGE)) \
-	$(if $(PROVIDER),--provider $(PROVIDER)) \
+# One word of the shell, whatever is in it, with ~/ for the home of who types it; ARGS alone are several.
+quoted = $(subst '~/,~/','$(subst ','\'',$(1))')
+GENERATE_FLAGS = --num $(call quoted,$(N)) \
+	$(if $(CONCURRENCY),--concurrency $(call quoted,$(CONCURRENCY))) \
+	$(if $(OUT),--output $(call quoted,$(OUT))) \
+	$(if $(MODEL),--model $(call quoted,$(MODEL))) \
+	$(if $(RECIPE),--recipe $(call quoted,$(RECIPE))) \
+	$(if $(KNOWLEDGE),--knowledge $(call quoted,$(KNOWLEDGE))) \
+	$(if $(PROVIDER),--provider $(call quoted,$(PROVIDER))) \
 	$(ARGS)
 
 .PHONY: help generate test coverage lint types check check-trainers pages bench bench-peers bench-limits bench-audit bench-batches fuzz torture torture-batches torture-slurm torture-ray torture-storage clean
@@ -41,7 +43,8 @@ help:
 
 # The command that goes on after a stop is a make line again, so the program is told which.
 SETTINGS = CONCURRENCY OUT MODEL RECIPE KNOWLEDGE PROVIDER ARGS
-generate: export ASYNCGEN_COMMAND = make generate N=$(N)$(foreach name,$(SETTINGS),$(if $($(name)), $(name)='$($(name))'))
+GIVEN = $(strip $(foreach name,$(SETTINGS),$(if $($(name)),$(name))))
+generate: export ASYNCGEN_COMMAND = make generate N=$(N)$(if $(GIVEN), $(foreach name,$(GIVEN),$(name)=$(call quoted,$($(name)))))
 # A variable that is not read here would be dropped without a word: n=5 would make a thousand.
 UNREAD = $(strip $(foreach name,$(filter-out N $(SETTINGS) PYTHON VENV SHELL MAKEFLAGS,$(.VARIABLES)),\
 	$(if $(filter command,$(origin $(name))),$(name)=)))

@@ -1,5 +1,6 @@
 """The virtual environment that make makes, with pythons that only do as if: no package is fetched here."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -83,3 +84,32 @@ def test_an_old_python_is_named_before_anything_is_made(whole: Path) -> None:
     assert "needs Python 3.11 or newer" in failed.stdout
     assert not Path(".venv").exists()
     assert whole.exists()
+
+
+TOLD = """\
+#!/bin/sh
+printf '[%s]' "$@"; printf '\\n<%s>' "$ASYNCGEN_COMMAND"
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "again"),
+    [
+        ([], "--num][1000", "make generate N=1000"),
+        (["N=5", "ARGS=--seed 3 --show"], "--num][5][--seed][3][--show", "make generate N=5 ARGS='--seed 3 --show'"),
+        (
+            ["RECIPE=my  recipe", "OUT=it's; x", "KNOWLEDGE=~/a b"],
+            "--num][1000][--output][it's; x][--recipe][my  recipe][--knowledge][/home/me/a b",
+            r"make generate N=1000 OUT='it'\''s; x' RECIPE='my  recipe' KNOWLEDGE=~/'a b'",
+        ),
+    ],
+)
+def test_a_value_is_one_word_and_the_line_that_goes_on_is_one_to_type(
+    whole: Path, words: list[str], given: str, again: str
+) -> None:
+    assert make(whole).returncode == 0
+    program(".venv/bin/python", TOLD)
+    READY.touch()
+    home = {**os.environ, "HOME": "/home/me"}
+    done = subprocess.run(["make", "generate", *words], capture_output=True, text=True, check=True, env=home)
+    assert done.stdout == f"[-m][asyncgen][generate][{given}]\n<{again}>"

@@ -89,15 +89,15 @@ class _Draft:
         else:
             said = [(opener.text, self._new(phrases.FOREIGN_REPLIES if opener.is_foreign else phrases.GREETINGS))]
         for lead in leads:
-            question, intros = self._ask(lead)
-            is_reply = len(said) > 1 or opener.answer or not stands_alone  # a greeting tells nothing to react to
+            is_reply = len(said) > 1 or bool(opener.answer) or not stands_alone  # a greeting tells nothing to react to
+            question, intros = self._ask(lead, is_first=not is_reply)
             if self._is_english and is_reply and self._happens(0.75):
                 question = f"{self._new(self._reactions)} {question}"
             said.append((_relax(question, opener), self._answer(lead, intros)))
         return [Message(role, text) for pair in said for role, text in zip(("user", "assistant"), pair, strict=True)]
 
     def _attach_question(self, opener: Opener, lead: Passage | None) -> tuple[str, str]:
-        question, intros = self._ask(lead)
+        question, intros = self._ask(lead, is_first=not opener.answer)
         answer = self._answer(lead, intros)
         if opener.answer:
             question = question if question.startswith("I ") else question[:1].lower() + question[1:]
@@ -122,7 +122,7 @@ class _Draft:
         self._taken.add(lead.number)
         return lead
 
-    def _ask(self, lead: Passage | None) -> tuple[str, Sequence[str]]:
+    def _ask(self, lead: Passage | None, *, is_first: bool = False) -> tuple[str, Sequence[str]]:
         """A question for the passage, and the words that its answer may begin with."""
         angles = self._questions.angles[lead.number] if lead else Angles()
         if not self._is_english:
@@ -132,7 +132,7 @@ class _Draft:
         if angles.claim and self._happens(self._doubts):
             return self._new(phrases.CLAIMS).replace("{}", angles.claim), phrases.CONFIRMATIONS
         if not angles.phrase or angles.phrase in self._said:
-            return self._new(phrases.MORE_QUESTIONS), phrases.INTROS
+            return self._new(phrases.OPENING_QUESTIONS if is_first else phrases.MORE_QUESTIONS), phrases.INTROS
         self._said.add(angles.phrase)
         named = angles.phrase.removeprefix("about ")
         if named != angles.phrase and self._happens(0.6):

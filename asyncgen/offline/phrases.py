@@ -20,6 +20,11 @@ NAMED_QUESTIONS = _phrases("""
     What can you tell me about {}? | What should I know about {}? | Could you explain {}? | What about {}?
     What is the story with {}? | Could you walk me through {}? | Can we talk about {}? | What is there to say about {}?
 """)
+# The first words of a talk, about something that has no name.
+OPENING_QUESTIONS = _phrases("""
+    What can you tell me about this? | Where should I begin with this? | Could you give me an overview?
+    What should I know first? | I have a question: what is this about? | Can you explain this to me, please?
+""")
 MORE_QUESTIONS = _phrases("""
     Can you say more about that? | What else is there to know? | Could you go into more detail? | And beyond that?
     Is there more to it? | Can you go one step further? | Could you expand on that? | Go on, please.

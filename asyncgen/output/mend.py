@@ -32,8 +32,8 @@ class Patch:
 
     @property
     def cuts(self) -> bool:
-        """Whether something is not whole and will only be found in the copy beside the file."""
-        return not self.whole.startswith(self.found)
+        """Whether something, more than blank lines, is not whole and will only be found in the copy beside the file."""
+        return bool(self.found.strip()) and not self.whole.startswith(self.found)
 
     @property
     def moves(self) -> bool:

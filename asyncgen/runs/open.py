@@ -61,10 +61,13 @@ def opened(
     paths = OutputPaths.of(config.output)
     job = make_job(config)
     find_proxy(config.plan.endpoint.base_url)  # an unusable one is refused before anything is written
+    folder, notices = paths.output.parent, [*config.notices]
+    if not folder.exists():
+        notices.append(f"{folder} was not there: it is made")
     try:
-        paths.output.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--output: {paths.output.parent} cannot be made: {explain(error)}") from error
+        raise ConfigError(f"--output: {folder} cannot be made: {explain(error)}") from error
     with ExitStack() as stack:
         doubts = stack.enter_context(locked(paths, patience=config.patience, say=say))
         settle(paths)
@@ -79,7 +82,7 @@ def opened(
             forget=config.forgotten,
             keys=config.plan.keys,
         )
-        run = Run(_fit_to_open_files(replace(config, notices=[*config.notices, *doubts])), start, job)
+        run = Run(_fit_to_open_files(replace(config, notices=[*notices, *doubts])), start, job)
         follow(run)
         yield run
 

@@ -242,7 +242,7 @@ def test_make_generate_refuses_a_variable_it_would_not_read(variable: str) -> No
 def test_make_generate_hands_its_variables_over() -> None:
     done = make("generate", "N=20k", "OUT=x.jsonl", "ARGS=--quiet")
     assert done.returncode == 0
-    assert "generate --num 20k  --output x.jsonl     --quiet" in done.stdout
+    assert "generate --num '20k'  --output 'x.jsonl'     --quiet" in done.stdout
 
 
 def test_a_message_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:

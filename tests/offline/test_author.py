@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
 
+from asyncgen.offline import phrases
 from asyncgen.offline.author import Author, digest_request
 from asyncgen.offline.brief import Message
 from asyncgen.recipe.load import load_recipe
@@ -71,6 +72,13 @@ def test_first_messages_are_more_varied_than_the_openers(
     begun = {opener for opener in reachable if any(message.startswith(opener) for message in first)}
     assert begun == reachable
     assert len(first) >= 4 * len(reachable)
+
+
+def test_who_knows_nothing_yet_does_not_ask_for_more() -> None:
+    messages = [Message("system", "You play a person who is new to this."), Message("user", "Begin the talk.")]
+    with closing(Author()) as author:
+        first = {author.write(messages, digest_request(messages, seed))[0].content for seed in range(50)}
+    assert first <= {*phrases.OPENING_QUESTIONS}
 
 
 def test_every_first_message_begins_or_ends_like_an_example(

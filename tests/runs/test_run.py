@@ -64,6 +64,21 @@ def test_the_request_is_what_the_design_of_the_api_asks_for(monkeypatch: pytest.
     assert [message["role"] for message in call.body["messages"]] == ["system", "user"]
 
 
+def test_a_folder_that_is_made_is_told_and_a_blank_line_at_the_end_is_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with FakeProvider() as provider:
+        generate(provider, "-n", "2")
+        assert f"{OUTPUT.parent.resolve()} was not there: it is made" in capsys.readouterr().err
+        with OUTPUT.open("ab") as file:
+            file.write(b"\r\n\n")
+        generate(provider, "-n", "3")
+    assert len(lines()) == 3
+    said = capsys.readouterr().err
+    assert not any(words in said for words in ("was not whole", "was not there"))
+    assert not any(path.suffix == ".torn" for path in OUTPUT.parent.iterdir())
+
+
 def test_no_more_requests_are_in_flight_than_concurrency_allows() -> None:
     with FakeProvider() as provider:
         generate(provider, "-n", "100")
