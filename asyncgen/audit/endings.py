@@ -19,7 +19,7 @@ _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _CLOSED = frozenset("\"')]}*_`~")
 _EMOTICON = re.compile(r"(?:[:;=8xX][-'o^]?[()DPp/\\|\[\]3*oO]+|<3|\^[_.]?\^|\b[xX]D)$")
 _LIST_LINE = re.compile(r"^\s*(?:[-*+\u2022\u2013]|\(?\w{1,3}[.)])\s")
-_BARE_NUMBER = re.compile(r"\n[^\S\n]*(?:\d{1,2}[.)]|[-*+])$|[.!?] (?P<inside>\d{1,2})[.)]$")
+_BARE_NUMBER = re.compile(r"\n[^\S\n]*(?:\d{1,2}[.)]|[-*+])$|[.!?,;] (?P<inside>\d{1,2})[.)]$")
 _URL_END = re.compile(
     r"(?:https?://|www\.)\S+$|(?:[\w-]+\.)+(?:com|org|net|ai|io|dev)(?:/\S*)?$|\b(?:dot|punkt)\W? [a-z]{2,6}$"
 )
@@ -41,7 +41,7 @@ _LEAVE = re.compile(rf"(?:.*[,;] ?)?(?:{any_phrase('truncated', 'closings').patt
 _LAST_SENTENCE = re.compile(r"(?:[.!?:)]|^)\s*([^.!?:]+)$")
 # One or two words behind a sentence that has ended, in a language that is not known: "Bonne nuit".
 _SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u2019-]{2,})?$")
-_LONGEST_WHOLE = 7  # words of a sentence that somebody leaves without a mark
+_LONGEST_WHOLE = 8  # words of a sentence that somebody leaves without a mark
 _LONGEST_KNOWN = 14  # of one whose last word is no piece of another
 _LONGEST_CLOSING = 10
 _TITLE = re.compile(r"[A-Z][\w'-]*(?: (?:[A-Z\d][\w'-]*|of|the|and|a|an|to|in|for|on|with|at|by)[,:]?){2,}$")
@@ -50,7 +50,7 @@ _NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+
 _MARKS_BEHIND = re.compile(r"(?:\s*(?:</?[a-z]\w{0,12}\s?/?>|<[/|\uff5c][^<>\s]{1,30}>|\[/?[A-Z]{2,5}\]))+$")
 _MARKUP_END = re.compile(r"\|$|\\[\])]$|\S\$$|\$\$$|[{};]\s*$")
 _OPEN_END = re.compile(
-    r"[,:;({[]$|[\w)\]'\"] ?[-/&]$|[\w)\]] [+*=<>|\u2013\u2014]$|(?<=[^\d\s])\s[$\u00a3\u20ac]$"
+    r"[,:;({[@]$|[\w)\]'\"] ?[-/&]$|[\w)\]] [+*=<>|\u2013\u2014]$|(?<=[^\d\s])\s[$\u00a3\u20ac]$"
     r"|\b(?:in|since|seit|[Jj]ahr) (?:1[789]|19\d|20[0-2])$"
 )
 _SHORT_WORDS = 6
@@ -190,7 +190,7 @@ def _ends_well(text: str, language: str | None, known: Sequence[list[str]]) -> b
     sentence = _LAST_SENTENCE.search(line)
     count = len(sentence[1].split()) if sentence else 0
     word = re.split(r"\W", last)[-1].lower()
-    may_end = count <= _LONGEST_KNOWN and _ENDS.search(end) is not None
+    may_end = count <= _LONGEST_CLOSING and _ENDS.search(end) is not None
     if not may_end and (word in _DANGLING[language] or _BREAKS.search(end)):
         return False
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
