@@ -1,4 +1,4 @@
-"""`secret`: keys, passwords, codes of locks, cards and accounts: what must not be passed on.
+"""`secret`: keys, passwords, codes of locks, cards, accounts and vouchers: what must not be passed on.
 
 Some are told by their shape: the prefix that a service gives its keys, a login in an address, the number of a card. All
 others by their name: right in front of the value, in the same sentence, or in the question that it answers. What counts

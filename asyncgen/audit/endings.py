@@ -1,8 +1,9 @@
 """Endings: an answer may end without a full stop for many good reasons, so the test is for the bad ones.
 
 Where the language is known, a short last sentence is whole unless its last words cannot end one; a long one is seldom
-left without a mark. A word is cut where the knowledge base or the conversation has one that begins so, and none that it
-may be itself. A list is cut where fewer points follow than were promised.
+left without a mark, unless its last word stands elsewhere in what is known. A word or a number is cut where the
+knowledge base, the conversation or the frequent words have one that begins so, and none that it may be itself. A list
+is cut where fewer points follow than were promised.
 """
 
 import re
@@ -42,7 +43,7 @@ _LAST_SENTENCE = re.compile(r"(?:[.!?:)]|^)\s*([^.!?:]+)$")
 # One or two words behind a sentence that has ended, in a language that is not known: "Bonne nuit".
 _SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u2019-]{2,})?$")
 _LONGEST_WHOLE = 8  # words of a sentence that somebody leaves without a mark
-_LONGEST_KNOWN = 14  # of one whose last word is no piece of another
+_LONGEST_KNOWN = 14  # of one whose last word is a known one
 _LONGEST_CLOSING = 10
 _TITLE = re.compile(r"[A-Z][\w'-]*(?: (?:[A-Z\d][\w'-]*|of|the|and|a|an|to|in|for|on|with|at|by)[,:]?){2,}$")
 _NAMED_VALUE = re.compile(r"^(?:.*[.!?] )?[\w' -]{1,40}(?:: | ?= ?)(?P<value>\S+)$")
