@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -160,3 +161,13 @@ def test_a_folder_of_any_name_is_the_one_that_is_meant(
     assert subprocess.run(["bash"], input=script, text=True, check=False, env=environment, cwd="/").returncode == 0
     job = told("shards", "data/x", "--print", "kubernetes")
     assert f"mountPath: {json.dumps(str(folder))}\n" in job
+
+
+def test_the_loop_of_the_page_goes_on_when_a_shard_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "asyncgen").write_text('#!/bin/sh\necho "$3" >> begun\nkill -9 $$\n')
+    (tmp_path / "asyncgen").chmod(0o755)
+    page = files("asyncgen.pages").joinpath("many-machines.md").read_text("utf-8")
+    loop = next(line for line in page.splitlines() if line.startswith("seq ")).replace("488", "5")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(loop, shell=True, check=True, cwd=tmp_path, env={"PATH": path}, capture_output=True)
+    assert len((tmp_path / "begun").read_text().splitlines()) == 6
