@@ -11,6 +11,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
 from asyncgen.shards.address import local_path
+from asyncgen.text import quantity
 
 if TYPE_CHECKING:
     pass
@@ -105,6 +106,9 @@ def run(flags: argparse.Namespace, command: str) -> int:
         headers = dataset.ledger.headers
         writers = {each for header in headers for each in (str(header.request.get("model")), *header.models)}
         warnings = warn_of_judge(config.plan.model, writers, config.plan.endpoint)
+        if sample.repeats:
+            different, there = quantity(len(keys.wanted), "different conversation"), len(keys.wanted) + sample.repeats
+            warnings.append(f"{different} in {quantity(there, 'line')}: what repeats another is judged once")
         config = replace(config, notices=[*config.notices, *warnings])
         is_same = dataset.header is not None and dataset.header.digests == recipe.digests()
         if recipe.is_judged and is_same and not (flags.twice or flags.overwrite):

@@ -211,7 +211,7 @@ def _make_again(
         take_up(repair, keys, say)
         status = 0
     else:
-        say(describe_flagged(dataset, lines))
+        say(describe_flagged(dataset, lines, config))
         check_who_agrees(flags, "lines are made again when somebody has agreed")
         if not agrees(flags, "Make them again?"):
             raise ConfigError("nothing was made again")

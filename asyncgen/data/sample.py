@@ -5,6 +5,7 @@ and a larger one holds the smaller. Equal conversations are judged once. Held ar
 """
 
 import heapq
+from collections import Counter
 
 from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.data.dataset import Dataset
@@ -15,16 +16,22 @@ from asyncgen.recipe.judge import tell_scenario
 
 
 class Sample:
-    """`keys`: the digests. Close it: the file is kept open, so that replacing it meanwhile does no harm."""
+    """`keys`: the digests. Close it: the file is kept open, so that replacing it meanwhile does no harm.
+
+    `repeats`: lines that repeat one of the sample.
+    """
 
     def __init__(self, dataset: Dataset, size: int) -> None:
         """Raises ConfigError for a file that cannot be read."""
         self._dataset = dataset
         self._places: dict[bytes, tuple[int, int | None]] = {}  # offset and index
         chosen: list[int] = []  # a heap with the greatest digest on top
+        repeated: Counter[bytes] = Counter()
         for record in dataset.records():
             digest = digest_conversation(record.conversation, GRADE_HASH)
             rank = -int.from_bytes(digest)
+            if digest in self._places:
+                repeated[digest] += 1
             if digest in self._places or (len(chosen) == size and rank < chosen[0]):
                 continue
             self._places[digest] = record.offset, record.index
@@ -33,6 +40,7 @@ class Sample:
             else:
                 del self._places[(-heapq.heappushpop(chosen, rank)).to_bytes(len(digest))]
         self.keys = sorted(self._places)
+        self.repeats = sum(count for digest, count in repeated.items() if digest in self._places)
         self._passages = {
             each.name for header in dataset.ledger.headers for each in header.dimensions if each.is_of_passages
         }

@@ -6,7 +6,7 @@ is on disk before the output exists, and both before the first call.
 
 import shutil
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
@@ -28,7 +28,7 @@ from asyncgen.output.changes import (
     elsewhere,
     has_one_place,
 )
-from asyncgen.output.files import AppendFile, Files, Record, sync_directory
+from asyncgen.output.files import NO_OUTPUT, PUT_BACK, AppendFile, Files, Record, Reject, sync_directory
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, Totals, read_journal
@@ -37,6 +37,7 @@ from asyncgen.output.mend import Patch, discard, mend, patch_rejects
 from asyncgen.output.paths import OutputPaths, torn_path
 from asyncgen.timings import USUAL
 
+_KEPT_APART = NO_OUTPUT.encode()  # in a line of the rejects
 BYTES_EXPECTED = 6000  # of output and journal, for a conversation
 
 
@@ -124,6 +125,10 @@ class Start:
             each = None if self.totals.cost is None else self.totals.cost / (self.lines.count_done() + missing)
             cost = "" if each is None else f" (about {format_cost(each * missing)})"
             notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
+            if kept := self._count_kept_apart():
+                notes.append(
+                    f"{kept:,} of them kept in {self.paths.rejects.name} with the reason {NO_OUTPUT}: {PUT_BACK}"
+                )
         if self.kept:
             notes.append(f"lines not made here that are kept: {len(self.kept):,}")
         earlier = None if self.earlier is None else self.earlier.header
@@ -133,6 +138,19 @@ class Start:
             before, after = (" and ".join(sorted(each.tiers)) for each in (earlier, self.header))
             notes.append(f"the last run was at tier {before}, this one is at {after}: another price, or another wait")
         return notes
+
+    def _count_kept_apart(self) -> int:
+        """How many indices without a line have one among the rejects, from a run whose output was taken away."""
+        indices: set[int] = set()
+        if not self.paths.rejects.is_file():
+            return 0
+        with self.paths.rejects.open("rb") as file:
+            for line in file:
+                if _KEPT_APART in line:
+                    with suppress(ValueError):  # it may be torn, or edited
+                        reject = msgspec.json.decode(line, type=Reject)
+                        indices.update([reject.index] if reject.reason == NO_OUTPUT else [])
+        return sum(not self.lines.is_done(index) for index in indices)
 
     def open(self, clock: Callable[[], float] = USUAL.clock) -> Files:
         """Set aside, mend, write the header, and open the files. Raises OutputError."""

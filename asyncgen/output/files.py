@@ -20,6 +20,8 @@ from asyncgen.output.paths import OWNER_ONLY, OutputPaths, mended_path, torn_pat
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What a folder that is to be synced says on CIFS, FUSE and old WSL, and one that must not be read.
+NO_OUTPUT = "no-output"  # why a conversation is among the rejects for whose line there was no place
+PUT_BACK = "asyncgen help reliability has the line that puts it back, or it is made again and paid for again"
 NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO, errno.EACCES, errno.EPERM})
 APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 COPIED_AT_ONCE = 2**20  # bytes
@@ -268,7 +270,8 @@ class Files:
             where = self._keep(records, without=without)
         except OSError as problem:
             raise OutputError(f"{error}; what had just arrived could not be kept ({problem.strerror})") from error
-        raise OutputError(f"{error}; what had just arrived is in {where.name}") from error
+        back = f" with the reason {NO_OUTPUT}: {PUT_BACK}" if self.output in without else ""
+        raise OutputError(f"{error}; what had just arrived is in {where.name}{back}") from error
 
     def _keep(self, records: Sequence[Record], *, without: Collection[AppendFile]) -> Path:
         """Append to the rejects, or else to what was torn off them, what has no place in its own file."""
@@ -277,7 +280,7 @@ class Files:
             if record.line:
                 done = msgspec.json.decode(record.entries, type=Done)
                 line = record.line.decode().rstrip("\n")
-                kept += encode_reject(Reject(done.index, done.asks, "no-output", line))
+                kept += encode_reject(Reject(done.index, done.asks, NO_OUTPUT, line))
         try:
             return _append_whole(self.rejects, kept)
         except _ChangedError:

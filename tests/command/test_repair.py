@@ -199,7 +199,9 @@ def test_lines_that_somebody_edited_stay_and_nothing_is_sent_before_a_yes(capsys
         assert main(["repair", "x.jsonl", "--base-url", provider.base_url]) == 2
         assert len(provider.calls) == NUM
         told = capsys.readouterr().err
-        assert "2 of 6 lines to make again (2 prompt-leak): about $0.50" in told
+        assert (
+            "2 of 6 lines to make again (2 prompt-leak): at least $0.5000, by what its lines have taken, and $" in told
+        )
         assert "add --yes" in told
         assert repair(provider) == 0
         assert "1 flagged line left as before" in capsys.readouterr().err
@@ -274,6 +276,9 @@ def test_the_line_that_a_refused_repair_names_goes_on_whatever_the_stopped_one_w
         assert generate(provider) == 0
         assert repair(provider, "-c", "1", "--model", "other", "--param", "reasoning.effort=low") == 1
         capsys.readouterr()
+        assert repair(provider) == 2, "another model"
+        told = capsys.readouterr().err
+        assert "(3 prompt-leak), 2 of which are made, 1 left: about $0.2500, by what those have taken" in told
         assert main(["repair", "x.jsonl", "--rules", "prompt-leak", "--yes"]) == 2
         told = capsys.readouterr().err
         line = told.partition("asyncgen repair")[2].partition(" goes on with it")[0]

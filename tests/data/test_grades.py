@@ -80,7 +80,7 @@ def test_show_and_view_have_the_evidence(capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr().out
     assert "line 3" in shown
     assert "line 5" in shown
-    assert f"judged, message 2: grounded: {WRONG}" in shown
+    assert f"    message 2: grounded: {WRONG}" in shown
     assert Labelling(OutputPaths.of(OUTPUT)).evidence_of(conversation(4)) == [f"grounded: {WRONG}"]
 
 

@@ -262,9 +262,12 @@ def test_who_judges_what_he_has_written_is_warned(capsys: pytest.CaptureFixture[
     with FakeProvider(lambda call: completion(json.dumps(json.loads(line(call.number))))) as provider:
         base = ["--base-url", provider.base_url, "--recipe", "recipe.toml"]
         assert main(["generate", *base, "-n", "1", "-o", "x.jsonl", "--quiet"]) == 0
+    Path("x.jsonl").write_bytes(Path("x.jsonl").read_bytes() * 2)
     with FakeProvider(yes) as provider:
         assert main(["judge", "x.jsonl", "--base-url", provider.base_url]) == 0
-        assert "has written itself" not in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "has written itself" not in told
+        assert "1 different conversation in 2 lines: what repeats another is judged once" in told
         assert main(["judge", "x.jsonl", "--base-url", provider.base_url, "--model", "writer", "--overwrite"]) == 0
     assert "writer judges what it has written itself" in capsys.readouterr().err
     assert "topic: bread" in provider.calls[0].scenario

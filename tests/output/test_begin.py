@@ -23,7 +23,7 @@ from sweep import sweep
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.begin import Start, prepare
-from asyncgen.output.files import SYNC
+from asyncgen.output.files import SYNC, Reject, encode_reject
 from asyncgen.output.journal import JUDGEMENTS, Header, Kept, Mark, checksum, encode_entry
 from asyncgen.output.match import read_earlier
 from asyncgen.output.paths import OutputPaths, mended_path, torn_path
@@ -246,6 +246,19 @@ def test_settings_may_change_as_long_as_nothing_is_made(paths: OutputPaths) -> N
     make_run(paths, [(failed(0), rejected(1))])
     start = prepare(paths, change(request={"model": "one/that-exists"}, provider=OFFLINE))
     assert list(start.pending()) == list(range(HEADER.num))
+
+
+def test_what_a_run_has_kept_whose_output_was_taken_away_is_named_before_it_is_paid_for_again(
+    paths: OutputPaths,
+) -> None:
+    make_run(paths, BATCHES)
+    *kept, last = paths.output.read_bytes().splitlines(keepends=True)
+    paths.output.write_bytes(b"".join(kept))
+    apart = [encode_reject(Reject(index, 1, "no-output", last.decode())) for index in (0, 1)]
+    paths.rejects.write_bytes(paths.rejects.read_bytes() + b"".join(apart))
+    told = "1 of them kept in x.jsonl.rejects with the reason no-output: asyncgen help reliability"
+    notes = prepare(paths, HEADER).notes()
+    assert [told in note for note in notes].count(True) == 1, notes
 
 
 @pytest.mark.parametrize("providers", [(OFFLINE, "openrouter"), ("custom", OFFLINE)])
