@@ -24,6 +24,8 @@ NAMED_QUESTIONS = _phrases("""
 OPENING_QUESTIONS = _phrases("""
     What can you tell me about this? | Where should I begin with this? | Could you give me an overview?
     What should I know first? | I have a question: what is this about? | Can you explain this to me, please?
+    I am new to this. Where do I start? | What is the most important thing to know? | Tell me a bit about this, please.
+    I would like to understand this better. | Would you introduce me to this? | What is this all about?
 """)
 MORE_QUESTIONS = _phrases("""
     Can you say more about that? | What else is there to know? | Could you go into more detail? | And beyond that?
