@@ -139,7 +139,7 @@ def drive(run: Run, use: Callable[[Run], Awaitable[None]]) -> None:
 
     try:
         asyncio.run(main())
-    except* OutputError as errors:
+    except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
 
 
