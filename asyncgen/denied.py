@@ -12,6 +12,6 @@ def explain(error: OSError) -> str:
     said = error.strerror or str(error)
     if error.errno not in _DENIED or not isinstance(error.filename, str | bytes):
         return said
-    folder = Path(os.fsdecode(error.filename)).parent
+    folder = Path(os.fsdecode(error.filename)).absolute().parent
     what = "write to it" if os.access(folder, os.W_OK) else f"write in {folder}"
     return f"{said}: you may not {what}; choose another place, or ask for the right"

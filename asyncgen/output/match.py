@@ -18,7 +18,7 @@ from asyncgen.conversation import (
     digest_conversation,
 )
 from asyncgen.errors import ConfigError
-from asyncgen.output.changes import START_ANEW
+from asyncgen.output.changes import START_ANEW, has_one_place
 from asyncgen.output.grades import digest_grade
 from asyncgen.output.journal import CONVERSATIONS, JUDGEMENTS, Header, Mark
 from asyncgen.output.ledger import Ledger, read_journal, refuse_damage
@@ -173,7 +173,9 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
         )
     if lines.unknown and not adopt:
         again = _Scan(paths.output, journal.mark, *what)
-        raise ConfigError(f"{paths.output}: {_describe_unknown(lines.unknown, again.digests())}")
+        it = "it" if len(lines.unknown) == 1 else "all of it"
+        instead = "" if has_one_place(journal.ledger.headers[-1]) else f", or keep {it} with --append"
+        raise ConfigError(f"{paths.output}: {_describe_unknown(lines.unknown, again.digests())}{instead}")
     patches = (
         patch_journal(paths.journal, journal),
         scan.patch(),
@@ -290,7 +292,7 @@ def _describe_unknown(unknown: Sequence[NumberedLine], lines: Iterable[NumberedL
         of = sorted({originals[digest] for _, digest in unknown if digest in originals})
         repeat = _numbers(copies, "repeats", "repeat")
         told.append(f"{repeat} {_numbers(of)}, word for word: delete {'it' if len(copies) == 1 else 'them'}")
-    return f"{'; '.join(told)}, or keep {'it' if len(unknown) == 1 else 'all of it'} with --append"
+    return "; ".join(told)
 
 
 def _numbers(numbers: Sequence[int], one: str = "", many: str = "") -> str:

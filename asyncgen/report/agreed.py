@@ -17,7 +17,7 @@ ASKED_TWICE = "the judge asked again, by its first answers"
 
 def print_judged(result: JudgedResult, twice: Mapping[str, Agreement]) -> None:
     """`twice`: by question how far it agrees with itself, where it was asked once more."""
-    plain_console().print(labelled_grid(judged_rows(result)))
+    plain_console().print(labelled_grid(judged_rows(result, "different conversation")))
     if twice:
         print_agreement(ASKED_TWICE, twice, "asked twice")
 

@@ -118,7 +118,7 @@ def _measures(audit: Audit) -> Iterator[tuple[str, str]]:
     if audit.telling is not None:
         yield from _telling(audit.telling)
     if audit.judged is not None:
-        yield from judged_rows(audit.judged)
+        yield from judged_rows(audit.judged, "line")
     shape = audit.shape
     yield "messages", ", ".join(f"{number}: {count:,}" for number, count in shape.messages.items())
     for role, words in shape.words.items():
@@ -148,9 +148,10 @@ def _telling(told: TellingResult) -> Iterator[tuple[str, str]]:
         yield "  told least", f"{shorten(least.statement, MOST_CHARACTERS)} ({least.told:,} of {least.asked:,})"
 
 
-def judged_rows(judged: JudgedResult) -> Iterator[tuple[str, str]]:
+def judged_rows(judged: JudgedResult, counted: str) -> Iterator[tuple[str, str]]:
+    """`counted`: lines, of which some may be the same conversation, or conversations, each of which is judged once."""
     by = "the offline engine, which is no judge" if judged.by_engine else ", ".join(judged.judges)
-    yield "judged", f"{quantity(judged.conversations, 'conversation')} by {one_line(by)}"
+    yield "judged", f"{quantity(judged.conversations, counted)} by {one_line(by)}"
     if judged.claims:
         yield "  claims", _breakdown(judged.claims)
     for name, rate in judged.questions.items():

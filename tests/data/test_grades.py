@@ -58,7 +58,7 @@ def graded() -> None:
 def test_an_audit_tells_the_answers_and_finds_what_is_not_good(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "x.jsonl"]) == 0
     shown = capsys.readouterr().out
-    assert "3 conversations by judge" in shown
+    assert "3 lines by judge" in shown
     audit = load_audit(OutputPaths.of(OUTPUT))
     assert audit is not None
     assert audit.judged is not None

@@ -328,7 +328,7 @@ def test_the_engines_grades_give_way_to_a_models_only_when_told(capsys: pytest.C
         assert main(command(provider)) == 2
         assert "--overwrite starts anew" in capsys.readouterr().err
         assert main(command(provider, "--overwrite")) == 0
-    assert "1 conversation by fake" in capsys.readouterr().out
+    assert "1 different conversation by fake" in capsys.readouterr().out
 
 
 def test_without_recipe_or_conversations_there_is_nothing_to_judge(capsys: pytest.CaptureFixture[str]) -> None:

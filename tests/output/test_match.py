@@ -36,6 +36,7 @@ from sweep import at_most, sweep, sweep_on
 
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.begin import Start, prepare
+from asyncgen.output.changes import MADE_AGAIN
 from asyncgen.output.files import SYNC, Record
 from asyncgen.output.journal import VERSION, Done, Kept
 from asyncgen.output.ledger import Ledger
@@ -525,6 +526,14 @@ def test_lines_that_nobody_knows_are_named_and_refused_until_they_are_adopted(pa
     assert adopted.lines.kept == len(start.kept) > 0
     assert done_indices(adopted.lines) == done_indices(start.lines)
     assert list(adopted.pending()) == sorted(set(range(HEADER.num)) - done_indices(start.lines))
+
+
+def test_what_has_one_place_and_no_flag_for_it_is_not_told_to_keep_lines_that_nobody_knows(paths: OutputPaths) -> None:
+    header = msgspec.structs.replace(HEADER, digests={MADE_AGAIN: "--rules email"})
+    make_run(paths, BATCHES, header)
+    paths.output.write_bytes(paths.output.read_bytes() + line("new"))
+    with pytest.raises(ConfigError, match=r"delete what should go$"):
+        prepare(paths, header)
 
 
 def test_a_stranger_behind_the_mark_of_a_crash_is_not_taken_for_torn(paths: OutputPaths) -> None:
