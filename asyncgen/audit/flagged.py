@@ -14,6 +14,7 @@ from asyncgen.audit.repair import find_faults, make_bench, mendable_rules
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.replaced import Old
+from asyncgen.endpoint.presets import endpoint_flags
 from asyncgen.jobs.repair import Again, Begun, Fault, Repaired
 from asyncgen.output.changes import check_same_kind
 from asyncgen.output.journal import DIGEST_SIZE, Header
@@ -106,6 +107,6 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
         filtered=old.filtered,
         line_hash=dataset.ledger.line_hash,
     )
-    named = "name the one it was made by with --provider or --base-url"
+    named = f"name the one it was made by with {shlex.join(endpoint_flags(old.provider, old.base_url))}"
     check_same_kind(dataset.paths, msgspec.structs.replace(old, filtered=()), header, instead=named)
     return Again(repaired, config.plan.keys, lines.read, lines.flags), header

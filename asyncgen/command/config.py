@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from asyncgen.audit.rules import find_wrong_names
-from asyncgen.endpoint.presets import CUSTOM, OFFLINE, PROVIDERS
+from asyncgen.endpoint.presets import provider_and_address
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import grades_paths
 from asyncgen.output.journal import OBJECTS, Header
@@ -77,18 +77,9 @@ def read_repair_config(
         read_settings(flags), output=output, seed=header.seed, save_metadata=header.line_format == OBJECTS
     )
     if flags.take:
-        provider, base_url = provider_and_address(header)
+        provider, base_url = provider_and_address(header.provider, header.base_url)
         settings = replace(settings, provider=provider, base_url=base_url)
     return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command, asks=not flags.take)
-
-
-def provider_and_address(header: Header) -> tuple[str | None, str | None]:
-    """What --provider and --base-url were, by what they came to; only one where that says it all."""
-    if header.provider == CUSTOM:
-        return None, header.base_url
-    preset = PROVIDERS.get(header.provider)
-    is_own = header.provider == OFFLINE or (preset is not None and preset.base_url == header.base_url)
-    return header.provider, None if is_own else header.base_url
 
 
 def _configure_by_keys(

@@ -154,14 +154,12 @@ def _find_begun(dataset: "Dataset", repair: "OutputPaths") -> "Header | None":
 
 def _flags_of_settings(begun: "Header", made: "Header") -> "Iterator[str]":
     """Whom a repair has asked, and how, where that is not as the run has asked that `made` the output."""
-    from asyncgen.command.config import provider_and_address
+    from asyncgen.endpoint.presets import endpoint_flags
     from asyncgen.endpoint.tiers import SERVICE_TIER
     from asyncgen.recipe.recipe import MODEL
 
-    provider, address = provider_and_address(begun)
-    recipe = None if begun.recipe == made.recipe else begun.recipe
-    for flag, given in (("--recipe", recipe), ("--provider", provider), ("--base-url", address)):
-        yield from () if given is None else (flag, given)
+    yield from () if begun.recipe == made.recipe else ("--recipe", begun.recipe)
+    yield from endpoint_flags(begun.provider, begun.base_url)
     flags = {MODEL: "--model", SERVICE_TIER: "--tier"}
     for key, value in {**dict.fromkeys(made.request), **begun.request}.items():
         if value != made.request.get(key):

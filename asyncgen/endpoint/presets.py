@@ -143,6 +143,20 @@ def name_provider(name: str, base_url: str = "") -> str:
     return _where(base_url) if base_url else "an endpoint of one's own"
 
 
+def provider_and_address(name: str, base_url: str) -> tuple[str | None, str | None]:
+    """What --provider and --base-url were, by what they came to; only one where that says it all."""
+    if name == CUSTOM:
+        return None, base_url
+    is_own = name == OFFLINE or (name in PROVIDERS and PROVIDERS[name].base_url == base_url)
+    return name, None if is_own else base_url
+
+
+def endpoint_flags(name: str, base_url: str) -> list[str]:
+    """The same as it is typed."""
+    given = zip(("--provider", "--base-url"), provider_and_address(name, base_url), strict=True)
+    return [word for flag, value in given if value is not None for word in (flag, value)]
+
+
 def resolve_endpoint(
     provider: str | None, base_url: str | None, environment: Mapping[str, str], *, insecure_http: bool = False
 ) -> Endpoint:

@@ -195,7 +195,7 @@ def test_lines_that_somebody_edited_stay_and_nothing_is_sent_before_a_yes(capsys
         assert capsys.readouterr().err.endswith("line 1 (byte 0) is not a conversation: mend or delete it\n")
         OUTPUT.write_text(made, "utf-8")
         assert main(["repair", "x.jsonl", "--yes", "--provider", "offline"]) == 2
-        assert "name the one it was made by with --provider or --base-url" in capsys.readouterr().err
+        assert f"name the one it was made by with --base-url {provider.base_url}\n" in capsys.readouterr().err
         assert main(["repair", "x.jsonl", "--base-url", provider.base_url]) == 2
         assert len(provider.calls) == NUM
         told = capsys.readouterr().err
