@@ -10,8 +10,10 @@ from asyncgen.command.config import read_generate_config, read_recipe, read_sett
 from asyncgen.errors import ConfigError
 from asyncgen.output.lock import last_heard
 from asyncgen.runs.configure import configure_run
+from asyncgen.runs.open import nothing_beside
 from asyncgen.screen.rows import command_line
 from asyncgen.shards.cut import check_cut
+from asyncgen.shards.levels import levelled
 from asyncgen.shards.places import shards_of
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 from asyncgen.shards.pooled import pooled
@@ -46,7 +48,8 @@ def read_shard_config(
     given.output = None  # each has its own
     config = read_generate_config(given, environment, command, timings)
     if isinstance(shards, ShardFolder):
-        run = ShardRun(of_shard(config, shards, plan, choice, environment, is_pooled=flags.pooled))
+        config = of_shard(config, shards, plan, choice, environment, is_pooled=flags.pooled)
+        run = ShardRun(config, partial(levelled, nothing_beside) if config.adaptive else nothing_beside)
     else:
         local, is_pooled = flags.local, flags.pooled
         run = of_stored_shard(config, shards, plan, choice, environment, local=local, is_pooled=is_pooled)

@@ -27,6 +27,9 @@ GROWTH = 1.1  # times, with each tick: from 8 to 256 in 1.7 s
 KEEP = 0.95  # of what was being served: most of the capacity, and seldom refused
 HALF = 0.5
 
+# Of a fair share, by which a run may be below or above it: who keeps a little too much may be one of many.
+UP, DOWN = 0.1, 0.02
+
 # From a cut to the probe: seconds, and answers, whichever takes longer.
 FIRST_INTERVAL = 6.0
 HELD_INTERVAL = 24.0  # probes that hold shorten the interval to this
@@ -119,6 +122,16 @@ class Concurrency:
         return min(self._served, self._most) if self.is_growing else self.limit
 
     @property
+    def aim(self) -> int:
+        """What it was served, to which it climbs back after a cut; in a search what it has."""
+        return self.limit if self._is_searching else max(self.limit, min(self._served, self._most))
+
+    @property
+    def most(self) -> int:
+        """What it could be if nobody were refused."""
+        return self._most
+
+    @property
     def is_growing(self) -> bool:
         """Whether time alone lets the limit grow."""
         return self._is_searching and self._allowed < min(self._served, self._most) and self._adaptive
@@ -184,6 +197,27 @@ class Concurrency:
             self._reach.resume()
             self._keep_in_reach()
         self._set(min(START, self._served))
+
+    def share(self, fair: float) -> None:
+        """Runs at one endpoint have told each other their aims: go half of the way to what each of them should have.
+
+        Down at once, and up at the pace of a probe, as others go down.
+        """
+        fair = min(fair, self._most)
+        if not self._adaptive or self._trial is not None or -UP * fair <= self.aim - fair <= DOWN * fair:
+            return
+        target = max(1, round((self.aim + fair) / 2))
+        if target < self.aim:
+            self._is_unrelated = False
+            self._refusals.clear()
+            self._cut_to(target, 1.0)
+        else:
+            self._is_searching = False
+            self._served = target
+            self._base = self.limit
+            self._answers = 0
+            self._elapsed = 0.0
+            self._interval = FIRST_INTERVAL
 
     def explains(self, now: float, ticket: int) -> bool:
         """Whether a refusal is one more of those that were too many.

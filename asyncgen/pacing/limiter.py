@@ -23,6 +23,7 @@ from asyncgen.errors import (
     Usage,
 )
 from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.levels import REFUSED_LATELY, Level
 from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.pause import Gate
@@ -71,6 +72,7 @@ class Limiter:
         self._timer: asyncio.TimerHandle | None = None
         self._is_failing = False  # the latest attempt was a failure, and not its index's own
         self._is_closed = False
+        self._refused_at = -math.inf
 
     async def acquire(self, *, again: bool) -> None:
         """Wait for a place. Raises StopRequestedError once the limiter is closed."""
@@ -151,6 +153,19 @@ class Limiter:
         self._paced_until = until
         self._hand_out()
 
+    def level(self) -> Level:
+        """What this has of the capacity that runs share, and would have; a run that is paused wants what it had."""
+        aim = self.concurrency.aim
+        wants_more = bool(self._first or self._again)
+        most = self.concurrency.most if wants_more else min(aim, self.in_flight)
+        return Level(aim, most, wants_more and self._clock() - self._refused_at < REFUSED_LATELY)
+
+    def share(self, fair: float) -> None:
+        """Go towards what is fair among runs that share an endpoint; not in an outage, in which limits say nothing."""
+        if not self.outage.is_down:
+            self.concurrency.share(fair)
+            self._hand_out()
+
     def begin(self) -> tuple[int, float]:
         """The ticket and the time of an attempt that is sent now."""
         return self.concurrency.start(), self._clock()
@@ -184,6 +199,7 @@ class Limiter:
                 saturated = bool(self._first or self._again)
                 self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
             case RateLimitedError() as error:
+                self._refused_at = now
                 if not self.concurrency.explains(now, ticket):
                     self.outage.failed(now, ticket)
                 seconds, in_flight = error.retry_after, self.in_flight - 1

@@ -4,9 +4,10 @@ From its start on, only a fault of the run, a person or the last index ends it.
 """
 
 import asyncio
+import queue
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, nullcontext, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -34,6 +35,7 @@ from asyncgen.output.journal import Stepped, encode_entry
 from asyncgen.output.writer import Writer
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.levels import Level
 from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.pause import Gate
@@ -64,6 +66,7 @@ NEWS = 0.05  # of the mean time of a call; a smaller change of it is none
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 
 
 class Run:
@@ -120,6 +123,30 @@ class Run:
         with suppress(RuntimeError):  # the loop has been closed this moment
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(call)
+
+    def ask_from_thread(self, question: Callable[[], T], seconds: float) -> T | None:
+        """What it gives in the run's own thread; None while the run is not being executed."""
+        answers: queue.SimpleQueue[T] = queue.SimpleQueue()
+        self.call_from_thread(lambda: answers.put(question()))
+        try:
+            return answers.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def levels(self) -> dict[str, Level]:
+        """How much of the capacity of an endpoint this has, by model and address."""
+        return {name: limiter.level() for name, limiter in self._limiters_by_name()}
+
+    def share(self, shares: Mapping[str, float]) -> None:
+        """What would be fair among runs that have told each other their levels."""
+        for name, limiter in self._limiters_by_name():
+            if name in shares:
+                limiter.share(shares[name])
+
+    def _limiters_by_name(self) -> Iterator[tuple[str, Limiter]]:
+        plan = self._config.plan
+        for limiter, seat in {limiter: seat for seat, limiter in self._limiters.items()}.items():
+            yield f"{plan.settings_of(seat)['model']} {plan.endpoint.base_url}", limiter
 
     def allow(self, limit: Decimal | None, rates: Rates | None, until: float) -> None:
         """Have so much for now of a budget and of rates that other runs share; None leaves what there is.

@@ -5,6 +5,7 @@ at random hold when the ceiling is used all the same.
 """
 
 import argparse
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from simulation import (
     share_endpoint,
     uniform,
 )
+
+from asyncgen.shards.levels import EVERY
 
 USED = 0.9
 REFUSED_PER_1000 = 20.0
@@ -140,8 +143,10 @@ ROUNDS, WARM_UP_ROUNDS = 200, 60  # of answers: five seconds take five times as 
 GATHERING = "together", "one joins late", "one leaves", "one has a ceiling of 20"
 
 
-def share(gathering: str, latency: str, hint: float, seed: int) -> tuple[str, ...]:
+def share(gathering: str, latency: str, hint: float, seed: int, *, is_told: bool) -> tuple[str, ...]:
     """Eight runs at an endpoint of 400 places, begun two seconds apart: a row of the second table.
+
+    `is_told`: whether they are shards of one plan, which tell each other their levels.
 
     Shares are counted from the end of the warm-up, or behind the change as many rounds later; who is at its own ceiling
     or gone is left out.
@@ -161,12 +166,16 @@ def share(gathering: str, latency: str, hint: float, seed: int) -> tuple[str, ..
         counted = range(RUNS - 1)
     ceilings = [256] * len(counted) + [20 if gathering.endswith("20") else 256] * (RUNS - len(counted))
     endpoint = Slots(SHARED, retry_after=hint)
-    runs = share_endpoint(endpoint, spans, ceiling=ceilings, latency=SHARED_LATENCIES[latency], seed=seed)
+    told_every = EVERY if is_told else math.inf
+    runs = share_endpoint(
+        endpoint, spans, ceiling=ceilings, latency=SHARED_LATENCIES[latency], seed=seed, told_every=told_every
+    )
     answers = [runs[each].answers_per_second(warm_up, end) for each in counted]
     refused = mean(runs[each].refused_per_1000(warm_up) for each in counted)
     fair = mean(answers)
     return (
         gathering + _suffix(hint),
+        "shards" if is_told else "strangers",
         latency,
         str(seed),
         f"{endpoint.share_used(warm_up, end):.0%}",
@@ -187,10 +196,14 @@ def main() -> None:
             *product(GATHERING[:1], SHARED_LATENCIES, HINTS, range(arguments.seeds)),
             *product(GATHERING[1:], SHARED_LATENCIES, HINTS, (0,)),
         ]
-        shared = list(pool.map(share, *zip(*cases, strict=True)))
+        shared = [
+            row
+            for is_told in (True, False)
+            for row in pool.map(partial(share, is_told=is_told), *zip(*cases, strict=True))
+        ]
     Console(width=140).print(as_table(results))
     table = Table(
-        *("runs", "answers take", "seed", "used", "shares, of the fair one", "refused of 1,000"),
+        *("runs", "of", "answers take", "seed", "used", "shares, of the fair one", "refused of 1,000"),
         title=f"{RUNS} runs at {SHARED} places",
     )
     for row in shared:

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 RUNS, SHARED, SHARED_LATENCY = 8, 400, 1.0
+SHARD = 20_480  # conversations: more than are made here
 SHARED_WARM_UP, SHARED_SECONDS = 60.0, 120.0
 WARM_UP = 0.4  # of the conversations, before the first look
 LAST_LOOK = 0.9
@@ -50,18 +51,16 @@ def limits(capacity: int, latency: float) -> tuple[str, ...]:
     return "--canned", "--latency", str(latency), "--max-concurrent", str(capacity)
 
 
-def start(address: str, output: Path, conversations: int) -> "subprocess.Popen[bytes]":
-    generate = [
-        *(sys.executable, "-m", "asyncgen", "generate", "--quiet", "-n", str(conversations)),
-        *("--base-url", f"{address}/v1", "-o", str(output)),
-    ]
-    return subprocess.Popen(generate, stderr=subprocess.DEVNULL)
+def asyncgen(*words: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "asyncgen", *words], stderr=subprocess.DEVNULL)
 
 
 def run(row: Row, folder: Path) -> tuple[float, float]:
     """(share of the capacity used after warm-up, refusals per 1,000 calls)."""
     with served(*limits(row.capacity, row.latency), *row.flags) as address:
-        client = start(address, folder / f"{row.name}.jsonl", row.conversations)
+        output = ("-o", str(folder / f"{row.name}.jsonl"))
+        num = ("-n", str(row.conversations))
+        client = asyncgen("generate", "--quiet", *num, "--base-url", f"{address}/v1", *output)
         first = wait_for(address, row.conversations * WARM_UP)
         last = wait_for(address, row.conversations * LAST_LOOK)
         client.wait()
@@ -71,17 +70,19 @@ def run(row: Row, folder: Path) -> tuple[float, float]:
 
 
 def run_together(flags: Sequence[str], folder: Path) -> tuple[float, float, float, float]:
-    """Eight runs at one server, begun two seconds apart: what they use, the least and the largest share, refusals."""
-    outputs = [folder / f"{number}.jsonl" for number in range(RUNS)]
+    """Eight shards at one server, begun two seconds apart: what they use, least and largest share, refusals."""
+    stem = str(folder / "x")
+    shards = [folder / "x.shards" / f"{number:05}.jsonl" for number in range(RUNS)]
     with served(*limits(SHARED, SHARED_LATENCY), *flags) as address:
+        asyncgen("shards", stem, "-n", str(RUNS * SHARD), "--at-once", str(RUNS), "--base-url", f"{address}/v1").wait()
         clients = []
-        for output in outputs:
-            clients.append(start(address, output, 1_000_000))
+        for number in range(RUNS):
+            clients.append(asyncgen("generate", "--quiet", "--shard", f"{number}/{RUNS}", "-o", stem))
             time.sleep(2)
         time.sleep(SHARED_WARM_UP)
-        first, before = look(address), [count_lines(output) for output in outputs]
+        first, before = look(address), [count_lines(shard) for shard in shards]
         time.sleep(SHARED_SECONDS)
-        last, after = look(address), [count_lines(output) for output in outputs]
+        last, after = look(address), [count_lines(shard) for shard in shards]
         for client in clients:
             client.terminate()
         for client in clients:
@@ -117,7 +118,7 @@ def main() -> None:
             used, refused = run(row, Path(folder))
             table.add_row(row.name, f"{used:.1%}", f"{refused:.1f}")
         together = Table(
-            "server", "capacity used", "shares, of the fair one", "refused per 1,000", title=f"{RUNS} runs"
+            "server", "capacity used", "shares, of the fair one", "refused per 1,000", title=f"{RUNS} shards"
         )
         for name, flags in (("", ("--no-retry-after",)), (", Retry-After: 1", ())):
             place = Path(folder) / f"together{name}"

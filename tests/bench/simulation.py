@@ -29,6 +29,7 @@ from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.levels import Level, fair_share
 from asyncgen.pacing.limiter import Limiter
 from asyncgen.pacing.outage import Outage
 from asyncgen.pacing.outcome import Outcome
@@ -348,11 +349,11 @@ class Run:
     async def work(self, until: float) -> None:
         """The same, for so long, on the loop that runs."""
         self._stop = Stop()
-        self._limiter = Limiter(
+        self.limiter = Limiter(
             self.concurrency, Gate(self._random), Outage(), on_answer=self._on_answer, clock=self._loop.time
         )
-        self._stop.when_requested(self._limiter.close)
-        self._admission = Admission(Budget(Account(), self._stop), Tariff(), self._limiter, self._stop)
+        self._stop.when_requested(self.limiter.close)
+        self._admission = Admission(Budget(Account(), self._stop), Tariff(), self.limiter, self._stop)
         self._retries = RetryPolicy(8, self._stop, self._random, asyncio.sleep, lambda _, __: None)
         making = asyncio.create_task(self._make_all())
         stopped = asyncio.create_task(self._stop.wait())
@@ -442,8 +443,12 @@ def share_endpoint(
     ceiling: int | Sequence[int],
     latency: Latency,
     seed: int = 0,
+    told_every: float = math.inf,
 ) -> list[Run]:
-    """Runs of endless work at one endpoint, each for its span of time; one ceiling for all, or one for each."""
+    """Runs of endless work at one endpoint, each for its span of time; one ceiling for all, or one for each.
+
+    `told_every`: seconds from one time that each tells the others its level to the next.
+    """
     loop = VirtualLoop()
     seeds = range(100 * seed, 100 * seed + len(spans))
     ceilings = [ceiling] * len(spans) if isinstance(ceiling, int) else ceiling
@@ -452,9 +457,22 @@ def share_endpoint(
         for most, each in zip(ceilings, seeds, strict=True)
     ]
 
+    levels: dict[Run, Level] = {}
+
+    async def tell(run: Run, start: float, end: float) -> None:
+        at = start
+        while (at := at + told_every) < end:
+            await asyncio.sleep(at - loop.time())
+            levels[run] = run.limiter.level()
+            if (fair := fair_share([*levels.values()])) is not None:
+                run.limiter.share(fair)
+        levels.pop(run, None)
+
     async def work(run: Run, start: float, end: float) -> None:
         await asyncio.sleep(start)
-        await run.work(end - start)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(tell(run, start, end))
+            await run.work(end - start)
 
     async def work_all() -> None:
         await asyncio.gather(*(work(run, *span) for run, span in zip(runs, spans, strict=True)))

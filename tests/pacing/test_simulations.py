@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from statistics import mean
 
 import pytest
 from quick import first
@@ -161,6 +162,21 @@ def test_runs_that_share_a_capacity_use_it_and_leave_each_other_room(
     assert min(shares) >= least
     assert max(shares) <= 1.8
     assert sum(run.refused_per_1000(start) for run in all_of_them) / runs <= 60
+
+
+@pytest.mark.parametrize("kind", first(0, [(uniform, 0.0), (uniform, 1.0), (long_tail, 0.0), (five, 0.0), (five, 1.0)]))
+@pytest.mark.parametrize("joins", [14.0, 60.0])
+def test_runs_that_tell_each_other_their_levels_share_a_capacity_evenly(
+    kind: tuple[Latency, float], joins: float
+) -> None:
+    latency, retry_after = kind
+    endpoint = Slots(400, retry_after)
+    spans = [(2.0 * each, 160.0) for each in range(7)]
+    runs = share_endpoint(endpoint, [*spans, (joins, 160.0)], ceiling=256, latency=latency, told_every=5.0)
+    assert endpoint.share_used(100.0, 160.0) >= (0.85 if retry_after else 0.95)
+    shares = [run.answers_per_second(100.0, 160.0) for run in runs]
+    assert min(shares) >= 0.75 * mean(shares)
+    assert max(shares) <= 1.33 * mean(shares)
 
 
 # ---- how soon

@@ -1,0 +1,121 @@
+"""Runs of one plan tell each other how many calls they have in flight, so that one endpoint serves all of them alike.
+
+From refusals alone a run learns what the others leave, and who came first has most. So each of them writes what it has
+into a file beside its shard, now and then, and goes half of the way to what is fair by the files of all. One that
+stands still is that of a run that has ended; no clock is compared with another machine's.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from asyncgen.output.paths import OutputPaths
+from asyncgen.pacing.levels import Level, fair_share
+from asyncgen.runs.open import Beside
+from asyncgen.runs.run import Run
+from asyncgen.threads import start_thread
+
+ENDING = ".level"
+EVERY = 5.0  # seconds from one look to the next
+STILL = 4  # looks at a file that does not change, and its run has ended
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """`levels`: by model and address, as runs may ask different ones."""
+
+    count: int
+    levels: Mapping[str, Level]
+
+
+@contextlib.contextmanager
+def levelled(beside: Beside, paths: OutputPaths, say: Callable[[str], None]) -> Iterator[Callable[[Run], None]]:
+    """For the length of a run, and of what else goes on `beside` it."""
+    with beside(paths, say) as follow:
+        teller = Teller(paths.output.with_suffix(ENDING))
+
+        def follow_both(run: Run) -> None:
+            follow(run)
+            teller.run = run
+
+        with teller.kept_up():
+            yield follow_both
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What another run has told, and for how many looks it has been the same."""
+
+    told: _Told
+    still: int
+
+
+class Teller:
+    """Tells what its run has, and the run what is fair. `path`: of its own file; others stand beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.run: Run | None = None
+        self._path = path
+        self._count = 0
+        self._seen: dict[str, _Seen] = {}
+        self._is_first = True
+
+    @contextlib.contextmanager
+    def kept_up(self) -> Iterator[None]:
+        """Raises OutOfMemoryError when there is no thread to look with."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._go_on, args=(ended,), name="levels", daemon=True)
+        start_thread(thread)
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(EVERY)  # a file system that hangs must not hold up the end
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def _go_on(self, ended: threading.Event) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
+        while not ended.wait(EVERY):
+            self.tell()
+
+    def tell(self) -> None:
+        """Once, unless the run is not being executed."""
+        if (run := self.run) is None or (own := run.ask_from_thread(run.levels, EVERY)) is None:
+            return
+        self._count += 1
+        with contextlib.suppress(OSError):  # who cannot write is not seen, that is all
+            self._path.write_bytes(msgspec.json.encode(_Told(self._count, own)))
+        run.call_from_thread(partial(run.share, self._share(own)))
+
+    def _share(self, own: Mapping[str, Level]) -> dict[str, float]:
+        """What is fair, by model and address."""
+        others = self._look()
+        shares = {}
+        for key, level in own.items():
+            levels = [level, *(each.levels[key] for each in others if key in each.levels)]
+            if (fair := fair_share(levels)) is not None:
+                shares[key] = fair
+        return shares
+
+    def _look(self) -> list[_Told]:
+        """What runs tell that are alive."""
+        seen: dict[str, _Seen] = {}
+        with contextlib.suppress(OSError):
+            for path in self._path.parent.glob(f"*{ENDING}"):
+                if path != self._path:
+                    with contextlib.suppress(OSError, ValueError):  # it has ended, or writes this moment
+                        seen[path.name] = self._compare(path.name, msgspec.json.decode(path.read_bytes(), type=_Told))
+        self._seen, self._is_first = seen, False
+        return [each.told for each in seen.values() if each.still < STILL]
+
+    def _compare(self, name: str, told: _Told) -> _Seen:
+        before = self._seen.get(name)
+        if before is None:
+            return _Seen(told, STILL if self._is_first else 0)  # what was there before us may be of long ago
+        return _Seen(told, before.still + 1 if before.told.count == told.count else 0)
