@@ -39,12 +39,11 @@ def asked(answer: Callable[[bytes], bytes | None]) -> Iterator[None]:
     os.dup2(theirs.fileno(), 0)
 
     def answer_all() -> None:
-        with ours, ours.makefile("rb") as lines:
+        with contextlib.suppress(OSError), ours, ours.makefile("rb") as lines:  # until the run has ended
             for line in lines:
                 if (told := answer(line)) is None:
                     return
-                with contextlib.suppress(OSError):  # it has ended
-                    ours.sendall(told + b"\n")
+                ours.sendall(told + b"\n")
 
     thread = threading.Thread(target=answer_all)
     thread.start()
