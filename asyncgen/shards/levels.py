@@ -21,7 +21,7 @@ from asyncgen.runs.open import Beside
 from asyncgen.runs.run import Run
 from asyncgen.threads import start_thread
 
-ENDING = ".level"
+FOLDER = "levels"  # beside the shards: of runs that are alive, so that thousands of other files need not be listed
 EVERY = 5.0  # seconds from one look to the next
 STILL = 4  # looks at a file that does not change, and its run has ended
 
@@ -37,7 +37,7 @@ class _Told(msgspec.Struct, frozen=True):
 def levelled(beside: Beside, paths: OutputPaths, say: Callable[[str], None]) -> Iterator[Callable[[Run], None]]:
     """For the length of a run, and of what else goes on `beside` it."""
     with beside(paths, say) as follow:
-        teller = Teller(paths.output.with_suffix(ENDING))
+        teller = Teller(paths.output.parent / FOLDER / f"{paths.output.stem}.json")
 
         def follow_both(run: Run) -> None:
             follow(run)
@@ -76,8 +76,9 @@ class Teller:
         finally:
             ended.set()
             thread.join(EVERY)  # a file system that hangs must not hold up the end
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # others may have theirs in the folder
                 self._path.unlink(missing_ok=True)
+                self._path.parent.rmdir()
 
     def _go_on(self, ended: threading.Event) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
@@ -90,6 +91,7 @@ class Teller:
             return
         self._count += 1
         with contextlib.suppress(OSError):  # who cannot write is not seen, that is all
+            self._path.parent.mkdir(exist_ok=True)
             self._path.write_bytes(msgspec.json.encode(_Told(self._count, own)))
         run.call_from_thread(partial(run.share, self._share(own)))
 
@@ -107,7 +109,7 @@ class Teller:
         """What runs tell that are alive."""
         seen: dict[str, _Seen] = {}
         with contextlib.suppress(OSError):
-            for path in self._path.parent.glob(f"*{ENDING}"):
+            for path in self._path.parent.iterdir():
                 if path != self._path:
                     with contextlib.suppress(OSError, ValueError):  # it has ended, or writes this moment
                         seen[path.name] = self._compare(path.name, msgspec.json.decode(path.read_bytes(), type=_Told))

@@ -39,7 +39,7 @@ class Asked:
 
 def teller(folder: Path, number: int, aim: int) -> tuple[Teller, Asked]:
     run = Asked(aim)
-    told = Teller(folder / f"{number:05}.level")
+    told = Teller(folder / "levels" / f"{number:05}.json")
     told.run = cast("Run", run)
     return told, run
 
@@ -69,7 +69,8 @@ def test_who_asks_elsewhere_shares_nothing_and_what_is_torn_is_passed_over(tmp_p
     two, second = teller(tmp_path, 1, 40)
     elsewhere = msgspec.json.encode({"count": 9, "levels": {"else http://elsewhere": second.level}})
     for content in (b"", b"{", elsewhere):
-        (tmp_path / "00002.level").write_bytes(content)
+        (tmp_path / "levels").mkdir(exist_ok=True)
+        (tmp_path / "levels" / "00002.json").write_bytes(content)
         two.tell()
         assert second.shares[-1] == {}
 
@@ -81,7 +82,7 @@ def test_a_shard_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     write = Path.write_bytes
 
     def write_bytes(path: Path, content: bytes) -> int:
-        if path.name == "00000.level":
+        if path.parent.name == "levels":
             was_there.set()
         return write(path, content)
 
@@ -89,4 +90,4 @@ def test_a_shard_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     assert main(["shards", "x", "-n", "200", "--size", "2048", "--provider", "offline"]) == 0
     assert main(["generate", "--shard", "0/1", "-o", "x", "--quiet"]) == 0
     assert was_there.is_set()
-    assert not [*tmp_path.rglob("*.level")]
+    assert not (tmp_path / "x.shards" / "levels").exists()
