@@ -110,6 +110,7 @@ def test_a_value_is_one_word_and_the_line_that_goes_on_is_one_to_type(
     assert make(whole).returncode == 0
     program(".venv/bin/python", TOLD)
     READY.touch()
-    home = {**os.environ, "HOME": "/home/me"}
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    home = {**surroundings, "HOME": "/home/me"}  # of no other make, which would be told of
     done = subprocess.run(["make", "generate", *words], capture_output=True, text=True, check=True, env=home)
     assert done.stdout == f"[-m][asyncgen][generate][{given}]\n<{again}>"

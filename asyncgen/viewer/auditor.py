@@ -9,6 +9,8 @@ import contextlib
 import sys
 from pathlib import Path
 
+from asyncgen.data.target import audit_path
+from asyncgen.output.paths import OutputPaths
 from asyncgen.text import one_line
 from asyncgen.viewer.catalogue import Catalogue
 
@@ -43,6 +45,7 @@ class Auditor:
         what = "there is no audit of this file as it is" if is_first else "lines have come since the last audit"
         self.said = f"Findings are being looked for: {what}, so one is being made."
         _say(f"{name}: {what}; making one, written beside it")
+        before = self._kept()
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "asyncgen", "audit", str(self._output.absolute())),
@@ -64,13 +67,21 @@ class Auditor:
                 process.terminate()
             await process.wait()
             raise
-        if process.returncode:
+        if process.returncode or self._kept() == before:
             last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
             why = one_line(last.removeprefix("asyncgen: ")) or f"it ended with status {process.returncode}"
             self._say_why_not(name, why)
         else:
             self.said = ""
             _say(f"{name}: audited; `asyncgen audit` prints the summary")
+
+    def _kept(self) -> tuple[int, int] | None:
+        """Which audit there is: one that cannot be kept is told, and is no failure of who only wants to be told."""
+        try:
+            seen = audit_path(OutputPaths.of(self._output)).stat()
+        except OSError:
+            return None
+        return seen.st_ino, seen.st_mtime_ns
 
     def _say_why_not(self, name: str, why: str) -> None:
         self.said = f"The audit of this file failed: {why}"
