@@ -213,7 +213,6 @@ _NO_QUANTITY = re.compile(
 # Most numbers, told from all that is read before a measure by what follows them. Bounded, because 1,2,3,... is read
 # from each of its numbers on.
 _PLAIN_NUMBER = re.compile(r"\d++(?:[.,]\d++){0,9}+(?:[.,;!?)\n]| (?![ahopJFMASOND])|$)")
-_AMOUNT_OR_SHARE = re.compile(r"[$€£]|\d++(?:[.,]\d++){0,9}+ ?%")
 # Most of the plain ones: nothing behind them can belong to them, unless the word there may be a part of something.
 _BARE_NUMBER = re.compile(
     r"(?:\d{1,3}(?:,\d{3})++(?:\.\d++)?|\d++(?:\.\d++)?)"

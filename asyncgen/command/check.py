@@ -3,9 +3,8 @@
 import argparse
 
 from asyncgen.command.parser import EXAMPLES, USAGE, Parser, Sections
-from asyncgen.command.request_flags import add_variables
+from asyncgen.command.request_flags import add_recipe_parts
 from asyncgen.runs.values import seed, whole
-from asyncgen.shards.address import local_path
 
 NAME = "check"
 PURPOSE = "tell all that is wrong with a recipe, and show a request of it; sends nothing"
@@ -22,13 +21,7 @@ CLOSING: Sections = {
 def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="a recipe's folder, or a built-in one")
-    add(
-        "--knowledge",
-        type=local_path,
-        metavar="PATH",
-        help="the knowledge base, a file or a folder (default: the recipe's)",
-    )
-    add_variables(add)
+    add_recipe_parts(add)
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     add("--index", type=whole(0), default=0, metavar="I", help="the scenario to show (default: %(default)s)")
 

@@ -6,7 +6,7 @@ from functools import partial
 from asyncgen.command.flag_values import shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
-from asyncgen.command.run_flags import add_batch_flags, add_call_flags
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
 from asyncgen.shards.address import local_path, path_or_url
@@ -62,12 +62,7 @@ def add_arguments(parser: Parser) -> None:
     add("--append", action="store_true", help="keep lines that were not made here (default: refuse them)")
     add("--overwrite", action="store_true", help="start anew; what is there is renamed, not deleted (default: go on)")
     add("--allow-changed", action="store_true", help="go on with a changed recipe or model (default: refuse)")
-    add(
-        "--log",
-        type=local_path,
-        metavar="FILE",
-        help="append retries, failures and notices to this file (default: none)",
-    )
+    add_log(add)
     add(
         "--shard",
         type=shard_choice,

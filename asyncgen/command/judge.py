@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 from asyncgen.command.output_flags import add_output, add_sources, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
-from asyncgen.command.run_flags import add_batch_flags, add_call_flags
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
-from asyncgen.shards.address import local_path
 from asyncgen.text import quantity
 
 if TYPE_CHECKING:
@@ -63,12 +62,7 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument_group("files").add_argument
     add("--overwrite", action="store_true", help="judge all anew; earlier grades are renamed (default: go on)")
     add("--allow-changed", action="store_true", help="go on with other questions or another judge (default: refuse)")
-    add(
-        "--log",
-        type=local_path,
-        metavar="FILE",
-        help="append retries, failures and notices to this file (default: none)",
-    )
+    add_log(add)
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
     add("--quiet", action="store_true", help="show no progress (default: show it)")

@@ -13,10 +13,9 @@ from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
-from asyncgen.command.run_flags import add_batch_flags, add_call_flags
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
-from asyncgen.shards.address import local_path
 from asyncgen.text import quantity
 
 if TYPE_CHECKING:
@@ -77,12 +76,7 @@ def add_arguments(parser: Parser) -> None:
     add("--overwrite", action="store_true", help="begin a repair anew that was stopped (default: go on with it)")
     take = "put in place what a stopped repair has made, and give up the rest of it (default: go on with it)"
     add("--take", action="store_true", help=take)
-    add(
-        "--log",
-        type=local_path,
-        metavar="FILE",
-        help="append retries, failures and notices to this file (default: none)",
-    )
+    add_log(add)
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
     add("--quiet", action="store_true", help="show no progress (default: show it)")

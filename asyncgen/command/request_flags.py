@@ -28,13 +28,7 @@ def add_request_flags(parser: Parser) -> argparse._ArgumentGroup:
         metavar="RECIPE",
         help="a recipe's folder, or a built-in one (default: %(default)s)",
     )
-    add(
-        "--knowledge",
-        type=local_path,
-        metavar="PATH",
-        help="the knowledge base, a file or a folder (default: the recipe's)",
-    )
-    add_variables(add)
+    add_recipe_parts(add)
     add("--seed", type=seed, metavar="N", help="another draw of scenarios (default: none)")
     return add_model_flags(parser, "the recipe's")
 
@@ -76,8 +70,14 @@ def add_model_flags(parser: Parser, model: str) -> argparse._ArgumentGroup:
     return pace
 
 
-def add_variables(add: Callable[..., object]) -> None:
+def add_recipe_parts(add: Callable[..., object]) -> None:
     """For every command that reads a recipe before there is an output."""
+    add(
+        "--knowledge",
+        type=local_path,
+        metavar="PATH",
+        help="the knowledge base, a file or a folder (default: the recipe's)",
+    )
     add(
         "--set",
         dest="variables",

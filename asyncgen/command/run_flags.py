@@ -1,11 +1,21 @@
 """The flags of every command that makes something by many calls: at what pace, when they fail, in batches."""
 
 import argparse
+from collections.abc import Callable
 
 from asyncgen.command.parser import Parser
 from asyncgen.runs.settings import DEFAULTS, FLEX_TIMEOUT, TIMEOUT
 from asyncgen.runs.values import seconds, seconds_or_none, whole
 from asyncgen.shards.address import local_path
+
+
+def add_log(add: Callable[..., object]) -> None:
+    add(
+        "--log",
+        type=local_path,
+        metavar="FILE",
+        help="append retries, failures and notices to this file (default: none)",
+    )
 
 
 def add_call_flags(parser: Parser, pace: argparse._ArgumentGroup) -> None:

@@ -6,7 +6,6 @@ it has: money until that is used, a pace for some seconds. It stops when there i
 
 import contextlib
 import os
-import queue
 import signal
 import socket
 import threading
@@ -76,7 +75,6 @@ class _Member:
         self._is_new = True
         self._paced_until = 0.0
         self._run: Run | None = None
-        self._uses: queue.SimpleQueue[Use] = queue.SimpleQueue()
 
     def follow(self, run: Run) -> None:
         limit = run.counts.account.limit
@@ -102,12 +100,7 @@ class _Member:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
         heard = time.monotonic()
         while not ended.wait(EVERY):
-            if (run := self._run) is None:
-                continue
-            run.call_from_thread(partial(self._put_use, run))
-            try:
-                use = self._uses.get(timeout=EVERY)
-            except queue.Empty:  # it is not executed yet, or any more
+            if (run := self._run) is None or (use := run.ask_from_thread(partial(self._use, run), EVERY)) is None:
                 continue
             asked = time.monotonic()
             line = b""
@@ -123,9 +116,6 @@ class _Member:
 
     def _say(self, use: Use) -> None:
         self._channel.sendall(msgspec.json.encode(use) + b"\n")
-
-    def _put_use(self, run: Run) -> None:
-        self._uses.put(self._use(run))
 
     def _use(self, run: Run) -> Use:
         """In the thread of the run. One that starves gives back what does not pay for a call."""
