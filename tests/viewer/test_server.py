@@ -20,13 +20,15 @@ from urllib.request import urlopen
 import aiohttp
 import msgspec
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
 from audited import write_output
 from hypothesis import given
 from hypothesis import strategies as st
 from outputs import HEADER, Snapshot, failed, file_size_limit
 from reports import DIMENSIONS, biting, make_output, plain, talk
 from sweep import at_most
+from yarl import URL
 
 from asyncgen.audit.audit import audit_dataset, write_audit
 from asyncgen.command.main import main
@@ -55,18 +57,19 @@ pytestmark = pytest.mark.slow  # a server, and sometimes a process, for each
 
 LINES = 35
 PICKS = Dimension("hints", (Group("sweet", ("honey", "jam")), Group("salty", ("cheese", "ham"))), grouped=True, pick=2)
+Client = TestClient[Request, Application]
 
 
 class Visit:
-    """A page's view of the server."""
+    """A page's view of the server; its client closes what a story leaves open, of which a later test would be told."""
 
-    def __init__(self, viewer: Viewer, server: TestServer, session: aiohttp.ClientSession) -> None:
+    def __init__(self, viewer: Viewer, client: Client) -> None:
         self.viewer = viewer
-        self.root = server.make_url(f"/{viewer.key}/")
-        self.session = session
+        self.root = URL(f"/{viewer.key}/")
+        self.client = client
 
     async def get(self, path: str, **parameters: str | int) -> tuple[int, bytes]:
-        async with self.session.get(self.root / path, params=parameters) as response:
+        async with self.client.get(self.root / path, params=parameters) as response:
             return response.status, await response.read()
 
     async def page(self, choice: object = None, **parameters: str | int) -> Page:
@@ -100,12 +103,12 @@ class Visit:
     ) -> tuple[int, bytes]:
         body = msgspec.json.encode({"line": line, "generation": generation, "dropped": dropped})
         given = {"X-Token": self.viewer.token, **(headers or {})}
-        async with self.session.post(self.root / "marks", data=body, headers=given) as response:
+        async with self.client.post(self.root / "marks", data=body, headers=given) as response:
             return response.status, await response.read()
 
     async def post(self, path: str, **body: object) -> tuple[int, bytes]:
         headers = {"X-Token": self.viewer.token}
-        async with self.session.post(self.root / path, data=msgspec.json.encode(body), headers=headers) as response:
+        async with self.client.post(self.root / path, data=msgspec.json.encode(body), headers=headers) as response:
             return response.status, await response.read()
 
     async def mark_all(self, choice: object, total: int, *, words: str = "", dropped: bool = True) -> Marked:
@@ -116,7 +119,7 @@ class Visit:
 
     @asynccontextmanager
     async def states(self) -> AsyncIterator[AsyncIterator[State]]:
-        async with self.session.get(self.root / "events") as response:
+        async with self.client.get(self.root / "events") as response:
             assert response.content_type == "text/event-stream"
             async with aclosing(_read_states(response)) as states:
                 yield states
@@ -148,16 +151,11 @@ def visit(
 
     async def tell() -> None:
         viewer = Viewer(Catalogue(OutputPaths.of(output)), "asyncgen audit it", auditor, poll=0.01, heartbeat=0.02)
-        server = TestServer(viewer.create_app(), host="127.0.0.1")
-        await server.start_server()
-        async with aiohttp.ClientSession() as session:
-            try:
-                there = Visit(viewer, server, session)
-                if is_read:
-                    await there.until(lambda state: state.is_whole)
-                await story(there)
-            finally:
-                await server.close()
+        async with TestClient(TestServer(viewer.create_app(), host="127.0.0.1")) as client:
+            there = Visit(viewer, client)
+            if is_read:
+                await there.until(lambda state: state.is_whole)
+            await story(there)
 
     asyncio.run(tell())
 
@@ -211,7 +209,7 @@ def audit(output: Path) -> None:
 def test_every_answer_forbids_what_the_page_does_not_need(output: Path) -> None:
     async def story(there: Visit) -> None:
         for path in ("", "view.js", "conversation.js", "style.css", "lines", "options", "nothing"):
-            async with there.session.get(there.root / path) as response:
+            async with there.client.get(there.root / path) as response:
                 headers = response.headers
                 assert response.status == (404 if path == "nothing" else 200)
             policy = dict(each.split(maxsplit=1) for each in headers["Content-Security-Policy"].split("; "))
@@ -230,8 +228,8 @@ def test_every_answer_forbids_what_the_page_does_not_need(output: Path) -> None:
 def test_a_host_that_is_not_its_own_is_refused(output: Path, host: str) -> None:
     async def story(there: Visit) -> None:
         for path in ("", "lines", "view.js", "events"):
-            headers = {"Host": host.format(port=there.root.port)}
-            async with there.session.get(there.root / path, headers=headers) as response:
+            headers = {"Host": host.format(port=there.client.port)}
+            async with there.client.get(there.root / path, headers=headers) as response:
                 assert response.status == 403
                 assert b"loaf" not in await response.read()
 
@@ -240,7 +238,7 @@ def test_a_host_that_is_not_its_own_is_refused(output: Path, host: str) -> None:
 
 def test_localhost_is_its_own_name_too(output: Path) -> None:
     async def story(there: Visit) -> None:
-        async with there.session.get(there.root, headers={"Host": f"localhost:{there.root.port}"}) as response:
+        async with there.client.get(there.root, headers={"Host": f"localhost:{there.client.port}"}) as response:
             assert response.status == 200
 
     visit(output, story)
@@ -249,7 +247,7 @@ def test_localhost_is_its_own_name_too(output: Path) -> None:
 @pytest.mark.parametrize("path", ["/", "/lines", "/options", "/view.js", "/wrong/lines"])
 def test_without_the_secret_of_the_address_there_is_nothing(output: Path, path: str) -> None:
     async def story(there: Visit) -> None:
-        async with there.session.get(there.root.with_path(path)) as response:
+        async with there.client.get(there.root.with_path(path)) as response:
             assert response.status == 404
 
     visit(output, story)
@@ -355,7 +353,7 @@ def test_a_conversation_that_bites_arrives_as_it_is_and_only_as_data(tmp_path: P
     output = make_output(tmp_path / "out.jsonl", biting())
 
     async def story(there: Visit) -> None:
-        async with there.session.get(there.root / "lines") as response:
+        async with there.client.get(there.root / "lines") as response:
             assert response.content_type == "application/json"
             page = msgspec.json.decode(await response.read(), type=Page)
         for shown, bitten in zip(page.conversations, biting(), strict=True):
@@ -779,15 +777,15 @@ def test_figures_are_those_of_status(tmp_path: Path) -> None:
 
 def test_a_stream_has_a_heartbeat_and_ends_with_the_server(output: Path) -> None:
     async def story(there: Visit) -> None:
-        response = await there.session.get(there.root / "events")
-        lines = [await response.content.readline() for _ in range(6)]
-        assert lines[0].startswith(b"data: ")
-        assert b": still here\n" in lines
-        streams.append(response)
+        async with there.client.get(there.root / "events") as events:
+            lines = [await events.content.readline() for _ in range(6)]
+            assert lines[0].startswith(b"data: ")
+            assert b": still here\n" in lines
+            await there.client.server.close()
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await events.content.read()
 
-    streams: list[aiohttp.ClientResponse] = []
     visit(output, story)
-    assert streams
 
 
 def test_half_a_line_is_not_shown_before_its_end_has_come(output: Path) -> None:
@@ -1003,7 +1001,7 @@ def test_a_person_answers_a_judges_questions_and_the_judge_is_measured_by_it(
         assert msgspec.json.decode(body, type=ShownConversation).questions == {"grounded": True, "natural": None}
         assert (await there.post("labels", **{**said, "generation": 7}))[0] == 409
         assert (await there.post("labels", **{**said, "holds": "yes"}))[0] == 400
-        async with there.session.post(there.root / "labels", data=msgspec.json.encode(said)) as response:
+        async with there.client.post(there.root / "labels", data=msgspec.json.encode(said)) as response:
             assert response.status == 403, "the page has a token, and others have none"
 
     visit(output, answer)
@@ -1068,7 +1066,7 @@ def test_all_are_not_dropped_of_a_file_that_has_changed_or_without_the_token(out
         body = {"choice": {}, "words": "", "total": 5, "generation": 7, "dropped": True}
         assert (await there.post("marks/all", **body))[0] == 409
         for path in ("marks/all", "marks/undo"):
-            async with there.session.post(there.root / path, data=msgspec.json.encode(body)) as response:
+            async with there.client.post(there.root / path, data=msgspec.json.encode(body)) as response:
                 assert response.status == 403
         assert not dropped_path(OutputPaths.of(output)).exists()
 
@@ -1095,7 +1093,7 @@ def test_marks_that_cannot_be_read_are_told_and_left_alone(output: Path) -> None
         before = (await there.until(lambda state: True)).options
         path.write_bytes(b"what is this\n")
         await there.until(lambda state: state.options > before)
-        async with there.session.get(there.root / "events") as events:
+        async with there.client.get(there.root / "events") as events:
             for _ in range(12):  # some looks later it is still told, until it is mended
                 await events.content.readline()
         assert any("line 1 marks no conversation" in note for note in (await there.options()).notes)
@@ -1112,7 +1110,7 @@ def test_marks_that_cannot_be_read_are_told_and_left_alone(output: Path) -> None
 def test_a_mark_that_makes_no_sense_is_refused(output: Path, body: bytes) -> None:
     async def story(there: Visit) -> None:
         headers = {"X-Token": there.viewer.token}
-        async with there.session.post(there.root / "marks", data=body, headers=headers) as response:
+        async with there.client.post(there.root / "marks", data=body, headers=headers) as response:
             assert response.status == 400
 
     visit(output, story)
@@ -1349,11 +1347,12 @@ def test_no_request_makes_the_server_fail(
 
     async def story(there: Visit) -> None:
         for method, piece, query, token, body in requests:
+            host, port = there.client.host, there.client.port
             path = f"{there.root.path}{piece}?{'&'.join(f'{name}={given}' for name, given in query)}".replace(" ", "+")
-            lines = [f"{method} {path} HTTP/1.1".encode("latin-1"), f"Host: {there.root.authority}".encode()]
+            lines = [f"{method} {path} HTTP/1.1".encode("latin-1"), f"Host: {host}:{port}".encode()]
             lines.append(b"X-Token: " + (there.viewer.token.encode() if token is None else token))
             lines += [b"Connection: close", b"Content-Length: %d" % len(body), b"", body]
-            reader, writer = await asyncio.open_connection(there.root.host, there.root.port)
+            reader, writer = await asyncio.open_connection(host, port)
             writer.write(b"\r\n".join(lines))
             answer = await reader.read()
             writer.close()
