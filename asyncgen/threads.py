@@ -5,7 +5,10 @@ with the first piece of work would then raise when there is something to save, a
 later.
 """
 
+import contextlib
+import signal
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from asyncgen.errors import OutOfMemoryError
@@ -19,6 +22,28 @@ def start_thread(thread: threading.Thread) -> None:
         thread.start()
     except NO_THREAD as error:
         raise _no_thread(thread.name) from error
+
+
+@contextlib.contextmanager
+def thread_beside(name: str, work: Callable[[threading.Event], None], patience: float | None = None) -> Iterator[None]:
+    """Have `work` done beside the block, in a thread that no signal reaches; the event says that the block has ended.
+
+    `patience`: seconds in which it is to end then, where a file system that hangs must not hold up the end. Raises
+    OutOfMemoryError when the system gives no thread.
+    """
+    ended = threading.Event()
+
+    def run() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the threads of the block
+        work(ended)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    start_thread(thread)
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(patience)
 
 
 def start_worker(name: str, threads: int = 1) -> ThreadPoolExecutor:

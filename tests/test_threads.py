@@ -1,5 +1,6 @@
 """Where the system gives no further thread, as under a limit of memory or of processes: a sentence and no lost line."""
 
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from asyncgen.command.main import main
 from asyncgen.errors import OutOfMemoryError
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.process import run_server
-from asyncgen.threads import start_thread, start_worker
+from asyncgen.threads import start_thread, start_worker, thread_beside
 
 OUTPUT = Path("x.jsonl")
 Refuse = Callable[[str], None]
@@ -42,7 +43,11 @@ def generate(provider: FakeProvider) -> int:
 
 def test_what_needs_a_thread_says_what_to_free_or_to_raise(refuse: Refuse) -> None:
     refuse("work")
-    for start in (lambda: start_worker("work"), lambda: start_thread(threading.Thread(name="work"))):
+    for start in (
+        lambda: start_worker("work"),
+        lambda: start_thread(threading.Thread(name="work")),
+        thread_beside("work", threading.Event.set).__enter__,
+    ):
         with pytest.raises(OutOfMemoryError, match=r"no further thread \(for work\): .*ulimit -v.*ulimit -u"):
             start()
 
@@ -65,6 +70,21 @@ def test_a_run_without_a_thread_to_wait_for_others_ends_as_ever(refuse: Refuse) 
         refuse("Thread-")
         assert generate(provider) == 0
     assert len(OUTPUT.read_bytes().splitlines()) == 10
+
+
+def test_a_thread_beside_a_block_hears_no_signal_and_ends_with_it() -> None:
+    seen: list[object] = []
+
+    def work(ended: threading.Event) -> None:
+        seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        seen.append(ended.wait(5))
+
+    with pytest.raises(ZeroDivisionError), thread_beside("work", work):
+        seen.append(1 / 0)
+    held, has_ended = seen
+    assert isinstance(held, set)
+    assert {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} <= held
+    assert has_ended is True
 
 
 def test_of_several_threads_all_are_there_or_none(refuse: Refuse) -> None:

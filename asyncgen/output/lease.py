@@ -7,7 +7,6 @@ on is held, one that stands still is that of a run that has died. No clock is co
 
 import contextlib
 import os
-import signal
 import socket
 import threading
 import uuid
@@ -17,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from asyncgen.threads import start_thread
+from asyncgen.threads import thread_beside
 
 BEAT = 10.0  # seconds from one count to the next
 LOOKS = 35  # at a lease, a second apart: three beats and some more, for a file system that shows them late
@@ -125,19 +124,14 @@ class Keeper:
     @contextlib.contextmanager
     def kept_up(self) -> Iterator[None]:
         """Raises OutOfMemoryError when there is no thread to count on."""
-        ended = threading.Event()
 
-        def count_on() -> None:
-            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
+        def count_on(ended: threading.Event) -> None:
             while not ended.wait(BEAT):
                 self.beat()
 
-        thread = threading.Thread(target=count_on, name="lease", daemon=True)
-        start_thread(thread)
         try:
-            yield
+            with thread_beside("lease", count_on, patience=BEAT):
+                yield
         finally:
-            ended.set()
-            thread.join(BEAT)  # a file system that hangs must not hold up the end
             if self.is_ours():
                 self._place.give_back()

@@ -6,7 +6,6 @@ stands still is that of a run that has ended; no clock is compared with another 
 """
 
 import contextlib
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.pacing.levels import Level, fair_share
 from asyncgen.runs.open import Beside
 from asyncgen.runs.run import Run
-from asyncgen.threads import start_thread
+from asyncgen.threads import thread_beside
 
 FOLDER = "levels"  # beside the shards: of runs that are alive, so that thousands of other files need not be listed
 EVERY = 5.0  # seconds from one look to the next
@@ -68,22 +67,18 @@ class Teller:
     @contextlib.contextmanager
     def kept_up(self) -> Iterator[None]:
         """Raises OutOfMemoryError when there is no thread to look with."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._go_on, args=(ended,), name="levels", daemon=True)
-        start_thread(thread)
+
+        def tell_on(ended: threading.Event) -> None:
+            while not ended.wait(EVERY):
+                self.tell()
+
         try:
-            yield
+            with thread_beside("levels", tell_on, patience=EVERY):
+                yield
         finally:
-            ended.set()
-            thread.join(EVERY)  # a file system that hangs must not hold up the end
             with contextlib.suppress(OSError):  # others may have theirs in the folder
                 self._path.unlink(missing_ok=True)
                 self._path.parent.rmdir()
-
-    def _go_on(self, ended: threading.Event) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
-        while not ended.wait(EVERY):
-            self.tell()
 
     def tell(self) -> None:
         """Once, unless the run is not being executed."""

@@ -6,7 +6,6 @@ it has: money until that is used, a pace for some seconds. It stops when there i
 
 import contextlib
 import os
-import signal
 import socket
 import threading
 import time
@@ -23,7 +22,7 @@ from asyncgen.pacing.rates import Rates
 from asyncgen.runs.open import Beside
 from asyncgen.runs.run import Run
 from asyncgen.shards.pool import SPENT, TAKEN, Allowance, Use
-from asyncgen.threads import start_thread
+from asyncgen.threads import thread_beside
 
 EVERY = 1.0  # seconds from an answer to the next question
 PACED = 8.0  # seconds after a question in which a pace that it has brought is kept; see TERM of the pool
@@ -84,20 +83,15 @@ class _Member:
     @contextlib.contextmanager
     def kept_up(self) -> Iterator[None]:
         """Raises OutOfMemoryError when there is no thread to ask with."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._go_on, args=(ended,), name="pool", daemon=True)
-        start_thread(thread)
         try:
-            yield
+            with thread_beside("pool", self._go_on, patience=PACED):
+                yield
         finally:
-            ended.set()
-            thread.join(PACED)
             if (run := self._run) is not None:
                 with contextlib.suppress(OSError):
                     self._say(msgspec.structs.replace(self._use(run), has_ended=True))
 
     def _go_on(self, ended: threading.Event) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
         heard = time.monotonic()
         while not ended.wait(EVERY):
             if (run := self._run) is None or (use := run.ask_from_thread(partial(self._use, run), EVERY)) is None:

@@ -9,7 +9,6 @@ A storage that cannot be written to keeps no run from going on, as long as the d
 
 import contextlib
 import io
-import signal
 import threading
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -29,7 +28,7 @@ from asyncgen.shards.parts import LARGEST, Head, Position, find_cut, read_pieces
 from asyncgen.shards.store import StorageError
 from asyncgen.shards.stored import StoredShard
 from asyncgen.text import quantity
-from asyncgen.threads import start_thread
+from asyncgen.threads import thread_beside
 
 EVERY = 60.0  # seconds from one part to the next
 LAST_TRIES = 5  # when the run has ended, twice as long apart each time
@@ -59,7 +58,7 @@ def published(
         shard.look()
         publisher = Publisher(shard, paths, fetch(shard, paths, lease.run, say), lease.run, say)
         try:
-            with publisher.kept_up():
+            with thread_beside("publisher", publisher.go_on):
                 yield publisher.follow
         except BaseException:
             with contextlib.suppress(FatalError):  # what has ended the run is to be told
@@ -204,21 +203,8 @@ class Publisher:
             return None
         return position.make_part(read_pieces(self._paths, position.ends, ends), self._run_id)
 
-    @contextlib.contextmanager
-    def kept_up(self) -> Iterator[None]:
-        """Raises OutOfMemoryError when there is no thread to publish with."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self.go_on, args=(ended,), name="publisher", daemon=True)
-        start_thread(thread)
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
     def go_on(self, ended: threading.Event) -> None:
         """Publish now and then, in a thread of its own."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the run's own threads
         failures = 0
         while not ended.wait(min(EVERY, 2.0**failures) if failures or self._published == self._begin else EVERY):
             try:
