@@ -18,6 +18,15 @@ class UnreadableError(Exception):
 
 def read_file(path: Path) -> str:
     """The whole text, without a byte order mark, with line feeds only."""
+    content = read_bytes(path, MOST_BYTES)
+    try:
+        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"is not UTF-8 (byte {error.start})") from error
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """All of a file or a pipe that has at most so many."""
     try:
         # A pipe that nobody writes to would keep `open` waiting.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -25,17 +34,14 @@ def read_file(path: Path) -> str:
             if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
                 raise UnreadableError("is no ordinary file")
             os.set_blocking(file.fileno(), True)
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(most + 1)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UnreadableError("cannot be read: no path holds a NUL") from error
-    if len(content) > MOST_BYTES:
-        raise UnreadableError(f"is larger than {MOST_BYTES:,} bytes, more than any model reads")
-    try:
-        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"is not UTF-8 (byte {error.start})") from error
+    if len(content) > most:
+        raise UnreadableError(f"is larger than {most:,} bytes, more than any model reads")
+    return content
 
 
 def strip_blank_lines(text: str) -> str:

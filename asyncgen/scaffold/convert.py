@@ -4,16 +4,18 @@ What stands in a web page for browsers and for finding one's way (scripts, style
 left out. Formats of offices are read by markitdown, which is installed with the extra `documents`.
 """
 
-import logging
+import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
-import webencodings
-from bs4 import BeautifulSoup, Tag, UnicodeDammit
+from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EncodingDetector
 from markdownify import ATX, MarkdownConverter
 
 from asyncgen.errors import AsyncgenError
+from asyncgen.recipe.text_file import UnreadableError, read_bytes
+from asyncgen.scaffold.decode import Decoded, decode
 
 MARKDOWN = (".md", ".markdown", ".mdx")
 TEXTS = (*MARKDOWN, ".txt", ".text", ".rst", ".adoc", ".org")
@@ -21,7 +23,6 @@ PAGES = (".html", ".htm", ".xhtml")
 OFFICE = (".docx", ".epub", ".pdf", ".pptx", ".xls", ".xlsx")
 SUFFIXES = (*TEXTS, *PAGES, *OFFICE)
 LARGEST = 256 * 2**20  # bytes: what is larger is no document but data
-ENCODINGS = ("utf-8", "windows-1252")  # tried in this order where no mark says which
 _NO_KNOWLEDGE = frozenset(
     {
         "button",
@@ -49,46 +50,40 @@ _CUT_SENTENCE = re.compile(r"(?<=[^\s.!?:;|])\n\n(?=[a-zß-ÿ])")  # by the end 
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
-logging.getLogger("bs4.dammit").setLevel(logging.ERROR)  # a reader who is told of a file is told which one
-
-
 class UnreadableDocumentError(AsyncgenError):
     """A document that cannot be read as text; the message says why, without its name."""
 
 
-def read_as_markdown(path: Path) -> str:
+def read_as_markdown(path: Path) -> Decoded:
     """Raises UnreadableDocumentError, for an empty document too. A name without a suffix is a text's."""
     suffix = path.suffix.lower()
     if suffix and suffix not in SUFFIXES:
         raise UnreadableDocumentError(f"is no document by its name: expected one of {', '.join(SUFFIXES)}")
     try:
-        if path.stat().st_size > LARGEST:
-            raise UnreadableDocumentError(f"is larger than {LARGEST // 2**20} MB")
-        if suffix in OFFICE:
-            text = _read_office(path)
-        elif suffix in PAGES:
-            text = _read_page(path.read_bytes())
-        else:
-            text = _read_text(path.read_bytes(), is_markdown=suffix in MARKDOWN)
-    except OSError as error:
-        raise UnreadableDocumentError(f"cannot be read: {error.strerror}") from error
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+        content = read_bytes(path, LARGEST)
+    except UnreadableError as error:
+        raise UnreadableDocumentError(str(error)) from error
+    if suffix in OFFICE:
+        read = Decoded(_read_office(content, suffix))
+    else:
+        read = _read_page(content) if suffix in PAGES else _read_text(content, is_markdown=suffix in MARKDOWN)
+    text = _CONTROL.sub("", read.text.replace("\r\n", "\n").replace("\r", "\n"))
     if not text.strip():
         raise UnreadableDocumentError("is empty")
-    return _BLANK_LINES.sub("\n\n", text).strip()
+    return replace(read, text=_BLANK_LINES.sub("\n\n", text).strip())
 
 
-def _read_text(content: bytes, *, is_markdown: bool) -> str:
+def _read_text(content: bytes, *, is_markdown: bool) -> Decoded:
     """Markdown without remarks, and without the table in front that is for the site it was written for."""
-    text = _decode(content)
-    if text is None or "\0" in text:
+    read = _decode(content)
+    if "\0" in read.text:
         raise UnreadableDocumentError("is no text")
-    text = text.replace("\r\n", "\n")
+    text = read.text.replace("\r\n", "\n")
     if is_markdown:
         text = _FRONT_MATTER.sub("", text)
     # Headings that are underlined, as all others.
     text = _SETEXT.sub(lambda heading: f"{'#' if heading[2][0] == '=' else '##'} {heading[1]}", text)
-    return _without_comments(text) if is_markdown else text
+    return replace(read, text=_without_comments(text) if is_markdown else text)
 
 
 def without_code(markdown: str) -> str:
@@ -99,9 +94,9 @@ def _without_comments(text: str) -> str:
     return _CODE_OR_COMMENT.sub(lambda found: "" if found[0].startswith("<!--") else found[0], text)
 
 
-def _read_page(content: bytes) -> str:
-    declared = EncodingDetector.find_declared_encoding(content, is_html=True)
-    soup = BeautifulSoup(_decode(content, declared) or "", "html5lib")
+def _read_page(content: bytes) -> Decoded:
+    read = _decode(content, EncodingDetector.find_declared_encoding(content, is_html=True))
+    soup = BeautifulSoup(read.text, "html5lib")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     # No CSS selectors: the patterns by which these are read fail in the `re` of some Pythons 3.11.
     for each in soup.find_all(_is_no_knowledge):
@@ -111,7 +106,7 @@ def _read_page(content: bytes) -> str:
             each.decompose()
     main = soup.find("main") or soup.find(role="main") or soup.body or soup
     text = _Converter().convert_soup(main).strip()
-    return text if not title or text.startswith("#") else f"# {title}\n\n{text}"
+    return replace(read, text=text if not title or text.startswith("#") else f"# {title}\n\n{text}")
 
 
 def _is_no_knowledge(tag: Tag) -> bool:
@@ -119,12 +114,11 @@ def _is_no_knowledge(tag: Tag) -> bool:
     return is_hidden or tag.name in _NO_KNOWLEDGE or tag.get("role") in _NO_KNOWLEDGE_BY_ROLE
 
 
-def _decode(content: bytes, declared: str | None = None) -> str | None:
-    """By its mark, as it declares itself, or else by the first of the usual encodings that fits."""
-    known = webencodings.lookup(declared) if declared else None
-    # Who could read a declaration byte by byte reads no UTF-16.
-    encodings = [known.codec_info.name] if known and not known.name.startswith("utf-16") else []
-    return UnicodeDammit(content, user_encodings=[*encodings, *ENCODINGS]).unicode_markup
+def _decode(content: bytes, declared: str | None = None) -> Decoded:
+    read = decode(content, declared)
+    if read is None:
+        raise UnreadableDocumentError("is no text" if b"\0" in content else "is not in UTF-8: save it so")
+    return read
 
 
 class _Converter(MarkdownConverter):
@@ -141,17 +135,16 @@ class _Converter(MarkdownConverter):
         )
 
 
-def _read_office(path: Path) -> str:
+def _read_office(content: bytes, suffix: str) -> str:
     try:
-        from markitdown import MarkItDown, MarkItDownException  # noqa: PLC0415 - an extra
+        from markitdown import MarkItDown, MarkItDownException, StreamInfo  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise UnreadableDocumentError(
-            f"needs what reads {path.suffix.lower()}: pip install 'asyncgen[documents]'"
-        ) from error
+        raise UnreadableDocumentError(f"needs what reads {suffix}: pip install 'asyncgen[documents]'") from error
     try:
-        text = _without_comments(str(MarkItDown(enable_plugins=False).convert_local(path).text_content))
+        converted = MarkItDown(enable_plugins=False).convert_stream(
+            io.BytesIO(content), stream_info=StreamInfo(extension=suffix)
+        )
     except MarkItDownException as error:
         raise UnreadableDocumentError(f"cannot be converted ({type(error).__name__})") from error
-    if path.suffix.lower() == ".pdf":
-        text = _CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text))
-    return text
+    text = _without_comments(str(converted.text_content))
+    return _CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text)) if suffix == ".pdf" else text

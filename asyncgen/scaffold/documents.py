@@ -9,9 +9,11 @@ from pathlib import Path
 
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.documents import MOST_NAMED, Document, Knowledge, list_files
+from asyncgen.recipe.text_file import MOST_BYTES
 from asyncgen.scaffold.convert import SUFFIXES, UnreadableDocumentError, read_as_markdown
-from asyncgen.text import in_utf8, name_some
+from asyncgen.text import in_utf8, name_some, quantity
 
+MOST_TOLD = 8  # reasons in a sentence about files
 LONGEST_TITLE = 80  # characters of a first line that is taken for one
 _HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t#]*$")
 _TITLE_START = re.compile(r"(?:\d+(?:\.\d+)*\.?\s+)?[^\W\d_a-zß-ÿ]")
@@ -39,20 +41,22 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """`skipped`: files that were left out, by the reason, which begins with a verb."""
+    """Files by what is told of them, beginning with a verb. `skipped`: left out; `doubted`: perhaps misread."""
 
     knowledge: Knowledge
     skipped: Mapping[str, Sequence[Path]]
+    doubted: Mapping[str, Sequence[Path]]
 
 
 def collect_documents(paths: Sequence[Path]) -> Collected:
     """All documents at these paths, in their order; those of a folder as a person would list them.
 
     Raises ConfigError for a path that is not there, for a file named by itself that cannot be read, and where nothing
-    is left.
+    is left or more than a knowledge base holds.
     """
     documents: dict[Path, Document] = {}
     skipped: dict[str, list[Path]] = {}
+    doubted: dict[str, list[Path]] = {}
     for each in paths:
         if not os.path.lexists(each):
             raise ConfigError(f"--from {each}: no such file or folder")
@@ -61,32 +65,47 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
     found = [(each, path) for each in paths for path in (list_files(each) if each.is_dir() else [each])]
     for named, path in found:
         try:
-            text = read_as_markdown(path)
+            read = read_as_markdown(path)
         except UnreadableDocumentError as error:
             if path == named:
                 raise ConfigError(f"--from {path}: {error}") from error
             skipped.setdefault(str(error), []).append(path)
             continue
         source = path.name if path == named else str(Path(named.resolve().name, path.relative_to(named)))
-        documents.setdefault(path.resolve(), Document(in_utf8(source), _under_one_title(text, in_utf8(path.stem))))
+        if path.resolve() not in documents:
+            documents[path.resolve()] = Document(in_utf8(source), _under_one_title(read.text, in_utf8(path.stem)))
+            if read.doubt:
+                doubted.setdefault(read.doubt, []).append(path)
     if not documents:
         raise ConfigError(
             f"--from: no documents in {', '.join(map(str, paths))}: "
-            + (tell_skipped(skipped) or f"expected files that end in {', '.join(SUFFIXES)}")
+            + (tell_files(skipped) or f"expected files that end in {', '.join(SUFFIXES)}")
         )
-    return Collected(Knowledge(tuple(documents.values()), tuple(documents)), skipped)
+    return Collected(_put_together(documents), skipped, doubted)
 
 
-def tell_skipped(skipped: Mapping[str, Sequence[Path]]) -> str:
-    """Each reason once, with a few of the files, and of many how many there are of each kind."""
+def _put_together(documents: Mapping[Path, Document]) -> Knowledge:
+    knowledge = Knowledge(tuple(documents.values()), tuple(documents))
+    if (size := len(knowledge.join().encode())) >= MOST_BYTES:
+        largest, document = max(documents.items(), key=lambda item: len(item[1].text))
+        raise ConfigError(
+            f"--from: {size:,} bytes of text, and a knowledge base holds {MOST_BYTES:,}: leave documents out, or cut "
+            f"them; the largest is {largest} ({len(document.text.encode()):,})"
+        )
+    return knowledge
+
+
+def tell_files(files: Mapping[str, Sequence[Path]]) -> str:
+    """What is told of them once, with a few of the files, and of many how many there are of each kind."""
     told = []
-    for reason, paths in skipped.items():
+    for reason, paths in files.items():
         kinds = Counter(path.suffix.lower() or "without a suffix" for path in paths).most_common()
         counts = f" ({name_some([f'{number:,} {kind}' for kind, number in kinds])})"
         is_many = len(paths) > MOST_NAMED
         names = name_some([str(path) for path in paths], MOST_NAMED) + (counts if is_many else "")
         told.append(f"{names} {reason}" if len(paths) == 1 else f"{names}: each {reason}")
-    return "; ".join(told)
+    more = sum(map(len, list(files.values())[MOST_TOLD:]))
+    return "; ".join([*told[:MOST_TOLD], *([f"and {quantity(more, 'further file')}"] if more else [])])
 
 
 def outline(document: Document) -> Outline:

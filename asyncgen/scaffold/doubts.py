@@ -6,7 +6,7 @@ from html.entities import html5
 
 from asyncgen.recipe.language import NAMES
 from asyncgen.scaffold.convert import without_code
-from asyncgen.scaffold.documents import Collected, outline, tell_skipped
+from asyncgen.scaffold.documents import Collected, outline, tell_files
 from asyncgen.scaffold.recipe import KNOWN
 from asyncgen.text import estimate_tokens, name_some, quantity
 
@@ -34,7 +34,11 @@ def find_doubts(collected: Collected) -> list[str]:
     doubts = []
     if collected.skipped:
         files = quantity(sum(map(len, collected.skipped.values())), "file is", "files are")
-        doubts.append(f"{files} left out: {tell_skipped(collected.skipped)}")
+        doubts.append(f"{files} left out: {tell_files(collected.skipped)}")
+    if collected.doubted:
+        doubts.append(
+            f"look at what was read of {tell_files(collected.doubted)}; what is saved as UTF-8 needs no guess"
+        )
     found = (
         each[0]
         for each in _MARKUP.finditer(without_code(text))

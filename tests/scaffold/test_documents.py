@@ -1,3 +1,5 @@
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -6,7 +8,8 @@ from hypothesis import given
 
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.documents import Document
-from asyncgen.scaffold.documents import collect_documents, outline, tell_skipped
+from asyncgen.scaffold.documents import collect_documents, outline, tell_files
+from asyncgen.scaffold.doubts import find_doubts
 from asyncgen.scaffold.topics import MOST_TOPICS, find_topics, missing_topics
 
 
@@ -36,7 +39,7 @@ def test_files_that_are_left_out_are_counted_by_kind_and_the_reason_is_told_once
     for number in range(100):
         (folder / f"{number}.json").touch()
     (folder / "x.CSV").touch()
-    told = tell_skipped(collect_documents([folder]).skipped).replace(f"{folder}/", "")
+    told = tell_files(collect_documents([folder]).skipped).replace(f"{folder}/", "")
     by_name = "0.json, 1.json, 2.json, ... (100 .json, 1 .csv): each is no document by its name: expected one of .md, "
     assert told.startswith(by_name)
     assert told.endswith("; b.md, c.md: each is empty")
@@ -127,3 +130,32 @@ def test_any_text_has_an_outline(text: str) -> None:
     document = Document("x.md", f"# Title\n\n{text}")
     assert outline(document).title == "Title"
     assert all(each.title.strip() for each in outline(document).sections)
+
+
+def test_what_is_no_file_keeps_nobody_waiting_and_what_was_guessed_is_told(tmp_path: Path) -> None:
+    folder = made(tmp_path / "docs", a="# A\n\nx")
+    os.mkfifo(folder / "pipe.txt")
+    (folder / "device.txt").symlink_to("/dev/zero")
+    (folder / "old.txt").write_bytes("Für".encode("windows-1252"))
+    collected = collect_documents([folder])
+    assert {reason: [each.name for each in paths] for reason, paths in collected.skipped.items()} == {
+        "is no ordinary file": ["device.txt"],
+        "is empty": ["pipe.txt"],
+    }
+    (told, *_) = find_doubts(replace(collected, skipped={}))
+    assert told.startswith(f"look at what was read of {folder / 'old.txt'} is no UTF-8: read as windows-1252")
+
+
+def test_more_than_a_knowledge_base_holds_is_told_with_the_largest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncgen.scaffold.documents.MOST_BYTES", 100)
+    folder = made(tmp_path / "docs", a="# A\n\nx", b="# B\n\n" + "y" * 90)
+    with pytest.raises(ConfigError, match=r"^--from: 1\d\d bytes of text, .* holds 100: .*largest is .*b\.md \(95\)$"):
+        collect_documents([folder])
+
+
+def test_of_very_many_reasons_some_are_told() -> None:
+    told = tell_files({f"is {number}": [Path("a"), Path("b")] for number in range(20)})
+    assert told.startswith("a, b: each is 0; ")
+    assert told.endswith("each is 7; and 24 further files")
