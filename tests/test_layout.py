@@ -19,7 +19,7 @@ OFFLINE = "offline"
 # Where a library that could be replaced, or that must be translated, is at home.
 HOMES = {
     "aiofiles": {"output"},
-    "aiohttp": {"endpoint", "offline", "viewer"},
+    "aiohttp": {"endpoint", "offline", "viewer", GROUND},
     "anyascii": {"recipe"},
     "bs4": {"scaffold"},
     "dotenv": {"runs"},

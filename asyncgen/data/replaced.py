@@ -8,7 +8,6 @@ in one piece, or not at all.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 
 import msgspec
 
@@ -16,8 +15,8 @@ from asyncgen.data.dataset import Dataset, read_entries
 from asyncgen.data.marked import MarkedJournal
 from asyncgen.errors import ConfigError, Usage
 from asyncgen.output.batches import tidy
-from asyncgen.output.files import COPIED_AT_ONCE, Reject, copy_onto, encode_reject
-from asyncgen.output.journal import Call, Collected, Done, Entry, Header, Lost, Step, Unused, encode_entry
+from asyncgen.output.files import COPIED_AT_ONCE, Reject, copy_onto, encode_reject, read_rejects
+from asyncgen.output.journal import Collected, Done, Entry, Header, Lost, Step, Unused, as_unused, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, Totals, read_journal
 from asyncgen.output.lock import locked
@@ -88,7 +87,7 @@ def replace_lines(dataset: Dataset, repair: OutputPaths, lines: Mapping[int, Old
     new = {each.old.number: each for each in _find_new(dataset, made, lines)}
     with swapped(paths) as parts, made.open_lines() as theirs, dataset.open_lines() as ours:
         copy_onto(paths.rejects, parts.rejects)
-        for reject in _read_rejects(repair.rejects):
+        for reject in read_rejects(repair.rejects):
             if (old := lines.get(reject.index)) is not None:
                 parts.rejects.write(encode_reject(msgspec.structs.replace(reject, index=old.index)))
         for number, line in enumerate(ours, 1):
@@ -135,8 +134,7 @@ def _told(repair: OutputPaths, indices: Mapping[int, int], made: Mapping[int, st
                 lost += isinstance(entry, Lost)
                 homeless.add(entry)
             case Done() | Step() if entry.index not in made:
-                call = {name: getattr(entry, name) for name in Call.__struct_fields__}
-                yield Unused(**call, index=indices[entry.index], reason=REPLACED)
+                yield as_unused(entry, REPLACED, index=indices[entry.index])
             case Step():
                 yield msgspec.structs.replace(entry, index=indices[entry.index], text="")
             case Done():
@@ -150,10 +148,3 @@ def _told(repair: OutputPaths, indices: Mapping[int, int], made: Mapping[int, st
     usage = Usage(homeless.prompt_tokens, homeless.cached_tokens, homeless.completion_tokens, homeless.cost)
     if lost or usage != Usage(0, 0, 0, None):
         yield Collected(*msgspec.structs.astuple(usage), label=REPLACED, status=REPLACED, lost=lost)
-
-
-def _read_rejects(path: Path) -> Iterator[Reject]:
-    if path.is_file():
-        with path.open("rb") as file:
-            for line in file:
-                yield msgspec.json.decode(line, type=Reject)

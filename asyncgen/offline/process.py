@@ -12,17 +12,14 @@ import sys
 import threading
 
 import uvloop
-from aiohttp import web
 
-from asyncgen.errors import ConfigError
+from asyncgen.listening import listening
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.server import create_app
 from asyncgen.threads import start_thread
 
-HOST = "127.0.0.1"
 _STDIN = 0
 _BACKLOG = 4096  # connections; a client opens all of its own at once
-_SHUTDOWN = 1.0  # seconds for answers that are being sent; waiting requests are ended at once
 
 
 def run_server(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
@@ -34,23 +31,14 @@ async def _serve(knobs: Knobs, port: int, *, exit_with_stdin: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(create_app(knobs), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, HOST, port, backlog=_BACKLOG).start()
-        except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error
+    async with listening(create_app(knobs), port, backlog=_BACKLOG) as address:
         if exit_with_stdin:
             _stop_with_stdin(stop)
         try:
-            print(f"http://{HOST}:{runner.addresses[0][1]}/v1", flush=True)  # noqa: T201 - what was asked for
+            print(f"{address}/v1", flush=True)  # noqa: T201 - what was asked for
         except BrokenPipeError:  # the parent is gone already; a second flush at exit would print a trace
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         await stop.wait()
-    finally:
-        await runner.cleanup()
 
 
 def _stop_with_stdin(stop: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ is on disk before the output exists, and both before the first call.
 
 import shutil
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
@@ -28,7 +28,7 @@ from asyncgen.output.changes import (
     elsewhere,
     has_one_place,
 )
-from asyncgen.output.files import NO_OUTPUT, PUT_BACK, AppendFile, Files, Record, Reject, sync_directory
+from asyncgen.output.files import NO_OUTPUT, PUT_BACK, AppendFile, Files, Record, read_rejects, sync_directory
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, Totals, read_journal
@@ -141,15 +141,8 @@ class Start:
 
     def _count_kept_apart(self) -> int:
         """How many indices without a line have one among the rejects, from a run whose output was taken away."""
-        indices: set[int] = set()
-        if not self.paths.rejects.is_file():
-            return 0
-        with self.paths.rejects.open("rb") as file:
-            for line in file:
-                if _KEPT_APART in line:
-                    with suppress(ValueError):  # it may be torn, or edited
-                        reject = msgspec.json.decode(line, type=Reject)
-                        indices.update([reject.index] if reject.reason == NO_OUTPUT else [])
+        rejects = read_rejects(self.paths.rejects, telling=_KEPT_APART)
+        indices = {each.index for each in rejects if each.reason == NO_OUTPUT}
         return sum(not self.lines.is_done(index) for index in indices)
 
     def open(self, clock: Callable[[], float] = USUAL.clock) -> Files:

@@ -19,9 +19,9 @@ from asyncgen.output.journal import Done, Mark, checksum, encode_entry
 from asyncgen.output.paths import OWNER_ONLY, OutputPaths, mended_path, torn_path
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-# What a folder that is to be synced says on CIFS, FUSE and old WSL, and one that must not be read.
 NO_OUTPUT = "no-output"  # why a conversation is among the rejects for whose line there was no place
 PUT_BACK = "asyncgen help reliability has the line that puts it back, or it is made again and paid for again"
+# What a folder that is to be synced says on CIFS, FUSE and old WSL, and one that must not be read.
 NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO, errno.EACCES, errno.EPERM})
 APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 COPIED_AT_ONCE = 2**20  # bytes
@@ -51,10 +51,28 @@ class Reject(msgspec.Struct, frozen=True):
     text: str
 
 
+_reject_decoder = msgspec.json.Decoder(Reject)
+
+
 def encode_reject(reject: Reject) -> bytes:
     # A lone surrogate, which no UTF-8 line can hold, is kept as its escape.
     text = reject.text.encode("utf-8", "backslashreplace").decode()
     return msgspec.json.encode(msgspec.structs.replace(reject, text=text)) + b"\n"
+
+
+def decode_reject(line: bytes) -> Reject | None:
+    """None for a line that is torn, or that somebody has edited."""
+    try:
+        return _reject_decoder.decode(line) if line.endswith(b"\n") else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_rejects(path: Path, *, telling: bytes = b"") -> Iterator[Reject]:
+    """Of a file that need not be there, those whose line has `telling` in it."""
+    if path.is_file():
+        with path.open("rb") as file:
+            yield from filter(None, (decode_reject(line) for line in file if telling in line))
 
 
 class _ChangedError(OutputError):

@@ -12,7 +12,6 @@ Format 4 begins at an index other than 0, as a shard does; one that does not kno
 """
 
 import zlib
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -305,7 +304,9 @@ def decode_entry(line: bytes) -> Entry:
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if isinstance(entry, Done | Kept | Assigned):
-        _check_digests(entry.keys if isinstance(entry, Assigned) else (entry.digest,))
+        digests = entry.keys if isinstance(entry, Assigned) else (entry.digest,)
+        if any(len(bytes.fromhex(each)) != DIGEST_SIZE for each in digests):
+            raise ValueError("not a digest")
     if isinstance(entry, OfIndex) and not 0 <= entry.index <= MAX_INDEX:
         raise ValueError("not an index")
     if isinstance(entry, Header):
@@ -322,9 +323,12 @@ def decode_entry(line: bytes) -> Entry:
     return entry
 
 
-def _check_digests(digests: Iterable[str]) -> None:
-    if any(len(bytes.fromhex(each)) != DIGEST_SIZE for each in digests):
-        raise ValueError("not a digest")
+def entry_or_none(line: bytes) -> Entry | None:
+    """None for a line that is torn, or that nobody has written so."""
+    try:
+        return decode_entry(line)
+    except ValueError:
+        return None
 
 
 def _check_header(header: Header) -> None:
@@ -335,6 +339,12 @@ def _check_header(header: Header) -> None:
         raise ValueError("a dimension is there twice")
     if any(map(conditions_of, header.dimensions)):
         Bindings(header.dimensions)  # raises ValueError for what no recipe can say
+
+
+def as_unused(entry: Done | Step, reason: str, *, index: int) -> Unused:
+    """The same call, where its reply turns out to be of no use."""
+    call = {name: getattr(entry, name) for name in Call.__struct_fields__}
+    return Unused(**call, index=index, reason=reason, ask=entry.asks if isinstance(entry, Done) else entry.ask)
 
 
 def checksum(data: bytes) -> int:

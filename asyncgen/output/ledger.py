@@ -39,7 +39,7 @@ from asyncgen.output.journal import (
     Unused,
     Uploaded,
     checksum,
-    decode_entry,
+    entry_or_none,
 )
 
 USUAL_TIER, IN_BATCHES = frozenset({DEFAULT}), frozenset({BATCH})
@@ -273,7 +273,7 @@ def read_journal(path: Path) -> Journal:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break  # torn, or still being written: what is read next would be the rest of this line
-            entry = _entry_or_none(line, indices)
+            entry = _plausible(line, indices)
             if isinstance(entry, Mark):
                 refuse_damage(path, damage)
                 has_check = entry.check is not None or version > 1
@@ -309,12 +309,9 @@ def refuse_damage(path: Path, damage: tuple[int, int] | None, *, last: int | Non
     )
 
 
-def _entry_or_none(line: bytes, indices: range) -> Entry | None:
+def _plausible(line: bytes, indices: range) -> Entry | None:
     """The entry, when its index is one that a run so far could have had, of whose `indices` these are the most."""
-    try:
-        entry = decode_entry(line)
-    except ValueError:
-        return None
+    entry = entry_or_none(line)
     if isinstance(entry, Header):
         return None if indices and entry.first != indices.start else entry
     return None if isinstance(entry, OfIndex) and entry.index not in indices else entry

@@ -11,11 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from asyncgen.denied import explain
 from asyncgen.errors import OutputError
-from asyncgen.output.files import APPENDING, Reject, sync_directory
+from asyncgen.output.files import APPENDING, decode_reject, sync_directory
 from asyncgen.output.journal import Mark, encode_entry
 from asyncgen.output.ledger import Journal
 from asyncgen.output.paths import OWNER_ONLY, mended_path, torn_path
@@ -56,7 +54,8 @@ def patch_rejects(path: Path, mark: Mark | None) -> Patch | None:
     if size == mark.rejects:
         return None
     found = read_from(path, mark.rejects)
-    return Patch(path, mark.rejects, b"".join(line for line in io.BytesIO(found) if _is_reject(line)), found)
+    whole = b"".join(line for line in io.BytesIO(found) if decode_reject(line) is not None)
+    return Patch(path, mark.rejects, whole, found)
 
 
 def discard(path: Path) -> Patch | None:
@@ -94,14 +93,6 @@ def _write(path: Path, patch: Patch) -> None:
         file.truncate()
         file.flush()
         os.fsync(file.fileno())
-
-
-def _is_reject(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line, type=Reject)
-    except (ValueError, RecursionError):
-        return False
-    return line.endswith(b"\n")
 
 
 def size_of(path: Path) -> int:

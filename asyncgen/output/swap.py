@@ -8,14 +8,14 @@ whether they are to take theirs or to be dropped.
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from asyncgen.denied import explain
 from asyncgen.errors import OutputError
 from asyncgen.output.files import sync_directory
-from asyncgen.output.journal import Mark, decode_entry
+from asyncgen.output.journal import Mark, entry_or_none
 from asyncgen.output.paths import OutputPaths, next_path
 
 _MOST_OF_A_MARK = 1000  # bytes, far more than one has
@@ -73,10 +73,8 @@ def _last_mark(journal: Path) -> Mark | None:
         return None
     with journal.open("rb") as file:
         file.seek(max(0, journal.stat().st_size - _MOST_OF_A_MARK))
-        with suppress(ValueError):
-            entry = decode_entry(file.read().rpartition(b"\n")[0].rpartition(b"\n")[2])
-            return entry if isinstance(entry, Mark) else None
-    return None
+        entry = entry_or_none(file.read().rpartition(b"\n")[0].rpartition(b"\n")[2])
+    return entry if isinstance(entry, Mark) else None
 
 
 def _open(path: Path, stack: ExitStack) -> BinaryIO:

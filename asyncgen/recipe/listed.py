@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -20,8 +20,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.recipe.passages import cut
 from asyncgen.recipe.records import records_of
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
-
-Stamp: TypeAlias = tuple[int, int, int, int]
+from asyncgen.stamp import Stamp, stamp_of
 
 
 class Texts(Protocol):
@@ -89,18 +88,14 @@ def _resolve(listed: Listed) -> Texts | None:
 
 
 def _stamp(path: Path) -> Stamp:
-    """By which it is seen that a file is another one, or has been written to."""
+    """Raises UnreadableError for what is no file that can be read twice."""
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
         raise UnreadableError(f"cannot be read: {getattr(error, 'strerror', error)}") from error
     if not stat.S_ISREG(found.st_mode):
         raise UnreadableError("is no ordinary file, and values are read again when they are drawn")
-    return _stamp_of(found)
-
-
-def _stamp_of(found: os.stat_result) -> Stamp:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return stamp_of(found)
 
 
 @lru_cache
@@ -165,6 +160,6 @@ class FileValues:
 
     def __getitem__(self, number: int, /) -> str:
         """Raises ConfigError when the file has been written to since it was opened."""
-        if _stamp_of(os.fstat(self._descriptor)) != self._stamp:
+        if stamp_of(os.fstat(self._descriptor)) != self._stamp:
             raise ConfigError(f"{self._path}: it has changed while it was in use; begin again")
         return self._records.read(os.pread(self._descriptor, self._lengths[number], self._starts[number]))

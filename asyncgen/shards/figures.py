@@ -7,7 +7,6 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -107,19 +106,16 @@ class _GrowingJournal:
                 file.seek(self._end - len(self._last))
                 if file.read(len(self._last)) == self._last:
                     with contextlib.suppress(ValueError):  # what does not fit is looked at in its order
-                        self._read_on(file, self._ledger)
+                        for line in file:
+                            if not line.endswith(b"\n"):
+                                break
+                            self._ledger.add(decode_entry(line))
+                            self._last, self._end = line, self._end + len(line)
                         return self._ledger
         journal = read_journal(self._path)
         self._ledger, self._end = journal.ledger, journal.tail_offset + len(journal.tail)
         self._last = journal.tail[journal.tail.rfind(b"\n", 0, -1) + 1 :]
         return journal.ledger
-
-    def _read_on(self, file: BinaryIO, ledger: Ledger) -> None:
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            ledger.add(decode_entry(line))
-            self._last, self._end = line, self._end + len(line)
 
 
 def newest_times(journal: Path) -> list[str]:

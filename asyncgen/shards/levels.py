@@ -107,12 +107,11 @@ class Teller:
             for path in self._path.parent.iterdir():
                 if path != self._path:
                     with contextlib.suppress(OSError, ValueError):  # it has ended, or writes this moment
-                        seen[path.name] = self._compare(path.name, msgspec.json.decode(path.read_bytes(), type=_Told))
+                        told, before = msgspec.json.decode(path.read_bytes(), type=_Told), self._seen.get(path.name)
+                        if before is None:  # what was there before us may be of long ago
+                            seen[path.name] = _Seen(told, STILL if self._is_first else 0)
+                        else:
+                            is_still = before.told.count == told.count
+                            seen[path.name] = _Seen(told, before.still + 1 if is_still else 0)
         self._seen, self._is_first = seen, False
         return [each.told for each in seen.values() if each.still < STILL]
-
-    def _compare(self, name: str, told: _Told) -> _Seen:
-        before = self._seen.get(name)
-        if before is None:
-            return _Seen(told, STILL if self._is_first else 0)  # what was there before us may be of long ago
-        return _Seen(told, before.still + 1 if before.told.count == told.count else 0)

@@ -21,7 +21,7 @@ from asyncgen.data.marked import MarkedJournal
 from asyncgen.data.whole_file import whole_files
 from asyncgen.errors import ConfigError
 from asyncgen.output.files import copy_onto
-from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry
+from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry, entry_or_none
 from asyncgen.output.lock import locked
 from asyncgen.output.match import Earlier, describe_lost_journal, read_earlier
 from asyncgen.output.paths import OutputPaths, check_length
@@ -126,10 +126,7 @@ def _newest_header(journal: Path) -> Header | None:
             return None
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             begin = content.rfind(b"\n" + _RUN) + 1
-            try:
-                entry = decode_entry(content[begin : content.find(b"\n", begin) + 1])
-            except ValueError:
-                return None
+            entry = entry_or_none(content[begin : content.find(b"\n", begin) + 1])
     return entry if isinstance(entry, Header) else None
 
 

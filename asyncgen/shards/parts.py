@@ -19,7 +19,7 @@ import msgspec
 from asyncgen import __version__
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.files import COPIED_AT_ONCE, NEWEST_MARK
-from asyncgen.output.journal import Done, Entry, Mark, decode_entry
+from asyncgen.output.journal import Done, Mark, decode_entry, entry_or_none
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.sums import Sums
@@ -167,8 +167,8 @@ def find_cut(paths: OutputPaths, begins: Sequence[int], largest: int) -> list[in
     with paths.journal.open("rb") as file:
         offset = file.seek(begins[1])
         for line in file:
-            mark = _mark(line) if line.startswith(NEWEST_MARK) and line.endswith(b"\n") else None
-            if mark is not None and begins[1] < mark.journal == offset:
+            mark = entry_or_none(line) if line.startswith(NEWEST_MARK) and line.endswith(b"\n") else None
+            if isinstance(mark, Mark) and begins[1] < mark.journal == offset:
                 ends = [mark.output, offset + len(line), mark.rejects]
                 if cut is not None and sum(ends) - sum(begins) > largest:
                     break
@@ -182,14 +182,6 @@ def _hash_file(path: Path, end: int, hash_: _Hash) -> None:
     with path.open("rb") as file:
         while data := file.read(min(COPIED_AT_ONCE, end - file.tell())):
             hash_.update(data)
-
-
-def _mark(line: bytes) -> Mark | None:
-    try:
-        entry: Entry = decode_entry(line)
-    except ValueError:
-        return None
-    return entry if isinstance(entry, Mark) else None
 
 
 def read_pieces(paths: OutputPaths, begins: Sequence[int], ends: Sequence[int]) -> list[bytes]:

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from asyncgen.conversation import XXH3, LineHash, digest_conversation
 from asyncgen.errors import FatalError, OutputError
 from asyncgen.output.files import Reject, encode_reject
-from asyncgen.output.journal import Call, Done, Entry, Header, OfIndex, Step, Unused, decode_entry, encode_entry
+from asyncgen.output.journal import Done, Entry, Header, OfIndex, Step, as_unused, encode_entry, entry_or_none
 from asyncgen.output.match import read_line
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.swap import swapped
@@ -131,31 +131,15 @@ def supersede(pieces: Sequence[bytes], line_hash: LineHash) -> tuple[bytes, byte
     for step in entries:
         if isinstance(step, Step):
             rejects += encode_reject(Reject(step.index, step.ask, SUPERSEDED, step.text))
-    return b"".join(encode_entry(_as_unused(entry)) for entry in entries), rejects
+    unused = (
+        as_unused(entry, SUPERSEDED, index=entry.index) if isinstance(entry, Done | Step) else entry
+        for entry in entries
+    )
+    return b"".join(map(encode_entry, unused)), rejects
 
 
 def _read_entry(line: bytes) -> Entry | None:
-    try:
-        return decode_entry(line) if line.endswith(b"\n") else None
-    except ValueError:
-        return None
-
-
-def _as_unused(entry: OfIndex) -> OfIndex:
-    if not isinstance(entry, Done | Step):
-        return entry
-    call = {field: getattr(entry, field) for field in Call.__struct_fields__}
-    return Unused(
-        index=entry.index, reason=SUPERSEDED, ask=entry.asks if isinstance(entry, Done) else entry.ask, **call
-    )
-
-
-def _stop(run: Run, error: FatalError) -> None:
-    run.stop.request(error)
-
-
-def _say(run: Run, text: str) -> None:
-    run.say(text)
+    return entry_or_none(line) if line.endswith(b"\n") else None
 
 
 class Publisher:
@@ -211,20 +195,21 @@ class Publisher:
                 self.publish()
             except ShardTakenError as error:
                 self._is_told = True
-                self._tell(partial(_stop, error=error))
+                if (run := self._run) is not None:
+                    run.call_from_thread(partial(run.stop.request, error))
                 return
             except (StorageError, OutputError) as error:
                 if not failures:
-                    self._tell(partial(_say, text=f"{error}. The run goes on, on this disk; it is tried again"))
+                    self._tell(f"{error}. The run goes on, on this disk; it is tried again")
                 failures += 1
             else:
                 if failures:
-                    self._tell(partial(_say, text=f"{self._shard.path}: published again"))
+                    self._tell(f"{self._shard.path}: published again")
                 failures = 0
 
-    def _tell(self, tell: Callable[[Run], None]) -> None:
+    def _tell(self, text: str) -> None:
         if (run := self._run) is not None:
-            run.call_from_thread(lambda: tell(run))
+            run.call_from_thread(partial(run.say, text))
 
     def finish(self, sleep: Callable[[float], None]) -> None:
         """Publish the rest, or put it aside. Raises what stands in the way of that."""

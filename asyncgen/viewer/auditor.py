@@ -11,6 +11,7 @@ from pathlib import Path
 
 from asyncgen.data.target import audit_path
 from asyncgen.output.paths import OutputPaths
+from asyncgen.stamp import Stamp, read_stamp
 from asyncgen.text import one_line
 from asyncgen.viewer.catalogue import Catalogue
 
@@ -75,13 +76,9 @@ class Auditor:
             self.said = ""
             _say(f"{name}: audited; `asyncgen audit` prints the summary")
 
-    def _kept(self) -> tuple[int, int] | None:
+    def _kept(self) -> Stamp | None:
         """Which audit there is: one that cannot be kept is told, and is no failure of who only wants to be told."""
-        try:
-            seen = audit_path(OutputPaths.of(self._output)).stat()
-        except OSError:
-            return None
-        return seen.st_ino, seen.st_mtime_ns
+        return read_stamp(audit_path(OutputPaths.of(self._output)))
 
     def _say_why_not(self, name: str, why: str) -> None:
         self.said = f"The audit of this file failed: {why}"

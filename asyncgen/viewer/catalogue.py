@@ -5,7 +5,6 @@ and nothing is locked.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from time import monotonic
 
 from asyncgen.conversation import Conversation
@@ -16,6 +15,7 @@ from asyncgen.data.growing import ReplacedError
 from asyncgen.output.match import read_line
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.scenario import Drawn
+from asyncgen.stamp import Stamp, read_stamp
 from asyncgen.viewer.findings import Findings
 from asyncgen.viewer.labelling import Labelling
 from asyncgen.viewer.store import Known, Store
@@ -37,7 +37,7 @@ class Catalogue:
         self._clock = clock
         self._dropped: set[bytes] = set()
         self.labelling = Labelling(paths)
-        self._marked: tuple[int, int, int] | None = None
+        self._marked: Stamp | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -82,14 +82,10 @@ class Catalogue:
 
     def _take_marks(self) -> None:
         """Marks may have been made here, by another viewer, or deleted by hand."""
-        state = None
-        with suppress(FileNotFoundError):
-            status = dropped_path(self.paths).stat()
-            state = status.st_ino, status.st_mtime_ns, status.st_size
-        if state == self._marked:
+        if (stamp := read_stamp(dropped_path(self.paths))) == self._marked:
             return
         before, self._dropped = self._dropped, read_dropped(self.paths)
-        self._marked = state
+        self._marked = stamp
         if len(self):
             self.store.mark(self._dropped - before, is_dropped=True)
             self.store.mark(before - self._dropped, is_dropped=False)

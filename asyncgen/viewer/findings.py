@@ -12,6 +12,7 @@ from asyncgen.audit.audit import Audit, load_audit
 from asyncgen.audit.rules import Severity
 from asyncgen.data.target import audit_path
 from asyncgen.output.paths import OutputPaths
+from asyncgen.stamp import Stamp, read_stamp
 
 
 class FoundRule(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class Findings:
     def __init__(self, paths: OutputPaths) -> None:
         self._paths = paths
         self._since = datetime.now(UTC).timestamp()
-        self._read: tuple[int, int, int] | None = None
+        self._read: Stamp | None = None
         self.lines: int | None = None
         self.rules: dict[str, FoundRule] = {}
         self.evidence: dict[tuple[str, int], list[str]] = {}
@@ -38,11 +39,11 @@ class Findings:
     def look(self) -> Audit | None:
         """An audit that is new or has come to fit."""
         try:
-            output, found = self._paths.output.stat(), audit_path(self._paths).stat()
+            output = self._paths.output.stat()
         except OSError:
             return None
-        seen = (found.st_ino, found.st_mtime_ns, found.st_size)
-        audit = None if seen == self._read else load_audit(self._paths)
+        seen = read_stamp(audit_path(self._paths))
+        audit = None if seen in (None, self._read) else load_audit(self._paths)
         self._read = seen
         if audit is None:
             return None

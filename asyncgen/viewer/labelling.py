@@ -1,7 +1,6 @@
 """What a judge has said of the conversations that are shown, and what a person answers to the same questions."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from asyncgen.audit.judged import complaints
@@ -11,6 +10,7 @@ from asyncgen.data.labels import append_label, labels_path, read_labels
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import GRADE_HASH, Grade, grades_paths
 from asyncgen.output.paths import OutputPaths
+from asyncgen.stamp import Stamp, read_stamp
 from asyncgen.text import one_line
 
 T = TypeVar("T")
@@ -21,13 +21,13 @@ class Labelling:
 
     def __init__(self, paths: OutputPaths) -> None:
         self._paths = paths
-        self._seen: tuple[object, ...] = ()
+        self._seen: tuple[Stamp | None, ...] = ()
         self._grades: Grades | None = None
         self._labels: dict[bytes, dict[str, bool]] = {}
         self.problem: str | None = None
 
     def grade_of(self, conversation: Conversation) -> Grade | None:
-        seen = tuple(map(_state, (grades_paths(self._paths).output, labels_path(self._paths))))
+        seen = tuple(map(read_stamp, (grades_paths(self._paths).output, labels_path(self._paths))))
         if seen != self._seen:
             self._seen, self.problem = seen, None
             self._grades = self._try(Grades, self._paths)
@@ -56,11 +56,3 @@ class Labelling:
         except ConfigError as error:
             self.problem = str(error)
             return None
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size

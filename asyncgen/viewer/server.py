@@ -8,7 +8,6 @@ files. Output and journal are only read; marks and the audit go to files of thei
 
 import asyncio
 import contextlib
-import os
 import secrets
 import signal
 import sys
@@ -26,6 +25,7 @@ from aiohttp import web
 
 from asyncgen import __version__
 from asyncgen.errors import ConfigError, OutputError
+from asyncgen.listening import HOST, listening
 from asyncgen.output.paths import OutputPaths
 from asyncgen.report.templates import read_page_file, templates
 from asyncgen.runs.interrupt import SIGNALS
@@ -46,13 +46,11 @@ from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.selection import Selections, split_words
 from asyncgen.viewer.store import Choice
 
-HOST = "127.0.0.1"
 PAGE_SIZE = 10
 POLL = 1.0  # seconds between two looks at the files, and between two figures sent
 HEARTBEAT = 15.0  # seconds of silence after which a stream says that it is there
 PATIENCE = 1.0  # seconds until a search answers with what it has, and until the address is told
 _SPAN = 30.0  # seconds over which the rate is taken
-_SHUTDOWN = 1.0  # seconds for answers that are being sent
 _MOST_BODY = 64 * 1024  # bytes
 _MARKED_AT_ONCE = 1024  # lines between two pages
 _TOKEN = "X-Token"  # noqa: S105 - a name
@@ -468,15 +466,6 @@ async def _serve(viewer: Viewer, port: int) -> None:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, viewer.stop.set)
-    runner = web.AppRunner(viewer.create_app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, HOST, port).start()
-        except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise ConfigError(f"--port: cannot listen on {HOST}:{port}: {reason}; 0 takes a free port") from error
-        print(f"http://{HOST}:{runner.addresses[0][1]}/{viewer.key}/", flush=True)  # noqa: T201 - what was asked for
+    async with listening(viewer.create_app(), port) as address:
+        print(f"{address}/{viewer.key}/", flush=True)  # noqa: T201 - what was asked for
         await viewer.stop.wait()
-    finally:
-        await runner.cleanup()
