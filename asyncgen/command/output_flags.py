@@ -79,7 +79,9 @@ def find_sources(dataset: "Dataset", lacking: str) -> "tuple[Recipe, str]":
     """Recipe and knowledge base. Raises ConfigError where they are not at hand; `lacking`: what that means."""
     if dataset.recipe is None or dataset.knowledge is None:
         why = "; ".join(dataset.notes) or "no recipe is known"
-        raise ConfigError(f"{dataset.paths.output}: {lacking}: {why}. Name it with --recipe")
+        if dataset.header is None:
+            why = "no journal beside it says by which recipe it was made; --recipe names one"
+        raise ConfigError(f"{dataset.paths.output}: {lacking}: {why}")
     return dataset.recipe, dataset.knowledge
 
 

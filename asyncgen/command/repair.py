@@ -192,6 +192,7 @@ def _make_again(
     from asyncgen.output.keys import Keys
     from asyncgen.report.repaired import describe_flagged, print_repaired
     from asyncgen.runs.configure import read_environment
+    from asyncgen.runs.open import find_start
     from asyncgen.screen.terminal import FINISHED, generate
 
     keys, repair = Keys([*lines.by_key]), repair_paths(dataset.paths)
@@ -203,6 +204,7 @@ def _make_again(
         take_up(repair, keys, say)
         status = 0
     else:
+        find_start(config, job)  # before anybody is asked
         say(describe_flagged(dataset, lines, config))
         check_who_agrees(flags, "lines are made again when somebody has agreed")
         if not agrees(flags, "Make them again?"):

@@ -38,7 +38,7 @@ def differences(old: Header, new: Header) -> list[str]:
     if old.sampling != new.sampling:
         changed.append(f"sampling: {old.sampling} -> {new.sampling}")
     if old.seed != new.seed:
-        changed.append(f"seed: {old.seed} -> {new.seed}")
+        changed.append(f"seed: {_json(old.seed)} -> {_json(new.seed)}")
     changed += [
         f"{key}: {_json(old.shaping.get(key))} -> {_json(new.shaping.get(key))}"
         for key in _different(old.shaping, new.shaping)

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from asyncgen.audit.filter import Result
 from asyncgen.data.dataset import Dataset
+from asyncgen.output.paths import OutputPaths
 from asyncgen.screen.rows import command_line, export_line, plain_console, print_copied, tally_grid
 from asyncgen.text import quantity
 
@@ -26,4 +27,10 @@ def print_filter(dataset: Dataset, result: Result, clean: Path, *, unjudged: int
     console.print(tally_grid(rows))
     console.print(Text(f"{sum(result.kept.values()):,} of {quantity(result.lines, 'line')} kept", style="bold"))
     print_copied(console, "next", command_line("audit", next(iter(result.kept))))
-    print_copied(console, "next", export_line(clean, is_parted=len(result.kept) > 1))
+    is_parted = len(result.kept) > 1
+    # CLEAN stands for its parts where no file has that name.
+    if is_parted and OutputPaths.of(clean).output.exists():
+        for path in result.kept:
+            print_copied(console, "next", export_line(path))
+    else:
+        print_copied(console, "next", export_line(clean, is_parted=is_parted))

@@ -15,7 +15,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.jobs.conversation import METADATA_KEYS, Conversations
 from asyncgen.jobs.talk import Apart, TurnByTurn
 from asyncgen.jobs.work import Job
-from asyncgen.output.begin import prepare
+from asyncgen.output.begin import Start, prepare
 from asyncgen.output.journal import (
     ARRAYS,
     BATCHES_VERSION,
@@ -72,19 +72,24 @@ def opened(
         doubts = stack.enter_context(locked(paths, patience=config.patience, say=say))
         settle(paths)
         follow = stack.enter_context(beside(paths, say))
-        start = prepare(
-            paths,
-            make_header(config, job),
-            append=config.append,
-            overwrite=config.overwrite,
-            allow_changed=config.allow_changed,
-            collects=config.batching is not None,
-            forget=config.forgotten,
-            keys=config.plan.keys,
-        )
+        start = find_start(config, job)
         run = Run(_fit_to_open_files(replace(config, notices=[*notices, *doubts])), start, job)
         follow(run)
         yield run
+
+
+def find_start(config: GenerateConfig, job: Job) -> Start:
+    """On what its output holds. Writes nothing; raises ConfigError for every reason there not to begin."""
+    return prepare(
+        OutputPaths.of(config.output),
+        make_header(config, job),
+        append=config.append,
+        overwrite=config.overwrite,
+        allow_changed=config.allow_changed,
+        collects=config.batching is not None,
+        forget=config.forgotten,
+        keys=config.plan.keys,
+    )
 
 
 def conversations(config: GenerateConfig) -> Conversations:

@@ -32,10 +32,10 @@ COPIED = {"output", "next"}  # rows of the summary that no line break of ours ma
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told when a run ends; `seconds` is of this run."""
+    """What is told when a run ends; `seconds` is of this run. `output`: None where it is told later."""
 
     headline: str
-    output: Path
+    output: Path | None
     counts: Counts
     next_commands: Sequence[str]
     seconds: float
@@ -65,7 +65,8 @@ def print_summary(summary: Summary, output: Printer, *, quiet: bool = False) -> 
 def _summary_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     """Labels and texts; further rows of the same label belong together."""
     counts = summary.counts
-    yield "output", one_line(str(summary.output))
+    if summary.output is not None:
+        yield "output", one_line(str(summary.output))
     work = [f"{counts.done:,} / {counts.num:,}", f"{counts.written:,} in this run", format_duration(summary.seconds)]
     if counts.written and summary.seconds > 0:
         work.append(f"{format_rate(counts.written / summary.seconds)}/s")

@@ -159,7 +159,7 @@ class Terminal:
         is_told_later = self._look_at is None and status in FINISHED
         summary = Summary(
             headline=headline,
-            output=self._run.output,
+            output=None if is_told_later else self._run.output,
             counts=counts,
             next_commands=[
                 *([command] if status and not isinstance(error, ConfigError) and not is_told_later else []),

@@ -324,6 +324,19 @@ def test_filter_leaves_out_the_lines_that_break_a_rule_and_says_so(program: Prog
     assert not program.audit_file.exists()
 
 
+def test_a_split_names_an_export_of_what_it_wrote_also_beside_a_file_of_that_name(program: Program) -> None:
+    clean = program.folder / "clean.jsonl"
+
+    def exported() -> list[str]:
+        status, out, _ = program.run("filter", "-o", clean, "--split", "0.5", "--overwrite")
+        assert status == 0
+        return [line.split()[3] for line in out.splitlines() if " export " in line]
+
+    assert exported() == [near(clean)]
+    clean.write_text("[]\n")
+    assert exported() == [near(clean.with_suffix(f".{part}.jsonl")) for part in ("train", "validation")]
+
+
 def test_filter_believes_an_audit_while_the_output_is_as_it_was(program: Program) -> None:
     program.audit()
     claimed = program.audit_file.read_text().replace('"lines":[5,7]', '"lines":[1]')

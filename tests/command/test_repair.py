@@ -105,6 +105,7 @@ def test_what_cannot_be_mended_stays_as_it_was_and_is_tried_again_the_next_time(
         assert len(provider.calls) == NUM + 2 + 2
     said = capsys.readouterr()
     assert "next " not in said.err, "all is told in the end"
+    assert "output " not in said.err, "which is gone by then"
     assert [line.split()[1:3] for line in said.out.splitlines()[-2:]] == [["asyncgen", "repair"], ["asyncgen", "audit"]]
     assert "2 of 3 flagged lines repaired" in said.out
     assert [LEAK in line for line in lines()].count(True) == 1
@@ -278,7 +279,8 @@ def test_the_line_that_a_refused_repair_names_goes_on_whatever_the_stopped_one_w
         capsys.readouterr()
         assert repair(provider) == 2, "another model"
         told = capsys.readouterr().err
-        assert "(3 prompt-leak), 2 of which are made, 1 left: about $0.2500, by what those have taken" in told
+        assert "Run it as before" in told
+        assert "to make again" not in told, "nobody is asked for what is refused"
         assert main(["repair", "x.jsonl", "--rules", "prompt-leak", "--yes"]) == 2
         told = capsys.readouterr().err
         line = told.partition("asyncgen repair")[2].partition(" goes on with it")[0]
@@ -291,7 +293,10 @@ def test_the_line_that_a_refused_repair_names_goes_on_whatever_the_stopped_one_w
         assert {*made} <= {*lines()}
         os.chdir("taken")
         mended, asked = True, len(provider.calls)
+        capsys.readouterr()
         assert main(["repair", *shlex.split(line), "--yes", "--quiet"]) == 0
+        told = capsys.readouterr().err
+        assert "(3 prompt-leak), 2 of which are made, 1 left: about $0.2500, by what those have taken" in told
         assert [call.body["model"] for call in provider.calls[asked:]] == ["other"] * (len(LEAKY) - len(made))
     assert LEAK not in OUTPUT.read_text("utf-8")
 

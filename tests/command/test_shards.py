@@ -83,7 +83,7 @@ def test_the_number_of_an_array_job_names_the_shard(planned: Told, monkeypatch: 
         (["--shard", "auto", "-o", "data/x"], "no part of an array"),
         (["--shard", "1/2"], "name with --output"),
         (["--shard", "1/2", "-o", "data/y"], "data/y.shards has no plan"),
-        (["--shard", "1/2", "-o", "data/x", "--seed", "3"], "seed: None -> 3"),
+        (["--shard", "1/2", "-o", "data/x", "--seed", "3"], "seed: none -> 3"),
         (["--shard", "1/2", "-o", "data/x", "-n", "9"], "-n 9: the plan has 2,050"),
         (["--shard", "1/2", "-o", "data/x", "--append"], "--append is not for a shard: "),
         (["--shard", "1/2", "-o", "data/x", "--temperature", "0.3"], "temperature"),

@@ -206,7 +206,7 @@ def test_another_address_is_no_other_setting(paths: OutputPaths) -> None:
 # ---- refusals
 
 CHANGES: list[tuple[dict[str, object], str]] = [
-    ({"seed": 7}, "seed: None -> 7"),
+    ({"seed": 7}, "seed: none -> 7"),
     ({"sampling": "random/1"}, "sampling: balanced/1 -> random/1"),
     ({"request": {"model": "other/model"}}, 'model: "some/model" -> "other/model"'),
     ({"request": {**HEADER.request, "temperature": 0.5}}, "temperature: none -> 0.5"),
@@ -215,7 +215,7 @@ CHANGES: list[tuple[dict[str, object], str]] = [
     ({"digests": {**HEADER.digests, "knowledge": "56"}}, "knowledge has changed"),
     ({"digests": {**HEADER.digests, "topic": "56"}}, "topic has changed"),
     ({"digests": {"knowledge": "34"}}, "prompts have changed"),
-    ({"seed": 7, "digests": {}}, "prompts have changed; knowledge has changed; seed: None -> 7"),
+    ({"seed": 7, "digests": {}}, "prompts have changed; knowledge has changed; seed: none -> 7"),
 ]
 
 

@@ -166,7 +166,7 @@ def test_a_file_rewritten_by_another_tool_is_still_known() -> None:
     ("flags", "named"),
     [
         (["--model", "other/model"], "other/model"),
-        (["--seed", "7"], "seed: None -> 7"),
+        (["--seed", "7"], "seed: none -> 7"),
         (["--temperature", "0.2"], "temperature: 1.0 -> 0.2"),
         (["--param", "max_tokens=10"], "max_tokens: 8192 -> 10"),
         (["--save-metadata"], "--save-metadata"),

@@ -56,7 +56,7 @@ def test_of_many_that_plan_at_once_one_does(folder: ShardFolder) -> None:
         ({"size": 8}, "planned with --size 4"),
         ({"at_once": 3}, "--at-once 2"),
         ({"header": msgspec.structs.replace(PLAN.header, num=11)}, "-n 10"),
-        ({"header": msgspec.structs.replace(PLAN.header, seed=7)}, r"seed: None -> 7"),
+        ({"header": msgspec.structs.replace(PLAN.header, seed=7)}, r"seed: none -> 7"),
         ({"header": msgspec.structs.replace(PLAN.header, digests={"prompts": "99"})}, "prompts have changed"),
         ({"header": msgspec.structs.replace(PLAN.header, provider="offline")}, "is the key set on this machine"),
         ({"header": msgspec.structs.replace(PLAN.header, line_format="objects with metadata")}, "line_format"),
