@@ -1,7 +1,8 @@
 """`asyncgen merge`: all shards as one output."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -9,6 +10,10 @@ from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
 from asyncgen.shards.address import path_or_url
 from asyncgen.text import quantity
+
+if TYPE_CHECKING:
+    from asyncgen.shards.merge import Fault, Remedy
+    from asyncgen.shards.places import Shards
 
 NAME = "merge"
 SHOWN = 20  # shards, one a line
@@ -43,40 +48,61 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.output.indices import write_indices
     from asyncgen.screen.bar import shown_progress
-    from asyncgen.screen.rows import command_line
     from asyncgen.shards.merge import merge
     from asyncgen.shards.places import shards_of
-    from asyncgen.shards.plan import ShardFolder
 
-    folder = shards_of(flags.shards)
-    plan, output = folder.read_plan(), flags.output or folder.merged
+    shards = shards_of(flags.shards)
+    plan, output = shards.read_plan(), flags.output or shards.merged
     if isinstance(output, str):
         raise ConfigError(f"--output {output}: name a file on this machine")
     with interrupts_raised(), shown_progress() as progress:
-        merged = merge(folder, plan, output, progress=progress, say=say)
-
-    def say_what_makes(numbers: Iterable[int], *flags: str) -> None:
-        first, *others = numbers
-        line = command_line("generate", "--shard", f"{first}/{len(plan)}", "-o", folder.stem, *flags)
-        say(f"to go on: {line}" + (f" (shards {write_indices([first, *others])} likewise)" if others else ""))
-
+        merged = merge(shards, plan, output, progress=progress, say=say)
     if merged.faults:
         for number, fault in list(merged.faults.items())[:SHOWN]:
             say(f"shard {number} {fault.text}")
         say(f"{output} is not written: {len(merged.faults):,} of {quantity(len(plan), 'shard')} not whole")
-        pending, damaged = ([n for n, each in merged.faults.items() if each.is_damaged == is_] for is_ in (False, True))
-        if pending:
-            say_what_makes(pending)
-        if damaged and isinstance(folder, ShardFolder):
-            say_what_makes(damaged, "--overwrite")
-        elif damaged:
-            say(f"delete all objects of shards {write_indices(damaged)}, as {folder.path}/{damaged[0]:05}/, and then")
-            say_what_makes(damaged)
+        for step in _next_steps(flags, shards, len(plan), merged.faults):
+            say(f"to go on: {step}")
         return 1
     say(f"{output}: {quantity(merged.lines, 'conversation')} of {quantity(len(plan), 'shard')}")
     if merged.failed:
         failed = [index for indices in merged.failed.values() for index in indices]
         say(f"failed: {len(failed):,} of {quantity(plan.num, 'index', 'indices')}: {write_indices(failed)}")
-        say_what_makes(merged.failed)
+        say(f"to go on: {_line_that_makes(shards, len(plan), list(merged.failed))}")
         return 3
     return 0
+
+
+def _next_steps(
+    flags: argparse.Namespace, shards: "Shards", number: int, faults: "Mapping[int, Fault]"
+) -> Iterator[str]:
+    """What mends faults of shards, of which there is that number in all."""
+    from asyncgen.output.indices import write_indices
+    from asyncgen.screen.rows import command_line
+    from asyncgen.shards.plan import ShardFolder
+
+    by_remedy: dict[Remedy, list[int]] = {}
+    for each, fault in faults.items():
+        by_remedy.setdefault(fault.remedy, []).append(each)
+    if pending := by_remedy.get("its next run"):
+        yield _line_that_makes(shards, number, pending)
+    damaged = by_remedy.get("anew", [])
+    if not isinstance(shards, ShardFolder):
+        damaged = sorted(damaged + by_remedy.get("by hand", []))  # nobody edits an object
+        if damaged:
+            objects = f"all objects of shards {write_indices(damaged)}, as {shards.path}/{damaged[0]:05}/"
+            yield f"delete {objects}, and then {_line_that_makes(shards, number, damaged)}"
+        return
+    if "by hand" in by_remedy:
+        again = command_line("merge", shards.stem, *([] if flags.output is None else ["-o", flags.output]))
+        yield f"delete the lines that are named, and then {again}"
+    if damaged:
+        yield _line_that_makes(shards, number, damaged, "--overwrite")
+
+
+def _line_that_makes(shards: "Shards", number: int, wanted: Sequence[int], *flags: str) -> str:
+    from asyncgen.output.indices import write_indices
+    from asyncgen.screen.rows import command_line
+
+    line = command_line("generate", "--shard", f"{wanted[0]}/{number}", "-o", shards.stem, *flags)
+    return line if len(wanted) == 1 else f"{line} (shards {write_indices(wanted)} likewise)"

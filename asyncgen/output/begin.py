@@ -187,11 +187,12 @@ def prepare(
     collects: bool = False,
     forget: Sequence[str] = (),
     keys: Keys | None = None,
+    is_part: bool = False,
 ) -> Start:
     """Look at what is there and decide. Writes nothing; raises ConfigError for every refusal.
 
     `collects`: the run looks after batches that are out. `forget`: labels of batches that are not waited for any more.
-    `keys`: what is to be made, where it is not numbered.
+    `keys`: what is to be made, where it is not numbered. `is_part`: of several outputs, to which nothing is added.
     """
     try:
         check_ordinary(paths)
@@ -199,8 +200,9 @@ def prepare(
             check_none_is_under_way(_under_way(paths.journal, forget))
             aside = [path for path in (paths.batches, *reversed(paths.all)) if path.exists()]
             return Start(paths, _number(header, keys), set_aside=aside, keys=keys)
-        if (earlier := read_earlier(paths, adopt=append)) is None:
-            return replace(_prepare_first(paths, _number(header, keys), append=append), keys=keys)
+        if (earlier := read_earlier(paths, adopt=append, is_part=is_part)) is None:
+            first = _prepare_first(paths, _number(header, keys), append=append, is_part=is_part)
+            return replace(first, keys=keys)
     except OSError as error:
         raise ConfigError(f"{error.filename or paths.output}: {error.strerror}") from error
     if earlier.lines.known or earlier.header.filtered:
@@ -251,7 +253,7 @@ def _forget(ledger: Ledger, labels: Sequence[str], status: str = FORGOTTEN) -> l
     return entries
 
 
-def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start:
+def _prepare_first(paths: OutputPaths, header: Header, *, append: bool, is_part: bool) -> Start:
     """A run on an output without a journal, or with one that is only the beginning of a header."""
     kept: Sequence[bytes] = ()
     patches = [discard(paths.journal), patch_rejects(paths.rejects, None)]
@@ -260,7 +262,7 @@ def _prepare_first(paths: OutputPaths, header: Header, *, append: bool) -> Start
             instead = ", choose another --output, or --append to keep its lines and add to them"
             raise ConfigError(
                 f"{paths.output} exists and has no journal ({paths.journal.name}): put that back if there was one"
-                f"{'' if has_one_place(header) else instead}; {START_ANEW}"
+                f"{'' if is_part or has_one_place(header) else instead}; {START_ANEW}"
             )
         kept, patch = adopt_lines(paths.output, header.line_hash)
         patches.append(patch)

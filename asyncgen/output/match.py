@@ -147,11 +147,12 @@ class Earlier:
     patches: tuple[Patch, ...]
 
 
-def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
+def read_earlier(paths: OutputPaths, *, adopt: bool = False, is_part: bool = False) -> Earlier | None:
     """What an earlier run left, or None when no run has begun on this output.
 
-    `adopt`: whole lines that nobody knows are kept instead of refused. Raises ConfigError, having changed nothing, for
-    a journal without its output, unknown lines, and damage before the newest mark.
+    `adopt`: whole lines that nobody knows are kept instead of refused. `is_part`: nobody may ask for that. Raises
+    ConfigError, having changed nothing, for a journal without its output and damage before the newest mark, and
+    LineError for lines that somebody has to look at.
     """
     if not paths.journal.is_file():
         return None
@@ -174,8 +175,9 @@ def read_earlier(paths: OutputPaths, *, adopt: bool = False) -> Earlier | None:
     if lines.unknown and not adopt:
         again = _Scan(paths.output, journal.mark, *what)
         it = "it" if len(lines.unknown) == 1 else "all of it"
-        instead = "" if has_one_place(journal.ledger.headers[-1]) else f", or keep {it} with --append"
-        raise ConfigError(f"{paths.output}: {_describe_unknown(lines.unknown, again.digests())}{instead}")
+        has_no_place = is_part or has_one_place(journal.ledger.headers[-1])
+        instead = "" if has_no_place else f", or keep {it} with --append"
+        raise LineError(f"{paths.output}: {_describe_unknown(lines.unknown, again.digests())}{instead}")
     patches = (
         patch_journal(paths.journal, journal),
         scan.patch(),
@@ -220,6 +222,10 @@ def adopt_lines(path: Path, line_hash: LineHash) -> tuple[list[bytes], Patch | N
     return digests, scan.patch()
 
 
+class LineError(ConfigError):
+    """A line that is no run's, or none at all: who deletes it can go on."""
+
+
 class _Scan:
     """One pass over the output. `mark`: the newest one, None when there is no journal or nothing has been written.
 
@@ -258,7 +264,7 @@ class _Scan:
                     self.unfinished = offset
                 elif not self._tolerant:
                     what = self._kind.removesuffix("s")
-                    raise ConfigError(
+                    raise LineError(
                         f"{self._path}: line {number} (byte {offset}) is not a {what}: mend or delete it{self._anew}"
                     )
             elif not line.endswith(b"\n"):

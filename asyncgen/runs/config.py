@@ -86,6 +86,7 @@ class GenerateConfig:
     """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop.
 
     `patience`: how long another run on the output gets to end. `share`: this run's part of the budget that is given.
+    `is_part`: its output is one of several, in which no line has a place that is no index of it.
 
     `batching`: None where every call is a live one. `forgotten`: labels of batches that are given up.
     """
@@ -108,6 +109,7 @@ class GenerateConfig:
     forgotten: Sequence[str] = ()
     patience: float = 0.0
     share: Decimal = Decimal(1)
+    is_part: bool = False
     log: Path | None = None
     show: bool = False
     quiet: bool = False

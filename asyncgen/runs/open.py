@@ -89,6 +89,7 @@ def find_start(config: GenerateConfig, job: Job) -> Start:
         collects=config.batching is not None,
         forget=config.forgotten,
         keys=config.plan.keys,
+        is_part=config.is_part,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, TypeAlias
 
 import msgspec
 
@@ -23,13 +23,15 @@ from asyncgen.errors import ConfigError
 from asyncgen.output.files import copy_onto
 from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry, entry_or_none
 from asyncgen.output.lock import locked
-from asyncgen.output.match import Earlier, describe_lost_journal, read_earlier
+from asyncgen.output.match import Earlier, LineError, describe_lost_journal, read_earlier
 from asyncgen.output.paths import OutputPaths, check_length
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 
 _MARK, _RUN = b'{"type":"mark",', b'{"type":"run",'
+
+Remedy: TypeAlias = Literal["its next run", "anew", "by hand"]
 
 
 class _NotWholeError(Exception):
@@ -38,10 +40,10 @@ class _NotWholeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a shard cannot be merged. `is_damaged`: going on does not mend it, only making it anew."""
+    """Why a shard cannot be merged, and what helps: its next run, making it anew, or a hand that deletes lines."""
 
     text: str
-    is_damaged: bool = False
+    remedy: Remedy = "its next run"
 
 
 @dataclass(slots=True)
@@ -93,7 +95,8 @@ def merge(
                         rejects.writelines(kept for _, _, kept in asides)
                         merged.lines += earlier.lines.known
             except ConfigError as error:
-                merged.faults[number] = Fault(f"cannot be used: {error}", is_damaged=True)
+                remedy: Remedy = "by hand" if isinstance(error, LineError) else "anew"
+                merged.faults[number] = Fault(f"cannot be used: {error}", remedy)
         merged.raise_faults()
         writer.entries.finish(output=lines.tell(), rejects=rejects.tell())
     return merged
@@ -132,7 +135,7 @@ def _newest_header(journal: Path) -> Header | None:
 
 def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -> Earlier | None:
     """What is in a shard; what lacks in it is noted. Raises ConfigError for one that cannot be used."""
-    earlier = read_earlier(paths)
+    earlier = read_earlier(paths, is_part=True)
     if earlier is None:
         merged.faults[number] = _unbegun(paths)
         return None
@@ -152,7 +155,7 @@ def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -
 
 def _unbegun(paths: OutputPaths) -> Fault:
     lost = describe_lost_journal(paths)
-    return Fault("has not been begun") if lost is None else Fault(f"{lost}, or make the shard anew", is_damaged=True)
+    return Fault("has not been begun") if lost is None else Fault(f"{lost}, or make the shard anew", "anew")
 
 
 def _check_headers(plan: ShardPlan, number: int, headers: Sequence[Header]) -> None:

@@ -57,6 +57,7 @@ def of_shard(
         plan=replace(config.plan, first=indices.start, num=len(indices)),
         output=folder.shard(number).output,
         patience=PATIENCE,
+        is_part=True,
         continue_command=command,
     )
     if is_pooled:

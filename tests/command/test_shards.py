@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from planned_shards import PLAN, make_shard
+from planned_shards import PLAN, make_all, make_shard
 
 from asyncgen.command.main import main
 from asyncgen.command.shard_config import shards_commands
@@ -69,6 +69,19 @@ def test_when_no_other_shard_is_left_the_next_line_is_merge(tmp_path: Path) -> N
     assert "merge" in shards_commands(folder.stem, folder.shard(2).output)[-1]
     with locked(folder.shard(0)):
         assert len(shards_commands(folder.stem, folder.shard(2).output)) == 1
+
+
+def test_a_line_too_many_is_deleted_and_no_shard_made_anew_for_it(told: Told, tmp_path: Path) -> None:
+    folder = make_all(tmp_path)
+    output = folder.shard(1).output
+    whole = output.read_bytes()
+    output.write_bytes(whole + whole.splitlines(keepends=True)[0])
+    said = told("merge", str(folder.stem), "-o", "y.jsonl", status=1)
+    assert "line 5 repeats line 1, word for word: delete it\n" in said
+    again = said.partition("to go on: delete the lines that are named, and then asyncgen ")[2]
+    assert "generate" not in said
+    output.write_bytes(whole)
+    told(*shlex.split(again))
 
 
 def test_the_number_of_an_array_job_names_the_shard(planned: Told, monkeypatch: pytest.MonkeyPatch) -> None:

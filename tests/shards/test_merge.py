@@ -18,7 +18,7 @@ from asyncgen.output.files import Record
 from asyncgen.output.journal import Header, Submitting, encode_entry
 from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
-from asyncgen.shards.merge import Merged, merge
+from asyncgen.shards.merge import Merged, Remedy, merge
 from asyncgen.shards.plan import ShardFolder
 
 WHOLE = PLAN.header
@@ -157,40 +157,41 @@ Plant: TypeAlias = Callable[[ShardFolder], object]
 
 
 @pytest.mark.parametrize(
-    ("plant", "told", "is_damaged"),
+    ("plant", "told", "remedy"),
     [
         (
             lambda folder: folder.shard(1).journal.unlink(),
             "has lines and no journal that tells of them (00001.jsonl.journal)",
-            True,
+            "anew",
         ),
-        (lambda folder: folder.shard(1).journal.write_bytes(b""), "has lines and no journal", True),
-        (lambda folder: [path.unlink() for path in folder.shard(1).data[:2]], "has not been begun", False),
-        (lambda folder: folder.shard(1).output.unlink(), "no conversation", True),
-        (swap, "holds indices 0 to 3", True),
-        (of_another_recipe, "prompts have changed", True),
-        (delete_a_line, "lacks 1 of 4", False),
-        (edit_a_line, "line 3 was not made here", True),
-        (add_a_line, "line 5 was not made here", True),
-        (repeat_a_line, "line 5 repeats line ", True),
-        (tear, "was ended while it wrote", False),
-        (damage, "is damaged", True),
-        (index_outside, "is damaged", True),
-        (batch_out, "has batches under way", False),
+        (lambda folder: folder.shard(1).journal.write_bytes(b""), "has lines and no journal", "anew"),
+        (lambda folder: [path.unlink() for path in folder.shard(1).data[:2]], "has not been begun", "its next run"),
+        (lambda folder: folder.shard(1).output.unlink(), "no conversation", "anew"),
+        (swap, "holds indices 0 to 3", "anew"),
+        (of_another_recipe, "prompts have changed", "anew"),
+        (delete_a_line, "lacks 1 of 4", "its next run"),
+        (edit_a_line, "line 3 was not made here", "by hand"),
+        (add_a_line, "line 5 was not made here", "by hand"),
+        (repeat_a_line, "line 5 repeats line ", "by hand"),
+        (tear, "was ended while it wrote", "its next run"),
+        (damage, "is damaged", "anew"),
+        (index_outside, "is damaged", "anew"),
+        (batch_out, "has batches under way", "its next run"),
     ],
 )
 def test_a_fault_of_one_shard_is_found_and_nothing_is_written(
     folder: ShardFolder,
     plant: Plant,
     told: str,
-    is_damaged: bool,  # noqa: FBT001
+    remedy: Remedy,
 ) -> None:
     plant(folder)
     result = merged(folder)
     ((number, fault),) = result.faults.items()
     assert number == 1
     assert told in fault.text
-    assert fault.is_damaged == is_damaged
+    assert fault.remedy == remedy
+    assert "--append" not in fault.text
     assert not folder.merged.exists()
     assert not OutputPaths(folder.merged).journal.exists()
     assert list(folder.merged.parent.glob(".*.part")) == []

@@ -285,7 +285,7 @@ def test_a_part_that_is_damaged_is_named(
         pass
     fault = merge(StoredShards(URL), PLAN, tmp_path / "x.jsonl").faults[NUMBER]
     assert told in fault.text
-    assert fault.is_damaged
+    assert fault.remedy == "anew"
 
 
 OTHER = Lease("process 7 on node7", "node7 boot", "1234")
