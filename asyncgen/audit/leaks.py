@@ -70,13 +70,17 @@ class Leaks:
                 if match:
                     yield Finding(rule, number, position, excerpt(message.content, *match.span()))
         for position, message in enumerate(conversation):
-            if (unfilled := _find_unfilled(message.content)) and not any(
-                self._templates.search(each.content) for each in conversation[: position + 1]
-            ):
+            unfilled = _find_unfilled(message.content)
+            if unfilled and not self._is_about_templates(conversation[: position + 1]):
                 yield Finding(_LEAK, number, position, excerpt(message.content, *unfilled.span()))
-            if literal := next(filter(message.content.__contains__, self._literals), None):
+            literal = next(filter(message.content.__contains__, self._literals), None)
+            if literal and not ('"' in literal and self._is_about_templates(conversation[:position])):
                 place = message.content.index(literal)
                 yield Finding(_LEAK, number, position, excerpt(message.content, place, place + len(literal)))
+
+    def _is_about_templates(self, conversation: Conversation) -> bool:
+        """Whether the talk is of code or of what a template looks like."""
+        return any(self._templates.search(each.content) for each in conversation)
 
     def _may_be_said(self, found: str, earlier: Conversation) -> bool:
         """Whether the knowledge base says so too, or a user brought up what the answer speaks of.
