@@ -36,7 +36,9 @@ _TOKEN = re.compile(
 )
 _LOGIN = re.compile(r"(?<!\w)[a-z][a-z0-9+]{0,20}://[^\s:/@]*:(?P<value>[^\s/@]{4,80})@")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|PuTTY-User-Key-File")
-_ARGUMENT = re.compile(r"(?:mysql\w*|mariadb|sshpass)\b[^\n]{0,60}?\s-p ?(?P<value>\S{5,60})")
+_ARGUMENT = re.compile(
+    r"(?:mysql\w*|mariadb|sshpass|login)\b[^\n]{0,60}?\s(?:-p ?|--password[ =])(?P<value>(?=\S{0,40}\d)\S{5,60})"
+)
 _HEADER = re.compile(r"\b(?:[Bb]earer|Basic) (?P<value>[\w.~+/-]{16,}=*)")
 _TWICE_FOUR_DIGITS = re.compile(r"[0-9]{4}[ -]?[0-9]{4}")
 _ACCOUNT = re.compile(  # an IBAN, a card
@@ -64,8 +66,10 @@ _BEHIND = {
     "plain-passwords": rf"(?:{_SIGN}|\s)"
     rf"(?P<value>[^\W\d_]{{4,30}}|[^\W\d_]{{2,30}}(?:-[^\W\d_]{{2,30}}){{2,5}})"
     rf"(?P<next>[.,;!?)]|$|\s(?:und|and|kommst|to|um)\b)",
-    "pass": rf"(?P<sign>\s?[:=]\s?)(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{1,9}})[\"'`])",
+    "pass": rf"(?P<sign>\s?[:=]\s?|{_IS})(?:{_WORD}|[\"'`](?P<words>[a-z]+(?: [a-z]+){{1,9}})[\"'`])",
     "keys": rf"(?:{_SIGN}|\s(?=\S{{12}})){_WORD}",
+    "account-numbers": rf"(?:{_SIGN}|\s)(?P<value>\d(?:[ -]?\d){{5,15}})\b",
+    "opened": rf"\s(?:[^\W\d]{{2,6}}\s)?(?P<value>\d{{3}})(?![\w:%€$£-]|[.,]\d|\s(?:{_choice('units')})\b)",
     "card-codes": rf"(?:{_SIGN}|\s)(?P<value>\d{{3,4}})\b",
     "recovery": rf"[^\n:]{{0,30}}?(?::|\s(?:{_choice('is')}))\s(?P<value>[a-z]{{3,8}}(?:,?\s[a-z]{{3,8}}){{7,23}})\b",
     "pins": rf"{_SIGN}{_SPELLED}",
@@ -83,7 +87,10 @@ def _names(*kinds: str) -> Sequence[_Name]:
     ]
 
 
-_NAMES = _names("passwords", "pass", "plain-passwords", "keys", "card-codes", "pins", "lock-codes", "recovery")
+_NAMES = _names(
+    *("passwords", "pass", "plain-passwords", "keys", "card-codes", "pins", "lock-codes", "recovery"),
+    *("account-numbers", "opened"),
+)
 _ALL = {name for name, _, _ in _NAMES}
 # Every name by the shortest one in it: a text without "pass" is looked at for none of seven names.
 _BY_STEM = {
@@ -139,6 +146,27 @@ _SAID_OF = re.compile(
 _WITH = re.compile(
     r"\b(?:with|use|using|mit|nimm|user|username|login|benutzer|benutzername|nutzer)\b[^.!?\n]{0,40}$", re.IGNORECASE
 )
+# The numbers of a dial, one after the other: "Dial 31, then 6, then 44."
+_TURNS = re.compile(
+    rf"\b\d{{1,2}}\b(?:[^.\d\n]{{1,25}}\b(?:{_choice('then')})\b[^.\d\n]{{1,20}}\b\d{{1,2}}\b"
+    rf"(?!:|[.,]\d|\s(?:{_choice('units')})\b)){{2}}",
+    re.IGNORECASE,
+)
+_DIALLED = re.compile(r"\d(?:[ -]\d){2,5}")  # 5-9-0-2
+_SHUT = re.compile(rf"\b(?:{_choice('shut')})", re.IGNORECASE)
+# What answers a question for a secret and says nothing else.
+_ONLY = re.compile(
+    rf"(?:(?:{_choice('answers')}),?\s)?(?:{_SPELLED}|[\"'`]?(?-i:(?P<word>[A-Z][a-zäöüß]{{3,20}}))[\"'`]?)[.!]?",
+    re.IGNORECASE,
+)
+_THEN = sorted(f" {each} " for each in listed("secret", "then"))
+_CODES = sorted(each for key in ("codes", "lock-codes") for each in listed("secret", key))
+_QUOTED_WORD = re.compile(r"[\"'`][A-Za-zÄÖÜäöüß-]{4,20}[.!]?[\"'`]")
+_PASSWORDS, _SPOKEN, _LOGINS = (sorted(listed("secret", key)) for key in ("passwords", "spoken", "accounts"))
+# Letters, digits and a sign between them: nothing but a password looks so.
+_MADE_UP = re.compile(
+    r"(?<![\w/.@#&=-])(?=\w{0,20}[A-Z])(?=\S{0,30}\d)[A-Za-z]\w{2,20}[!#$*&%^~+]\w{1,20}(?![\w/@=;-])"
+)
 _SHORTEST_KEY = 8  # characters
 _CAPITALS_INSIDE = re.compile(r"[a-z][A-Z]+[a-z]\w*[a-z][A-Z]")
 _VARIED = 8  # different characters in a key
@@ -167,7 +195,36 @@ def find_secret(text: str, asked: str = "", names: Sequence[_Name] = _NAMES) -> 
             found = behind.match(text, place + len(name))
             if found and _is_secret(kind, found, said, place):
                 return place, found.end()
-    return next((span for group, span in values if _is_named(group, span, said)), None)
+    named = next((span for group, span in values if _is_named(group, span, said)), None)
+    return named or _find_dialled(said, values) or _find_made_up(said) or _find_answer(said)
+
+
+def _find_dialled(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | None:
+    """What a lock is set to, digit by digit or number by number."""
+    spans = [span for group, span in values if group == "code" and _DIALLED.fullmatch(said.text, *span)]
+    if any(map(said.lowered.__contains__, _THEN)) and (turns := _TURNS.search(said.text)):
+        spans.append(turns.span())
+    return spans[0] if spans and any(map(_SHUT.search, (said.lowered, said.asked))) else None
+
+
+def _find_made_up(said: _Said) -> Span | None:
+    """What looks like a password, where somebody tells how to log in."""
+    made_up = _MADE_UP.search(said.text) if any(map(said.text.__contains__, "!#$*&%^~+")) else None
+    is_told = made_up and any(each in said.lowered or each in said.asked for each in _LOGINS)
+    return made_up.span() if made_up and is_told else None
+
+
+def _find_answer(said: _Said) -> Span | None:
+    """What answers a question for a word or a code: that alone, or the word between quotation marks."""
+    quoted = _QUOTED_WORD.search(said.text)
+    is_spoken = quoted and any(each in said.lowered or each in said.asked for each in _SPOKEN)
+    if quoted and is_spoken and not _NO_SECRET.search(said.lowered):
+        return quoted.span()
+    answer = _ONLY.fullmatch(said.text.strip()) if len(said.text) <= _REACH and said.asked.endswith("?") else None
+    question = said.asked.rpartition("\n")[2]
+    if answer is None or not any(map(question.__contains__, _PASSWORDS if answer["word"] else _CODES)):
+        return None
+    return None if answer["word"] and answer["word"].lower() in _NO_PASSWORD else (0, len(said.text))
 
 
 def _find_name(lowered: str, name: str, kind: str) -> Iterator[int]:

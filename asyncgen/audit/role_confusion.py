@@ -6,10 +6,12 @@ that need a name are left out. What stands between quotation marks is somebody e
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrases, PlainText, plain
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
+from asyncgen.audit.words import split_words
 from asyncgen.conversation import Conversation, Message
 
 _SIDES = ("user", "assistant")
@@ -92,7 +94,8 @@ class RoleConfusion:
             rf"|{_DOES}",
             re.IGNORECASE,
         )
-        self._turned = Phrases(language.phrases(rule, "turned"))
+        self._turned, self._asks_on = (Phrases(language.phrases(rule, key)) for key in ("turned", "asks-on"))
+        self._addressed = frozenset(chain.from_iterable(map(split_words, language.listed(rule, "addressed"))))
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -120,13 +123,20 @@ class RoleConfusion:
         if found is None and any(map(text.__contains__, "*([~<_")):  # people wave in a chat
             found = (self._told if is_user else self._stage).search(text)
         if found is None and not is_user:
-            found = next((each for each in self._turned.find(read, told) if each.start() >= _FIRST_WORDS), None)
+            turned = chain(self._turned.find(read, told), self._answers_itself(read, told))
+            found = next((each for each in turned if each.start() >= _FIRST_WORDS), None)
         if found is None and message.role in self._phrases:
             spoken = self._phrases[message.role].find(read, told)
             # What the other side says; a user may ask whether it is so.
             may_say = (each for each in spoken if not is_user or "?" in each[0] or not _ASKS.match(told, each.end()))
             found = next(may_say, None)
         return found
+
+    def _answers_itself(self, read: PlainText, told: str) -> Iterator[re.Match[str]]:
+        """Questions to nobody that are not the last word."""
+        for asked in self._asks_on.find(read, told):
+            if self._addressed.isdisjoint(split_words(asked[0])) and told[asked.end() :].strip():
+                yield asked
 
     def _is_ordered(self, earlier: Conversation) -> bool:
         """Whether a user has asked for a transcript or a story, in which others speak."""
