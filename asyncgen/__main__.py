@@ -1,8 +1,17 @@
-"""`python -m asyncgen`, which is what `make generate` runs."""
+"""The program: what `asyncgen`, `python -m asyncgen` and so `make generate` run."""
 
-try:
-    from asyncgen.command.main import script
-except KeyboardInterrupt:  # in the tenth of a second that the imports take; afterwards `script` looks to it
-    raise SystemExit(130) from None
+import signal
+from typing import NoReturn
 
-script()
+
+def script() -> NoReturn:
+    # Ctrl-C in the tenths of a second that the imports take would leave a trace, or be lost in one of their callbacks.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from asyncgen.command.main import script as begin  # noqa: PLC0415 - what it imports takes them
+
+    begin()
+
+
+if __name__ == "__main__":
+    script()

@@ -1,4 +1,7 @@
+import signal
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,20 @@ def test_without_a_script_python_starts_it(environment: Path, monkeypatch: pytes
     (environment / ".venv" / "bin" / "asyncgen").unlink()
     monkeypatch.setattr(sys, "argv", ["asyncgen/__main__.py"])
     assert program() == ".venv/bin/python -m asyncgen"
+
+
+def test_ctrl_c_while_the_program_is_imported_ends_it_without_a_trace() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    module, _, name = project["scripts"]["asyncgen"].partition(":")
+    code = f"""
+import os, signal, sys
+class Pressed:
+    def find_spec(self, name, *_):
+        if name == "asyncgen.command.main":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Pressed())
+from {module} import {name}
+{name}()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
