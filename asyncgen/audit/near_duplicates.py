@@ -12,6 +12,7 @@ lines, or one with a piece of text that all lines share, costs linear time.
 
 import math
 import random
+import struct
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict, deque
@@ -216,9 +217,9 @@ def sign(words: Sequence[int], threshold: float = THRESHOLD) -> Signature | None
     """What is kept of a text, by its words' numbers; None without a word."""
     if not words:
         return None
-    shingles = _shingle(words)
-    size = min(len(shingles), MOST_SHINGLES)
-    return hash(tuple(words)), _band_keys(shingles, _choose_rows(threshold)), size, _imprint(shingles)
+    ascending = sorted(_shingle(words))
+    size = min(len(ascending), MOST_SHINGLES)
+    return hash(tuple(words)), _band_keys(ascending, _choose_rows(threshold)), size, _imprint(ascending)
 
 
 @lru_cache(maxsize=16)
@@ -232,9 +233,8 @@ def _choose_rows(threshold: float) -> int:
     return max(fitting, default=1)
 
 
-def _band_keys(shingles: Shingles, rows: int) -> bytes:
+def _band_keys(ascending: Sequence[int], rows: int) -> bytes:
     """Equal where all minima of a band are."""
-    ascending = sorted(shingles)
     circle = [*ascending, ascending[0]]
     minima = list(map(circle.__getitem__, map(bisect_left, repeat(ascending), _MARKS)))
     bands = MINIMA // rows
@@ -247,13 +247,13 @@ def _band_keys(shingles: Shingles, rows: int) -> bytes:
 _MARKS = random.Random(1).sample(range(-(2**63), 2**63, 2**64 // MINIMA)[:MINIMA], MINIMA)  # noqa: S311 - no secret
 
 
-def _imprint(shingles: Shingles) -> bytes:
+def _imprint(shingles: Sequence[int]) -> bytes:
     """A bit for each shingle, as in a Bloom filter with one hash.
 
     Two imprints differ in at most as many bits as there are shingles in one text only, and in about so many while they
     are not full: that tells 0.8 from 0.7 in texts of a few hundred words, where the minima that agree would not.
     """
-    packed = array("q", shingles).tobytes()
+    packed = struct.pack(f"{len(shingles)}q", *shingles)
     places, halves = packed[::8], packed[1::8].translate(_IS_ODD)
     upper, lower = set(compress(places, halves)), set(compress(places, halves.translate(_IS_NONE)))
     bits = sum(map(_BITS.__getitem__, upper)) << IMPRINT_BITS // 2 | sum(map(_BITS.__getitem__, lower))

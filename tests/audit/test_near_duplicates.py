@@ -229,10 +229,10 @@ def test_a_line_takes_206_bytes() -> None:
     assert sum(len(each) * each.itemsize for each in arrays) + len(near._keys) + len(near._imprints) == 206 * 1_000
 
 
-def draw_pair(random: Random, size: int, similarity: float) -> tuple[frozenset[int], frozenset[int]]:
+def draw_pair(random: Random, size: int, similarity: float) -> tuple[list[int], list[int]]:
     common = math.ceil(2 * size * similarity / (1 + similarity) - 1e-9)
     shingles = [random.getrandbits(64) - 2**63 for _ in range(2 * size - common)]
-    return frozenset(shingles[:size]), frozenset([*shingles[:common], *shingles[size:]])
+    return sorted(shingles[:size]), sorted([*shingles[:common], *shingles[size:]])
 
 
 @pytest.mark.parametrize("size", [18, 63, 450])
