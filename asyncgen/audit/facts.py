@@ -12,15 +12,16 @@ mean (`with_decimal_points`) and whether a word with a capital is a name (`names
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 from unicodedata import category
 
 import msgspec
 
-from asyncgen.audit.language import listed, table_of, tables
+from asyncgen.audit.language import LANGUAGES, listed, table_of, tables
 from asyncgen.audit.names import fold, is_listed, tell_name
 from asyncgen.audit.number_words import find_numbers, in_all_spellings, in_ascii, may_hold_numbers
 from asyncgen.audit.phrases import Uncased
@@ -102,6 +103,15 @@ def _any_of(table: str, key: str) -> str:
     return "|".join(sorted(patterns, key=len, reverse=True))
 
 
+def _by_initials(patterns: Iterable[str]) -> str:
+    """Any of the patterns in any case, the longest first. Without initials `re`, where case is ignored, tries each."""
+    rests: dict[str, list[str]] = {}
+    for each in sorted(patterns, key=lambda each: (not each[0].isalpha(), -len(each))):
+        initial = f"[{each[0]}{each[0].upper()}]" if each[0].isalpha() else ""
+        rests.setdefault(initial, []).append(each[1:] if initial else each)
+    return "|".join(f"{initial}(?i:{'|'.join(several)})" for initial, several in rests.items())
+
+
 _MONTHS = [
     "|".join(map(in_all_spellings, spellings))
     for spellings in zip(*[table["months"] for table in tables("dates")], strict=True)
@@ -125,7 +135,7 @@ _MONTH_FIRST = re.compile(
 _DAY_FIRST = re.compile(
     rf"(?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?(?: of)? (?P<month>(?-i:(?=[A-Z])){_MONTH})(?:,? (?P<year>{_YEAR}))?"
 )
-_ISO = re.compile(r"(?P<year>(?:19|20)\d\d)([-/])(?P<month>0[1-9]|1[0-2])\2(?P<day>[0-3]\d)\b")
+_ISO = re.compile(r"(?P<year>(?:19|20)\d\d)(?:-(?=\d\d-)|/(?=\d\d/))(?P<month>0[1-9]|1[0-2])[-/](?P<day>[0-3]\d)\b")
 _WITH_POINTS = re.compile(r"(?P<day>[0-3]?\d)\.(?P<month>0?[1-9]|1[0-2])\.(?:(?P<year>(?:19|20)?\d\d)\b|(?!\d))")
 
 _SCALES = {"trillion": 1e12, "k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "mn": 1e6, "t": 1e12}
@@ -186,10 +196,11 @@ _SCALE = (
     rf"(?:[ -]?(?:(?i:trillion|{'|'.join(each.pattern for each in _SCALE_NAMES)})|bn|mn)\b(?:\.(?= [A-Z€$]))?|[kKMBT]\b"
     r"| [MBT](?= param| token))"
 )
-_NAMES_OF_UNITS = "|".join(sorted((each.pattern for each in _UNIT_NAMES), key=len, reverse=True))
+_NAMES_OF_UNITS = [in_all_spellings(each) for table in tables("units") for names in table.values() for each in names]
+_NAME_OF_UNIT = _by_initials(_NAMES_OF_UNITS)
 _BEFORE_UNIT = _any_of("unit-words", "before")
 _UNIT = (
-    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?i:(?:(?:{_BEFORE_UNIT})[ -])?(?:{_NAMES_OF_UNITS}))"
+    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?:(?:{_by_initials(listed('unit-words', 'before'))})[ -])?(?:{_NAME_OF_UNIT})"
     r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
     r"|k?Wh?|[hcm]?l|t)|[sh])\b)"
 )
@@ -210,18 +221,16 @@ _NO_QUANTITY = re.compile(
     r"\d+:\d+\b|\d*(?:1st|2nd|3rd|\dth)\b|\d+'?s\b(?<!\ds(?=ec))|\d{1,2}/\d{1,2}\b"
     r"|24/7|[1-4]-?[dD]\b|4K\b"
 )
-# Most numbers, told from all that is read before a measure by what follows them. Bounded, because 1,2,3,... is read
-# from each of its numbers on.
-_PLAIN_NUMBER = re.compile(r"\d++(?:[.,]\d++){0,9}+(?:[.,;!?)\n]| (?![ahopJFMASOND])|$)")
-# Most of the plain ones: nothing behind them can belong to them, unless the word there may be a part of something.
+# Most numbers: nothing behind them can belong to them, unless the word there may be a part of something.
 _BARE_NUMBER = re.compile(
     r"(?:\d{1,3}(?:,\d{3})++(?:\.\d++)?|\d++(?:\.\d++)?)"
     r"(?=[,;!?)](?!\d)|\n|$|\.(?:\n|$| (?![ADFJMNOSa-z]))| (?P<word>[a-z]+)(?![^\s.,;:!?)]))"
 )
 _BEGIN_OF_UNIT = re.compile(r"[^\W\d_]+(?= )")  # of one in several words
 _PART_BEHIND = re.compile(
-    rf"[a-z]{{1,3}}$|(?:{_any_of('dates', 'to')}|{_any_of('times', 'to')}|{_BEFORE_UNIT}|trillion|{_NAMES_OF_UNITS}"
-    rf"|{'|'.join([*(each.pattern for each in _SCALE_NAMES), *_BEGIN_OF_UNIT.findall(_NAMES_OF_UNITS)])})$"
+    rf"[a-z]{{1,3}}$|(?:{_any_of('dates', 'to')}|{_any_of('times', 'to')}|{_BEFORE_UNIT}|trillion"
+    rf"|{'|'.join([*(each.pattern for each in _SCALE_NAMES), *_NAMES_OF_UNITS])}"
+    rf"|{'|'.join(chain.from_iterable(map(_BEGIN_OF_UNIT.findall, _NAMES_OF_UNITS)))})$"
 )
 _LIST_NUMBER = re.compile(r"(?:^|\n)[ \t]*\(?$")
 
@@ -254,9 +263,7 @@ _SUFFIXES = (
     "com|org|net|ai|io|dev|co|edu|gov|app|info|gg|xyz|tv|cloud|chat|tech|shop|example|de|at|ch|eu|uk|fr|nl|py|sh|md|json|jsonl|toml|yaml|yml|txt|csv|cpp|rs|js|ts|html|css|ipynb|cfg|ini|"
     "parquet|safetensors|gguf|onnx|pt|pth|pkl|bin"
 )
-_INNER_MARK = re.compile(
-    rf"[.:_-](?:(?<=\w\.)(?:{_SUFFIXES})\b|(?<=:)//|(?<=[a-z]_)[a-z0-9]|(?<=\s-)-[a-z]|(?<=^-)-[a-z])"
-)
+_INNER_MARK = re.compile(rf"\.(?<=\w\.)(?:{_SUFFIXES})\b|://|_(?<=[a-z]_)[a-z0-9]|-(?<!\S-)-[a-z]")
 _EMAIL = re.compile(r"(?!git@)[\w.+-]{1,64}@[\w-]{1,60}(?:\.[\w-]{1,60}){1,5}")
 _FILE = re.compile(r"[\w./~-]*\w\.[A-Za-z]\w{0,10}$")
 _HOSTS = re.compile(
@@ -331,13 +338,15 @@ def read_facts(
     done = 0
     while hit := _CAPITAL_OR_DIGIT.search(text, done):
         start, end = hit.span()
+        begin = start
+        is_inner = False
+        if start > done and (before := text[start - 1]) != " ":
+            begin, is_inner = _begin_of_token(text, start, done), before.isalnum()
         while taken and taken[0][1] <= start:
             taken.popleft()
-        before = text[start - 1] if start > done else " "
-        begin, is_inner = (start, False) if before == " " else (_begin_of_token(text, start, done), before.isalnum())
         if taken and taken[0][0] <= start:
             done = end
-        elif (token := text[begin if is_inner else start : end]) in settled:
+        elif (token := text[begin:end] if is_inner else hit[0]) in settled:
             if term := settled[token]:
                 yield term
             done = end
@@ -347,6 +356,10 @@ def read_facts(
         else:
             done, facts = found
             yield from facts
+    yield from _read_in_words(text, language)
+
+
+def _read_in_words(text: str, language: str | None) -> Iterator[Fact]:
     if any(map(text.__contains__, _SPELLED_CLOCK_HINTS)):
         yield from _read_spelled_clock(text)
     if may_hold_numbers(text):
@@ -397,9 +410,8 @@ def _read_halves(text: str) -> Iterator[Measure]:
 _HALF_HINTS = ("half", "quarter", "halb", "iertelst")
 _WHOLES = {spelling: hour for word, hour in _HOURS.items() for spelling in (word, in_ascii(word))}
 _AND_A_HALF = re.compile(
-    rf"\b(?:(?P<word>\d{{1,2}}|{'|'.join(map(in_all_spellings, _HOURS))}|ein)(?:{_any_of('halves', 'and')})"
-    rf"|(?:{_any_of('halves', 'one')}))[ -](?P<unit>{_NAMES_OF_UNITS})\b",
-    re.IGNORECASE,
+    rf"\b(?:(?P<word>\d{{1,2}}|{_by_initials([*map(in_all_spellings, _HOURS), 'ein'])})(?i:{_any_of('halves', 'and')})"
+    rf"|{_by_initials(listed('halves', 'one'))})[ -](?P<unit>{_NAME_OF_UNIT})\b"
 )
 _PARTS_OF_HOUR = {
     re.compile(in_all_spellings(words), re.IGNORECASE): hours
@@ -510,37 +522,75 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
             yield Term(word, place, "identifier", fold(word))
 
 
+def _read_numeric_date(match: re.Match[str]) -> Date:
+    return Date(match[0], match.start(), _year(match["year"]), int(match["month"]), int(match["day"]))
+
+
+def _read_day(match: re.Match[str]) -> Date:
+    year, day, last = _year(match["year"]), _day(match["day"]), _day(match["last"])
+    return Date(match[0], match.start(), year, _month(match["month"]), day, last)
+
+
+def _read_hours(match: re.Match[str]) -> Measure:
+    seconds = float(match["hours"]) * _HOUR + float(match["short"] or match["minutes"]) * _MINUTE
+    return Measure(match[0], match.start(), seconds, _MINUTE, "s")
+
+
+def _read_clock(match: re.Match[str]) -> Time:
+    hour, minute = int(match["hour"] or match["hour2"]), int(match["minute"] or match["minute2"] or 0)
+    if match["half"]:
+        hour = hour % _HALF_DAY + (_HALF_DAY if match["half"] in "pP" else 0)
+    is_half_told = hour <= _HALF_DAY and not match["half"] and not _IS_FULLY_TOLD.search(match[0])
+    return Time(match[0], match.start(), (60 * hour + minute) % _MINUTES_OF_DAY, is_half_told)
+
+
+# What a number is part of that states no measure, in the order in which it is looked for, and what reads it.
+_KINDS: Mapping[str, tuple[re.Pattern[str], Callable[[re.Match[str]], Fact] | None]] = {
+    "clock": (_CLOCK, _read_clock),
+    "iso": (_ISO, _read_numeric_date),
+    "points": (_WITH_POINTS, _read_numeric_date),
+    "day": (_DAY_FIRST, _read_day),
+    "none": (_NO_QUANTITY, None),
+    "hours": (_HOURS_MINUTES, _read_hours),
+}
+
+
+def _any_kind(kinds: Iterable[str]) -> re.Pattern[str]:
+    """Tells the kind, in one look for all of them."""
+    sources = ((kind, _KINDS[kind][0].pattern) for kind in kinds)
+    return re.compile("|".join(f"(?P<{kind}>{_GROUP_NAME.sub('?:', source)})" for kind, source in sources))
+
+
+_GROUP_NAME = re.compile(r"\?P<\w+>")
+_KIND_WITH_POINTS, _KIND = _any_kind(_KINDS), _any_kind(each for each in _KINDS if each != "points")
+_DATED_WITH_POINTS = frozenset(code for code in LANGUAGES if table_of(code, "dates").get("with-points"))
+
+
 def _read_figure(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
     """Where the date, the time or the number at `start` ends and what it states; None when there is none."""
     if text[start].isalpha():
         return _read_month(text, start) if text[start : start + 3].lower() in _MONTH_BEGINNINGS else None
-    if (
-        found := _read_bare_number(text, start, language)
-        or _read_clock(text, start)
-        or _read_date(text, start, language)
-    ):
+    if found := _read_bare_number(text, start, language):
         return found
-    if _PLAIN_NUMBER.match(text, start):
+    kind = _KIND_WITH_POINTS if language in _DATED_WITH_POINTS else _KIND
+    told = kind.match(text, start)
+    if told is None:
         return _read_measure(text, start)
-    if match := _NO_QUANTITY.match(text, start):
-        return match.end(), ()
-    if match := _HOURS_MINUTES.match(text, start):
-        seconds = float(match["hours"]) * _HOUR + float(match["short"] or match["minutes"]) * _MINUTE
-        return match.end(), [Measure(match[0], start, seconds, _MINUTE, "s")]
-    return _read_measure(text, start)
+    pattern, read = _KINDS[told.lastgroup or ""]
+    match = pattern.match(text, start)
+    return told.end(), [read(match)] if read and match else ()
 
 
 def _read_bare_number(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
     match = _BARE_NUMBER.match(text, start)
     if match is None or (match["word"] and _may_be_part(match["word"])):
         return None
-    if "." in match[0] and table_of(language, "dates").get("with-points"):
+    if language in _DATED_WITH_POINTS and "." in match[0]:
         return None
     end = match.end()
     if text[end : end + 2] in {". ", ") "} and _LIST_NUMBER.search(text, max(start - 8, 0), start):
         return end, ()
-    number = match[0].replace(",", "")
-    return end, [Measure(match[0], start, float(number), _step(number), "")]
+    return end, [Measure(match[0], start, *_read_number(match[0]), "")]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -556,27 +606,6 @@ def _read_month(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
     year, day, last = _year(match["year"]), _day(match["day"]), _day(match["last"])
     months = [_month(each) for each in (match["month"], match["other"]) if each]
     return match.end(), [Date(match[0], start, year, month, day, last) for month in months]
-
-
-def _read_date(text: str, start: int, language: str | None) -> tuple[int, Sequence[Fact]] | None:
-    has_points = table_of(language, "dates").get("with-points")
-    if (match := _ISO.match(text, start)) or (has_points and (match := _WITH_POINTS.match(text, start))):
-        return match.end(), [Date(match[0], start, _year(match["year"]), int(match["month"]), int(match["day"]))]
-    if match := _DAY_FIRST.match(text, start):
-        year, day, last = _year(match["year"]), _day(match["day"]), _day(match["last"])
-        return match.end(), [Date(match[0], start, year, _month(match["month"]), day, last)]
-    return None
-
-
-def _read_clock(text: str, start: int) -> tuple[int, Sequence[Fact]] | None:
-    match = _CLOCK.match(text, start)
-    if not match:
-        return None
-    hour, minute = int(match["hour"] or match["hour2"]), int(match["minute"] or match["minute2"] or 0)
-    if match["half"]:
-        hour = hour % _HALF_DAY + (_HALF_DAY if match["half"] in "pP" else 0)
-    is_half_told = hour <= _HALF_DAY and not match["half"] and not _IS_FULLY_TOLD.search(match[0])
-    return match.end(), [Time(match[0], start, (60 * hour + minute) % _MINUTES_OF_DAY, is_half_told)]
 
 
 def _read_measure(text: str, start: int) -> tuple[int, Sequence[Fact]]:
@@ -619,14 +648,20 @@ def _read_range(match: re.Match[str]) -> list[Measure]:
 
 
 def _measure(text: str, start: int, number: str, scale: str | None, unit: str | None) -> Measure:
-    plain = number.replace(",", "")
-    base, power = re.split(r"\^|\*\*", plain) if "^" in plain or "**" in plain else (plain, "1")
-    factor = _scale(scale) if scale else 1.0
-    name, in_base_unit = _unit(unit)
-    factor *= in_base_unit
-    if power != "1":
-        return Measure(text, start, min(float(base), 1e3) ** min(float(power), _MOST_ZEROS) * factor, factor, name)
-    return Measure(text, start, float(base) * factor, _step(base) * factor, name)
+    value, step = _read_number(number)
+    name, factor = _unit(unit)
+    if scale:
+        factor *= _scale(scale)
+    return Measure(text, start, value * factor, step * factor, name)
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_number(number: str) -> tuple[float, float]:
+    """Its value and its step."""
+    base, *power = re.split(r"\^|\*\*", number.replace(",", ""))
+    if power and power[0] != "1":
+        return min(float(base), 1e3) ** min(float(power[0]), _MOST_ZEROS), 1.0
+    return float(base), _step(base)
 
 
 def _step(number: str) -> float:
