@@ -37,7 +37,7 @@ _HEDGED = 0.15  # the share by which rounding may move a figure with an "about" 
 _FEW = 12  # counts up to here stand anywhere
 _ROUNDED = 100  # a smaller count or amount of money is meant as it stands
 _TO_THE_UNIT = {"": 0.5, **dict.fromkeys(CURRENCIES, 0.1)}  # $5 may stand for $4.95
-_YEARS = range(1900, 2100)
+_YEARS = frozenset(range(1900, 2100))
 _SUMS_UP = re.compile(rf"(?:{any_phrase('grounding', 'sums-up').pattern})\s*$", re.IGNORECASE)
 _ABOUT, _OVER, _UNDER = (
     re.compile(f"(?:{any_phrase('grounding', key).pattern}){behind}", re.IGNORECASE)

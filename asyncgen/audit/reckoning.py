@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts, read_spelled
 from asyncgen.audit.language import any_phrase, tables
@@ -14,9 +14,11 @@ from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import find_numbers, may_hold_numbers
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.statements import (
+    NO_YEAR,
     SENTENCE,
     YEAR,
     YEARS,
+    Clause,
     Statement,
     Statements,
     day_of,
@@ -121,11 +123,17 @@ class Look:
         return self.stems | {mark_of(each.value, each.unit) for each in self.facts if isinstance(each, Measure)}
 
     @cached_property
+    def fits(self) -> Mapping[Clause, float]:
+        """The clauses of the statements that share something, each with how well it fits.
+
+        All of them where the knowledge base is in another language than the answer.
+        """
+        fits = self.statements.fits(self.marks)
+        return {**dict.fromkeys(self.statements.clauses, 0.0), **fits} if self._is_foreign else fits
+
+    @cached_property
     def named(self) -> Collection[Statement]:
-        """All of them where the knowledge base is in another language than the answer."""
-        if self._is_foreign:
-            return [each for paragraph in self.statements.paragraphs for each in paragraph]
-        return self.statements.fitting(self.marks)
+        return dict.fromkeys(each.statement for each in self.fits)
 
     @cached_property
     def beside(self) -> Collection[Statement]:
@@ -171,12 +179,8 @@ class Look:
     @cached_property
     def best(self) -> Collection[Statement]:
         """Those that share most."""
-        fits = {
-            each: max((self.statements.fit(each, clause, self.marks) for clause in each.clauses), default=0.0)
-            for each in self.named
-        }
-        most = max(fits.values(), default=0.0)
-        return [each for each, fit in fits.items() if fit >= _BEST * most]
+        least = _BEST * max(self.fits.values(), default=0.0)
+        return dict.fromkeys(each.statement for each, fit in self.fits.items() if fit >= least)
 
     @property
     def granted(self) -> Collection[float]:
@@ -191,7 +195,8 @@ class Look:
     def figures(self, unit: str) -> Sequence[tuple[float, float]]:
         """Those of the statements that share something, each with how well it fits, but the ones that hardly do."""
         if unit not in self._figures:
-            found = list(self.statements.figures(self.named, unit, self.marks))
+            fits = self.fits
+            found = [(value, fits[each]) for value, each in self.statements.figures(unit) if each in fits]
             best = max((fit for _, fit in found), default=0.0)
             self._figures[unit] = [(value, fit) for value, fit in found if fit >= _FITS * best]
         return self._figures[unit]
@@ -234,9 +239,9 @@ def _is_combined(measure: Measure, look: Look) -> bool:
     most_off = _most_off(measure, look)
     own = look.figures(unit)
     least = _BEST * max((fit for _, fit in own), default=0.0) if unit == "" else 0.0
-    groups = [{value for value, fit in own if fit >= least}]
-    groups += [
-        {value for value, its_unit in each.figures if its_unit == unit} for each in (look.named if unit else look.best)
+    groups = [
+        {value for value, fit in own if fit >= least},
+        *(each.of(unit) for each in (look.named if unit else look.best)),
     ]
     if any(
         abs(one + other - wanted) <= most_off or abs(abs(one - other) - wanted) <= most_off
@@ -278,20 +283,16 @@ def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
     if any(look.statements.has((round(wanted / rest, 2), measure.unit)) for rest in best):
         return True
     for each in look.named:
-        extra = {count - value for value, unit in each.figures if not unit for count in look.times if count > value}
+        extra = {count - value for value in each.of("") for count in look.times if count > value}
         dues = {wanted - n * other for n in extra for other in own}
-        if any(
-            unit == measure.unit and abs(value - due) <= _HALF_A_CENT for value, unit in each.figures for due in dues
-        ):
+        if any(abs(value - due) <= _HALF_A_CENT for value in each.of(measure.unit) for due in dues):
             return True
     return is_bill and _is_bill(measure, look)
 
 
 def _prices(statement: Statement, unit: str) -> Iterator[tuple[float, float]]:
     """Each amount of a statement with each of its counts: 20 bottles for 17.80."""
-    for value, its_unit in statement.figures:
-        if its_unit == unit:
-            yield from ((value, count) for count, other in statement.figures if not other and count > 1)
+    return ((value, count) for value, count in product(statement.of(unit), statement.of("")) if count > 1)
 
 
 def _sums(values: Collection[float]) -> Iterator[float]:
@@ -308,8 +309,8 @@ def is_sum(measure: Measure, look: Look, least: float) -> bool:
 
 def _is_bill(measure: Measure, look: Look) -> bool:
     """Whether it is what so many of one thing and so many of another cost, counted in the same sentence."""
-    own = {value for each in look.named for value, unit in each.figures if unit == measure.unit}
-    others = {value for each in look.beside for value, unit in each.figures if unit == measure.unit}
+    own = {value for each in look.named for value in each.of(measure.unit)}
+    others = {value for each in look.beside for value in each.of(measure.unit)}
     counts = {1.0, *look.times}
     if len(others) > _MOST_FIGURES or len(counts) > OPERANDS:
         return False
@@ -350,10 +351,9 @@ def _is_scaled(measure: Measure, look: Look, *, is_told: bool) -> bool:
         return True
     is_one = _EACH.search(look.near) is not None
     for each in (look.named if unit else look.best) if is_told else ():
-        own = [value for value, its_unit in each.figures if its_unit == unit]
-        if own:
-            shares = [value / 100 for value, its_unit in each.figures if its_unit == "%" and value < 100]  # noqa: PLR2004
-            counts = [1 / value for value, its_unit in each.figures if is_one and not its_unit and value > 1]
+        if own := each.of(unit):
+            shares = [value / 100 for value in each.of("%") if value < 100]  # noqa: PLR2004
+            counts = [1 / value for value in each.of("") if is_one and value > 1]
             factors = [*shares, *(1 - share for share in shares), *counts]
             if any(abs(value * factor - wanted) <= most_off for value in own for factor in factors):
                 return True
@@ -386,7 +386,7 @@ def is_rest(measure: Measure, look: Look, behind: str) -> bool:
     """Whether it is what a statement leaves of as many as the words behind the figure count: four of the six."""
     wholes = {value for _, _, value in find_numbers(behind)} | set(map(float, _COUNT.findall(behind)))
     return any(
-        {(whole, ""), (whole - measure.value, "")} <= each.figures and (measure.value, "") not in each.figures
+        {whole, whole - measure.value} <= each.of("") and measure.value not in each.of("")
         for each in look.named
         for whole in wholes
     )
@@ -408,19 +408,14 @@ def is_span(measure: Measure, look: Look, least: float = 0.0) -> bool:
         return False
     if least == 0.0 and _OPENS.search(look.near):
         return True
-    return any(
-        look.statements.fit(each, clause, look.marks) > least
-        for each in look.named
-        if measure.value in each.spans
-        for clause in each.clauses
-    )
+    return any(fit > least and measure.value in each.statement.spans for each, fit in look.fits.items())
 
 
 def _is_whole(measure: Measure, look: Look) -> bool:
     """Whether it is a figure times a count of its paragraph, where the words speak of all."""
     if measure.unit == "" or _FULLY.search(look.near) is None:
         return False
-    counts = {value for each in look.beside for value, unit in each.figures if not unit and value > 1}
+    counts = {value for each in look.beside for value in each.of("") if value > 1}
     values = look.figures(measure.unit)
     return any(
         abs(value * count - measure.value) <= _most_off(measure, look) for value, _ in values for count in counts
@@ -444,11 +439,12 @@ def _is_percentage(measure: Measure, look: Look) -> bool:
     """Whether it is the share of one figure in another of the same statement, or how much more or less that one is."""
     most_off = _most_off(measure, look)
     for each in look.subject:
-        for (one, unit), (other, its_unit) in permutations(each.figures, 2):
-            if unit == its_unit != "%" and other:
-                ratio = 100 * one / other
-                if any(abs(share - measure.value) <= most_off for share in (ratio, 100 - ratio, ratio - 100)):
-                    return True
+        for unit, values in each.values.items():
+            for one, other in permutations(values, 2):
+                if unit != "%" and other:
+                    ratio = 100 * one / other
+                    if any(abs(share - measure.value) <= most_off for share in (ratio, 100 - ratio, ratio - 100)):
+                        return True
     return False
 
 
@@ -459,7 +455,7 @@ def _is_of_counts(measure: Measure, look: Look) -> bool:
     """
     stated = {each.value for each in look.facts if isinstance(each, Measure) and not each.unit}
     stated -= {measure.value}
-    groups = [{*(value for value, unit in each.figures if not unit), *each.years, *stated} for each in look.best]
+    groups = [{*each.of(""), *each.years, *stated} for each in look.best]
     if any(abs(one - other) == measure.value for each in groups for one, other in combinations(each, 2)):
         return True
     own = {value for value, _ in look.figures("") if value > 1}
@@ -480,17 +476,15 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
         abs(amount / value - measure.value) <= most_off
         for amount, unit in stated
         for each in look.best
-        for value, its_unit in each.figures
-        if value and its_unit == unit and amount != value
+        for value in each.of(unit)
+        if value and amount != value
     ):
         return True
     if measure.unit == "km/h" and any(
         abs(3.6 * way / time - measure.value) <= most_off
         for each in look.best
-        for way, unit in each.figures
-        if unit == "m"
-        for time, its_unit in each.figures
-        if its_unit == "s" and time
+        for way, time in product(each.of("m"), each.of("s"))
+        if time
     ):
         return True
     if measure.unit in _PER_HOUR and _is_used_up(measure, look, most_off):
@@ -498,12 +492,11 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
     return any(
         abs(value * amount / base - measure.value) <= most_off
         for each in look.named
-        for value, unit in each.figures
-        if unit == measure.unit
-        for base, its_unit in each.figures
-        if base and its_unit != unit
-        for amount, stated_unit in stated
-        if stated_unit == its_unit and amount != base
+        for value in each.of(measure.unit)
+        for amount, unit in stated
+        if unit != measure.unit
+        for base in each.of(unit)
+        if base and amount != base
     )
 
 
@@ -531,7 +524,7 @@ def follows_time(time: Time, look: Look) -> bool:
     for each in look.named:
         minutes = {minute for other in look.statements.beside([each]) for minute in other.minutes}
         minutes |= {other.minute for other in look.facts if isinstance(other, Time)}
-        lengths = {value / 60 for value, unit in each.figures if unit == "s" and value < _DAY}
+        lengths = {value / 60 for value in each.of("s") if value < _DAY}
         ends = {(minute + sign * length) % _MINUTES for minute in minutes for length in lengths for sign in (1, -1)}
         if time.minute in ends or (time.is_half_told and (time.minute + _MINUTES // 2) % _MINUTES in ends):
             return True
@@ -541,7 +534,7 @@ def follows_time(time: Time, look: Look) -> bool:
 def follows_date(wanted: Date, look: Look) -> bool:
     """Whether a day or a month is so long before or after another one as a statement says."""
     dates = [each for each in look.facts if isinstance(each, Date)]
-    lengths = {value for value, unit in {each for named in look.named for each in named.figures} if unit == "s"}
+    lengths = {value for each in look.named for value in each.of("s")}
     return any(
         _is_later(wanted, each, sign * length)
         for each in dates
@@ -554,7 +547,7 @@ def follows_date(wanted: Date, look: Look) -> bool:
 def _is_later(wanted: Date, begin: Date, seconds: float) -> bool:
     months = seconds / _MONTH
     if abs(months - round(months)) < EPSILON:
-        later = (begin.year or YEARS[-1]) * _MONTHS + begin.month - 1 + round(months)
+        later = (begin.year or NO_YEAR) * _MONTHS + begin.month - 1 + round(months)
         year, month, day = later // _MONTHS, later % _MONTHS + 1, begin.day
     elif first := day_of(begin):
         end = first + timedelta(seconds=seconds)

@@ -6,11 +6,12 @@ figure of it by those of its own clause before those of the rest.
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TypeAlias
 
 from asyncgen.audit.facts import CURRENCIES, MONTHS, Date, Fact, Measure, Term, Time, read_facts, read_spelled
@@ -32,7 +33,8 @@ _STEM = 6  # letters of a word that stand for all its forms
 _COMPOUND = re.compile(r"\b[A-ZÄÖÜ][a-zäöüß]{7,}")
 _SHORTEST = 3  # letters of a part of a compound
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|[enrs]+)$")  # "weighing", "chains", "Ketten"
-YEARS = range(1500, 2100)
+YEARS = frozenset(range(1500, 2100))  # a set finds 1994.0, too
+NO_YEAR = 2099  # of a day that is told without one
 _REST, _ABOVE = 0.5, 0.2  # what a word of the rest of a statement or its heading weighs against one of the own clause
 _DAY, _HALF_DAY = 1440, 720  # minutes
 _DAY_RANGES = [
@@ -64,17 +66,8 @@ _COMPARED_REACH = 40  # characters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clause:
-    """`compared`: its figures that say by how much one thing is more than another."""
-
-    stems: frozenset[str]
-    figures: frozenset[Figure]
-    compared: frozenset[Figure]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """`stems`: also of its heading. `minutes`: of the day.
+    """`stems`: also of its heading. `values`: of its figures, by their unit. `minutes`: of the day.
 
     `granted`: the percentages that are taken off an amount. `spans`: how long it says that something is open, on a day
     and in a week, in seconds.
@@ -83,23 +76,38 @@ class Statement:
     paragraph: int
     stems: frozenset[str]
     own_stems: frozenset[str]
-    clauses: Sequence[Clause]
-    figures: frozenset[Figure]
+    values: Mapping[str, frozenset[float]]
     minutes: frozenset[int]
     days: Sequence[date]
     years: frozenset[int]
     spans: frozenset[float]
     granted: frozenset[float]
 
+    def of(self, unit: str) -> frozenset[float]:
+        return self.values.get(unit, _NO_VALUES)
+
+
+_NO_VALUES: frozenset[float] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clause:
+    """`compared`: its figures that say by how much one thing is more than another."""
+
+    statement: Statement
+    stems: frozenset[str]
+    figures: frozenset[Figure]
+    compared: frozenset[Figure]
+
 
 class Statements:
     """Those of a knowledge base that state a figure, a time or a year."""
 
     def __init__(self) -> None:
-        self._by_stem: dict[str, list[Statement]] = {}
-        self._homes: dict[Figure, list[tuple[Statement, Clause]]] = {}
+        self._homes: dict[Figure, list[Clause]] = {}
         self._heading: frozenset[str] = frozenset()
         self.paragraphs: list[list[Statement]] = []
+        self.clauses: list[Clause] = []
         self.spans: set[float] = set()
 
     def add_paragraph(self, paragraph: str, language: str | None) -> None:
@@ -125,56 +133,62 @@ class Statements:
             else:
                 subject = stems_of(sentence)
             statement = _read_statement(len(self.paragraphs) - 1, sentence, above, facts, week)
-            if len(cells) == len(columns) > 0:
-                statement = _with_columns(statement, columns)
-            if not (statement.figures or statement.minutes or statement.years):
+            if not (statement.values or statement.minutes or statement.years):
                 continue
             self.paragraphs[-1].append(statement)
             self.spans |= statement.spans
-            for stem in statement.stems:
-                self._by_stem.setdefault(stem, []).append(statement)
-            for clause in statement.clauses:
+            clauses = _read_clauses(statement, sentence, facts)
+            for clause in _with_columns(clauses, columns) if len(cells) == len(columns) > 0 else clauses:
+                self.clauses.append(clause)
                 for figure in clause.figures:
-                    self._homes.setdefault(figure, []).append((statement, clause))
+                    self._homes.setdefault(figure, []).append(clause)
 
     @cached_property
-    def _weights(self) -> Mapping[str, float]:
-        """Once all is added: a word says the more, the fewer statements have it."""
-        count = sum(map(len, self.paragraphs)) + 1
-        return {stem: math.log(count / len(each)) for stem, each in self._by_stem.items()}
+    def _shares(self) -> Mapping[str, Mapping[Clause, float]]:
+        """What each word adds to the fit of each clause: the more, the fewer statements have it. Once all is added."""
+        statements = list(chain.from_iterable(self.paragraphs))
+        having = Counter(chain.from_iterable(each.stems for each in statements))
+        shares: dict[str, dict[Clause, float]] = {stem: {} for stem in having}
+        for clause in self.clauses:
+            for stem in clause.statement.stems:
+                weight = 1.0 if stem in clause.stems else _REST if stem in clause.statement.own_stems else _ABOVE
+                shares[stem][clause] = weight * math.log((len(statements) + 1) / having[stem])
+        return shares
 
-    def fitting(self, stems: Collection[str]) -> dict[Statement, None]:
-        return dict.fromkeys(each for stem in stems for each in self._by_stem.get(stem, ()))
+    @cached_property
+    def _by_unit(self) -> Mapping[str, Sequence[tuple[float, Clause]]]:
+        figures: dict[str, list[tuple[float, Clause]]] = {}
+        for clause in self.clauses:
+            for value, unit in clause.figures:
+                figures.setdefault(unit, []).append((value, clause))
+        return figures
 
     def beside(self, statements: Collection[Statement]) -> dict[Statement, None]:
         """Those of the same paragraphs."""
         paragraphs = sorted({each.paragraph for each in statements})
         return dict.fromkeys(each for paragraph in paragraphs for each in self.paragraphs[paragraph])
 
-    def fit(self, statement: Statement, clause: Clause, stems: frozenset[str]) -> float:
-        shared = stems & statement.stems
-        weights = self._weights
-        return sum(
-            weights[each] * (1.0 if each in clause.stems else _REST if each in statement.own_stems else _ABOVE)
-            for each in shared
-        )
+    def fits(self, stems: Iterable[str]) -> Mapping[Clause, float]:
+        """How well each clause fits of a statement that has one of the words."""
+        fits: defaultdict[Clause, float] = defaultdict(float)
+        for stem in stems:
+            for clause, share in self._shares.get(stem, {}).items():
+                fits[clause] += share
+        return fits
 
-    def figures(
-        self, statements: Collection[Statement], unit: str, stems: frozenset[str]
-    ) -> Iterator[tuple[float, float]]:
-        """Those of a unit, each with how well it fits."""
-        for statement in statements:
-            for clause in statement.clauses:
-                for value, its_unit in clause.figures:
-                    if its_unit == unit:
-                        yield value, self.fit(statement, clause, stems)
+    def _fit(self, clause: Clause, stems: Iterable[str]) -> float:
+        return sum(self._shares[stem].get(clause, 0.0) for stem in stems if stem in self._shares)
+
+    def figures(self, unit: str) -> Sequence[tuple[float, Clause]]:
+        """The values of a unit, each with the clause that has it."""
+        return self._by_unit.get(unit, ())
 
     def has(self, figure: Figure) -> bool:
         return figure in self._homes
 
     def fit_of(self, figure: Figure, stems: frozenset[str]) -> float:
         """How well the best of the statements fits that have the figure."""
-        return max((self.fit(*home, stems) for home in self._homes.get(figure, ())), default=0.0)
+        return max((self._fit(clause, stems) for clause in self._homes.get(figure, ())), default=0.0)
 
     def fit_at_home(self, figure: Figure, stems: frozenset[str], *, compared: bool) -> float | None:
         """The same; None where there is none.
@@ -182,28 +196,25 @@ class Statements:
         One of which the answer has all words of the figure's clause could not fit better. `compared`: only those that
         give the figure as a difference.
         """
-        homes = self._homes.get(figure, ())
         return max(
             (
-                math.inf if clause.stems and clause.stems <= stems else self.fit(statement, clause, stems)
-                for statement, clause in homes
+                math.inf if clause.stems and clause.stems <= stems else self._fit(clause, stems)
+                for clause in self._homes.get(figure, ())
                 if not compared or figure in clause.compared
             ),
             default=None,
         )
 
 
-def _with_columns(statement: Statement, columns: Sequence[frozenset[str]]) -> Statement:
-    """A row of a table: each cell is of what its column and the row's first cell say."""
-    cells = [each for each in statement.clauses if each.stems or each.figures]
+def _with_columns(clauses: Sequence[Clause], columns: Sequence[frozenset[str]]) -> Sequence[Clause]:
+    """Those of a row of a table: each cell is of what its column and the row's first cell say."""
+    cells = [each for each in clauses if each.stems or each.figures]
     if len(cells) != len(columns):
-        return statement
-    first = cells[0].stems
-    clauses = [
-        Clause(each.stems | column | first, each.figures, each.compared)
+        return clauses
+    return [
+        Clause(each.statement, each.stems | column | cells[0].stems, each.figures, each.compared)
         for each, column in zip(cells, columns, strict=True)
     ]
-    return replace(statement, clauses=clauses)
 
 
 def _parts_of_compounds(text: str) -> Iterator[str]:
@@ -224,12 +235,31 @@ def stems_of(text: str) -> frozenset[str]:
 def _read_statement(
     paragraph: int, sentence: str, heading: frozenset[str], facts: Sequence[Fact], week: dict[int, float]
 ) -> Statement:
-    ends = [*(match.end() for match in _CLAUSE.finditer(sentence)), len(sentence)]
     measures = [each for each in facts if isinstance(each, Measure)]
     times = sorted((each for each in facts if isinstance(each, Time)), key=lambda each: each.start)
     years = {each.year for each in facts if isinstance(each, Date) and each.year}
+    years |= {int(each.value) for each in measures if not each.unit and each.text.isdecimal() and each.value in YEARS}
+    figures = {figure for each in facts for figure in _figures_of(each)}
+    own_stems = stems_of(sentence) | {mark_of(*each) for each in figures} | set(_parts_of_compounds(sentence))
+    values: defaultdict[str, set[float]] = defaultdict(set)
+    for value, unit in figures:
+        values[unit].add(value)
+    return Statement(
+        paragraph,
+        heading | own_stems,
+        own_stems,
+        {unit: frozenset(each) for unit, each in values.items()},
+        frozenset(each.minute for each in times),
+        [day for each in facts if (day := day_of(each))],
+        frozenset(years),
+        frozenset(_read_spans(sentence, times, week)) - {0.0},
+        frozenset(value for value in values["%"] if value < _ALL and _GRANTS.search(sentence)),
+    )
+
+
+def _read_clauses(statement: Statement, sentence: str, facts: Sequence[Fact]) -> list[Clause]:
     clauses, begin = list[Clause](), 0
-    for end in ends:
+    for end in [*(match.end() for match in _CLAUSE.finditer(sentence)), len(sentence)]:
         own = [each for each in facts if begin <= each.start < end]
         stated = {figure for each in own for figure in _figures_of(each)}
         compared = {
@@ -238,29 +268,9 @@ def _read_statement(
             if isinstance(each, Measure) and is_compared(sentence, each)
             for figure in _figures_of(each)
         }
-        clauses.append(Clause(stems_of(sentence[begin:end]), frozenset(stated), frozenset(compared)))
+        clauses.append(Clause(statement, stems_of(sentence[begin:end]), frozenset(stated), frozenset(compared)))
         begin = end
-    figures = frozenset(figure for each in clauses for figure in each.figures)
-    own_stems = stems_of(sentence) | {mark_of(*each) for each in figures} | set(_parts_of_compounds(sentence))
-    return Statement(
-        paragraph,
-        heading | own_stems,
-        own_stems,
-        clauses,
-        figures,
-        frozenset(each.minute for each in times),
-        [day for each in facts if (day := day_of(each))],
-        frozenset(
-            years
-            | {
-                int(each.value)
-                for each in measures
-                if each.unit == "" and each.text.isdecimal() and each.value in YEARS
-            }
-        ),
-        frozenset(_read_spans(sentence, times, week)) - {0.0},
-        frozenset(value for value, unit in figures if unit == "%" and value < _ALL and _GRANTS.search(sentence)),
-    )
+    return clauses
 
 
 def day_of(fact: Fact) -> date | None:
@@ -268,7 +278,7 @@ def day_of(fact: Fact) -> date | None:
     if not (isinstance(fact, Date) and fact.day):
         return None
     try:
-        return date(fact.year or YEARS[-1], fact.month, fact.day)
+        return date(fact.year or NO_YEAR, fact.month, fact.day)
     except ValueError:  # the 31st of February
         return None
 
