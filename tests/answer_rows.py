@@ -1271,6 +1271,7 @@ OPENROUTER = [
             {"content": None, "reasoning_content": TURNS}, usage={"prompt_tokens": 5, "completion_tokens": 6}
         ).decode(),
         usage=Usage(5, None, 6),
+        says="turn that off, as with --param reasoning.effort=none",
     ),
     Bad(
         "openrouter: thinking used up max_tokens",
@@ -1319,6 +1320,15 @@ OPENROUTER = [
         maybe_billed=True,
         reply=said(TURNS)[:80].decode(),
         says="a body cut off",
+    ),
+    Bad(
+        "a body in Latin-1",
+        200,
+        '{"id":"é"}'.encode("latin-1"),
+        NoAnswerError,
+        maybe_billed=True,
+        reply='{"id":"\ufffd"}',
+        says="a body that is no JSON",
     ),
     Bad(
         "200 with plain text",

@@ -37,6 +37,10 @@ from asyncgen.errors import (
 )
 from asyncgen.finish import meaning_of
 
+ONLY_THOUGHT = (
+    ": it has only thought, or the server takes its reply for thinking; turn that off, as with --param "
+    "reasoning.effort=none, or for vLLM with --param chat_template_kwargs.enable_thinking=false"
+)
 MAX_RAW = 262_144  # characters of a body kept as it came: 65,536 tokens of text fit
 
 
@@ -202,13 +206,14 @@ def _plain_usage(answer: _PlainAnswer, headers: Mapping[str, str]) -> Usage | No
 class _Answer(NamedTuple):
     """A 2xx body, read as far as it has the shape of an answer; `text` and `refusal` are never None.
 
-    `is_known`: the body has the shape of an answer, though maybe without a choice.
+    `is_known`: the body has the shape of an answer, though maybe without a choice. `has_thought`: see `Choice`.
     """
 
     text: str
     refusal: str
     finish_reason: str | None
     has_choice: bool
+    has_thought: bool
     is_known: bool
     error: JsonObject
     model: str | None
@@ -234,6 +239,7 @@ def _read_answer(document: JsonObject, headers: Mapping[str, str]) -> _Answer:
         refusal=choice.refusal,
         finish_reason=choice.finish_reason,
         has_choice=choice.is_there,
+        has_thought=choice.has_thought,
         is_known=choice.is_there or bool(error) or "choices" in document,
         error=error,
         model=label(document.get("model")) or label(document.get("modelVersion")),
@@ -272,9 +278,11 @@ def _leaf_without_answer(
             reply=reply,
         )
     if answer.has_choice and not is_cut_off:
-        what = f"no usable text, finish_reason {finish_reason}"
+        what = f"no usable text, finish_reason {finish_reason}{ONLY_THOUGHT if answer.has_thought else ''}"
     else:
-        what = f"{'a body cut off' if is_cut_off else 'no answer'}: {clean(page_text(body)) or '(empty body)'}"
+        is_whole = (body.strip()[:1], body.strip()[-1:]) in {(b"{", b"}"), (b"[", b"]")}
+        broken = "a body that is no JSON" if is_whole else "a body cut off"
+        what = f"{broken if is_cut_off else 'no answer'}: {clean(page_text(body)) or '(empty body)'}"
     return NoAnswerError(f"{where} with {what}", maybe_billed=is_cut_off, reply=reply)
 
 

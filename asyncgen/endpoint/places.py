@@ -27,6 +27,7 @@ PLAIN_PART = frozenset({"text", "value", "annotations", "thought", "thoughtSigna
 KNOWN = frozenset({*CHOICES, *HOLDERS, *TEXTS})
 DEEPEST = 4  # levels of parts in parts and answers in answers; more is damage
 THOUGHTS = ("think", "thought", "reason")  # parts of the name of a part's type
+THINKING: tuple[Path, ...] = (("reasoning_content",), ("reasoning",), ("thinking",))  # apart from the reply
 REFUSALS: tuple[Path, ...] = (
     *(("refusal",), ("provider_specific_fields", "refusal"), ("content", 0, "refusal")),
     *(("output", position, "content", 0, "refusal") for position in (0, 1)),
@@ -43,12 +44,16 @@ UNDER_WAY = ("in_progress", "queued")
 
 
 class Choice(NamedTuple):
-    """What was written: `text` and `refusal` are never None. `is_there`: the answer has a place for it at all."""
+    """What was written: `text` and `refusal` are never None. `is_there`: the answer has a place for it at all.
+
+    `has_thought`: something stands in a place apart from the reply.
+    """
 
     text: str
     refusal: str
     finish_reason: str | None
     is_there: bool
+    has_thought: bool = False
 
     def is_blank(self) -> bool:
         return not self.text or self.text.isspace()
@@ -94,7 +99,8 @@ def _read(choice: JsonObject, document: JsonObject) -> Choice:
         if each and not each.isspace():
             text = each
             break
-    return Choice(text, next(filter(None, refusals), ""), reason, is_there=True)
+    has_thought = any(_text_of(at(holder, path)).strip() for holder in holders for path in THINKING)
+    return Choice(text, next(filter(None, refusals), ""), reason, is_there=True, has_thought=has_thought)
 
 
 def _text_of(value: object, depth: int = 0) -> str:
