@@ -28,8 +28,8 @@ def whole_files(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
 
     Raises OutputError when one cannot be written; what bore its name before is then untouched.
     """
-    with contextlib.ExitStack() as stack:
-        try:
+    try:
+        with contextlib.ExitStack() as stack:  # inside: a file that could not be written cannot be closed either
             parts = [_Beside(path, stack) for path in paths]
             yield [each.file for each in parts]
             for each in parts:
@@ -38,8 +38,8 @@ def whole_files(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
                 each.rename()
             for folder in {path.parent for path in paths}:
                 sync_directory(folder)
-        except OSError as error:
-            raise OutputError(f"{paths[0]}: cannot be written: {explain(error)}") from error
+    except OSError as error:
+        raise OutputError(f"{paths[0]}: cannot be written: {explain(error)}") from error
 
 
 class _Beside:

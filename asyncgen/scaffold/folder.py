@@ -52,7 +52,13 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
 def copy_recipe(source: Path, folder: Path) -> None:
     """With the name of its new folder. Raises ConfigError."""
     with made_whole(folder) as staged:
-        shutil.copytree(source, staged, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in sorted(each for each in source.rglob("*") if "__pycache__" not in each.parts):
+            target = staged / path.relative_to(source)
+            # Not as copytree does it, with the permissions of what is installed and a list of all that failed.
+            if path.is_dir():
+                target.mkdir()
+            else:
+                shutil.copyfile(path, target)
         toml = staged / "recipe.toml"
         text = toml.read_text(encoding="utf-8")
         toml.write_text(
