@@ -14,10 +14,11 @@ def _choice(words: frozenset[str]) -> str:
 _AT_WORDS, _DOT_WORDS = (_choice(listed("email", key)) for key in ("at", "dot"))
 _TLDS = _choice(listed("email", "top-level"))
 _OPEN, _CLOSE = r"\s?[(\[{<]\s?", r"\s?[)\]}>]\s?"
-_AT_MARK = "@|\uff20|\ufe6b"
-_AT = re.compile(
-    rf"{_OPEN}(?:{_AT_WORDS}|a|{_AT_MARK}){_CLOSE}|[-_](?:{_AT_WORDS})[-_]|\s?(?:{_AT_MARK})\s?"
-    rf"|&(?:#0*64|#x0*40|commat);|%40|(?P<word>\s(?:{_AT_WORDS}|bei)\s)",
+_AT_MARK = r"[@\uff20\ufe6b]"
+_AT = re.compile(  # it begins with a set of characters: `re` skips all others
+    rf"[\s@\uff20\ufe6b(\[{{<_%&-](?:(?:(?<=\s)[(\[{{<]|(?<=[(\[{{<]))\s?(?:{_AT_WORDS}|a|{_AT_MARK}){_CLOSE}"
+    rf"|(?<=[-_])(?:{_AT_WORDS})[-_]|(?:(?<=\s){_AT_MARK}|(?<={_AT_MARK}))\s?"
+    rf"|(?<=&)(?:#0*64|#x0*40|commat);|(?<=%)40|(?<=\s)(?P<word>(?:{_AT_WORDS}|bei)\s))",
     re.IGNORECASE,
 )
 _DOT_SIGN = rf"{_OPEN}(?:{_DOT_WORDS}|\.){_CLOSE}|[-_](?:{_DOT_WORDS})[-_]|\s(?:{_DOT_WORDS}|\.)\s"
@@ -29,6 +30,11 @@ _HOST = re.compile(
     rf"(?P<host>{_LABEL}(?:(?:{_DOT}|{_SIGN}){_LABEL}){{0,3}})(?P<dot>{_DOT})(?P<top>(?:{_TLDS}))(?![\w/(-])",
     re.IGNORECASE,
 )
+# What a host ends with, behind a point or a spelled one: hardly a text without an address has it.
+_END = rf"(?=[a-z])(?:{_TLDS})(?![\w/(-])"
+_POINT_END = re.compile(rf"\.(?:(?<=\s\.)\s|(?:(?<=[(\[{{<]\.)|(?<=[(\[{{<]\s\.)){_CLOSE})?{_END}")
+_DOT_HINTS = ("&", *listed("email", "dot"))
+_DOT_END = re.compile(rf"(?:(?:{_DOT_WORDS})(?:{_CLOSE}|[-_\s])|&[#\w]{{1,8}};){_END}")
 _LONGEST_LOCAL_PART = 64  # characters, by RFC 5321; a search from further back is quadratic in a run of letters
 _LOCAL_PART = re.compile(
     rf"(?:[\w%+-]{{1,40}}(?:{_DOT}|{_SIGN})){{0,3}}[^\W_][\w%+-]{{0,63}}$|[^\W_][\w.%+-]{{0,63}}$", re.IGNORECASE
@@ -53,6 +59,8 @@ def find_emails(text: str) -> Iterator[Span]:
     plain = list(_find_plain(text)) if "@" in text else []
     yield from plain
     lowered = text.lower()
+    if not (_POINT_END.search(lowered) or (any(map(lowered.__contains__, _DOT_HINTS)) and _DOT_END.search(lowered))):
+        return
     if " at " in lowered or any(map(lowered.__contains__, _HINTS)):
         taken = {place for span in plain for place in range(*span)}
         yield from (span for span in _find_spelled(text) if span[0] not in taken and span[1] - 1 not in taken)

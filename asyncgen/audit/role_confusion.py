@@ -18,7 +18,8 @@ _SIDES = ("user", "assistant")
 _QUOTED = re.compile(r'"[^"\n]{1,300}"')
 _ASKS = re.compile(r"[^.!?\n]*\?")
 _TALKS_WITH = re.compile(r"\b(?:talks? (?:with|to)|named|called|speaks? as|you are|as) ([A-Za-z][\w-]*\w)")
-_MARK = re.compile(r"[:>)\]]|\*\*|_(?!\w)")  # what ends the name of a role
+_MARK = re.compile(r"[:>)\]\n]|\*\*|_(?!\w)")  # what ends the name of a role
+_BRACKET = re.compile(r"[*(\[~<_]")  # what opens a gesture, and every pattern of one begins with
 # Somebody's question, and the answer of somebody else.
 _ANSWERED = re.compile(
     r"^[*_]*(?P<who>[^\W\d_a-zäöüß]\w{1,20})[*_]*: [^\n]{1,300}\?\n+[*_]*(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}[*_]*: ",
@@ -64,14 +65,11 @@ class RoleConfusion:
             re.MULTILINE,
         )
         others = {"*": r"[^\W\d_][\w-]{1,20}"}  # whoever it is
-        self._pair = re.compile(
-            "|".join(
-                rf"(?:^|(?<=[.!?] )){re.escape(each)}: [^\n]{{1,300}}?(?:\n+|(?<=[.!?] ))"
-                rf"{others.get(other) or re.escape(other)}: "
-                for each, other in pairs
-            ),
-            re.MULTILINE | re.IGNORECASE,
+        both = "|".join(
+            rf"{re.escape(each)}: [^\n]{{1,300}}?(?:\n+|(?<=[.!?] )){others.get(other) or re.escape(other)}: "
+            for each, other in pairs
         )
+        self._pair = re.compile(rf"(?:^|(?<=[.!?] ))(?:{both})", re.MULTILINE | re.IGNORECASE)
         self._alone = re.compile(
             rf"(?:^|(?<=[.!?] ))[*_#\[ ]*(?:{role})[*_\]: ]*\n(?=\S)", re.MULTILINE | re.IGNORECASE
         )
@@ -120,8 +118,9 @@ class RoleConfusion:
         if '"' in text:
             text, told = _QUOTED.sub(blank, text), _QUOTED.sub(blank, told)
         found = self._find_label(text) or next(self._narrator.find(read, told), None)
-        if found is None and any(map(text.__contains__, "*([~<_")):  # people wave in a chat
-            found = (self._told if is_user else self._stage).search(text)
+        if found is None:  # people wave in a chat
+            gesture = self._told if is_user else self._stage
+            found = next(filter(None, (gesture.match(text, mark.start()) for mark in _BRACKET.finditer(text))), None)
         if found is None and not is_user:
             turned = chain(self._turned.find(read, told), self._answers_itself(read, told))
             found = next((each for each in turned if each.start() >= _FIRST_WORDS), None)
@@ -146,13 +145,12 @@ class RoleConfusion:
         """The name of a role in front of what it says."""
         if "?\n" in text and (answered := _ANSWERED.search(text)):
             return answered
-        is_alone = "\n" in text and self._alone.search(text)
-        if not is_alone and not any(
+        if not any(
             text[max(mark.start() - _LONGEST_LABEL, 0) : mark.start()].lower().rstrip("*_] ").endswith(self._speakers)
             for mark in _MARK.finditer(text)
         ):
             return None
-        label = is_alone or self._label.search(text)
+        label = self._alone.search(text) or self._label.search(text)
         if label and (self._definition.match(text, label.start()) or _LOGIN.match(text, label.end())):
             label = None
         return label or self._pair.search(text)
