@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, permutations
 
 from asyncgen.audit.facts import CURRENCIES, Date, Measure, Time
-from asyncgen.audit.language import any_phrase
+from asyncgen.audit.language import any_phrase, words_of
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.reckoning import (
     CLOSE,
@@ -41,7 +41,8 @@ from asyncgen.audit.reckoning import (
     is_span,
     is_sum,
 )
-from asyncgen.audit.statements import YEAR, YEARS, Figure, Statements, is_compared, is_summed
+from asyncgen.audit.statements import COMPARED_REACH, YEAR, YEARS, Figure, Statements, is_compared, is_summed
+from asyncgen.audit.words import split_words
 
 _CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
 _PART_BEHIND = Uncased(rf" (?:{any_phrase('grounding', 'part-of').pattern})")
@@ -49,6 +50,9 @@ _THEREFORE = Uncased(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\
 _EACH = any_phrase("grounding", "each")
 _EACH_REACH = 60
 _THEREFORE_REACH = 30  # characters before a figure
+# Words without which nothing around a figure says that it is another one.
+_TOLD_BEFORE = words_of("grounding", "therefore", "each", "saved-before", "summed-before")
+_TOLD_BEHIND = words_of("grounding", "more-behind", "summed-behind")
 _CALENDAR_PARTS = (7, 12, 30, 52, 365)
 _FEWEST = 12  # counts up to here are part of the language
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
@@ -70,14 +74,18 @@ class Derivations:
             return True
         if measure.unit == "s" and (measure.is_spelled or measure.value in self._statements.spans):
             return True
-        if measure.unit == "" and (_PART_BEHIND.match(prose, end) or self._concludes(prose, start)):
+        is_count = measure.unit == ""
+        if is_count and _PART_BEHIND.match(prose, end):
             return True
-        if measure.unit == "" and measure.value > _FEWEST and _EACH.search(prose, max(start - _EACH_REACH, 0), start):
-            return True
-        return is_compared(prose, measure) or is_summed(prose, measure)
-
-    def _concludes(self, prose: str, start: int) -> bool:
-        return _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start) is not None
+        before, behind = prose[max(start - _EACH_REACH, 0) : start], prose[end : end + COMPARED_REACH]
+        if _TOLD_BEFORE.isdisjoint(split_words(before)) and _TOLD_BEHIND.isdisjoint(split_words(behind)):
+            return False  # as nearly always
+        return bool(
+            (is_count and _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start))
+            or (is_count and measure.value > _FEWEST and _EACH.search(prose, max(start - _EACH_REACH, 0), start))
+            or is_compared(prose, measure)
+            or is_summed(prose, measure)
+        )
 
     def explain(self, measure: Measure, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a figure of an answer follows from figures that neither it nor its question states.

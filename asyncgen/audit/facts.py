@@ -315,7 +315,7 @@ def without_code(text: str) -> str:
         text = _CODE_LINE.sub(_blank, text)
     if "|" in text or "_start" in text or "_end" in text:
         text = _TEMPLATE_TOKEN.sub(_cut, text)
-    if any(map(text.__contains__, "<[")):
+    if "<" in text or "[" in text:
         text = _TAG.sub(_cut, text)
     if "\\" in text or text.count("$") > 1:
         text = _FORMULA.sub(_blank, text)
@@ -508,18 +508,25 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
                 word = match[0].rstrip(".")
                 yield Term(word, place, "identifier", squeeze(word))
             continue
-        word = match[0].split("'")[0]
-        if len(word) < 2 or word.islower() or category(word[-1]) == "Lm":  # noqa: PLR2004 - UVᵀ is a formula
-            continue
-        singular = word.removesuffix("s")
-        if singular.isupper() and len(singular) > 1:
-            yield Term(word, place, "acronym", fold(singular))
-        elif word[1:].islower():
+        word, kind, key = _tell_word(match[0])
+        if kind == "name":
             opens = _SENTENCE_START.search(text, max(place - 12, 0), place) is not None
             if (beside := tell_name(text, word, place, language, opens=opens)) is not None:
-                yield Term(word, place, "name", fold(word), opens and not is_listed(word), beside)
-        else:
-            yield Term(word, place, "identifier", fold(word))
+                yield Term(word, place, kind, key, opens and not is_listed(word), beside)
+        elif kind:
+            yield Term(word, place, kind, key)
+
+
+@lru_cache(maxsize=1 << 14)
+def _tell_word(written: str) -> tuple[str, TermKind | None, str]:
+    """The word, what it may be wherever it stands, and its key."""
+    word = written.partition("'")[0]
+    singular = word.removesuffix("s")
+    if len(word) < 2 or word.islower() or category(word[-1]) == "Lm":  # noqa: PLR2004 - UVᵀ is a formula
+        return word, None, ""
+    if singular.isupper() and len(singular) > 1:
+        return word, "acronym", fold(singular)
+    return word, "name" if word[1:].islower() else "identifier", fold(word)
 
 
 def _read_numeric_date(match: re.Match[str]) -> Date:

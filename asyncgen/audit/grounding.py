@@ -7,8 +7,9 @@ and common names are let through, and a figure that follows from two others is a
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import islice
 
 import msgspec
@@ -32,7 +33,7 @@ from asyncgen.audit.facts import (
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
 from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold, is_listed
-from asyncgen.audit.number_words import SMALL_WORDS, in_all_spellings, is_small
+from asyncgen.audit.number_words import SMALL_WORDS, in_all_spellings, in_ascii, is_small
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
@@ -58,6 +59,7 @@ _HOURS = "|".join(name for table in tables("units") for name in table.get("h", (
 _RHETORICAL = any_phrase("grounding", "rhetorical")
 _OF_THE_TALK = Uncased(rf"[ -]{any_phrase('grounding', 'of-the-talk').pattern}")
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
+_IN_WORDS = frozenset(each.encode() for word in SMALL_WORDS for each in (word, in_ascii(word)))
 # A small number in words that may be the result of a sum.
 _SMALL_RESULT = Uncased(
     rf"\b(?:{'|'.join(map(in_all_spellings, SMALL_WORDS))})[ -]"
@@ -117,7 +119,7 @@ class Grounding:
         self._known.terms |= COMMON_NAMES | frozenset(_FUNCTION_WORDS)
         self._settled: dict[str | None, dict[str, Term | None]] = {}  # by language
         # Small talk and refusals come again word for word: in the offline engine's files four answers of five.
-        self._examine = lru_cache(maxsize=_ANSWERS_KEPT)(self._examine_anew)
+        self._answers: dict[tuple[str, str | None], _Answer] = {}  # by content and language
         self._asked: dict[
             tuple[str, float, str, bool], bool
         ] = {}  # figures by text, value and unit: the same come often
@@ -142,7 +144,11 @@ class Grounding:
             if message.role != "assistant":
                 continue
             language = subject.languages[position] or self._known.language
-            answer = self._examine(message.content, language)
+            if (answer := self._answers.get((message.content, language))) is None:
+                if len(self._answers) >= _ANSWERS_KEPT:
+                    self._answers.clear()
+                answer = self._examine(message.content, language, subject.plain[position].vocabulary)
+                self._answers[message.content, language] = answer
             answers.append(answer)
             tally.checked += answer.checked
             if not (answer.unknown or answer.doubtful):
@@ -158,14 +164,20 @@ class Grounding:
                     yield Finding(rule, subject.record.number, position, evidence)
         tally.lines += findings > 0
 
-    def _examine_anew(self, content: str, language: str | None) -> "_Answer":
+    def _examine(self, content: str, language: str | None, words: AbstractSet[bytes]) -> "_Answer":
+        """`words`: of the content."""
         prose = with_decimal_points(without_code(content), language)
         if language not in self._settled:
             self._settled[language] = self._settle(language)
         settled = self._settled[language]
         answer = _Answer(prose)
         for fact in read_facts(prose, language, settled):
-            answer.checked += not (isinstance(fact, Term) and (fact.opens or fact.key in COMMON_NAMES))
+            if isinstance(fact, Term):
+                answer.checked += not (fact.opens or fact.key in COMMON_NAMES)
+                if not self._knows_term(fact):
+                    answer.unknown.append(fact)
+                continue
+            answer.checked += 1
             is_known = self._knows(fact, prose)
             if not is_known:
                 answer.unknown.append(fact)
@@ -173,13 +185,16 @@ class Grounding:
                 answer.measures.append((fact, is_known))
                 if is_known and self._derivations.may_be_other(fact, prose):
                     answer.doubtful.append(fact)
-        if _SMALL_RESULT.search(prose):
-            for each in read_spelled(prose, language):
-                if each.unit in CURRENCIES and each not in answer.unknown and not self._knows(each, prose):
-                    answer.unknown.append(each)
-                elif (is_everyday(each) or each.unit in CURRENCIES) and self._derivations.may_be_other(each, prose):
-                    answer.doubtful.append(each)
+        if not _IN_WORDS.isdisjoint(words) and _SMALL_RESULT.search(prose):
+            self._examine_small(answer, language)
         return answer
+
+    def _examine_small(self, answer: "_Answer", language: str | None) -> None:
+        for each in read_spelled(answer.prose, language):
+            if each.unit in CURRENCIES and each not in answer.unknown and not self._knows(each, answer.prose):
+                answer.unknown.append(each)
+            elif (is_everyday(each) or each.unit in CURRENCIES) and self._derivations.may_be_other(each, answer.prose):
+                answer.doubtful.append(each)
 
     def _settle(self, language: str | None) -> dict[str, Term | None]:
         """Tokens that are one known term, or none that counts, and need no second look.
@@ -196,11 +211,10 @@ class Grounding:
         settled.update({each.capitalize() + mark: None for each in _FUNCTION_WORDS for mark in _MARKS})
         return settled
 
-    def _knows(self, fact: Fact, prose: str) -> bool:
-        if isinstance(fact, Term):
-            if self._known.knows_term(fact):
-                return True
-            return fact.opens or (fact.beside != "" and fact.beside in self._known.terms)
+    def _knows_term(self, term: Term) -> bool:
+        return self._known.knows_term(term) or term.opens or (term.beside != "" and term.beside in self._known.terms)
+
+    def _knows(self, fact: Measure | Date | Time, prose: str) -> bool:
         if not isinstance(fact, Measure):
             return self._known.knows(fact)
         if is_everyday(fact):

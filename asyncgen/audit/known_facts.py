@@ -106,11 +106,9 @@ class KnownFacts:
 
     def knows_term(self, term: Term) -> bool:
         key = term.key
-        if term.kind == "url" and _RESERVED.match(key):
-            return True
-        if term.kind == "url":
-            return self._has_address(key) or self._has_address(key + "/", whole=False)
-        return key in self.terms or key.removesuffix("s") in self.terms
+        if term.kind != "url":
+            return key in self.terms or key.removesuffix("s") in self.terms
+        return bool(_RESERVED.match(key)) or self._has_address(key) or self._has_address(key + "/", whole=False)
 
     def _has_address(self, beginning: str, *, whole: bool = True) -> bool:
         place = bisect_left(self._addresses, beginning)

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from asyncgen.audit.phrases import Phrase, Uncased, either, read_phrases
@@ -49,6 +50,11 @@ def phrases(rule: str, key: str = "phrases", name: str = "") -> Sequence[Phrase]
 
 def any_phrase(rule: str, key: str) -> Uncased:
     return either(phrases(rule, key))
+
+
+def words_of(rule: str, *keys: str) -> frozenset[bytes]:
+    """A text that holds one of the phrases has one of these words."""
+    return frozenset(chain.from_iterable(each.needs[0] for key in keys for each in phrases(rule, key)))
 
 
 def share_of(language: str, words: Collection[bytes]) -> float:

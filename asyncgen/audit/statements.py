@@ -62,7 +62,7 @@ _SUMMED_BEFORE = Uncased(rf"{any_phrase('grounding', 'summed-before').pattern}(?
 _BETWEEN = listed("grounding", "no-difference")
 _LONGEST = 600  # characters of sentences on one side of a figure
 _ALL = 100  # percent
-_COMPARED_REACH = 40  # characters
+COMPARED_REACH = 40  # characters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -316,18 +316,18 @@ def _figures_of(fact: Fact) -> Iterator[Figure]:
 def is_summed(text: str, measure: Measure) -> bool:
     """Whether the words around a figure say that it is what several make together."""
     end = measure.start + len(measure.text)
-    if _SUMMED_BEHIND.match(text, end, end + _COMPARED_REACH):
+    if _SUMMED_BEHIND.match(text, end, end + COMPARED_REACH):
         return True
-    return _SUMMED_BEFORE.search(text, max(measure.start - _COMPARED_REACH, 0), measure.start) is not None
+    return _SUMMED_BEFORE.search(text, max(measure.start - COMPARED_REACH, 0), measure.start) is not None
 
 
 def is_compared(text: str, measure: Measure) -> bool:
     """Whether the words around a figure say that one thing has so much more than another."""
     end = measure.start + len(measure.text)
-    behind = _MORE_BEHIND.match(text, end, end + _COMPARED_REACH)
+    behind = _MORE_BEHIND.match(text, end, end + COMPARED_REACH)
     if behind and "," not in behind[0] and _BETWEEN.isdisjoint(behind[0].lower().split()):
         return True
-    return _SAVED_BEFORE.search(text, max(measure.start - _COMPARED_REACH, 0), measure.start) is not None
+    return _SAVED_BEFORE.search(text, max(measure.start - COMPARED_REACH, 0), measure.start) is not None
 
 
 def _read_spans(sentence: str, times: Sequence[Time], week: dict[int, float]) -> Iterator[float]:
