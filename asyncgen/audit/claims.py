@@ -13,6 +13,7 @@ from asyncgen.audit.known_facts import KnownFacts
 from asyncgen.audit.language import any_phrase
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.statements import sentences_around
+from asyncgen.conversation import Conversation
 
 _CLAIM = {key: any_phrase("grounding", key) for key in ("own", "hearsay", "second-person", "tag", "orders")}
 # "I think my ..." is said of himself, "my friend thinks you ..." is not.
@@ -35,12 +36,17 @@ _REMARK = 40  # words of a message that is no more than a remark
 class Said:
     """`values`: what the scenario draws, which an answer may speak of as well."""
 
-    def __init__(self, said: Iterable[str], values: Iterable[str]) -> None:
+    def __init__(self, conversation: Conversation, values: Iterable[str]) -> None:
         free, claimed = list[str](), list[str]()
-        for text in said:
+        for place, message in enumerate(conversation):
+            if message.role != "user":
+                continue
+            text = message.content
+            answers = place > 0 and conversation[place - 1].content.endswith("?") and _AFFIRMS.match(text)
             kinds: tuple[list[str], list[str]] = ([], [])
             wants_a_result = is_exercise(text)
-            is_remark = len(text.split()) <= _REMARK and not (_HANDED_OVER.search(text) or _CLAIM["own"].search(text))
+            is_of_himself = answers or _CLAIM["own"].search(text)
+            is_remark = len(text.split()) <= _REMARK and not (_HANDED_OVER.search(text) or is_of_himself)
             for sentence in _SENTENCE.split(text):
                 is_claim = not wants_a_result and _is_claim(sentence, is_remark=is_remark)
                 kinds[is_claim].append(sentence)
@@ -58,8 +64,8 @@ class Said:
         """Whether an answer may state it there because of what the user has said."""
         if self._free.knows(fact, hedge, is_bare=is_bare):
             return True
-        if isinstance(fact, Measure) and self._claimed.knows_digits(fact):
-            return True  # the number of an order or a telephone, which he has read somewhere
+        if isinstance(fact, Measure) and (self._free.counts_as(fact) or self._claimed.knows_digits(fact)):
+            return True  # his own age, the number of an order or a telephone, which he has read somewhere
         return self._claimed.knows(fact, hedge, is_bare=is_bare) and _is_kept_apart(fact, prose)
 
 

@@ -204,7 +204,10 @@ def _find_dialled(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | Non
     spans = [span for group, span in values if group == "code" and _DIALLED.fullmatch(said.text, *span)]
     if any(map(said.lowered.__contains__, _THEN)) and (turns := _TURNS.search(said.text)):
         spans.append(turns.span())
-    return spans[0] if spans and any(map(_SHUT.search, (said.lowered, said.asked))) else None
+    is_of_a_lock = spans and (
+        any(map(_SHUT.search, (said.lowered, said.asked))) or any(map(said.asked.__contains__, _CODES))
+    )
+    return spans[0] if is_of_a_lock else None
 
 
 def _find_made_up(said: _Said) -> Span | None:

@@ -28,12 +28,14 @@ from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.reckoning import (
     CLOSE,
     EPSILON,
+    LENGTHS,
     MOST_TIMES,
     OPERANDS,
     Look,
     follows,
     follows_date,
     follows_time,
+    is_between_years,
     is_concluded,
     is_difference,
     is_in_proportion,
@@ -73,6 +75,8 @@ class Derivations:
         if measure.unit in CURRENCIES and self._counted(measure.value, measure.unit):
             return True
         if measure.unit == "s" and (measure.is_spelled or measure.value in self._statements.spans):
+            return True
+        if measure.unit == "s" and measure.value > YEAR and not self._statements.has((measure.value, "s")):
             return True
         is_count = measure.unit == ""
         if is_count and _PART_BEHIND.match(prose, end):
@@ -127,6 +131,7 @@ class Derivations:
             (compared and is_difference(measure, look, home))
             or (summed and is_sum(measure, look, home))
             or is_span(measure, look, home)
+            or (home == 0.0 and is_between_years(measure, look))
             or (measure.unit == "s" and home == 0.0 and not look.has_about(measure) and is_in_proportion(measure, look))
         )
 
@@ -160,7 +165,7 @@ def derives(measure: Measure, known: Sequence[Measure]) -> bool:
         for one, other in combinations([value for value, unit in figures if not unit and value in YEARS], 2)
     ):
         return True
-    counts = [value for value, unit in figures if not unit and 1 < value <= MOST_TIMES]
+    counts = [2.0, *(value for value, unit in figures if not unit and 1 < value <= MOST_TIMES)]  # two, of a couple
     amounts = [value for value, unit in figures if unit == measure.unit != ""]
     if measure.unit in CURRENCIES and len(amounts) <= _MOST_ADDED:
         sums = (sum(each) for count in range(3, _MOST_ADDED + 1) for each in combinations(amounts, count))
@@ -177,7 +182,7 @@ def _give(ones: Iterable[Figure], others: Iterable[Figure], measure: Measure, mo
     """Whether one of the first figures and another of the second ones give the measure."""
     value, unit = measure.value, measure.unit
     for one in ones:
-        if unit not in {"", "%", one[1]} and one[1] != "%":
+        if unit not in {"", "%", one[1]} and one[1] != "%" and LENGTHS.get(unit) != one[1]:
             continue
         for other in others:
             if one is not other:
@@ -207,6 +212,8 @@ def _combine(first: Figure, second: Figure, unit: str) -> Sequence[float]:
         results.append(one * other / 3600)
     if unit_one == unit == "$" and unit_other == "s" and other:
         results += (one * other / 3600, one / other * 3600)
+    if unit in LENGTHS and unit_one == LENGTHS[unit] and unit_other in {"m", ""}:
+        results.append(one * other)  # "50 metres by 18"
     if unit_one == "%" and unit_other == unit:
         results += (one * other / 100, other - one * other / 100, other + one * other / 100)
     return results

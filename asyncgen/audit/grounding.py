@@ -50,7 +50,7 @@ _ENDS = (".", "!", "?", ")", '"', "%")
 _FUNCTION_WORDS = sorted({word for table in tables("frequent") for word in table["words"].split() if word.isalpha()})
 _HEADING_REACH = 200  # characters of a heading or a name of several words
 _OPERATOR = any_phrase("grounding", "operators").pattern
-_OPERATOR_BEFORE = re.compile(rf"(?:[+*/=^]|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE)
+_OPERATOR_BEFORE = re.compile(rf"(?:[+*=^]|(?<!\bf)/|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE)
 _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
 )
@@ -66,6 +66,7 @@ _SMALL_RESULT = Uncased(
     rf"(?:{_HOURS}|{_AMOUNTS}|{any_phrase('grounding', 'more-behind').pattern}"
     rf"|{any_phrase('grounding', 'part-of').pattern})",
 )
+_BROKEN_UNIT = re.compile(r" [^\W\d_]{1,12}")  # at the end of what breaks off: "250 Gra"
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
 _CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
@@ -274,7 +275,7 @@ class _Review:
 
     @cached_property
     def _said(self) -> Said:
-        return Said((each.content for each in self._conversation if each.role == "user"), self._values)
+        return Said(self._conversation, self._values)
 
     def judge(self, position: int, answers: Sequence[_Answer]) -> Iterator[tuple[str, Fact]]:
         """The rule each fact of the last answer breaks, once however often it is stated there."""
@@ -330,9 +331,12 @@ class _Review:
         """Whether it is only asked for, or an answer breaks off in it, after the beginning of something known."""
         if _is_asked(prose, fact):
             return True
-        if prose[fact.start :] != fact.text or prose.endswith(_ENDS):
+        rest = prose[fact.start + len(fact.text) :]
+        if prose.endswith(_ENDS):
             return False
-        return self._known.has_beginning(fact)
+        if isinstance(fact, Measure) and _BROKEN_UNIT.fullmatch(rest):
+            return self._known.knows_measure(fact)
+        return rest == "" and self._known.has_beginning(fact)
 
     def _is_other(self, measure: Measure, prose: str, question: str) -> bool:
         """Whether a figure of the knowledge base is there another one, which its other figures give."""

@@ -48,7 +48,10 @@ _WRAPPED = re.compile(r"(?<=[^\n|])\n(?=[^\W\d_]|\d[\d.,:]*\s)")  # a line that 
 _WORDS = re.compile(r"[^\W_]+")
 _FIGURE = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
 _NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]{0,40})[ -](?:of )?(\d+(?:\.\d+)?)\b")
-_COUNTED = re.compile(r"[ -](?P<word>[^\W\d_]{3,})")  # what a figure counts
+# What a figure counts; an age and a temperature say so by their sign.
+_COUNTED = re.compile(
+    rf"(?:[ -](?P<word>[^\W\d_]{{3,}})| ?°| (?P<age>{any_phrase('grounding', 'of-an-age').pattern}))", re.IGNORECASE
+)
 _UNCOUNTED = frozenset(map(fold, listed("grounding", "uncounted")))
 
 
@@ -107,7 +110,8 @@ class KnownFacts:
     def knows_term(self, term: Term) -> bool:
         key = term.key
         if term.kind != "url":
-            return key in self.terms or key.removesuffix("s") in self.terms
+            forms = (key, key.removesuffix("s"), f"{key}s" if len(key) > _LONG else key)
+            return any(map(self.terms.__contains__, forms))
         return bool(_RESERVED.match(key)) or self._has_address(key) or self._has_address(key + "/", whole=False)
 
     def _has_address(self, beginning: str, *, whole: bool = True) -> bool:
@@ -150,6 +154,10 @@ class KnownFacts:
         elif measure.unit and _distinct_digits(measure) >= _DISTINCT_DIGITS:
             units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
         return any(self._has(unit, low, high) for unit in units)
+
+    def counts_as(self, measure: Measure) -> bool:
+        """Whether a bare number may be this one, with what it counts: who says "she is 9" speaks of years."""
+        return measure.unit == "s" and _count_of(measure) in self._bare
 
     def knows_multiple(self, measure: Measure, operands: Iterable[Measure]) -> bool:
         """Whether it is exactly so many times a figure of the texts as one of the operands counts: ten tickets."""
@@ -281,4 +289,4 @@ def _count_of(measure: Measure) -> float:
 def is_bare(prose: str, measure: Measure) -> bool:
     """Whether no word behind a figure says what it counts."""
     counted = _COUNTED.match(prose, measure.start + len(measure.text))
-    return counted is None or fold(counted["word"]) in _UNCOUNTED
+    return counted is None or (counted["word"] is not None and fold(counted["word"]) in _UNCOUNTED)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from asyncgen.audit.language import any_phrase
+from asyncgen.audit.role_confusion import STAGED
 from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
 
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
@@ -70,7 +71,8 @@ _MARKS = (
 CODE_LIKE = re.compile(
     r"^\s*(?:def |class |import |from \w+ import|for .*:$|if .*:$|while .*:$|return\b|print\("
     r"|[\w.\[\]]+ ?[-+*/]?= |[\w.]+\("
-    r"|(?:uv|pip|python\d?|git|cd|bash|sh|make|curl|torchrun|source|export|npm|cargo|docker|sudo|ls) \S|\$ )"
+    r"|(?:uv|pip|python\d?|git|cd|bash|sh|make|curl|torchrun|source|export|npm|cargo|docker|sudo|ls|echo|mkdir|cat|rm|cp|mv|chmod"
+    r"|wget|apt(?:-get)?|brew|conda|node|go|tar|ssh|scp|touch|sleep|kill|set|for|if) \S|\$ )"
 )
 _CODE_REACH = 400  # characters around a heading that tell whether it is a comment
 
@@ -95,7 +97,8 @@ def find_markdown(text: str, *, is_talk: bool = False, is_named: bool = False) -
     for mark, pattern in _MARKS:
         if mark in text and not is_named:
             for match in pattern.finditer(text):
-                if not (pattern is _HEADING and _is_code_comment(text, match)):
+                is_comment = pattern is _HEADING and _is_code_comment(text, match)
+                if not (is_comment or (mark in "*#" and STAGED.match(text, match.start()))):
                     return match.span()
     if is_talk or not any(mark in text for mark, _ in _SPOKEN_OF):
         return None

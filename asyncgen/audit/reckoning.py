@@ -32,6 +32,7 @@ MOST_TIMES = 60  # of a count that multiplies a figure
 EPSILON = 1e-9
 CLOSE = 0.05  # the share by which rounding may move a figure that is given as it were exact
 OPERANDS = 12
+LENGTHS = {"m²": "m", "m³": "m²"}  # of what one more length makes an area, and a volume
 
 _COMBINES, _SCALES, _EACH, _FULLY, _THEREFORE = (
     any_phrase("grounding", key) for key in ("combines", "scales", "each", "fully", "therefore")
@@ -222,6 +223,7 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
         or is_in_proportion(measure, look)
         or _is_between_days(measure, look)
         or (measure.unit == "" and measure.value >= _TELLING and _is_of_counts(measure, look))
+        or ((measure.unit in LENGTHS or "." in measure.text) and _is_of_two(measure, look))
     )
 
 
@@ -382,6 +384,13 @@ def is_difference(measure: Measure, look: Look, least: float = 0.0) -> bool:
     return any(abs(abs(count * one - other) - wanted) <= _HALF_A_CENT for count in counts for one, other in pairs)
 
 
+def is_between_years(measure: Measure, look: Look) -> bool:
+    """Whether it is how long it is from one year to another that stands beside it."""
+    years = {each.value for each in look.facts if isinstance(each, Measure) and not each.unit and each.value in YEARS}
+    years |= {float(each.year) for each in look.facts if isinstance(each, Date) and each.year}
+    return any(abs(one - other) * YEAR == measure.value for one, other in combinations(years, 2))
+
+
 def is_rest(measure: Measure, look: Look, behind: str) -> bool:
     """Whether it is what a statement leaves of as many as the words behind the figure count: four of the six."""
     wholes = {value for _, _, value in find_numbers(behind)} | set(map(float, _COUNT.findall(behind)))
@@ -412,13 +421,23 @@ def is_span(measure: Measure, look: Look, least: float = 0.0) -> bool:
 
 
 def _is_whole(measure: Measure, look: Look) -> bool:
-    """Whether it is a figure times a count of its paragraph, where the words speak of all."""
-    if measure.unit == "" or _FULLY.search(look.near) is None:
+    """Whether it is a figure times a count, where the words speak of all: of its paragraph, of its statement in sum."""
+    if measure.unit == "":
+        return False
+    most_off = _most_off(measure, look)
+    if _COMBINES.search(look.near) and any(
+        abs(value * count - measure.value) <= most_off
+        for each in look.best
+        for value in each.of(measure.unit)
+        for count in each.of("")
+        if count > 1
+    ):
+        return True
+    if _FULLY.search(look.near) is None:
         return False
     counts = {value for each in look.beside for value in each.of("") if value > 1}
-    values = look.figures(measure.unit)
     return any(
-        abs(value * count - measure.value) <= _most_off(measure, look) for value, _ in values for count in counts
+        abs(value * count - measure.value) <= most_off for value, _ in look.figures(measure.unit) for count in counts
     )
 
 
@@ -466,6 +485,16 @@ def _is_of_counts(measure: Measure, look: Look) -> bool:
     most_off = _most_off(measure, look)
     is_each = _EACH.search(look.near) is not None
     return is_each and any(abs(one / other - measure.value) <= most_off for one, other in permutations(own, 2))
+
+
+def _is_of_two(measure: Measure, look: Look) -> bool:
+    """Whether it is the area of two lengths of one statement, or a ratio that is no whole number."""
+    most_off, length = _most_off(measure, look), LENGTHS.get(measure.unit)
+    if length:
+        pairs = (pair for each in look.named for pair in permutations(each.of(length), 2))
+        return any(abs(one * other - measure.value) <= most_off for one, other in pairs)
+    ratios = (pair for each in look.best for unit in each.values if unit for pair in permutations(each.of(unit), 2))
+    return measure.unit == "" and any(other and abs(one / other - measure.value) <= most_off for one, other in ratios)
 
 
 def is_in_proportion(measure: Measure, look: Look) -> bool:

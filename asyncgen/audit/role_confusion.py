@@ -30,6 +30,14 @@ _DOES = (
     r"(?:^|(?<=[.!?] )|(?<=\n))\*(?!(?:just|this|that|most|best|first|last|almost|not|its|always|yes|thanks|is)\b)"
     r"(?-i:[a-zäöü]+(?:s|t|ing)) [^*\n]{1,80}(?<![:,])\*(?=\s|$)"
 )
+_GESTURES, _CAST = (language.any_phrase("role-confusion", key).pattern for key in ("gestures", "cast"))
+_LABELS = "|".join(sorted(map(re.escape, language.listed("role-confusion", "labels"))))
+# What a narrator puts between stars, and the name of a side as a heading: no markup.
+STAGED = re.compile(
+    rf"\*{{1,2}}(?:(?:the |der |die )?(?:{_LABELS}|{_CAST}) |(?:[A-Z]\w* )?(?:{_GESTURES})\b)|{_DOES}"
+    rf"|#{{1,6}} +(?:{_LABELS})\b\W*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _LOGIN = re.compile(  # "User: jo.smith, password: ..."
     rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b", re.IGNORECASE
 )
@@ -61,6 +69,7 @@ class RoleConfusion:
             rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\d\"$])"
             rf"|(?<=[.!?] )(?:[\[(](?i:{role})[\])] ?:?|(?i:<(?:{role})>)|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$"
+            rf"|(?<=[.!?] )(?:{people.title()}): (?=[A-ZÄÖÜ])"
             rf"|(?<=\n)[*_]*(?i:{people}):[*_]* [^\n]{{1,300}}\?",
             re.MULTILINE,
         )
@@ -80,15 +89,14 @@ class RoleConfusion:
         self._transcript = language.any_phrase(rule, "transcript")
         narrator = [] if name is None else language.phrases(rule, "narrator-named", plain(name))
         self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
-        gestures, cast = (language.any_phrase(rule, key).pattern for key in ("gestures", "cast"))
         self._told = re.compile(
             rf"(?:^|(?<=[.!?] )|(?<=\n))"
-            rf"[*(\[]{{1,2}} ?(?:(?:the |der |die )?(?:{role}|{own}|{cast}) |(?:the )?conversation )"
+            rf"[*(\[]{{1,2}} ?(?:(?:the |der |die )?(?:{role}|{own}|{_CAST}) |(?:the )?conversation )"
             rf"[^)\]*\n]{{1,120}}[*)\]]",
             re.IGNORECASE,
         )
         self._stage = re.compile(
-            rf"{self._told.pattern}|[*(\[~<_] ?(?:{gestures})[^)\]*~>_\n]{{0,80}}[*)\]~>_]"
+            rf"{self._told.pattern}|[*(\[~<_] ?(?:{_GESTURES})[^)\]*~>_\n]{{0,80}}[*)\]~>_]"
             rf"|{_DOES}",
             re.IGNORECASE,
         )

@@ -133,7 +133,7 @@ class Statements:
             else:
                 subject = stems_of(sentence)
             statement = _read_statement(len(self.paragraphs) - 1, sentence, above, facts, week)
-            if not (statement.values or statement.minutes or statement.years):
+            if not (statement.values or statement.minutes or statement.years or statement.days):
                 continue
             self.paragraphs[-1].append(statement)
             self.spans |= statement.spans

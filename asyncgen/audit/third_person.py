@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from asyncgen.audit import language
-from asyncgen.audit.phrases import Phrases, PlainText, plain
+from asyncgen.audit.phrases import Phrase, Phrases, PlainText, plain
 from asyncgen.audit.role_confusion import find_assistant_name
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
 from asyncgen.audit.words import split_words
@@ -30,13 +30,20 @@ class ThirdPerson:
 
     def __init__(self, system_prompt: str | None, knowledge: str) -> None:
         rule, name = "third-person", find_assistant_name(system_prompt)
-        named = [] if name is None else [*language.phrases(rule, "named", plain(name))]
-        if name and len(re.findall(rf"\b{re.escape(name)}\b", knowledge)) <= _HARDLY:
-            named += language.phrases(rule, "named-alone", plain(name))
-        self._phrases = Phrases([*named, *language.phrases(rule)])
-        told = [] if name is None else language.phrases(rule, "asked-named", plain(name))
-        self._asked = Phrases([*told, *language.phrases(rule, "asked")])
-        self._you, self._own, self._subjects = map(_words, ("you", "own", "subjects"))
+
+        def read(*keys: str) -> Iterator[Phrase]:
+            of_name = [key for key in keys if key.startswith(("named", "asked-", "unowned-"))]
+            return chain.from_iterable(
+                language.phrases(rule, key, plain(name or "")) for key in keys if name or key not in of_name
+            )
+
+        is_alone = name is not None and len(re.findall(rf"\b{re.escape(name)}\b", knowledge)) <= _HARDLY
+        self._phrases = Phrases(read("named", "phrases", *["named-one"] * is_alone))
+        self._alone = Phrases(read(*["named-alone"] * is_alone))
+        self._unowned = Phrases(read("unowned", "unowned-named"))
+        self._asked = Phrases(read("asked-named", "asked", *["asked-alone"] * is_alone))
+        self._you, self._subjects = map(_words, ("you", "subjects"))
+        self._own = {code: _words("own", code) for code in (*language.LANGUAGES, None)}
         self._knowledge = b" %b " % b" ".join(split_words(knowledge))
         self._name = re.compile(rf"(?<!\w){re.escape(plain(name or chr(0)))}(?!\w)")
         self._called = re.compile(rf"(?:^|^\w+ |, ?){re.escape(plain(name or chr(0)))}(?=[,!?.]|$)", re.MULTILINE)
@@ -47,9 +54,14 @@ class ThirdPerson:
                 continue
             text = _QUOTED.sub(blank, read.text)
             found = self._phrases.find(read, text)
-            if position and self._speaks_to(subject.plain[position - 1]) and self._own.isdisjoint(read.vocabulary):
-                told = (each for each in self._asked.find(read, text) if not self._is_known(text, each))
-                found = chain(found, told)
+            asked = subject.plain[position - 1] if position else None
+            if asked is None or not self._names(asked):
+                found = chain(found, self._alone.find(read, text))
+            if self._own[subject.languages[position]].isdisjoint(read.vocabulary):
+                found = chain(found, self._unowned.find(read, text))
+                if asked and self._speaks_to(asked):
+                    told = (each for each in self._asked.find(read, text) if not self._is_known(text, each))
+                    found = chain(found, told)
             for match in found:
                 if not _OWN.search(text, max(match.start() - _OWN_REACH, 0), match.start()):
                     evidence = excerpt(message.content, *match.span())
@@ -65,8 +77,14 @@ class ThirdPerson:
         """Whether somebody speaks to the assistant, and of nobody that an answer may tell of."""
         if self._you.isdisjoint(asked.vocabulary) or not self._subjects.isdisjoint(asked.vocabulary):
             return False
-        return not self._name.search(self._called.sub("", asked.text))
+        return not self._names(asked)
+
+    def _names(self, asked: PlainText) -> bool:
+        """Whether somebody speaks of the name, and not only to it."""
+        return self._name.search(self._called.sub("", asked.text)) is not None
 
 
-def _words(key: str) -> frozenset[bytes]:
-    return frozenset(chain.from_iterable(map(split_words, language.listed("third-person", key))))
+def _words(key: str, code: str | None = None) -> frozenset[bytes]:
+    """The words of one language, or of all: "im" is none of somebody's own in German."""
+    listed = language.table_of(code, "third-person")[key] if code else language.listed("third-person", key)
+    return frozenset(chain.from_iterable(map(split_words, listed)))
