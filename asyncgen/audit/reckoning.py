@@ -1,6 +1,5 @@
 """What a figure follows from: what stands around it in an answer, and how the figures of fitting statements give it."""
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -54,6 +53,7 @@ _ABOUT = Uncased(rf"(?:{any_phrase('grounding', 'about').pattern})\.?\s$|~\s?$")
 _LIMIT = re.compile(
     rf"(?:{any_phrase('grounding', 'over').pattern}|{any_phrase('grounding', 'under').pattern})\s$", re.IGNORECASE
 )
+_HEDGE_REACH = 40  # characters before a figure
 _EXACT = CURRENCIES | {"ct"}
 _HALF_A_CENT = 0.005
 _BEST = 0.5  # of what fits best
@@ -96,13 +96,15 @@ class Look:
         self, fact: Fact, prose: str, question: str, statements: Statements, *, is_foreign: bool = False
     ) -> None:
         self.statements = statements
-        self._figures: dict[str, Sequence[tuple[float, float]]] = {}  # by unit
+        self._figures: dict[str, Sequence[tuple[float, int]]] = {}  # by unit
         self._is_foreign = is_foreign
         before, behind = sentences_around(prose, fact.start)
         self.behind = behind[len(fact.text) :]
         is_opening = prose.startswith(before + behind)
-        self.is_hedged = _ABOUT.search(before) is not None
-        before = _LIMIT.sub("", before)
+        near = max(len(before) - _HEDGE_REACH, 0)
+        self.is_hedged = _ABOUT.search(before, near) is not None
+        if limit := _LIMIT.search(before, near):
+            before = before[: limit.start()] + before[limit.end() :]
         self._asked = _EXCLAIMED.sub("", question) if is_opening else ""
         self.near = f"{self._asked}\n{before}{behind}"
         self._others = f"{self._asked}\n{before} {self.behind}"
@@ -124,13 +126,13 @@ class Look:
         return self.stems | {mark_of(each.value, each.unit) for each in self.facts if isinstance(each, Measure)}
 
     @cached_property
-    def fits(self) -> Mapping[Clause, float]:
+    def fits(self) -> Mapping[Clause, int]:
         """The clauses of the statements that share something, each with how well it fits.
 
         All of them where the knowledge base is in another language than the answer.
         """
         fits = self.statements.fits(self.marks)
-        return {**dict.fromkeys(self.statements.clauses, 0.0), **fits} if self._is_foreign else fits
+        return {**dict.fromkeys(self.statements.clauses, 0), **fits} if self._is_foreign else fits
 
     @cached_property
     def named(self) -> Collection[Statement]:
@@ -141,8 +143,8 @@ class Look:
         return self.statements.beside(self.named)
 
     @cached_property
-    def _words(self) -> Sequence[str]:
-        return list(map(fold, _LETTERS.findall(self._others)))
+    def _words(self) -> AbstractSet[str]:
+        return frozenset(_LETTERS.findall(fold(self._others)))
 
     @cached_property
     def times(self) -> AbstractSet[float]:
@@ -150,8 +152,9 @@ class Look:
         times = set(map(float, _COUNT.findall(self._others)))
         if may_hold_numbers(self._others):
             times |= {value for _, _, value in find_numbers(self._others)}
+        for word in self._words & _TIMES.keys():
+            times |= {*_TIMES[word]}
         for word in self._words:
-            times |= {*_TIMES.get(word, ())}
             if word.startswith(_BEGINNINGS):
                 times |= {*next(_TIMES[f"{each}*"] for each in _BEGINNINGS if word.startswith(each))}
         if _BOTH_WAYS.search(self._others):
@@ -162,7 +165,7 @@ class Look:
     @cached_property
     def parts(self) -> AbstractSet[float]:
         """Into how many parts something goes, as the words say."""
-        return {part for word in self._words for part in _PARTS.get(word, ())}
+        return {part for word in self._words & _PARTS.keys() for part in _PARTS[word]}
 
     @property
     def joins(self) -> bool:
@@ -173,6 +176,14 @@ class Look:
     def concludes(self) -> bool:
         return _THEREFORE.search(self._own) is not None
 
+    @cached_property
+    def scales(self) -> bool:
+        return _SCALES.search(self.near) is not None
+
+    @cached_property
+    def tells_each(self) -> bool:
+        return _EACH.search(self.near) is not None
+
     def has_about(self, measure: Measure) -> bool:
         """Whether a figure that fits is about as large."""
         return any(abs(value - measure.value) <= CLOSE * measure.value for value, _ in self.figures(measure.unit))
@@ -180,7 +191,7 @@ class Look:
     @cached_property
     def best(self) -> Collection[Statement]:
         """Those that share most."""
-        least = _BEST * max(self.fits.values(), default=0.0)
+        least = _BEST * max(self.fits.values(), default=0)
         return dict.fromkeys(each.statement for each, fit in self.fits.items() if fit >= least)
 
     @property
@@ -193,19 +204,19 @@ class Look:
         """Those of the best that share some words with it."""
         return [each for each in self.best if len(self.stems & each.own_stems) >= _SAME_SUBJECT]
 
-    def figures(self, unit: str) -> Sequence[tuple[float, float]]:
+    def figures(self, unit: str) -> Sequence[tuple[float, int]]:
         """Those of the statements that share something, each with how well it fits, but the ones that hardly do."""
         if unit not in self._figures:
             fits = self.fits
             found = [(value, fits[each]) for value, each in self.statements.figures(unit) if each in fits]
-            best = max((fit for _, fit in found), default=0.0)
-            self._figures[unit] = [(value, fit) for value, fit in found if fit >= _FITS * best]
+            least = _FITS * max((fit for _, fit in found), default=0)
+            self._figures[unit] = [(value, fit) for value, fit in found if fit >= least]
         return self._figures[unit]
 
 
 def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
     """Whether a figure that the knowledge base lacks is given by those of its statements, as the words say."""
-    combines, scales = _COMBINES.search(look.near) is not None, _SCALES.search(look.near) is not None
+    combines = _COMBINES.search(look.near) is not None
     if measure.unit == "%":
         is_share = compared or _OF_WHAT.match(look.behind) is not None
         return (is_share and _is_percentage(measure, look)) or (
@@ -214,7 +225,7 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
     return (
         (combines and _is_combined(measure, look))
         or (measure.unit in _EXACT and _is_amount(measure, look, combines=combines))
-        or _is_scaled(measure, look, is_told=scales or look.concludes)
+        or _is_scaled(measure, look, is_told=look.scales or look.concludes)
         or (compared and is_difference(measure, look))
         or _is_multiple(measure, look)
         or is_span(measure, look)
@@ -259,10 +270,9 @@ def _is_combined(measure: Measure, look: Look) -> bool:
 
 def _year_spans(look: Look, *, of_paragraphs: bool) -> Iterator[float]:
     told = {each.value for each in look.facts if isinstance(each, Measure) and each.value in YEARS and not each.unit}
-    groups = [look.beside] if of_paragraphs else [[each] for each in look.named]
-    for group in groups:
-        years = {*map(int, told), *(year for each in group for year in each.years)}
-        yield from (abs(one - other) * YEAR for one, other in combinations(years, 2))
+    of_each = {each.years for each in (look.beside if of_paragraphs else look.named)}  # most have none
+    for years in [frozenset().union(*of_each)] if of_paragraphs else of_each:
+        yield from (abs(one - other) * YEAR for one, other in combinations(years | told, 2))
 
 
 def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
@@ -330,7 +340,7 @@ def _is_multiple(measure: Measure, look: Look) -> bool:
     values = [*look.figures(measure.unit)]
     if measure.unit == "" and _HOURS_BEHIND.match(look.behind):  # GPU-hours
         values += [(value / 3600, fit) for value, fit in look.figures("s")]
-    is_part = _SCALES.search(look.near) is not None or _PACKED.search(look.near) is not None
+    is_part = look.scales or _PACKED.search(look.near) is not None
     parts = factors if is_part else factors & look.parts
     if any(abs(value / part - wanted) <= most_off for value, _ in values for part in parts):
         return True
@@ -351,11 +361,10 @@ def _is_scaled(measure: Measure, look: Look, *, is_told: bool) -> bool:
     most_off = _most_off(measure, look)
     if unit == "s" and any(abs(each - wanted) <= most_off for each in _year_spans(look, of_paragraphs=is_told)):
         return True
-    is_one = _EACH.search(look.near) is not None
     for each in (look.named if unit else look.best) if is_told else ():
         if own := each.of(unit):
             shares = [value / 100 for value in each.of("%") if value < 100]  # noqa: PLR2004
-            counts = [1 / value for value in each.of("") if is_one and value > 1]
+            counts = [1 / value for value in each.of("") if look.tells_each and value > 1]
             factors = [*shares, *(1 - share for share in shares), *counts]
             if any(abs(value * factor - wanted) <= most_off for value in own for factor in factors):
                 return True
@@ -364,22 +373,22 @@ def _is_scaled(measure: Measure, look: Look, *, is_told: bool) -> bool:
 
 def is_difference(measure: Measure, look: Look, least: float = 0.0) -> bool:
     """Whether it is what one figure is more than another, so many of one than another, or a share that is granted."""
-    own = [(value, fit) for value, fit in look.figures(measure.unit) if fit > least]
+    own = [value for value, fit in look.figures(measure.unit) if fit > least]
     if measure.unit == "":
-        own += [(float(number), math.inf) for number in _NAMED_NUMBER.findall(look.near)]
+        own += map(float, _NAMED_NUMBER.findall(look.near))
     elif number := _NUMBER.match(measure.text):  # 83 days longer: 90 instead of 7
         bare = [each.value for each in look.facts if isinstance(each, Measure) and not each.unit]
         if any(abs(one - other) == float(number[0]) for one, other in combinations(bare, 2)):
             return True
     wanted, most_off = measure.value, measure.value * EPSILON
-    if any(abs(abs(one - other) - wanted) <= most_off for (one, _), (other, _) in combinations(own, 2)):
+    if any(abs(abs(one - other) - wanted) <= most_off for one, other in combinations(own, 2)):
         return True
     if measure.unit not in CURRENCIES:
         return False
     shares = [value / 100 for value in look.granted]
-    if any(abs(value * share - wanted) <= _HALF_A_CENT for value, _ in own for share in shares):
+    if any(abs(value * share - wanted) <= _HALF_A_CENT for value in own for share in shares):
         return True
-    pairs = list(permutations([value for value, _ in own], 2))
+    pairs = list(permutations(own, 2))
     counts = {*look.times, *look.parts}
     return any(abs(abs(count * one - other) - wanted) <= _HALF_A_CENT for count in counts for one, other in pairs)
 
@@ -396,17 +405,19 @@ def is_rest(measure: Measure, look: Look, behind: str) -> bool:
     wholes = {value for _, _, value in find_numbers(behind)} | set(map(float, _COUNT.findall(behind)))
     return any(
         {whole, whole - measure.value} <= each.of("") and measure.value not in each.of("")
-        for each in look.named
         for whole in wholes
+        for each in look.named
     )
 
 
 def is_concluded(measure: Measure, look: Look) -> bool:
     """Whether words such as "therefore" make it what two figures give that stand beside it: 31 years from 1994."""
+    if not (look.tells_each or look.concludes):
+        return False
     stated = [each.value for each in look.facts if isinstance(each, Measure) and each.unit == measure.unit]
     stated += [float(each.year) for each in look.facts if isinstance(each, Date) and each.year and not measure.unit]
     pairs = list(combinations(stated, 2))
-    if _EACH.search(look.near) and any(one * other == measure.value != max(one, other) for one, other in pairs):
+    if look.tells_each and any(one * other == measure.value != max(one, other) for one, other in pairs):
         return True
     return look.concludes and any(measure.value in {abs(one - other), one + other} for one, other in pairs)
 
@@ -483,8 +494,7 @@ def _is_of_counts(measure: Measure, look: Look) -> bool:
     if any(abs(one * other - measure.value) <= measure.value * EPSILON for one, other in combinations(own, 2)):
         return True
     most_off = _most_off(measure, look)
-    is_each = _EACH.search(look.near) is not None
-    return is_each and any(abs(one / other - measure.value) <= most_off for one, other in permutations(own, 2))
+    return look.tells_each and any(abs(one / other - measure.value) <= most_off for one, other in permutations(own, 2))
 
 
 def _is_of_two(measure: Measure, look: Look) -> bool:

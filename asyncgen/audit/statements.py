@@ -6,11 +6,12 @@ figure of it by those of its own clause before those of the rest.
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, pairwise
 from typing import TypeAlias
 
@@ -35,7 +36,8 @@ _SHORTEST = 3  # letters of a part of a compound
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|[enrs]+)$")  # "weighing", "chains", "Ketten"
 YEARS = frozenset(range(1500, 2100))  # a set finds 1994.0, too
 NO_YEAR = 2099  # of a day that is told without one
-_REST, _ABOVE = 0.5, 0.2  # what a word of the rest of a statement or its heading weighs against one of the own clause
+_OWN, _REST, _ABOVE = 10, 5, 2  # what a word weighs of the clause itself, of the rest of its statement, of its heading
+_WEIGHT = 1_000_000  # fits are whole numbers: the order in which they are added up makes no difference
 _DAY, _HALF_DAY = 1440, 720  # minutes
 _DAY_RANGES = [
     (re.compile(in_all_spellings(words), re.IGNORECASE), bounds)
@@ -144,15 +146,16 @@ class Statements:
                     self._homes.setdefault(figure, []).append(clause)
 
     @cached_property
-    def _shares(self) -> Mapping[str, Mapping[Clause, float]]:
+    def _shares(self) -> Mapping[str, Mapping[Clause, int]]:
         """What each word adds to the fit of each clause: the more, the fewer statements have it. Once all is added."""
         statements = list(chain.from_iterable(self.paragraphs))
         having = Counter(chain.from_iterable(each.stems for each in statements))
-        shares: dict[str, dict[Clause, float]] = {stem: {} for stem in having}
+        weights = {stem: round(_WEIGHT * math.log((len(statements) + 1) / count)) for stem, count in having.items()}
+        shares: dict[str, dict[Clause, int]] = {stem: {} for stem in having}
         for clause in self.clauses:
             for stem in clause.statement.stems:
-                weight = 1.0 if stem in clause.stems else _REST if stem in clause.statement.own_stems else _ABOVE
-                shares[stem][clause] = weight * math.log((len(statements) + 1) / having[stem])
+                place = _OWN if stem in clause.stems else _REST if stem in clause.statement.own_stems else _ABOVE
+                shares[stem][clause] = place * weights[stem]
         return shares
 
     @cached_property
@@ -168,16 +171,17 @@ class Statements:
         paragraphs = sorted({each.paragraph for each in statements})
         return dict.fromkeys(each for paragraph in paragraphs for each in self.paragraphs[paragraph])
 
-    def fits(self, stems: Iterable[str]) -> Mapping[Clause, float]:
+    def fits(self, stems: Iterable[str]) -> Mapping[Clause, int]:
         """How well each clause fits of a statement that has one of the words."""
-        fits: defaultdict[Clause, float] = defaultdict(float)
-        for stem in stems:
-            for clause, share in self._shares.get(stem, {}).items():
+        shares = sorted((self._shares[stem] for stem in stems if stem in self._shares), key=len)
+        fits = defaultdict(int, shares.pop() if shares else {})  # of the commonest word; the others add to it
+        for each in shares:
+            for clause, share in each.items():
                 fits[clause] += share
         return fits
 
-    def _fit(self, clause: Clause, stems: Iterable[str]) -> float:
-        return sum(self._shares[stem].get(clause, 0.0) for stem in stems if stem in self._shares)
+    def _fit(self, clause: Clause, stems: Iterable[str]) -> int:
+        return sum(self._shares[stem].get(clause, 0) for stem in stems if stem in self._shares)
 
     def figures(self, unit: str) -> Sequence[tuple[float, Clause]]:
         """The values of a unit, each with the clause that has it."""
@@ -188,7 +192,7 @@ class Statements:
 
     def fit_of(self, figure: Figure, stems: frozenset[str]) -> float:
         """How well the best of the statements fits that have the figure."""
-        return max((self._fit(clause, stems) for clause in self._homes.get(figure, ())), default=0.0)
+        return max((self._fit(clause, stems) for clause in self._homes.get(figure, ())), default=0)
 
     def fit_at_home(self, figure: Figure, stems: frozenset[str], *, compared: bool) -> float | None:
         """The same; None where there is none.
@@ -225,11 +229,14 @@ def _parts_of_compounds(text: str) -> Iterator[str]:
 
 
 def stems_of(text: str) -> frozenset[str]:
-    return frozenset(
-        _ENDING.sub("", _ENDING.sub("", word)[:_STEM])
-        for word in map(fold, _WORD.findall(text))
-        if word not in FUNCTION_WORDS
-    )
+    return frozenset(filter(None, map(_stem, _WORD.findall(text))))
+
+
+@lru_cache(maxsize=1 << 14)
+def _stem(word: str) -> str:
+    """Nothing for a word that any text has."""
+    word = fold(word)
+    return "" if word in FUNCTION_WORDS else _ENDING.sub("", _ENDING.sub("", word)[:_STEM])
 
 
 def _read_statement(
@@ -370,7 +377,15 @@ def _read_days(sentence: str) -> Iterator[tuple[int, Collection[int]]]:
 
 def sentences_around(prose: str, place: int) -> tuple[str, str]:
     """The sentence in which something stands with the one before it, in two: up to there, and from there on."""
-    least, most = max(place - _LONGEST, 0), place + _LONGEST
-    ends = [least, *(match.end() for match in SENTENCE.finditer(prose, least, place))]
-    after = SENTENCE.search(prose, place, most)
-    return prose[ends[-2:][0] : place], prose[place : after.start() if after else most]
+    ends, begins = _breaks(prose)
+    begun, ended = bisect_right(begins, place), bisect_left(ends, place)
+    least = max(place - _LONGEST, begins[begun - 2] if begun > 1 else 0)
+    most = min(place + _LONGEST, ends[ended] if ended < len(ends) else len(prose))
+    return prose[least:place], prose[place:most]
+
+
+@lru_cache(maxsize=64)
+def _breaks(prose: str) -> tuple[Sequence[int], Sequence[int]]:
+    """Where sentences end, and where the next ones begin."""
+    breaks = [match.span() for match in SENTENCE.finditer(prose)]
+    return [end for end, _ in breaks], [begin for _, begin in breaks]
