@@ -143,7 +143,7 @@ def test_what_is_no_file_keeps_nobody_waiting_and_what_was_guessed_is_told(tmp_p
         "is empty": ["pipe.txt"],
     }
     (told, *_) = find_doubts(replace(collected, skipped={}))
-    assert told.startswith(f"look at what was read of {folder / 'old.txt'} is no UTF-8: read as windows-1252")
+    assert told.startswith(f"perhaps read wrong: {folder / 'old.txt'} is no UTF-8: read as windows-1252")
 
 
 def test_more_than_a_knowledge_base_holds_is_told_with_the_largest(
