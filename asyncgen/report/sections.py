@@ -21,8 +21,8 @@ from asyncgen.audit.near_duplicates import Duplicates
 from asyncgen.audit.telling import TellingResult
 from asyncgen.audit.timeline import Moment
 from asyncgen.data.dataset import Dataset
-from asyncgen.endpoint.presets import name_provider
-from asyncgen.money.price import format_cost
+from asyncgen.endpoint.presets import OFFLINE, name_provider
+from asyncgen.money.price import FREE, format_cost
 from asyncgen.output.ledger import Ledger
 from asyncgen.report.blocks import Block, Facts, Figure, Findings, Fold, Heading, LineNumbers, Paragraph, Table, Terms
 from asyncgen.report.charts import Bar, Bars, Cell, HeatMap, Histogram, LineChart, letter
@@ -75,7 +75,9 @@ def make_sections(audit: Audit, dataset: Dataset, verdict: Verdict) -> list[Sect
 def key_figures(audit: Audit, ledger: Ledger) -> Iterator[tuple[str, str, str]]:
     totals, moments, unpriced = audit.totals, audit.timeline, ledger.totals.unpriced
     yield "conversations", f"{audit.conversations:,}", f"{totals.done:,} of {totals.num:,} asked for"
-    if totals.cost_usd is None:
+    if ledger.headers and all(each.provider == OFFLINE for each in ledger.headers):
+        yield "money", FREE, "the offline engine answered"
+    elif totals.cost_usd is None:
         yield "money", "unknown", "no cost was reported"
     elif unpriced:
         yield "money", f"at least {format_cost(totals.cost_usd)}", f"that of {quantity(unpriced, 'call')} is unknown"

@@ -185,6 +185,13 @@ def test_failures_and_money_of_unknown_calls_are_told(tmp_path: Path) -> None:
     assert "<dd>at least $0.0010<small>that of 3 calls is unknown</small></dd>" in source
 
 
+def test_quotations_of_the_offline_engine_are_free(tmp_path: Path) -> None:
+    output = make_output(tmp_path / "out.jsonl", [plain(1), plain(2)])
+    journal = output.with_name("out.jsonl.journal")
+    journal.write_bytes(journal.read_bytes().replace(b'"provider":"openrouter"', b'"provider":"offline"'))
+    assert "<dd>free<small>the offline engine answered</small></dd>" in make_report(output).read_text()
+
+
 def test_thousands_of_values_leave_a_report_small(tmp_path: Path) -> None:
     values = tuple(f"value {number} " + "which is explained at length, " * 5 for number in range(3_000))
     dimensions = [Dimension("many", (Group("", values),)), Dimension("more", (Group("", values[:900]),))]
