@@ -188,7 +188,7 @@ def test_failures_and_money_of_unknown_calls_are_told(tmp_path: Path) -> None:
 def test_quotations_of_the_offline_engine_are_free(tmp_path: Path) -> None:
     output = make_output(tmp_path / "out.jsonl", [plain(1), plain(2)])
     journal = output.with_name("out.jsonl.journal")
-    journal.write_bytes(journal.read_bytes().replace(b'"provider":"openrouter"', b'"provider":"offline"'))
+    journal.write_bytes(journal.read_bytes().replace(b'"provider":"openrouter"', b'"provider":   "offline"'))
     assert "<dd>free<small>the offline engine answered</small></dd>" in make_report(output).read_text()
 
 
