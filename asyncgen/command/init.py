@@ -136,7 +136,8 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
         write_files(staged, write_recipe(plan))
         write_knowledge(staged, knowledge.join() + "\n", flags.sources, folder)
         recipe = load_recipe(str(staged))
-    show_made(folder, recipe, collected, spoken, _first_output(folder.name))
+    output, is_chosen = _first_output(folder.name), flags.language is not None
+    show_made(folder, recipe, collected, spoken, output, is_language_chosen=is_chosen)
     return 0
 
 

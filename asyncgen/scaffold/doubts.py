@@ -69,10 +69,15 @@ def find_doubts(collected: Collected) -> list[str]:
     return doubts
 
 
-def doubt_languages(chosen: Sequence[str], spoken: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What may be wrong with the languages of conversations. `spoken`: the documents in each language."""
+def doubt_languages(
+    chosen: Sequence[str], spoken: Mapping[str, Sequence[str]], *, is_chosen: bool = False
+) -> Iterator[str]:
+    """What may be wrong with the languages of conversations. `spoken`: the documents in each language.
+
+    `is_chosen`: by the user, who knows in what language documents are of which nobody can tell.
+    """
     named = " and ".join(NAMES[each] for each in chosen)
-    if not spoken:
+    if not spoken and not is_chosen:
         yield (
             f"what language the documents are in cannot be told, and conversations are in {named}; --language says "
             "another, and pip install 'asyncgen[language]' tells more languages apart"

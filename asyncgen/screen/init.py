@@ -22,7 +22,13 @@ CONVERSATIONS = 1000  # whose price is told
 
 
 def show_made(
-    folder: Path, recipe: Recipe, collected: Collected, spoken: Mapping[str, Sequence[str]], output: Path
+    folder: Path,
+    recipe: Recipe,
+    collected: Collected,
+    spoken: Mapping[str, Sequence[str]],
+    output: Path,
+    *,
+    is_language_chosen: bool = False,
 ) -> None:
     """`spoken`: the documents in each language; `output`: of a run without flags."""
     console = plain_console()
@@ -39,7 +45,7 @@ def show_made(
         "price": _describe_price(recipe),
     }
     console.print(labelled_grid(rows))
-    _warn((*find_doubts(collected), *doubt_languages(recipe.language, spoken)))
+    _warn((*find_doubts(collected), *doubt_languages(recipe.language, spoken, is_chosen=is_language_chosen)))
     _show_next(folder, output)
 
 
