@@ -527,7 +527,7 @@ def test_a_single_401_of_a_key_that_has_been_good_is_only_looked_at_again() -> N
 def test_an_endpoint_that_has_never_answered_is_not_asked_for_ten_minutes(
     reply: Reply, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    timings = replace(QUICK, fruitless=0.3, trouble_said_after=0.1)
+    timings = replace(QUICK, fruitless=0.3, trouble_said_after=0.0)
     with FakeProvider(lambda _: reply) as provider:
         assert generate(provider, "-n", "40", "--quiet", timings=timings) == 1
     assert entries("failed") == []
