@@ -18,7 +18,7 @@ from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.plan import ShardFolder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300, method="thread")]  # four processes at once, many times
 
 NUM, SHARDS, CONCURRENCY, KILLS = 6_344, 4, 16, 3
 TIMEOUT = 200
