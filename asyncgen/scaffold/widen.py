@@ -23,6 +23,7 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.tables import DimensionTable
 from asyncgen.scaffold.draft import KINDS, STATEMENTS, Drafter, clean_line, split_weight
 from asyncgen.scaffold.likeness import Likeness
+from asyncgen.text import name_some
 
 CANDIDATES = 20  # of a call
 CALLS = 2  # at most, for each of as many calls as would do if nothing were left out
@@ -134,22 +135,31 @@ def foresee_requests(recipe: Recipe, ask: Ask) -> list[str]:
 
 
 def read_candidates(text: str, groups: Sequence[str], kind: str) -> list[Candidate]:
-    """The least likely first. Raises BadReplyError where there is no list of them."""
+    """The least likely first. Raises BadReplyError where there is no list of them, or none is of a group of these."""
+    meant = {each.casefold(): each for each in groups}
     start = re.search(r"\[\s*[{\]]", text)
     try:
         listed, _ = json.JSONDecoder(strict=False).raw_decode(text, start.start() if start else len(text))
     except (ValueError, RecursionError) as error:
         raise BadReplyError("not-json", "the model gave no list of values; try again, or another --model") from error
-    found = []
+    found, strange = [], []
     for each in listed:
         given = each if isinstance(each, dict) else {}
-        group = groups[0] if len(groups) == 1 else given.get("group")
+        named = clean_line(given.get("group")) or "none"
+        group = groups[0] if len(groups) == 1 else meant.get(named.casefold())
         line = clean_line(given.get("text"))
         if line and kind == STATEMENTS:
             line, _ = split_weight(line)
         probability = given.get("probability")
-        if line and group in groups:
-            found.append(Candidate(str(group), line, probability if isinstance(probability, int | float) else 1.0))
+        if line and group is None:
+            strange.append(named)
+        elif line and group is not None:
+            found.append(Candidate(group, line, probability if isinstance(probability, int | float) else 1.0))
+    if strange and not found:
+        names = name_some([*dict.fromkeys(strange)], 3)
+        raise BadReplyError(
+            "no-such-group", f"the model names groups that the list has not ({names}); try again, or another --model"
+        )
     return sorted(found, key=lambda each: each.probability)
 
 

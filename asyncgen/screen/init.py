@@ -12,6 +12,7 @@ from asyncgen.recipe.scenario import Scenarios
 from asyncgen.scaffold.documents import Collected
 from asyncgen.scaffold.doubts import doubt_languages, find_doubts
 from asyncgen.scaffold.folder import KNOWLEDGE_FILE
+from asyncgen.scaffold.topics import find_topics
 from asyncgen.screen.preview import COMPLETION_TOKENS
 from asyncgen.screen.prompt_size import measure_prompt
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
@@ -36,11 +37,12 @@ def show_made(
     size = len(recipe.knowledge.encode())
     topics = next(each for each in recipe.dimensions if each.name == "topic")
     number = sum(len(group.values) for group in topics.groups)
+    headings = sum(map(len, find_topics(documents).values()))
     rows = {
         "recipe": str(folder),
         "documents": f"{len(documents):,}: {name_some([each.source for each in documents])}",
         "knowledge": f"{size:,} bytes, about {estimate_tokens(size):,} tokens",
-        "topics": f"{number:,}, from the headings",
+        "topics": f"{number:,}, {'' if number == headings else f'{headings:,} of them '}from the headings",
         "language": ", ".join(recipe.language),
         "price": _describe_price(recipe),
     }

@@ -92,7 +92,7 @@ def test_new_values_stand_behind_those_of_their_group_and_nothing_else_changes(
     toml = write()
     before = toml.read_text()
     answer = [
-        ("greetings", "good day to you", 0.05),
+        ("Greetings ", "good day to you", 0.05),
         ("questions", 'my "wheel" is bent', 0.01),
         ("other", "lost", 0.01),
     ]
@@ -386,3 +386,10 @@ def fitting(request: str) -> Reply:
     """A candidate for the first group that is named, if any is."""
     groups = re.findall(r"^([\w -]+):\n- ", request, re.MULTILINE) or [""]
     return completion(json.dumps([{"group": groups[0], "text": "zebra crossings and xylophones", "probability": 0.01}]))
+
+
+def test_values_of_groups_that_are_not_there_are_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    write()
+    err, _ = draft(capsys, suggest([("farewells", "so long"), ("\x1b[31m", "bye")]), "openers", status=1)
+    assert "the model names groups that the list has not (farewells, " in err
+    assert "\x1b" not in err

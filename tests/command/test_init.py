@@ -291,6 +291,7 @@ def test_a_model_reads_the_documents_once_a_language_and_its_suggestions_are_sho
         _, german, english = (call.scenario for call in provider.calls)
     assert "2 calls to m at" in out.splitlines()[0]
     assert "  how long a battery lasts" in out
+    assert ", 2 of them from the headings" in out
     assert "cost $0.0200" in out
     assert "A bike costs 15 euros a day." in german
     assert german.replace("German", "English") == english
