@@ -85,7 +85,10 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:
-    """What takes longer than most that is asked of `main`: the parser of all commands, a recipe's TOML, its blocks."""
+    """What takes longer than most that is asked of `main`: the parser of all commands, a recipe's TOML, its blocks.
+
+    A plan measures the prompts of fewer indices, and says no other thing of them.
+    """
     parser = build_parser()
     for command in parser.commands.values():
         assert command.actions, "made before a test has replaced something that they are made of"
@@ -100,6 +103,7 @@ def _made_once() -> Iterator[None]:
         patches.setattr("asyncgen.command.main.build_parser", lambda: parser)
         patches.setattr("asyncgen.recipe.load.tomllib.loads", lambda text: pickle.loads(parsed(text)))
         patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
+        patches.setattr("asyncgen.screen.prompt_size.SAMPLE", 100)
         yield
 
 

@@ -38,7 +38,7 @@ from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.screen.figures import format_duration
-from asyncgen.screen.prompt_size import SAMPLE, measure_passages, measure_prompt
+from asyncgen.screen.prompt_size import SAMPLE, Sample
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.screen.talks import compare_talks, tokens_of_talk
 from asyncgen.screen.ways import (
@@ -216,7 +216,8 @@ def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     recipe = plan.recipe
     counted = min(plan.num, MOST_COUNTED)
     coverage = count_coverage(recipe.dimensions, scenarios, counted)
-    size = measure_prompt(recipe, scenarios)
+    sample = Sample(scenarios)
+    size = sample.measure(recipe)
     endpoint, provider = plan.endpoint, plan.endpoint.provider.name
     address = endpoint.base_url if provider == CUSTOM else f"{provider} ({endpoint.base_url})"
     model = ", ".join(plan.models or [plan.model])
@@ -241,13 +242,13 @@ def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     console.print(_panel(f"coverage with --num {plan.num:,}{of}", _coverage_tables(coverage)))
     console.print(_panel("prompt", labelled_grid(prompt)))
     completion, basis = estimate_completion(plan)
-    tokens = tokens_of_talk(recipe, scenarios, completion).times(plan.num)
+    tokens = tokens_of_talk(recipe, sample, completion).times(plan.num)
     told = ask_provider(plan)
-    passages = measure_passages(recipe, scenarios)
+    passages = sample.measure_passages(recipe)
     console.print(_panel("to expect", _describe_expectation(plan, tokens, basis, told, passages)))
     if ways := compare_ways(plan, tokens, told, request_bytes=size.total, command=command):
         console.print(_panel("ways to ask", ways))
-    if others := compare_talks(plan, scenarios, completion, find_quote(plan, chosen_way(plan), told)):
+    if others := compare_talks(plan, sample, completion, find_quote(plan, chosen_way(plan), told)):
         console.print(_panel("ways to talk", others))
 
 

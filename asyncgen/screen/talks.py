@@ -9,10 +9,9 @@ from rich.text import Text
 from asyncgen.money.price import format_cost
 from asyncgen.money.ways import Tokens
 from asyncgen.recipe.recipe import Recipe
-from asyncgen.recipe.scenario import Scenarios
 from asyncgen.recipe.talk import ANSWERS_WANTED, ASSISTANT, USER, count_messages, prompts_by_seat, with_talk
 from asyncgen.runs.config import RunPlan
-from asyncgen.screen.prompt_size import SAMPLE, measure_prompt
+from asyncgen.screen.prompt_size import Sample
 from asyncgen.screen.rows import labelled_grid
 from asyncgen.screen.ways import Quote
 from asyncgen.text import estimate_tokens
@@ -21,16 +20,16 @@ USERS_SHARE = 0.2  # of a conversation's tokens, as what users type is short
 TOGETHER = "together"
 
 
-def tokens_of_talk(recipe: Recipe, scenarios: Scenarios, completion: int) -> Tokens:
+def tokens_of_talk(recipe: Recipe, sample: Sample, completion: int) -> Tokens:
     """Of one conversation of `completion` tokens. Of what is said in a talk, no cache is counted on."""
     talk = recipe.talk
-    sizes = {seat: measure_prompt(each, scenarios) for seat, each in prompts_by_seat(recipe).items()}
+    sizes = {seat: sample.measure(each) for seat, each in prompts_by_seat(recipe).items()}
     fresh = {seat: estimate_tokens(each.total - each.shared) for seat, each in sizes.items()}
     cached = {seat: estimate_tokens(each.shared) for seat, each in sizes.items()}
     if talk is None or talk.users == "apart":
         said = 0 if talk is None else round(completion * USERS_SHARE)
         return Tokens(sum(fresh.values()) + said, sum(cached.values()), completion + said, len(sizes))
-    messages = sum(count_messages(talk, scenarios.draw(index)) for index in range(SAMPLE)) / SAMPLE
+    messages = sum(count_messages(talk, each) for each in sample.drawn) / len(sample.drawn)
     repeated = round(completion * (messages - 1) / 2)  # each message is sent again with every later one
     each_side = messages / 2
     return Tokens(
@@ -41,7 +40,7 @@ def tokens_of_talk(recipe: Recipe, scenarios: Scenarios, completion: int) -> Tok
     )
 
 
-def compare_talks(plan: RunPlan, scenarios: Scenarios, completion: int, quote: Quote | None) -> Group | None:
+def compare_talks(plan: RunPlan, sample: Sample, completion: int, quote: Quote | None) -> Group | None:
     """None for a recipe that cannot be talked in another way."""
     if plan.recipe.models:
         return None
@@ -55,7 +54,7 @@ def compare_talks(plan: RunPlan, scenarios: Scenarios, completion: int, quote: Q
         is_own = talk is not None and talk.users == users
         recipes[users] = plan.recipe if is_own else with_talk(together, users)
     for way, recipe in recipes.items():
-        tokens = tokens_of_talk(recipe, scenarios, completion).times(plan.num)
+        tokens = tokens_of_talk(recipe, sample, completion).times(plan.num)
         costs = ["not known"] * 2
         if quote is not None:
             costs = [format_cost(each) for each in (tokens.cost(quote.price), tokens.cost_without_cache(quote.price))]
