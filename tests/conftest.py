@@ -8,8 +8,9 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import tomllib
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,8 @@ from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.server import create_app
 from asyncgen.recipe.balanced import Balanced
-from asyncgen.recipe.recipe import Dimension
+from asyncgen.recipe.load import AS_GIVEN, BUILT_IN, AuditCheck, load_recipe
+from asyncgen.recipe.recipe import Dimension, Recipe
 from asyncgen.runs.interrupt import SIGNALS
 from asyncgen.timings import Timings
 
@@ -66,10 +68,35 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A test with a limit of its own is not ended by that of all others."""
-    if item.get_closest_marker("timeout"):
-        faulthandler.cancel_dump_traceback_later()
+class Watchdog:
+    """Ends with its stacks what goes on after its limit, because a loop of uvloop swallows what pytest-timeout raises.
+
+    It is set anew now and then: that takes a thread, and for each test would take as long as many a test.
+    """
+
+    LIMIT, SET_FOR = 90.0, 20.0  # seconds: of a test, and of the tests until it is set again
+
+    def __init__(self) -> None:
+        self._stderr = os.dup(2)  # before what tests write there is captured
+        self._until = 0.0
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        if item.get_closest_marker("timeout"):  # it has a limit of its own
+            faulthandler.cancel_dump_traceback_later()
+            self._until = 0.0
+        elif time.monotonic() > self._until:
+            self._until = time.monotonic() + self.SET_FOR
+            faulthandler.dump_traceback_later(self.LIMIT + self.SET_FOR, exit=True, file=self._stderr)
+        return (yield)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Watchdog())
+
+
+def pytest_unconfigure() -> None:
+    faulthandler.cancel_dump_traceback_later()
 
 
 FOLDERS = count()
@@ -83,9 +110,26 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@lru_cache(maxsize=64)
+def load_built_in(name: str, variables: tuple[tuple[str, str], ...], check_audit: AuditCheck | None) -> Recipe:
+    return load_recipe(name, variables=dict(variables), check_audit=check_audit)
+
+
+def load_recipe_once(
+    source: str,
+    *,
+    knowledge: Path | None = None,
+    variables: Mapping[str, str] = AS_GIVEN,
+    check_audit: AuditCheck | None = None,
+) -> Recipe:
+    if source in BUILT_IN and knowledge is None:
+        return load_built_in(source, tuple(variables.items()), check_audit)
+    return load_recipe(source, knowledge=knowledge, variables=variables, check_audit=check_audit)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:
-    """What takes longer than most that is asked of `main`: the parser of all commands, a recipe's TOML, its blocks.
+    """What takes longer than most that is asked of `main`: the parser of all commands, a built-in recipe, its blocks.
 
     A plan measures the prompts of fewer indices, and says no other thing of them.
     """
@@ -102,6 +146,8 @@ def _made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr("asyncgen.command.main.build_parser", lambda: parser)
         patches.setattr("asyncgen.recipe.load.tomllib.loads", lambda text: pickle.loads(parsed(text)))
+        patches.setattr("asyncgen.command.config.load_recipe", load_recipe_once)
+        patches.setattr("asyncgen.data.dataset.load_recipe", load_recipe_once)
         patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
         patches.setattr("asyncgen.screen.prompt_size.SAMPLE", 100)
         yield

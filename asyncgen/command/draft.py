@@ -106,7 +106,7 @@ def _plan(recipe: "Recipe", flags: argparse.Namespace) -> "list[Ask]":
     if code is not None and (wrong := explain_code(code)):
         raise ConfigError(f"--language: {wrong}")
     if code is not None and recipe.language and code not in recipe.language:
-        raise ConfigError(f"--language {code}: the conversations of {recipe.name} are in {', '.join(recipe.language)}")
+        raise ConfigError(f"--language {code}: expected {', '.join(recipe.language)}, as {recipe.name} has it")
     tables = read_tables(toml)
     name = find_name(flags.dimension, tables)
     places = find_places(toml, name)

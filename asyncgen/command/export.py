@@ -145,9 +145,9 @@ def _check_flags(flags: argparse.Namespace) -> None:
 
         check_repository(flags.push)
     if flags.system is not None and flags.no_system:
-        raise ConfigError("--no-system contradicts --system")
+        raise ConfigError("--system adds a message that --no-system leaves out: give one of them")
     if flags.drop_long and flags.max_tokens is None:
-        raise ConfigError("--drop-long needs --max-tokens")
+        raise ConfigError("--drop-long: nothing says what is long; give --max-tokens, too")
 
 
 def _read_plan(flags: argparse.Namespace, sources: "Sources") -> "Plan":
@@ -185,7 +185,7 @@ def _find_system(flags: argparse.Namespace, sources: "Sources") -> str | None:
     except UnreadableError as error:
         raise ConfigError(f"--system: {flags.system}: it {error}") from error
     if not text:
-        raise ConfigError(f"--system: {flags.system} is empty")
+        raise ConfigError(f"--system: {flags.system} is empty; --no-system leaves the message out")
     if "{knowledge}" in text or "<!--" in text:
         raise ConfigError(
             f"--system: {flags.system} is a prompt for the model that writes conversations, with placeholders or "
@@ -198,7 +198,7 @@ def _complete(given: Sequence[tuple[Split, float]]) -> dict[Split, float]:
     """The shares in the order of the splits; train takes what the others leave. Raises ConfigError."""
     shares = dict(given)
     if len(shares) < len(given):
-        raise ConfigError("--split: each name once")
+        raise ConfigError("--split: a name is there twice; give each of train, valid and test one share")
     others = sum(share for name, share in shares.items() if name != "train")
     train = shares.get("train", 1 - others)
     if given and (others >= 1 or abs(train + others - 1) > 1e-9):  # noqa: PLR2004 - what sums of decimals are off by

@@ -131,7 +131,7 @@ def _tell_agreement(paths: OutputPaths) -> int:
     if not (by_hand or twice):
         raise ConfigError(
             f"--agreement: nothing to compare the grades with: {labels_path(paths)} has no answer to what was judged, "
-            "and nothing was asked --twice"
+            f"and nothing was asked --twice: {command_line('view', paths.output)} takes answers"
         )
     if by_hand:
         print_agreement("the judge, by a person's answers", by_hand, "labelled")

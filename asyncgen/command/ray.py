@@ -125,7 +125,7 @@ def _terms(flags: argparse.Namespace, plan: "ShardPlan", at_once: int) -> "Terms
                 )
         return None
     if budget is None and not any(rates.values()):
-        raise ConfigError("--pool: there is nothing to share: no --budget, --rpm or --tpm was planned")
+        raise ConfigError("--pool: there is nothing to share, as no --budget, --rpm or --tpm was planned; leave it out")
     least = len(plan.header.models) + 2 if plan.header.models else 1  # who plays the user, and a judge, besides
     if planned.rpm is not None:
         rates["--rpm"] -= at_once * least  # of each who paces by himself, one request may be early

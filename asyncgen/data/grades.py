@@ -57,4 +57,6 @@ class Grades:
                 file.seek(offset)
                 return decode_grade(file.readline())
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{self.path}: a grade cannot be read (byte {offset}): {error}") from error
+            raise ConfigError(
+                f"{self.path}: it has changed while it was read (byte {offset}: {error}); begin again"
+            ) from error

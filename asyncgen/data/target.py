@@ -30,7 +30,7 @@ def check_target(dataset: Dataset, path: Path, *, refusal: str | None) -> None:
     if path.exists() and refusal is not None:
         raise ConfigError(f"--output: {path} {refusal}")
     if not path.parent.is_dir():
-        raise ConfigError(f"--output: there is no folder {path.parent}")
+        raise ConfigError(f"--output: there is no folder {path.parent}; make it first")
 
 
 def is_of_filter(journal: Path) -> bool:

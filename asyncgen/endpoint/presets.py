@@ -201,7 +201,7 @@ def read_headers(
             continue
         secret = _read_secret(each.variable, environment, base_url, insecure_http=insecure_http)
         if secret is None:
-            raise ConfigError(f"the recipe's header {each.name}: {each.variable} is not set")
+            raise ConfigError(f"the recipe's header {each.name}: set {each.variable} in the environment or in .env")
         if not secret.reveal().isprintable():
             raise ConfigError(f"{each.variable}: a header is one printable line; this one has another character in it")
         read[each.name] = secret
@@ -226,7 +226,10 @@ def _read_secret(variable: str, environment: Mapping[str, str], base_url: str, *
         return None
     host, owner = host_of(base_url), _owner(variable)
     if owner not in (None, host):
-        raise ConfigError(f"{variable} belongs to {owner} and is not sent to {_where(base_url)}")
+        raise ConfigError(
+            f"{variable} belongs to {owner} and is not sent to {_where(base_url)}: put the key for that address into a "
+            "variable of its own"
+        )
     if base_url.startswith("http:") and not is_loopback(host):
         refusal = f"--base-url: {variable} would go over plain http to {_where(base_url)}; use https"
         if owner is not None:

@@ -61,7 +61,7 @@ def parse_param(text: str) -> Override:
     if not equals or not all(path) or not key.isprintable() or len(path) > _DEEPEST:
         raise ConfigError(f"--param: expected KEY=VALUE, for example reasoning.effort=low, got {text!r}")
     if path[0] in _RESERVED:
-        raise ConfigError(f"--param: {path[0]} is set by asyncgen itself")
+        raise ConfigError(f"--param: {path[0]} is set by asyncgen itself; leave it out")
     try:
         return Override(path, msgspec.json.decode(value))
     except (ValueError, RecursionError):  # ValueError: not JSON, or bytes that are not UTF-8
@@ -98,7 +98,9 @@ def request_settings(
     for override in overrides:
         _apply(settings, override.path, override.value)
     if settings.get("n", 1) != 1:
-        raise ConfigError("n: a call makes one conversation; further choices would be paid for and dropped")
+        raise ConfigError(
+            "n: a call makes one conversation, further choices would be paid for and dropped; leave it out"
+        )
     model = settings.get("model")
     if not isinstance(model, str) or not model or not is_text(model):
         raise ConfigError("--model: expected the model's name, in UTF-8")

@@ -119,14 +119,14 @@ def check_plan(sources: Sources, plan: Plan) -> None:
     """Raises ConfigError for what cannot be written, before anything is."""
     splits = plan.splits or sources
     if plan.splits and len(sources) > 1:
-        raise ConfigError(f"--split: a filter has parted it already, into {' and '.join(sources)}")
+        raise ConfigError(f"--split: a filter has parted it already, into {' and '.join(sources)}; leave it out")
     if plan.is_file and len(splits) > 1:
         raise ConfigError(f"--output: {plan.path} is one file, and there are {len(splits)} splits: name a folder")
     name = plan.format.name
     if plan.metadata and not plan.format.takes_metadata:
-        raise ConfigError(f"--metadata: rows of {name} have no place for it")
+        raise ConfigError(f"--metadata: rows of {name} have no place for it; leave it out, or choose another --to")
     if plan.system is not None and not plan.format.takes_system:
-        raise ConfigError(f"--system: rows of {name} have no place for a system message")
+        raise ConfigError(f"--system: rows of {name} have no place for a system message; leave it out")
     check_place(list(sources.values()), plan.path, is_file=plan.is_file, overwrite=plan.overwrite)
     if not plan.is_file and plan.path.suffix.lower() in FILE_SUFFIXES:
         or_file = f"a file that ends in {plan.format.suffix}, or " if plan.format.suffix else ""
@@ -210,7 +210,7 @@ class _Pass:
             why = "; ".join(f"{tally.count:,} {reason}" for reason, tally in self._result.left_out.items())
             raise ConfigError(f"{output}: there is nothing to write{f' ({why})' if why else ''}")
         if empty := [split for split, rows in self._rows.items() if not rows]:
-            raise ConfigError(f"{output}: {empty[0]} would have no row; give it a larger share")
+            raise ConfigError(f"{output}: {empty[0]} would have no row; give it a larger share by --split")
         files = {split: each.files for split, each in writers.items()}
         for path, rows in files.get("train", ()):
             self._result.notes += describe_limits(self._plan.format.name, rows=rows, size=path.stat().st_size)

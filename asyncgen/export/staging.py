@@ -48,7 +48,7 @@ def check_place(datasets: list[Dataset], path: Path, *, is_file: bool, overwrite
         if belongs_to_output(each):
             raise ConfigError(f"--output: {each} is an output with a journal, or beside one; choose another name")
     if not path.parent.is_dir():
-        raise ConfigError(f"--output: there is no folder {path.parent}")
+        raise ConfigError(f"--output: there is no folder {path.parent}; make it first")
     if os.path.lexists(path):
         _check_replaceable(path, is_file=is_file, overwrite=overwrite)
 

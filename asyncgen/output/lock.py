@@ -180,7 +180,9 @@ def _lock(paths: OutputPaths, descriptor: int) -> list[str]:
             time.sleep(LOOKED_AT)
         except OSError as error:
             if error.errno not in NO_LOCKS:
-                raise ConfigError(f"{paths.lock}: cannot be locked: {error.strerror}") from error
+                raise ConfigError(
+                    f"{paths.lock}: cannot be locked: {error.strerror}; try again, or choose another --output"
+                ) from error
             why = f"this file system has no locks ({error.strerror})"
             return [f"{paths.lock.parent}: {why}; a lease in the file stands in"]
         else:

@@ -3,6 +3,7 @@
 import errno
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from asyncgen.errors import ConfigError
@@ -60,10 +61,15 @@ class OutputPaths:
 
     def owns(self, path: Path) -> bool:
         """Whether that is one of these files, under whatever name, or would be if it were there."""
-        own = (*self.all, self.lock)
+        own = _own_files(self)
         if Path(os.path.realpath(path)) in own:
             return True
         return path.exists() and any(each.exists() and each.samefile(path) for each in own)
+
+
+@lru_cache(maxsize=8)  # each file of a recipe is asked about
+def _own_files(paths: OutputPaths) -> tuple[Path, ...]:
+    return *paths.all, paths.lock
 
 
 def check_length(output: Path) -> None:

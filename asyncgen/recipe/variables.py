@@ -34,10 +34,12 @@ class Variables:
             return text
         lines = []
         for line in text.split("\n"):
+            if "{" not in line:
+                lines.append(line)
+                continue
             named = [self.values[each] for each in PLACEHOLDER.findall(line) if each in self.values]
             if all(named):
-                filled = PLACEHOLDER.sub(lambda found: self.values.get(found[1], found[0]), line) if named else line
-                lines.append(filled)
+                lines.append(PLACEHOLDER.sub(lambda found: self.values.get(found[1], found[0]), line))
         return "\n".join(lines)
 
 

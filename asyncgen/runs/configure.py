@@ -50,7 +50,9 @@ def read_environment() -> dict[str, str]:
     except UnicodeDecodeError:
         problem = "not UTF-8"
     if problem:  # raised out here because a decoding error carries the whole file, keys and all
-        raise ConfigError(f"{path or '.env'}: cannot be read: {problem}")
+        raise ConfigError(
+            f"{path or '.env'}: cannot be read: {problem}; make it a readable file in UTF-8, or move it away"
+        )
     believed = ((name, value) for name, value in from_file.items() if name not in _NEVER_FROM_FILE)
     return {name: value for name, value in (*believed, *os.environ.items()) if value and value.strip()}
 
@@ -192,7 +194,7 @@ def _batching(settings: Settings, plan: RunPlan) -> Batching | None:
         raise ConfigError("--finish-live makes the rest by live calls and --no-live makes none: give one of them")
     if plan.endpoint.is_offline and (settings.detach or settings.batch_files is not None):
         flag = "--detach" if settings.detach else "--batch-files"
-        raise ConfigError(f"{flag}: the offline engine ends with the run, and its batches with it")
+        raise ConfigError(f"{flag}: the offline engine ends with the run, and its batches with it; leave it out")
     files = settings.batch_files
     there = next(filter(os.path.lexists, () if files is None else (files, *files.parents)), None)
     if there is not None and not os.path.isdir(there):  # noqa: PTH112 - without an error for what may not be seen

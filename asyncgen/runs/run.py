@@ -262,7 +262,7 @@ class Run:
             given_up = self._given_up_before() if batching is not None and batching.detach else ()
             await pipeline.run(
                 self._start.pending(without=given_up),
-                slots=max(FEWEST_LIVE, LIVE_PER_PLACE * plan.concurrency),
+                slots=min(max(FEWEST_LIVE, LIVE_PER_PLACE * plan.concurrency), self.counts.pending),
                 grace=config.grace,
                 answered=[each.settled for each in self._ladders.values()] if begins_alone else [],
                 make_most=None if driver is None else driver.make,

@@ -48,7 +48,9 @@ class Choice:
     def choose(self, shards: int, environment: Mapping[str, str]) -> int:
         """The number of one of so many shards, from 0 on. Raises ConfigError."""
         if self.count is not None and self.count != shards:
-            raise ConfigError(f"--shard {self.number}/{self.count}: the plan has {quantity(shards, 'shard')}")
+            raise ConfigError(
+                f"--shard {self.number}/{self.count}: the plan has {quantity(shards, 'shard')}; write K/{shards}"
+            )
         number, source = (self.number, "--shard") if self.number is not None else self._from(environment)
         if not 0 <= number < shards:
             raise ConfigError(

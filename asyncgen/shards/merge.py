@@ -106,7 +106,7 @@ def _check_target(paths: OutputPaths, shards: Shards, plan: ShardPlan) -> None:
     """Raises ConfigError for what is no earlier merge of these shards: it would be lost."""
     check_length(paths.output)
     if not paths.output.parent.is_dir():
-        raise ConfigError(f"--output: there is no folder {paths.output.parent}")
+        raise ConfigError(f"--output: there is no folder {paths.output.parent}; make it first")
     if paths.output.is_dir():
         raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
     if isinstance(shards, ShardFolder) and any(shard.owns(paths.output) for _, shard in shards.shards(plan)):

@@ -25,6 +25,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.sums import Sums
 
 VERSION = 1
+RESTORE = "restore it from a backup of the storage, or plan another output"
 # Bytes of a part, as long as no batch of a writer is larger: libraries put so much by one request, and only of a single
 # one is it sure that it writes over nothing.
 LARGEST = 2**24
@@ -70,7 +71,7 @@ def read_head(content: bytes, where: str) -> Head:
     try:
         head = msgspec.json.decode(content[: content.find(b"\n")], type=Head)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is no part of a shard that this asyncgen can read ({error})") from error
+        raise ConfigError(f"{where} is no part of a shard that this asyncgen can read ({error}); {RESTORE}") from error
     if head.version > VERSION:
         raise ConfigError(f"{where}: written by asyncgen {head.asyncgen}, a newer one; update asyncgen")
     return head
@@ -154,7 +155,7 @@ class Position:
         except ValueError:
             fits = False
         if not fits or self.ends != head.ends or self.digests != [each.digest for each in head.pieces]:
-            raise ConfigError(f"{where} is damaged, or does not follow upon the part before")
+            raise ConfigError(f"{where} is damaged, or does not follow upon the part before; {RESTORE}")
         return pieces
 
 

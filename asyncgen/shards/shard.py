@@ -42,7 +42,9 @@ def of_shard(
     Raises ConfigError for a run that is not as planned.
     """
     if config.append:
-        raise ConfigError("--append is not for a shard: lines that nothing is known of would be no indices of it")
+        raise ConfigError(
+            "--append is not for a shard: lines that nothing is known of would be no indices of it; leave it out"
+        )
     if config.plan.num != plan.num:
         raise ConfigError(f"-n {config.plan.num}: the plan has {plan.num:,}, and stays so; leave -n out")
     plan.check(make_header(config, conversations(config)))

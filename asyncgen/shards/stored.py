@@ -10,7 +10,7 @@ from pathlib import Path
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.cut import SUFFIX
-from asyncgen.shards.parts import HEAD, Head, Position, read_head, write_pieces
+from asyncgen.shards.parts import HEAD, RESTORE, Head, Position, read_head, write_pieces
 from asyncgen.shards.plan import ShardFolder, ShardPlan, decode_plan, encode_plan
 from asyncgen.shards.store import StorageError, Store, check_url
 from asyncgen.shards.sums import Seen, View
@@ -56,7 +56,7 @@ class StoredShard:
         self.is_held = self.lease_name in names
         self.parts = len(numbers)
         if lacking := {*range(1, max(numbers, default=0))} - {*numbers}:
-            raise ConfigError(f"{self.store.url}/{self.name_of(min(lacking))} is missing")
+            raise ConfigError(f"{self.store.url}/{self.name_of(min(lacking))} is missing; {RESTORE}")
 
     def head(self, name: str) -> Head:
         """Raises StorageError, and ConfigError for what is no part."""

@@ -96,7 +96,7 @@ def test_a_file_that_is_no_text_is_refused_without_being_shown(workspace: Path) 
     path = write_env(workspace, b"OPENAI_API_KEY=" + KEY.encode() + b"\n\xff\xfe\n")
     with pytest.raises(ConfigError) as caught:
         read_environment()
-    assert str(caught.value) == f"{path}: cannot be read: not UTF-8"
+    assert str(caught.value) == f"{path}: cannot be read: not UTF-8; make it a readable file in UTF-8, or move it away"
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert KEY not in "".join(traceback.format_exception(caught.value))
 
@@ -370,7 +370,7 @@ def test_a_recipes_header_is_taken_from_the_environment(workspace: Path) -> None
     argv = ["--recipe", str(recipe), "--base-url", "https://gateway.example"]
     headers = configure(*argv, environment={"GATEWAY": KEY}).plan.endpoint.headers
     assert {name: secret.reveal() for name, secret in headers.items()} == {"X-Title": "mine", "api-key": KEY}
-    with pytest.raises(ConfigError, match="header api-key: GATEWAY is not set"):
+    with pytest.raises(ConfigError, match="header api-key: set GATEWAY in the environment"):
         configure(*argv)
 
 

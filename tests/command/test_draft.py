@@ -227,7 +227,7 @@ def test_without_languages_it_is_that_of_what_is_there(capsys: pytest.CaptureFix
         (("statements",), "the recipe has no statements: write a dimension of them first, as asyncgen help recipes"),
         (("topcis",), "did you mean topics?"),
         (("topics", "--language", "german"), "--language: expected a code of ISO 639-1"),
-        (("topics", "--language", "fr"), "--language fr: the conversations of shop are in de, en"),
+        (("topics", "--language", "fr"), "--language fr: expected de, en, as shop has it"),
         (("language",), "the values of language are the recipe's languages, and no model makes more of these"),
         (("passage",), "the values of passage are passages of the documents, and no model"),
         (

@@ -390,11 +390,16 @@ def test_headers_are_given_or_come_from_the_environment() -> None:
 @pytest.mark.parametrize(
     ("variable", "base_url", "environment", "complaint"),
     [
-        ("GATEWAY", "https://a.example", {}, "the recipe's header api-key: GATEWAY is not set"),
+        ("GATEWAY", "https://a.example", {}, "the recipe's header api-key: set GATEWAY in the environment"),
         ("GATEWAY", "https://a.example", {"GATEWAY": f"{KEY}\nX: y"}, "GATEWAY: a header is one printable line"),
         ("GATEWAY", "http://a.example", {"GATEWAY": KEY}, "GATEWAY would go over plain http to a.example"),
         (OPENROUTER, "https://a.example", {OPENROUTER: KEY}, "OPENROUTER_API_KEY belongs to openrouter.ai"),
-        (OPENAI, "https://openrouter.ai/api/v1", {OPENAI: KEY}, "is not sent to openrouter.ai"),
+        (
+            OPENAI,
+            "https://openrouter.ai/api/v1",
+            {OPENAI: KEY},
+            "is not sent to openrouter.ai: put the key for that address into a variable of its own",
+        ),
     ],
 )
 def test_a_header_that_would_leak_or_break_is_refused(

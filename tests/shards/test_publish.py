@@ -260,8 +260,8 @@ def test_a_part_that_was_put_and_never_confirmed_is_ones_own(
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (lambda store: store.remove("00001/part-000001"), "part-000001 is missing"),
-        (lambda store: store.put("00001/part-000002", b"{"), "is no part of a shard"),
+        (lambda store: store.remove("00001/part-000001"), "part-000001 is missing; restore it"),
+        (lambda store: store.put("00001/part-000002", b"{"), "restore it from a backup of the storage"),
         (lambda store: store.put("00001/part-000002", store.read("00001/part-000001")), "is damaged"),
         (lambda store: store.put("00001/part-000002", store.read("00001/part-000002")[:-9]), "is damaged"),
         (
