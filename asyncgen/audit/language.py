@@ -40,11 +40,12 @@ def listed(rule: str, key: str) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def phrases(rule: str, key: str = "phrases", name: str = "") -> Sequence[Phrase]:
-    """The phrases of a rule, read and compiled once. `name`: what {name} stands for in them."""
+    """The phrases of a rule, read and compiled once. `name`: what {name} and {names}, its genitive, stand for."""
+    own = {"name": name, "names": f"{name}'s | {name}s"}
     return [
         phrase
         for table in _TABLES.values()
-        for phrase in read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], "name": name})
+        for phrase in read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], **own})
     ]
 
 

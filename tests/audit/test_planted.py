@@ -164,7 +164,7 @@ HONEST_RATES = {
     "ai-disclaimer": 0.0,
     "email": 0.0,
     "markdown": 0.0,
-    "third-person": 0.2,
+    "third-person": 0.25,
     "verbatim": 1.0,
     "wrong-turns": 0.0,
     "copied-opener": 0.5,
