@@ -260,8 +260,10 @@ _SPELLED_CLOCK = Uncased(
 )
 _SPELLED_CLOCK_HINTS = ("half past", "quarter", "halb ", "iertel", "uhr", "Uhr", "o'clock", " vor ", " nach ")
 
-# A token with a capital or a digit, from there on. Both scans begin with a set of characters, which `re` skips to.
-_CAPITAL_OR_DIGIT = re.compile(r"[$€£A-ZÀ-ÖØ-Þ\d]\S{0,300}")  # bounded: a list without blanks is read again and again
+# A token with a capital or a digit, from there on. All scans begin with a set of characters, which `re` skips to; in
+# ASCII, as nearly every text is, in two thirds of the time. Bounded: a list without blanks is read again and again.
+_CAPITAL_OR_DIGIT = re.compile(r"[$€£A-ZÀ-ÖØ-Þ\d]\S{0,300}")
+_CAPITAL_OR_DIGIT_IN_ASCII = re.compile(r"[$A-Z0-9]\S{0,300}")
 _SUFFIXES = (
     "com|org|net|ai|io|dev|co|edu|gov|app|info|gg|xyz|tv|cloud|chat|tech|shop|example|de|at|ch|eu|uk|fr|nl|py|sh|md|json|jsonl|toml|yaml|yml|txt|csv|cpp|rs|js|ts|html|css|ipynb|cfg|ini|"
     "parquet|safetensors|gguf|onnx|pt|pth|pkl|bin"
@@ -339,7 +341,8 @@ def read_facts(
     yield from (term for _, _, term in marked)
     taken = deque((start, end) for start, end, _ in marked)
     done = 0
-    while hit := _CAPITAL_OR_DIGIT.search(text, done):
+    search = (_CAPITAL_OR_DIGIT_IN_ASCII if text.isascii() else _CAPITAL_OR_DIGIT).search
+    while hit := search(text, done):
         start, end = hit.span()
         begin = start
         is_inner = False

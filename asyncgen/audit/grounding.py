@@ -33,8 +33,8 @@ from asyncgen.audit.facts import (
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
 from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold, is_listed
-from asyncgen.audit.number_words import SMALL_WORDS, in_all_spellings, in_ascii, is_small
-from asyncgen.audit.phrases import Uncased
+from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
+from asyncgen.audit.phrases import Uncased, lowered
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
 from asyncgen.audit.statements import sentences_around
@@ -186,7 +186,8 @@ class Grounding:
                 answer.measures.append((fact, is_known))
                 if is_known and self._derivations.may_be_other(fact, prose):
                     answer.doubtful.append(fact)
-        if not _IN_WORDS.isdisjoint(words) and _SMALL_RESULT.search(prose):
+        small = map(bytes.decode, _IN_WORDS & words)
+        if any(_SMALL_RESULT.match(prose, place) for place in find_beginnings(lowered(prose), small)):
             self._examine_small(answer, language)
         return answer
 

@@ -5,7 +5,7 @@ text, which would take longer than all else in an audit; so it is given only the
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,9 @@ def in_ascii(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """`words`: with which a number may begin. `run`: words that can be numbers, one behind the other."""
+    """`words`: with one of which any number begins. `run`: words that can be numbers, one behind the other."""
 
-    words: tuple[str, ...]
+    words: Sequence[str]
     run: re.Pattern[str]
 
     @classmethod
@@ -48,19 +48,13 @@ class _Reader:
         run = rf"{word}(?:{joint}{word})*(?: (?:{table['point']})(?: {word})+)?\b(?!-[^\W\d])"
         plain = [each for pattern in patterns for each in pattern.removeprefix("(?:").removesuffix(")").split("|")]
         plain = [re.sub(r".\?", "", each) for each in plain]
-        return cls(tuple(dict.fromkeys([*plain, *map(in_ascii, plain)])), re.compile(run))
+        words = {*plain, *map(in_ascii, plain)}
+        return cls([each for each in words if not each.startswith(tuple(words - {each}))], re.compile(run))
 
     def find(self, text: str) -> Iterator[re.Match[str]]:
-        """The runs in a text in lower case. To look for each word takes a fifth of looking for any of them."""
-        starts = set()
-        for word in self.words:
-            place = text.find(word)
-            while place >= 0:
-                if not text[place - 1 : place].isalnum():
-                    starts.add(place)
-                place = text.find(word, place + 1)
+        """The runs in a text in lower case."""
         end = 0
-        for start in sorted(starts):
+        for start in sorted(set(find_beginnings(text, self.words))):
             if start >= end and (run := self.run.match(text, start)):
                 end = run.end()
                 yield run
@@ -74,6 +68,16 @@ _HINTS = (
     *("zehn", "zig", "ßig", "ssig", "hundert", "tausend", "illiard"),
 )
 SMALL_WORDS = frozenset(word for table in tables("numbers") for word in table["small"][:_SMALL])
+
+
+def find_beginnings(text: str, words: Iterable[str]) -> Iterator[int]:
+    """Where words of a text begin with one of the words. To look for each takes a fifth of looking for any of them."""
+    for word in words:
+        place = text.find(word)
+        while place >= 0:
+            if not text[place - 1 : place].isalnum():
+                yield place
+            place = text.find(word, place + 1)
 
 
 def may_hold_numbers(text: str) -> bool:
