@@ -625,28 +625,29 @@ def _read_measure(text: str, start: int) -> tuple[int, Sequence[Fact]]:
     match = _MEASURE.match(text, start)
     if match is None:
         return start + 1, ()
-    if text[match.end() : match.end() + 2] in {". ", ") "} and _LIST_NUMBER.search(text, max(start - 8, 0), start):
-        return match.end(), ()
-    if (cents := _CENTS_BEHIND.match(text, match.end())) and match["unit"] and not match["number2"]:
+    end = match.end()
+    behind = text[end : end + 2]
+    if behind in {". ", ") "} and _LIST_NUMBER.search(text, max(start - 8, 0), start):
+        return end, ()
+    if behind[:1] == " " and match["unit"] and not match["number2"] and (cents := _CENTS_BEHIND.match(text, end)):
         whole = _measure(match[0], start, match["number"], None, match["unit"])
         if whole.unit in CURRENCIES:
             value = whole.value + float(cents[1]) / _CENTS
             return cents.end(), [Measure(text[start : cents.end()], start, value, 0.01, whole.unit)]
-    end = match.end()
+    if not behind[:1].isalpha():
+        return end, _read_range(match)
     if times := _MULTIPLIED.match(text, end):
-        end = times.end()
-    elif text[end : end + 1].isalpha():  # 4090Ti, 7Bx: a name of its own
-        word = _WORD_REST.match(text, start)
-        return (word.end(), [Term(word[0], start, "identifier", squeeze(word[0]))]) if word else (end, ())
-    return end, _read_range(match)
+        return times.end(), _read_range(match)
+    word = _WORD_REST.match(text, start)  # 4090Ti, 7Bx: a name of its own
+    return (word.end(), [Term(word[0], start, "identifier", squeeze(word[0]))]) if word else (end, ())
 
 
 def _read_range(match: re.Match[str]) -> list[Measure]:
     """One measure, or the two ends of a range, each with the unit and scale that stand at only one of them."""
-    currency, number, scale, unit = match["currency"], match["number"], match["scale"], match["unit"]
-    if not match["number2"]:
+    currency, number, scale, unit, number2 = match.group("currency", "number", "scale", "unit", "number2")
+    if not number2:
         return [_measure(match[0], match.start(), number, scale, unit or currency)]
-    currency2, scale2, unit2 = match["currency2"], match["scale2"], match["unit2"]
+    currency2, scale2, unit2 = match.group("currency2", "scale2", "unit2")
     first_unit, first_scale = unit or currency, scale
     if not scale and not first_unit and not (len(number) == len("2025") and number.isdigit()):
         first_unit = unit2 or currency2
@@ -656,7 +657,7 @@ def _read_range(match: re.Match[str]) -> list[Measure]:
     first = match.string[match.start() : max(match.end("number"), match.end("scale"), match.end("unit"))]
     return [
         _measure(first, match.start(), number, first_scale, first_unit),
-        _measure(match.string[split : match.end()], split, match["number2"], scale2, unit2 or currency2 or currency),
+        _measure(match.string[split : match.end()], split, number2, scale2, unit2 or currency2 or currency),
     ]
 
 
