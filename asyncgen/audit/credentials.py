@@ -36,6 +36,10 @@ _TOKEN = re.compile(
 )
 _LOGIN = re.compile(r"(?<!\w)[a-z][a-z0-9+]{0,20}://[^\s:/@]*:(?P<value>[^\s/@]{4,80})@")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|PuTTY-User-Key-File")
+_QUERY = re.compile(
+    r"[?&#](?:sig|signature|(?:access_)?token|(?:api_?)?key|auth|session|sid|secret|jwt)=(?P<value>[\w.~%+/-]{12,})",
+    re.IGNORECASE,
+)
 _ARGUMENT = re.compile(
     r"(?:mysql\w*|mariadb|sshpass|login)\b[^\n]{0,60}?\s(?:-p ?|--password[ =])(?P<value>(?=\S{0,40}\d)\S{5,60})"
 )
@@ -54,7 +58,7 @@ def _choice(key: str) -> str:
 
 
 _IS = rf"\s(?:{_choice('is')})(?:\s(?:{_choice('still')})){{0,2}}(?:\s?:)?\s"
-_SIGN = rf"(?:\s(?:{_choice('of')})(?:\s[\w'-]{{1,20}}){{1,4}}?)?(?P<sign>\s?[:=]\s?|{_IS})"
+_SIGN = rf"(?:\s(?:{_choice('place')})|\s(?:{_choice('of')})(?:\s[\w'-]{{1,20}}){{1,4}}?)?(?P<sign>\s?[:=]\s?|{_IS})"
 _WORD = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
 _MIXED = r"(?P<value>(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])[^\s\"'`,;]{6,60})"
 _DIGITS = "|".join(("null", "zero", *(word for table in tables("numbers") for word in table["small"][:9])))
@@ -152,6 +156,7 @@ _TURNS = re.compile(
     rf"(?!:|[.,]\d|\s(?:{_choice('units')})\b)){{2}}",
     re.IGNORECASE,
 )
+_FEWEST_TURNS = 3
 _DIALLED = re.compile(r"\d(?:[ -]\d){2,5}")  # 5-9-0-2
 _SHUT = re.compile(rf"\b(?:{_choice('shut')})", re.IGNORECASE)
 # What answers a question for a secret and says nothing else.
@@ -159,14 +164,11 @@ _ONLY = re.compile(
     rf"(?:(?:{_choice('answers')}),?\s)?(?:{_SPELLED}|[\"'`]?(?-i:(?P<word>[A-Z][a-zäöüß]{{3,20}}))[\"'`]?)[.!]?",
     re.IGNORECASE,
 )
-_THEN = sorted(f" {each} " for each in listed("secret", "then"))
 _CODES = sorted(each for key in ("codes", "lock-codes") for each in listed("secret", key))
 _QUOTED_WORD = re.compile(r"[\"'`][A-Za-zÄÖÜäöüß-]{4,20}[.!]?[\"'`]")
 _PASSWORDS, _SPOKEN, _LOGINS = (sorted(listed("secret", key)) for key in ("passwords", "spoken", "accounts"))
 # Letters, digits and a sign between them: nothing but a password looks so.
-_MADE_UP = re.compile(
-    r"(?<![\w/.@#&=-])(?=\w{0,20}[A-Z])(?=\S{0,30}\d)[A-Za-z]\w{2,20}[!#$*&%^~+]\w{1,20}(?![\w/@=;-])"
-)
+_MADE_UP = re.compile(r"(?=\w{0,20}[A-Z])[A-Za-z]\w{2,20}[!#$*&%^~+]\w{1,20}$")
 _SHORTEST_KEY = 8  # characters
 _CAPITALS_INSIDE = re.compile(r"[a-z][A-Z]+[a-z]\w*[a-z][A-Z]")
 _VARIED = 8  # different characters in a key
@@ -196,13 +198,15 @@ def find_secret(text: str, asked: str = "", names: Sequence[_Name] = _NAMES) -> 
             if found and _is_secret(kind, found, said, place):
                 return place, found.end()
     named = next((span for group, span in values if _is_named(group, span, said)), None)
-    return named or _find_dialled(said, values) or _find_made_up(said) or _find_answer(said)
+    return (
+        named or _find_dialled(said, values) or _find_made_up(said, values) or (_find_answer(said) if names else None)
+    )
 
 
 def _find_dialled(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | None:
     """What a lock is set to, digit by digit or number by number."""
     spans = [span for group, span in values if group == "code" and _DIALLED.fullmatch(said.text, *span)]
-    if any(map(said.lowered.__contains__, _THEN)) and (turns := _TURNS.search(said.text)):
+    if len(_DIGIT.findall(said.text)) >= _FEWEST_TURNS and (turns := _TURNS.search(said.text)):
         spans.append(turns.span())
     is_of_a_lock = spans and (
         any(map(_SHUT.search, (said.lowered, said.asked))) or any(map(said.asked.__contains__, _CODES))
@@ -210,11 +214,11 @@ def _find_dialled(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | Non
     return spans[0] if is_of_a_lock else None
 
 
-def _find_made_up(said: _Said) -> Span | None:
+def _find_made_up(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | None:
     """What looks like a password, where somebody tells how to log in."""
-    made_up = _MADE_UP.search(said.text) if any(map(said.text.__contains__, "!#$*&%^~+")) else None
-    is_told = made_up and any(each in said.lowered or each in said.asked for each in _LOGINS)
-    return made_up.span() if made_up and is_told else None
+    made_up = (span for group, span in values if group == "password" and _MADE_UP.match(said.text, *span))
+    span = next(made_up, None)
+    return span if span and any(each in said.lowered or each in said.asked for each in _LOGINS) else None
 
 
 def _find_answer(said: _Said) -> Span | None:
@@ -298,16 +302,10 @@ def _find_shape(text: str, words: Sequence[str]) -> re.Match[str] | None:
             match = _TOKEN.search(text, place, place + len(word))
             if match and ("eyJ" in match[0] or _is_random(match[0])):
                 return match
-    for match in _LOGIN.finditer(text) if "://" in text else ():
-        if not _PLACEHOLDER.search(match["value"]):
-            return match
-    for match in _HEADER.finditer(text) if "earer " in text or "Basic " in text else ():
-        if _is_random(match["value"]):
-            return match
-    if " -p" in text and (argument := _ARGUMENT.search(text)):
-        return argument
-    if "PRIVATE KEY" in text or "PuTTY-" in text:
-        return _PRIVATE_KEY.search(text)
+    for marks, shape, is_one in _SHAPES:
+        for match in shape.finditer(text) if any(map(text.__contains__, marks)) else ():
+            if is_one(match[match.lastindex or 0]):
+                return match
     return _ACCOUNT.search(text) if _TWICE_FOUR_DIGITS.search(text) else None
 
 
@@ -361,6 +359,20 @@ def _is_random(value: str) -> bool:
     """Letters mixed with digits, or with capitals among them, and few twice: no placeholder, no name in words."""
     is_mixed = any(map(str.isdigit, value)) or (any(map(str.islower, value)) and _CAPITALS_INSIDE.search(value))
     return bool(is_mixed) and any(map(str.isalpha, value)) and len(set(value)) >= _VARIED
+
+
+def _is_chosen(value: str) -> bool:
+    return _PLACEHOLDER.search(value) is None
+
+
+# Marks of which a text has one, what its secret looks like, and whether the value in it is one.
+_SHAPES = (
+    (("://",), _LOGIN, _is_chosen),
+    (("://",), _QUERY, _is_random),
+    (("earer ", "Basic "), _HEADER, _is_random),
+    ((" -p", " --password"), _ARGUMENT, _is_chosen),
+    (("PRIVATE KEY", "PuTTY-"), _PRIVATE_KEY, bool),
+)
 
 
 def check_secrets(subject: Subject) -> Iterator[Finding]:
