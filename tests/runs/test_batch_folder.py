@@ -65,10 +65,13 @@ def done() -> Counter[int]:
 def test_requests_are_left_in_a_folder_and_their_results_are_taken_by_the_same_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    def commands() -> set[str]:
+        return {line for line in capsys.readouterr().err.splitlines() if "vllm run-batch -i jobs/" in line}
+
     assert generate("--batch-size", "20", "--detach") == 4
-    commands = [line for line in capsys.readouterr().err.splitlines() if "vllm run-batch -i jobs/" in line]
-    assert len(commands) == 2
+    assert len(told := commands()) == 2
     assert generate("--batch-size", "20", "--detach") == 4
+    assert commands() == told, "as long as nobody has run them"
     assert len(list(JOBS.glob("*.requests.jsonl"))) == 2
     assert run_batches() == 30
     assert generate("--batch-size", "20", "--detach") == 0

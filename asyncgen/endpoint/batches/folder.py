@@ -17,7 +17,7 @@ from asyncgen.endpoint.answer import Completion, classify_response
 from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.endpoint.batches.rows import Row
 from asyncgen.endpoint.batches.rules import FOLDER, BatchRules
-from asyncgen.endpoint.body import decode_object
+from asyncgen.endpoint.body import at, decode_object
 from asyncgen.endpoint.disk import OWNER_ONLY, name_whole, on_disk, part_of
 from asyncgen.errors import NotRunError, NotYetError
 from asyncgen.recipe.recipe import JsonValue
@@ -28,12 +28,13 @@ REQUESTS, RESULTS, DONE = ".requests.jsonl", ".results", ".done"
 class FolderBatches(BatchApi):
     """A batch's id is its label. Nothing is sent, so nothing here costs and all may be repeated.
 
-    `say` is told what somebody has to do for a batch to run.
+    `say` is told once what somebody has to do for a batch to run, also of one that an earlier run has written.
     """
 
     def __init__(self, folder: Path, say: Callable[[str], None] = lambda _: None) -> None:
         self._folder = folder
         self._say = say
+        self._told: set[str] = set()
 
     @property
     def rules(self) -> BatchRules:
@@ -42,23 +43,25 @@ class FolderBatches(BatchApi):
     async def create(
         self, requests: Path, file_id: str | None, *, model: str, label: str, fields: Mapping[str, JsonValue]
     ) -> Batch:
-        del file_id, fields
-        target, results = self._folder / f"{label}{REQUESTS}", self._folder / f"{label}{RESULTS}.jsonl"
+        del file_id, model, fields
+        target = self._folder / f"{label}{REQUESTS}"
         with on_disk(target):
             await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         await asyncio.to_thread(_join, [requests], target)
-        command = shlex.join(["vllm", "run-batch", "-i", str(target), "-o", str(results), "--model", model])
-        self._say(f"a batch waits for its results: {command}")
         return await self.get(label)
 
     async def get(self, batch_id: str) -> Batch:
-        return await asyncio.to_thread(self._read, batch_id)
+        batch = await asyncio.to_thread(self._read, batch_id)
+        if not (batch.is_over or batch.finished or batch_id in self._told):
+            self._told.add(batch_id)
+            self._say(f"a batch waits for its results: {await asyncio.to_thread(self._name_command, batch_id)}")
+        return batch
 
     async def list_since(self, moment: float) -> AsyncIterator[Batch]:
         with on_disk(self._folder):
             paths = await asyncio.to_thread(list, self._folder.glob(f"*{REQUESTS}"))
         for label in sorted(path.name.removesuffix(REQUESTS) for path in paths):
-            batch = await self.get(label)
+            batch = await asyncio.to_thread(self._read, label)
             if batch.created_at is None or batch.created_at >= moment:
                 yield batch
 
@@ -69,6 +72,12 @@ class FolderBatches(BatchApi):
         if not row.has_run:
             raise NotRunError(f"its batch ended before it was run ({row.code})")
         return classify_response(row.status or HTTPStatus.OK, {}, row.body, host="a result file")
+
+    def _name_command(self, label: str) -> str:
+        requests, results = self._folder / f"{label}{REQUESTS}", self._folder / f"{label}{RESULTS}.jsonl"
+        with on_disk(self._folder), requests.open("rb") as file:
+            model = str(at(decode_object(file.readline()), ("body", "model")))
+        return shlex.join(["vllm", "run-batch", "-i", str(requests), "-o", str(results), "--model", model])
 
     def _results_of(self, label: str) -> list[Path]:
         """A file with another ending is one that somebody is still copying."""
