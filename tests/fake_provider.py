@@ -43,9 +43,9 @@ class Reply:
 
 
 def conversation(text: str) -> Reply:
-    """A good answer whose conversation contains `text`."""
+    """A good answer whose conversation contains `text`, as nearly every endpoint gives it."""
     messages = [{"role": "user", "content": f"Hello, {text}?"}, {"role": "assistant", "content": f"It is {text}."}]
-    return completion(json.dumps({"messages": messages}))
+    return completion(json.dumps({"messages": messages}), total_tokens=120)
 
 
 def completion(

@@ -54,6 +54,14 @@ def module_paths() -> dict[str, Path]:
 PATHS = module_paths()
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All that stand in it, at any depth; expressions, which are most of a tree, hold none."""
+    for inner in ast.iter_child_nodes(node):
+        if not isinstance(inner, ast.expr):
+            yield inner
+            yield from statements(inner)
+
+
 @cache
 def imported(path: Path) -> frozenset[str]:
     """What a module imports, anywhere in it, by full names."""
@@ -61,7 +69,7 @@ def imported(path: Path) -> frozenset[str]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

