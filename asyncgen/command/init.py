@@ -195,7 +195,7 @@ def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge"
 def _update(flags: argparse.Namespace, folder: Path) -> int:
     from asyncgen.recipe.load import load_recipe
     from asyncgen.scaffold.documents import collect_documents
-    from asyncgen.scaffold.folder import is_edited, read_sources, renew_knowledge
+    from asyncgen.scaffold.folder import SOURCES_FILE, is_edited, read_sources, renew_knowledge
     from asyncgen.scaffold.topics import missing_topics
     from asyncgen.screen.init import show_updated
 
@@ -206,10 +206,11 @@ def _update(flags: argparse.Namespace, folder: Path) -> int:
         sources = read_sources(folder)
         paths = [folder / each for each in sources.paths]
         keeps_old = is_edited(folder, sources)
+        named_by = f"{folder / SOURCES_FILE}, which --from PATH replaces, names"
     else:
-        paths = flags.sources
+        paths, named_by = flags.sources, "--from"
         keeps_old = False
-    collected = collect_documents(paths)
+    collected = collect_documents(paths, named_by)
     where = renew_knowledge(folder, collected.knowledge.join() + "\n", paths, keeps_old=keeps_old)
     known = [
         value for each in recipe.dimensions if each.name == "topic" for group in each.groups for value in group.values

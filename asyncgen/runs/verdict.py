@@ -45,6 +45,7 @@ from asyncgen.errors import (
     TransientError,
     UnusedReply,
 )
+from asyncgen.pacing.retry import MAX_HINTED_WAIT
 from asyncgen.timings import USUAL, Timings
 
 SAME_REJECTIONS = 10
@@ -352,4 +353,7 @@ def with_advice(error: AsyncgenError, *, has_worked: bool = False) -> str:
             advice = _NO_MODEL
         case NoAnswerError(reply=UnusedReply(text=text)) if not is_known and text.lstrip().startswith("<"):  # a page
             advice = _NO_MODEL
+    if isinstance(error, TransientError) and (wait := error.retry_after or 0) > LONG_WAIT:
+        at_most = f", and is waited for {MAX_HINTED_WAIT / 60:.0f} at a time" if wait > MAX_HINTED_WAIT else ""
+        advice = f"it asks for a wait of {wait / 60:,.0f} min{at_most}"
     return f"{told.rstrip('.')}; {advice}" if advice else told

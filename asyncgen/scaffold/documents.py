@@ -48,8 +48,10 @@ class Collected:
     doubted: Mapping[str, Sequence[Path]]
 
 
-def collect_documents(paths: Sequence[Path]) -> Collected:
+def collect_documents(paths: Sequence[Path], named_by: str = "--from") -> Collected:
     """All documents at these paths, in their order; those of a folder as a person would list them.
+
+    `named_by`: where to change the paths.
 
     Raises ConfigError for a path that is not there, for a file named by itself that cannot be read, and where nothing
     is left or more than a knowledge base holds.
@@ -59,7 +61,7 @@ def collect_documents(paths: Sequence[Path]) -> Collected:
     doubted: dict[str, list[Path]] = {}
     for each in paths:
         if not os.path.lexists(each):
-            raise ConfigError(f"--from {each}: no such file or folder")
+            raise ConfigError(f"{named_by} {each}: no such file or folder")
         if str(each) != in_utf8(str(each)):
             raise ConfigError(f"--from {each}: its name is not UTF-8, in which the recipe tells of it; rename it")
     found = [(each, path) for each in paths for path in (list_files(each) if each.is_dir() else [each])]

@@ -216,6 +216,9 @@ def test_an_update_reads_the_documents_again_and_names_new_headings(capsys: pyte
     assert "## Deposits for a bike" in after["knowledge.md"]
     assert "Deposits for a bike" in out
     assert {name for name in after if after[name] != before.get(name)} == {"knowledge.md", "sources.json"}
+    Path("docs").rename("moved")
+    told = init(capsys, "shop", "--update", status=2)
+    assert "shop/sources.json, which --from PATH replaces, names shop/../docs: no such file or folder" in told
 
 
 def test_knowledge_that_was_edited_stays_and_the_new_one_lies_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
