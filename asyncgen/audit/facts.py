@@ -337,9 +337,10 @@ def read_facts(
 
     `settled`: tokens with the one term each is, or None for no fact; they are not read again.
     """
-    marked = list(_read_marked(text))
-    yield from (term for _, _, term in marked)
-    taken = deque((start, end) for start, end, _ in marked)
+    taken = deque[tuple[int, int]]()
+    for start, end, term in _read_marked(text):
+        taken.append((start, end))
+        yield term
     done = 0
     search = (_CAPITAL_OR_DIGIT_IN_ASCII if text.isascii() else _CAPITAL_OR_DIGIT).search
     while hit := search(text, done):
@@ -353,8 +354,8 @@ def read_facts(
         if taken and taken[0][0] <= start:
             done = end
         elif (token := text[begin:end] if is_inner else hit[0]) in settled:
-            if term := settled[token]:
-                yield term
+            if stated := settled[token]:
+                yield stated
             done = end
         elif is_inner or not (found := _read_figure(text, start, language)):
             yield from _read_words(text, begin, end, language)

@@ -186,9 +186,10 @@ class Grounding:
                 answer.measures.append((fact, is_known))
                 if is_known and self._derivations.may_be_other(fact, prose):
                     answer.doubtful.append(fact)
-        small = map(bytes.decode, _IN_WORDS & words)
-        if any(_SMALL_RESULT.match(prose, place) for place in find_beginnings(lowered(prose), small)):
-            self._examine_small(answer, language)
+        if small := [word.decode() for word in _IN_WORDS & words]:
+            places = find_beginnings(lowered(prose), small)
+            if any(_SMALL_RESULT.match(prose, place) for place in places):
+                self._examine_small(answer, language)
         return answer
 
     def _examine_small(self, answer: "_Answer", language: str | None) -> None:
