@@ -200,10 +200,10 @@ _SCALE = (
     r"| [MBT](?= param| token))"
 )
 _NAMES_OF_UNITS = [in_all_spellings(each) for table in tables("units") for names in table.values() for each in names]
-_NAME_OF_UNIT = _by_initials(_NAMES_OF_UNITS)
+NAME_OF_UNIT = _by_initials(_NAMES_OF_UNITS)
 _BEFORE_UNIT = _any_of("unit-words", "before")
 _UNIT = (
-    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?:(?:{_by_initials(listed('unit-words', 'before'))})[ -])?(?:{_NAME_OF_UNIT})"
+    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?:(?:{_by_initials(listed('unit-words', 'before'))})[ -])?(?:{NAME_OF_UNIT})"
     r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
     r"|k?Wh?|[hcm]?l|t)|[sh])\b)"
 )
@@ -222,7 +222,7 @@ _HOURS_MINUTES = re.compile(
 # What looks like a number and states no quantity: times of day, ratios, ordinals, decades, fractions, days a week.
 _NO_QUANTITY = re.compile(
     r"\d+:\d+\b|\d*(?:1st|2nd|3rd|\dth)\b|\d+'?s\b(?<!\ds(?=ec))|\d{1,2}/\d{1,2}\b"
-    r"|24/7|[1-4]-?[dD]\b|4K\b"
+    r"|24/7|[1-4]-?[dD]\b|4K\b|\d(?:-\d){2,}\b"
 )
 # Most numbers: nothing behind them can belong to them, unless the word there may be a part of something.
 _BARE_NUMBER = re.compile(
@@ -418,7 +418,7 @@ _HALF_HINTS = ("half", "quarter", "halb", "iertelst")
 _WHOLES = {spelling: hour for word, hour in _HOURS.items() for spelling in (word, in_ascii(word))}
 _AND_A_HALF = re.compile(
     rf"\b(?:(?P<word>\d{{1,2}}|{_by_initials([*map(in_all_spellings, _HOURS), 'ein'])})(?i:{_any_of('halves', 'and')})"
-    rf"|{_by_initials(listed('halves', 'one'))})[ -](?P<unit>{_NAME_OF_UNIT})\b"
+    rf"|{_by_initials(listed('halves', 'one'))})[ -](?P<unit>{NAME_OF_UNIT})\b"
 )
 _PARTS_OF_HOUR = {
     re.compile(in_all_spellings(words), re.IGNORECASE): hours

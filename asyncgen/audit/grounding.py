@@ -30,7 +30,7 @@ from asyncgen.audit.facts import (
     with_decimal_points,
     without_code,
 )
-from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare
+from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare, size_of_unit
 from asyncgen.audit.language import any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold, is_listed
 from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
@@ -44,6 +44,7 @@ NO_SCENARIO = ""  # the topic of lines without one
 _SMALL = 12  # counts up to here are part of the language
 _ASKED_MAX = 100_000
 _MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
+_SHORTENED = 3  # letters of a name that is not told in full
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 1800.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
 _ENDS = (".", "!", "?", ")", '"', "%")
@@ -227,7 +228,7 @@ class Grounding:
             is_known = self._known.knows_measure(fact, is_bare=asked[-1])
             if len(self._asked) < _ASKED_MAX:
                 self._asked[asked] = is_known
-        if is_known or self._known.knows_digits(fact):
+        if is_known or self._known.knows_digits(fact, prose):
             return True
         hedge = hedge_of(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge, is_bare=asked[-1])
@@ -299,7 +300,12 @@ class _Review:
                         fact, prose, question, is_foreign=is_foreign
                     )
                     yield ("derived-number" if is_derived else "ungrounded"), fact
-            elif not (self._is_said(fact, prose) or _is_written_out(prose, fact) or self._is_none(fact, prose)):
+            elif not (
+                self._is_said(fact, prose)
+                or _is_written_out(prose, fact)
+                or self._is_none(fact, prose)
+                or self._has_left_out_its_unit(fact, answers[-1])
+            ):
                 figures = figures or _stated(answers, known_alone=not is_computed)
                 others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
@@ -326,6 +332,12 @@ class _Review:
             return True
         if not isinstance(fact, Term):
             return False
+        if (
+            fact.kind == "name"
+            and prose.startswith(".", fact.start + len(fact.text))
+            and self._known.has_name(fact.key)
+        ):
+            return len(fact.text) >= _SHORTENED  # "in Duluth, Minn."
         is_translated = is_foreign and fact.kind == "name" and not is_listed(fact.text)
         return is_translated or _is_label(prose, fact)
 
@@ -339,6 +351,20 @@ class _Review:
         if isinstance(fact, Measure) and _BROKEN_UNIT.fullmatch(rest):
             return self._known.knows_measure(fact)
         return rest == "" and self._known.has_beginning(fact)
+
+    def _has_left_out_its_unit(self, fact: Measure, answer: "_Answer") -> bool:
+        """Whether a bare figure is known in the unit of one before it in its sentence: "9,600 Wh, of which 9,100"."""
+        if fact.unit or fact.is_spelled or not is_bare(answer.prose, fact):
+            return False
+        before, _ = sentences_around(answer.prose, fact.start)
+        beside = (each for each, _ in answer.measures if fact.start - len(before) <= each.start < fact.start)
+        return any(
+            self._known.knows_measure(
+                Measure(fact.text, fact.start, fact.value * size, fact.step * size, each.unit), is_bare=False
+            )
+            for each in beside
+            if each.unit and (size := size_of_unit(each))
+        )
 
     def _is_other(self, measure: Measure, prose: str, question: str) -> bool:
         """Whether a figure of the knowledge base is there another one, which its other figures give."""

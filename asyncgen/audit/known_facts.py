@@ -2,11 +2,12 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from asyncgen.audit.derivations import Derivations
 from asyncgen.audit.facts import (
     CURRENCIES,
+    NAME_OF_UNIT,
     Date,
     Fact,
     Measure,
@@ -28,6 +29,7 @@ _RESERVED = re.compile(r"(?:[\w-]+\.)*example\.(?:com|org|net)\b|localhost\b")  
 _GROUPED = re.compile(r"(?<!\S)\+?\d{2,}(?:[ /-]{1,3}\d{2,})+")
 _WRITTEN = re.compile(r"\d[\d.,:]*")
 _NO_DIGIT, _LONG = re.compile(r"\D"), 5
+_LONGEST_GROUPED = 24  # characters
 _HALF_DAY = 720  # minutes
 _DISTINCT_DIGITS = 3  # a number with so many digits that count is known under any unit
 _THOUSAND = 1000  # a shorter number may leave out its unit
@@ -47,8 +49,12 @@ _HEDGE_REACH = 18  # characters before a figure
 _WRAPPED = re.compile(r"(?<=[^\n|])\n(?=[^\W\d_]|\d[\d.,:]*\s)")  # a line that goes on
 _WORDS = re.compile(r"[^\W_]+")
 _FIGURE = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
+_WRITTEN_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]{0,40})[ -](?:of )?(\d+(?:\.\d+)?)\b")
 # What a figure counts; an age and a temperature say so by their sign.
+# Between figures of which only the last has its unit: "110 by 68 by 21 cm", "8 and 12 weeks".
+_SHARES_UNIT = re.compile(rf" ?(?:{'|'.join(sorted(listed('unit-words', 'between')))}|[/x\u00d7&]) ?|, ")
+_UNIT_IN_WORDS = re.compile(rf" ?(?:[^\W\d_]+ |[^\W\d_]{{3,20}}?)(?P<unit>{NAME_OF_UNIT})\b")  # "38 Unterrichtswochen"
 _COUNTED = re.compile(
     rf"(?:[ -](?P<word>[^\W\d_]{{3,}})| ?°| (?P<age>{any_phrase('grounding', 'of-an-age').pattern}))", re.IGNORECASE
 )
@@ -127,6 +133,10 @@ class KnownFacts:
             for day in days
         )
 
+    def has_name(self, beginning: str) -> bool:
+        """Whether a name begins so, of which it may be short."""
+        return any(each.startswith(beginning) for each in self.names)
+
     def has_beginning(self, fact: Fact) -> bool:
         """Whether something that the texts hold begins so."""
         if isinstance(fact, Term):
@@ -134,9 +144,14 @@ class KnownFacts:
         digits = fact.text.lstrip("$€£ ")
         return digits[:1].isdigit() and any(each.startswith(digits) for each in self._written)
 
-    def knows_digits(self, measure: Measure) -> bool:
-        """Whether a long number stands there in other groups: 01349 220 118."""
-        digits = _NO_DIGIT.sub("", measure.text)
+    def knows_digits(self, measure: Measure, prose: str = "") -> bool:
+        """Whether a long number stands there in other groups: 01349 220 118. `prose`: of which it may be one group."""
+        text = measure.text
+        if not (measure.is_spelled or measure.unit) and self._grouped:
+            least, most = max(measure.start - _LONGEST_GROUPED, 0), measure.start + _LONGEST_GROUPED
+            groups = _GROUPED.finditer(prose, least, most)
+            text = next((each[0] for each in groups if each.start() <= measure.start < each.end()), text)
+        digits = _NO_DIGIT.sub("", text)
         return len(digits) >= _LONG and any(digits in each for each in self._grouped)
 
     def knows_measure(self, measure: Measure, hedge: str = "", *, is_bare: bool = True) -> bool:
@@ -200,6 +215,24 @@ class KnownFacts:
                     self._minutes.add((fact.minute + _HALF_DAY) % (2 * _HALF_DAY))
             else:
                 self._add_term(fact)
+        self._add_shared_units(text, [each for each in facts if isinstance(each, Measure) and not each.is_spelled])
+
+    def _add_shared_units(self, text: str, measures: Sequence[Measure]) -> None:
+        """The bare figures once more with the unit of the one behind them, or of a word that ends in one."""
+        unit, behind = "", 0.0  # of the next figure, and how much one of it is
+        following: Measure | None = None
+        for each in sorted(measures, key=lambda each: each.start, reverse=True):
+            end = each.start + len(each.text)
+            if each.unit:
+                unit, behind = each.unit, size_of_unit(each)
+            elif following is None or not behind or not _SHARES_UNIT.fullmatch(text, end, following.start):
+                behind = 0.0
+                if worded := _UNIT_IN_WORDS.match(text, end):
+                    named = next(iter(read_facts(f"1 {worded['unit']}")), None)
+                    unit, behind = (named.unit, named.value) if isinstance(named, Measure) else ("", 0.0)
+            if behind and not each.unit and each.value not in _YEARS:
+                self._values.setdefault(unit, []).append(each.value * behind)
+            following = each
 
     def _add_measure(self, measure: Measure) -> None:
         self.measures.append(measure)
@@ -230,6 +263,8 @@ class KnownFacts:
         self.terms.add(term.key)
         if term.kind == "url":
             self._addresses.append(term.key)
+        elif "@" in term.key:
+            self._addresses.append(term.key.partition("@")[2])
         elif term.kind == "name" and not term.opens:
             self.names.add(term.key)
         elif term.kind == "identifier" and (number := re.search(r"\d{1,6}$", term.key)):
@@ -274,6 +309,13 @@ def _distinct_digits(measure: Measure) -> int:
     if "." not in digits:
         digits = digits.rstrip("0")
     return len(digits.replace(".", ""))
+
+
+def size_of_unit(measure: Measure) -> float:
+    """How much one of its unit is: 1000 of 5 kW; 0 where that cannot be told."""
+    number = _WRITTEN_NUMBER.search(measure.text)
+    written = float(number[0].replace(",", "")) if number else 0.0
+    return measure.value / written if written else 0.0
 
 
 def _count_of(measure: Measure) -> float:
