@@ -64,7 +64,7 @@ class Said:
         """Whether an answer may state it there because of what the user has said."""
         if self._free.knows(fact, hedge, is_bare=is_bare):
             return True
-        if isinstance(fact, Measure) and (self._free.counts_as(fact) or self._claimed.knows_digits(fact)):
+        if self._free.counts_as(fact) or (isinstance(fact, Measure) and self._claimed.knows_digits(fact)):
             return True  # his own age, the number of an order or a telephone, which he has read somewhere
         return self._claimed.knows(fact, hedge, is_bare=is_bare) and _is_kept_apart(fact, prose)
 

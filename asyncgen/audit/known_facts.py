@@ -170,9 +170,12 @@ class KnownFacts:
             units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
         return any(self._has(unit, low, high) for unit in units)
 
-    def counts_as(self, measure: Measure) -> bool:
-        """Whether a bare number may be this one, with what it counts: who says "she is 9" speaks of years."""
-        return measure.unit == "s" and _count_of(measure) in self._bare
+    def counts_as(self, fact: Fact) -> bool:
+        """Whether a bare number may be this, with what it counts: "she is 9" are years, "at 7" is a time of day."""
+        if isinstance(fact, Time):
+            hour = fact.minute / 60
+            return not self._bare.isdisjoint((hour, hour - _HALF_DAY / 60))
+        return isinstance(fact, Measure) and fact.unit == "s" and _count_of(fact) in self._bare
 
     def knows_multiple(self, measure: Measure, operands: Iterable[Measure]) -> bool:
         """Whether it is exactly so many times a figure of the texts as one of the operands counts: ten tickets."""
