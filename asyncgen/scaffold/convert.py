@@ -20,7 +20,8 @@ from asyncgen.scaffold.decode import Decoded, decode
 MARKDOWN = (".md", ".markdown", ".mdx")
 TEXTS = (*MARKDOWN, ".txt", ".text", ".rst", ".adoc", ".org")
 PAGES = (".html", ".htm", ".xhtml")
-OFFICE = (".docx", ".epub", ".pdf", ".pptx", ".xls", ".xlsx")
+SHEETS = (".xls", ".xlsx")
+OFFICE = (".docx", ".epub", ".pdf", ".pptx", *SHEETS)
 SUFFIXES = (*TEXTS, *PAGES, *OFFICE)
 LARGEST = 256 * 2**20  # bytes: what is larger is no document but data
 _NO_KNOWLEDGE = frozenset(
@@ -47,6 +48,8 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
 _WIDE_BLANK = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
 _CUT_SENTENCE = re.compile(r"(?<=[^\s.!?:;|])\n\n(?=[a-zß-ÿ])")  # by the end of a line in print
+_BLANK_CELL = re.compile(r"(?<=\| )(?:NaN|NaT|Unnamed: \d+(?:_level_\d+)?)(?= \|)")
+_WHOLE_CELL = re.compile(r"(?<=\| )(-?\d+)\.0(?= \|)|(?<=-\d\d) 00:00:00(?= \|)")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -63,13 +66,14 @@ def read_as_markdown(path: Path) -> Decoded:
         content = read_bytes(path, LARGEST)
     except UnreadableError as error:
         raise UnreadableDocumentError(str(error)) from error
-    if suffix in OFFICE:
+    if suffix in OFFICE and content:
         read = Decoded(_read_office(content, suffix))
     else:
         read = _read_page(content) if suffix in PAGES else _read_text(content, is_markdown=suffix in MARKDOWN)
     text = _CONTROL.sub("", read.text.replace("\r\n", "\n").replace("\r", "\n"))
     if not text.strip():
-        raise UnreadableDocumentError("is empty")
+        is_scan = suffix == ".pdf" and content
+        raise UnreadableDocumentError("has no text: scanned pages need OCR first" if is_scan else "is empty")
     return replace(read, text=_BLANK_LINES.sub("\n\n", text).strip())
 
 
@@ -145,6 +149,13 @@ def _read_office(content: bytes, suffix: str) -> str:
             io.BytesIO(content), stream_info=StreamInfo(extension=suffix)
         )
     except MarkItDownException as error:
-        raise UnreadableDocumentError(f"cannot be converted ({type(error).__name__})") from error
+        raise UnreadableDocumentError("is damaged, protected, or not what its name says") from error
     text = _without_comments(str(converted.text_content))
-    return _CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text)) if suffix == ".pdf" else text
+    if suffix == ".pdf":
+        return _CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text))
+    return _tidy_cells(text) if suffix in SHEETS else text
+
+
+def _tidy_cells(table: str) -> str:
+    """As a spreadsheet shows them: pandas names what is blank, and makes a column with a blank one of fractions."""
+    return _WHOLE_CELL.sub(r"\1", _BLANK_CELL.sub("", table))

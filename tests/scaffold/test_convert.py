@@ -1,5 +1,7 @@
 import sys
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,3 +114,34 @@ def test_a_document_of_an_office_without_the_extra_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "markitdown", None)
     with pytest.raises(UnreadableDocumentError, match=r"needs what reads \.pdf: pip install 'asyncgen\[documents\]'"):
         read_as_markdown(written(tmp_path, "x.pdf", b"%PDF-1.7"))
+
+
+def test_what_an_office_file_cannot_give_is_told_and_cells_are_as_they_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DamagedError(Exception):
+        pass
+
+    class MarkItDown:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def convert_stream(self, stream: BytesIO, **_: object) -> SimpleNamespace:
+            if (content := stream.read().decode()) == "damaged":
+                raise DamagedError
+            return SimpleNamespace(text_content=content)
+
+    fake = SimpleNamespace(MarkItDown=MarkItDown, MarkItDownException=DamagedError, StreamInfo=SimpleNamespace)
+    monkeypatch.setitem(sys.modules, "markitdown", fake)
+    table = b"| Part | Unnamed: 1 | NaN |\n| NaN | NaN | -3.0 |\n| 2026-01-02 00:00:00 | 2.50 | 10.0 kg |"
+    assert read_as_markdown(written(tmp_path, "x.xlsx", table)).text == (
+        "| Part |  |  |\n|  |  | -3 |\n| 2026-01-02 | 2.50 | 10.0 kg |"
+    )
+    assert "NaN" in read_as_markdown(written(tmp_path, "x.docx", table)).text
+    for name, content, told in (
+        ("x.pptx", b"damaged", "is damaged, protected, or not what its name says"),
+        ("x.docx", b"", "is empty"),
+        ("x.pdf", b" ", "has no text: scanned pages need OCR first"),
+    ):
+        with pytest.raises(UnreadableDocumentError, match=f"^{told}$"):
+            read_as_markdown(written(tmp_path, name, content))
