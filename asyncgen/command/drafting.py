@@ -13,6 +13,8 @@ from asyncgen.endpoint.settings import Override, request_settings
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.recipe import Header, JsonValue
 
+YES, NO = {"y", "yes", "j", "ja"}, {"", "n", "no", "nein"}
+
 
 class Asked(NamedTuple):
     """Whom to ask, and the settings of each call."""
@@ -57,7 +59,11 @@ def check_who_agrees(flags: argparse.Namespace, why: str) -> None:
 
 
 def agrees(flags: argparse.Namespace, question: str) -> bool:
-    answer = "y" if flags.yes else ""
+    """Asked until the answer is one: what the question is about may have been paid for. The end of input is a no."""
+    if flags.yes:
+        return True
     with contextlib.suppress(EOFError):
-        answer = answer or input(f"{question} [y/N] ")
-    return answer.strip().lower() in {"y", "yes", "j", "ja"}
+        while (answer := input(f"{question} [y/N] ").strip().lower()) not in YES | NO:
+            pass
+        return answer in YES
+    return False

@@ -445,12 +445,16 @@ def test_nobody_is_asked_where_nobody_can_answer(capsys: pytest.CaptureFixture[s
     assert "nobody can be asked; add --yes" in err
 
 
-@pytest.mark.parametrize(("answer", "is_made"), [("y", True), ("Yes ", True), ("", False), ("n", False)])
+@pytest.mark.parametrize(
+    ("answers", "is_made"),
+    [("y", True), ("Yes ", True), ("", False), ("n", False), ("t y", True), ("sure\u00a0 nein", False)],
+)
 def test_a_person_is_asked_before_suggestions_are_written(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: str, *, is_made: bool
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answers: str, *, is_made: bool
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda _: answer)
+    answering = iter(answers.split(" "))
+    monkeypatch.setattr("builtins.input", lambda _: next(answering))
     with FakeProvider(drafting(DRAFT)) as provider:
         ask(capsys, provider, status=0 if is_made else 2)
     assert Path("shop").exists() == is_made
