@@ -48,7 +48,7 @@ def test_what_make_is_asked_for_is_there() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300, method="thread")  # dozens of processes
+@pytest.mark.timeout(300, method="thread")  # two thousand conversations: made, audited, exported
 def test_every_line_that_needs_no_key_works_as_typed(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "tests" / "audit" / "shop" / "knowledge_en.md", tmp_path / "docs")
