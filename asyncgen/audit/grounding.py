@@ -239,7 +239,8 @@ class Grounding:
         Of a name that has no number there, one that counts what follows is none: with Basic 5 tools.
         """
         least = max(measure.start - 24, 0)
-        if prose[prose.rfind(" ", least, measure.start - 1) + 1 : measure.start].islower():  # as nearly always
+        word = max(least, prose.rfind(" ", least, measure.start - 1) + 1)  # without a blank not all that stands before
+        if prose[word : measure.start].islower():  # as nearly always
             return False
         name = _NAME_BEFORE.search(prose, least, measure.start)
         if name is None or measure.is_spelled or fold(name[1]) not in self._known.names:
