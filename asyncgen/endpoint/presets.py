@@ -217,6 +217,8 @@ def read_key(
         raise ConfigError(
             f"{variable}: a key is one word of plain ASCII; this one has a blank or another character in it"
         )
+    if key is not None and key.reveal()[0] in "\"'":
+        raise ConfigError(f"{variable}: a key has no quotes; what has set it here did not take them off")
     return key
 
 

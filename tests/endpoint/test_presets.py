@@ -331,6 +331,13 @@ def test_a_key_that_is_none_is_refused_without_being_shown(bad: str) -> None:
     assert "marker" not in "".join(traceback.format_exception(caught.value))
 
 
+@each_row("quoted", [f'"{KEY}"', f"'{KEY}'", f'"{KEY}'])
+def test_quotes_that_nobody_took_off_a_key_are_told_before_it_is_sent(quoted: str) -> None:
+    with pytest.raises(ConfigError, match="OPENROUTER_API_KEY: a key has no quotes") as caught:
+        resolve_endpoint("openrouter", None, {OPENROUTER: quoted})
+    assert "marker" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_blanks_around_a_key_are_dropped() -> None:
     assert key_of(resolve_endpoint("openrouter", None, {OPENROUTER: f"  {KEY}\r\n"})) == KEY
 
