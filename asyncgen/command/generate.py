@@ -6,7 +6,7 @@ from functools import partial
 from asyncgen.command.flag_values import shard_choice
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
-from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log, add_screen_flags
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
 from asyncgen.shards.address import local_path, path_or_url
@@ -78,8 +78,7 @@ def add_arguments(parser: Parser) -> None:
     add_batch_flags(parser)
     add = parser.add_argument_group("screen").add_argument
     add("--show", action="store_true", help="print the conversations made (default: only write them)")
-    add("--quiet", action="store_true", help="show no progress (default: show it)")
-    add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+    add_screen_flags(add)
     parser.set_defaults(parser=parser)
 
 

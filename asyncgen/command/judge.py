@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from asyncgen.command.output_flags import add_output, add_sources, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
-from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log, add_screen_flags
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
@@ -64,9 +64,7 @@ def add_arguments(parser: Parser) -> None:
     add("--allow-changed", action="store_true", help="go on with other questions or another judge (default: refuse)")
     add_log(add)
     add_batch_flags(parser)
-    add = parser.add_argument_group("screen").add_argument
-    add("--quiet", action="store_true", help="show no progress (default: show it)")
-    add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+    add_screen_flags(parser.add_argument_group("screen").add_argument)
 
 
 def run(flags: argparse.Namespace, command: str) -> int:

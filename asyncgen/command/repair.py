@@ -13,7 +13,7 @@ from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import add_output, add_sources, find_audit, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
-from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log
+from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log, add_screen_flags
 from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
 from asyncgen.text import quantity
@@ -78,9 +78,7 @@ def add_arguments(parser: Parser) -> None:
     add("--take", action="store_true", help=take)
     add_log(add)
     add_batch_flags(parser)
-    add = parser.add_argument_group("screen").add_argument
-    add("--quiet", action="store_true", help="show no progress (default: show it)")
-    add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+    add_screen_flags(parser.add_argument_group("screen").add_argument)
 
 
 def run(flags: argparse.Namespace, command: str) -> int:

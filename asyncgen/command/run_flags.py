@@ -18,6 +18,11 @@ def add_log(add: Callable[..., object]) -> None:
     )
 
 
+def add_screen_flags(add: Callable[..., object]) -> None:
+    add("--quiet", action="store_true", help="show no progress (default: show it)")
+    add("--debug", action="store_true", help="show a trace with an error, log in detail (default: one line)")
+
+
 def add_call_flags(parser: Parser, pace: argparse._ArgumentGroup) -> None:
     add = pace.add_argument
     add("--no-adaptive", action="store_true", help="keep --concurrency in flight (default: find what is served well)")

@@ -92,6 +92,9 @@ def configure_run(
         )
     output = settings.output or plan.default_output
     _check_roles(output, log, recipe.files)
+    of_judge: list[str] = []
+    if recipe.is_judged:
+        of_judge = warn_of_judge(str(plan.settings_of(JUDGE)[MODEL]), plan.models or [plan.model], endpoint)
     return GenerateConfig(
         plan=plan,
         output=output,
@@ -109,7 +112,7 @@ def configure_run(
         batching=_batching(settings, plan),
         forgotten=settings.forget_batch,
         log=log,
-        notices=[*recipe.warnings, *_notices(settings, endpoint, environment), *_warn_of_judge(plan)],
+        notices=[*recipe.warnings, *_notices(settings, endpoint, environment), *of_judge],
         timings=timings,
     )
 
@@ -265,12 +268,6 @@ def _notices(settings: Settings, endpoint: Endpoint, environment: Mapping[str, s
         "knowledge base; it is not a model and costs nothing."
     )
     return [*notices, f"{notice} {_how_to_get_a_model(environment)}"]
-
-
-def _warn_of_judge(plan: RunPlan) -> list[str]:
-    if not plan.recipe.is_judged:
-        return []
-    return warn_of_judge(str(plan.settings_of(JUDGE)[MODEL]), plan.models or [plan.model], plan.endpoint)
 
 
 def _how_to_get_a_model(environment: Mapping[str, str]) -> str:

@@ -177,8 +177,11 @@ def test_more_requests_begin_with_the_same_bytes(tmp_path: Path) -> None:
     assert many.count(b"\n") == 50
 
 
-def test_the_summary_follows_on_stdout_and_the_note_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "--requests", "req.jsonl", "-n", "1200"]) == 0
+def test_the_summary_follows_on_stdout_and_the_note_goes_to_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = small_recipe(tmp_path / "mine", knowledge="x")
+    assert main(["plan", "--recipe", recipe, "--requests", "req.jsonl", "-n", "1200"]) == 0
     captured = capsys.readouterr()
     assert captured.err == "1,200 requests written to req.jsonl\n"
     assert "coverage" in captured.out
@@ -201,15 +204,15 @@ def test_requests_replace_nothing_but_requests(name: str, tmp_path: Path, capsys
     assert (tmp_path / name).read_text() == "paid for"
 
 
-@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.rejects", "x.jsonl.lock"])
 def test_requests_do_not_go_into_a_file_of_an_output_that_is_still_empty(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for each in ("x.jsonl.journal", name):
-        (tmp_path / each).touch()
-    assert main(["plan", "--requests", name, "-n", "2"]) == 2
-    assert "holds something else" in capsys.readouterr().err
-    assert (tmp_path / name).read_bytes() == b""
+    (tmp_path / "x.jsonl.journal").touch()
+    for name in ("x.jsonl", "x.jsonl.rejects", "x.jsonl.lock"):
+        (tmp_path / name).touch()
+        assert main(["plan", "--requests", name, "-n", "2"]) == 2
+        assert "holds something else" in capsys.readouterr().err
+        assert (tmp_path / name).read_bytes() == b""
     assert main(["plan", "--requests", "new.jsonl", "-n", "2"]) == 0
     assert main(["plan", "--requests", "new.jsonl", "-n", "1"]) == 0
     assert len((tmp_path / "new.jsonl").read_text().splitlines()) == 1
