@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fake_provider import Call, FakeProvider, Reply, always_good, completion, co
 from quick import QUICK, first
 
 from asyncgen.command.main import main
+from asyncgen.runs.pipeline import Pipeline
 from asyncgen.timings import Timings
 
 OUTPUT = Path("data/nanochat.jsonl")
@@ -122,6 +123,21 @@ def test_a_second_run_has_nothing_to_do_and_writes_nothing(capsys: pytest.Captur
     assert "nothing to do, all is there: 5 conversations (of 20 in the file)" in shown
     assert "what is there: asyncgen show " in shown
     assert re.search(rf"next +\S+ view {OUTPUT}\nnext +\S+ audit {OUTPUT}\n", shown)
+
+
+def test_a_run_begins_no_more_tasks_than_it_has_conversations_to_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    usual = Pipeline.run
+
+    async def run(self: Pipeline, indices: Iterable[int], *, slots: int, **others: Any) -> None:
+        begun.append(slots)
+        await usual(self, indices, slots=slots, **others)
+
+    monkeypatch.setattr(Pipeline, "run", run)
+    with FakeProvider() as provider:
+        for num in ("5", "7", "7", "100"):
+            assert generate(provider, "-n", num) == 0
+    assert begun == [5, 2, 32], "what is there already needs none, and of many as many as may be alive"
 
 
 def test_a_larger_num_adds_and_changes_no_line() -> None:
