@@ -23,7 +23,8 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, permutations
 
 from asyncgen.audit.facts import CURRENCIES, Date, Measure, Time
-from asyncgen.audit.language import any_phrase, words_of
+from asyncgen.audit.language import any_phrase, tables, words_of
+from asyncgen.audit.number_words import find_numbers
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.reckoning import (
     CLOSE,
@@ -51,6 +52,8 @@ _PART_BEHIND = Uncased(rf" (?:{any_phrase('grounding', 'part-of').pattern})")
 _THEREFORE = Uncased(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$")
 _EACH = any_phrase("grounding", "each")
 _EACH_REACH = 60
+_HOUR = 3600.0
+_OF_HOURS = Uncased(rf"\b(?:{'|'.join(name for table in tables('units') for name in table.get('h', ()))})\b")
 _THEREFORE_REACH = 30  # characters before a figure
 # Words without which nothing around a figure says that it is another one.
 _TOLD_BEFORE = words_of("grounding", "therefore", "each", "saved-before", "summed-before")
@@ -82,8 +85,9 @@ class Derivations:
         if is_count and _PART_BEHIND.match(prose, end):
             return True
         before, behind = prose[max(start - _EACH_REACH, 0) : start], prose[end : end + COMPARED_REACH]
-        if _TOLD_BEFORE.isdisjoint(split_words(before)) and _TOLD_BEHIND.isdisjoint(split_words(behind)):
-            return False  # as nearly always
+        is_told = not (_TOLD_BEFORE.isdisjoint(split_words(before)) and _TOLD_BEHIND.isdisjoint(split_words(behind)))
+        if not is_told or (is_count and measure.value == 1):
+            return False  # as nearly always; "one must be faster" counts nothing
         return bool(
             (is_count and _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start))
             or (is_count and measure.value > _FEWEST and _EACH.search(prose, max(start - _EACH_REACH, 0), start))
@@ -99,7 +103,11 @@ class Derivations:
         if measure.unit == "" and measure.value <= _FEWEST and measure.value == int(measure.value):
             return False
         look = Look(measure, prose, question, self._statements, is_foreign=is_foreign)
-        return follows(measure, look, compared=is_compared(prose, measure))
+        if follows(measure, look, compared=is_compared(prose, measure)):
+            return True
+        # "How many hours? ... so 54": the hours that something is open for.
+        is_of_hours = measure.unit == "" and _OF_HOURS.search(look.near) is not None
+        return is_of_hours and is_span(Measure(measure.text, measure.start, measure.value * _HOUR, _HOUR, "s"), look)
 
     def explain_date(self, fact: Date | Time, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a day or a time of day is so long before or after another one as a statement says."""
@@ -118,14 +126,14 @@ class Derivations:
         if measure.unit == "" and not (compared or summed):
             part = _PART_BEHIND.match(prose, measure.start + len(measure.text))
             return is_rest(measure, look, part[0]) if part else is_concluded(measure, look)
-        home = self._statements.fit_at_home((measure.value, measure.unit), look.stems, compared=compared)
+        home = self._statements.fit_at_home((measure.value, measure.unit), look.marks, compared=compared)
         if home is None:
             if not (compared or summed) and measure.unit != "s":
                 return False  # known by rounding
             home = 0.0
         if home == math.inf:
             return False
-        if any(self._statements.fit_of(each, look.stems) > home for each in taken):
+        if any(self._statements.fit_of(each, look.marks) > home for each in taken):
             return True
         return (
             (compared and is_difference(measure, look, home))
@@ -144,6 +152,14 @@ class Derivations:
         return self._multiples[value, unit]
 
 
+def _written_count(measure: Measure) -> float:
+    """The number in front of its unit."""
+    if measure.is_spelled:
+        return next((value for _, _, value in find_numbers(measure.text)), 0.0)
+    number = _NUMBER.search(measure.text)
+    return float(number[0]) if number else 0.0
+
+
 def derives(measure: Measure, known: Sequence[Measure]) -> bool:
     """Whether some of the last known figures give this one: their sum, difference, product, quotient or share.
 
@@ -153,7 +169,7 @@ def derives(measure: Measure, known: Sequence[Measure]) -> bool:
     """
     known = known[-OPERANDS:]
     figures = {(each.value, each.unit) for each in known}
-    figures |= {(float(found[0]), "") for each in known if each.unit == "s" and (found := _NUMBER.search(each.text))}
+    figures |= {(count, "") for each in known if each.unit == "s" and (count := _written_count(each))}
     half = min(measure.step / 2, measure.value * CLOSE) + measure.value * EPSILON
     if _give(figures, figures, measure, half):
         return True

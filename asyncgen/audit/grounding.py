@@ -37,13 +37,15 @@ from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spe
 from asyncgen.audit.phrases import Uncased, lowered
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
-from asyncgen.audit.statements import sentences_around
+from asyncgen.audit.statements import is_compared, sentences_around
+from asyncgen.audit.words import split_words
 
 NO_SCENARIO = ""  # the topic of lines without one
 
 _SMALL = 12  # counts up to here are part of the language
 _ASKED_MAX = 100_000
 _MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
+_SAME_WORDS, _TOLD_REACH = 2, 40  # words behind a figure, and characters in which they stand
 _SHORTENED = 3  # letters of a name that is not told in full
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 1800.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
@@ -115,6 +117,7 @@ class Grounding:
 
     def __init__(self, knowledge: str, allowed: Iterable[str] = (), naming: Iterable[str] = ()) -> None:
         self._knowledge = knowledge
+        self._words = b" %b " % b" ".join(split_words(knowledge))
         self._derivations = Derivations()
         self._known = KnownFacts([knowledge, *allowed], self._derivations)
         self._known.add_names(naming)
@@ -155,7 +158,7 @@ class Grounding:
             tally.checked += answer.checked
             if not (answer.unknown or answer.doubtful):
                 continue
-            review = review or _Review(subject, self._known, self._derivations)
+            review = review or _Review(subject, self._known, self._derivations, self._words)
             for rule, fact in review.judge(position, answers):
                 tally.ungrounded += rule == "ungrounded"
                 tally.derived += rule == "derived-number"
@@ -269,7 +272,8 @@ class _Answer:
 class _Review:
     """A second look, with what the user said, at what the knowledge base does not hold. Few conversations need one."""
 
-    def __init__(self, subject: Subject, known: KnownFacts, derivations: Derivations) -> None:
+    def __init__(self, subject: Subject, known: KnownFacts, derivations: Derivations, words: bytes) -> None:
+        self._words = words
         self._conversation = subject.record.conversation
         self._languages = subject.languages
         self._known = known
@@ -320,7 +324,8 @@ class _Review:
                         figures.append(fact)  # what follows may be derived from it
                     yield ("derived-number" if is_derived else "ungrounded"), fact
         for measure in answers[-1].doubtful:
-            if measure.identity not in judged and self._is_other(measure, prose, question):
+            is_settled = measure.identity in judged or (is_creative and _is_fiction(measure))
+            if not is_settled and self._is_other(measure, prose, question):
                 judged.add(measure.identity)
                 yield "derived-number", measure
 
@@ -371,8 +376,17 @@ class _Review:
         """Whether a figure of the knowledge base is there another one, which its other figures give."""
         if not self._derivations.explains_better(measure, prose, question):
             return False
+        if self._told_so(measure, prose):
+            return False
         is_own = self._is_said(measure, prose) or derives(measure, self._said.measures)
         return not (is_own or _is_written_out(prose, measure))
+
+    def _told_so(self, measure: Measure, prose: str) -> bool:
+        """Whether the knowledge base has the figure with the same words behind it: 8 Euro im Monat."""
+        least = len(split_words(measure.text)) + _SAME_WORDS
+        run = split_words(prose[measure.start : measure.start + len(measure.text) + _TOLD_REACH])[:least]
+        is_run = len(run) == least and b" %b " % b" ".join(run) in self._words
+        return is_run and not is_compared(prose, measure)
 
     def _is_said(self, fact: Measure, prose: str) -> bool:
         return self._said.grants(fact, prose, hedge_of(prose, fact), is_bare=is_bare(prose, fact))

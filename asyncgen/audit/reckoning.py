@@ -61,6 +61,7 @@ _FITS = 0.3  # of what fits best: what fits less is of something else
 _SAME_SUBJECT = 2  # words that are shared
 _TELLING = 100  # a smaller count is given by too many others
 _MOST_FIGURES = 80
+_FEW_FIGURES = 6
 _CALENDAR_HOURS = {52.0: (168.0,), 30.0: (720.0, 730.0), 365.0: (24.0, 8760.0)}  # by what the words' parts hold
 _PER_HOUR = {"Wh": ("W", 1.0), "m": ("km/h", 1000.0)}  # what a rate for some hours gives
 _DAY, _MONTH = 86400.0, YEAR / 12
@@ -299,7 +300,17 @@ def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
         dues = {wanted - n * other for n in extra for other in own}
         if any(abs(value - due) <= _HALF_A_CENT for value in each.of(measure.unit) for due in dues):
             return True
-    return is_bill and _is_bill(measure, look)
+    is_told = combines and any(abs(each - wanted) <= _HALF_A_CENT for each in _of_paragraphs(look, measure.unit))
+    return is_told or (is_bill and _is_bill(measure, look))
+
+
+def _of_paragraphs(look: Look, unit: str) -> Iterator[float]:
+    """What amounts of the paragraphs that fit best add up to, and what is left of one when another is taken off."""
+    for several, most in ((look.named, _FEW_FIGURES), (look.best, OPERANDS)):
+        amounts = sorted({value for each in look.statements.beside(several) for value in each.of(unit)})
+        if len(amounts) <= most:
+            yield from _sums(amounts)
+            yield from (abs(one - other) for one, other in combinations(amounts, 2))
 
 
 def _prices(statement: Statement, unit: str) -> Iterator[tuple[float, float]]:
@@ -528,6 +539,8 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
         return True
     if measure.unit in _PER_HOUR and _is_used_up(measure, look, most_off):
         return True
+    if measure.unit == "s" and _lasts(measure, look, most_off):
+        return True
     return any(
         abs(value * amount / base - measure.value) <= most_off
         for each in look.named
@@ -537,6 +550,17 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
         for base in each.of(unit)
         if base and amount != base
     )
+
+
+def _lasts(measure: Measure, look: Look, most_off: float) -> bool:
+    """Whether it is how long so many watt-hours last at so many watts, of which the words tell one."""
+    stated = [each for each in look.facts if isinstance(each, Measure)]
+    energies, rates = ({each.value for each in stated if each.unit == unit} for unit in ("Wh", "W"))
+    if not (energies or rates):
+        return False
+    energies = energies or {value for value, _ in look.figures("Wh")}
+    rates = rates or {value for value, _ in look.figures("W")}
+    return any(abs(3600 * energy / rate - measure.value) <= most_off for energy in energies for rate in rates if rate)
 
 
 def _is_used_up(measure: Measure, look: Look, most_off: float) -> bool:
