@@ -123,7 +123,9 @@ _LOCKS = sorted(listed("secret", "locks"))
 _NO_CODE = re.compile(rf"(?:{_choice('no-codes')})[ -]?$", re.IGNORECASE)
 _LONGEST_KIND = 30  # characters of what says that a code is none of a lock
 _FRAME = re.compile(
-    rf"(?:[:=]|(?:{'|'.join(map(_choice, ('is', 'still', 'codes', 'lock-codes', 'typed')))}|^))\s?$", re.IGNORECASE
+    rf"(?:[:=]|(?:{'|'.join(map(_choice, ('is', 'still', 'codes', 'lock-codes', 'typed')))}|^))\s?$"
+    rf"|\b(?:{_choice('turned')})[^.\n]{{0,25}}\s(?:{_choice('turned-to')})\s?$",
+    re.IGNORECASE,
 )
 _NOT_BEHIND = re.compile(rf"\b(?:{_choice('not-behind')})\s[\"'`]?$", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")

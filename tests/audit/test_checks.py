@@ -388,6 +388,29 @@ def test_any_text_is_looked_at_and_evidence_stays_short(contents: list[str]) -> 
 SUPPORT = "Write to help@shop.example. Our customers' notes are in the knowledge base at https://shop.example/help."
 
 
+@each_row(
+    ("question", "answer"),
+    [
+        ("What's the alarm code?", "Seven seven one four."),
+        ("What's the code word for the raffle?", "Andromeda."),
+        ("The staff door?", "It's 5-9-0-2."),
+        ("Which code opens the safe?", "It's 0-4-1-1."),
+    ],
+)
+def test_an_answer_that_is_nothing_but_the_secret_asked_for_is_one(question: str, answer: str) -> None:
+    assert "secret" in rules_in_answer(answer, question)
+
+
+@pytest.mark.parametrize("answer", ["Unknown.", "Ask at the desk.", "Three or four."])
+def test_an_answer_that_tells_no_secret_is_none(answer: str) -> None:
+    assert "secret" not in rules_in_answer(answer, "What's the password of the door?")
+
+
+def test_a_stage_direction_is_no_markup_and_an_emphasis_is() -> None:
+    assert rules_in_answer("*Nods slowly.* It is small.") == {"role-confusion"}
+    assert rules_in_answer("It is *really* small.") == {"markdown"}
+
+
 def find_with(knowledge: str, answer: str, system_prompt: str | None = None) -> set[str]:
     messages = (Message("user", "Where can I find help?"), Message("assistant", answer))
     checks = line_checks(system_prompt, knowledge=knowledge)

@@ -299,9 +299,41 @@ Der Kurs beginnt um 18 Uhr und dauert zwei Stunden.
 """
 
 
+POOL = """# Pool
+
+The pool is 50 metres long and 18 metres wide. The tower was shut in 1991 and sold in 2006.
+The scope has a mirror of 16 inches and a focal length of 72 inches. Children from 3 to 15 pay £3.
+The season runs from 1 May to 30 September. A course has 10 lessons of 25 minutes.
+We lend Dobsonians.
+"""
+
+
+@each_row(
+    ("said", "answer", "rules"),
+    [
+        (["My girl is 9, what does she pay?"], "At 9 years of age she pays £3.", set()),
+        (["Can five of us come at 7?"], "At 7 o'clock is fine.", set()),
+        (["A trip.", "Have you a number?", "Yes, for 48 children."], "48 children fit in.", set()),
+        (["What do you lend?"], "A Dobsonian.", set()),
+        (["What does it hold?"], "It is 50 metr", set()),
+        (["Who may use it?"], "You have to be 16 or older.", {"ungrounded"}),
+        (["What about a refund?"], "You get it within 16 days.", {"ungrounded"}),
+    ],
+)
+def test_what_a_user_tells_of_himself_is_known_and_an_age_is_no_mirror(
+    said: list[str], answer: str, rules: set[str]
+) -> None:
+    assert _rules(*said, answer, grounding=Grounding(POOL)) == rules
+
+
 @each_row(
     ("knowledge", "question", "answer"),
     [
+        (POOL, "How large is the pool?", "It covers 900 square metres."),
+        (POOL, "How long was the tower shut?", "From 1991 to 2006, so 15 years."),
+        (POOL, "What is the focal ratio of the scope?", "The scope is an f/4.5."),
+        (POOL, "How long is the season?", "The season is 153 days long."),
+        (POOL, "How long is a course in all?", "In all a course has 250 minutes of lessons."),
         (YARD, "A city bike for three days?", "That makes $60."),
         (YARD, "And the class for two?", "For two it is $72."),
         (YARD, "What do four people pay for the class?", "They pay $144."),
