@@ -33,7 +33,10 @@ def in_ascii(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """`words`: with one of which any number begins. `run`: words that can be numbers, one behind the other."""
+    """`words`: with one of which any number begins.
+
+    `run`: words that can be numbers, one behind the other; its group `number` is empty where a longer word holds them.
+    """
 
     words: Sequence[str]
     run: re.Pattern[str]
@@ -45,7 +48,8 @@ class _Reader:
         patterns = sorted([*patterns, *([table["one"]] if "one" in table else [])], key=len, reverse=True)
         word = "|".join(map(in_all_spellings, patterns))
         word, joint = (f"(?:{word})", "[ -](?:and )?") if "and" not in table else (f"(?:{word}|{table['and']})+", " ")
-        run = rf"{word}(?:{joint}{word})*(?: (?:{table['point']})(?: {word})+)?\b(?!-[^\W\d])"
+        whole = rf"{word}(?:{joint}{word})*"
+        run = rf"(?P<number>{whole}(?: (?:{table['point']})(?: {word})+)?\b(?!-[^\W\d]))|{whole}"
         plain = [each for pattern in patterns for each in pattern.removeprefix("(?:").removesuffix(")").split("|")]
         plain = [re.sub(r".\?", "", each) for each in plain]
         words = {*plain, *map(in_ascii, plain)}
@@ -56,8 +60,9 @@ class _Reader:
         end = 0
         for start in sorted(set(find_beginnings(text, self.words))):
             if start >= end and (run := self.run.match(text, start)):
-                end = run.end()
-                yield run
+                end = run.end()  # behind a longer word, too: from each of its hyphens all of it would be read again
+                if run["number"]:
+                    yield run
 
 
 _READERS = {code: _Reader.of(table) for code in LANGUAGES if (table := table_of(code, "numbers"))}

@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 from audited import conversation, write_output
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sweep import at_most
 
@@ -148,6 +148,8 @@ def test_ever_other_facts_take_time_in_proportion(look: Callable[[str], float], 
 
 
 @at_most(40)
+@example(pieces=["as an AI ", "twenty-"], other="May 5 ", in_turn=True)
+@example(pieces=["as an AI ", "twenty-", "\t"], other="May 5 ", in_turn=False)
 @given(
     pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=4),
     other=st.sampled_from(PIECES),
