@@ -1,14 +1,18 @@
 """What the first answers of a run show and no refusal says.
 
-A prompt that was cut, a response format that is ignored, a service tier that is not the one billed: each would
-otherwise go on to the last conversation, without the knowledge, or paid for and thrown away, or at twice the price.
+A prompt that was cut, a response format that is ignored, a service tier that is not the one billed, one answer to all
+requests: each would otherwise go on to the last conversation, without the knowledge, or paid for and thrown away, or at
+twice the price, or as one conversation in all lines.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from asyncgen.conversation import Conversation
 from asyncgen.endpoint.tiers import BATCH
 from asyncgen.errors import Usage
 from asyncgen.recipe.prompt import Payload
+from asyncgen.runs.events import Made
 
 SIZES = 3  # answers whose prompt must have been cut: one may be counted oddly, as what a cache has saved
 MOST_CHARACTERS = 8.0  # a token stands for, in the mean: prose has four or five of them in English, fewer elsewhere
@@ -22,6 +26,11 @@ CUT = (
 UNSHAPED = frozenset({"not-json", "wrong-shape"})
 IGNORED = 5  # replies in no form that was asked for, before the first one that is
 OTHER_TIER = "asked for at tier {asked}, a call was served, and is billed, at {billed}; the summary tells how many are"
+ALIKE = 10  # conversations, the first ones of a run
+SAME = (
+    f"the first {ALIKE} conversations are the same, word for word: the endpoint may answer from a cache, or not read "
+    "the prompt; Ctrl-C stops the run, asyncgen show shows what is there"
+)
 IGNORES_FORMAT = "the first replies are not in the form that response_format asks for; asking for it in words too"
 
 
@@ -61,3 +70,20 @@ class FirstAnswers:
             return False
         self._unshaped_left -= 1
         return not self._unshaped_left
+
+
+class FirstConversations:
+    """`say`: told once where none of the first ones differs."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._left = ALIKE
+        self._first: Conversation | None = None
+
+    def look(self, made: Made) -> None:
+        if not self._left:
+            return
+        self._first = made.conversation if self._first is None else self._first
+        self._left = self._left - 1 if made.conversation == self._first else 0
+        if self._left == 0 and made.conversation == self._first:
+            self._say(SAME)

@@ -50,7 +50,7 @@ from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk
 from asyncgen.runs.engine import offline_engine
 from asyncgen.runs.events import Event
-from asyncgen.runs.first_answers import FirstAnswers
+from asyncgen.runs.first_answers import FirstAnswers, FirstConversations
 from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
 from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs, prompt_bytes
@@ -105,6 +105,7 @@ class Run:
             self.stop.when_requested(limiter.close)
         self.stop.when_requested(lambda: self._emit(events.Ending(time.monotonic() + config.grace)))
         self._trouble = Trouble(self._verdict.patience, self.counts, self._emit, self.stop, config.timings)
+        self.watch(events.Made, FirstConversations(self.say).look)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property

@@ -1,7 +1,9 @@
 import pytest
 
+from asyncgen.conversation import Conversation, Message
 from asyncgen.errors import Usage
-from asyncgen.runs.first_answers import IGNORED, SIZES, FirstAnswers
+from asyncgen.runs.events import Made
+from asyncgen.runs.first_answers import ALIKE, IGNORED, SAME, SIZES, FirstAnswers, FirstConversations
 
 KNOWLEDGE = (b"x" * 33_000, b"]}")
 
@@ -65,3 +67,18 @@ def test_a_format_is_ignored_when_none_of_the_first_replies_has_it() -> None:
 def test_one_reply_in_form_proves_the_format(reason: str | None) -> None:
     first = FirstAnswers()
     assert not any(first.ignores_format(each) for each in ["not-json", reason, *["not-json"] * 20])
+
+
+def test_one_conversation_for_all_indices_is_told_once_and_soon() -> None:
+    def told(*texts: str) -> list[str]:
+        said: list[str] = []
+        first = FirstConversations(said.append)
+        for index, text in enumerate(texts):
+            talk = Conversation((Message("user", "hi"), Message("assistant", text)))
+            first.look(Made(index, {}, talk, None, "m", "stop", 1))
+        return said
+
+    assert told(*["same"] * (ALIKE - 1)) == []
+    assert told(*["same"] * (ALIKE * 3)) == [SAME]
+    assert told("other", *["same"] * (ALIKE * 3)) == []
+    assert told(*["same"] * (ALIKE - 1), "other", *["same"] * ALIKE) == []
