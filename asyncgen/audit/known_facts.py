@@ -189,14 +189,7 @@ class KnownFacts:
         return place < len(values) and values[place] <= high
 
     def _add(self, text: str, language: str | None) -> None:
-        words = _WORDS.findall(text)
-        self.terms.update(map(fold, words))
-        self.terms.update(fold_to_ascii(each).casefold() for each in words if not each.isascii())
-        for token in text.split():
-            bare = token.strip("\"'()[]{}<>*`~,.;:!?")
-            self.terms.add(fold(bare))
-            if not bare.isalnum():  # nearly all are: without marks all of its forms are one
-                self.terms |= {squeeze(bare), fold(bare).rsplit("/", 1)[-1], *map(squeeze, bare.split("-"))}
+        self._add_words(text)
         self._written.update(_WRITTEN.findall(text))
         self._grouped += [_NO_DIGIT.sub("", each) for each in _GROUPED.findall(text)]
         for name, number in _NAMED_NUMBER.findall(text):
@@ -236,6 +229,17 @@ class KnownFacts:
             if behind and not each.unit and each.value not in _YEARS:
                 self._values.setdefault(unit, []).append(each.value * behind)
             following = each
+
+    def _add_words(self, text: str) -> None:
+        folded = fold(text)
+        self.terms.update(_WORDS.findall(folded))
+        if not text.isascii():
+            self.terms.update(fold_to_ascii(each).casefold() for each in _WORDS.findall(text) if not each.isascii())
+        tokens = {each.strip("\"'()[]{}<>*`~,.;:!?") for each in folded.split()}
+        self.terms |= tokens
+        for token in tokens:
+            if not token.isalnum():  # nearly all are: without marks all of its forms are one
+                self.terms |= {squeeze(token), token.rsplit("/", 1)[-1], *map(squeeze, token.split("-"))}
 
     def _add_measure(self, measure: Measure) -> None:
         self.measures.append(measure)

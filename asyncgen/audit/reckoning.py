@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from functools import cached_property
 from itertools import combinations, permutations, product
+from operator import attrgetter, itemgetter
 
 from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts, read_spelled
 from asyncgen.audit.language import any_phrase, tables
@@ -109,8 +110,12 @@ class Look:
         self._asked = _EXCLAIMED.sub("", question) if is_opening else ""
         self.near = f"{self._asked}\n{before}{behind}"
         self._others = f"{self._asked}\n{before} {self.behind}"
-        self._own_before = SENTENCE.split(before)[-1]
-        self._own = f"{self._own_before}{behind}"
+        self._before, self._behind = before, behind
+
+    @cached_property
+    def _own_before(self) -> str:
+        """What its own sentence says before it."""
+        return SENTENCE.split(self._before)[-1]
 
     @cached_property
     def stems(self) -> frozenset[str]:
@@ -137,7 +142,11 @@ class Look:
 
     @cached_property
     def named(self) -> Collection[Statement]:
-        return dict.fromkeys(each.statement for each in self.fits)
+        return dict.fromkeys(map(attrgetter("statement"), self.fits))
+
+    def having(self, unit: str) -> Sequence[Statement]:
+        """Those that are named and have a figure of a unit."""
+        return [each for each in self.statements.having(unit) if each in self.named]
 
     @cached_property
     def beside(self) -> Collection[Statement]:
@@ -175,7 +184,11 @@ class Look:
 
     @property
     def concludes(self) -> bool:
-        return _THEREFORE.search(self._own) is not None
+        return _THEREFORE.search(f"{self._own_before}{self._behind}") is not None
+
+    @cached_property
+    def combines(self) -> bool:
+        return _COMBINES.search(self.near) is not None
 
     @cached_property
     def scales(self) -> bool:
@@ -198,7 +211,7 @@ class Look:
     @property
     def granted(self) -> Collection[float]:
         """The percentages that are taken off."""
-        return {value for each in self.named for value in each.granted}
+        return {value for each in self.having("%") for value in each.granted}
 
     @property
     def subject(self) -> Collection[Statement]:
@@ -210,22 +223,21 @@ class Look:
         if unit not in self._figures:
             fits = self.fits
             found = [(value, fits[each]) for value, each in self.statements.figures(unit) if each in fits]
-            least = _FITS * max((fit for _, fit in found), default=0)
+            least = _FITS * max(map(itemgetter(1), found), default=0)
             self._figures[unit] = [(value, fit) for value, fit in found if fit >= least]
         return self._figures[unit]
 
 
 def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
     """Whether a figure that the knowledge base lacks is given by those of its statements, as the words say."""
-    combines = _COMBINES.search(look.near) is not None
     if measure.unit == "%":
         is_share = compared or _OF_WHAT.match(look.behind) is not None
         return (is_share and _is_percentage(measure, look)) or (
-            (combines or "point" in measure.text or "punkt" in measure.text) and _is_combined(measure, look)
+            (look.combines or "point" in measure.text or "punkt" in measure.text) and _is_combined(measure, look)
         )
     return (
-        (combines and _is_combined(measure, look))
-        or (measure.unit in _EXACT and _is_amount(measure, look, combines=combines))
+        (look.combines and _is_combined(measure, look))
+        or (measure.unit in _EXACT and _is_amount(measure, look))
         or _is_scaled(measure, look, is_told=look.scales or look.concludes)
         or (compared and is_difference(measure, look))
         or _is_multiple(measure, look)
@@ -255,7 +267,7 @@ def _is_combined(measure: Measure, look: Look) -> bool:
     least = _BEST * max((fit for _, fit in own), default=0.0) if unit == "" else 0.0
     groups = [
         {value for value, fit in own if fit >= least},
-        *(each.of(unit) for each in (look.named if unit else look.best)),
+        *(each.of(unit) for each in (look.having(unit) if unit else look.best)),
     ]
     if any(
         abs(one + other - wanted) <= most_off or abs(abs(one - other) - wanted) <= most_off
@@ -276,12 +288,12 @@ def _year_spans(look: Look, *, of_paragraphs: bool) -> Iterator[float]:
         yield from (abs(one - other) * YEAR for one, other in combinations(years | told, 2))
 
 
-def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
+def _is_amount(measure: Measure, look: Look) -> bool:
     """Whether it is a bill: what fits best together, so many of one thing and of another, less a share, plus extras."""
     wanted = measure.value
     stated = {each.value for each in look.facts if isinstance(each, Measure) and each.unit == measure.unit}
     own = sorted({value for value, _ in look.figures(measure.unit)} | stated)
-    is_bill = combines or look.joins or len(look.times) > 1
+    is_bill = look.combines or look.joins or len(look.times) > 1
     if is_bill and any(
         abs(each * times - wanted) <= _HALF_A_CENT for each in _sums(own) for times in (1.0, *look.times)
     ):
@@ -295,12 +307,12 @@ def _is_amount(measure: Measure, look: Look, *, combines: bool) -> bool:
     best = {1 - value / 100 for each in look.best for value in each.granted}
     if any(look.statements.has((round(wanted / rest, 2), measure.unit)) for rest in best):
         return True
-    for each in look.named:
+    for each in look.having(measure.unit):
         extra = {count - value for value in each.of("") for count in look.times if count > value}
         dues = {wanted - n * other for n in extra for other in own}
         if any(abs(value - due) <= _HALF_A_CENT for value in each.of(measure.unit) for due in dues):
             return True
-    is_told = combines and any(abs(each - wanted) <= _HALF_A_CENT for each in _of_paragraphs(look, measure.unit))
+    is_told = look.combines and any(abs(each - wanted) <= _HALF_A_CENT for each in _of_paragraphs(look, measure.unit))
     return is_told or (is_bill and _is_bill(measure, look))
 
 
@@ -332,7 +344,7 @@ def is_sum(measure: Measure, look: Look, least: float) -> bool:
 
 def _is_bill(measure: Measure, look: Look) -> bool:
     """Whether it is what so many of one thing and so many of another cost, counted in the same sentence."""
-    own = {value for each in look.named for value in each.of(measure.unit)}
+    own = {value for each in look.having(measure.unit) for value in each.of(measure.unit)}
     others = {value for each in look.beside for value in each.of(measure.unit)}
     counts = {1.0, *look.times}
     if len(others) > _MOST_FIGURES or len(counts) > OPERANDS:
@@ -372,7 +384,7 @@ def _is_scaled(measure: Measure, look: Look, *, is_told: bool) -> bool:
     most_off = _most_off(measure, look)
     if unit == "s" and any(abs(each - wanted) <= most_off for each in _year_spans(look, of_paragraphs=is_told)):
         return True
-    for each in (look.named if unit else look.best) if is_told else ():
+    for each in (look.having(unit) if unit else look.best) if is_told else ():
         if own := each.of(unit):
             shares = [value / 100 for value in each.of("%") if value < 100]  # noqa: PLR2004
             counts = [1 / value for value in each.of("") if look.tells_each and value > 1]
@@ -417,7 +429,7 @@ def is_rest(measure: Measure, look: Look, behind: str) -> bool:
     return any(
         {whole, whole - measure.value} <= each.of("") and measure.value not in each.of("")
         for whole in wholes
-        for each in look.named
+        for each in look.having("")
     )
 
 
@@ -447,7 +459,7 @@ def _is_whole(measure: Measure, look: Look) -> bool:
     if measure.unit == "":
         return False
     most_off = _most_off(measure, look)
-    if _COMBINES.search(look.near) and any(
+    if look.combines and any(
         abs(value * count - measure.value) <= most_off
         for each in look.best
         for value in each.of(measure.unit)
@@ -458,9 +470,8 @@ def _is_whole(measure: Measure, look: Look) -> bool:
     if _FULLY.search(look.near) is None:
         return False
     counts = {value for each in look.beside for value in each.of("") if value > 1}
-    return any(
-        abs(value * count - measure.value) <= most_off for value, _ in look.figures(measure.unit) for count in counts
-    )
+    values = look.figures(measure.unit)
+    return any(abs(value * count - measure.value) <= most_off for value, _ in values for count in counts)
 
 
 def _is_share(measure: Measure, look: Look) -> bool:
@@ -525,7 +536,8 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
     if measure.unit == "" and any(
         abs(amount / value - measure.value) <= most_off
         for amount, unit in stated
-        for each in look.best
+        for each in look.having(unit)
+        if each in look.best
         for value in each.of(unit)
         if value and amount != value
     ):
@@ -543,7 +555,7 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
         return True
     return any(
         abs(value * amount / base - measure.value) <= most_off
-        for each in look.named
+        for each in look.having(measure.unit)
         for value in each.of(measure.unit)
         for amount, unit in stated
         if unit != measure.unit
@@ -597,7 +609,7 @@ def follows_time(time: Time, look: Look) -> bool:
 def follows_date(wanted: Date, look: Look) -> bool:
     """Whether a day or a month is so long before or after another one as a statement says."""
     dates = [each for each in look.facts if isinstance(each, Date)]
-    lengths = {value for each in look.named for value in each.of("s")}
+    lengths = {value for each in look.having("s") for value in each.of("s")}
     return any(
         _is_later(wanted, each, sign * length)
         for each in dates

@@ -107,6 +107,7 @@ class Statements:
 
     def __init__(self) -> None:
         self._homes: dict[Figure, list[Clause]] = {}
+        self._having: dict[str, list[Statement]] = {}
         self._heading: frozenset[str] = frozenset()
         self.paragraphs: list[list[Statement]] = []
         self.clauses: list[Clause] = []
@@ -139,6 +140,8 @@ class Statements:
                 continue
             self.paragraphs[-1].append(statement)
             self.spans |= statement.spans
+            for unit in statement.values:
+                self._having.setdefault(unit, []).append(statement)
             clauses = _read_clauses(statement, sentence, facts)
             for clause in _with_columns(clauses, columns) if len(cells) == len(columns) > 0 else clauses:
                 self.clauses.append(clause)
@@ -182,6 +185,10 @@ class Statements:
 
     def _fit(self, clause: Clause, stems: Iterable[str]) -> int:
         return sum(self._shares[stem].get(clause, 0) for stem in stems if stem in self._shares)
+
+    def having(self, unit: str) -> Sequence[Statement]:
+        """Those with a figure of a unit."""
+        return self._having.get(unit, ())
 
     def figures(self, unit: str) -> Sequence[tuple[float, Clause]]:
         """The values of a unit, each with the clause that has it."""
