@@ -44,7 +44,7 @@ _ARGUMENT = re.compile(
     r"(?:mysql\w*|mariadb|sshpass|login)\b[^\n]{0,60}?\s(?:-p ?|--password[ =])(?P<value>(?=\S{0,40}\d)\S{5,60})"
 )
 _HEADER = re.compile(r"\b(?:[Bb]earer|Basic) (?P<value>[\w.~+/-]{16,}=*)")
-_TWICE_FOUR_DIGITS = re.compile(r"[0-9]{4}[ -]?[0-9]{4}")
+_TWICE_FOUR_DIGITS = re.compile(r"[0-9][0-9]{3}[ -]?[0-9]{4}")
 _ACCOUNT = re.compile(  # an IBAN, a card
     r"\b[A-Z]{2}\d{2}(?: ?[A-Z]{4})?(?: ?\d{4}){2,6}(?: ?[A-Z\d]{1,4}){0,2}\b"
     r"|(?<![\d.,-])[3-6]\d{3}(?:(?P<gap>[ -])\d{4}(?P=gap)\d{4}(?P=gap)\d{4}|\d{12})(?! ?\d|[.,-]\d)"
@@ -154,7 +154,7 @@ _WITH = re.compile(
 )
 # The numbers of a dial, one after the other: "Dial 31, then 6, then 44."
 _TURNS = re.compile(
-    rf"\b\d{{1,2}}\b(?:[^.\d\n]{{1,25}}\b(?:{_choice('then')})\b[^.\d\n]{{1,20}}\b\d{{1,2}}\b"
+    rf"\d(?<!\w\d)\d?\b(?:[^.\d\n]{{1,25}}\b(?:{_choice('then')})\b[^.\d\n]{{1,20}}\b\d{{1,2}}\b"
     rf"(?!:|[.,]\d|\s(?:{_choice('units')})\b)){{2}}",
     re.IGNORECASE,
 )
@@ -195,7 +195,7 @@ def find_secret(text: str, asked: str = "", names: Sequence[_Name] = _NAMES) -> 
     said = _Said(text, asked)
     values = list(_find_values(text))
     for name, kind, behind in [*names, *_ACCOUNTS] if values else names:
-        for place in _find_name(said.lowered, name, kind):
+        for place in _find_name(said.lowered, name, kind) if name in said.lowered else ():
             found = behind.match(text, place + len(name))
             if found and _is_secret(kind, found, said, place):
                 return place, found.end()
@@ -252,7 +252,7 @@ def _find_values(text: str) -> Iterator[tuple[str, Span]]:
         if code := _CODE.match(text, place):
             yield "code", code.span()
         nearest = max(place - _LONGEST_VALUE, 0)
-        start = max(text.rfind(blank, nearest, place) for blank in " \n") + 1 or nearest
+        start = max(text.rfind(" ", nearest, place), text.rfind("\n", nearest, place)) + 1 or nearest
         if end - start < _SHORTEST_VALUE:
             continue
         value = text[start : min(end, start + 2 * _LONGEST_VALUE)].strip(_AROUND)

@@ -44,7 +44,7 @@ _LATEX = re.compile(
     r"|\\(?:cdot|times|approx|sum|prod|int|alpha|beta|gamma|theta|lambda|sigma|infty|leq?|geq?|neq|ldots|partial|nabla|in)\b"
 )
 _DOLLARS = re.compile(
-    r"\$\$[^$]{1,300}\$\$|(?<![\w$\\])\$(?=[^\s$])(?=[^$\n]{0,100}[\\^_{}=])[^$\n]{0,99}[^\s$\\]\$(?![\w$])"
+    r"\$(?:\$[^$]{1,300}\$\$|(?<![\w$\\]\$)(?=[^\s$])(?=[^$\n]{0,100}[\\^_{}=])[^$\n]{0,99}[^\s$\\]\$(?![\w$]))"
 )
 _QUOTE = re.compile(r"^ {0,3}>(?![>=]| ?\d) ?\S.*$", re.MULTILINE)
 # Marks that have other uses: they are none where markup, or a language that has them, is what the talk is about.

@@ -60,7 +60,7 @@ class ThirdPerson:
         for position, (message, read) in enumerate(zip(subject.record.conversation, subject.plain, strict=True)):
             if message.role != "assistant":
                 continue
-            text = _QUOTED.sub(blank, read.text)
+            text = _QUOTED.sub(blank, read.text) if '"' in read.text else read.text
             found = self._phrases.find(read, text)
             asked = subject.plain[position - 1] if position else None
             if self._own[subject.languages[position]].isdisjoint(read.vocabulary):

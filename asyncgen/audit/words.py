@@ -8,7 +8,7 @@ salts the hashes of texts but not those of tuples of numbers, so words become nu
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import TypeAlias
 
 Sentences: TypeAlias = Sequence[Sequence[bytes]]  # the words of each
@@ -18,7 +18,6 @@ MAX_KNOWN_WORDS = 1 << 17  # kept in memory at a time; some 20 MB
 _NO_WORD = re.compile(r"[^\w\n\v]+")
 # Scripts without blanks between words: each character counts as one.
 _UNSPACED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
-_STRETCH_END = re.compile(r"[.!?]\"?[ \v]")
 _APOSTROPHES = str.maketrans("", "", "'’")
 _BLANK_MARKS = bytes(
     each if not chr(each).isascii() or chr(each).isalnum() or each in b"_\n\v" else 0x20  # what parts sentences stays
@@ -37,17 +36,22 @@ def split_sentences(text: str) -> list[list[bytes]]:
 
 def split_stretches(text: str) -> list[list[list[bytes]]]:
     """The sentences between two marks that end one, a stretch for each of `stretch_spans`."""
-    text = text.replace("\v", " ")
-    for mark in (". ", "! ", "? ", '." ', '!" ', '?" '):
-        text = text.replace(mark, "\v")
-    stretches = _plain(text.replace(": ", "\n")).split(b"\v")
+    stretches = _plain(_part_stretches(text).replace(": ", "\n")).split(b"\v")
     return [[words for sentence in each.split(b"\n") if (words := sentence.split())] for each in stretches]
 
 
 def stretch_spans(text: str) -> list[tuple[int, int]]:
     """From where to where each stretch reaches, with the mark at its end."""
-    ends = [match.end() for match in _STRETCH_END.finditer(text)]
-    return list(pairwise([0, *ends, len(text)]))
+    ends = list(accumulate(len(each) + 1 for each in _part_stretches(text).split("\v")))
+    return list(pairwise([0, *ends[:-1], len(text)]))
+
+
+def _part_stretches(text: str) -> str:
+    """The text, as long as it was, with a blank of its own kind behind what ends a sentence."""
+    text = text.replace("\v", " ")
+    for mark in (". ", "! ", "? ", '." ', '!" ', '?" '):
+        text = text.replace(mark, f"{mark[:-1]}\v")
+    return text
 
 
 def _plain(text: str) -> bytes:
