@@ -354,6 +354,7 @@ def with_advice(error: AsyncgenError, *, has_worked: bool = False) -> str:
         case NoAnswerError(reply=UnusedReply(text=text)) if not is_known and text.lstrip().startswith("<"):  # a page
             advice = _NO_MODEL
     if isinstance(error, TransientError) and (wait := error.retry_after or 0) > LONG_WAIT:
-        at_most = f", and is waited for {MAX_HINTED_WAIT / 60:.0f} at a time" if wait > MAX_HINTED_WAIT else ""
-        advice = f"it asks for a wait of {wait / 60:,.0f} min{at_most}"
+        # What is asked for beyond that is cut as it is read.
+        length = f"{wait / 60:.0f} min" if wait < MAX_HINTED_WAIT else "an hour or more"
+        advice = f"it asks for a wait of {length}"
     return f"{told.rstrip('.')}; {advice}" if advice else told

@@ -476,7 +476,7 @@ def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_f
         (MODERATED, "prompts"),
         (GaveUpError("not-json", "asked 4 times"), ""),
         (RateLimitedError("spent", retry_after=600.0), "; it asks for a wait of 10 min"),
-        (RateLimitedError("spent", retry_after=86_400.0), "a wait of 1,440 min, and is waited for 60 at a time"),
+        (RateLimitedError("spent", retry_after=3600.0), "; it asks for a wait of an hour or more"),
     ],
 )
 def test_a_failure_is_told_with_what_to_do(error: AsyncgenError, advice: str) -> None:
