@@ -300,6 +300,7 @@ _CLOSING = "\"')]}>*_`~,.;:!?"
 _SENTENCE_START = re.compile(
     r"(?:^|[.!?:;\n\"(\[\]*>`|)\u201c\u201e\u201a\u2018\u00ab\u00bb]|(?:^|\s)(?:-{1,3}|[-*+]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
 )
+_TITLE_BEFORE = re.compile(r"\b(?:Dr|Mrs?|Ms|Prof|St|Mt|Rev|Hr|Fr)\. $")  # ends no sentence
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
 _WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
 _WORD_REST = re.compile(r"[\w.]*\w")
@@ -518,6 +519,7 @@ def _read_words(text: str, start: int, end: int, language: str | None) -> Iterat
         word, kind, key = _tell_word(match[0])
         if kind == "name":
             opens = _SENTENCE_START.search(text, max(place - 12, 0), place) is not None
+            opens = opens and not _TITLE_BEFORE.search(text, max(place - 6, 0), place)
             if (beside := tell_name(text, word, place, language, opens=opens)) is not None:
                 yield Term(word, place, kind, key, opens and not is_listed(word), beside)
         elif kind:
