@@ -41,7 +41,7 @@ _BREAKS_BEHIND = re.compile(rf"(?:{any_phrase('truncated', 'breaks-behind').patt
 _SHORTENED = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, listed('truncated', 'shortened'))))})$", re.IGNORECASE)
 # How people take their leave, who seldom end that with a full stop.
 _LEAVE = re.compile(rf"(?:.*[,;] ?)?(?:{any_phrase('truncated', 'closings').pattern})", re.IGNORECASE)
-_LAST_SENTENCE = re.compile(r"(?:[.!?:)]|^)\s*([^.!?:]+)$")
+_LAST_SENTENCE = re.compile(r"(?:[.!?:)](?!\d)|^)\s*((?:[^.!?:]|[.:](?=\d))+)$")
 # One or two words behind a sentence that has ended, in a language that is not known: "Bonne nuit".
 _SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u2019-]{2,})?$")
 _LONGEST_WHOLE = 8  # words of a sentence that somebody leaves without a mark
