@@ -21,6 +21,7 @@ _TABLES: Mapping[str, Mapping[str, Any]] = {
 }
 LANGUAGES = tuple(_TABLES)
 _FREQUENT = {code: frozenset(split_words(table["frequent"]["words"])) for code, table in _TABLES.items()}
+FREQUENT_WORDS = frozenset().union(*_FREQUENT.values())
 _LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from itertools import chain
 
 from asyncgen.audit import language
+from asyncgen.audit.language import FREQUENT_WORDS
 from asyncgen.audit.phrases import Phrases, PlainText, plain
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
+from asyncgen.audit.word_runs import runs_of
 from asyncgen.audit.words import split_words
 from asyncgen.conversation import Conversation, Message
 
@@ -41,9 +43,16 @@ STAGED = re.compile(
 _LOGIN = re.compile(  # "User: jo.smith, password: ..."
     rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b", re.IGNORECASE
 )
+# A question that goes on from an answer, in a paragraph of its own, before the next answer: "And the shed?"
+_GOES_ON = "|".join(sorted(language.listed("role-confusion", "goes-on")))
+_ASKED_BETWEEN = re.compile(rf"(?<=\n)(?:> ?)?(?:{_GOES_ON})\b[^\n?.!]{{2,80}}\?\s*\n+(?=\S)", re.IGNORECASE)
+# "Turn 3 (user)": its number, and who speaks.
+_TURN = re.compile(rf"(?:^|(?<=\n))\W{{0,3}}\w+ \d{{1,2}} ?\((?:{'|'.join(_SIDES)})\)", re.IGNORECASE)
 _ALL = re.compile(r".*")
 _FIRST_WORDS = 5  # characters, in which an answer greets or agrees
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
+_FEWEST_SHARED = 4  # words in a row; those that are shared tell of oneself, and two of them are no function words
+_FEWEST_LETTERS = 3  # of a word that says something
 _LONGEST_LABEL = 40  # characters
 _NAMED_OFTEN = 3  # times a prompt must name the assistant
 _NO_NAMES = frozenset(
@@ -101,6 +110,7 @@ class RoleConfusion:
             re.IGNORECASE,
         )
         self._turned, self._asks_on = (Phrases(language.phrases(rule, key)) for key in ("turned", "asks-on"))
+        self._oneself = frozenset(chain.from_iterable(map(split_words, language.listed(rule, "oneself"))))
         self._addressed = frozenset(chain.from_iterable(map(split_words, language.listed(rule, "addressed"))))
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
@@ -116,7 +126,8 @@ class RoleConfusion:
                 # "At most twelve can come?" is answered by the same words as a statement.
                 is_answer = "?" in conversation[position - 1].content and "?" not in message.content
                 is_repeated = not is_answer and read.words == subject.plain[position - 1].words
-                found = _ALL.match(message.content) if is_repeated else None
+                is_echo = not is_repeated and self._says_the_same_of_itself(message, read, subject.plain[position - 1])
+                found = _ALL.match(message.content) if is_repeated or is_echo else None
             if found and not self._is_ordered(conversation[:position]):
                 span = found.span()
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
@@ -145,14 +156,28 @@ class RoleConfusion:
             if self._addressed.isdisjoint(split_words(asked[0])) and told[asked.end() :].strip():
                 yield asked
 
+    def _says_the_same_of_itself(self, message: Message, read: PlainText, before: PlainText) -> bool:
+        """Whether one side has done, has or wants what the other has just said of itself: "I trained a d12 as well"."""
+        own = self._oneself & read.vocabulary & before.vocabulary
+        if not own or any(mark in each for mark in '":' for each in (read.text, before.text)):
+            return False
+        if message.role == "user" and not self._addressed.isdisjoint(read.vocabulary):
+            return False  # "So you say that I ..."
+        shared = {*runs_of(before.words, _FEWEST_SHARED)} & {*runs_of(read.words, _FEWEST_SHARED)}
+        words = frozenset(chain.from_iterable(shared))
+        telling = [each for each in words - FREQUENT_WORDS - self._oneself if len(each) >= _FEWEST_LETTERS]
+        return len(telling) > 1 and not own.isdisjoint(words)
+
     def _is_ordered(self, earlier: Conversation) -> bool:
         """Whether a user has asked for a transcript or a story, in which others speak."""
         return any(self._transcript.search(each.content) for each in earlier[-3:] if each.role == "user")
 
     def _find_label(self, text: str) -> re.Match[str] | None:
         """The name of a role in front of what it says."""
-        if "?\n" in text and (answered := _ANSWERED.search(text)):
+        if "?\n" in text and (answered := _ANSWERED.search(text) or _ASKED_BETWEEN.search(text)):
             return answered
+        if "(" in text and (turn := _TURN.search(text)):
+            return turn
         if not any(
             text[max(mark.start() - _LONGEST_LABEL, 0) : mark.start()].lower().rstrip("*_] ").endswith(self._speakers)
             for mark in _MARK.finditer(text)

@@ -360,6 +360,25 @@ def test_who_says_again_what_the_other_has_said_speaks_as_the_other_unless_that_
 
 
 @each_row(
+    ("asked", "said", "is_confused"),
+    [
+        ("I trained a d12 today.", "Cool! I trained a d12 today as well.", True),
+        ("Ich möchte zum Herbst kündigen.", "Ich möchte zum Herbst kündigen, wie geht das?", True),
+        ("I trained a d12 today.", "You trained a d12 today? Well done!", False),
+        ("I trained a d12 today.", 'Write "I trained a d12 today" in the log.', False),
+        ("Correct this: I trained a d12 today.", "I trained a d12 today is right.", False),
+        ("I am not sure about that.", "I am not sure about that either.", False),
+    ],
+)
+def test_who_says_of_itself_what_the_other_has_just_said_speaks_as_the_other(
+    asked: str,
+    said: str,
+    is_confused: bool,  # noqa: FBT001
+) -> None:
+    assert ("role-confusion" in {each.rule for each in find(asked, said)}) == is_confused
+
+
+@each_row(
     ("question", "answer"),
     [
         ("So you are nanochat?", "Yes, I am nanochat."),
