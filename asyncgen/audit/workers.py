@@ -21,6 +21,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 AHEAD = 3  # tasks under way for each process
+_ENDING = {signal.SIGTERM, signal.SIGHUP}
 _made: list[Callable[[Any], Any]] = []  # of this process
 
 
@@ -38,7 +39,8 @@ def map_in_order(
     waiting: deque[Future[Result]] = deque()
     try:
         for task in tasks:
-            held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is started now never sees it
+            # What is started now never sees a Ctrl-C, and would leave a trace without all that it is to be sent.
+            held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *_ENDING})
             try:
                 waiting.append(pool.submit(_work, task))
             finally:
@@ -57,6 +59,7 @@ def map_in_order(
 
 def _begin(make: Callable[..., Callable[[Any], Any]], parts: Sequence[object]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # with which the pool ends those that are left of it
     _made.append(make(*parts))
 
 
