@@ -105,7 +105,8 @@ _BY_STEM = {
 _ACCOUNTS = _names("accounts")
 # What is a secret in a sentence with its name, and in the answer to a question with it.
 _CODE = re.compile(
-    r"\d(?<![\w.,$€£/+-]\d)(?<!\d[: ]\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d{3}-\d{4}|(?:[ -]\d){3,5}|\d?(?:-\d{1,2}){2})[#*]?"
+    r"\d(?<![\w.,$€£/+-]\d)(?<!\d[: ]\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d \d{2}"
+    r"|\d{3}-\d{4}|(?:[ -]\d){3,5}|\d?(?:-\d{1,2}){2})[#*]?"
     rf"(?![\w€$£%/]|[-.,:]\d|\s\d|\s(?i:{_choice('units')})\b)"
 )
 _NAMED_NEAR = {
@@ -161,13 +162,16 @@ _TURNS = re.compile(
 _FEWEST_TURNS = 3
 _DIALLED = re.compile(r"\d(?:[ -]\d){2,5}")  # 5-9-0-2
 _SHUT = re.compile(rf"\b(?:{_choice('shut')})", re.IGNORECASE)
+_ALL_SHUT = sorted(listed("secret", "shut"))
+# nine-two-two-zero; 6, 0, 9, 2
+_TOLD = re.compile(rf"\b(?:{_SPELLED}|\d(?:,\s\d){{3,5}}\b(?![.,]?\d))", re.IGNORECASE)
 # What answers a question for a secret and says nothing else.
 _ONLY = re.compile(
     rf"(?:(?:{_choice('answers')}),?\s)?(?:{_SPELLED}|[\"'`]?(?-i:(?P<word>[A-Z][a-zäöüß]{{3,20}}))[\"'`]?)[.!]?",
     re.IGNORECASE,
 )
 _CODES = sorted(each for key in ("codes", "lock-codes") for each in listed("secret", key))
-_QUOTED_WORD = re.compile(r"[\"'`][A-Za-zÄÖÜäöüß-]{4,20}[.!]?[\"'`]")
+_QUOTED_WORD = re.compile(r"[\"'`„][A-Za-zÄÖÜäöüß-]{4,20}(?: [A-Za-zÄÖÜäöüß-]{2,20}){0,4}[.!]?[\"'`“]")
 _PASSWORDS, _SPOKEN, _LOGINS = (sorted(listed("secret", key)) for key in ("passwords", "spoken", "accounts"))
 # Letters, digits and a sign between them: nothing but a password looks so.
 _MADE_UP = re.compile(r"(?=\w{0,20}[A-Z])[A-Za-z]\w{2,20}[!#$*&%^~+]\w{1,20}$")
@@ -210,6 +214,8 @@ def _find_dialled(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | Non
     spans = [span for group, span in values if group == "code" and _DIALLED.fullmatch(said.text, *span)]
     if len(_DIGIT.findall(said.text)) >= _FEWEST_TURNS and (turns := _TURNS.search(said.text)):
         spans.append(turns.span())
+    if any(each in said.lowered or each in said.asked for each in _ALL_SHUT) and (told := _TOLD.search(said.text)):
+        spans.append(told.span())
     is_of_a_lock = spans and (
         any(map(_SHUT.search, (said.lowered, said.asked))) or any(map(said.asked.__contains__, _CODES))
     )
