@@ -7,6 +7,7 @@ its own. Companies and products that he brings up may be spoken of, unless the a
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from asyncgen.audit.facts import Fact, Measure, Term
 from asyncgen.audit.known_facts import KnownFacts
@@ -52,7 +53,9 @@ class Said:
                 kinds[is_claim].append(sentence)
             free.append(" ".join(kinds[False]))
             claimed.append(" ".join(kinds[True]))
-        self._free = KnownFacts([*filter(None, free), *values])
+        self._free = KnownFacts(filter(None, free))
+        for each in values:
+            self._free.add(_stated_by(each))
         self._claimed = KnownFacts(filter(None, claimed))
         self.measures: Sequence[Measure] = self._free.measures  # nothing follows from a claim
 
@@ -67,6 +70,12 @@ class Said:
         if self._free.counts_as(fact) or (isinstance(fact, Measure) and self._claimed.knows_digits(fact)):
             return True  # his own age, the number of an order or a telephone, which he has read somewhere
         return self._claimed.knows(fact, hedge, is_bare=is_bare) and _is_kept_apart(fact, prose)
+
+
+@lru_cache(maxsize=1024)
+def _stated_by(value: str) -> KnownFacts:
+    """What a drawn value states: each of them comes again in many lines."""
+    return KnownFacts([value])
 
 
 def _is_claim(sentence: str, *, is_remark: bool) -> bool:

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from asyncgen.audit.derivations import Derivations
 from asyncgen.audit.facts import (
@@ -106,6 +107,22 @@ class KnownFacts:
                 return fact.minute in self._minutes or (fact.is_half_told and later in self._minutes)
             case Measure():
                 return self.knows_measure(fact, hedge, is_bare=is_bare) or self.knows_digits(fact)
+
+    def add(self, others: Self) -> None:
+        """What others state, as if it had read their texts itself."""
+        self.terms |= others.terms
+        self.names |= others.names
+        self.numbered |= others.numbered
+        self._addresses = sorted({*self._addresses, *others._addresses})
+        self._written |= others._written
+        self._grouped += others._grouped
+        self._dates |= others._dates
+        self._bare |= others._bare
+        self._minutes |= others._minutes
+        self._years |= others._years
+        for unit, values in others._values.items():
+            self._values[unit] = sorted([*self._values.get(unit, ()), *values])
+        self.measures += others.measures
 
     def add_names(self, texts: Iterable[str]) -> None:
         """What these texts name may be named; their figures are not taken over."""

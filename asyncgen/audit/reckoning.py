@@ -360,18 +360,15 @@ def _is_multiple(measure: Measure, look: Look) -> bool:
         return False
     shares = {1.0, *(1 - value / 100 for value in look.granted)}
     wanted, most_off = measure.value, _most_off(measure, look)
-    values = [*look.figures(measure.unit)]
+    values = {value for value, _ in look.figures(measure.unit)}
     if measure.unit == "" and _HOURS_BEHIND.match(look.behind):  # GPU-hours
-        values += [(value / 3600, fit) for value, fit in look.figures("s")]
+        values |= {value / 3600 for value, _ in look.figures("s")}
     is_part = look.scales or _PACKED.search(look.near) is not None
     parts = factors if is_part else factors & look.parts
-    if any(abs(value / part - wanted) <= most_off for value, _ in values for part in parts):
+    if any(abs(value / part - wanted) <= most_off for value in values for part in parts):
         return True
     return any(
-        abs(value * factor * share - wanted) <= most_off
-        for value, _ in values
-        for factor in factors
-        for share in shares
+        abs(value * factor * share - wanted) <= most_off for value in values for factor in factors for share in shares
     )
 
 
@@ -483,8 +480,10 @@ def _is_share(measure: Measure, look: Look) -> bool:
     factors = {each for share in shares for each in (share, 1 - share)}
     if is_rounded and wanted >= _TELLING:
         factors |= {each for share in shares for each in (1 + share, 1 / (1 + share), 1 / (1 - share))}
-    values = look.figures(measure.unit)
-    return any(abs(value * factor - wanted) <= most_off for value, _ in values for factor in factors)
+    if not factors:
+        return False
+    values = {value for value, _ in look.figures(measure.unit)}
+    return any(abs(value * factor - wanted) <= most_off for value in values for factor in factors)
 
 
 def _is_percentage(measure: Measure, look: Look) -> bool:
