@@ -120,17 +120,17 @@ _NAMED_NEAR = {
 }
 _SHORT = 5  # letters of a name that is no part of a longer word
 _SENTENCE_END = re.compile(r"[.!?]\s|\n")
+# What is looked for in lower case alone: to ignore case takes `re` several times as long.
 _LOCKS = sorted(listed("secret", "locks"))
-_NO_CODE = re.compile(rf"(?:{_choice('no-codes')})[ -]?$", re.IGNORECASE)
+_NO_CODE = re.compile(rf"(?:{_choice('no-codes')})[ -]?$")
 _LONGEST_KIND = 30  # characters of what says that a code is none of a lock
 _FRAME = re.compile(
     rf"(?:[:=]|(?:{'|'.join(map(_choice, ('is', 'still', 'codes', 'lock-codes', 'typed')))}|^))\s?$"
-    rf"|\b(?:{_choice('turned')})[^.\n]{{0,25}}\s(?:{_choice('turned-to')})\s?$",
-    re.IGNORECASE,
+    rf"|\b(?:{_choice('turned')})[^.\n]{{0,25}}\s(?:{_choice('turned-to')})\s?$"
 )
-_NOT_BEHIND = re.compile(rf"\b(?:{_choice('not-behind')})\s[\"'`]?$", re.IGNORECASE)
+_NOT_BEHIND = re.compile(rf"\b(?:{_choice('not-behind')})\s[\"'`]?$")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_NO_SECRET = re.compile(_choice("no-secret"), re.IGNORECASE)  # of a sentence that tells of secrets
+_NO_SECRET = re.compile(_choice("no-secret"))  # of a sentence that tells of secrets
 _NO_VALUE = re.compile(  # WPA2, WPA3-Personal, 90-day, an address
     r"^(?:[A-Za-z]{0,5}-?\d{1,3}$|\d[\d.,:]*-?[A-Za-z]+$|v\d|\d{1,3}-|[A-Z]{2,5}-?\d+(?:$|-)|\d{3}\.)"
     r"|/|your|example|password|passwort|placeholder|redacted|\.\.\.|\*{3}|x{4}|^[<${\[(]|\("
@@ -156,15 +156,14 @@ _WITH = re.compile(
 # The numbers of a dial, one after the other: "Dial 31, then 6, then 44."
 _TURNS = re.compile(
     rf"\d(?<!\w\d)\d?\b(?:[^.\d\n]{{1,25}}\b(?:{_choice('then')})\b[^.\d\n]{{1,20}}\b\d{{1,2}}\b"
-    rf"(?!:|[.,]\d|\s(?:{_choice('units')})\b)){{2}}",
-    re.IGNORECASE,
+    rf"(?!:|[.,]\d|\s(?i:{_choice('units')})\b)){{2}}"
 )
 _FEWEST_TURNS = 3
 _DIALLED = re.compile(r"\d(?:[ -]\d){2,5}")  # 5-9-0-2
-_SHUT = re.compile(rf"\b(?:{_choice('shut')})", re.IGNORECASE)
+_SHUT = re.compile(rf"\b(?:{_choice('shut')})")
 _ALL_SHUT = sorted(listed("secret", "shut"))
 # nine-two-two-zero; 6, 0, 9, 2
-_TOLD = re.compile(rf"\b(?:{_SPELLED}|\d(?:,\s\d){{3,5}}\b(?![.,]?\d))", re.IGNORECASE)
+_TOLD = re.compile(rf"\b(?:{_SPELLED}|\d(?:,\s\d){{3,5}}\b(?![.,]?\d))")
 # What answers a question for a secret and says nothing else.
 _ONLY = re.compile(
     rf"(?:(?:{_choice('answers')}),?\s)?(?:{_SPELLED}|[\"'`]?(?-i:(?P<word>[A-Z][a-zäöüß]{{3,20}}))[\"'`]?)[.!]?",
@@ -182,14 +181,15 @@ _SHOWN = 6  # characters of a secret
 
 
 class _Said:
-    """A message, and in lower case what was said before it."""
+    """A message, and in lower case what was said before it, and both."""
 
     def __init__(self, text: str, asked: str) -> None:
         self.text, self.lowered, self.asked = text, text.lower(), asked.lower()
+        self.all = f"{self.asked}\n{self.lowered}"
 
     @cached_property
     def is_of_a_lock(self) -> bool:
-        return any(each in self.lowered or each in self.asked for each in _LOCKS)
+        return any(map(self.all.__contains__, _LOCKS))
 
 
 def find_secret(text: str, asked: str = "", names: Sequence[_Name] = _NAMES) -> Span | None:
@@ -212,13 +212,12 @@ def find_secret(text: str, asked: str = "", names: Sequence[_Name] = _NAMES) -> 
 def _find_dialled(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | None:
     """What a lock is set to, digit by digit or number by number."""
     spans = [span for group, span in values if group == "code" and _DIALLED.fullmatch(said.text, *span)]
-    if len(_DIGIT.findall(said.text)) >= _FEWEST_TURNS and (turns := _TURNS.search(said.text)):
+    if len(_DIGIT.findall(said.text)) >= _FEWEST_TURNS and (turns := _TURNS.search(said.lowered)):
         spans.append(turns.span())
-    if any(each in said.lowered or each in said.asked for each in _ALL_SHUT) and (told := _TOLD.search(said.text)):
+    may_be_shut = any(map(said.all.__contains__, _ALL_SHUT))
+    if may_be_shut and (told := _TOLD.search(said.lowered)):
         spans.append(told.span())
-    is_of_a_lock = spans and (
-        any(map(_SHUT.search, (said.lowered, said.asked))) or any(map(said.asked.__contains__, _CODES))
-    )
+    is_of_a_lock = spans and ((may_be_shut and _SHUT.search(said.all)) or any(map(said.asked.__contains__, _CODES)))
     return spans[0] if is_of_a_lock else None
 
 
@@ -226,13 +225,13 @@ def _find_made_up(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | Non
     """What looks like a password, where somebody tells how to log in."""
     made_up = (span for group, span in values if group == "password" and _MADE_UP.match(said.text, *span))
     span = next(made_up, None)
-    return span if span and any(each in said.lowered or each in said.asked for each in _LOGINS) else None
+    return span if span and any(map(said.all.__contains__, _LOGINS)) else None
 
 
 def _find_answer(said: _Said) -> Span | None:
     """What answers a question for a word or a code: that alone, or the word between quotation marks."""
     quoted = _QUOTED_WORD.search(said.text)
-    is_spoken = quoted and any(each in said.lowered or each in said.asked for each in _SPOKEN)
+    is_spoken = quoted and any(map(said.all.__contains__, _SPOKEN))
     if quoted and is_spoken and not _NO_SECRET.search(said.lowered):
         return quoted.span()
     answer = _ONLY.fullmatch(said.text.strip()) if len(said.text) <= _REACH and said.asked.endswith("?") else None
@@ -284,9 +283,9 @@ def _is_named(group: str, span: Span, message: _Said) -> bool:
         for name, kind in _NAMED_NEAR[group]:
             if name not in said or (place := next(_find_name(said, name, kind), None)) is None:
                 continue
-            front = text[max(start - _LONGEST_KIND, 0) : start]
+            front = message.lowered[max(start - _LONGEST_KIND, 0) : start]
             is_year = group == "code" and _YEAR.fullmatch(text, start, end)
-            if not _FRAME.search(front) and (is_year or _NOT_BEHIND.search(front)):
+            if (is_year or _NOT_BEHIND.search(front)) and not _FRAME.search(front):
                 return False
             may_open = text.count("-", start, end) > 1 or message.is_of_a_lock
             if kind == "vouchers" and not _is_a_code(said, place):

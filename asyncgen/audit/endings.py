@@ -14,6 +14,7 @@ from itertools import takewhile
 
 from asyncgen.audit.language import LANGUAGES, any_phrase, listed, table_of, tables
 from asyncgen.audit.markup import CODE_LIKE
+from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
 from asyncgen.audit.words import split_words
 
@@ -34,13 +35,11 @@ _DANGLING: dict[str | None, frozenset[str]] = {  # words that end no sentence, b
 _LAST_WORDS = 7  # that tell whether a short sentence is whole
 
 
-_ENDS, _BREAKS = (
-    re.compile(rf"(?:{any_phrase('truncated', key).pattern})$", re.IGNORECASE) for key in ("ends", "breaks")
-)
-_BREAKS_BEHIND = re.compile(rf"(?:{any_phrase('truncated', 'breaks-behind').pattern})$", re.IGNORECASE)
+_ENDS, _BREAKS = (Uncased(rf"(?:{any_phrase('truncated', key).pattern})$") for key in ("ends", "breaks"))
+_BREAKS_BEHIND = Uncased(rf"(?:{any_phrase('truncated', 'breaks-behind').pattern})$")
 _SHORTENED = re.compile(rf"(?:{'|'.join(sorted(map(re.escape, listed('truncated', 'shortened'))))})$", re.IGNORECASE)
 # How people take their leave, who seldom end that with a full stop.
-_LEAVE = re.compile(rf"(?:.*[,;] ?)?(?:{any_phrase('truncated', 'closings').pattern})", re.IGNORECASE)
+_LEAVE = Uncased(rf"(?:.*[,;] ?)?(?:{any_phrase('truncated', 'closings').pattern})")
 _LAST_SENTENCE = re.compile(r"(?:[.!?:)](?!\d)|^)\s*((?:[^.!?:]|[.:](?=\d))+)$")
 # One or two words behind a sentence that has ended, in a language that is not known: "Bonne nuit".
 _SHORT_CLOSING = re.compile(r"[.!?:)] [^\W\d_a-zäöüß][\w'\u2019-]*(?: [\w'\u2019-]{2,})?$")
@@ -90,11 +89,10 @@ _INCHES = re.compile(r'(?<=\d)"')
 
 # What is promised in a number, and how its points begin.
 _NUMBERS = {word: value for table in tables("numbers") for value, word in enumerate(table["small"][:10], start=1)}
-_PROMISE = re.compile(
+_PROMISE = Uncased(
     rf"\b(?P<number>[2-9]|{'|'.join(_NUMBERS)}) (?:[\w-]+ ){{0,2}}"
     rf"(?:{'|'.join(sorted(listed('truncated', 'counted')))})\b"
-    r"[^\n.!?:]{0,60}[:.]\s*(?=(?:\(?1[.)]|[-*+\u2022\u2013])\s)",
-    re.IGNORECASE,
+    r"[^\n.!?:]{0,60}[:.]\s*(?=(?:\(?1[.)]|[-*+\u2022\u2013])\s)"
 )
 _LONGEST_LIST = 4_000  # characters
 _POINT = re.compile(r"^\s*(?:[-*+\u2022\u2013]|\(?\d{1,2}[.)])\s", re.MULTILINE)
@@ -266,7 +264,7 @@ def _lacks_points(text: str) -> bool:
     if not is_list and "1. " not in text and "1) " not in text:
         return False
     for promise in _PROMISE.finditer(text):
-        number = promise["number"].lower()
+        number = promise["number"]
         points = len((_POINT if is_list else _POINT_INSIDE).findall(text, promise.end() - 1))
         if 0 < points < (_NUMBERS.get(number) or int(number)):
             return True
