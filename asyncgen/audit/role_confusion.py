@@ -47,7 +47,7 @@ _LOGIN = re.compile(  # "User: jo.smith, password: ..."
 _GOES_ON = "|".join(sorted(language.listed("role-confusion", "goes-on")))
 _ASKED_BETWEEN = re.compile(rf"(?<=\n)(?:> ?)?(?:{_GOES_ON})\b[^\n?.!]{{2,80}}\?\s*\n+(?=\S)", re.IGNORECASE)
 # "Turn 3 (user)": its number, and who speaks.
-_TURN = re.compile(rf"(?:^|(?<=\n))\W{{0,3}}\w+ \d{{1,2}} ?\((?:{'|'.join(_SIDES)})\)", re.IGNORECASE)
+_TURN = re.compile(rf"^\W{{0,3}}\w+ \d{{1,2}} ?\((?:{'|'.join(_SIDES)})\)", re.IGNORECASE | re.MULTILINE)
 _ALL = re.compile(r".*")
 _FIRST_WORDS = 5  # characters, in which an answer greets or agrees
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
@@ -73,13 +73,14 @@ class RoleConfusion:
         pairs = [pair for table in language.tables(rule) for pair in table["pairs"]]
         people = "|".join(re.escape(each) for each, other in pairs if other == "*")
         self._label = re.compile(
+            r"(?:^|(?<=[.!?\"] )|(?<=[.!?]))(?:"  # where any of them begins: most places are passed over at once
             rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|(?i:{role}) ?> )"
             rf"|^[ *_#\[]*(?i:{own})[*_ \]]*:[*_]* "
             rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\d\"$])"
             rf"|(?<=[.!?] )(?:[\[(](?i:{role})[\])] ?:?|(?i:<(?:{role})>)|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$"
             rf"|(?<=[.!?] )(?:{people.title()}): (?=[A-ZÄÖÜ])"
-            rf"|(?<=\n)[*_]*(?i:{people}):[*_]* [^\n]{{1,300}}\?",
+            rf"|(?<=\n)[*_]*(?i:{people}):[*_]* [^\n]{{1,300}}\?)",
             re.MULTILINE,
         )
         others = {"*": r"[^\W\d_][\w-]{1,20}"}  # whoever it is
