@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
-from asyncgen.audit.language import LANGUAGES, any_phrase, listed, table_of, tables
+from asyncgen.audit.language import FREQUENT_WORDS, LANGUAGES, any_phrase, listed, table_of, tables
 from asyncgen.audit.markup import CODE_LIKE
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
@@ -72,9 +72,8 @@ _AMOUNT = re.compile(r"[$\u00a3\u20ac]?\d+(?:[.,]\d+)*")
 _NO_END_OF_A_WORD = re.compile(r"(?:[bcdfgkptvw]r|[bcfgkp]l|[jq]|\b(?:ch|str|sch|th|sh|wh|qu|st|thr|shr|pr))$")
 _SHORTEST_PIECE = 3  # letters of a word
 _SHORTEST_NAME = 4  # one of three letters may be somebody: Tim
-_FREQUENT = frozenset(word for table in tables("frequent") for word in table["words"].split())
-_NO_PIECES = _FREQUENT | _DANGLING[None] | listed("truncated", "short-words")
-_FREQUENT_SORTED = sorted(_FREQUENT)
+_NO_PIECES = FREQUENT_WORDS | _DANGLING[None] | listed("truncated", "short-words")
+_FREQUENT_SORTED = sorted(FREQUENT_WORDS)
 _INFLECTIONS = listed("truncated", "inflections") | {""}
 _NOUNS_HAVE_CAPITALS = {code for code in LANGUAGES if table_of(code, "names").get("nouns-have-capitals")}
 # Brackets that close nothing: code, German quotations, calls, faces, list letters, quoted tokens.
@@ -226,7 +225,7 @@ def _ends_well(text: str, language: str | None, known: Sequence[list[str]]) -> b
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
     # Who begins without a capital leaves the mark away too; a title has nothing but capitals.
     is_casual = text[:1].islower() or _TITLE.match(line) is not None
-    is_known = count <= _LONGEST_KNOWN and word not in _FREQUENT and any(_is_in(words, word) for words in known)
+    is_known = count <= _LONGEST_KNOWN and word not in FREQUENT_WORDS and any(_is_in(words, word) for words in known)
     is_whole = language is not None and (count <= _LONGEST_WHOLE or is_casual or is_known or may_end)
     is_leave = sentence and count <= _LONGEST_CLOSING and _LEAVE.match(sentence[1])
     if (

@@ -31,7 +31,7 @@ from asyncgen.audit.facts import (
     without_code,
 )
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare, size_of_unit
-from asyncgen.audit.language import any_phrase, tables
+from asyncgen.audit.language import FUNCTION_WORDS, any_phrase, tables
 from asyncgen.audit.names import COMMON_NAMES, fold, is_listed
 from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
 from asyncgen.audit.phrases import Uncased, lowered
@@ -50,7 +50,6 @@ _SHORTENED = 3  # letters of a name that is not told in full
 _ANSWERS_KEPT = 1 << 14  # some 10 MB
 _EVERYDAY = {("s", each) for each in (1.0, 60.0, 1800.0, 3600.0, 86400.0, 7 * 86400.0)} | {("%", 100.0), ("%", 0.0)}
 _ENDS = (".", "!", "?", ")", '"', "%")
-_FUNCTION_WORDS = sorted({word for table in tables("frequent") for word in table["words"].split() if word.isalpha()})
 _HEADING_REACH = 200  # characters of a heading or a name of several words
 _OPERATOR = any_phrase("grounding", "operators").pattern
 _OPERATOR_BEFORE = re.compile(rf"(?:[+*=^]|(?<!\bf)/|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE)
@@ -121,7 +120,7 @@ class Grounding:
         self._derivations = Derivations()
         self._known = KnownFacts([knowledge, *allowed], self._derivations)
         self._known.add_names(naming)
-        self._known.terms |= COMMON_NAMES | frozenset(_FUNCTION_WORDS)
+        self._known.terms |= COMMON_NAMES | FUNCTION_WORDS
         self._settled: dict[str | None, dict[str, Term | None]] = {}  # by language
         # Small talk and refusals come again word for word: in the offline engine's files four answers of five.
         self._answers: dict[tuple[str, str | None], _Answer] = {}  # by content and language
@@ -215,7 +214,7 @@ class Grounding:
             if isinstance(fact, Term) and not (fact.opens or fact.beside or is_month(fact.text)):
                 stated = None if fact.key in COMMON_NAMES else fact
                 settled.update({fact.text + mark: stated for mark in _MARKS})
-        settled.update({each.capitalize() + mark: None for each in _FUNCTION_WORDS for mark in _MARKS})
+        settled.update({each.capitalize() + mark: None for each in FUNCTION_WORDS for mark in _MARKS})
         return settled
 
     def _knows_term(self, term: Term) -> bool:

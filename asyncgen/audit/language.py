@@ -21,7 +21,8 @@ _TABLES: Mapping[str, Mapping[str, Any]] = {
 }
 LANGUAGES = tuple(_TABLES)
 _FREQUENT = {code: frozenset(split_words(table["frequent"]["words"])) for code, table in _TABLES.items()}
-FREQUENT_WORDS = frozenset().union(*_FREQUENT.values())
+FREQUENT_WORDS = frozenset(word for table in _TABLES.values() for word in table["frequent"]["words"].split())
+FUNCTION_WORDS = frozenset(filter(str.isalpha, FREQUENT_WORDS))
 _LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
 
 

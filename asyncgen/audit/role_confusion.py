@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from itertools import chain
 
 from asyncgen.audit import language
-from asyncgen.audit.language import FREQUENT_WORDS
 from asyncgen.audit.phrases import Phrases, PlainText, plain
 from asyncgen.audit.rules import Finding, Subject, blank, excerpt
 from asyncgen.audit.word_runs import runs_of
@@ -33,7 +32,8 @@ _DOES = (
     r"(?-i:[a-zäöü]+(?:s|t|ing)) [^*\n]{1,80}(?<![:,])\*(?=\s|$)"
 )
 _GESTURES, _CAST = (language.any_phrase("role-confusion", key).pattern for key in ("gestures", "cast"))
-_LABELS = "|".join(sorted(map(re.escape, language.listed("role-confusion", "labels"))))
+_ROLES = sorted(language.listed("role-confusion", "labels"))
+_LABELS = "|".join(map(re.escape, _ROLES))
 # What a narrator puts between stars, and the name of a side as a heading: no markup.
 STAGED = re.compile(
     rf"\*{{1,2}}(?:(?:the |der |die )?(?:{_LABELS}|{_CAST}) |(?:[A-Z]\w* )?(?:{_GESTURES})\b)|{_DOES}"
@@ -67,17 +67,17 @@ class RoleConfusion:
 
     def __init__(self, system_prompt: str | None) -> None:
         rule, name = "role-confusion", find_assistant_name(system_prompt)
-        roles = sorted(language.listed(rule, "labels"))
-        role, own = "|".join(map(re.escape, roles)), re.escape(name or "\0")
-        capital = "|".join(re.escape(each) for word in roles for each in (word.capitalize(), word.upper()))
+        own = re.escape(name or "\0")
+        capital = "|".join(re.escape(each) for word in _ROLES for each in (word.capitalize(), word.upper()))
         pairs = [pair for table in language.tables(rule) for pair in table["pairs"]]
         people = "|".join(re.escape(each) for each, other in pairs if other == "*")
         self._label = re.compile(
             r"(?:^|(?<=[.!?\"] )|(?<=[.!?]))(?:"  # where any of them begins: most places are passed over at once
-            rf"^[ *_#]*(?:\[?(?i:{role})\]?[*_ ]*:(?!//)|(?i:<(?:{role})>)|(?i:{role}) ?> )"
+            rf"^[ *_#]*(?:\[?(?i:{_LABELS})\]?[*_ ]*:(?!//)|(?i:<(?:{_LABELS})>)|(?i:{_LABELS}) ?> )"
             rf"|^[ *_#\[]*(?i:{own})[*_ \]]*:[*_]* "
             rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\d\"$])"
-            rf"|(?<=[.!?] )(?:[\[(](?i:{role})[\])] ?:?|(?i:<(?:{role})>)|\*\*(?i:{role}):?\*\*|_(?i:{role}):?_)"
+            rf"|(?<=[.!?] )(?:[\[(](?i:{_LABELS})[\])] ?:?|(?i:<(?:{_LABELS})>)"
+            rf"|\*\*(?i:{_LABELS}):?\*\*|_(?i:{_LABELS}):?_)"
             rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$"
             rf"|(?<=[.!?] )(?:{people.title()}): (?=[A-ZÄÖÜ])"
             rf"|(?<=\n)[*_]*(?i:{people}):[*_]* [^\n]{{1,300}}\?)",
@@ -90,9 +90,9 @@ class RoleConfusion:
         )
         self._pair = re.compile(rf"(?:^|(?<=[.!?] ))(?:{both})", re.MULTILINE | re.IGNORECASE)
         self._alone = re.compile(
-            rf"(?:^|(?<=[.!?] ))[*_#\[ ]*(?:{role})[*_\]: ]*\n(?=\S)", re.MULTILINE | re.IGNORECASE
+            rf"(?:^|(?<=[.!?] ))[*_#\[ ]*(?:{_LABELS})[*_\]: ]*\n(?=\S)", re.MULTILINE | re.IGNORECASE
         )
-        speakers = [*roles, *([] if name is None else [name.lower()])]
+        speakers = [*_ROLES, *([] if name is None else [name.lower()])]
         openers = {name for pair in pairs for name in (pair if "*" in pair else pair[1:])} - {"*"}
         self._speakers = ("you", *speakers, *sorted(openers))
         self._definition = language.any_phrase(rule, "definition")
@@ -101,7 +101,7 @@ class RoleConfusion:
         self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
         self._told = re.compile(
             rf"(?:^|(?<=[.!?] )|(?<=\n))"
-            rf"[*(\[]{{1,2}} ?(?:(?:the |der |die )?(?:{role}|{own}|{_CAST}) |(?:the )?conversation )"
+            rf"[*(\[]{{1,2}} ?(?:(?:the |der |die )?(?:{_LABELS}|{own}|{_CAST}) |(?:the )?conversation )"
             rf"[^)\]*\n]{{1,120}}[*)\]]",
             re.IGNORECASE,
         )
@@ -111,8 +111,10 @@ class RoleConfusion:
             re.IGNORECASE,
         )
         self._turned, self._asks_on = (Phrases(language.phrases(rule, key)) for key in ("turned", "asks-on"))
-        self._oneself = frozenset(chain.from_iterable(map(split_words, language.listed(rule, "oneself"))))
-        self._addressed = frozenset(chain.from_iterable(map(split_words, language.listed(rule, "addressed"))))
+        self._oneself, self._addressed, self._frequent = (
+            frozenset(split_words(" ".join(each)))
+            for each in (language.listed(rule, "oneself"), language.listed(rule, "addressed"), language.FREQUENT_WORDS)
+        )
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -127,8 +129,8 @@ class RoleConfusion:
                 # "At most twelve can come?" is answered by the same words as a statement.
                 is_answer = "?" in conversation[position - 1].content and "?" not in message.content
                 is_repeated = not is_answer and read.words == subject.plain[position - 1].words
-                is_echo = not is_repeated and self._says_the_same_of_itself(message, read, subject.plain[position - 1])
-                found = _ALL.match(message.content) if is_repeated or is_echo else None
+                if is_repeated or self._says_the_same_of_itself(message, read, subject.plain[position - 1]):
+                    found = _ALL.match(message.content)
             if found and not self._is_ordered(conversation[:position]):
                 span = found.span()
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
@@ -166,7 +168,7 @@ class RoleConfusion:
             return False  # "So you say that I ..."
         shared = {*runs_of(before.words, _FEWEST_SHARED)} & {*runs_of(read.words, _FEWEST_SHARED)}
         words = frozenset(chain.from_iterable(shared))
-        telling = [each for each in words - FREQUENT_WORDS - self._oneself if len(each) >= _FEWEST_LETTERS]
+        telling = [each for each in words - self._frequent - self._oneself if len(each) >= _FEWEST_LETTERS]
         return len(telling) > 1 and not own.isdisjoint(words)
 
     def _is_ordered(self, earlier: Conversation) -> bool:

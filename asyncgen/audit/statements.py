@@ -16,7 +16,7 @@ from itertools import chain, pairwise
 from typing import TypeAlias
 
 from asyncgen.audit.facts import CURRENCIES, MONTHS, Date, Fact, Measure, Term, Time, read_facts, read_spelled
-from asyncgen.audit.language import any_phrase, listed, tables
+from asyncgen.audit.language import FUNCTION_WORDS, any_phrase, listed, tables
 from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import in_all_spellings
 from asyncgen.audit.phrases import Uncased
@@ -56,7 +56,6 @@ _ONE_UNIT = re.compile(
     rf"\b(?:{'|'.join(sorted(listed('grounding', 'articles')))}) (?P<unit>[^\W\d_]{{3,}})", re.IGNORECASE
 )
 _TO = re.compile(rf"\s?(?:-|\u2013|{'|'.join(sorted(listed('weekdays', 'to')))})\s?", re.IGNORECASE)
-FUNCTION_WORDS = frozenset(word for table in tables("frequent") for word in table["words"].split() if word.isalpha())
 _MORE_BEHIND = Uncased(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})")
 _SAVED_BEFORE = Uncased(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$")
 _SUMMED_BEHIND = Uncased(rf"[ -]{any_phrase('grounding', 'summed-behind').pattern}")

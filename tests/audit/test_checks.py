@@ -342,26 +342,13 @@ def test_a_user_that_speaks_as_the_assistant_is_found(question: str) -> None:
     assert [(each.rule, each.message) for each in find(question, "Hello.")] == [("role-confusion", 0)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "said", "is_confused"),
     [
         ("At most twelve people can come?", "At most twelve people can come.", False),  # a question and its answer
         ("Höchstens zwölf Personen können teilnehmen?", "Höchstens zwölf Personen können teilnehmen.", False),
         ("At most twelve people can come?", "At most twelve people can come?", True),
         ("At most twelve people can come.", "At most twelve people can come.", True),
-    ],
-)
-def test_who_says_again_what_the_other_has_said_speaks_as_the_other_unless_that_answers_it(
-    asked: str,
-    said: str,
-    is_confused: bool,  # noqa: FBT001
-) -> None:
-    assert ("role-confusion" in {each.rule for each in find(asked, said)}) == is_confused
-
-
-@each_row(
-    ("asked", "said", "is_confused"),
-    [
         ("I trained a d12 today.", "Cool! I trained a d12 today as well.", True),
         ("Ich möchte zum Herbst kündigen.", "Ich möchte zum Herbst kündigen, wie geht das?", True),
         ("I trained a d12 today.", "You trained a d12 today? Well done!", False),
@@ -370,7 +357,7 @@ def test_who_says_again_what_the_other_has_said_speaks_as_the_other_unless_that_
         ("I am not sure about that.", "I am not sure about that either.", False),
     ],
 )
-def test_who_says_of_itself_what_the_other_has_just_said_speaks_as_the_other(
+def test_who_says_what_the_other_has_said_or_has_said_of_itself_speaks_as_the_other_unless_that_answers_it(
     asked: str,
     said: str,
     is_confused: bool,  # noqa: FBT001

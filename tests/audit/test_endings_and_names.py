@@ -1,6 +1,6 @@
 """Who an answer tells of, where it breaks off and which figures it shares, by lines about an invented orchard."""
 
-import pytest
+from quick import each_row
 
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.grounding import Grounding
@@ -26,8 +26,9 @@ def find_rules(*contents: str) -> set[str]:
     return {finding.rule for check in CHECKS for finding in check(subject)} - {"verbatim"}
 
 
-def test_who_is_asked_of_itself_and_tells_of_somebody_else_is_in_the_third_person() -> None:
-    for question, answer in (
+@each_row(
+    ("question", "answer"),
+    [
         ("Who built you?", "It was built by Vale & Co of Devon in 2023."),
         ("Can you see my order?", "No, Quince sees no orders."),
         ("What do you think of cider?", "In Quince's opinion it is fine."),
@@ -35,12 +36,15 @@ def test_who_is_asked_of_itself_and_tells_of_somebody_else_is_in_the_third_perso
         ("Is it open?", "The assistant you're talking to is not able to say."),
         ("Wer hat dich gebaut?", "Sie wurde 2023 von Vale & Co gebaut."),
         ("Siehst du meine Bestellung?", "Das kann Quince leider nicht."),
-    ):
-        assert find_rules(question, answer) == {"third-person"}, answer
+    ],
+)
+def test_who_is_asked_of_itself_and_tells_of_somebody_else_is_in_the_third_person(question: str, answer: str) -> None:
+    assert find_rules(question, answer) == {"third-person"}
 
 
-def test_who_breaks_off_is_truncated() -> None:
-    for answer in (
+@each_row(
+    "answer",
+    [
         "| What | Price |\n|---|---|\n| Cider | £7.50 |\n| Juice |",
         "We have cider. It costs £7.",
         "The orchard is open on weekdays. If you want a crate, you also",
@@ -48,12 +52,15 @@ def test_who_breaks_off_is_truncated() -> None:
         "Here is a list:\n- cider\n- the",
         "Founded by Dr. Mabel Ashby, in Devons",
         "Wir haben Saft. Er kostet 3,20 Pfund, und zwar jeweils",
-    ):
-        assert "truncated" in find_rules("Tell me more.", answer), answer
+    ],
+)
+def test_who_breaks_off_is_truncated(answer: str) -> None:
+    assert "truncated" in find_rules("Tell me more.", answer)
 
 
-def test_what_only_looks_so_is_left_alone() -> None:
-    for question, answer in (
+@each_row(
+    ("question", "answer"),
+    [
         ("Who are you?", "I'm Quince, the chat assistant of the orchard."),
         ("Write a poster in the third person.", "Ask Quince! Quince knows the orchard."),
         ("Schreib einen Aushang.", "\u201eFragen? Quince weiß Rat.\u201c"),
@@ -62,11 +69,13 @@ def test_what_only_looks_so_is_left_alone() -> None:
         ("Where are the rooms?", "In Devonsh."),
         ("What is the number?", "It is 01632 960 417."),
         ("What does the mill draw?", "1,500 W, which its battery of 6,000 Wh feeds."),
-    ):
-        assert find_rules(question, answer) == set(), answer
+    ],
+)
+def test_what_only_looks_so_is_left_alone(question: str, answer: str) -> None:
+    assert find_rules(question, answer) == set()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer", "rule"),
     [
         ("How many hours a week is it open?", "Nine a day, so 45.", "derived-number"),
