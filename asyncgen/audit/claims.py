@@ -22,6 +22,7 @@ _HIMSELF = any_phrase("grounding", "of-himself").pattern
 _OF_HIMSELF = Uncased(rf"(?:{_CLAIM['hearsay'].pattern}),? (?:that |dass )?(?:{_HIMSELF})")
 _DECLARES, _BY_OTHERS = (any_phrase("grounding", key) for key in ("declares", "by-others"))
 _DENIES, _ATTRIBUTES, _AFFIRMS = (any_phrase("grounding", key) for key in ("denies", "attributes", "affirms"))
+_AGREES = any_phrase("grounding", "agrees")
 _OPERATOR = any_phrase("grounding", "operators").pattern
 _EXERCISE = Uncased(
     rf"\d ?(?:[-+*/x^]|{_OPERATOR}) ?\$?\d|(?:\d|%) ?(?:%|percent) of \$?\d"
@@ -99,7 +100,7 @@ def _is_kept_apart(fact: Fact, prose: str) -> bool:
     if _DENIES.search(before):
         return True
     near = before + behind
-    if _AFFIRMS.match(prose.lstrip()) or _AFFIRMS.match(near.lstrip()):
+    if _AFFIRMS.match(prose.lstrip()) or _AFFIRMS.match(near.lstrip()) or _AGREES.search(near):
         return False
     is_topic = isinstance(fact, Term) and fact.kind in {"name", "acronym"}
     return is_topic or "?" in behind or any(each.search(near) for each in (_DENIES, _ATTRIBUTES))

@@ -10,7 +10,8 @@ the one before (before the first ones stands the question), and only as the word
 - sums and differences where they add or compare (`combines` in the languages' tables), of amounts of money where they
   speak of one thing and another, and what so many of one and so many of another cost;
 - where they say how much of a whole there is (`scales`, `fully`): shares, averages, a count of its paragraph, years;
-- from one time of day to another, on a day and in a week.
+- from one time of day to another, on a day and in a week;
+- else where it could hardly be a coincidence (`coincidence`).
 
 A figure may be one of the knowledge base by chance: three days at $25 are $75, which something else costs. It is
 derived where what gives it shares more with the words than the statement that has it, as a difference unless that
@@ -22,6 +23,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import combinations, permutations
 
+from asyncgen.audit.coincidence import is_given
 from asyncgen.audit.facts import CURRENCIES, Date, Measure, Time
 from asyncgen.audit.language import any_phrase, tables, words_of
 from asyncgen.audit.number_words import find_numbers
@@ -43,11 +45,13 @@ from asyncgen.audit.reckoning import (
     is_rest,
     is_span,
     is_sum,
+    rounding_of,
 )
 from asyncgen.audit.statements import COMPARED_REACH, YEAR, YEARS, Figure, Statements, is_compared, is_summed
 from asyncgen.audit.words import split_words
 
-_CALENDAR = {(7.0, ""), (12.0, ""), (100.0, "%")}  # days, months, and all of it
+_ALL = 100.0  # percent
+_CALENDAR = {(7.0, ""), (12.0, ""), (_ALL, "%")}  # days, months, and all of it
 _PART_BEHIND = Uncased(rf" (?:{any_phrase('grounding', 'part-of').pattern})")
 _THEREFORE = Uncased(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$")
 _EACH = any_phrase("grounding", "each")
@@ -104,6 +108,8 @@ class Derivations:
             return False
         look = Look(measure, prose, question, self._statements, is_foreign=is_foreign)
         if follows(measure, look, compared=is_compared(prose, measure)):
+            return True
+        if is_given(measure, look, rounding_of(measure, look)):
             return True
         # "How many hours? ... so 54": the hours that something is open for.
         is_of_hours = measure.unit == "" and _OF_HOURS.search(look.near) is not None
@@ -231,5 +237,5 @@ def _combine(first: Figure, second: Figure, unit: str) -> Sequence[float]:
     if unit in LENGTHS and unit_one == LENGTHS[unit] and unit_other in {"m", ""}:
         results.append(one * other)  # "50 metres by 18"
     if unit_one == "%" and unit_other == unit:
-        results += (one * other / 100, other - one * other / 100, other + one * other / 100)
+        results += (one * other / 100, other - one * other / 100, *([other + one * other / 100] if one != _ALL else []))
     return results

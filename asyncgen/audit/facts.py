@@ -186,7 +186,10 @@ _UNITS: dict[str, tuple[str, float]] = {  # by their signs; their names are the 
     "w": ("W", 1.0),
     "kw": ("W", 1e3),
     "nm": ("Nm", 1.0),
-    **{unit: (unit, 1.0) for unit in ("psi", "bar", "l", "ha", "kn")},
+    "m/s": ("km/h", 3.6),
+    "mah": ("Ah", 0.001),
+    "°c": ("°", 1.0),
+    **{unit: (unit, 1.0) for unit in ("psi", "bar", "l", "ha", "kn", "°", "°f", "db", "v", "ah", "hz", "rpm")},
 }
 _UNIT_NAMES = {
     re.compile("|".join(map(in_all_spellings, names)), re.IGNORECASE): unit
@@ -203,8 +206,9 @@ _NAMES_OF_UNITS = [in_all_spellings(each) for table in tables("units") for names
 NAME_OF_UNIT = _by_initials(_NAMES_OF_UNITS)
 _BEFORE_UNIT = _any_of("unit-words", "before")
 _UNIT = (
-    rf"(?:[ ]?[%€£]|(?:[ -]?(?:(?:(?:{_by_initials(listed('unit-words', 'before'))})[ -])?(?:{NAME_OF_UNIT})"
-    r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|km/h|mph|[kc]?m|mm|mi|k?g|Nm"
+    r"(?:[ ]?(?:[%€£]|°(?:[CF]\b)?)"
+    rf"|(?:[ -]?(?:(?:(?:{_by_initials(listed('unit-words', 'before'))})[ -])?(?:{NAME_OF_UNIT})"
+    r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|km/h|mph|m/s|[kc]?m|mm|mi|k?g|Nm|dB|m?Ah|rpm|V"
     r"|k?Wh?|[hcm]?l|t)|[sh])\b)"
 )
 _WORD_BEFORE_UNIT = re.compile(rf"^(?:{_BEFORE_UNIT})[ -]", re.IGNORECASE)
@@ -403,6 +407,17 @@ def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
         yield money
 
 
+def read_small(text: str, start: int) -> Measure | None:
+    """The quantity that a small number in words and a unit state at a place: two days, two hours and ten minutes."""
+    end, value, factor, name = start, 0.0, 0.0, ""
+    while part := _SMALL_PART.match(text, end):
+        unit, size = _unit(part["unit"])
+        if value and not (unit == name == "s" and size < factor):
+            break
+        end, value, factor, name = part.end(), value + _WHOLES[part["word"].lower()] * size, size, unit
+    return Measure(text[start:end], start, value, factor, name, is_spelled=True) if value else None
+
+
 def _read_halves(text: str) -> Iterator[Measure]:
     """Two and a half hours, anderthalb Tage, a quarter of an hour: none of the small numbers that pass."""
     for match in _AND_A_HALF.finditer(text):
@@ -417,6 +432,9 @@ def _read_halves(text: str) -> Iterator[Measure]:
 
 _HALF_HINTS = ("half", "quarter", "halb", "iertelst")
 _WHOLES = {spelling: hour for word, hour in _HOURS.items() for spelling in (word, in_ascii(word))}
+_SMALL_PART = re.compile(
+    rf"(?:,? and |,? und |, )?(?P<word>{_by_initials(map(in_all_spellings, _HOURS))})(?P<unit>{_UNIT})"
+)
 _AND_A_HALF = re.compile(
     rf"\b(?:(?P<word>\d{{1,2}}|{_by_initials([*map(in_all_spellings, _HOURS), 'ein'])})(?i:{_any_of('halves', 'and')})"
     rf"|{_by_initials(listed('halves', 'one'))})[ -](?P<unit>{NAME_OF_UNIT})\b"

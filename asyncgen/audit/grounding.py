@@ -18,6 +18,7 @@ from asyncgen.audit.claims import Said, is_exercise
 from asyncgen.audit.derivations import Derivations, derives
 from asyncgen.audit.facts import (
     CURRENCIES,
+    NAME_OF_UNIT,
     Date,
     Fact,
     Measure,
@@ -25,13 +26,14 @@ from asyncgen.audit.facts import (
     Time,
     is_month,
     read_facts,
+    read_small,
     read_spelled,
     squeeze,
     with_decimal_points,
     without_code,
 )
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare, size_of_unit
-from asyncgen.audit.language import FUNCTION_WORDS, any_phrase, tables
+from asyncgen.audit.language import FUNCTION_WORDS, any_phrase
 from asyncgen.audit.names import COMMON_NAMES, fold, is_listed
 from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
 from asyncgen.audit.phrases import Uncased, lowered
@@ -56,18 +58,22 @@ _OPERATOR_BEFORE = re.compile(rf"(?:[+*=^]|(?<!\bf)/|\bx|{_OPERATOR}|[^\s\w]-|\d
 _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
 )
-_AMOUNTS = "|".join(name for table in tables("units") for unit in CURRENCIES for name in table.get(unit, ()))
-_HOURS = "|".join(name for table in tables("units") for name in table.get("h", ()))
 _RHETORICAL = any_phrase("grounding", "rhetorical")
 _OF_THE_TALK = Uncased(rf"[ -]{any_phrase('grounding', 'of-the-talk').pattern}")
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
 _IN_WORDS = frozenset(each.encode() for word in SMALL_WORDS for each in (word, in_ascii(word)))
-# A small number in words that may be the result of a sum.
-_SMALL_RESULT = Uncased(
-    rf"\b(?:{'|'.join(map(in_all_spellings, SMALL_WORDS))})[ -]"
-    rf"(?:{_HOURS}|{_AMOUNTS}|{any_phrase('grounding', 'more-behind').pattern}"
+# A small number in words that has a unit, or may be the result of a sum.
+_SMALL_FIGURE = Uncased(
+    rf"(?:{'|'.join(map(in_all_spellings, SMALL_WORDS))})[ -]"
+    rf"(?:(?:{NAME_OF_UNIT})\b|{any_phrase('grounding', 'more-behind').pattern}"
     rf"|{any_phrase('grounding', 'part-of').pattern})",
 )
+_GUESS = any_phrase("grounding", "guess").pattern
+_GUESSED = Uncased(rf"(?:{_GUESS}|\b(?:\d|{'|'.join(SMALL_WORDS)}),) $")
+_NO_LENGTH = Uncased(
+    rf" (?:{_GUESS} (?:\d|(?:{'|'.join(SMALL_WORDS)})\b)|{any_phrase('grounding', 'no-length').pattern})"
+)
+_GUESS_REACH = 12  # characters
 _BROKEN_UNIT = re.compile(r" [^\W\d_]{1,12}")  # at the end of what breaks off: "250 Gra"
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
@@ -182,7 +188,7 @@ class Grounding:
                     answer.unknown.append(fact)
                 continue
             answer.checked += 1
-            is_known = self._knows(fact, prose)
+            is_known = self._knows(fact, prose) or _is_guess(fact, prose)
             if not is_known:
                 answer.unknown.append(fact)
             if isinstance(fact, Measure):
@@ -190,16 +196,44 @@ class Grounding:
                 if is_known and self._derivations.may_be_other(fact, prose):
                     answer.doubtful.append(fact)
         if small := [word.decode() for word in _IN_WORDS & words]:
-            places = find_beginnings(lowered(prose), small)
-            if any(_SMALL_RESULT.match(prose, place) for place in places):
-                self._examine_small(answer, language)
+            self._examine_in_words(answer, sorted(find_beginnings(lowered(prose), small)), language)
         return answer
+
+    def _examine_in_words(self, answer: "_Answer", places: Iterable[int], language: str | None) -> None:
+        """The quantities that begin with a small number in words, at these places."""
+        end, has_others = 0, False
+        for place in places:
+            if place < end or answer.prose.startswith("-", place - 1) or not _SMALL_FIGURE.match(answer.prose, place):
+                continue
+            figure = read_small(answer.prose, place)
+            if figure and figure.unit not in CURRENCIES:
+                end = place + len(figure.text)
+                self._examine_unit(figure, answer)
+            else:
+                has_others = True
+        if has_others:
+            self._examine_small(answer, language)
+
+    def _examine_unit(self, measure: Measure, answer: "_Answer") -> None:
+        """So many of a unit, told in a small number in words."""
+        if _is_vague(answer.prose, measure):
+            return
+        if is_several(measure) and not self._knows_small(measure, answer.prose):
+            answer.unknown.append(measure)
+        elif self._derivations.may_be_other(measure, answer.prose):
+            answer.doubtful.append(measure)
+
+    def _knows_small(self, measure: Measure, prose: str) -> bool:
+        is_single = measure.identity in self._known.singles  # seven days, after a week
+        return is_single or self._known.knows_measure(measure, hedge_of(prose, measure), is_bare=False)
 
     def _examine_small(self, answer: "_Answer", language: str | None) -> None:
         for each in read_spelled(answer.prose, language):
-            if each.unit in CURRENCIES and each not in answer.unknown and not self._knows(each, answer.prose):
+            if each.unit not in {"", *CURRENCIES}:
+                continue
+            if each.unit and each not in answer.unknown and not self._knows(each, answer.prose):
                 answer.unknown.append(each)
-            elif (is_everyday(each) or each.unit in CURRENCIES) and self._derivations.may_be_other(each, answer.prose):
+            elif (is_everyday(each) or each.unit) and self._derivations.may_be_other(each, answer.prose):
                 answer.doubtful.append(each)
 
     def _settle(self, language: str | None) -> dict[str, Term | None]:
@@ -405,6 +439,27 @@ def is_everyday(measure: Measure) -> bool:
     if measure.unit == "s" and measure.is_spelled:
         return is_small(measure.text)
     return (measure.unit, measure.value) in _EVERYDAY
+
+
+def is_several(measure: Measure) -> bool:
+    """Whether it is more than one of its unit: a day is part of the language."""
+    return measure.value > measure.step
+
+
+def _is_guess(fact: Fact, prose: str) -> bool:
+    """Whether it is such a length in digits: 2 or 3 hours."""
+    return (
+        isinstance(fact, Measure) and fact.unit == "s" and fact.value <= _SMALL * fact.step and _is_vague(prose, fact)
+    )
+
+
+def _is_vague(prose: str, measure: Measure) -> bool:
+    """Whether it is one of two guesses, "two or three hours", or counts days: four days a week."""
+    end = measure.start + len(measure.text)
+    return (
+        _GUESSED.search(prose, max(measure.start - _GUESS_REACH, 0), measure.start) is not None
+        or _NO_LENGTH.match(prose, end) is not None
+    )
 
 
 def _is_fiction(fact: Fact) -> bool:

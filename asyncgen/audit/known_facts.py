@@ -23,6 +23,7 @@ from asyncgen.audit.language import any_phrase, find_language, listed
 from asyncgen.audit.names import fold
 from asyncgen.audit.number_words import find_numbers
 from asyncgen.audit.reckoning import CLOSE, EPSILON, MOST_TIMES
+from asyncgen.audit.statements import read_articles
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.fold import fold_to_ascii
 
@@ -80,6 +81,7 @@ class KnownFacts:
         self._years: set[int] = set()
         self._values: dict[str, list[float]] = {}
         self.measures: list[Measure] = []
+        self.singles: set[object] = set()  # an hour, eine Woche
         for text in texts:
             self.language = find_language(split_words(text))
             paragraphs = text.split("\n\n")
@@ -228,7 +230,8 @@ class KnownFacts:
                     self._minutes.add((fact.minute + _HALF_DAY) % (2 * _HALF_DAY))
             else:
                 self._add_term(fact)
-        self._add_shared_units(text, [each for each in facts if isinstance(each, Measure) and not each.is_spelled])
+        self._add_shared_units(text, [each for each in facts if isinstance(each, Measure)])
+        self.singles.update(each.identity for each in read_articles(text))
 
     def _add_shared_units(self, text: str, measures: Sequence[Measure]) -> None:
         """The bare figures once more with the unit of the one behind them, or of a word that ends in one."""
@@ -337,6 +340,8 @@ def _distinct_digits(measure: Measure) -> int:
 
 def size_of_unit(measure: Measure) -> float:
     """How much one of its unit is: 1000 of 5 kW; 0 where that cannot be told."""
+    if measure.is_spelled:
+        return measure.step
     number = _WRITTEN_NUMBER.search(measure.text)
     written = float(number[0].replace(",", "")) if number else 0.0
     return measure.value / written if written else 0.0

@@ -251,18 +251,23 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
     )
 
 
-def _most_off(measure: Measure, look: Look) -> float:
+def last_place(measure: Measure) -> float:
+    """One in the last place that is written: of 600 one, though its zeros may be rounding."""
+    zeros = 0 if "." in measure.text else sum(map(len, _ZEROS.findall(measure.text.replace(",", ""))))
+    return measure.step / 10.0**zeros
+
+
+def rounding_of(measure: Measure, look: Look) -> float:
     """How far a figure may be off by rounding; money is exact. Zeros at its end count, but after an "about"."""
     if measure.unit in _EXACT and not look.is_hedged:
         return _HALF_A_CENT
-    zeros = 0 if "." in measure.text else sum(map(len, _ZEROS.findall(measure.text.replace(",", ""))))
-    return measure.step / (1 if look.is_hedged else 10**zeros) / 2 + measure.value * EPSILON
+    return (measure.step if look.is_hedged else last_place(measure)) / 2 + measure.value * EPSILON
 
 
 def _is_combined(measure: Measure, look: Look) -> bool:
     """Whether it is the sum or the difference of two figures that fit, or of two of one statement."""
     wanted, unit = measure.value, measure.unit
-    most_off = _most_off(measure, look)
+    most_off = rounding_of(measure, look)
     own = look.figures(unit)
     least = _BEST * max((fit for _, fit in own), default=0.0) if unit == "" else 0.0
     groups = [
@@ -359,7 +364,7 @@ def _is_multiple(measure: Measure, look: Look) -> bool:
     if not factors:
         return False
     shares = {1.0, *(1 - value / 100 for value in look.granted)}
-    wanted, most_off = measure.value, _most_off(measure, look)
+    wanted, most_off = measure.value, rounding_of(measure, look)
     values = {value for value, _ in look.figures(measure.unit)}
     if measure.unit == "" and _HOURS_BEHIND.match(look.behind):  # GPU-hours
         values |= {value / 3600 for value, _ in look.figures("s")}
@@ -378,7 +383,7 @@ def _is_scaled(measure: Measure, look: Look, *, is_told: bool) -> bool:
     `is_told`: whether the words say so; else only the years of one statement or of the words count.
     """
     wanted, unit = measure.value, measure.unit
-    most_off = _most_off(measure, look)
+    most_off = rounding_of(measure, look)
     if unit == "s" and any(abs(each - wanted) <= most_off for each in _year_spans(look, of_paragraphs=is_told)):
         return True
     for each in (look.having(unit) if unit else look.best) if is_told else ():
@@ -455,7 +460,7 @@ def _is_whole(measure: Measure, look: Look) -> bool:
     """Whether it is a figure times a count, where the words speak of all: of its paragraph, of its statement in sum."""
     if measure.unit == "":
         return False
-    most_off = _most_off(measure, look)
+    most_off = rounding_of(measure, look)
     if look.combines and any(
         abs(value * count - measure.value) <= most_off
         for each in look.best
@@ -475,7 +480,7 @@ def _is_share(measure: Measure, look: Look) -> bool:
     """Whether it is the share of a figure that a statement gives, the rest of it, or the figure with or before it."""
     wanted = measure.value
     is_rounded = look.is_hedged and measure.unit == ""
-    most_off = _most_off(measure, look) if is_rounded else wanted * EPSILON
+    most_off = rounding_of(measure, look) if is_rounded else wanted * EPSILON
     shares = {value / 100 for value, _ in look.figures("%") if 0 < value < 100}  # noqa: PLR2004
     factors = {each for share in shares for each in (share, 1 - share)}
     if is_rounded and wanted >= _TELLING:
@@ -488,7 +493,7 @@ def _is_share(measure: Measure, look: Look) -> bool:
 
 def _is_percentage(measure: Measure, look: Look) -> bool:
     """Whether it is the share of one figure in another of the same statement, or how much more or less that one is."""
-    most_off = _most_off(measure, look)
+    most_off = rounding_of(measure, look)
     for each in look.subject:
         for unit, values in each.values.items():
             for one, other in permutations(values, 2):
@@ -514,13 +519,13 @@ def _is_of_counts(measure: Measure, look: Look) -> bool:
         return False
     if any(abs(one * other - measure.value) <= measure.value * EPSILON for one, other in combinations(own, 2)):
         return True
-    most_off = _most_off(measure, look)
+    most_off = rounding_of(measure, look)
     return look.tells_each and any(abs(one / other - measure.value) <= most_off for one, other in permutations(own, 2))
 
 
 def _is_of_two(measure: Measure, look: Look) -> bool:
     """Whether it is the area of two lengths of one statement, or a ratio that is no whole number."""
-    most_off, length = _most_off(measure, look), LENGTHS.get(measure.unit)
+    most_off, length = rounding_of(measure, look), LENGTHS.get(measure.unit)
     if length:
         pairs = (pair for each in look.named for pair in permutations(each.of(length), 2))
         return any(abs(one * other - measure.value) <= most_off for one, other in pairs)
@@ -531,7 +536,7 @@ def _is_of_two(measure: Measure, look: Look) -> bool:
 def is_in_proportion(measure: Measure, look: Look) -> bool:
     """Whether it is to another figure beside it as two of a statement are: 4 TB take 7 hours, so 8 TB take 14."""
     stated = [(each.value, each.unit) for each in look.facts if isinstance(each, Measure) and each.unit]
-    most_off = _most_off(measure, look)
+    most_off = rounding_of(measure, look)
     if measure.unit == "" and any(
         abs(amount / value - measure.value) <= most_off
         for amount, unit in stated
@@ -589,7 +594,7 @@ def _is_between_days(measure: Measure, look: Look) -> bool:
     if measure.unit != "s" or measure.value < _DAY:
         return False
     days = [*filter(None, map(day_of, look.facts)), *(each for statement in look.beside for each in statement.days)]
-    most_off = max(_most_off(measure, look), _DAY)
+    most_off = max(rounding_of(measure, look), _DAY)
     return any(abs(abs((one - other).days) * _DAY - measure.value) <= most_off for one, other in combinations(days, 2))
 
 

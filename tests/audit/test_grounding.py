@@ -45,7 +45,7 @@ def ungrounded(answer: str, question: str = "hi") -> list[str]:
         "A record of January 2026, and MuonEq of July. Less than $100!",
         "Imagine 50,000 shelves with 37 books each. That is attention.",
         "For example:\n\n- Cheap Lunch Boxes: one each.\n- Cost.",
-        "People need a pause, a minute is 60 seconds, and two days pass 100% of the time.",
+        "People need a pause, a minute is 60 seconds, and a day or two pass 100% of the time.",
         "```\nx = 777\n```\nThat works.",
         "The 1990s, the 21st try, 16:9 and 3/4 of it.",
         "In English, on Monday, in France, with a GPU and an API.",

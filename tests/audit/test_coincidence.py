@@ -1,0 +1,60 @@
+"""Figures that others give by no coincidence, and small ones that are told with a unit."""
+
+from quick import each_row
+
+from asyncgen.audit.grounding import Grounding
+from asyncgen.audit.rules import Subject
+from asyncgen.conversation import Message
+from asyncgen.data.dataset import Record
+
+CLUB = """# Gliding club
+
+The club was founded in 1954 and has 88 members, among them 19 juniors. The hangar was built in 2008.
+Each member works 50 hours a year; each hour that is missing costs $12.
+The course has five evenings of two hours each. A cabin is kept above 5 degrees.
+
+The tower was mended for $8,200, half of it paid by the town. Lost things are kept for a week.
+A guest flight costs $40 and lasts 15 minutes. A season ticket costs $310.
+"""
+GROUNDING = Grounding(CLUB)
+
+
+def _rules(question: str, answer: str) -> set[str]:
+    talk = (Message("user", question), Message("assistant", answer))
+    return {each.rule for each in GROUNDING.check(Subject(Record(1, 0, talk, None), None, "any"))}
+
+
+@each_row(
+    ("question", "answer", "rules"),
+    [
+        ("How many grown-up members are there?", "There are 69 grown-up members.", {"derived-number"}),
+        ("And what if a member works none?", "Then $600 a year are due.", {"derived-number"}),
+        ("How long is the course?", "The whole course takes ten hours.", {"derived-number"}),
+        ("What did the town pay for the tower?", "It paid $4,100.", {"derived-number"}),
+        ("How many members are there?", "There are 74 members.", {"ungrounded"}),
+        ("What does a guest flight cost?", "A guest flight costs $55.", {"ungrounded"}),
+        ("Since when is the hangar there?", "It was built in 1962.", {"ungrounded"}),
+    ],
+)
+def test_what_hardly_any_invention_would_agree_with_is_derived(question: str, answer: str, rules: set[str]) -> None:
+    assert _rules(question, answer) == rules
+
+
+@each_row(
+    ("question", "answer", "rules"),
+    [
+        ("How long does a battery last?", "It lasts about four years.", {"ungrounded"}),
+        ("How cold may the cabin be?", "Keep it above 3 degrees.", {"ungrounded"}),
+        ("How cold may the cabin be?", "Keep it above five degrees.", set()),
+        ("How fast does the rope run?", "It runs at 9 m/s.", {"ungrounded"}),
+        ("How long are things kept?", "For seven days.", set()),
+        ("How long do we need?", "Two or three hours will do, or an hour or so.", set()),
+        ("I waited for four weeks!", "Four weeks is a long time.", set()),
+        ("When is the tower manned?", "On four days a week.", set()),
+        ("How long does a start take?", "It takes three minutes.", {"ungrounded"}),
+        ("My friend says a flight is $70.", "Your friend is right, it is $70.", {"ungrounded"}),
+        ("My friend says a flight is $70.", "It is less than the $70 your friend told you of.", set()),
+    ],
+)
+def test_a_small_number_with_a_unit_has_to_be_known(question: str, answer: str, rules: set[str]) -> None:
+    assert _rules(question, answer) == rules
