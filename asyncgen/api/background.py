@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
-from asyncgen.audit.repair import checked_conversations
+from asyncgen.audit.checked import checked_conversations
 from asyncgen.data.verdicts import keep_verdicts
 from asyncgen.errors import BudgetSpentError, FatalError, OutOfMemoryError
 from asyncgen.output.paths import OutputPaths

@@ -1,4 +1,4 @@
-"""What a run looks for in a conversation before it writes it, where its recipe asks for that: lints, and a judge."""
+"""What is looked for in a conversation that is to be repaired: lints, and what a judge says."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -7,30 +7,21 @@ from asyncgen.audit.copied_opener import RULE as COPIED_OPENER
 from asyncgen.audit.copied_opener import dimensions_of_examples
 from asyncgen.audit.judged import RULE as JUDGED
 from asyncgen.audit.judged import complaints
+from asyncgen.audit.line_work import LineSettings, LineWork
 from asyncgen.audit.rules import AuditSettings
+from asyncgen.audit.telling import Statements
 from asyncgen.audit.wrong_language import declared_by
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.jobs.judgement import judge_recipe
-from asyncgen.jobs.repair import Bench, Fault, Look, Repaired
-from asyncgen.jobs.work import Job
+from asyncgen.jobs.repair import Bench, Fault, Look
 from asyncgen.output.grades import CONTRADICTED, Judgement, names_below
 from asyncgen.recipe.judge import CLAIMS, least_scores, tell_scenario
 from asyncgen.recipe.recipe import JUDGE, MODEL, Recipe
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.runs.config import GenerateConfig, RunPlan
-from asyncgen.runs.open import conversations
+from asyncgen.runs.config import RunPlan
 
 RULES_OF_USERS = frozenset({COPIED_OPENER})  # about what they say, which other answers do not mend
-
-
-def checked_conversations(config: GenerateConfig) -> Job:
-    """The conversations of a recipe, repaired where it says so; of sides written apart, it is the answers."""
-    recipe, job = config.plan.recipe, conversations(config)
-    if recipe.repair is None:
-        return job
-    rules = mendable_rules(recipe, recipe.repair.rules)
-    return Repaired(job, make_look(recipe, job.scenarios, rules), make_bench(config.plan, job.scenarios))
 
 
 def mendable_rules(recipe: Recipe, rules: Iterable[str]) -> frozenset[str]:
@@ -41,9 +32,6 @@ def mendable_rules(recipe: Recipe, rules: Iterable[str]) -> frozenset[str]:
 
 
 def make_look(recipe: Recipe, scenarios: Scenarios, rules: Collection[str]) -> Look:
-    from asyncgen.audit.line_work import LineSettings, LineWork  # noqa: PLC0415 - half a second, for these runs alone
-    from asyncgen.audit.telling import Statements  # noqa: PLC0415 - as well
-
     settings = LineSettings(
         charset=recipe.rules.charset,
         system=recipe.system,

@@ -83,7 +83,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, command: str) -> int:
-    from asyncgen.audit.repair import checked_conversations
+    from asyncgen.audit.checked import checked_conversations
     from asyncgen.command.config import read_generate_config
     from asyncgen.command.log_file import start_logging
     from asyncgen.data.verdicts import keep_verdicts

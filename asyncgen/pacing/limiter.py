@@ -1,9 +1,10 @@
 """When a request may leave: a place in flight, an open gate, the rates of a contract, and a probe in an outage.
 
 A place is held around one HTTP attempt only, never while an index waits, so a backing-off index costs nobody a place.
-What an attempt has brought counts beside the attempts under way until the disk takes it, so that a slow disk holds back
-the calls whose answers would have to wait for it. The batch that is being written is not counted: a disk that keeps up
-would cost throughput otherwise. How an attempt has ended is reported here too: what one call learns holds for all.
+While a batch is being written, what has arrived since counts beside the attempts under way, so that a slow disk holds
+back the calls whose answers would have to wait for it. Neither that batch counts nor what is gathered while nothing is
+written: calls would be sent, and come back, all at a time. How an attempt has ended is reported here too: what one call
+learns holds for all.
 Retries are served before first attempts, because an index that has waited should not queue again behind the whole run;
 behind a failure after them, because what an endpoint can do shows better on an index that has not failed yet.
 """
@@ -39,7 +40,7 @@ class Limiter:
 
     `tokens_per_call` is the first estimate of what a call takes; calls that have ended correct it. `on_answer` is
     called after each attempt, when limit, pause and outage are up to date. `capacity`: calls in flight and answers that
-    wait for their turn to be written, together, at most.
+    wait behind the batch being written, together, at most.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Limiter:
         self.in_flight = 0
         self._capacity = capacity
         self._waiting = 0
+        self._is_writing = False
         self._requests = Pacer(rates.requests)
         self._tokens = Pacer(rates.tokens)
         self._is_paced = rates != UNLIMITED
@@ -91,20 +93,24 @@ class Limiter:
             raise
 
     def release(self, *, is_answered: bool = False) -> None:
-        """`is_answered`: the attempt has brought something that will be written; see `taken`."""
+        """`is_answered`: the attempt has brought something that will be written; see `writing`."""
         self._waiting += is_answered
         self.in_flight -= 1
         self._hand_out()
 
-    def taken(self, answers: int) -> None:
-        """So many answers are being written now."""
+    def writing(self, answers: int) -> None:
+        """So many answers are being written, until `written`."""
         self._waiting -= answers
+        self._is_writing = True
+
+    def written(self) -> None:
+        self._is_writing = False
         self._hand_out()
 
     def _hand_out(self) -> None:
         is_probing = self._is_failing or self.outage.is_down
         while queue := (self._first or self._again) if is_probing else (self._again or self._first):
-            if self.in_flight + self._waiting >= self._capacity:
+            if self._is_writing and self.in_flight + self._waiting >= self._capacity:
                 return
             if self.in_flight >= self.concurrency.limit and not self.concurrency.is_growing:
                 return

@@ -12,13 +12,12 @@ import struct
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, islice
 from math import gcd, lcm
 from operator import add
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from asyncgen.recipe.bindings import Bindings, Choice, Context
 from asyncgen.recipe.recipe import Dimension
@@ -31,6 +30,7 @@ SAMPLING_VERSIONS: Mapping[Literal["balanced", "random"], str] = {
 BLOCK_SIZE = 2048  # indices arranged together; part of what balanced/1 means
 _FIRST_MEETING = 100  # a pair not yet met in the block outweighs any small difference between pairs that have
 _CHOICES = 64  # values compared for one place: keeps a block's time in bounds when a dimension has thousands
+_STEP = 128  # values of a block dealt at a time
 _FEW = 128  # values of which every one may have a counter of its own for every value of another dimension
 _TOLERANCE = 2  # how far a weighted value may be from its share, in uses
 
@@ -46,16 +46,24 @@ class Balanced:
     def __init__(self, dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> None:
         self._bindings = Bindings(dimensions)
         self._block_size = block_size
+        steps = len(dimensions) * -(-block_size // _STEP)
+        self._steps_every = max(1, block_size // (steps + 1))
         self._picks = [each.pick for each in dimensions]
         self._by_weight = [each.by_weight is True for each in dimensions]
         self._keys = [f"{SAMPLING_VERSIONS['balanced']}:{seed}:{each.name}" for each in dimensions]
         self._singles: dict[tuple[int, Context], _Single] = {}
         self._several: dict[tuple[int, Context], _Pick | _Parts] = {}
-        self._block = lru_cache(maxsize=2)(self._make_block)
+        self._block = lru_cache(maxsize=3)(self._begin_block)
 
     def draw(self, index: int) -> tuple[Numbers, ...]:
+        """Whoever draws one index after another waits for a whole block only at first; others are made meanwhile."""
         number, position = divmod(index, self._block_size)
-        return self._block(number)[position]
+        block = self._block(number)
+        for _ in block.steps:
+            pass
+        if position % self._steps_every == 0:
+            next(self._block(number + 1).steps, None)
+        return block.rows[position]
 
     def _single(self, place: int, context: Context) -> "_Single":
         source = self._singles.get((place, context))
@@ -67,7 +75,12 @@ class Balanced:
     def _key(self, place: int, context: Context) -> str:
         return "|".join([self._keys[place], *map(str, context)])
 
-    def _make_block(self, number: int) -> list[tuple[Numbers, ...]]:
+    def _begin_block(self, number: int) -> "_Block":
+        rows: list[tuple[Numbers, ...]] = []
+        return _Block(rows, self._deal_all(number, rows))
+
+    def _deal_all(self, number: int, rows: list[tuple[Numbers, ...]]) -> Iterator[None]:
+        """Fill the rows of a block, a few values in each step."""
         start = number * self._block_size
         columns: list[list[Numbers]] = [[] for _ in self._keys]
         arranged: list[list[int]] = []
@@ -85,15 +98,19 @@ class Balanced:
                     drawn = self._deal(place, context, before[context], len(positions), earlier)
                     for position, numbers in zip(positions, drawn, strict=True):
                         column[position] = numbers
+                    yield
             else:
-                columns[place] = self._deal(place, (), start, self._block_size, arranged)
+                dealt = self._deal(place, (), start, self._block_size, arranged)
+                while some := list(islice(dealt, _STEP)):
+                    columns[place] += some
+                    yield
             if self._picks[place] is None:
                 arranged.append(list(chain.from_iterable(columns[place])))
-        return list(zip(*columns, strict=True))
+        rows.extend(zip(*columns, strict=True))
 
     def _deal(
         self, place: int, context: Context, first: int, count: int, earlier: Sequence[Sequence[int]]
-    ) -> list[Numbers]:
+    ) -> Iterator[Numbers]:
         """What a source gives from its place `first` on. `earlier`: what other dimensions give to the same indices."""
         pick = self._picks[place]
         if pick is None:
@@ -119,6 +136,13 @@ class Balanced:
         return counts
 
 
+class _Block(NamedTuple):
+    """`rows`: one for each index, there once all steps are done."""
+
+    rows: list[tuple[Numbers, ...]]
+    steps: Iterator[None]
+
+
 class _Single:
     """Gives one value; its groups are balanced as if they were one list."""
 
@@ -128,9 +152,9 @@ class _Single:
         self._numbers = lists[0] if len(lists) == 1 else list(chain(*lists))
         self._supply = _supply([weight for each in choices for weight in weights_of(each)], key)
 
-    def draw(self, start: int, stop: int, earlier: Sequence[Sequence[int]]) -> list[Numbers]:
+    def draw(self, start: int, stop: int, earlier: Sequence[Sequence[int]]) -> Iterator[Numbers]:
         segments = (list(map(self._numbers.__getitem__, each)) for each in self._supply.segments(start, stop))
-        return list(zip(_arrange(segments, earlier, self._size), strict=True))
+        return zip(_arrange(segments, earlier, self._size), strict=True)
 
     def count_uses(self, places: int) -> Iterator[tuple[int, int]]:
         """How often each value is used in the first `places` places."""
@@ -151,7 +175,7 @@ class _Pick:
         self._numbers = [each.numbers for each in choices]
         self._supplies = [_supply(weights_of(each), f"{key}:{each.group}") for each in choices]
 
-    def draw(self, start: int, stop: int) -> list[Numbers]:
+    def draw(self, start: int, stop: int) -> Iterator[Numbers]:
         rounds, begun = divmod(start, self._round)
         chosen = list(chain.from_iterable(islice(self._choose(start - begun), stop - start + begun)))
         skipped = begun * self._pick
@@ -161,8 +185,8 @@ class _Pick:
             first = rounds * self._round * self._pick // self._count + before[group]
             order = chain.from_iterable(supply.segments(first, first + uses[group]))
             following.append(map(self._numbers[group].__getitem__, order).__next__)
-        values = iter([following[group]() for group in chosen[skipped:]])
-        return list(zip(*[values] * self._pick, strict=True))
+        values = (following[group]() for group in chosen[skipped:])
+        return zip(*[values] * self._pick, strict=True)
 
     def _choose(self, start: int) -> Iterator[list[int]]:
         """The groups of each index from `start` on, where a round begins.
@@ -193,11 +217,13 @@ class _Parts:
     def __init__(self, choices: Sequence[Choice], pick: int, key: str) -> None:
         self._parts = [_Single(part, f"{key}:part:{number}") for number, part in enumerate(share_out(choices, pick))]
 
-    def draw(self, start: int, stop: int) -> list[Numbers]:
-        columns: list[list[int]] = []
-        for part in self._parts:
-            columns.append(list(chain.from_iterable(part.draw(start, stop, columns))))
-        return list(zip(*columns, strict=True))
+    def draw(self, start: int, stop: int) -> Iterator[Numbers]:
+        columns: list[list[int]] = [[] for _ in self._parts]
+        draws = [part.draw(start, stop, columns[:number]) for number, part in enumerate(self._parts)]
+        for _ in range(start, stop):
+            for column, draw in zip(columns, draws, strict=True):
+                column.extend(next(draw))
+            yield tuple([column[-1] for column in columns])
 
 
 def share_out(choices: Sequence[Choice], pick: int) -> list[list[Choice]]:
@@ -265,92 +291,112 @@ class _Quotas:
         self._weights = [each // gcd(*scaled) for each in scaled]  # whole, in exactly the proportion of those given
         self._total = sum(self._weights)
         ranks = _shuffle(len(weights), f"{key}:ranks")
-        # Among equal weights the lower rank is joined first.
-        heap: list[tuple[int, int, _Tree]] = [(each, ranks[value], value) for value, each in enumerate(self._weights)]
+        # Nodes of the tree: the number of a fork, or ~value. Among equal weights the lower rank is joined first.
+        heap = [(each, ranks[value], ~value) for value, each in enumerate(self._weights)]
         heapq.heapify(heap)
+        self._forks: list[_Fork] = []
         for rank in range(len(weights), 2 * len(weights) - 1):
             left_weight, _, left = heapq.heappop(heap)
             right_weight, _, right = heapq.heappop(heap)
             weight = left_weight + right_weight
-            heapq.heappush(heap, (weight, rank, _Fork(left, right, left_weight, weight)))
-        self._tree = heap[0][2]
+            heapq.heappush(heap, (weight, rank, len(self._forks)))
+            self._forks.append(_Fork(left, right, left_weight, weight))
+        self._root = heap[0][2]
 
     def segments(self, start: int, stop: int) -> Iterator[list[int]]:
-        """The values of these places; inside a segment any order keeps the balance."""
-        uses = self.count_uses(start)
-        while start < stop:
-            run = self._find_free_run(start, stop, uses)
-            yield [run[position] for position in _shuffle(len(run), f"{self._key}:{start}")]
-            for value in run:
-                uses[value] += 1
-            start += len(run)
+        """The values of these places, in the longest segments in which any order keeps the balance.
 
-    def _find_free_run(self, start: int, stop: int, uses: Sequence[int]) -> list[int]:
-        """The longest run from `start` that may be put in any order.
-
-        A value gets furthest ahead of its share when all its places in the run come first, furthest behind when
-        they come last. All is counted in units of 1 / total; `longest` is the run at which a value coming last
+        A value gets furthest ahead of its share when all its places in the segment come first, furthest behind when
+        they come last. All is counted in units of 1 / total; `longest` is the segment at which a value coming last
         would just not be too far behind.
         """
+        uses = self.count_uses(start)
         bound = _TOLERANCE * self._total
-        run: list[int] = []
-        added: dict[int, int] = {}
-        longest: dict[int, int] = {}
-        for place in range(start, stop):
-            node, inside = self._tree, place
-            while isinstance(node, _Fork):
-                left = node.count_left(inside)
-                if node.count_left(inside + 1) > left:
-                    node, inside = node.left, left
+        values = self._follow(start)
+        value = next(values)
+        while start < stop:
+            run: list[int] = []
+            added: dict[int, int] = {}
+            longest: dict[int, int] = {}
+            least = stop  # of `longest`, or less: a value's own grows with each of its places
+            while start + len(run) < stop:
+                weight = self._weights[value]
+                ahead = uses[value] * self._total - start * weight
+                added[value] = added.get(value, 0) + 1
+                longest[value] = added[value] + (bound + ahead) // weight
+                least = min(least, longest[value])
+                if len(run) >= least:
+                    least = min(longest.values())
+                if ahead + added[value] * (self._total - weight) > bound or len(run) >= least:
+                    break
+                run.append(value)
+                value = next(values)
+            yield [run[position] for position in _shuffle(len(run), f"{self._key}:{start}")]
+            for each in run:
+                uses[each] += 1
+            start += len(run)
+
+    def _follow(self, start: int) -> Iterator[int]:
+        """The value of each place from `start` on.
+
+        A fork's left side has a place whenever its rounded share grows; what is left over from rounding is carried on.
+        """
+        forks = [(2 * each.left_weight, 2 * each.weight, each.left, each.right) for each in self._forks]
+        rests = [0] * len(forks)
+        for node, count in self._divide(start):
+            if node >= 0:
+                share, whole, _, _ = forks[node]
+                rests[node] = (count * share + whole // 2) % whole
+        while True:
+            node = self._root
+            while node >= 0:
+                share, whole, left, right = forks[node]
+                rest = rests[node] + share
+                if rest < whole:
+                    rests[node] = rest
+                    node = right
                 else:
-                    node, inside = node.right, inside - left
-            weight = self._weights[node]
-            ahead = uses[node] * self._total - start * weight
-            added[node] = added.get(node, 0) + 1
-            longest[node] = added[node] + (bound + ahead) // weight
-            if ahead + added[node] * (self._total - weight) > bound or len(run) >= min(longest.values()):
-                break
-            run.append(node)
-        return run
+                    rests[node] = rest - whole
+                    node = left
+            yield ~node
 
     def count_uses(self, places: int) -> list[int]:
         """How often each value is used in the first `places` places."""
         uses = [0] * len(self._weights)
-        pending = [(self._tree, places)]
-        while pending:
-            node, count = pending.pop()
-            if isinstance(node, int):
-                uses[node] = count
-            else:
-                left = node.count_left(count)
-                pending += [(node.left, left), (node.right, count - left)]
+        for node, count in self._divide(places):
+            if node < 0:
+                uses[~node] = count
         return uses
 
+    def _divide(self, places: int) -> Iterator[tuple[int, int]]:
+        """How many of the first `places` places each node of the tree has."""
+        pending = [(self._root, places)]
+        while pending:
+            node, count = pending.pop()
+            yield node, count
+            if node >= 0:
+                fork = self._forks[node]
+                left = (2 * count * fork.left_weight + fork.weight) // (2 * fork.weight)
+                pending += [(fork.left, left), (fork.right, count - left)]
 
-@dataclass(frozen=True, slots=True)
-class _Fork:
-    left: "_Tree"
-    right: "_Tree"
+
+class _Fork(NamedTuple):
+    left: int
+    right: int
     left_weight: int
     weight: int
 
-    def count_left(self, places: int) -> int:
-        """The left side's share of the first `places` places, rounded."""
-        return (2 * places * self.left_weight + self.weight) // (2 * self.weight)
 
-
-_Tree: TypeAlias = _Fork | int
-
-
-def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]], size: int) -> list[int]:
+def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]], size: int) -> Iterator[int]:
     """The segments in order, and inside each at every place the value that has met the earlier ones least.
 
-    `earlier` holds the values other dimensions give to the same places. All values are below `size`.
+    `earlier` holds the values other dimensions give to the same places, each there by the time its place is reached.
+    All values are below `size`.
     """
     if not earlier:
-        return list(chain.from_iterable(segments))
+        yield from chain.from_iterable(segments)
+        return
     met = zip(*[_follow(values, size) for values in earlier], strict=True)
-    arranged: list[int] = []
     for segment in segments:
         left = segment
         while left:
@@ -367,21 +413,20 @@ def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]], si
                 value = left.pop(listed.index(min(listed)))
             for counter in counters:
                 counter[value] += 1 if counter[value] else _FIRST_MEETING
-            arranged.append(value)
-    return arranged
+            yield value
 
 
 _Meetings: TypeAlias = "list[int] | defaultdict[int, int]"
 
 
-def _follow(values: Iterable[int], size: int) -> list[_Meetings]:
+def _follow(values: Iterable[int], size: int) -> Iterator[_Meetings]:
     """For each place the counter that belongs to its value."""
 
     def make() -> _Meetings:
         return [0] * size if size <= _FEW else defaultdict(int)
 
     counters: defaultdict[int, _Meetings] = defaultdict(make)
-    return [counters[value] for value in values]
+    return map(counters.__getitem__, values)
 
 
 def _shuffle(size: int, key: str) -> list[int]:

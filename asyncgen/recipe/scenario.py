@@ -20,7 +20,7 @@ Drawn: TypeAlias = tuple[tuple[str, str], ...]  # group and value
 
 
 class Scenarios:
-    """Draws scenarios, in any order; the two blocks used last are kept for speed.
+    """Draws scenarios, in any order; in order is quickest.
 
     `block_size` belongs to what a sampling version means: only tests give another.
     """

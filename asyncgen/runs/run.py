@@ -248,8 +248,8 @@ class Run:
             writer = Writer(
                 files,
                 capacity=plan.concurrency,
-                on_written=lambda records: self._emit(events.Written([each.line for each in records if each.line])),
                 on_taken=self._on_taken,
+                on_written=self._on_written,
                 on_full=self._on_disk_full,
                 on_loss=self.stop.request,
                 timings=config.timings,
@@ -404,8 +404,14 @@ class Run:
         )
 
     def _on_taken(self, records: Sequence[Record]) -> None:
-        for seat, number in Counter(each.seat for each in records if each.is_reply).items():
-            self._limiters[seat].taken(number)
+        answers = Counter(each.seat for each in records if each.is_reply)
+        for seat, limiter in self._limiters.items():
+            limiter.writing(answers[seat])
+
+    def _on_written(self, records: Sequence[Record]) -> None:
+        for limiter in set(self._limiters.values()):
+            limiter.written()
+        self._emit(events.Written([each.line for each in records if each.line]))
 
     def _on_answer(self) -> None:
         """All models together: places are added up, and the run is paused until one of them may be asked again."""
