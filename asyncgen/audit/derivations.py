@@ -56,6 +56,9 @@ _PART_BEHIND = Uncased(rf" (?:{any_phrase('grounding', 'part-of').pattern})")
 _THEREFORE = Uncased(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$")
 _EACH = any_phrase("grounding", "each")
 _EACH_REACH = 60
+_CALCULATES = Uncased(
+    rf"(?:{'|'.join(any_phrase('grounding', key).pattern for key in ('operators', 'results', 'combines'))})"
+)
 _HOUR = 3600.0
 _OF_HOURS = Uncased(rf"\b(?:{'|'.join(name for table in tables('units') for name in table.get('h', ()))})\b")
 _THEREFORE_REACH = 30  # characters before a figure
@@ -65,6 +68,7 @@ _TOLD_BEHIND = words_of("grounding", "more-behind", "summed-behind")
 _CALENDAR_PARTS = (7, 12, 30, 52, 365)
 _FEWEST = 12  # counts up to here are part of the language
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
+_DIGITS_BEFORE, _DIGITS_BEHIND = re.compile(r"\d[ -]$"), re.compile(r"[ -]\d")
 _MOST_ADDED = 6  # figures of a conversation
 
 
@@ -115,6 +119,23 @@ class Derivations:
         is_of_hours = measure.unit == "" and _OF_HOURS.search(look.near) is not None
         return is_of_hours and is_span(Measure(measure.text, measure.start, measure.value * _HOUR, _HOUR, "s"), look)
 
+    def is_told(self, measure: Measure, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
+        """Whether a figure that no others give is told as what they give: a sum that is wrong."""
+        look = Look(measure, prose, question, self._statements, is_foreign=is_foreign)
+        stated = [each for each in look.beside_it if each.unit == measure.unit]
+        is_result = bool(
+            look.combines
+            or look.joins
+            or look.concludes
+            or look.times
+            or (look.tells_each and stated)
+            or _CALCULATES.search(look.near)
+            or is_compared(prose, measure)
+        )
+        if not measure.unit:  # an access code has figures and words around it, too
+            return bool(stated) and _CALCULATES.search(look.near) is not None
+        return len(stated) > 1 or (is_result and bool(stated or look.figures(measure.unit)))
+
     def explain_date(self, fact: Date | Time, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a day or a time of day is so long before or after another one as a statement says."""
         look = Look(fact, prose, question, self._statements, is_foreign=is_foreign)
@@ -156,6 +177,14 @@ class Derivations:
             figures += [(part, (round(value * part, 2), unit)) for part in _CALENDAR_PARTS]
             self._multiples[value, unit] = [each for each in figures if self._statements.has(each[1])]
         return self._multiples[value, unit]
+
+
+def is_of_a_code(measure: Measure, prose: str) -> bool:
+    """Whether other digits stand beside it, as in the number of an account."""
+    end = measure.start + len(measure.text)
+    return bool(
+        _DIGITS_BEFORE.search(prose, max(measure.start - 2, 0), measure.start) or _DIGITS_BEHIND.match(prose, end)
+    )
 
 
 def _written_count(measure: Measure) -> float:
@@ -237,5 +266,9 @@ def _combine(first: Figure, second: Figure, unit: str) -> Sequence[float]:
     if unit in LENGTHS and unit_one == LENGTHS[unit] and unit_other in {"m", ""}:
         results.append(one * other)  # "50 metres by 18"
     if unit_one == "%" and unit_other == unit:
-        results += (one * other / 100, other - one * other / 100, *([other + one * other / 100] if one != _ALL else []))
+        results += (
+            one * other / 100,
+            other - one * other / 100,
+            *([other + one * other / 100] if one != _ALL or unit in {"", *CURRENCIES} else []),
+        )
     return results

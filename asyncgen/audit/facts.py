@@ -311,6 +311,7 @@ _WORD_REST = re.compile(r"[\w.]*\w")
 _MULTIPLIED = re.compile(r"[xX](?!\w{0,30}[a-z]\b(?<!s))")
 _SINGLE_NAME = re.compile(r"`[\w./:-]*[A-Za-z][\w./:-]*`$")
 _SPACE = re.compile(r"\s")
+_PLACEHOLDER = re.compile(r"(?<![a-z])your[_-]|[_-]here\b", re.IGNORECASE)  # TOKEN=your_token
 
 
 def without_code(text: str) -> str:
@@ -345,7 +346,8 @@ def read_facts(
     taken = deque[tuple[int, int]]()
     for start, end, term in _read_marked(text):
         taken.append((start, end))
-        yield term
+        if term:
+            yield term
     done = 0
     search = (_CAPITAL_OR_DIGIT_IN_ASCII if text.isascii() else _CAPITAL_OR_DIGIT).search
     while hit := search(text, done):
@@ -495,15 +497,17 @@ def normalize_address(text: str) -> str:
     return text.rstrip("/").removesuffix(".git")
 
 
-def _read_marked(text: str) -> Iterator[tuple[int, int, Term]]:
-    """The tokens with a mark inside that makes them one term, and where they begin and end."""
+def _read_marked(text: str) -> Iterator[tuple[int, int, Term | None]]:
+    """The tokens with a mark inside that makes them one term, and where they begin and end; none is a placeholder."""
     end = 0
     for mark in _INNER_MARK.finditer(text):
         if mark.start() >= end:
             start = _begin_of_token(text, mark.start(), end)
             space = _SPACE.search(text, mark.start())
             end = space.start() if space else len(text)
-            if term := _read_token(text, start, end):
+            if _PLACEHOLDER.search(text, start, end):
+                yield start, end, None
+            elif term := _read_token(text, start, end):
                 yield start, end, term
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 import msgspec
 
 from asyncgen.audit.claims import Said, is_exercise
-from asyncgen.audit.derivations import Derivations, derives
+from asyncgen.audit.derivations import Derivations, derives, is_of_a_code
 from asyncgen.audit.facts import (
     CURRENCIES,
     NAME_OF_UNIT,
@@ -33,8 +33,8 @@ from asyncgen.audit.facts import (
     without_code,
 )
 from asyncgen.audit.known_facts import KnownFacts, hedge_of, is_bare, size_of_unit
-from asyncgen.audit.language import FUNCTION_WORDS, any_phrase
-from asyncgen.audit.names import COMMON_NAMES, fold, is_listed
+from asyncgen.audit.language import FUNCTION_WORDS, any_phrase, listed
+from asyncgen.audit.names import COMMON_NAMES, PLACES, fold, is_listed
 from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
 from asyncgen.audit.phrases import Uncased, lowered
 from asyncgen.audit.reckoning import OPERANDS
@@ -54,7 +54,10 @@ _EVERYDAY = {("s", each) for each in (1.0, 60.0, 1800.0, 3600.0, 86400.0, 7 * 86
 _ENDS = (".", "!", "?", ")", '"', "%")
 _HEADING_REACH = 200  # characters of a heading or a name of several words
 _OPERATOR = any_phrase("grounding", "operators").pattern
-_OPERATOR_BEFORE = re.compile(rf"(?:[+*=^]|(?<!\bf)/|\bx|{_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE)
+_OPERATOR_BEFORE = re.compile(  # "minus 27 degrees" is no sum
+    rf"(?:[+*=^]|(?<!\bf)/|\bx|\d\S{{0,4}}(?: \w{{1,8}})? {_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE
+)
+_OPERATOR_REACH = 34  # characters
 _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
 )
@@ -73,7 +76,11 @@ _GUESSED = Uncased(rf"(?:{_GUESS}|\b(?:\d|{'|'.join(SMALL_WORDS)}),) $")
 _NO_LENGTH = Uncased(
     rf" (?:{_GUESS} (?:\d|(?:{'|'.join(SMALL_WORDS)})\b)|{any_phrase('grounding', 'no-length').pattern})"
 )
+_TOKEN_BEFORE, _TOKEN_BEHIND = re.compile(r"(?:\w{1,20}-)+$"), re.compile(r"(?:-\w{1,20})+")
+_LONGEST_TOKEN = 40  # characters
 _GUESS_REACH = 12  # characters
+_ORIGIN = any_phrase("grounding", "origin")
+_PLACE_BEFORE = re.compile(rf"\b(?:{'|'.join(sorted(listed('grounding', 'place-before')))}) $", re.IGNORECASE)
 _BROKEN_UNIT = re.compile(r" [^\W\d_]{1,12}")  # at the end of what breaks off: "250 Gra"
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
@@ -126,6 +133,7 @@ class Grounding:
         self._derivations = Derivations()
         self._known = KnownFacts([knowledge, *allowed], self._derivations)
         self._known.add_names(naming)
+        self._unknown_places = PLACES - self._known.terms
         self._known.terms |= COMMON_NAMES | FUNCTION_WORDS
         self._settled: dict[str | None, dict[str, Term | None]] = {}  # by language
         # Small talk and refusals come again word for word: in the offline engine's files four answers of five.
@@ -148,7 +156,7 @@ class Grounding:
             return
         review: _Review | None = None
         answers: list[_Answer] = []
-        shown: set[str] = set()
+        shown: set[tuple[str, str]] = set()
         findings = 0
         for position, message in enumerate(subject.record.conversation):
             if message.role != "assistant":
@@ -169,8 +177,8 @@ class Grounding:
                 tally.derived += rule == "derived-number"
                 findings += rule == "ungrounded"
                 evidence = _evidence(message.content, fact)
-                if evidence not in shown:  # Elon Musk is two names and one finding
-                    shown.add(evidence)
+                if (rule, evidence) not in shown:  # Elon Musk is two names and one finding
+                    shown.add((rule, evidence))
                     yield Finding(rule, subject.record.number, position, evidence)
         tally.lines += findings > 0
 
@@ -184,7 +192,7 @@ class Grounding:
         for fact in read_facts(prose, language, settled):
             if isinstance(fact, Term):
                 answer.checked += not (fact.opens or fact.key in COMMON_NAMES)
-                if not self._knows_term(fact):
+                if not self._knows_term(fact, prose) or self._is_origin(fact, prose):
                     answer.unknown.append(fact)
                 continue
             answer.checked += 1
@@ -251,8 +259,17 @@ class Grounding:
         settled.update({each.capitalize() + mark: None for each in FUNCTION_WORDS for mark in _MARKS})
         return settled
 
-    def _knows_term(self, term: Term) -> bool:
-        return self._known.knows_term(term) or term.opens or (term.beside != "" and term.beside in self._known.terms)
+    def _knows_term(self, term: Term, prose: str) -> bool:
+        terms = self._known.terms
+        if self._known.knows_term(term) or term.opens or (term.beside != "" and term.beside in terms):
+            return True
+        return "-" in (whole := _token_around(prose, term)) and squeeze(whole) in terms  # Wi-Fi
+
+    def _is_origin(self, term: Term, prose: str) -> bool:
+        """Whether a country or a city that the knowledge base lacks is told as where something comes from."""
+        if term.key not in self._unknown_places or not _PLACE_BEFORE.search(prose, max(term.start - 12, 0), term.start):
+            return False
+        return any(map(_ORIGIN.search, sentences_around(prose, term.start)))
 
     def _knows(self, fact: Measure | Date | Time, prose: str) -> bool:
         if not isinstance(fact, Measure):
@@ -348,19 +365,29 @@ class _Review:
                 others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
                 if not (is_computed and derives(fact, operands)) and not derives(fact, self._said.measures):
-                    is_derived = not self._said.claims(fact) and (
-                        derives(fact, operands)
-                        or self._known.knows_multiple(fact, operands)
-                        or self._derivations.explain(fact, prose, question, is_foreign=is_foreign)
-                    )
-                    if is_derived:
+                    rules = self._judge_figure(fact, prose, question, operands, is_foreign=is_foreign)
+                    if "ungrounded" not in rules:
                         figures.append(fact)  # what follows may be derived from it
-                    yield ("derived-number" if is_derived else "ungrounded"), fact
+                    yield from ((rule, fact) for rule in rules)
         for measure in answers[-1].doubtful:
             is_settled = measure.identity in judged or (is_creative and _is_fiction(measure))
             if not is_settled and self._is_other(measure, prose, question):
                 judged.add(measure.identity)
                 yield "derived-number", measure
+
+    def _judge_figure(
+        self, fact: Measure, prose: str, question: str, operands: Sequence[Measure], *, is_foreign: bool
+    ) -> Sequence[str]:
+        """The rules that a figure breaks which nobody has given; `operands`: what it may follow from."""
+        is_derived = not (self._said.claims(fact) or is_of_a_code(fact, prose)) and (
+            derives(fact, operands)
+            or self._known.knows_multiple(fact, operands)
+            or self._derivations.explain(fact, prose, question, is_foreign=is_foreign)
+        )
+        if is_derived:
+            return ("derived-number",)
+        is_told = self._derivations.is_told(fact, prose, question, is_foreign=is_foreign)
+        return ("ungrounded", "derived-number") if is_told else ("ungrounded",)
 
     def _is_free(self, fact: Fact, prose: str, *, is_foreign: bool) -> bool:
         """Whether a name, an address or a date may be told though the knowledge base does not hold it.
@@ -432,6 +459,14 @@ def _stated(answers: Sequence[_Answer], *, known_alone: bool) -> list[Measure]:
     return [each for each, is_known in stated if is_known or not known_alone]
 
 
+def _token_around(prose: str, term: Term) -> str:
+    """The stretch without white space in which a term stands, as far as letters and hyphens reach."""
+    end = term.start + len(term.text)
+    before = _TOKEN_BEFORE.search(prose, max(term.start - _LONGEST_TOKEN, 0), term.start)
+    behind = _TOKEN_BEHIND.match(prose, end, end + _LONGEST_TOKEN)
+    return f"{before[0] if before else ''}{term.text}{behind[0] if behind else ''}"
+
+
 def is_everyday(measure: Measure) -> bool:
     """Whether a measure is part of the language: small counts, a minute, an hour, a day, a hundred percent."""
     if measure.unit == "":
@@ -465,7 +500,7 @@ def _is_vague(prose: str, measure: Measure) -> bool:
 def _is_fiction(fact: Fact) -> bool:
     if isinstance(fact, Term):
         return fact.kind in {"name", "acronym"}
-    return isinstance(fact, Date | Time) or fact.unit in {"", "s", "m", "kg", "km/h"}
+    return isinstance(fact, Date | Time) or fact.unit in {"", "s", "m", "kg", "km/h", "°"}
 
 
 def _is_label(prose: str, term: Term) -> bool:
@@ -496,7 +531,7 @@ def _is_written_out(prose: str, measure: Measure) -> bool:
     start, end = measure.start, measure.start + len(measure.text)
     if measure.unit == "" and _OF_THE_TALK.match(prose, end):
         return True
-    if _OPERATOR_BEFORE.search(prose, max(start - 14, 0), start) or _OPERATOR_AFTER.match(prose, end):
+    if _OPERATOR_BEFORE.search(prose, max(start - _OPERATOR_REACH, 0), start) or _OPERATOR_AFTER.match(prose, end):
         return True
     return _SUPPOSED.search(prose, max(start - 160, 0), start) is not None
 

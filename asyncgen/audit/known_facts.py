@@ -180,11 +180,13 @@ class KnownFacts:
         """
         if measure.unit == "s" and (count := _count_of(measure)) > _FEW and count in self._bare:
             return True  # "7 days, on Business 90"
+        if not measure.unit and measure.value in self._years:
+            return True
         low, high = _tolerance(measure, hedge)
         units: Iterable[str] = (measure.unit,)
         if not measure.unit and is_bare:
             is_short = measure.value < _THOUSAND or measure.is_spelled
-            units = self._values if is_short or _distinct_digits(measure) >= _DISTINCT_DIGITS else units
+            units = ("", _BARE) if is_short or _distinct_digits(measure) >= _DISTINCT_DIGITS else units
         elif measure.unit and _distinct_digits(measure) >= _DISTINCT_DIGITS:
             units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
         return any(self._has(unit, low, high) for unit in units)
@@ -219,9 +221,15 @@ class KnownFacts:
         by_24_hours = any(isinstance(each, Time) and _is_of_24_hours(each) for each in facts)
         for fact in facts:
             if isinstance(fact, Measure):
-                self._add_measure(fact)
-                if not fact.unit and is_bare(text, fact):
+                is_alone = not fact.unit and is_bare(text, fact)
+                if not fact.unit and fact.value in _YEARS:
+                    self._years.add(int(fact.value))
+                if is_alone:
                     self._bare.add(fact.value)
+                if is_alone and fact.value in _YEARS and fact.text.isdecimal():
+                    self.measures.append(fact)  # no count is rounded to a year
+                else:
+                    self._add_measure(fact)
             elif isinstance(fact, Date):
                 self._add_date(fact)
             elif isinstance(fact, Time):
@@ -269,12 +277,10 @@ class KnownFacts:
         elif measure.unit == "ct":
             for currency in CURRENCIES:
                 self._values.setdefault(currency, []).append(measure.value / 100)
-        if number := _FIGURE.search(measure.text):
-            self._values.setdefault(_BARE, []).append(float(number[0]))  # "3.04 hours, and 2.91 for the second"
+        if size := size_of_unit(measure):
+            self._values.setdefault(_BARE, []).append(measure.value / size)  # "3.04 hours, and 2.91 for the second"
         if measure.unit == "" and measure.value < 1 and _distinct_digits(measure) >= _DISTINCT_DIGITS:
             self._values.setdefault(_SHARE, []).append(measure.value * 100)
-        if measure.unit == "" and measure.value in _YEARS:
-            self._years.add(int(measure.value))
 
     def _add_date(self, date: Date) -> None:
         days: Iterable[int | None] = (date.day,)
@@ -284,7 +290,6 @@ class KnownFacts:
             self._dates |= {(date.year, date.month, day), (None, date.month, day), (date.year, date.month, None)}
         if date.year:
             self._years.add(date.year)
-            self._values.setdefault("", []).append(float(date.year))
 
     def _add_term(self, term: Term) -> None:
         self.terms.add(term.key)

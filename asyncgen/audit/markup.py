@@ -18,7 +18,7 @@ _UNDERLINED = re.compile(r"^[A-Z][^\n|]{0,80}\n(?:={3,}|-{3,}) *$", re.MULTILINE
 _STARS = re.compile(r"(?<![\w*/)\]])(?P<mark>\*{1,3})(?=[^\s*])[^*\n]{0,200}?(?<=[^\s*(])(?P=mark)(?![\w*(])")
 _UNDERSCORES = re.compile(
     r"(?<![\w_/.])(?:__(?!(?:init|main|name|call|doc|file|all|dict|class|len|str|repr|iter|next|new|del|enter|exit)__)"
-    r"[A-Za-z][^_\n]{0,200}?__|_[A-Za-z][^_\n]{0,200}?_)(?![\w_(])"
+    r"(?:[^\W_]|[$€£])[^_\n]{0,200}?__|_[A-Za-z][^_\n]{0,200}?_)(?![\w_(])"
 )
 _TABLE = re.compile(
     r"^ *+\|?+(?: *+:?-{2,}+:?+ *+\|)+(?: *+:?-{2,}+:?+ *+)?$|^ *\|[^|\n]*\|[^\n]*\| *\n *\|[^|\n]*\|"
@@ -51,6 +51,8 @@ _QUOTE = re.compile(r"^ {0,3}>(?![>=]| ?\d) ?\S.*$", re.MULTILINE)
 _SPOKEN_OF = (("<", _TAG), ("&", _ENTITY), ("\\", _LATEX), ("$", _DOLLARS), (">", _QUOTE))
 _TALK = any_phrase("markdown", "talk")
 _NAMED = any_phrase("markdown", "named")
+_ADDRESSED = any_phrase("markdown", "addressed")
+_FEWEST_GAPS = 2  # between the words of a narrator's sentence
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
 _MARKS = (
     ("#", _HEADING),
@@ -98,7 +100,8 @@ def find_markdown(text: str, *, is_talk: bool = False, is_named: bool = False) -
         if mark in text and not is_named:
             for match in pattern.finditer(text):
                 is_comment = pattern is _HEADING and _is_code_comment(text, match)
-                if not (is_comment or (mark in "*#" and STAGED.match(text, match.start()))):
+                is_staged = mark in "*#" and (STAGED.match(text, match.start()) or _is_direction(text, match))
+                if not (is_comment or is_staged):
                     return match.span()
     if is_talk or not any(mark in text for mark, _ in _SPOKEN_OF):
         return None
@@ -106,6 +109,19 @@ def find_markdown(text: str, *, is_talk: bool = False, is_named: bool = False) -
     spans = (found.span() for mark, pattern in _SPOKEN_OF if mark in prose and (found := pattern.search(prose)))
     span = next(spans, None)
     return None if span is None or _TALK.search(text) else span
+
+
+def _is_direction(text: str, stars: re.Match[str]) -> bool:
+    """Whether a narrator says what stands between single stars, in whatever language: it stands alone, to nobody."""
+    inside = stars[0].strip("*")
+    return (
+        stars[0].startswith("*" + inside[:1])
+        and inside.count(" ") >= _FEWEST_GAPS
+        and text[: stars.start()].rstrip()[-1:] in {"", ".", "!", "?"}
+        and text[stars.end() : stars.end() + 1] in {"", " ", "\n"}
+        and not inside.endswith((":", ","))
+        and not _ADDRESSED.search(inside)
+    )
 
 
 def _is_code_comment(text: str, heading: re.Match[str]) -> bool:

@@ -18,7 +18,8 @@ _LISTED_BEFORE = re.compile(r"\b(?P<word>\w+) (?:[A-ZÄÖÜ][\w-]{1,20}(?:, | \w
 _AFTER = re.compile(r" ([A-ZÄÖÜ][\w-]+)")
 # Endings of nouns that are no names.
 _NOUN = re.compile(
-    r"(?:ung|heit|keit|schaft|tion|tät|taet|nis|ling|chen|zeug|rad|räder|zeit|werk|gen|ten|sen|ien|hen)(?:en|s)?$"
+    r"(?:ung|heit|keit|schaft|tion|tät|taet|nis|ling|chen|zeug|rad|räder|zeit|werk|gen|ten|[aeiouäöü]sen|ien|hen)"
+    r"(?:en|s)?$"
 )
 _REACH = 40  # characters before a word
 _OPENING = re.compile(r"(?:^|[.!?:;\n\"\u201e\u201c(\[*>|#]|\s-)\s*$")
@@ -36,7 +37,8 @@ def _words(table: Mapping[str, Any], key: str) -> frozenset[str]:
     return frozenset(map(fold, words.split() if isinstance(words, str) else words))
 
 
-COMMON_NAMES = frozenset().union(*(_words(table, "common") for table in tables("names")))
+PLACES = frozenset().union(*(_words(table, "places") for table in tables("names")))
+COMMON_NAMES = PLACES.union(*(_words(table, "common") for table in tables("names")))
 
 
 _LISTED = frozenset().union(*(_words(table, "listed") for table in tables("names")))
@@ -53,12 +55,15 @@ class _Telling:
     def __init__(self, table: Mapping[str, Any]) -> None:
         self._announcing = _words(table, "title") | _words(table, "announced")
         self._no_part = self._announcing | _words(table, "common") | _words(table, "counted")
+        self._places = _words(table, "places")
         self._before_places = _words(table, "place-before")
         self._determiners = _words(table, "determiners")
         self._place_endings = tuple(map(fold, table["place-ending"]))
 
     def tell(self, text: str, word: str, place: int) -> str | None:
         key = fold(word)
+        if key in self._places:
+            return ""
         if key in self._announcing or not self._may_be_part(word):
             return None
         before = _BEFORE.search(text, max(place - _REACH, 0), place)

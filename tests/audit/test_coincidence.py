@@ -58,3 +58,33 @@ def test_what_hardly_any_invention_would_agree_with_is_derived(question: str, an
 )
 def test_a_small_number_with_a_unit_has_to_be_known(question: str, answer: str, rules: set[str]) -> None:
     assert _rules(question, answer) == rules
+
+
+@each_row(
+    ("question", "answer", "rules"),
+    [
+        ("What do three flights cost?", "Three flights cost $135 together.", {"ungrounded", "derived-number"}),
+        ("What do three flights cost?", "Three flights cost $120 together.", {"derived-number"}),
+        ("What is half of 8,200?", "Half of 8,200 gives 4,300.", {"ungrounded", "derived-number"}),
+        ("A flight and a season ticket?", "$40 and $310 are $360.", {"ungrounded", "derived-number"}),
+        ("And the account?", "It is 20-44-51, number 73920186.", {"ungrounded"}),
+        ("How cold may it get?", "It works down to minus 27 degrees.", {"ungrounded"}),
+    ],
+)
+def test_a_wrong_result_of_known_figures_is_both(question: str, answer: str, rules: set[str]) -> None:
+    assert _rules(question, answer) - {"secret"} == rules
+
+
+@each_row(
+    ("answer", "rules"),
+    [
+        ("The hangar comes from Norway.", {"ungrounded"}),
+        ("Guests from Norway are welcome, and English is spoken.", set()),
+        ("Some two thousand people come.", {"ungrounded"}),  # which no year rounds to
+        ("Around two hundred a week.", {"ungrounded"}),
+        ("Turn the hi-fi off.", set()),
+        ("export API_TOKEN=your_token_here", set()),
+    ],
+)
+def test_places_years_and_placeholders(answer: str, rules: set[str]) -> None:
+    assert _rules("What else is there to know?", answer) == rules

@@ -391,7 +391,7 @@ def test_formulas_headings_marks_and_regrouped_numbers_state_nothing(question: s
     ("answer", "rules"),
     [
         ("Wenn Ihre Mutter Anspruch auf den Kurs hat, stimmt sie.", set()),
-        ("Essen können Sie hier nicht, es kommt aus Schweden.", set()),
+        ("Essen können Sie hier nicht, es kommt aus Schweden.", {"ungrounded"}),
         ("Es sind nur 1,8.", {"ungrounded"}),
         ("Die drei Jungen heißen Finja, Lasse und Onno.", {"ungrounded"}),
         ("Das macht der Mechaniker Finja Brehmke.", {"ungrounded"}),
