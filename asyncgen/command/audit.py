@@ -12,8 +12,6 @@ from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.stderr import say
 from asyncgen.errors import OutputError
 
-NAME = "audit"
-PURPOSE = "measure an output: coverage, diversity, duplicates, findings"
 ABOUT = (
     "Also while a run is writing it: how well the plan is covered, turns and words, openers, stock phrases and "
     "near-duplicates, facts that are not in the knowledge base, leaked prompts, disclaimers, control tokens, addresses "

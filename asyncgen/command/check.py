@@ -6,8 +6,6 @@ from asyncgen.command.parser import EXAMPLES, USAGE, Parser, Sections
 from asyncgen.command.request_flags import add_recipe_parts
 from asyncgen.runs.values import seed, whole
 
-NAME = "check"
-PURPOSE = "tell all that is wrong with a recipe, and show a request of it; sends nothing"
 ABOUT = "Exits with 2 when something has to be mended first, with 0 when there are at most warnings."
 CLOSING: Sections = {
     EXAMPLES: {

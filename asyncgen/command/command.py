@@ -9,8 +9,6 @@ from asyncgen.command.parser import Parser, Sections
 class Command(Protocol):
     """A module is one when it has these; its imports of what is heavy wait until it runs."""
 
-    NAME: str
-    PURPOSE: str  # one line, in lower case
     ABOUT: str  # sentences on what the flags do not say
     CLOSING: Sections  # what stands below the flags
 

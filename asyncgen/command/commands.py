@@ -1,60 +1,46 @@
 """All commands, in the order of `asyncgen --help`.
 
-A command is a module of this folder: see command.py for what it has. A new one is its file and a name here; `help`,
-completion, "did you mean" and the tests of every flag find it by that. What it imports at its top is imported for
-`asyncgen --help` too, so what is heavy (an HTTP client, rich, the rooms below) is imported where it runs.
+A command is a module of this folder: see command.py for what it has. A new one is its file and a line here; `help`,
+completion, "did you mean" and the tests of every flag find it by that. It is imported when its line is typed or its
+flags are asked for; what is heavy (an HTTP client, rich, the rooms below) waits until it runs.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from types import MappingProxyType
+from typing import cast
+
 from asyncgen import __version__
-from asyncgen.command import (
-    audit,
-    check,
-    completion,
-    draft,
-    export,
-    generate,
-    init,
-    judge,
-    merge,
-    plan,
-    ray,
-    recipes,
-    repair,
-    report,
-    serve,
-    shards,
-    show,
-    status,
-    view,
-)
-from asyncgen.command import filter as filter_
-from asyncgen.command import help as help_
 from asyncgen.command.command import Command
 from asyncgen.command.pages import Pages
 from asyncgen.command.parser import EXAMPLES, PAGES, Parser
 
-COMMANDS: tuple[Command, ...] = (
-    init,
-    recipes,
-    draft,
-    generate,
-    check,
-    plan,
-    status,
-    shards,
-    ray,
-    merge,
-    audit,
-    judge,
-    repair,
-    filter_,
-    export,
-    show,
-    report,
-    view,
-    serve,
-    completion,
-    help_,
+# What each is for, in a line.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "init": "make a recipe of your own from documents, or from an example",
+        "recipes": "list the built-in recipes",
+        "draft": "widen a dimension of a recipe by what a model suggests",
+        "generate": "make conversations, going on where an earlier run stopped",
+        "check": "tell all that is wrong with a recipe, and show a request of it; sends nothing",
+        "plan": "show what a run would send and cover; spends nothing",
+        "status": "show what is in an output; reads only",
+        "shards": "plan a run of many shards, for many machines",
+        "ray": "make all shards on a Ray cluster",
+        "merge": "make one output of all shards",
+        "audit": "measure an output: coverage, diversity, duplicates, findings",
+        "judge": "have a model read conversations against the knowledge base",
+        "repair": "make the lines again that an audit or a judge flags",
+        "filter": "write the lines worth keeping to files of their own",
+        "export": "write an output in the format of a trainer or a hub",
+        "show": "print conversations as chat",
+        "report": "write an audit as a page for a browser",
+        "view": "browse an output in a browser, on loopback",
+        "serve": "run the offline engine as a server on loopback",
+        "completion": "print what lets a shell complete commands, flags and values",
+        "help": "the flags of a command, or a page on a subject",
+    }
 )
 
 
@@ -75,15 +61,16 @@ def build_parser() -> Parser:
     parser.add_argument("--version", "-V", action="version", version=f"asyncgen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser.commands = commands.choices
-    for each in COMMANDS:
-        purpose = f"{each.PURPOSE[0].upper()}{each.PURPOSE[1:]}."
-        command = commands.add_parser(
-            each.NAME,
-            root=parser,
-            add_arguments=each.add_arguments,
-            help=each.PURPOSE,
-            description=f"{purpose} {each.ABOUT}",
-            closing=each.CLOSING,
-        )
-        command.set_defaults(run=each.run)
+    for name, purpose in COMMANDS.items():
+        commands.add_parser(name, root=parser, complete=partial(_complete, name), help=purpose)
     return parser
+
+
+def _complete(name: str, parser: Parser) -> None:
+    """Give the parser of a command what its module says."""
+    command = cast("Command", import_module(f"asyncgen.command.{name}"))
+    purpose = COMMANDS[name]
+    parser.description = f"{purpose[0].upper()}{purpose[1:]}. {command.ABOUT}"
+    parser.closing = command.CLOSING
+    parser.set_defaults(run=command.run)
+    command.add_arguments(parser)

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from asyncgen.command.pages import Pages
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
-NAME = "completion"
-PURPOSE = "print what lets a shell complete commands, flags and values"
 ABOUT = "The script holds all it needs, so make it again after an update."
 CLOSING: Sections = {
     EXAMPLES: {
@@ -60,11 +58,11 @@ def run(flags: argparse.Namespace, _: str) -> int:
         "WORD": (*root.commands, *Pages()),
     }
     for parser in root.commands.values():
-        parser.description = (parser.description or "").partition(". ")[0]  # zsh shows all of it beside the command
         for action in parser.actions:
             if action.metavar in files:
                 action.complete = files[action.metavar]  # type: ignore[attr-defined]  # where shtab looks for it
             elif action.metavar in words:
                 action.choices = words[action.metavar]
+        parser.description = (parser.description or "").partition(". ")[0]  # zsh shows all of it beside the command
     sys.stdout.write(shtab.complete(root, flags.shell))
     return 0

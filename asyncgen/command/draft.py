@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from asyncgen.recipe.recipe import Recipe
     from asyncgen.scaffold.widen import Ask, Candidate
 
-NAME = "draft"
-PURPOSE = "widen a dimension of a recipe by what a model suggests"
 ABOUT = (
     "The model is asked for twenty values at once, each with its probability and only unlikely ones, which gives what "
     "it would not have named first; what is in the recipe already, or nearly so, is left out. The values are shown "

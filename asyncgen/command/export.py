@@ -17,8 +17,6 @@ from asyncgen.shards.address import local_path
 if TYPE_CHECKING:
     from asyncgen.export.export import Plan, Sources
 
-NAME = "export"
-PURPOSE = "write an output in the format of a trainer or a hub"
 ABOUT = (
     "Lines keep their order; OUTPUT itself is only read, and may also be a filtered file, the CLEAN of filter --split, "
     "or any file of conversations. Left out, and named, is what was marked as dropped in view and what trainers "

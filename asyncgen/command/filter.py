@@ -10,8 +10,6 @@ from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.runs.values import seed
 from asyncgen.shards.address import local_path
 
-NAME = "filter"
-PURPOSE = "write the lines worth keeping to files of their own"
 ABOUT = (
     "They are copied byte for byte and shuffled, and it says what went and why. Lines that were marked as dropped in "
     "view are left out. OUTPUT itself is only read. Each file has a journal of its own, with what its lines have cost "

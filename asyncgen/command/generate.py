@@ -13,8 +13,6 @@ from asyncgen.shards.address import local_path, path_or_url
 from asyncgen.shards.cut import LOCAL
 from asyncgen.text import quantity
 
-NAME = "generate"
-PURPOSE = "make conversations, going on where an earlier run stopped"
 ABOUT = "The same line goes on after any stop. Whole numbers may be written 20000, 20,000, 20_000, 20k or 1.5m."
 CLOSING: Sections = {
     EXAMPLES: {

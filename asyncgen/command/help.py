@@ -6,8 +6,6 @@ from asyncgen.command.pages import Pages, print_page
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.did_you_mean import did_you_mean
 
-NAME = "help"
-PURPOSE = "the flags of a command, or a page on a subject"
 ABOUT = "Without WORD, the commands and the pages are listed."
 CLOSING: Sections = {EXAMPLES: {"help generate": "the flags of generate", "help money": "a page"}}
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from asyncgen.recipe.documents import Knowledge
     from asyncgen.scaffold.recipe import Plan
 
-NAME = "init"
-PURPOSE = "make a recipe of your own from documents, or from an example"
 ABOUT = (
     "The recipe runs at once, without a key. Documents are Markdown, text and HTML; .pdf, .docx, .pptx, .xlsx and "
     ".epub with pip install 'asyncgen[documents]'. With a model, it reads them and suggests topics, personas, "

@@ -15,8 +15,6 @@ from asyncgen.text import quantity
 if TYPE_CHECKING:
     pass
 
-NAME = "judge"
-PURPOSE = "have a model read conversations against the knowledge base"
 ABOUT = (
     "What no rule sees, such as a true figure told of the wrong thing, or an answer that agrees with a false claim. "
     "Each conversation of a sample is one call: what the assistant claims, supported, contradicted or absent with the "

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from asyncgen.shards.merge import Fault, Remedy
     from asyncgen.shards.places import Shards
 
-NAME = "merge"
 SHOWN = 20  # shards, one a line
-PURPOSE = "make one output of all shards"
 ABOUT = (
     "Every index once, proved from the journals of the shards, which stay as they are. With a journal for the whole: "
     "status, audit, view and export work on it, and generate goes on with it. May be repeated; it appears whole."

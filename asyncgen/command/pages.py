@@ -6,10 +6,9 @@ A page is a file of asyncgen/pages. Its first line, `# Name: what it is about`, 
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 
-FOLDER = Path(str(files("asyncgen") / "pages"))
+FOLDER = Path(__file__).parents[1] / "pages"
 WIDEST = 100  # columns: longer lines are hard to read
 _PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
 

@@ -25,23 +25,23 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence; the whole usage would bury it.
 
     Flags are written out: an abbreviation would mean something else once a second flag begins like it. `root`: the
-    parser of the whole line. `add_arguments`: tells a command its flags, and waits until somebody asks for them: a line
-    names one command, and to make the flags of all takes longer than a short command.
+    parser of the whole line. `complete`: gives a command's parser its flags and all else that is told of it, and waits
+    until somebody asks: a line names one command, and to make the flags of all takes longer than a short command.
     """
 
     def __init__(
         self,
         *,
         root: Self | None = None,
-        add_arguments: "Callable[[Parser], None] | None" = None,
+        complete: "Callable[[Parser], None] | None" = None,
         closing: Sections = MappingProxyType({}),
         **settings: Any,
     ) -> None:
         super().__init__(allow_abbrev=False, **settings)
         self.root = root or self
-        self._add_arguments = add_arguments
+        self._completion = complete
         self.commands: Mapping[str, Self] = {}
-        self.closing = closing
+        self._closing = closing
         self.argv: Sequence[str] = ()
 
     @property
@@ -49,10 +49,19 @@ class Parser(argparse.ArgumentParser):
         self._complete()
         return self._actions
 
+    @property
+    def closing(self) -> Sections:
+        self._complete()
+        return self._closing
+
+    @closing.setter
+    def closing(self, closing: Sections) -> None:
+        self._closing = closing
+
     def _complete(self) -> None:
-        add_arguments, self._add_arguments = self._add_arguments, None
-        if add_arguments is not None:
-            add_arguments(self)
+        complete, self._completion = self._completion, None
+        if complete is not None:
+            complete(self)
 
     def format_help(self) -> str:
         """In two columns as argparse has them: what is too wide for the first has a line of its own, never broken."""

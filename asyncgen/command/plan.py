@@ -8,8 +8,6 @@ from asyncgen.command.stderr import say
 from asyncgen.runs.values import whole
 from asyncgen.shards.address import local_path
 
-NAME = "plan"
-PURPOSE = "show what a run would send and cover; spends nothing"
 ABOUT = (
     "Needs no key; with one, OpenRouter is asked for its prices and for what the key has left. Live calls, tier flex "
     "and batches stand side by side. Cost and time are estimates, and each says what it rests on."

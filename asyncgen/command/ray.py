@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from asyncgen.shards.plan import ShardPlan
     from asyncgen.shards.pool import Terms
 
-NAME = "ray"
-PURPOSE = "make all shards on a Ray cluster"
 ABOUT = (
     "One task a shard of what asyncgen shards has planned, in a folder that all nodes share or in object storage. It "
     "may be killed at any time, as may workers and nodes: the same line goes on. A key comes from the environment of "

@@ -4,8 +4,6 @@ import argparse
 
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
-NAME = "recipes"
-PURPOSE = "list the built-in recipes"
 ABOUT = "Each runs as it is, without a key: generate --recipe NAME. A copy to edit makes init FOLDER --like NAME."
 CLOSING: Sections = {
     EXAMPLES: {

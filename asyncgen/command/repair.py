@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from asyncgen.output.journal import Header
     from asyncgen.output.paths import OutputPaths
 
-NAME = "repair"
-PURPOSE = "make the lines again that an audit or a judge flags"
 ABOUT = (
     "Only flagged lines are made again: whoever wrote one is shown it, and what is wrong with it. What comes is held "
     "against the same rules, and read by a judge where the recipe's [repair] has one. When all are made or given up, a "

@@ -9,8 +9,6 @@ from asyncgen.runs.values import whole
 from asyncgen.shards.address import local_path
 from asyncgen.text import one_line
 
-NAME = "report"
-PURPOSE = "write an audit as a page for a browser"
 ABOUT = "One HTML page with charts and a sample of the conversations to search. It loads nothing from elsewhere."
 CLOSING: Sections = {EXAMPLES: {"report data/nanochat.jsonl": "data/nanochat.jsonl.report.html, for somebody else"}}
 _PAGE_BEGINS = b"<!doctype html>"

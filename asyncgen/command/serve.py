@@ -5,8 +5,6 @@ import argparse
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.offline.command import add_serve_arguments, serve
 
-NAME = "serve"
-PURPOSE = "run the offline engine as a server on loopback"
 ABOUT = (
     "With knobs for latency, faults, limits and money, to see how a client behaves. GET /ledger tells what it has "
     "seen: calls, lines of batches, statuses, most in flight, busy seconds, cost; GET /ledger/batches every batch with "

@@ -11,8 +11,6 @@ from asyncgen.shards.address import path_or_url
 from asyncgen.shards.cut import AT_ONCE, SIZE
 from asyncgen.shards.scripts import SYSTEMS, print_job
 
-NAME = "shards"
-PURPOSE = "plan a run of many shards, for many machines"
 ABOUT = (
     "Writes OUTPUT.shards/plan.json, once; generate --shard K/M -o OUTPUT makes a shard with the settings given here, "
     "merge makes one file of all."

@@ -8,8 +8,6 @@ from asyncgen.command.output_flags import add_output, add_sources, find_audit, o
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.runs.values import seed, whole
 
-NAME = "show"
-PURPOSE = "print conversations as chat"
 ABOUT = (
     "Each stands under its line, index, scenario and findings, with what each finding rests on. Conditions hold "
     "together."

@@ -7,8 +7,6 @@ from asyncgen.command.output_flags import output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.shards.address import path_or_url
 
-NAME = "status"
-PURPOSE = "show what is in an output; reads only"
 ABOUT = "Also while a run is writing it. Of an output that is cut into shards, all of them."
 CLOSING: Sections = {
     EXAMPLES: {

@@ -6,8 +6,6 @@ from asyncgen.command.flag_values import port
 from asyncgen.command.output_flags import add_output, check_is_one_file
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 
-NAME = "view"
-PURPOSE = "browse an output in a browser, on loopback"
 ABOUT = (
     "Pages, filters, search and findings of all of it, also while a run is writing it. Where there is no audit of the "
     "file, it makes one meanwhile, and another of lines that came since once no more come; the page and stderr say so. "

@@ -10,7 +10,6 @@ import shlex
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -50,7 +49,7 @@ _WORD = re.compile(r"\w[\w-]*")
 _REMARK = re.compile(r"<!--.*?-->[ \t]*\n?", re.DOTALL)  # in a prompt: for its owner, and not sent
 # A word that does not open its sentence, so that a capital says something.
 _NAME = re.compile(r"(?<=[^\W\d_,] )\w[\w-]*")
-_RECIPES = files("asyncgen") / "recipes"
+_RECIPES = Path(__file__).parents[1] / "recipes"
 BUILT_IN = tuple(sorted(each.name for each in _RECIPES.iterdir() if (each / "recipe.toml").is_file()))
 
 
@@ -100,7 +99,7 @@ def built_in_folder(name: str) -> Path:
         raise ConfigError(
             f"there is no built-in recipe {name!r}: expected one of {', '.join(BUILT_IN)}{did_you_mean(name, BUILT_IN)}"
         )
-    return Path(str(_RECIPES / name))
+    return _RECIPES / name
 
 
 def read_knowledge(path: Path) -> str:

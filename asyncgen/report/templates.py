@@ -6,7 +6,7 @@ Only style, script and the JSON of the sample go into a page as they are, which 
 """
 
 import unicodedata
-from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
@@ -38,7 +38,7 @@ def show(value: object) -> str:
 
 
 def read_page_file(name: str) -> str:
-    return files("asyncgen.report").joinpath("page", name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / "page" / name).read_text(encoding="utf-8")
 
 
 templates = Environment(

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from importlib.resources import files
+from pathlib import Path
 from random import Random
 from typing import NamedTuple, TypeVar
 
@@ -143,7 +143,7 @@ def split_weight(line: str) -> tuple[str, int]:
 
 def write_request(language: str, name: str, about: str, knowledge: str) -> str:
     """The documents come first, so that the second language reads them from a provider's cache."""
-    asked = (files("asyncgen.scaffold") / "draft.md").read_text(encoding="utf-8")
+    asked = (Path(__file__).parent / "draft.md").read_text(encoding="utf-8")
     beginning, ending = asked.split("{knowledge}")
     beginning = beginning.replace("{name}", name).replace("{about}", f", {about.rstrip('.')}" if about else "")
     lists = "\n".join(f'"{each}": {KINDS[each].number} {KINDS[each].what}' for each in LISTS)

@@ -4,15 +4,15 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from asyncgen.recipe.language import LANGUAGE, NAMES
 from asyncgen.recipe.recipe import JsonValue
 from asyncgen.scaffold.draft import Draft, split_weight
 
-_FOLDER = files("asyncgen.scaffold")
-KNOWN = tuple(sorted(each.name.removesuffix(".toml") for each in (_FOLDER / "languages").iterdir()))
+_FOLDER = Path(__file__).parent
+KNOWN = tuple(sorted(each.stem for each in (_FOLDER / "languages").iterdir()))
 ENGLISH = "en"
 MODEL = "google/gemini-3-flash-preview"
 SAMPLING: Mapping[str, JsonValue] = {"temperature": 1.0, "max_tokens": 8192}

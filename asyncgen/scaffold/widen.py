@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 from asyncgen.did_you_mean import did_you_mean
@@ -123,7 +123,7 @@ def write_request(recipe: Recipe, ask: Ask, found: Sequence[Candidate]) -> str:
         "{group}": '"group": "...", ' if len(ask.known) > 1 else "",
         "{knowledge}": before,
     }
-    template = (files("asyncgen.scaffold") / "widen.md").read_text(encoding="utf-8")
+    template = (Path(__file__).parent / "widen.md").read_text(encoding="utf-8")
     return re.sub("|".join(map(re.escape, words)), lambda word: words[word[0]], template)
 
 

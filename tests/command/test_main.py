@@ -304,13 +304,20 @@ def test_a_command_that_gets_no_memory_says_so(
     )
 
 
-def test_help_waits_for_no_http_client() -> None:
+def test_help_waits_for_no_command_and_no_http_client() -> None:
     program = (
-        "import sys\nfrom asyncgen.command.commands import build_parser\nbuild_parser().format_help()\n"
+        "import sys\nfrom asyncgen.command.commands import build_parser\n"
+        "parser = build_parser()\nparser.format_help()\n"
+        "print([name for name in sys.modules if name.startswith('asyncgen.') and name.count('.') > 1])\n"
+        "[each.format_help() for each in parser.commands.values()]\n"
         "print(*sorted({'aiohttp', 'asyncio', 'jinja2', 'rich', 'tenacity', 'uvloop', 'sqlite3'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    loaded, heavy = done.stdout.splitlines()
+    assert {*re.findall(r"'asyncgen\.(\w+)\.(\w+)'", loaded)} == {
+        ("command", name) for name in ("command", "commands", "pages", "parser", "stderr")
+    }
+    assert heavy == ""
 
 
 @pytest.mark.parametrize("number", first(1, [signal.SIGTERM, signal.SIGHUP]), ids=lambda number: number.name)
