@@ -26,6 +26,11 @@ ts Tsonga, tt Tatar, tw Twi, ty Tahitian, ug Uighur, uk Ukrainian, ur Urdu, uz U
 vo Volapuk, wa Walloon, wo Wolof, xh Xhosa, yi Yiddish, yo Yoruba, za Zhuang, zh Chinese, zu Zulu
 """
 NAMES = {code: name for code, _, name in (each.strip().partition(" ") for each in _CODES.split(","))}
+_OTHER_LETTERS = """
+ab am ar as av ba be bg bn bo ce cr cu cv dv dz el fa gu he hi hy ii iu ja ka kk km kn ko ks kv ky lo mk ml mn mr my ne
+or os pa ps ru sa sd si ta te tg th ti tt ug uk ur yi zh
+"""
+OTHER_LETTERS = frozenset(_OTHER_LETTERS.split())  # than the Latin ones
 _OTHERWISE = {name.casefold(): code for code, name in NAMES.items()} | {
     "deutsch": "de",
     "englisch": "en",

@@ -20,7 +20,7 @@ from asyncgen.program import program
 from asyncgen.recipe.dimensions import read_dimensions
 from asyncgen.recipe.documents import Knowledge, read_documents, read_text
 from asyncgen.recipe.judge import read_judge, read_repair
-from asyncgen.recipe.language import LANGUAGE, explain_code
+from asyncgen.recipe.language import LANGUAGE, NAMES, OTHER_LETTERS, explain_code
 from asyncgen.recipe.problems import Key, Problem, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
@@ -180,6 +180,10 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     known = known.changed(filling.fill)
     headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
     language = _read_language(table.language, problems)
+    other = [NAMES[code] for code in language if code in OTHER_LETTERS]
+    if other and table.rules.charset == "ascii":
+        wrong = f'{" and ".join(other)} in its own letters is refused by "ascii": expected "any"'
+        problems.add(("rules", "charset"), wrong, is_warning=True)
     dimensions, keys = read_dimensions(
         table.dimension or (), path.parent, known, filling, problems, language=language, models=models
     )
@@ -196,7 +200,9 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     audit = _read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
-    talk = read_talk(table.talk, path.parent, table.description, dimensions, filling=filling, problems=problems)
+    talk = read_talk(
+        table.talk, path.parent, table.description, dimensions, table.rules, filling=filling, problems=problems
+    )
     if repair and talk and talk.users == "turn by turn":
         problems.add(("repair",), f'expected none beside users = "{talk.users}": a call writes one message there')
     if problems.has_errors or table.name is None:
@@ -309,6 +315,10 @@ def _find_lost_subject(
 
 def _read_language(given: Words, problems: Problems) -> tuple[str, ...]:
     codes = [given] if isinstance(given, str) else given or []
+    if isinstance(given, str) and "," in given:
+        several = ", ".join(f'"{each.strip()}"' for each in given.split(","))
+        problems.add((LANGUAGE,), f"expected one code, or a list of several: [{several}]")
+        return ()
     for place, code in enumerate(codes):
         key = (LANGUAGE,) if isinstance(given, str) else (LANGUAGE, place)
         if code is not None and (wrong := explain_code(code)):

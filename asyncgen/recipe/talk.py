@@ -14,7 +14,7 @@ from typing import Literal
 from asyncgen.recipe.documents import read_text
 from asyncgen.recipe.problems import Problems
 from asyncgen.recipe.recipe import MODEL, Dimension, Recipe, Talk
-from asyncgen.recipe.tables import TalkTable
+from asyncgen.recipe.tables import RulesTable, TalkTable
 from asyncgen.recipe.text_file import strip_blank_lines
 from asyncgen.recipe.variables import Variables
 
@@ -68,6 +68,7 @@ def read_talk(
     folder: Path,
     about: str,
     dimensions: Sequence[Dimension],
+    rules: RulesTable,
     *,
     filling: Variables,
     problems: Problems,
@@ -86,15 +87,16 @@ def read_talk(
         problems.add((TALK,), f"expected no dimension called {SAID} or {TALK}")
     if any(each.name == MODEL for each in dimensions):
         problems.add((TALK,), "expected no [[models]] beside it; talk.model is who plays the user")
-    if isinstance(table.messages, str):
-        _check_numbers(table.messages, dimensions, problems)
-    return replace(
+    talk = replace(
         usual,
         user=usual.user if user is None else user,
         assistant=usual.assistant if assistant is None else assistant,
         messages=usual.messages if table.messages is None else table.messages,
         model=table.model,
     )
+    if not is_apart and (wrong := _find_wrong_count(talk, dimensions, rules)):
+        problems.add((TALK, "messages"), wrong)
+    return talk
 
 
 def _usual_talk(users: Literal["apart", "turn by turn"], about: str, dimensions: Sequence[Dimension]) -> Talk:
@@ -143,12 +145,21 @@ def _read_prompt(folder: Path, name: str | None, key: str, filling: Variables, p
     return None if name is None else strip_blank_lines(filling.fill(read_text(folder / name, key, problems)))
 
 
-def _check_numbers(name: str, dimensions: Sequence[Dimension], problems: Problems) -> None:
-    dimension = next((each for each in dimensions if each.name == name), None)
-    key = (TALK, "messages")
-    if dimension is None or dimension.pick is not None:
-        problems.add(key, f"expected a number, or a dimension that gives one value, got {name!r}")
-        return
-    without = next((value for group in dimension.groups for value in group.values if not _NUMBER.search(value)), None)
-    if without is not None:
-        problems.add(key, f"expected a number in every value of {name}, and {without!r} has none")
+def _find_wrong_count(talk: Talk, dimensions: Sequence[Dimension], rules: RulesTable) -> str | None:
+    """What is wrong with the number of messages: all calls of a talk that the recipe's rules refuse are paid for."""
+    counts = {}
+    if isinstance(talk.messages, int):
+        counts[str(talk.messages)] = talk.messages
+        if talk.messages % 2 and rules.ends_with == ASSISTANT:
+            return f'expected an even number, since rules.ends_with is "assistant", got {talk.messages}'
+    else:
+        name = talk.messages
+        dimension = next((each for each in dimensions if each.name == name), None)
+        if dimension is None or dimension.pick is not None:
+            return f"expected a number, or a dimension that gives one value, got {name!r}"
+        for value in (each for group in dimension.groups for each in group.values):
+            if not _NUMBER.search(value):
+                return f"expected a number in every value of {name}, and {value!r} has none"
+            counts[f"{value!r} of {name}"] = count_messages(talk, {name: value})
+    few = next((each for each, count in counts.items() if count < rules.min_messages), None)
+    return few and f"expected at least {rules.min_messages}, which is rules.min_messages, got {few}"

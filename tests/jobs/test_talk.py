@@ -249,6 +249,15 @@ def test_offline_it_runs_whole_live_and_in_batches(users: str, more: list[str]) 
         ('users = "apart"\nassistant = "system.md"', "talk.assistant: expected it only beside"),
         ('users = "turn by turn"\nmessages = "facts"', "talk.messages: expected a number in every value of facts"),
         ('users = "turn by turn"\nmessages = "nothing"', "talk.messages: expected a number, or a dimension"),
+        ('users = "turn by turn"\nmessages = 5', "talk.messages: expected an even number, since rules.ends_with is"),
+        (
+            'users = "turn by turn"\n[rules]\nmin_messages = 6',
+            "expected at least 6, which is rules.min_messages, got 4",
+        ),
+        (
+            'users = "turn by turn"\nmessages = "length"\n[rules]\nmin_messages = 6',
+            "which is rules.min_messages, got 'a talk of 4 messages' of length",
+        ),
         ('users = "turn by turn"\nuser = "gone.md"', "talk.user cannot be read"),
         ('users = "turn by turn"\n[repair]', "repair: expected none beside"),
     ],

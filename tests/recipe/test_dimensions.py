@@ -72,6 +72,14 @@ def test_bindings_are_read_for_groups_and_for_values(write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize(("second", "warned"), [("en", []), ("ja", ["Japanese"]), ("uk", ["Ukrainian"])])
+def test_a_language_of_other_letters_beside_ascii_is_warned_of(write: Write, second: str, warned: list[str]) -> None:
+    languages = f'"{second}"]\nrules = {{charset = "ascii"}}'
+    opener = ('english = {language = "en"}', f'english = {{language = "{second}"}}')
+    said = load_recipe(str(write(('"en"]', languages), opener))).warnings
+    assert [each.partition("charset: ")[2].split()[0] for each in said] == warned
+
+
 def test_several_languages_are_a_dimension_that_need_not_be_written(write: Write) -> None:
     assert load_recipe(str(write())).dimensions[2] == Dimension("language", (Group("", ("de", "en")),))
 
@@ -107,6 +115,7 @@ def test_a_declared_language_that_no_prompt_names_is_told(write: Write) -> None:
         ('"en"]', '"german"]', ":3: language[1]: ... got 'german'; did you mean de?"),
         ('"en"]', '"EN"]', ":3: language[1]: ... got 'EN'; did you mean en?"),
         ('"en"]', '"en-GB"]', ":3: language[1]: ... got 'en-GB'; did you mean en?"),
+        ('["de", "en"]', '"de,en"', ':3: language: expected one code, or a list of several: ["de", "en"]'),
         ('"en"]', '"xx"]', ":3: language[1]: ... got 'xx'"),
         ('"en"]', '"en", "de"]', ":3: language[2]: 'de' is there twice"),
         ('["de", "en"]', "7", ":3: language: expected text or a list, got a whole number"),
