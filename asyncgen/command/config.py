@@ -37,15 +37,8 @@ def read_generate_config(
             f"--output {flags.output}: an object cannot be appended to; a run that is cut into shards is published "
             "as it goes on, with --shard, once asyncgen shards has planned it there"
         )
-    config = configure_run(read_recipe(flags), read_settings(flags), environment, log=flags.log, timings=timings)
-    return replace(
-        config,
-        show=flags.show,
-        quiet=flags.quiet,
-        debug=flags.debug,
-        # Going on must not set aside, cancel or give up what there is to go on with.
-        continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
-    )
+    recipe, settings = read_recipe(flags), read_settings(flags)
+    return replace(_configure(flags, recipe, settings, environment, command=command, timings=timings), show=flags.show)
 
 
 def read_judge_config(
@@ -54,7 +47,8 @@ def read_judge_config(
     """As above, for judgements of what `keys` stand for. `recipe`: how a judge is asked; see `judge_recipe`."""
     output = grades_paths(OutputPaths.of(flags.output)).output
     settings = replace(read_settings(flags), output=output)
-    return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command)
+    config = _configure(flags, recipe, settings, environment, command=command, timings=flags.timings)
+    return replace(config, plan=replace(config.plan, keys=keys))
 
 
 def read_repair_config(
@@ -79,27 +73,26 @@ def read_repair_config(
     if flags.take:
         provider, base_url = provider_and_address(header.provider, header.base_url)
         settings = replace(settings, provider=provider, base_url=base_url)
-    return _configure_by_keys(flags, recipe, settings, environment, keys=keys, command=command, asks=not flags.take)
+    config = _configure(
+        flags, recipe, settings, environment, command=command, timings=flags.timings, asks=not flags.take
+    )
+    return replace(config, plan=replace(config.plan, keys=keys))
 
 
-def _configure_by_keys(
+def _configure(
     flags: argparse.Namespace,
     recipe: Recipe,
     settings: Settings,
     environment: Mapping[str, str],
     *,
-    keys: Keys,
     command: str,
+    timings: Timings,
     asks: bool = True,
 ) -> GenerateConfig:
-    config = configure_run(recipe, settings, environment, log=flags.log, timings=flags.timings, asks=asks)
-    return replace(
-        config,
-        plan=replace(config.plan, keys=keys),
-        quiet=flags.quiet,
-        debug=flags.debug,
-        continue_command=_ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command)),
-    )
+    config = configure_run(recipe, settings, environment, log=flags.log, timings=timings, asks=asks)
+    # Going on must not set aside, cancel or give up what there is to go on with.
+    again = _ONCE.sub("", environment.get("ASYNCGEN_COMMAND", command))
+    return replace(config, quiet=flags.quiet, debug=flags.debug, continue_command=again)
 
 
 def read_plan(flags: argparse.Namespace, environment: Mapping[str, str]) -> RunPlan:

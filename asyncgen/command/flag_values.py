@@ -1,12 +1,10 @@
 """Kinds of values that flags take beside the settings of a run, each with the sentence for what is none."""
 
 import argparse
+from collections.abc import Callable
 
 from asyncgen.runs.values import number_or_nan
 from asyncgen.shards.choice import Choice
-
-MAX_PORT = 65535
-MAX_JOBS = 999  # processes
 
 
 def limit(text: str) -> tuple[str, float]:
@@ -25,11 +23,20 @@ def similarity(text: str) -> float:
     return number
 
 
-def jobs(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_JOBS)) else 0
-    if not 1 <= number <= MAX_JOBS:
-        raise argparse.ArgumentTypeError(f"expected 1 to {MAX_JOBS}, got {text!r}")
-    return number
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A whole number in plain digits."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(most)) else -1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"expected {least} to {most}, got {text!r}")
+        return number
+
+    return parse
+
+
+port = between(0, 65535)
+jobs = between(1, 999)  # processes
 
 
 def share(text: str) -> float:
@@ -61,10 +68,3 @@ def shard_choice(text: str) -> Choice:
         return Choice.read(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def port(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len("65535") else -1
-    if not 0 <= number <= MAX_PORT:
-        raise argparse.ArgumentTypeError(f"expected 0 to {MAX_PORT}, got {text!r}")
-    return number

@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -11,28 +11,21 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @contextlib.contextmanager
 def interrupts_raised() -> Iterator[None]:
     """Inside, a signal raises KeyboardInterrupt; a second one is ignored while the first is being obeyed."""
-    signals = [each for each in SIGNALS if signal.getsignal(each) not in (signal.SIG_IGN, None)]
-    before = {each: signal.getsignal(each) for each in signals}
+    signals = _heeded()
 
     def interrupt(*_: object) -> NoReturn:
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for each in signals:
-        signal.signal(each, interrupt)
-    try:
+    with _handled(signals, interrupt):
         yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 @contextlib.contextmanager
 def interrupts_counted() -> Iterator[Callable[[], int]]:
     """How many signals there were; a third one raises KeyboardInterrupt."""
     count = 0
-    signals = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
 
     def interrupt(*_: object) -> None:
         nonlocal count
@@ -40,9 +33,20 @@ def interrupts_counted() -> Iterator[Callable[[], int]]:
         if count > 2:  # noqa: PLR2004
             raise KeyboardInterrupt
 
-    before = {each: signal.signal(each, interrupt) for each in signals}
-    try:
+    with _handled(_heeded(), interrupt):
         yield lambda: count
+
+
+def _heeded() -> list[signal.Signals]:
+    """Those that nobody has had ignored, as nohup does, nor taken over outside of Python, which could not be undone."""
+    return [each for each in SIGNALS if signal.getsignal(each) not in (signal.SIG_IGN, None)]
+
+
+@contextlib.contextmanager
+def _handled(signals: Iterable[signal.Signals], handler: Callable[..., object]) -> Iterator[None]:
+    before = {each: signal.signal(each, handler) for each in signals}
+    try:
+        yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for each, earlier in before.items():
+            signal.signal(each, earlier)

@@ -1,7 +1,8 @@
 """`asyncgen judge`: its flags, and a sample of an output read by a model with the knowledge base before it."""
 
 import argparse
-from typing import TYPE_CHECKING
+from contextlib import closing
+from dataclasses import replace
 
 from asyncgen.command.output_flags import add_output, add_sources, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -11,9 +12,6 @@ from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
 from asyncgen.text import quantity
-
-if TYPE_CHECKING:
-    pass
 
 ABOUT = (
     "What no rule sees, such as a true figure told of the wrong thing, or an answer that agrees with a false claim. "
@@ -66,9 +64,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, command: str) -> int:
-    from contextlib import closing
-    from dataclasses import replace
-
     from asyncgen.audit.agreement import measure_by_question
     from asyncgen.audit.judged import Judged
     from asyncgen.command.config import read_judge_config
