@@ -11,9 +11,9 @@ from asyncgen.endpoint.presets import Endpoint
 from asyncgen.errors import AsyncgenError
 from asyncgen.money.price import format_cost
 from asyncgen.money.ways import LIVE
+from asyncgen.runs.quotes import PRICES
 from asyncgen.scaffold.draft import Drafts
 from asyncgen.screen.rows import command_line, plain_console, print_copied
-from asyncgen.screen.ways import PRICES
 from asyncgen.text import estimate_tokens, one_line, quantity
 
 

@@ -9,6 +9,7 @@ from asyncgen.money.price import format_cost
 from asyncgen.money.ways import LIVE, Tokens
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
+from asyncgen.runs.quotes import DEFAULT_PROVIDER, PRICES
 from asyncgen.scaffold.documents import Collected
 from asyncgen.scaffold.doubts import doubt_languages, find_doubts
 from asyncgen.scaffold.folder import KNOWLEDGE_FILE
@@ -16,7 +17,6 @@ from asyncgen.scaffold.topics import find_topics
 from asyncgen.screen.preview import COMPLETION_TOKENS
 from asyncgen.screen.prompt_size import Sample
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
-from asyncgen.screen.ways import DEFAULT_PROVIDER, PRICES
 from asyncgen.text import estimate_tokens, name_some, one_line, quantity
 
 CONVERSATIONS = 1000  # whose price is told

@@ -1,26 +1,19 @@
 """What a run would send and cover, and what it is likely to cost, without spending anything.
 
 Scenarios and messages are drawn by the code that draws them for a run, so what is counted and shown here is what would
-be sent. Tokens, cost and time are estimates, and each is printed together with what it rests on. A provider that lists
-its prices is asked for them, and for what the key has left; without an answer the plan is made all the same.
+be sent. Tokens, cost and time are estimates, and each is printed together with what it rests on.
 """
 
-import os
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import combinations, islice
 from pathlib import Path
-from textwrap import indent
 
-import msgspec
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.denied import explain
 from asyncgen.endpoint.presets import CUSTOM, OFFLINE
 from asyncgen.endpoint.tiers import FLEX
 from asyncgen.errors import ConfigError
@@ -29,28 +22,20 @@ from asyncgen.money.price import FREE, format_cost
 from asyncgen.money.price_list import Allowance
 from asyncgen.money.ways import LIVE, Tokens
 from asyncgen.output.ledger import Ledger, read_journal
-from asyncgen.output.paths import OWNER_ONLY, OutputPaths, belongs_to_output
+from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.balanced import SAMPLING_VERSIONS
-from asyncgen.recipe.bindings import Bindings
-from asyncgen.recipe.prompt import build_messages
-from asyncgen.recipe.recipe import JUDGE, Dimension, Recipe
+from asyncgen.recipe.coverage import Coverage, count_coverage
+from asyncgen.recipe.recipe import JUDGE
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
+from asyncgen.runs.quotes import PriceList, Quote, ask_provider, chosen_way, find_quote
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.prompt_size import SAMPLE, Sample
+from asyncgen.screen.requests import format_request, write_requests
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.screen.talks import compare_talks, tokens_of_talk
-from asyncgen.screen.ways import (
-    FLEX_SECONDS,
-    SECONDS_PER_CALL,
-    Quote,
-    Told,
-    ask_provider,
-    chosen_way,
-    compare_ways,
-    find_quote,
-)
+from asyncgen.screen.ways import FLEX_SECONDS, SECONDS_PER_CALL, compare_ways
 from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable, quantity
 
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
@@ -59,7 +44,6 @@ MOST_COUNTED = 204_800  # indices whose scenarios are counted, a hundred blocks:
 LONG, BEARABLE = 4 * 3600.0, 48 * 3600.0  # seconds of a run: from where on one asks for machines, and has to
 MANY_CALLS = 2000  # in flight, which one process serves well
 FASTEST = 2000  # conversations a second, for which one process has the CPU time
-MOST_PAIRS = 16_000_000  # of two dimensions, a byte each; beyond, nobody asks for all of them
 
 
 def preview(plan: RunPlan, *, requests: Path | None, index: int | None, command: str) -> int:
@@ -78,122 +62,6 @@ def preview(plan: RunPlan, *, requests: Path | None, index: int | None, command:
     return 0
 
 
-# ---- requests
-
-REQUEST_BEGINS = b'{"index":'
-
-
-def write_requests(path: Path, plan: RunPlan, scenarios: Scenarios) -> None:
-    """Write a line per index: `{"index", "scenario", "messages"}`.
-
-    Only a file of such lines is written over: any other may be an output, a journal or a recipe.
-    """
-    try:
-        is_other = belongs_to_output(path)
-        if not is_other and path.is_file():
-            with path.open("rb") as file:
-                is_other = file.read(len(REQUEST_BEGINS)) not in (b"", REQUEST_BEGINS)
-        if is_other:
-            raise ConfigError(f"--requests: {path} exists and holds something else; choose another file")
-        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
-        with os.fdopen(descriptor, "wb") as file:
-            encoder = msgspec.json.Encoder()
-            for index in range(plan.num):
-                scenario = scenarios.draw(index)
-                messages = build_messages(plan.recipe, scenario)
-                file.write(encoder.encode({"index": index, "scenario": scenario, "messages": messages}) + b"\n")
-    except OSError as error:
-        raise ConfigError(f"--requests: {path} cannot be written: {explain(error)}") from error
-
-
-def format_request(recipe: Recipe, scenarios: Scenarios, index: int) -> str:
-    """A request as plain text: its scenario, then each message under its role."""
-    scenario = scenarios.draw(index)
-    parts = [f"--- scenario {index}"]
-    parts += [f"{name}:\n{indent(text, '  ')}" for name, text in scenario.items()]
-    for message in build_messages(recipe, scenario):
-        parts += ["", f"--- {message['role']}", message["content"]]
-    return printable("\n".join(parts) + "\n")
-
-
-# ---- coverage
-
-
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """How evenly the values of a dimension are used: by how many indices the rarest and the most frequent one."""
-
-    name: str
-    values: int
-    used: int
-    fewest: int
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """How many of the pairs of two dimensions' values are met, of those that bindings allow."""
-
-    name: str
-    pairs: int
-    met: int
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    uses: Sequence[Uses]
-    pairs: Sequence[Pairs]
-
-
-def count_coverage(dimensions: Sequence[Dimension], scenarios: Scenarios, num: int) -> Coverage:
-    """Count values and pairs over the indices below `num`; dimensions with a pick take no part in pairs."""
-    bindings = Bindings(dimensions)
-    sizes = [each.size for each in dimensions]
-    uses = [[0] * size for size in sizes]
-    singles = [position for position, dimension in enumerate(dimensions) if dimension.pick is None]
-    # A byte a pair: a set of the pairs met would grow with num.
-    met = {
-        (a, b): bytearray(sizes[a] * sizes[b]) for a, b in combinations(singles, 2) if sizes[a] * sizes[b] <= MOST_PAIRS
-    }
-    for index in range(num):
-        drawn = scenarios.draw_numbers(index)
-        for counts, values in zip(uses, drawn, strict=True):
-            for value in values:
-                counts[value] += 1
-        for (a, b), table in met.items():
-            table[drawn[a][0] * sizes[b] + drawn[b][0]] = 1
-    return Coverage(
-        [each for dimension, counts in zip(dimensions, uses, strict=True) for each in _summarise(dimension, counts)],
-        [
-            Pairs(f"{dimensions[a].name} x {dimensions[b].name}", bindings.count_pairs(a, b), table.count(1))
-            for (a, b), table in met.items()
-        ],
-    )
-
-
-def _summarise(dimension: Dimension, counts: list[int]) -> Iterator[Uses]:
-    if dimension.pick is None:
-        yield _uses(dimension.name, counts)
-        return
-    rest = iter(counts)
-    by_group = [sum(islice(rest, len(group.values))) for group in dimension.groups]
-    yield _uses(f"{dimension.name}, groups", by_group)
-    if dimension.by_weight is not True:
-        yield _uses(f"{dimension.name}, values", counts)
-        return
-    weights = [weight for group in dimension.groups for weight in group.weights or [1.0] * len(group.values)]
-    for heavy in sorted(set(weights), reverse=True):
-        alike = [count for weight, count in zip(weights, counts, strict=True) if weight == heavy]
-        yield _uses(f"{dimension.name}, weight {heavy:g}", alike)
-
-
-def _uses(name: str, counts: list[int]) -> Uses:
-    return Uses(name, len(counts), sum(count > 0 for count in counts), min(counts), max(counts))
-
-
-# ---- size, tokens, cost and time
-
-
 def estimate_completion(plan: RunPlan) -> tuple[int, str]:
     """Completion tokens of a conversation, and what that number rests on."""
     journal = OutputPaths.of(plan.default_output).journal
@@ -207,9 +75,6 @@ def estimate_completion(plan: RunPlan) -> tuple[int, str]:
     if last and last.provider != OFFLINE and last.request.get("model") == plan.model:  # another one has other lengths
         return round(used / made), f"the average of {made:,} made before, in {journal.name}"
     return COMPLETION_TOKENS, "assumed"
-
-
-# ---- what is printed
 
 
 def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
@@ -286,7 +151,7 @@ def _describe_size(size: int) -> str:
     return f"{size:,} bytes, about {estimate_tokens(size):,} tokens"
 
 
-def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: Told, passages: int | None) -> Table:
+def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: PriceList, passages: int | None) -> Table:
     """`basis`: of the tokens that a reply takes. `passages`: bytes of them in a request, where there are some."""
     latency = FLEX_SECONDS[0] if chosen_way(plan) == FLEX else SECONDS_PER_CALL
     # Calls of a conversation, one after another.
@@ -357,7 +222,7 @@ def _describe_passages(plan: RunPlan, tokens: Tokens, each: int, quote: Quote | 
     return {"passages": f"{told}: {saved}"}
 
 
-def _describe_judge(plan: RunPlan, written: int, told: Told) -> dict[str, str]:
+def _describe_judge(plan: RunPlan, written: int, told: PriceList) -> dict[str, str]:
     """What a verdict on each conversation of so many tokens comes to, where a judge reads them."""
     if not plan.recipe.is_judged:
         return {}

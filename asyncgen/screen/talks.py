@@ -11,9 +11,9 @@ from asyncgen.money.ways import Tokens
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.talk import ANSWERS_WANTED, ASSISTANT, USER, count_messages, prompts_by_seat, with_talk
 from asyncgen.runs.config import RunPlan
+from asyncgen.runs.quotes import Quote
 from asyncgen.screen.prompt_size import Sample
 from asyncgen.screen.rows import labelled_grid
-from asyncgen.screen.ways import Quote
 from asyncgen.text import estimate_tokens
 
 USERS_SHARE = 0.2  # of a conversation's tokens, as what users type is short

@@ -1,13 +1,8 @@
-"""A plan's table of the ways to have its calls made: what each costs, how long it takes, what to type for it.
+"""A plan's table of the ways to have its calls made: what each costs, how long it takes, what to type for it."""
 
-Today's prices are asked of a provider that lists them; else there are those that were published, and what flags give.
-"""
-
-import asyncio
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from rich.console import Group
@@ -15,34 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncgen.endpoint.batches.rules import OPENROUTER, rules_of
-from asyncgen.endpoint.client import Client
-from asyncgen.endpoint.tiers import BATCH, FLEX, SERVICE_TIER, asked_tier, sells
-from asyncgen.errors import ConfigError
-from asyncgen.money.price import Price, format_cost, mean_price
-from asyncgen.money.price_list import (
-    KEY,
-    MODELS,
-    Allowance,
-    endpoints_path,
-    read_allowance,
-    read_price,
-    read_tier_price,
-)
+from asyncgen.endpoint.tiers import BATCH, FLEX, SERVICE_TIER, asked_tier
+from asyncgen.money.price import format_cost
 from asyncgen.money.ways import LIVE, Offer, Tokens, find_best
 from asyncgen.recipe.passages import count_words
-from asyncgen.recipe.recipe import KNOWLEDGE, MODEL, PLACEHOLDER
+from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER
 from asyncgen.runs.config import RunPlan
-from asyncgen.runs.event_loop import in_event_loop
 from asyncgen.runs.forecast import seconds_in_all
+from asyncgen.runs.quotes import MIXED, PriceList, Quote, chosen_way, find_quote, list_ways
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid
 from asyncgen.text import estimate_tokens, printable, quantity
-from asyncgen.timings import USUAL
 
 SECONDS_PER_CALL = 10.0
 FLEX_SECONDS = (60.0, 900.0)  # of a call, from and to, where capacity is short
-DEFAULT_PROVIDER = "openrouter"
-MIXED = "mixed"  # the models of a recipe, each at its own tier
 UNKNOWN = "not listed"
 MISSES = "a batch that misses the cache is dearer than live calls that meet it, and nobody promises hits in a batch"
 FLOOR = (
@@ -57,113 +38,11 @@ PASSAGE_WORDS = 400
 WITH_PASSAGES = f"passages of {PASSAGE_WORDS} words instead of all the knowledge (asyncgen help recipes)"
 FEWEST_CACHED = 1024  # tokens of a beginning that any provider caches
 FILLED = 0.9  # of what a batch may hold in bytes
-TODAY, BY_FLAGS = "today's price", "--price-in, --price-out"
 # Flags of `plan` that a run has not, and the one that chooses a way; all have a value.
 _OWN_FLAGS = frozenset({"--requests", "--index", "--tier"})
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A price, and where it is from."""
-
-    price: Price
-    source: str
-
-
-_FLASH = "google/gemini-3-flash-preview"
-_FLASH_PAGE = "November 2026, openrouter.ai/google/gemini-3-flash-preview"
-# By provider, model and way: another provider asks another price for the same model.
-PRICES: Mapping[tuple[str, str, str], Quote] = {
-    ("openrouter", _FLASH, LIVE): Quote(
-        Price.per_million(input=Decimal("0.50"), cached=Decimal("0.05"), output=Decimal("3.00")), _FLASH_PAGE
-    ),
-    ("openrouter", _FLASH, BATCH): Quote(
-        Price.per_million(input=Decimal("0.25"), cached=None, output=Decimal("1.50")), f"{_FLASH_PAGE}:batch"
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a provider tells: prices by model and way, and what the key has left."""
-
-    prices: Mapping[tuple[str, str], Price]
-    allowance: Allowance | None = None
-
-
-def ask_provider(plan: RunPlan) -> Told:
-    """Nothing of what it does not answer in time."""
-    if not plan.endpoint.provider.lists_prices:
-        return Told({})
-    models = list(plan.models or [plan.model])
-    models += [str(each[MODEL]) for each in plan.seats.values() if each[MODEL] not in models]
-    tiers = sorted({*list_ways(plan), *plan.tiers} - {LIVE, MIXED, BATCH})
-    paths = [MODELS, *([] if plan.endpoint.key is None else [KEY])]
-    paths += dict.fromkeys(map(endpoints_path, models)) if tiers else []
-
-    async def ask() -> list[bytes | None]:
-        async with Client(plan.endpoint, connections=len(paths), timeout=USUAL.page) as client:
-            return await asyncio.gather(*[client.get(path) for path in paths])
-
-    pages = {path: page or b"" for path, page in zip(paths, in_event_loop(ask()), strict=True)}
-    prices = {
-        **{(model, LIVE): read_price(pages[MODELS], model) for model in models},
-        **{(model, BATCH): read_price(pages[MODELS], model, BATCH) for model in models},
-        **{(model, tier): read_tier_price(pages[endpoints_path(model)], tier) for model in models for tier in tiers},
-    }
-    known = {key: price for key, price in prices.items() if price is not None}
-    return Told(known, read_allowance(pages[KEY]) if KEY in pages else None)
-
-
-def chosen_way(plan: RunPlan) -> str:
-    """The way that the plan itself asks for."""
-    ways = set(_ways_by_model(plan).values())
-    return ways.pop() if len(ways) == 1 else MIXED
-
-
-def _ways_by_model(plan: RunPlan) -> Mapping[str, str]:
-    return {
-        name: asked_tier(settings) or LIVE for name, settings in (plan.models or {plan.model: plan.settings}).items()
-    }
-
-
-def list_ways(plan: RunPlan) -> list[str]:
-    """In which its calls can be had there; who has no key yet plans for what there would be with one."""
-    endpoint = plan.endpoint
-    ways = [LIVE]
-    if endpoint.is_offline or sells(endpoint, FLEX):
-        ways.append(FLEX)
-    ways += [] if chosen_way(plan) in ways else [chosen_way(plan)]
-    try:
-        rules_of(endpoint)
-    except ConfigError:
-        return ways
-    return [*ways, BATCH]
-
-
-def find_quote(plan: RunPlan, way: str, told: Told) -> Quote | None:
-    """What a token costs; with several models on average, where all their prices are known."""
-    is_chosen = way == chosen_way(plan)
-    if plan.price is not None and is_chosen:
-        return Quote(plan.price, BY_FLAGS)
-    provider = DEFAULT_PROVIDER if plan.endpoint.is_offline else plan.endpoint.provider.name
-    today = {key: Quote(price, TODAY) for key, price in told.prices.items()}
-    published = {} if today else {(model, way): quote for (at, model, way), quote in PRICES.items() if at == provider}
-    ways = _ways_by_model(plan)
-    quotes = [(today or published).get((model, own if is_chosen else way)) for model, own in ways.items()]
-    known = [each for each in quotes if each is not None]
-    if len(known) < len(quotes):
-        return None
-    if len(known) == 1:
-        return known[0]
-    weights = [each.weight for each in plan.recipe.models]
-    return Quote(mean_price([each.price for each in known], weights), f"mean of {len(known)} models, by weight")
-
-
-# ---- what is printed
-
-
-def compare_ways(plan: RunPlan, tokens: Tokens, told: Told, *, request_bytes: int, command: str) -> Group | None:
+def compare_ways(plan: RunPlan, tokens: Tokens, told: PriceList, *, request_bytes: int, command: str) -> Group | None:
     """A table, which way is the cheapest, and what to type for each; None where only one way is known, or no price."""
     quotes = {way: find_quote(plan, way, told) for way in list_ways(plan)}
     if len(quotes) == 1 or not any(quotes.values()):

@@ -16,11 +16,11 @@ from quick import each_row
 from asyncgen.command.main import main
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.output.journal import Done, Entry, Header, Kept, Unused, encode_entry
+from asyncgen.recipe.coverage import count_coverage
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.screen.preview import count_coverage
 from asyncgen.screen.prompt_size import Sample
 
 FLASH = "google/gemini-3-flash-preview"
