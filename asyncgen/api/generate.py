@@ -18,6 +18,8 @@ from asyncgen.audit.rules import find_wrong_names
 from asyncgen.conversation import Message
 from asyncgen.recipe.load import load_recipe as load
 from asyncgen.recipe.recipe import Recipe
+from asyncgen.recipe.tables import Scalar
+from asyncgen.recipe.variables import write_value
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.events import Event, Made, Written
 from asyncgen.runs.run import Run
@@ -47,7 +49,7 @@ def load_recipe(
     source: str | os.PathLike[str],
     *,
     knowledge: str | os.PathLike[str] | None = None,
-    variables: Mapping[str, object] | None = None,
+    variables: Mapping[str, Scalar] | None = None,
 ) -> Recipe:
     """The recipe of that name (built-in) or path (a folder, or its recipe.toml).
 
@@ -55,7 +57,7 @@ def load_recipe(
     file, line, key and what was expected.
     """
     path = None if knowledge is None else Path(knowledge)
-    chosen = {name: str(each) for name, each in (variables or {}).items()}
+    chosen = {name: write_value(each) for name, each in (variables or {}).items()}
     return load(os.fspath(source), knowledge=path, variables=chosen, check_audit=find_wrong_names)
 
 

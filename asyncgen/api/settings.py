@@ -84,6 +84,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
     "batch_size": whole(1),
 }
 _CHOICES: Mapping[str, Collection[str]] = {"provider": PROVIDERS, "tier": TIERS}
+_OF_RECIPE = ("knowledge", "set", "variables")
 _NAMES = tuple(each.name for each in fields(Settings))
 
 
@@ -96,7 +97,9 @@ def configure(recipe: Recipe, given: Mapping[str, Any], environment: Mapping[str
 def _check(name: str, value: Any) -> Any:
     """What `Settings` holds; a value that is none of its kind is a ConfigError."""
     if name not in _NAMES:
-        raise ConfigError(f"there is no setting {name!r}{did_you_mean(name, _NAMES)}")
+        loaded = "; give what asyncgen.load_recipe(source, knowledge=..., variables={...}) returns"
+        hint = loaded if name in _OF_RECIPE else did_you_mean(name, _NAMES)
+        raise ConfigError(f"there is no setting {name!r}{hint}")
     if read := _READ.get(name):
         return _read(name, read, str(value))
     if name == "param":

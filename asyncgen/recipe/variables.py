@@ -48,7 +48,7 @@ def read_variables(given: Given, chosen: Mapping[str, str], problems: Problems) 
 
     A row of a table gives way to both: it says what follows where nobody has said otherwise.
     """
-    values = {name: _write(each) for name, each in given.items() if name != BY and not isinstance(each, Mapping)}
+    values = {name: write_value(each) for name, each in given.items() if name != BY and not isinstance(each, Mapping)}
     tables = given.get(BY)
     followers = {name: rows for name, rows in tables.items() if rows} if isinstance(tables, Mapping) else {}
     rows_of_all = (row for rows in followers.values() for row in rows.values() if row)
@@ -83,10 +83,11 @@ def _follow(name: str, rows: Rows, values: Mapping[str, str], problems: Problems
         told = " ".join(f"--set {each}=..." for each in missing)
         expected = f"expected one of {name_some(list(rows), _SHOWN)}, got {values[name]!r}"
         problems.add(key, f"{expected}; for another one give all that follows from it: {told}")
-    return {each: _write(text) for each, text in (row or {}).items()}
+    return {each: write_value(text) for each, text in (row or {}).items()}
 
 
-def _write(value: Scalar | None) -> str:
+def write_value(value: Scalar | None) -> str:
+    """As it stands in a text, and as a row of `[variables.by]` names it."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if value is None else str(value).strip()

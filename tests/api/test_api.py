@@ -292,6 +292,7 @@ def test_importing_it_loads_nothing_that_takes_its_time() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"variables": {"depth": 12}}, "there is no setting 'variables'; give what asyncgen.load_recipe"),
         ({"nun": 3}, "there is no setting 'nun'; did you mean num?"),
         ({"num": 0}, "num: expected a whole number of 1 or more, got '0'"),
         ({"num": True}, "num: expected a whole number"),
