@@ -87,7 +87,7 @@ class Leaks:
 
         He may have asked for the cutoff, or handed over the text.
         """
-        if _spaced(found) in self._knowledge:
+        if (words := split_words(found))[1:] and b" %b " % b" ".join(words) in self._knowledge:
             return True
         said = [each.content for each in earlier if each.role == "user"]
         return any(topic.search(found) and any(raises.search(each) for each in said) for topic, raises in self._raised)

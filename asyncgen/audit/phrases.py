@@ -5,9 +5,10 @@ r"""Phrases: what people say, written as data, and found without trying every ph
     according to my {pages}                 a named set of phrases
     i was * told,  from ** words,  turn #   any one word; up to three; a number in digits
     as an ai ... i cannot                   up to 60 characters of the same sentence between, with "...," a comma last
-    ^ topic,  an ai .,  nanochat ,  help ?  where a line or a sentence begins; where a clause ends; these marks
+    ^ topic,  an ai .,  nanochat ,  help ?  note :  where a line or a sentence begins; where a clause ends; these marks
     the context !(window | of)              not followed by
     program*                                a word that begins so
+    the guidelines & (reply | answer)       both in the same sentence, in any order; of all that stands on each side
 
 Texts are in lower case with typewriter apostrophes. Between two words stands a blank, a line break or a hyphen, with or
 without a comma. An umlaut stands for its ASCII spelling too.
@@ -90,15 +91,28 @@ class PlainText:
 
 
 class Phrase:
-    """`source`: its regular expression. `needs`: the words of its parts, the rarest first; a text has one of each."""
+    """`source`: its regular expression. `needs`: the words of its parts, the rarest first; a text has one of each.
 
-    def __init__(self, source: str, needs: Sequence[frozenset[bytes]]) -> None:
+    `beside`: what stands in the same stretch of a text as well.
+    """
+
+    def __init__(self, source: str, needs: Sequence[frozenset[bytes]], beside: Sequence[str] = ()) -> None:
         self.source = source
         self.needs = sorted(needs, key=_rarity, reverse=True)
+        self._beside = beside
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(self.source, re.MULTILINE)
+
+    @cached_property
+    def _others(self) -> Sequence[re.Pattern[str]]:
+        return [re.compile(each, re.MULTILINE) for each in self._beside]
+
+    def search(self, text: str, start: int, end: int) -> re.Match[str] | None:
+        """Its first place in a stretch."""
+        found = self.pattern.search(text, start, end)
+        return found if found and all(each.search(text, start, end) for each in self._others) else None
 
     def may_be_in(self, words: AbstractSet[bytes]) -> bool:
         """Whether a text of these words may hold it."""
@@ -137,7 +151,7 @@ class Phrases:
                     else:
                         stretches.setdefault(place, []).append(number)
         for place in sorted(stretches):
-            search = self.all[place].pattern.search
+            search = self.all[place].search
             found = (search(text, *plain.spans[number]) for number in stretches[place])
             if match := next(filter(None, found), None):
                 yield match
@@ -146,7 +160,19 @@ class Phrases:
 def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
     """Raises ValueError for what is no phrase, or has no word that a text must hold."""
     known: dict[str, _Part] = {}
-    return [phrase for line in lines for phrase in _Reader(line, sets, known).read()]
+    phrases = []
+    for line in lines:
+        first, *others = (_Reader(side, sets, known).read_alternatives() for side in line.split(" & "))
+        beside = [_choice(each) for each in others]
+        needs = [need for each in beside for need in each.needs]
+        if not all(each.needs or needs for each in first):
+            raise ValueError(f"no word that a text must hold: {line}")
+        phrases += [Phrase(_whole(each), [*each.needs, *needs], list(map(_whole, beside))) for each in first]
+    return phrases
+
+
+def _whole(part: "_Part") -> str:
+    return f"{_WORD_BEGIN}{part.pattern}{_WORD_END}"
 
 
 def either(phrases: Iterable[Phrase]) -> Uncased:
@@ -181,12 +207,6 @@ class _Reader:
         self._sets = sets
         self._known = known  # the sets that have been read
         self._pieces = iter(_PIECE.findall(line))
-
-    def read(self) -> list[Phrase]:
-        sequences = self.read_alternatives()
-        if not all(each.needs for each in sequences):
-            raise ValueError(f"no word that a text must hold: {self._line}")
-        return [Phrase(rf"{_WORD_BEGIN}{each.pattern}{_WORD_END}", each.needs) for each in sequences]
 
     def read_alternatives(self, end: str | None = None) -> list[_Part]:
         sequences, parts = [], list[_Part]()
@@ -259,5 +279,6 @@ _SIGNS = {
     "^": _Part(r"(?:^|(?<=[.!?:\"\n] )|(?<=[\"\n(\[]))", is_mark=True),
     ".": _Part(r"(?=[.,;:!?\")\]\n]|$)", is_mark=True),
     ",": _Part(",", is_mark=True),
-    "?": _Part(r"\?", is_mark=True),
+    "?": _Part(r" ?\?", is_mark=True),
+    ":": _Part(r" ?:", is_mark=True),
 }

@@ -26,6 +26,19 @@ _ANSWERED = re.compile(
     r"^[*_]*(?P<who>[^\W\d_a-zäöüß]\w{1,20})[*_]*: [^\n]{1,300}\?\n+[*_]*(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}[*_]*: ",
     re.MULTILINE,
 )
+# The same within a line, after a sentence; a question and its answer behind dashes; a question and a quoted answer.
+_IN_A_LINE = re.compile(
+    r"(?<=[.!?]\s)(?P<who>[^\W\d_a-zäöüß]\w{1,20})(?: ?\([^)\n]{1,30}\))? ?: [^\n:]{1,200}[.?!]\s+"
+    r"(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20} ?: (?=[^\W_a-zäöüß]|\$)"
+)
+_DASHES = re.compile(r"(?:^|(?<=\s))[-\u2013\u2014] [^?\n]{2,80}\?\s+[-\u2013\u2014] (?=[A-ZÄÖÜ\d])", re.MULTILINE)
+# Speech with its speaker, as in a story.
+_SPEECH = re.compile(
+    rf'["\u201c\u201e][^"\n\u201c\u201d]{{2,200}}[.?!,]?["\u201c\u201d],? '
+    rf"(?:{language.any_phrase('role-confusion', 'speech').pattern})"
+    r'|\?\s["\u201c\u201e](?-i:[A-ZÄÖÜ])[^"?\n\u201c\u201d]{2,100}[.!]["\u201c\u201d]\s+(?-i:[A-ZÄÖÜ])',
+    re.IGNORECASE,
+)
 # What somebody does, between two sentences: "*hands over the tube*".
 _DOES = (
     r"(?:^|(?<=[.!?] )|(?<=\n))\*(?!(?:just|this|that|most|best|first|last|almost|not|its|always|yes|thanks|is)\b)"
@@ -48,6 +61,16 @@ _GOES_ON = "|".join(sorted(language.listed("role-confusion", "goes-on")))
 _ASKED_BETWEEN = re.compile(rf"(?<=\n)(?:> ?)?(?:{_GOES_ON})\b[^\n?.!]{{2,80}}\?\s*\n+(?=\S)", re.IGNORECASE)
 # "Turn 3 (user)": its number, and who speaks.
 _TURN = re.compile(rf"^\W{{0,3}}\w+ \d{{1,2}} ?\((?:{'|'.join(_SIDES)})\)", re.IGNORECASE | re.MULTILINE)
+# How two take turns in a text; the mark that it has then, and how often.
+_EXCHANGES = (
+    ("?\n", 1, _ANSWERED),
+    ("?\n", 1, _ASKED_BETWEEN),
+    (":", 2, _IN_A_LINE),
+    ("- ", 2, _DASHES),
+    ("\u2013 ", 2, _DASHES),
+    ("\u2014 ", 2, _DASHES),
+    ("(", 1, _TURN),
+)
 _ALL = re.compile(r".*")
 _FIRST_WORDS = 5  # characters, in which an answer greets or agrees
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
@@ -73,7 +96,8 @@ class RoleConfusion:
         people = "|".join(re.escape(each) for each, other in pairs if other == "*")
         self._label = re.compile(
             r"(?:^|(?<=[.!?\"] )|(?<=[.!?]))(?:"  # where any of them begins: most places are passed over at once
-            rf"^[ *_#]*(?:\[?(?i:{_LABELS})\]?[*_ ]*:(?!//)|(?i:<(?:{_LABELS})>)|(?i:{_LABELS}) ?> )"
+            rf"^[ *_#]*(?:\[?(?i:{_LABELS})\]?(?: ?\([^)\n]{{1,30}}\))?[*_ ]*:(?!//)"
+            rf"|(?i:<(?:{_LABELS})>)|(?i:{_LABELS}) ?> )"
             rf"|^[ *_#\[]*(?i:{own})[*_ \]]*:[*_]* "
             rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\d\"$])"
             rf"|(?<=[.!?] )(?:[\[(](?i:{_LABELS})[\])] ?:?|(?i:<(?:{_LABELS})>)"
@@ -99,6 +123,7 @@ class RoleConfusion:
         self._transcript = language.any_phrase(rule, "transcript")
         narrator = [] if name is None else language.phrases(rule, "narrator-named", plain(name))
         self._narrator = Phrases([*narrator, *language.phrases(rule, "narrator")])
+        self._narrator_of_both = Phrases([*self._narrator.all, *language.phrases(rule, "narrator-told")])
         self._told = re.compile(
             rf"(?:^|(?<=[.!?] )|(?<=\n))"
             rf"[*(\[]{{1,2}} ?(?:(?:the |der |die )?(?:{_LABELS}|{own}|{_CAST}) |(?:the )?conversation )"
@@ -137,9 +162,12 @@ class RoleConfusion:
 
     def _find(self, message: Message, read: PlainText) -> re.Match[str] | None:
         text, told, is_user = message.content, read.text, message.role == "user"
+        if not is_user and ('"' in text or "\u201c" in text) and (speech := _SPEECH.search(text)):
+            return speech
         if '"' in text:
             text, told = _QUOTED.sub(blank, text), _QUOTED.sub(blank, told)
-        found = self._find_label(text) or next(self._narrator.find(read, told), None)
+        narrator = self._narrator if is_user else self._narrator_of_both  # users tell of people
+        found = self._find_label(text) or next(narrator.find(read, told), None)
         if found is None:  # people wave in a chat
             gesture = self._told if is_user else self._stage
             found = next(filter(None, (gesture.match(text, mark.start()) for mark in _BRACKET.finditer(text))), None)
@@ -177,10 +205,9 @@ class RoleConfusion:
 
     def _find_label(self, text: str) -> re.Match[str] | None:
         """The name of a role in front of what it says."""
-        if "?\n" in text and (answered := _ANSWERED.search(text) or _ASKED_BETWEEN.search(text)):
-            return answered
-        if "(" in text and (turn := _TURN.search(text)):
-            return turn
+        for mark, times, shape in _EXCHANGES:
+            if mark in text and text.count(mark) >= times and (found := shape.search(text)):
+                return found
         if not any(
             text[max(mark.start() - _LONGEST_LABEL, 0) : mark.start()].lower().rstrip("*_] ").endswith(self._speakers)
             for mark in _MARK.finditer(text)

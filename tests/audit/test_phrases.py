@@ -7,7 +7,7 @@ from planted import PER_LINE
 from quick import each_row
 
 from asyncgen.audit import language
-from asyncgen.audit.phrases import Phrase, Phrases, PlainText, either, literal_phrase, plain, read_phrases
+from asyncgen.audit.phrases import Phrase, Phrases, PlainText, either, literal_phrase, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES
 from asyncgen.audit.words import split_words
 
@@ -49,6 +49,8 @@ def matches(phrase: str, text: str) -> bool:
         ("don't know", "I don\u2019t know."),
         ("für alle", "für alle"),
         ("für alle", "fuer alle"),
+        ("the rules & (reply | answer)", "My answer keeps to the rules."),
+        ("note :", "A note : this."),
     ],
 )
 def test_a_phrase_is_found(phrase: str, text: str) -> None:
@@ -70,6 +72,7 @@ def test_a_phrase_is_found(phrase: str, text: str) -> None:
         ("^ topic", "a topic"),
         ("an ai .", "an AI model"),
         ("the context !(window | of)", "the context window is small"),
+        ("the rules & (reply | answer)", "The rules are short. Reply!"),
     ],
 )
 def test_what_is_no_such_phrase_is_not(phrase: str, text: str) -> None:
@@ -93,13 +96,18 @@ def all_phrases() -> list[Phrase]:
     return [phrase for rule, key in SPOKEN for phrase in language.phrases(rule, key, "nanochat")]
 
 
+def search(phrase: Phrase, read: PlainText) -> re.Match[str] | None:
+    return next(filter(None, (phrase.search(read.text, *span) for span in read.spans)), None)
+
+
 def test_a_phrase_is_found_wherever_it_stands() -> None:
     phrases = all_phrases()
     by_words = Phrases(phrases)
     cases = (each for rule in (*PHRASE_RULES, "role-confusion") for each in PER_LINE[rule].positives)
     for text in {message.content for case in cases for message in case.conversation}:
-        found = [match.span() for each in phrases if (match := each.pattern.search(plain(text)))]
-        assert [match.span() for match in by_words.find(PlainText(text))] == found, text
+        read = PlainText(text)
+        found = [match.span() for each in phrases if (match := search(each, read))]
+        assert [match.span() for match in by_words.find(read)] == found, text
 
 
 @given(st.lists(st.sampled_from(["a", "b", ".", "?", "!", '"', " ", ":", "\n", "\v", "\u00e4", "\u4f60"])))
