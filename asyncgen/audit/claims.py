@@ -12,6 +12,7 @@ from functools import lru_cache
 from asyncgen.audit.facts import Fact, Measure, Term
 from asyncgen.audit.known_facts import KnownFacts
 from asyncgen.audit.language import any_phrase
+from asyncgen.audit.names import fold
 from asyncgen.audit.phrases import Uncased
 from asyncgen.audit.statements import sentences_around
 from asyncgen.conversation import Conversation
@@ -63,6 +64,10 @@ class Said:
     def claims(self, fact: Fact) -> bool:
         """Whether the user has claimed it, so that it is no result of the answer's."""
         return self._claimed.knows(fact, is_bare=True)
+
+    def names(self, word: str) -> bool:
+        """Whether it is a name that the user has brought up."""
+        return fold(word) in self._free.names
 
     def grants(self, fact: Fact, prose: str, hedge: str = "", *, is_bare: bool = True) -> bool:
         """Whether an answer may state it there because of what the user has said."""

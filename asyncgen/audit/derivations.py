@@ -24,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, permutations
 
 from asyncgen.audit.coincidence import is_given
-from asyncgen.audit.facts import CURRENCIES, Date, Measure, Time
+from asyncgen.audit.facts import CURRENCIES, Date, Fact, Measure, Time
 from asyncgen.audit.language import any_phrase, tables, words_of
 from asyncgen.audit.number_words import find_numbers
 from asyncgen.audit.phrases import Uncased
@@ -45,6 +45,7 @@ from asyncgen.audit.reckoning import (
     is_rest,
     is_span,
     is_sum,
+    is_year,
     rounding_of,
 )
 from asyncgen.audit.statements import COMPARED_REACH, YEAR, YEARS, Figure, Statements, is_compared, is_summed
@@ -63,7 +64,8 @@ _HOUR = 3600.0
 _OF_HOURS = Uncased(rf"\b(?:{'|'.join(name for table in tables('units') for name in table.get('h', ()))})\b")
 _THEREFORE_REACH = 30  # characters before a figure
 # Words without which nothing around a figure says that it is another one.
-_TOLD_BEFORE = words_of("grounding", "therefore", "each", "saved-before", "summed-before")
+_MAKES = words_of("sums", "makes")
+_TOLD_BEFORE = _MAKES | words_of("grounding", "therefore", "each", "saved-before", "summed-before")
 _TOLD_BEHIND = words_of("grounding", "more-behind", "summed-behind")
 _CALENDAR_PARTS = (7, 12, 30, 52, 365)
 _FEWEST = 12  # counts up to here are part of the language
@@ -93,11 +95,13 @@ class Derivations:
         if is_count and _PART_BEHIND.match(prose, end):
             return True
         before, behind = prose[max(start - _EACH_REACH, 0) : start], prose[end : end + COMPARED_REACH]
-        is_told = not (_TOLD_BEFORE.isdisjoint(split_words(before)) and _TOLD_BEHIND.isdisjoint(split_words(behind)))
+        words = split_words(before)
+        is_told = not (_TOLD_BEFORE.isdisjoint(words) and _TOLD_BEHIND.isdisjoint(split_words(behind)))
         if not is_told or (is_count and measure.value == 1):
             return False  # as nearly always; "one must be faster" counts nothing
         return bool(
-            (is_count and _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start))
+            not _MAKES.isdisjoint(words)
+            or (is_count and _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start))
             or (is_count and measure.value > _FEWEST and _EACH.search(prose, max(start - _EACH_REACH, 0), start))
             or is_compared(prose, measure)
             or is_summed(prose, measure)
@@ -122,7 +126,11 @@ class Derivations:
     def is_told(self, measure: Measure, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a figure that no others give is told as what they give: a sum that is wrong."""
         look = Look(measure, prose, question, self._statements, is_foreign=is_foreign)
-        stated = [each for each in look.beside_it if each.unit == measure.unit]
+        stated: list[Fact] = [
+            each for each in look.beside_it if isinstance(each, Measure) and each.unit == measure.unit
+        ]
+        if measure.unit == "s":  # from nine to four, since 1987
+            stated += [each for each in look.beside_it if isinstance(each, Time | Date) or is_year(each)]
         is_result = bool(
             look.combines
             or look.joins

@@ -39,11 +39,13 @@ from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spe
 from asyncgen.audit.phrases import Uncased, lowered
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
-from asyncgen.audit.statements import is_compared, sentences_around
+from asyncgen.audit.statements import SENTENCE, is_compared, sentences_around
 from asyncgen.audit.words import split_words
+from asyncgen.audit.written_sums import is_wrong
 
 NO_SCENARIO = ""  # the topic of lines without one
 
+_WRONG_RESULT = ("ungrounded", "derived-number")  # the rules of what is told as a result and is none
 _SMALL = 12  # counts up to here are part of the language
 _ASKED_MAX = 100_000
 _MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
@@ -84,6 +86,7 @@ _PLACE_BEFORE = re.compile(rf"\b(?:{'|'.join(sorted(listed('grounding', 'place-b
 _BROKEN_UNIT = re.compile(r" [^\W\d_]{1,12}")  # at the end of what breaks off: "250 Gra"
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
+_NAME_BEHIND = re.compile(r" ([A-Z]\w*)")
 _CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
 
 
@@ -370,24 +373,33 @@ class _Review:
                         figures.append(fact)  # what follows may be derived from it
                     yield from ((rule, fact) for rule in rules)
         for measure in answers[-1].doubtful:
-            is_settled = measure.identity in judged or (is_creative and _is_fiction(measure))
-            if not is_settled and self._is_other(measure, prose, question):
-                judged.add(measure.identity)
-                yield "derived-number", measure
+            if not (measure.identity in judged or (is_creative and _is_fiction(measure))):
+                rules = self._judge_known(measure, prose, question)
+                judged.update([measure.identity] if rules else ())
+                yield from ((rule, measure) for rule in rules)
+
+    def _judge_known(self, measure: Measure, prose: str, question: str) -> Sequence[str]:
+        """The rules that a figure of the knowledge base breaks, which may be there as something else."""
+        if _is_wrong_result(measure, prose):
+            return _WRONG_RESULT
+        return ("derived-number",) if self._is_other(measure, prose, question) else ()
 
     def _judge_figure(
         self, fact: Measure, prose: str, question: str, operands: Sequence[Measure], *, is_foreign: bool
     ) -> Sequence[str]:
         """The rules that a figure breaks which nobody has given; `operands`: what it may follow from."""
-        is_derived = not (self._said.claims(fact) or is_of_a_code(fact, prose)) and (
+        if _is_wrong_result(fact, prose):
+            return _WRONG_RESULT
+        is_claimed = self._said.claims(fact)
+        is_derived = not (is_claimed or is_of_a_code(fact, prose)) and (
             derives(fact, operands)
             or self._known.knows_multiple(fact, operands)
             or self._derivations.explain(fact, prose, question, is_foreign=is_foreign)
         )
         if is_derived:
             return ("derived-number",)
-        is_told = self._derivations.is_told(fact, prose, question, is_foreign=is_foreign)
-        return ("ungrounded", "derived-number") if is_told else ("ungrounded",)
+        is_told = not is_claimed and self._derivations.is_told(fact, prose, question, is_foreign=is_foreign)
+        return _WRONG_RESULT if is_told else ("ungrounded",)
 
     def _is_free(self, fact: Fact, prose: str, *, is_foreign: bool) -> bool:
         """Whether a name, an address or a date may be told though the knowledge base does not hold it.
@@ -404,6 +416,8 @@ class _Review:
             and self._known.has_name(fact.key)
         ):
             return len(fact.text) >= _SHORTENED  # "in Duluth, Minn."
+        if fact.kind == "name" and any(self._said.names(each) for each in _names_beside(prose, fact)):
+            return True  # Otto, of whom the user has only told that he is Lilienthal
         is_translated = is_foreign and fact.kind == "name" and not is_listed(fact.text)
         return is_translated or _is_label(prose, fact)
 
@@ -467,6 +481,14 @@ def _token_around(prose: str, term: Term) -> str:
     return f"{before[0] if before else ''}{term.text}{behind[0] if behind else ''}"
 
 
+def _names_beside(prose: str, term: Term) -> Iterator[str]:
+    """The words with a capital right before and behind."""
+    end = term.start + len(term.text)
+    before = _NAME_BEFORE.search(prose, max(term.start - _LONGEST_TOKEN, 0), term.start)
+    behind = _NAME_BEHIND.match(prose, end)
+    yield from (each[1] for each in (before, behind) if each)
+
+
 def is_everyday(measure: Measure) -> bool:
     """Whether a measure is part of the language: small counts, a minute, an hour, a day, a hundred percent."""
     if measure.unit == "":
@@ -518,6 +540,10 @@ def _is_label(prose: str, term: Term) -> bool:
     start = first.start() if first else term.start
     line = prose[max(start - _HEADING_REACH, 0) : start].rstrip(" -*#0123456789.)").rpartition("\n")[2]
     return prose[end : end + 1] == ":" and not line.strip()
+
+
+def _is_wrong_result(measure: Measure, prose: str) -> bool:
+    return is_wrong(measure, SENTENCE.split(sentences_around(prose, measure.start)[0])[-1])
 
 
 def _is_asked(prose: str, fact: Fact) -> bool:

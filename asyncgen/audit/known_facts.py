@@ -15,13 +15,15 @@ from asyncgen.audit.facts import (
     Term,
     Time,
     read_facts,
+    read_small,
     read_spelled,
     squeeze,
     with_decimal_points,
 )
 from asyncgen.audit.language import any_phrase, find_language, listed
 from asyncgen.audit.names import fold
-from asyncgen.audit.number_words import find_numbers
+from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, find_numbers
+from asyncgen.audit.phrases import lowered
 from asyncgen.audit.reckoning import CLOSE, EPSILON, MOST_TIMES
 from asyncgen.audit.statements import read_articles
 from asyncgen.audit.words import split_words
@@ -217,7 +219,9 @@ class KnownFacts:
             self.numbered.add(fold(name))
             self.terms.add(squeeze(name + number))
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
-        facts = [*read_facts(text, language), *read_spelled(text, language)]
+        places = find_beginnings(lowered(text), SMALL_WORDS)
+        small = filter(None, (read_small(text, place) for place in places))  # a five-minute walk
+        facts = [*read_facts(text, language), *read_spelled(text, language), *small]
         by_24_hours = any(isinstance(each, Time) and _is_of_24_hours(each) for each in facts)
         for fact in facts:
             if isinstance(fact, Measure):

@@ -12,7 +12,7 @@ from typing import Any
 from text_to_num import find_numbers as find_in_words
 
 from asyncgen.audit.language import LANGUAGES, table_of, tables
-from asyncgen.audit.phrases import UMLAUTS
+from asyncgen.audit.phrases import UMLAUTS, lowered
 
 _SMALL = 12  # numbers up to here are part of the language
 _THOUSAND = 1000
@@ -86,7 +86,7 @@ def find_beginnings(text: str, words: Iterable[str]) -> Iterator[int]:
 
 
 def may_hold_numbers(text: str) -> bool:
-    return any(map(text.__contains__, _HINTS))
+    return any(map(lowered(text).__contains__, _HINTS))
 
 
 def is_small(words: str) -> bool:

@@ -127,13 +127,9 @@ class Look:
         return [*read_facts(self._others), *read_spelled(self._others), *read_articles(self._others)]
 
     @cached_property
-    def beside_it(self) -> Sequence[Measure]:
-        """The figures of its own sentence."""
-        return [
-            each
-            for each in read_facts(f"{self._own_before}|{SENTENCE.split(self.behind)[0]}")
-            if isinstance(each, Measure)
-        ]
+    def beside_it(self) -> Sequence[Fact]:
+        """All others of its own sentence, and of the question where that is near enough."""
+        return [*read_facts(f"{self._asked}|{self._own_before}|{SENTENCE.split(self.behind)[0]}")]
 
     @cached_property
     def marks(self) -> frozenset[str]:
@@ -258,6 +254,10 @@ def follows(measure: Measure, look: Look, *, compared: bool) -> bool:
         or (measure.unit == "" and measure.value >= _TELLING and _is_of_counts(measure, look))
         or ((measure.unit in LENGTHS or "." in measure.text) and _is_of_two(measure, look))
     )
+
+
+def is_year(fact: Fact) -> bool:
+    return isinstance(fact, Measure) and not fact.unit and fact.text.isdecimal() and fact.value in YEARS
 
 
 def last_place(measure: Measure) -> float:
