@@ -55,7 +55,7 @@ KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idl
 
 
 class Answer(NamedTuple):
-    """An answer of any status, without the run's own secrets; its body is empty where it went into a file."""
+    """An answer of any status; its body is empty where it went into a file."""
 
     status: int
     headers: Mapping[str, str]
@@ -83,6 +83,8 @@ class Client:
         self._url = URL(endpoint.url("/chat/completions"))  # parsed once, not with each request
         self._connections = connections
         self._timeout = timeout
+        # Connecting ends well before the deadline, so that whatever swallows connections is told soon.
+        self._usual_timeout = aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout / 2))
         self._max_body = max_body
         self._timings = timings
         self._proxy = find_proxy(endpoint.base_url)
@@ -94,8 +96,6 @@ class Client:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=_Connector(connections=self._connections, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver()),
-            # Connecting ends well before the deadline, so that whatever swallows connections is told soon.
-            timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout / 2)),
             headers={
                 "content-type": JSON,
                 "user-agent": f"asyncgen/{__version__}",
@@ -119,33 +119,8 @@ class Client:
         Raises one of our own errors for everything but a completion. A CancelledError or MemoryError that comes before
         the request has left carries NOT_SENT.
         """
-        if self._session is None:
-            raise RuntimeError("the client is not open")
-        sending = _Body(payload)
-        failure: BaseException
-        try:
-            async with self._session.post(
-                self._url, data=sending, proxy=self._proxy, allow_redirects=False
-            ) as response:
-                if not sending.has_left:
-                    response.close()
-                    raise ConnectionFailedError(f"{self.where}: an answer that came before its request was sent")
-                body = await self._read(response)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            if isinstance(error.__cause__, MemoryError):
-                failure = MemoryError() if sending.has_left else MemoryError(NOT_SENT)
-            else:
-                failure = translate(
-                    error, self.where, self._timeout, has_left=sending.has_left, has_answered=self._has_answered
-                )
-        except (asyncio.CancelledError, MemoryError) as error:
-            if sending.has_left:
-                raise
-            failure = type(error)(NOT_SENT)
-        else:
-            self._has_answered = True
-            return self.classify(response.status, response.headers, body)
-        raise failure  # out here, because inside the handler theirs would be its context, key and all
+        answer = await self._call("POST", self._url, payload, self._usual_timeout)
+        return self.classify(answer.status, answer.headers, answer.body)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         parts, size = [], 0
@@ -210,48 +185,71 @@ class Client:
         to: Path | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - aiohttp's own
     ) -> Answer:
-        """One call and its answer, whatever it says; `to`: a file, at whose end the body of a good one is put.
+        """One call and its answer without the run's own secrets; `to`: a file, at whose end a good one's body is put.
 
         Raises one of our own errors where no answer came; `maybe_billed` says that the request had left by then. A
         body with files, or an answer into one, has hours, as long as every megabyte moves within the usual time.
         """
-        if self._session is None:
-            raise RuntimeError("the client is not open")
         is_large = to is not None or any(isinstance(part, FilePart) for part in body)
         whole = self._timings.transfer if is_large else timeout or self._timeout
-        sending = _Body(body, content_type, self._timeout)
+        answer = await self._call(
+            method,
+            URL(self._endpoint.url(path)).update_query(query or {}),
+            body,
+            aiohttp.ClientTimeout(total=whole, connect=min(CONNECT_TIMEOUT, whole / 2), sock_read=self._timeout),
+            content_type=content_type,
+            to=to,
+        )
+        headers = self._redactor.redact_headers(answer.headers)
+        return Answer(answer.status, headers, self._redactor.redact(answer.body))
+
+    async def _call(
+        self,
+        method: str,
+        url: URL,
+        parts: Sequence[bytes | FilePart],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+        *,
+        content_type: str = JSON,
+        to: Path | None = None,
+    ) -> Answer:
+        """One request, its body given in parts, and its answer as it came. Raises what `complete` and `send` do."""
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        sending = _Body(parts, content_type, self._timeout)
         failure: BaseException
         try:
             async with self._session.request(
                 method,
-                URL(self._endpoint.url(path)).update_query(query or {}),
-                data=sending if body else None,
-                headers={"content-type": content_type},
+                url,
+                data=sending if parts else None,
+                headers=None if content_type == JSON else {"content-type": content_type},
                 proxy=self._proxy,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=whole, connect=min(CONNECT_TIMEOUT, whole / 2), sock_read=self._timeout
-                ),
+                timeout=timeout,
             ) as response:
-                if body and not sending.has_left:
+                if not sending.has_left:
                     response.close()
                     raise ConnectionFailedError(f"{self.where}: an answer that came before its request was sent")
-                if to is not None and response.status == HTTPStatus.OK:
-                    await self._save(response, to)
-                    told = b""
+                if to is None or response.status != HTTPStatus.OK:
+                    body = await self._read(response)
                 else:
-                    told = await self._read(response)
+                    body = b""
+                    await self._save(response, to)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            has_left = sending.has_left or not body
-            failure = translate(error, self.where, whole, has_left=has_left, has_answered=self._has_answered)
+            if isinstance(error.__cause__, MemoryError):
+                failure = MemoryError() if sending.has_left else MemoryError(NOT_SENT)
+            else:
+                seconds, has_answered = timeout.total or 0.0, self._has_answered
+                failure = translate(error, self.where, seconds, has_left=sending.has_left, has_answered=has_answered)
         except (asyncio.CancelledError, MemoryError) as error:
-            if sending.has_left or not body:
+            if sending.has_left:
                 raise
             failure = type(error)(NOT_SENT)
         else:
             self._has_answered = True
-            return Answer(response.status, self._redactor.redact_headers(response.headers), self._redactor.redact(told))
-        raise failure  # out here, for the reason of `complete`
+            return Answer(response.status, response.headers, body)
+        raise failure  # out here, because inside the handler theirs would be its context, key and all
 
     def redact(self, data: bytes) -> bytes:
         """Without the run's own secrets."""
@@ -267,20 +265,18 @@ class Client:
 
 
 class _Body(aiohttp.Payload):
-    """A body whose parts are joined only while it is written; `has_left`: whether that has begun.
+    """A body whose parts are joined only while it is written; `has_left`: whether that has begun, or it is empty.
 
     Joined before, each request in flight would hold a copy of the prompt until its answer comes: 60 of 190 MB with
     2,000 in flight and the built-in recipe. The headers wait for the body, so nothing of a request leaves before. Of a
     file among the parts a chunk at a time is in memory, and has `patience` seconds to leave.
     """
 
-    def __init__(
-        self, parts: Sequence[bytes | FilePart], content_type: str = JSON, patience: float | None = None
-    ) -> None:
+    def __init__(self, parts: Sequence[bytes | FilePart], content_type: str, patience: float) -> None:
         super().__init__(parts, content_type=content_type)
         self._parts = parts
         self._patience = patience
-        self.has_left = False
+        self.has_left = not parts
 
     @property
     def size(self) -> int:
