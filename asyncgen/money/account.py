@@ -135,17 +135,17 @@ class Account:
         """What is left of the budget, if there is one."""
         return None if self.limit is None else max(ZERO, self.limit - self.committed)
 
-    def has_room(self, tariff: Tariff, calls: int = 1) -> bool:
-        """Whether so many more calls fit the budget beside those reserved.
+    def has_room(self, tariff: Tariff) -> bool:
+        """Whether another call fits the budget beside those reserved.
 
         As long as no cost is known, one call at a time finds it out, or as many as fit at the most one may cost.
         """
         if self.limit is None:
             return True
         taken = self.committed + self.reserved
-        if tariff.held is not None and taken + calls * tariff.held <= self.limit:
+        if tariff.held is not None and taken + tariff.held <= self.limit:
             return True
-        return calls == 1 and not tariff.dearest and not tariff.reserved and taken < self.limit
+        return not tariff.dearest and not tariff.reserved and taken < self.limit
 
     def room(self, tariff: Tariff) -> int | None:
         """How many more calls fit the budget beside those reserved; None where nothing limits them."""

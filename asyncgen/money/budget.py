@@ -50,15 +50,15 @@ class Budget:
         self._waiting = 0
         stop.when_requested(self._wake)
 
-    async def reserve(self, tariff: Tariff, calls: int = 1) -> None:
-        """Hold what so many calls may cost, all or none, once there is room for them.
+    async def reserve(self, tariff: Tariff) -> None:
+        """Hold what a call may cost, once there is room for it.
 
         Raises BudgetSpentError when there will be none, StopRequestedError after a stop.
         """
         account = self.account
         if tariff.blind >= MAX_BLIND_CALLS:
             raise EndpointDownError(UNKNOWN_COST)
-        while not account.has_room(tariff, calls):
+        while not account.has_room(tariff):
             if account.pool is None and not any(each.reserved for each in account.tariffs):
                 raise BudgetSpentError(account.explain_no_room())
             self._waiting += 1
@@ -68,7 +68,7 @@ class Budget:
                 self._waiting -= 1
             if self._stop.is_set():
                 raise StopRequestedError
-        tariff.reserved += calls
+        tariff.reserved += 1
 
     def release(self, tariff: Tariff, calls: int = 1) -> None:
         """Calls have ended, or will not be made."""
@@ -91,10 +91,6 @@ class Budget:
         """All that wait now, and nobody who comes later."""
         self._released.set()
         self._released.clear()
-
-    def has_lapsed(self, tariff: Tariff) -> bool:
-        """Whether calls have become dearer, so that what is held does not fit any more."""
-        return self.account.is_overcommitted(tariff)
 
     def book(self, tariff: Tariff, usage: Usage) -> Usage:
         """Of an answered call; the usage with its cost, if that can be known."""

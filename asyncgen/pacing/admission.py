@@ -39,7 +39,7 @@ class Admission:
                 try:
                     if self._stop.is_set():
                         raise StopRequestedError
-                    if budget.has_lapsed(tariff):
+                    if budget.account.is_overcommitted(tariff):
                         continue
                     ticket, sent = limiter.begin()
                     outcome = await call()

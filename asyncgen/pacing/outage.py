@@ -4,8 +4,8 @@ An outage is failures so dense among the latest tickets that chance is no reason
 failure, one and a half down for a ticket in between that has not failed (yet). Tickets and not answers are counted,
 because failures come back at once and answers late. It ends with the answer to a request that left after the failures
 began: calls from before that may still be served for a while. In an outage all requests leave as probes, first attempts
-too; how often is what hurts an endpoint that is down, not how many. When that has
-gone on for too long, says `verdict`.
+too; how often is what hurts an endpoint that is down, not how many. When that has gone on for too long, says
+`runs.patience`.
 """
 
 from asyncgen.timings import USUAL, Timings

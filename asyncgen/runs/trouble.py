@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from asyncgen.errors import EndpointDownError, TimedOutError, TransientError
 from asyncgen.runs import events
+from asyncgen.runs.advice import with_advice
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.events import Event
-from asyncgen.runs.verdict import Patience, with_advice
+from asyncgen.runs.patience import Patience
 from asyncgen.stop import Stop
 from asyncgen.timings import Timings
 

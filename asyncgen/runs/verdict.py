@@ -26,26 +26,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from asyncgen.endpoint.presets import HOSTED, NO_KEY
 from asyncgen.errors import (
-    AsyncgenError,
-    BadReplyError,
     ConnectionFailedError,
-    ContentFilteredError,
-    GaveUpError,
-    NoAnswerError,
     RateLimitedError,
-    RefusedError,
     RejectedError,
-    RequestRejectedError,
     SameRejectionError,
     ServerError,
-    TimedOutError,
-    TooLongError,
     TransientError,
-    UnusedReply,
 )
-from asyncgen.pacing.retry import MAX_HINTED_WAIT
+from asyncgen.runs.advice import with_advice
+from asyncgen.runs.patience import Patience
 from asyncgen.timings import USUAL, Timings
 
 SAME_REJECTIONS = 10
@@ -53,8 +43,6 @@ USUAL_SHARE = 0.25  # of calls that are refused where no more is known; ten in a
 CROWD = 10  # indices that fail for the first time while nothing succeeds
 DOUBTS = 2  # failures of the index that goes first, before another one is asked beside it
 MOST_DOUBTED = 4  # asked side by side before anything has been answered: when all of them fail, it is not the index
-LONG_WAIT = 60.0  # seconds: a longer one is a quota's, with shorter ones some refuse every request for ever
-DAY = 86_400.0  # a quota is restored within one
 NOT_THIS_INDEX = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -250,111 +238,3 @@ def _divergence(share: float, usual: float) -> float:
         return 0.0
     good = (1 - share) * math.log((1 - share) / (1 - usual)) if share < 1 else 0.0
     return share * math.log(share / usual) + good
-
-
-class Patience:
-    """How long an endpoint that only fails is borne with, and what is to be said of it meanwhile.
-
-    `trouble`: the latest failure, None while calls are answered.
-    """
-
-    def __init__(self, give_up: float, *, has_worked: bool, fruitless: float = USUAL.fruitless) -> None:
-        self._give_up = give_up
-        self._fruitless = fruitless
-        self._has_worked = has_worked
-        self._says_not_now = False
-        self._since = self._counted_until = 0.0
-        self.trouble: TransientError | None = None
-        self.failing_seconds = 0.0
-
-    def restore(self, *, has_worked: bool = False) -> None:
-        """A call has shown that the endpoint is there."""
-        self._has_worked |= has_worked
-        self.trouble = None
-
-    def wear(self, error: TransientError, now: float) -> None:
-        """A failure of the endpoint. Time counts from the first one on, but for long waits that it has named."""
-        if self.trouble is None:
-            self._since = self._counted_until = now
-            self.failing_seconds = 0.0
-        self.trouble = error
-        self._says_not_now |= isinstance(error, RateLimitedError)
-        self.failing_seconds += max(0.0, now - self._counted_until)
-        self._counted_until = max(now, self._counted_until)
-        if error.retry_after and error.retry_after > LONG_WAIT:
-            self._counted_until = max(self._counted_until, min(now + error.retry_after, self._since + DAY))
-
-    @property
-    def is_new_here(self) -> bool:
-        """Nothing has ever answered, so far as this output knows."""
-        return not self._has_worked
-
-    @property
-    def seconds(self) -> float:
-        """How long calls may only fail; "not now" is the answer of an endpoint that is there."""
-        return self._give_up if self._has_worked or self._says_not_now else min(self._give_up, self._fruitless)
-
-    def left(self, now: float) -> float:
-        """Seconds until it is over, should nothing be answered."""
-        return self.seconds - self.failing_seconds + self._counted_until - now
-
-
-# ---- what to do about it; the first row that fits
-
-_ADVICE: tuple[tuple[type[AsyncgenError], frozenset[int | None], str], ...] = (
-    (
-        BadReplyError,
-        frozenset(),
-        "look at its replies in the .rejects file, and try another --model or change the prompts",
-    ),
-    (TimedOutError, frozenset(), "if answers take longer than that, raise --timeout"),
-    (ServerError, frozenset(), "the server's own log may say why"),
-    (ContentFilteredError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
-    (RefusedError, frozenset(), "if it is the recipe's own text that is refused, change its prompts"),
-    (
-        TooLongError,
-        frozenset(),
-        "shorten the knowledge, or allow a shorter answer with --param max_tokens=N --allow-changed",
-    ),
-    (
-        RequestRejectedError,
-        frozenset({HTTPStatus.FORBIDDEN}),
-        "this caller is kept out: check what the key may do, --model, and where you call from",
-    ),
-    (RequestRejectedError, frozenset(), "check --model and the settings that are sent (--param, [request])"),
-)
-_UNREACHABLE = "is the server running, and is --base-url right?"
-_NO_NETWORK = "is this machine online? A name server, a proxy or a firewall may stand in the way"
-_NO_MODEL = "is --base-url the whole address? Most end in /v1"
-_BROKEN = "the server's own log may say why"
-
-
-def with_advice(error: AsyncgenError, *, has_worked: bool = False) -> str:
-    """What an endpoint said, and what to do; nothing is added to a message that names a flag or a key's variable.
-
-    `has_worked`: it has answered at this address, as it must have where an index is given up.
-    """
-    told = str(error)
-    if "--" in told or NO_KEY in told:
-        return told
-    cause = error.__cause__ if isinstance(error, GaveUpError) else None
-    subject, is_known = cause or error, has_worked or cause is not None
-    status = getattr(subject, "status", None)
-    fitting = (row[2] for row in _ADVICE if isinstance(subject, row[0]) and (not row[1] or status in row[1]))
-    advice = next(fitting, None)
-    match subject:
-        case _ if advice is not None:
-            pass
-        case ConnectionFailedError(maybe_billed=True) | NoAnswerError(maybe_billed=True):
-            advice = _BROKEN
-        case ConnectionFailedError():
-            advice = _NO_NETWORK if str(subject).partition(":")[0] in HOSTED else _UNREACHABLE
-        case NoAnswerError(reply=None) if not is_known:
-            advice = _NO_MODEL
-        case NoAnswerError(reply=UnusedReply(text=text)) if not is_known and text.lstrip().startswith("<"):  # a page
-            advice = _NO_MODEL
-    if isinstance(error, TransientError) and (wait := error.retry_after or 0) > LONG_WAIT:
-        # What is asked for beyond that is cut as it is read.
-        length = f"{wait / 60:.0f} min" if wait < MAX_HINTED_WAIT else "an hour or more"
-        advice = f"it asks for a wait of {length}"
-    return f"{told.rstrip('.')}; {advice}" if advice else told

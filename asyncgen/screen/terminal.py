@@ -11,13 +11,13 @@ from pathlib import Path
 from asyncgen.errors import BudgetSpentError, ConfigError, FatalError
 from asyncgen.jobs.work import Job
 from asyncgen.money.price import CENT
+from asyncgen.runs.advice import with_advice
 from asyncgen.runs.config import GenerateConfig, raise_budget
 from asyncgen.runs.event_loop import in_event_loop
 from asyncgen.runs.events import Retried, Said, Written
 from asyncgen.runs.interrupt import Interrupts
 from asyncgen.runs.open import Beside, conversations, nothing_beside, opened
 from asyncgen.runs.run import Run
-from asyncgen.runs.verdict import with_advice
 from asyncgen.screen.chat import Show
 from asyncgen.screen.display import Display
 from asyncgen.screen.rows import command_line, export_line, plain_console

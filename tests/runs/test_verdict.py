@@ -11,7 +11,6 @@ from quick import each_row
 
 from asyncgen.errors import (
     AsyncgenError,
-    BadReplyError,
     ConnectionFailedError,
     ContentFilteredError,
     GaveUpError,
@@ -22,20 +21,15 @@ from asyncgen.errors import (
     ServerError,
     TimedOutError,
     TransientError,
-    UnusedReply,
 )
 from asyncgen.pacing.retry import wait_seconds
 from asyncgen.runs.run import FEWEST_LIVE, LIVE_PER_PLACE
 from asyncgen.runs.verdict import (
     CROWD,
-    DAY,
     SAME_REJECTIONS,
-    Patience,
     Verdict,
     may_be_own,
-    with_advice,
 )
-from asyncgen.timings import USUAL
 
 GIVE_UP = 600.0
 RETRIES = 8
@@ -391,117 +385,3 @@ def test_an_index_that_goes_first_and_only_fails_brings_another_into_play() -> N
         verdict.sent(0)
         verdict.failed(0, NoAnswerError("blank"), 0.0)
     assert verdict.doubt.is_set()
-
-
-# ---- for how long
-
-
-def worn(*failures: tuple[float, TransientError], has_worked: bool = True, give_up: float = GIVE_UP) -> Patience:
-    patience = Patience(give_up, has_worked=has_worked)
-    for now, error in failures:
-        patience.wear(error, now)
-    return patience
-
-
-def is_over(*failures: tuple[float, TransientError], has_worked: bool = True) -> bool:
-    return worn(*failures, has_worked=has_worked).left(failures[-1][0]) <= 0
-
-
-@pytest.mark.parametrize("error", [failing(), refused(), NoAnswerError("blank"), TimedOutError("late")])
-def test_an_endpoint_that_has_never_answered_is_given_half_a_minute(error: TransientError) -> None:
-    assert not is_over((0, error), (USUAL.fruitless - 1, error), has_worked=False)
-    assert is_over((0, error), (USUAL.fruitless, error), has_worked=False)
-    assert not is_over((0, error), (USUAL.fruitless, error))
-    assert is_over((0, error), (GIVE_UP, error))
-
-
-def test_one_that_says_not_now_is_there() -> None:
-    loading = RateLimitedError("loading the model", status=503)
-    assert not is_over((0, loading), (USUAL.fruitless * 2, loading), has_worked=False)
-    assert is_over((0, loading), (GIVE_UP, loading), has_worked=False)
-
-
-def test_a_server_that_hangs_is_given_up_after_the_time_and_not_after_so_many_calls() -> None:
-    late = TimedOutError("late", maybe_billed=True)
-    assert is_over((300, late), (600, late), (900, late))
-
-
-def test_the_first_call_may_take_as_long_as_it_likes() -> None:
-    assert worn((GIVE_UP * 2, failing())).failing_seconds == 0
-
-
-def test_an_answer_begins_the_time_anew() -> None:
-    patience = worn((0, failing()), (599, failing()))
-    patience.restore()
-    patience.wear(failing(), 601)
-    assert patience.left(601) == GIVE_UP
-    assert patience.failing_seconds == 0
-
-
-def test_a_long_wait_that_was_named_is_no_failing() -> None:
-    hour = RateLimitedError("later", retry_after=3600.0)
-    assert worn((0, failing()), (1, hour), (3602, failing())).failing_seconds == 2
-
-
-@pytest.mark.parametrize(
-    ("seconds", "least", "most"),
-    [(1.0, GIVE_UP, GIVE_UP + 60), (60.0, GIVE_UP, GIVE_UP + 120), (3600.0, DAY, DAY + GIVE_UP + 2 * 3600)],
-)
-def test_named_waits_that_never_end_are_borne_for_the_time_given_and_long_ones_for_a_day(
-    seconds: float, least: float, most: float
-) -> None:
-    patience, now = Patience(GIVE_UP, has_worked=True), 0.0
-    while patience.trouble is None or patience.left(now) > 0:
-        patience.wear(RateLimitedError("later", retry_after=seconds), now)
-        patience.wear(RateLimitedError("later", retry_after=seconds), now + 0.5)
-        now += seconds + 1.0
-    assert least <= now <= most
-
-
-# ---- what is said
-
-
-@each_row(
-    ("error", "advice"),
-    [
-        (refused(), "is the server running"),
-        (ConnectionFailedError("openrouter.ai: name not found"), "is this machine online?"),
-        (TimedOutError("late", maybe_billed=True), "--timeout"),
-        (NoAnswerError("no answer"), "/v1"),
-        (NoAnswerError("page", reply=UnusedReply("\n<!doctype html><p>Welcome")), "/v1"),
-        (NoAnswerError("cut off", reply=UnusedReply("data: {"), maybe_billed=True), "log"),
-        (NoAnswerError("blank", reply=UnusedReply("?")), ""),
-        (BLOCKED, "kept out"),
-        (RequestRejectedError("no such model", status=400), "--model"),
-        (MODERATED, "prompts"),
-        (GaveUpError("not-json", "asked 4 times"), ""),
-        (RateLimitedError("spent", retry_after=600.0), "; it asks for a wait of 10 min"),
-        (RateLimitedError("spent", retry_after=3600.0), "; it asks for a wait of an hour or more"),
-    ],
-)
-def test_a_failure_is_told_with_what_to_do(error: AsyncgenError, advice: str) -> None:
-    assert with_advice(error).startswith(str(error))
-    assert advice in with_advice(error)
-
-
-def test_whose_replies_were_of_no_use_is_sent_to_look_at_them() -> None:
-    error = GaveUpError("not-json", "asked 4 times")
-    error.__cause__ = BadReplyError("not-json", "the reply is not JSON")
-    assert ".rejects" in with_advice(error)
-
-
-def test_a_page_at_an_address_that_has_answered_is_no_matter_of_the_address() -> None:
-    page = NoAnswerError("a page", reply=UnusedReply("<html>"))
-    assert with_advice(page, has_worked=True) == "a page"
-    given_up = GaveUpError("no-answer", "given up after 9 attempts: a page")
-    given_up.__cause__ = page
-    assert with_advice(given_up) == str(given_up)
-
-
-def test_a_message_that_names_a_flag_gets_no_second_advice() -> None:
-    assert with_advice(RequestRejectedError("use --param x=1", status=400)) == "use --param x=1"
-
-
-def test_where_no_key_was_sent_nothing_is_said_of_what_the_key_may_do() -> None:
-    told = "Forbidden. No key was sent: put it into ASYNCGEN_API_KEY"
-    assert with_advice(RequestRejectedError(told, status=403)) == told

@@ -32,6 +32,7 @@ from asyncgen.errors import (
 from asyncgen.output.batches import tidy
 from asyncgen.pacing.retry import MAX_HINTED_WAIT
 from asyncgen.runs import events
+from asyncgen.runs.advice import with_advice
 from asyncgen.runs.batches.collect import Collector
 from asyncgen.runs.batches.fill import Filler
 from asyncgen.runs.batches.lines import Waiting
@@ -41,7 +42,6 @@ from asyncgen.runs.batches.under_way import Out, UnderWay
 from asyncgen.runs.config import Batching
 from asyncgen.runs.desk import Unit
 from asyncgen.runs.live import Live
-from asyncgen.runs.verdict import with_advice
 
 MOST_STRAGGLERS, STRAGGLERS, FEWEST_STRAGGLERS = 200, 0.02, 20  # indices that live calls finish, and their share
 FRUITLESS = 3  # batches in a row that have brought nothing

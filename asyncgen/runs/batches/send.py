@@ -26,12 +26,12 @@ from asyncgen.output.indices import write_by, write_indices
 from asyncgen.output.journal import NOT_MADE, QUEUE_FULL, TOO_LARGE, Submitting, Uploaded
 from asyncgen.pacing.retry import wait_seconds
 from asyncgen.runs import events
+from asyncgen.runs.advice import with_advice
 from asyncgen.runs.batches.fill import Filling
 from asyncgen.runs.batches.lines import Ask
 from asyncgen.runs.batches.under_way import UnderWay
 from asyncgen.runs.desk import moment
 from asyncgen.runs.live import Live
-from asyncgen.runs.verdict import with_advice
 from asyncgen.stop import StopRequestedError
 
 T = TypeVar("T")
