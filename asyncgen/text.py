@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return _UNBROKEN.sub(lambda part: one_line(part[0]), text)
 
 
+def is_utf8(argument: str) -> bool:
+    """Whether an argument or a path was UTF-8: what was not holds surrogates, which nothing can be encoded with."""
+    return not any("\ud800" <= each <= "\udfff" for each in argument)
+
+
 def in_utf8(name: str) -> str:
     """A file's name for a text, with "?" for every byte of it that is not UTF-8."""
     return name.encode("utf-8", "replace").decode()

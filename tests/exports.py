@@ -10,7 +10,7 @@ from audited import DIMENSIONS
 from outputs import COST, HEADER, make_run
 
 from asyncgen.conversation import Conversation, Message, digest_conversation, encode_line
-from asyncgen.export.export import Plan, Result, export_output, open_sources
+from asyncgen.export.export import ExportPlan, ExportResult, export_output, open_sources
 from asyncgen.export.formats import FORMATS
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, encode_entry
@@ -50,8 +50,8 @@ def write_run(output: Path, conversations: Sequence[Conversation]) -> OutputPath
     return paths
 
 
-def export(output: Path, path: Path, to: str = "messages", **plan: Any) -> Result:
-    return export_output(open_sources(output), Plan(path, FORMATS[to], **plan))
+def export(output: Path, path: Path, to: str = "messages", **plan: Any) -> ExportResult:
+    return export_output(open_sources(output), ExportPlan(path, FORMATS[to], **plan))
 
 
 def rows(path: Path) -> list[Any]:

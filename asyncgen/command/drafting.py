@@ -11,7 +11,7 @@ from asyncgen.command.request_flags import add_endpoint_flags
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, read_headers, resolve_endpoint
 from asyncgen.endpoint.settings import Override, request_settings
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.recipe import Header, JsonValue
+from asyncgen.recipe.recipe import JsonValue, RequestHeader
 
 YES, NO = {"y", "yes", "j", "ja"}, {"", "n", "no", "nein"}
 
@@ -31,7 +31,9 @@ def add_drafting_flags(group: argparse._ArgumentGroup, *, provider: str, model: 
     group.add_argument("--yes", action="store_true", help="take the suggestions without asking (default: ask)")
 
 
-def choose_model(flags: argparse.Namespace, request: Mapping[str, JsonValue], headers: Iterable[Header] = ()) -> Asked:
+def choose_model(
+    flags: argparse.Namespace, request: Mapping[str, JsonValue], headers: Iterable[RequestHeader] = ()
+) -> Asked:
     """`request`, `headers`: those of the recipe. Raises ConfigError, too where nobody can be asked to agree."""
     from asyncgen.runs.configure import read_environment
 

@@ -15,7 +15,7 @@ from asyncgen.runs.values import number_or_nan, seed, whole
 from asyncgen.shards.address import local_path
 
 if TYPE_CHECKING:
-    from asyncgen.export.export import Plan, Sources
+    from asyncgen.export.export import ExportPlan, Sources
 
 ABOUT = (
     "Lines keep their order; OUTPUT itself is only read, and may also be a filtered file, the CLEAN of filter --split, "
@@ -148,12 +148,12 @@ def _check_flags(flags: argparse.Namespace) -> None:
         raise ConfigError("--drop-long: nothing says what is long; give --max-tokens, too")
 
 
-def _read_plan(flags: argparse.Namespace, sources: "Sources") -> "Plan":
-    from asyncgen.export.export import UNNAMED, Plan
+def _read_plan(flags: argparse.Namespace, sources: "Sources") -> "ExportPlan":
+    from asyncgen.export.export import UNNAMED, ExportPlan
     from asyncgen.export.tokens import estimate_tokens, load_tokenizer
     from asyncgen.output.paths import OutputPaths
 
-    return Plan(
+    return ExportPlan(
         path=OutputPaths.of(flags.path).output,
         format=FORMATS[flags.to],
         system=_find_system(flags, sources),

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from asyncgen.runs.values import number_or_nan
-from asyncgen.shards.choice import Choice
+from asyncgen.shards.choice import ShardChoice
 
 
 def limit(text: str) -> tuple[str, float]:
@@ -63,8 +63,8 @@ def condition(text: str) -> tuple[str, str]:
     return name, value
 
 
-def shard_choice(text: str) -> Choice:
+def shard_choice(text: str) -> ShardChoice:
     try:
-        return Choice.read(text)
+        return ShardChoice.read(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -14,11 +14,11 @@ from asyncgen.endpoint.presets import resolve_endpoint
 from asyncgen.errors import ConfigError
 from asyncgen.program import program
 from asyncgen.shards.address import local_path
-from asyncgen.text import in_utf8
+from asyncgen.text import is_utf8
 
 if TYPE_CHECKING:
     from asyncgen.recipe.documents import Knowledge
-    from asyncgen.scaffold.recipe import Plan
+    from asyncgen.scaffold.recipe import RecipePlan
 
 ABOUT = (
     "The recipe runs at once, without a key. Documents are Markdown, text and HTML; .pdf, .docx, .pptx, .xlsx and "
@@ -110,19 +110,19 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
     from asyncgen.recipe.load import load_recipe
     from asyncgen.scaffold.documents import collect_documents
     from asyncgen.scaffold.folder import made_whole, write_files, write_knowledge
-    from asyncgen.scaffold.recipe import ENGLISH, Plan, read_voices, write_recipe
+    from asyncgen.scaffold.recipe import ENGLISH, RecipePlan, read_voices, write_recipe
     from asyncgen.scaffold.topics import find_topics
     from asyncgen.screen.init import show_made
 
     collected = collect_documents(flags.sources)
     knowledge = collected.knowledge
-    if flags.about != in_utf8(flags.about):
+    if not is_utf8(flags.about):
         raise ConfigError(f"--about: expected text in UTF-8, got {flags.about!r}")
     if re.search(r"[{}]|<!--", flags.about):
         raise ConfigError("--about goes into a prompt, where braces and <!-- mean something: leave them out")
     spoken = _find_spoken(knowledge)
     languages = _read_languages(flags.language) if flags.language is not None else list(spoken)[:1] or [ENGLISH]
-    plan = Plan(
+    plan = RecipePlan(
         name=folder.name,
         about=" ".join(flags.about.split()),
         topics=find_topics(knowledge.documents),
@@ -173,7 +173,7 @@ def _read_languages(codes: str) -> Sequence[str]:
     return found
 
 
-def _with_drafts(flags: argparse.Namespace, plan: "Plan", knowledge: "Knowledge") -> "Plan":
+def _with_drafts(flags: argparse.Namespace, plan: "RecipePlan", knowledge: "Knowledge") -> "RecipePlan":
     from asyncgen.runs.event_loop import in_event_loop
     from asyncgen.scaffold.draft import ANSWER_TOKENS, ask_for_drafts, write_request
     from asyncgen.scaffold.recipe import MODEL, SAMPLING

@@ -12,7 +12,7 @@ from asyncgen.shards.address import path_or_url
 from asyncgen.text import quantity
 
 if TYPE_CHECKING:
-    from asyncgen.shards.merge import Fault, Remedy
+    from asyncgen.shards.merge import Obstacle, Remedy
     from asyncgen.shards.places import Shards
 
 SHOWN = 20  # shards, one a line
@@ -55,11 +55,11 @@ def run(flags: argparse.Namespace, _: str) -> int:
         raise ConfigError(f"--output {output}: name a file on this machine")
     with interrupts_raised(), shown_progress() as progress:
         merged = merge(shards, plan, output, progress=progress, say=say)
-    if merged.faults:
-        for number, fault in list(merged.faults.items())[:SHOWN]:
-            say(f"shard {number} {fault.text}")
-        say(f"{output} is not written: {len(merged.faults):,} of {quantity(len(plan), 'shard')} not whole")
-        for step in _next_steps(flags, shards, len(plan), merged.faults):
+    if merged.obstacles:
+        for number, obstacle in list(merged.obstacles.items())[:SHOWN]:
+            say(f"shard {number} {obstacle.text}")
+        say(f"{output} is not written: {len(merged.obstacles):,} of {quantity(len(plan), 'shard')} not whole")
+        for step in _next_steps(flags, shards, len(plan), merged.obstacles):
             say(f"to go on: {step}")
         return 1
     say(f"{output}: {quantity(merged.lines, 'conversation')} of {quantity(len(plan), 'shard')}")
@@ -72,16 +72,16 @@ def run(flags: argparse.Namespace, _: str) -> int:
 
 
 def _next_steps(
-    flags: argparse.Namespace, shards: "Shards", number: int, faults: "Mapping[int, Fault]"
+    flags: argparse.Namespace, shards: "Shards", number: int, obstacles: "Mapping[int, Obstacle]"
 ) -> Iterator[str]:
-    """What mends faults of shards, of which there is that number in all."""
+    """What mends obstacles of shards, of which there is that number in all."""
     from asyncgen.output.indices import write_indices
     from asyncgen.screen.rows import command_line
     from asyncgen.shards.plan import ShardFolder
 
     by_remedy: dict[Remedy, list[int]] = {}
-    for each, fault in faults.items():
-        by_remedy.setdefault(fault.remedy, []).append(each)
+    for each, obstacle in obstacles.items():
+        by_remedy.setdefault(obstacle.remedy, []).append(each)
     if pending := by_remedy.get("its next run"):
         yield _line_that_makes(shards, number, pending)
     damaged = by_remedy.get("anew", [])

@@ -12,7 +12,7 @@ from asyncgen.text import quantity
 
 if TYPE_CHECKING:
     from asyncgen.shards.plan import ShardPlan
-    from asyncgen.shards.pool import Terms
+    from asyncgen.shards.pool import PoolTerms
 
 ABOUT = (
     "One task a shard of what asyncgen shards has planned, in a folder that all nodes share or in object storage. It "
@@ -106,10 +106,10 @@ def run(flags: argparse.Namespace, command: str) -> int:
     return conclude(shards, crew, watch, command, was_interrupted=was_interrupted)
 
 
-def _terms(flags: argparse.Namespace, plan: "ShardPlan", at_once: int) -> "Terms | None":
+def _terms(flags: argparse.Namespace, plan: "ShardPlan", at_once: int) -> "PoolTerms | None":
     """Of a pool, if there is to be one. Raises ConfigError for what cannot be had by so many shards at a time."""
     from asyncgen.pacing.rates import Rates
-    from asyncgen.shards.pool import Terms
+    from asyncgen.shards.pool import PoolTerms
 
     planned = flags.parser.root.commands["shards"].parse_args(plan.words)
     budget = planned.budget if flags.budget is None else flags.budget
@@ -133,4 +133,4 @@ def _terms(flags: argparse.Namespace, plan: "ShardPlan", at_once: int) -> "Terms
                 f"--pool: {flag} {getattr(planned, flag[2:])} is too little for {quantity(at_once, 'shard')} at a "
                 "time; lower --at-once, or leave --pool out"
             )
-    return Terms(budget, Rates(rates["--rpm"], rates["--tpm"]), at_once, least)
+    return PoolTerms(budget, Rates(rates["--rpm"], rates["--tpm"]), at_once, least)

@@ -18,7 +18,7 @@ from asyncgen.shards.places import shards_of
 from asyncgen.shards.plan import ShardFolder, ShardPlan
 from asyncgen.shards.pooled import pooled
 from asyncgen.shards.shard import ShardRun, make_plan, of_shard, of_stored_shard
-from asyncgen.text import in_utf8
+from asyncgen.text import is_utf8
 from asyncgen.timings import USUAL, Timings
 
 
@@ -28,7 +28,7 @@ def read_shard_plan(
     """A plan of shards of what `generate` would make with these flags, and what should be known of it."""
     check_cut(flags.num, flags.size)
     words = flags.parser.root.argv[1:]
-    if unknown := [word for word in words if word != in_utf8(word)]:
+    if unknown := [word for word in words if not is_utf8(word)]:
         raise ConfigError(f"{unknown[0]!r} is not UTF-8, in which a plan is written: choose another name")
     config = configure_run(read_recipe(flags), read_settings(flags), environment, timings=timings)
     return make_plan(config, flags.size, flags.at_once, tuple(words)), config.notices

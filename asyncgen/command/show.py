@@ -59,13 +59,13 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.audit.audit import read_audit
     from asyncgen.audit.rules import check_rule_names
-    from asyncgen.viewer.show import Choice, show
+    from asyncgen.viewer.show import Conditions, show
 
     rules = [] if flags.finding is None else [flags.finding]
     check_rule_names("--finding", rules, may_repeat=False)
     with interrupts_raised():
         dataset = open_dataset(flags)
         audit = find_audit(flags, dataset, "--finding", rules) if rules else read_audit(dataset)
-        choice = Choice(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding)
+        conditions = Conditions(frozenset(flags.line), frozenset(flags.index), tuple(flags.where), flags.finding)
         limit = SHOWN if flags.limit is None and not (flags.line or flags.index) else flags.limit
-        return show(dataset, choice, audit, limit=limit, sample=flags.random, seed=flags.seed)
+        return show(dataset, conditions, audit, limit=limit, sample=flags.random, seed=flags.seed)

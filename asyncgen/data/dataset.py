@@ -65,9 +65,8 @@ class Dataset:
         self.lines, digests = Lines(ledger.first), self._digests()
         if self.header is not None:
             self.lines = fold_pairs(self._note_indices(pair_lines(ledger, digests)), ledger.first)
-        for (
-            _
-        ) in digests:  # without a journal only to be counted: held as unknown they would take hundreds of bytes each
+        # Without a journal only to be counted: held as unknown they would take hundreds of bytes each.
+        for _ in digests:
             pass
         self.notes = (*sources.notes, *self._describe_lines())
 

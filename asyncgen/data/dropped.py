@@ -15,14 +15,14 @@ from asyncgen.output.journal import DIGEST_SIZE
 from asyncgen.output.paths import OutputPaths
 
 
-class Mark(msgspec.Struct, frozen=True):
+class DroppedMark(msgspec.Struct, frozen=True):
     """A line of the file. `digest`: as in the journal, in hexadecimal digits."""
 
     digest: str
     dropped: bool
 
 
-_decoder = msgspec.json.Decoder(Mark)
+_decoder = msgspec.json.Decoder(DroppedMark)
 
 
 def dropped_path(paths: OutputPaths) -> Path:
@@ -41,7 +41,7 @@ def read_dropped(paths: OutputPaths) -> set[bytes]:
 
 def append_mark(paths: OutputPaths, *digests: bytes, is_dropped: bool) -> None:
     """Mark conversations, all or none; the marks are on disk when this returns. Raises OutputError."""
-    lines = b"".join(msgspec.json.encode(Mark(each.hex(), is_dropped)) + b"\n" for each in digests)
+    lines = b"".join(msgspec.json.encode(DroppedMark(each.hex(), is_dropped)) + b"\n" for each in digests)
     append_lines(dropped_path(paths), lines)
 
 

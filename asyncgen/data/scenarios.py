@@ -20,7 +20,7 @@ _NONE = -1  # in a slot of a pick that its bindings have left fewer groups
 _SAMPLINGS: Mapping[str, Sampling] = {version: sampling for sampling, version in SAMPLING_VERSIONS.items()}
 
 
-class Values:
+class NumberedValues:
     """The values that a dimension has had in any run, numbered. `slots`: where they stand in a plan's numbers."""
 
     def __init__(self, name: str) -> None:
@@ -50,7 +50,7 @@ class Plans:
     """
 
     def __init__(self, journal: Path) -> None:
-        self.dimensions: dict[str, Values] = {}
+        self.dimensions: dict[str, NumberedValues] = {}
         self.slots = 0
         self._journal = journal
         self._plans: dict[tuple[tuple[Dimension, ...], str, int | None], Plan] = {}
@@ -66,7 +66,7 @@ class Plans:
             parts = []
             for each in header.dimensions:
                 width = 1 if each.pick is None else min(each.pick, len(each.groups))
-                values = self.dimensions.setdefault(each.name, Values(each.name))
+                values = self.dimensions.setdefault(each.name, NumberedValues(each.name))
                 missing = max(width - len(values.slots), 0)
                 values.slots.extend(range(self.slots, self.slots + missing))
                 self.slots += missing
@@ -79,7 +79,7 @@ class Plans:
 class Part(NamedTuple):
     """A dimension in a plan. `here`: its numbers of values, by those that the draw has for them."""
 
-    values: Values
+    values: NumberedValues
     width: int
     here: list[int]
 

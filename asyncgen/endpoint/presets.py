@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from asyncgen.endpoint.address import CUSTOM_KEY, DEFAULT_PORTS, check_base_url, host_of, is_loopback
 from asyncgen.endpoint.secret import Redactor, Secret
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.recipe import Header, JsonValue
+from asyncgen.recipe.recipe import JsonValue, RequestHeader
 
 OFFLINE = "offline"
 CUSTOM = "custom"
@@ -191,7 +191,7 @@ def other_key(environment: Mapping[str, str]) -> Provider | None:
 
 
 def read_headers(
-    headers: Iterable[Header], base_url: str, environment: Mapping[str, str], *, insecure_http: bool = False
+    headers: Iterable[RequestHeader], base_url: str, environment: Mapping[str, str], *, insecure_http: bool = False
 ) -> dict[str, Secret]:
     """A recipe's headers, ready to be sent to that address. Raises ConfigError."""
     read: dict[str, Secret] = {}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import msgspec
 
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.recipe import MODEL, JsonValue, Model, Recipe, is_text
+from asyncgen.recipe.recipe import MODEL, JsonValue, Model, Recipe
+from asyncgen.text import is_utf8
 
 RESPONSE_FORMAT: dict[str, JsonValue] = {
     "type": "json_schema",
@@ -102,7 +103,7 @@ def request_settings(
             "n: a call makes one conversation, further choices would be paid for and dropped; leave it out"
         )
     model = settings.get("model")
-    if not isinstance(model, str) or not model or not is_text(model):
+    if not isinstance(model, str) or not model or not is_utf8(model):
         raise ConfigError("--model: expected the model's name, in UTF-8")
     return settings
 

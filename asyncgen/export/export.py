@@ -36,7 +36,7 @@ STEP = 256  # lines between two movements of the bar
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExportPlan:
     """What is asked for.
 
     `splits`: shares of the output by split, empty where it is not parted. `system`: put before each conversation that
@@ -77,7 +77,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Result:
+class ExportResult:
     """`files`: rows by file, with `companions` beside them. `left_out`: by reason. `long`: by tokens, who has more.
 
     `own_system`: conversations that have a system message and keep it. `notes`: who does not take so much or so little.
@@ -115,7 +115,7 @@ def open_sources(output: Path) -> Sources:
     return {"train": Dataset.open(output)}
 
 
-def check_plan(sources: Sources, plan: Plan) -> None:
+def check_plan(sources: Sources, plan: ExportPlan) -> None:
     """Raises ConfigError for what cannot be written, before anything is."""
     splits = plan.splits or sources
     if plan.splits and len(sources) > 1:
@@ -135,7 +135,7 @@ def check_plan(sources: Sources, plan: Plan) -> None:
         )
 
 
-def export_output(sources: Sources, plan: Plan, *, progress: Advance = unseen) -> Result:
+def export_output(sources: Sources, plan: ExportPlan, *, progress: Advance = unseen) -> ExportResult:
     """Write it. Raises ConfigError when nothing can be written, OutputError when the disk is at fault."""
     check_plan(sources, plan)
     with staged(plan.path) as stage:
@@ -172,7 +172,7 @@ class _LineWriter:
         self.files = [(self._path, self._rows)]
 
 
-def _open_writer(path: Path, plan: Plan, columns: Sequence[Column]) -> _Writer:
+def _open_writer(path: Path, plan: ExportPlan, columns: Sequence[Column]) -> _Writer:
     if plan.format.to_row is not None:
         return _LineWriter(path, plan.format.to_row)
     from asyncgen.export.parquet import BYTES_PER_SHARD, ParquetWriter  # noqa: PLC0415 - an extra, and large
@@ -181,17 +181,17 @@ def _open_writer(path: Path, plan: Plan, columns: Sequence[Column]) -> _Writer:
 
 
 class _Pass:
-    def __init__(self, sources: Sources, plan: Plan, stage: Path) -> None:
+    def __init__(self, sources: Sources, plan: ExportPlan, stage: Path) -> None:
         self._sources = sources
         self._plan = plan
         self._stage = stage
         self._columns = name_columns(list(sources.values())) if plan.metadata else []
         limits = {*CUTS, *([] if plan.max_tokens is None else [plan.max_tokens])}
-        self._result = Result(plan.path, long={each: Tally() for each in sorted(limits)})
+        self._result = ExportResult(plan.path, long={each: Tally() for each in sorted(limits)})
         self._rows: dict[Split, int] = dict.fromkeys(plan.splits or sources, 0)
         self._has_system = False
 
-    def run(self, progress: Advance) -> Result:
+    def run(self, progress: Advance) -> ExportResult:
         writers = {split: _open_writer(self._stage / split, self._plan, self._columns) for split in self._rows}
         with ExitStack() as stack:
             for each in writers.values():

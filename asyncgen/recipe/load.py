@@ -27,10 +27,9 @@ from asyncgen.recipe.recipe import (
     NAME,
     PLACEHOLDER,
     AuditOptions,
-    Header,
     Recipe,
+    RequestHeader,
     Rules,
-    is_text,
 )
 from asyncgen.recipe.request import read_request
 from asyncgen.recipe.tables import (
@@ -44,11 +43,12 @@ from asyncgen.recipe.tables import (
 from asyncgen.recipe.talk import ANSWERS_WANTED, read_talk
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
 from asyncgen.recipe.variables import VARIABLES, Variables, read_variables
+from asyncgen.text import is_utf8
 
 _WORD = re.compile(r"\w[\w-]*")
 _REMARK = re.compile(r"<!--.*?-->[ \t]*\n?", re.DOTALL)  # in a prompt: for its owner, and not sent
 # A word that does not open its sentence, so that a capital says something.
-_NAME = re.compile(r"(?<=[^\W\d_,] )\w[\w-]*")
+_CAPITALISED = re.compile(r"(?<=[^\W\d_,] )\w[\w-]*")
 _RECIPES = Path(__file__).parents[1] / "recipes"
 BUILT_IN = tuple(sorted(each.name for each in _RECIPES.iterdir() if (each / "recipe.toml").is_file()))
 
@@ -116,7 +116,7 @@ def _read(
     source: str, knowledge: Path | None, variables: Mapping[str, str], check_audit: AuditCheck | None
 ) -> tuple[Recipe | None, Problems]:
     path = _find(source)
-    if not is_text(str(path.resolve())):
+    if not is_utf8(str(path.resolve())):
         raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
     problems = Problems(path)
     try:
@@ -301,7 +301,7 @@ def _find_lost_subject(
     The subject is that name of the prompts which the recipe's own knowledge base mentions most often.
     """
     text = PLACEHOLDER.sub(" ", "\n".join(each.text for each in prompts.values()))
-    names = {each for each in _NAME.findall(text) if each[0].isupper()}
+    names = {each for each in _CAPITALISED.findall(text) if each[0].isupper()}
     names.update(each for each in _WORD.findall(text) if each.casefold() == name.casefold())
     # A recipe may come without its documents.
     mentioned = read_documents(folder, own, (), Problems(folder)).join() or name
@@ -331,16 +331,16 @@ def _read_language(given: Words, problems: Problems) -> tuple[str, ...]:
 # ---- headers and audit
 
 
-def _read_header(name: str, value: str | EnvironmentValue | None, problems: Problems) -> Header | None:
+def _read_header(name: str, value: str | EnvironmentValue | None, problems: Problems) -> RequestHeader | None:
     """None where it cannot be used."""
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
         problems.add(("headers",), f"expected a header's name, got {name!r}")
     elif isinstance(value, EnvironmentValue):
-        return Header(name, variable=value.env)
+        return RequestHeader(name, variable=value.env)
     elif value is not None and not value.isprintable():
         problems.add(("headers", name), "expected one printable line")
     elif value is not None:
-        return Header(name, value=value)
+        return RequestHeader(name, value=value)
     return None
 
 

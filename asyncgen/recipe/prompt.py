@@ -18,14 +18,14 @@ from asyncgen.recipe.scenario import Scenario
 Payload: TypeAlias = tuple[bytes, ...]  # the parts of a body, the first one shared by all bodies where it can be
 
 
-class Message(TypedDict):
+class PromptMessage(TypedDict):
     role: str
     content: str
 
 
-def build_messages(recipe: Recipe, scenario: Scenario) -> list[Message]:
+def build_messages(recipe: Recipe, scenario: Scenario) -> list[PromptMessage]:
     """The messages sent for a scenario: the system message, when the recipe has one, and the user message."""
-    messages: list[Message] = []
+    messages: list[PromptMessage] = []
     if recipe.system is not None:
         messages.append({"role": "system", "content": render(recipe.system, recipe.knowledge, scenario)})
     messages.append({"role": "user", "content": render(recipe.user, recipe.knowledge, scenario)})

@@ -127,7 +127,7 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class RequestHeader:
     """An extra request header: its value (it may be a secret) or the environment variable holding it."""
 
     name: str
@@ -176,7 +176,7 @@ class Recipe:
     system: str | None
     user: str
     request: Mapping[str, JsonValue]
-    headers: tuple[Header, ...]
+    headers: tuple[RequestHeader, ...]
     dimensions: tuple[Dimension, ...]
     rules: Rules
     audit: AuditOptions = field(default_factory=AuditOptions)
@@ -216,11 +216,6 @@ class Recipe:
         if self.talk is not None:
             parts["talk"] = self.talk
         return {name: digest_part(part) for name, part in parts.items()}
-
-
-def is_text(argument: str) -> bool:
-    """Whether an argument or a path was UTF-8: what was not holds surrogates, which nothing can be encoded with."""
-    return not any("\ud800" <= each <= "\udfff" for each in argument)
 
 
 def digest_part(part: object) -> str:

@@ -12,8 +12,9 @@ import msgspec
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.recipe.problems import Key, Problems
-from asyncgen.recipe.recipe import MODEL, JsonValue, Model, is_text
+from asyncgen.recipe.recipe import MODEL, JsonValue, Model
 from asyncgen.recipe.tables import ModelTable
+from asyncgen.text import is_utf8
 
 _RESERVED = ("messages", "stream")  # set for every call
 # Smallest and largest value of numbers that mean the same wherever they are known.
@@ -100,7 +101,7 @@ def _read_models(tables: Sequence[ModelTable | None], problems: Problems) -> lis
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and is_text(value)
+    return isinstance(value, str) and bool(value.strip()) and is_utf8(value)
 
 
 def _read_settings(table: Mapping[str, object], key: Key, problems: Problems) -> dict[str, JsonValue]:

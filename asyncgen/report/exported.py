@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from asyncgen.endpoint.presets import OFFLINE
-from asyncgen.export.export import Plan, Result, Sources
+from asyncgen.export.export import ExportPlan, ExportResult, Sources
 from asyncgen.export.formats import PARQUET
 from asyncgen.export.staging import rows_path
 from asyncgen.export.tokens import CUTS, ESTIMATED, estimate_tokens
@@ -13,7 +13,7 @@ from asyncgen.screen.rows import near, plain_console, print_copied, tally_grid
 from asyncgen.text import quantity
 
 
-def print_export(sources: Sources, plan: Plan, result: Result) -> None:
+def print_export(sources: Sources, plan: ExportPlan, result: ExportResult) -> None:
     console = plain_console()
     rows = list(_describe_files(sources, plan, result))
     how = f" ({ESTIMATED})" if plan.count_tokens is estimate_tokens else ""
@@ -41,7 +41,7 @@ def print_export(sources: Sources, plan: Plan, result: Result) -> None:
     print_copied(console, "next", loading)
 
 
-def _describe_files(sources: Sources, plan: Plan, result: Result) -> Iterator[tuple[str, str, str]]:
+def _describe_files(sources: Sources, plan: ExportPlan, result: ExportResult) -> Iterator[tuple[str, str, str]]:
     for dataset in sources.values():
         yield "input", f"{len(dataset):,}", near(dataset.paths.output)
     for reason, tally in result.left_out.items():

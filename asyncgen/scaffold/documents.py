@@ -11,7 +11,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.recipe.documents import MOST_NAMED, Document, Knowledge, list_files
 from asyncgen.recipe.text_file import MOST_BYTES
 from asyncgen.scaffold.convert import SUFFIXES, UnreadableDocumentError, read_as_markdown
-from asyncgen.text import in_utf8, name_some, quantity
+from asyncgen.text import in_utf8, is_utf8, name_some, quantity
 
 MOST_TOLD = 8  # reasons in a sentence about files
 LONGEST_TITLE = 80  # characters of a first line that is taken for one
@@ -62,7 +62,7 @@ def collect_documents(paths: Sequence[Path], named_by: str = "--from") -> Collec
     for each in paths:
         if not os.path.lexists(each):
             raise ConfigError(f"{named_by} {each}: no such file or folder")
-        if str(each) != in_utf8(str(each)):
+        if not is_utf8(str(each)):
             raise ConfigError(f"--from {each}: its name is not UTF-8, in which the recipe tells of it; rename it")
     found = [(each, path) for each in paths for path in (list_files(each) if each.is_dir() else [each])]
     for named, path in found:

@@ -36,7 +36,7 @@ class Voices:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecipePlan:
     """What a new recipe is to be. `topics` by document; `voices` by language; `about`: who the assistant is.
 
     `statements`: by language and section. What is drafted by language may be so for some only.
@@ -53,7 +53,7 @@ class Plan:
     def languages(self) -> tuple[str, ...]:
         return tuple(self.voices)
 
-    def with_drafts(self, drafts: Mapping[str, Draft]) -> "Plan":
+    def with_drafts(self, drafts: Mapping[str, Draft]) -> "RecipePlan":
         """With a model's suggestions: beside the headings, and for the written voices but how they unfold and greet."""
         asked = {f"asked in {NAMES[code]}": each.topics for code, each in drafts.items()}
         voices = {
@@ -80,7 +80,7 @@ def read_voices(language: str, name: str) -> Voices:
     return Voices(table["personas"], table["dynamics"], openers)
 
 
-def write_recipe(plan: Plan) -> dict[str, str]:
+def write_recipe(plan: RecipePlan) -> dict[str, str]:
     """The text of each file, but for the knowledge base."""
     about = f", {plan.about.rstrip('.')}" if plan.about else ""
     has_several = len(plan.languages) > 1
@@ -106,7 +106,7 @@ def write_recipe(plan: Plan) -> dict[str, str]:
     }
 
 
-def _write_toml(plan: Plan) -> Iterator[str]:
+def _write_toml(plan: RecipePlan) -> Iterator[str]:
     yield f"# The recipe of {plan.name}, for you to edit. What everything means: asyncgen help recipes"
     yield f"# After an edit: asyncgen check {plan.name}"
     yield f"name = {quote(plan.name)}"
@@ -180,7 +180,7 @@ def _by_own_section(statements: Mapping[str, Mapping[str, Sequence[str]]]) -> di
     return own
 
 
-def _write_statements(plan: Plan) -> Iterator[str]:
+def _write_statements(plan: RecipePlan) -> Iterator[str]:
     yield f"<!-- What conversations with {plan.name} are to tell, one fact a line, for you to edit. A number in"
     yield "     brackets is a weight: [10] is told ten times as often. A model has drafted this: read it well. -->"
     for sections in plan.statements.values():

@@ -9,9 +9,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from asyncgen.screen.rows import plain_console
 
-Advance: TypeAlias = Callable[
-    [str, int, int], None
-]  # what is being done, how much of it, and of how much in all: 0 if nobody knows
+# What is being done, how much of it, and of how much in all: 0 if nobody knows.
+Advance: TypeAlias = Callable[[str, int, int], None]
 
 
 def unseen(_what: str, _done: int, _of: int) -> None:

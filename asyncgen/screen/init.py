@@ -15,7 +15,7 @@ from asyncgen.scaffold.doubts import doubt_languages, find_doubts
 from asyncgen.scaffold.folder import KNOWLEDGE_FILE
 from asyncgen.scaffold.topics import find_topics
 from asyncgen.screen.preview import COMPLETION_TOKENS
-from asyncgen.screen.prompt_size import Sample
+from asyncgen.screen.prompt_size import PromptSample
 from asyncgen.screen.rows import command_line, labelled_grid, plain_console, print_copied
 from asyncgen.text import estimate_tokens, name_some, one_line, quantity
 
@@ -80,7 +80,7 @@ def _describe_price(recipe: Recipe) -> str:
     quote = PRICES.get((DEFAULT_PROVIDER, model, LIVE))
     if quote is None:
         return f"no price known for {model}; asyncgen plan asks the provider"
-    size = Sample(Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)).measure(recipe)
+    size = PromptSample(Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)).measure(recipe)
     fresh, cached = (estimate_tokens(each) * CONVERSATIONS for each in (size.total - size.shared, size.shared))
     tokens = Tokens(fresh, cached, COMPLETION_TOKENS * CONVERSATIONS, CONVERSATIONS)
     warm, cold = tokens.cost(quote.price), tokens.cost_without_cache(quote.price)

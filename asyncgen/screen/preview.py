@@ -31,7 +31,7 @@ from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.runs.quotes import PriceList, Quote, ask_provider, chosen_way, find_quote
 from asyncgen.screen.figures import format_duration
-from asyncgen.screen.prompt_size import SAMPLE, Sample
+from asyncgen.screen.prompt_size import SAMPLE, PromptSample
 from asyncgen.screen.requests import format_request, write_requests
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.screen.talks import compare_talks, tokens_of_talk
@@ -81,7 +81,7 @@ def print_plan(plan: RunPlan, scenarios: Scenarios, command: str) -> None:
     recipe = plan.recipe
     counted = min(plan.num, MOST_COUNTED)
     coverage = count_coverage(recipe.dimensions, scenarios, counted)
-    sample = Sample(scenarios)
+    sample = PromptSample(scenarios)
     size = sample.measure(recipe)
     endpoint, provider = plan.endpoint, plan.endpoint.provider.name
     address = endpoint.base_url if provider == CUSTOM else f"{provider} ({endpoint.base_url})"

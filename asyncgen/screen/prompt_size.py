@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from asyncgen.recipe.prompt import Message, build_messages
+from asyncgen.recipe.prompt import PromptMessage, build_messages
 from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Recipe
 from asyncgen.recipe.scenario import Scenarios
 
@@ -28,7 +28,7 @@ class PromptSize:
         return self.system + self.user
 
 
-class Sample:
+class PromptSample:
     """The first scenarios, drawn once, however few are asked for: one request alone shares all of itself."""
 
     def __init__(self, scenarios: Scenarios) -> None:
@@ -50,7 +50,7 @@ class Sample:
         return sum(len(each[name].encode()) for each in self.drawn for name in names) // SAMPLE
 
 
-def _measure(prompts: Iterable[Sequence[Message]]) -> PromptSize:
+def _measure(prompts: Iterable[Sequence[PromptMessage]]) -> PromptSize:
     system = total = largest = 0
     shared: str | None = None
     for messages in prompts:

@@ -12,7 +12,7 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.talk import ANSWERS_WANTED, ASSISTANT, USER, count_messages, prompts_by_seat, with_talk
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.quotes import Quote
-from asyncgen.screen.prompt_size import Sample
+from asyncgen.screen.prompt_size import PromptSample
 from asyncgen.screen.rows import labelled_grid
 from asyncgen.text import estimate_tokens
 
@@ -20,7 +20,7 @@ USERS_SHARE = 0.2  # of a conversation's tokens, as what users type is short
 TOGETHER = "together"
 
 
-def tokens_of_talk(recipe: Recipe, sample: Sample, completion: int) -> Tokens:
+def tokens_of_talk(recipe: Recipe, sample: PromptSample, completion: int) -> Tokens:
     """Of one conversation of `completion` tokens. Of what is said in a talk, no cache is counted on."""
     talk = recipe.talk
     sizes = {seat: sample.measure(each) for seat, each in prompts_by_seat(recipe).items()}
@@ -40,7 +40,7 @@ def tokens_of_talk(recipe: Recipe, sample: Sample, completion: int) -> Tokens:
     )
 
 
-def compare_talks(plan: RunPlan, sample: Sample, completion: int, quote: Quote | None) -> Group | None:
+def compare_talks(plan: RunPlan, sample: PromptSample, completion: int, quote: Quote | None) -> Group | None:
     """None for a recipe that cannot be talked in another way."""
     if plan.recipe.models:
         return None

@@ -27,7 +27,7 @@ _CHOICE = re.compile(r"(?P<number>\d{1,6})/(?P<count>\d{1,6})|auto(?P<offset>[+-
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ShardChoice:
     """`number` of `count`, or, where there is none, a variable's number and `offset`."""
 
     number: int | None = None
@@ -35,7 +35,7 @@ class Choice:
     offset: int = 0
 
     @classmethod
-    def read(cls, text: str) -> "Choice":
+    def read(cls, text: str) -> "ShardChoice":
         """Raises ValueError for what is no choice."""
         if (match := _CHOICE.fullmatch(text)) is None:
             raise ValueError(

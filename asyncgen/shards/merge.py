@@ -39,7 +39,7 @@ class _NotWholeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Obstacle:
     """Why a shard cannot be merged, and what helps: its next run, making it anew, or a hand that deletes lines."""
 
     text: str
@@ -48,14 +48,14 @@ class Fault:
 
 @dataclass(slots=True)
 class Merged:
-    """What came of it. `faults`: why nothing was written, by shard. `failed`: indices that have no line, by shard."""
+    """What came of it. By shard: `obstacles`, why nothing was written; `failed`, indices that have no line."""
 
     lines: int = 0
-    faults: dict[int, Fault] = field(default_factory=dict)
+    obstacles: dict[int, Obstacle] = field(default_factory=dict)
     failed: dict[int, list[int]] = field(default_factory=dict)
 
-    def raise_faults(self) -> None:
-        if self.faults:
+    def raise_obstacles(self) -> None:
+        if self.obstacles:
             raise _NotWholeError
 
 
@@ -75,8 +75,8 @@ def merge(
     _check_target(paths, shards, plan)
     for number in (number for number in range(len(plan)) if not shards.is_begun(number)):
         with shards.at_hand(number, paths.output.parent) as shard:
-            merged.faults[number] = _unbegun(shard)
-    if merged.faults:  # known at once, where looking at the others may take an hour
+            merged.obstacles[number] = _unbegun(shard)
+    if merged.obstacles:  # known at once, where looking at the others may take an hour
         return merged
     # The output last: while it is not there, what is beside it can be made again.
     targets = (paths.rejects, paths.journal, paths.output)
@@ -87,7 +87,7 @@ def merge(
             try:
                 with shards.at_hand(number, paths.output.parent) as shard:
                     earlier = _inspect(plan, number, shard, merged)
-                    if earlier is not None and not merged.faults:
+                    if earlier is not None and not merged.obstacles:
                         asides = [*shards.asides(number)]
                         writer.add_journal(shard.journal, [journal for _, journal, _ in asides])
                         copy_onto(shard.output, lines)
@@ -96,8 +96,8 @@ def merge(
                         merged.lines += earlier.lines.known
             except ConfigError as error:
                 remedy: Remedy = "by hand" if isinstance(error, LineError) else "anew"
-                merged.faults[number] = Fault(f"cannot be used: {error}", remedy)
-        merged.raise_faults()
+                merged.obstacles[number] = Obstacle(f"cannot be used: {error}", remedy)
+        merged.raise_obstacles()
         writer.entries.finish(output=lines.tell(), rejects=rejects.tell())
     return merged
 
@@ -137,25 +137,25 @@ def _inspect(plan: ShardPlan, number: int, paths: OutputPaths, merged: Merged) -
     """What is in a shard; what lacks in it is noted. Raises ConfigError for one that cannot be used."""
     earlier = read_earlier(paths, is_part=True)
     if earlier is None:
-        merged.faults[number] = _unbegun(paths)
+        merged.obstacles[number] = _unbegun(paths)
         return None
     _check_headers(plan, number, earlier.ledger.headers)
     lines, failed = earlier.lines, earlier.ledger.failed
     missing = [index for index in plan.indices(number) if not lines.is_done(index)]
     if earlier.ledger.batches.under_way:
-        merged.faults[number] = Fault("has batches under way")
+        merged.obstacles[number] = Obstacle("has batches under way")
     elif pending := [index for index in missing if index not in failed]:
-        merged.faults[number] = Fault(f"lacks {len(pending):,} of {len(plan.indices(number)):,}")
+        merged.obstacles[number] = Obstacle(f"lacks {len(pending):,} of {len(plan.indices(number)):,}")
     elif earlier.patches:
-        merged.faults[number] = Fault("was ended while it wrote, which its next run mends")
+        merged.obstacles[number] = Obstacle("was ended while it wrote, which its next run mends")
     elif missing:
         merged.failed[number] = missing
     return earlier
 
 
-def _unbegun(paths: OutputPaths) -> Fault:
+def _unbegun(paths: OutputPaths) -> Obstacle:
     lost = describe_lost_journal(paths)
-    return Fault("has not been begun") if lost is None else Fault(f"{lost}, or make the shard anew", "anew")
+    return Obstacle("has not been begun") if lost is None else Obstacle(f"{lost}, or make the shard anew", "anew")
 
 
 def _check_headers(plan: ShardPlan, number: int, headers: Sequence[Header]) -> None:

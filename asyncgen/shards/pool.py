@@ -50,7 +50,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     has_ended: bool = False
 
 
-class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What a run may use; None leaves what it has. `end`: why it is to end, if it is."""
 
     limit: Decimal | None = None
@@ -66,7 +66,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PoolTerms:
     """What all shards share. `least`: requests, and tokens, a minute that a run can do with."""
 
     budget: Decimal | None
@@ -91,7 +91,7 @@ class Pool:
     """
 
     def __init__(
-        self, terms: Terms, held: dict[int, Held], read_cost: Callable[[int], Decimal | None], now: float
+        self, terms: PoolTerms, held: dict[int, Held], read_cost: Callable[[int], Decimal | None], now: float
     ) -> None:
         self._terms = terms
         self.held = held
@@ -99,7 +99,7 @@ class Pool:
         self._since = now
         self._members: dict[int, _Member] = {}
 
-    def answer(self, use: Use, now: float) -> Allowance | None:
+    def answer(self, use: Use, now: float) -> Grant | None:
         """None for a run whose shard another one has by now."""
         held = self.held.get(use.shard)
         if held is not None and held.run not in (None, use.run) and not use.is_new:
@@ -108,16 +108,16 @@ class Pool:
         if use.has_ended:
             self._members.pop(use.shard, None)
             self._hold(use.shard, Held(use.used))
-            return Allowance()
+            return Grant()
         member = self._members[use.shard] = _Member(now, use.is_starved)
         rates = self._pace(use, member, now)
         if self._terms.budget is None:
-            return Allowance(rates=rates)
+            return Grant(rates=rates)
         limit = self._limit(use, self._terms.budget)
         self._hold(use.shard, Held(max(limit, use.limit, use.used), use.run))
         member.is_starved &= limit <= use.used
         is_spent = member.is_starved and not self._may_come_back(now)
-        return Allowance(limit=limit, rates=rates, end=SPENT if is_spent else None)
+        return Grant(limit=limit, rates=rates, end=SPENT if is_spent else None)
 
     def _limit(self, use: Use, budget: Decimal) -> Decimal:
         """A piece beyond what is used, of what is free: large at first, and in the end a call or nothing."""
@@ -181,7 +181,7 @@ class KeptPool:
     `output`: where the shards are, on any machine.
     """
 
-    def __init__(self, output: Path | str, terms: Terms, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, output: Path | str, terms: PoolTerms, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._shards = shards_of(output)
         self._terms = terms
@@ -215,7 +215,7 @@ class KeptPool:
         if is_news or now - self._looked > LOOK:
             self._looked = now
             if self._read().owner != self._owner:
-                return msgspec.json.encode(Allowance(end=TAKEN))
+                return msgspec.json.encode(Grant(end=TAKEN))
         if is_news:
             self._write(pool.held)
         return b"" if allowance is None else msgspec.json.encode(allowance)

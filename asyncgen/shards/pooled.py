@@ -21,7 +21,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.open import Beside
 from asyncgen.runs.run import Run
-from asyncgen.shards.pool import SPENT, TAKEN, Allowance, Use
+from asyncgen.shards.pool import SPENT, TAKEN, Grant, Use
 from asyncgen.threads import thread_beside
 
 EVERY = 1.0  # seconds from an answer to the next question
@@ -103,7 +103,7 @@ class _Member:
                 line = self._answers.readline()
             if line.strip():
                 heard = asked
-                run.call_from_thread(partial(self._take, run, msgspec.json.decode(line, type=Allowance), asked))
+                run.call_from_thread(partial(self._take, run, msgspec.json.decode(line, type=Grant), asked))
             elif not line or asked - heard > PATIENCE:
                 run.call_from_thread(partial(run.stop.request, PoolLostError(LOST)))
                 return
@@ -127,7 +127,7 @@ class _Member:
             is_starved=is_starved,
         )
 
-    def _take(self, run: Run, told: Allowance, asked: float) -> None:
+    def _take(self, run: Run, told: Grant, asked: float) -> None:
         self._is_new = False
         if told.rates is not None:
             self._rates, self._paced_until = told.rates, asked + PACED

@@ -16,7 +16,7 @@ from typing import Any
 from asyncgen.errors import ConfigError, FatalError
 from asyncgen.shards.child import Order, make_shard
 from asyncgen.shards.crew import INTERRUPTED, STOPPED, End
-from asyncgen.shards.pool import KeptPool, Terms
+from asyncgen.shards.pool import KeptPool, PoolTerms
 
 LOCAL = "local"  # address of a cluster of this machine alone, which ends with its driver
 CLIENT = "ray://"
@@ -98,7 +98,7 @@ class RayCluster:
 
 
 @contextlib.contextmanager
-def connected(address: str, output: Path | str = "", terms: Terms | None = None) -> Iterator[RayCluster]:
+def connected(address: str, output: Path | str = "", terms: PoolTerms | None = None) -> Iterator[RayCluster]:
     """A cluster, with a pool where there are `terms` of one, for the shards of `output`.
 
     Raises ConfigError without Ray, or for an address of a kind that will not do; EngineError without a cluster.
@@ -124,7 +124,7 @@ def connected(address: str, output: Path | str = "", terms: Terms | None = None)
             ray.shutdown()
 
 
-def _begin_pool(ray: Any, output: Path | str, terms: Terms) -> Any:
+def _begin_pool(ray: Any, output: Path | str, terms: PoolTerms) -> Any:
     """On this node, for shards are here, and it ends with this process."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415 - an extra
 

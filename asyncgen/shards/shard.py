@@ -11,7 +11,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.open import Beside, conversations, make_header, nothing_beside
-from asyncgen.shards.choice import Choice
+from asyncgen.shards.choice import ShardChoice
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
 from asyncgen.shards.publish import published
 from asyncgen.shards.stored import StoredShards
@@ -32,7 +32,7 @@ def of_shard(
     config: GenerateConfig,
     folder: ShardFolder,
     plan: ShardPlan,
-    choice: Choice,
+    choice: ShardChoice,
     environment: Mapping[str, str],
     *,
     is_pooled: bool = False,
@@ -86,7 +86,7 @@ def of_stored_shard(
     config: GenerateConfig,
     shards: StoredShards,
     plan: ShardPlan,
-    choice: Choice,
+    choice: ShardChoice,
     environment: Mapping[str, str],
     *,
     local: Path,

@@ -60,7 +60,7 @@ def check_url(text: str) -> str:
     return text.rstrip("/")
 
 
-class Store:
+class ObjectStore:
     """A folder in object storage. `url`: its address. Names are relative to it, with / between folders."""
 
     def __init__(self, url: str) -> None:

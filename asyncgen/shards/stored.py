@@ -12,7 +12,7 @@ from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.cut import SUFFIX
 from asyncgen.shards.parts import HEAD, RESTORE, Head, Position, read_head, write_pieces
 from asyncgen.shards.plan import ShardFolder, ShardPlan, decode_plan, encode_plan
-from asyncgen.shards.store import StorageError, Store, check_url
+from asyncgen.shards.store import ObjectStore, StorageError, check_url
 from asyncgen.shards.sums import Seen, View
 
 PLAN = "plan.json"
@@ -26,7 +26,7 @@ class StoredShard:
     `beginnings`: of objects that were read before, by name.
     """
 
-    def __init__(self, store: Store, number: int, beginnings: Mapping[str, bytes] = _NONE_READ) -> None:
+    def __init__(self, store: ObjectStore, number: int, beginnings: Mapping[str, bytes] = _NONE_READ) -> None:
         self.store = store
         self.number = number
         self._beginnings = beginnings
@@ -122,8 +122,8 @@ class StoredShards:
         self.path = f"{self.stem}{SUFFIX}"
 
     @cached_property
-    def store(self) -> Store:
-        return Store(self.path)
+    def store(self) -> ObjectStore:
+        return ObjectStore(self.path)
 
     @property
     def merged(self) -> Path:

@@ -26,7 +26,7 @@ PASSAGE_SHOWN = 200  # characters of a passage
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Conditions:
     """Which conversations to show: those that satisfy all of it, an empty part being satisfied by any.
 
     `where`: dimension and text that its value, or the value's group, must contain in any case. `finding`: the rule it
@@ -40,20 +40,20 @@ class Choice:
 
 
 def show(
-    dataset: Dataset, choice: Choice, audit: Audit | None, *, limit: int | None, sample: int | None, seed: int
+    dataset: Dataset, conditions: Conditions, audit: Audit | None, *, limit: int | None, sample: int | None, seed: int
 ) -> int:
     """Print them; the exit status, 1 when there is none. Raises ConfigError for a dimension there is not.
 
     `audit`: what tells the findings, None where nobody has looked for any.
     """
     names = [] if dataset.header is None else [each.name for each in dataset.header.dimensions]
-    for name, _ in choice.where:
+    for name, _ in conditions.where:
         if name not in names:
             told = f"there are {', '.join(names) or 'none'}{did_you_mean(name, names)}"
             raise ConfigError(f"--where: there is no dimension {name!r}; {told}")
     findings = LineFindings(dataset, audit)
     console = plain_console()
-    chosen = _chosen(dataset, choice, findings)
+    chosen = _chosen(dataset, conditions, findings)
     if sample is not None:
         chosen = iter(_draw(chosen, sample, seed))
     elif limit is not None:
@@ -67,7 +67,7 @@ def show(
             text = Text(f"{one_line(message.role)}: ", style=ROLE_STYLES.get(message.role, "bold"))
             text.append(printable(message.content), style="not bold default")
             console.print(text, soft_wrap=not console.is_terminal)
-    if beyond := sorted(line for line in choice.lines if line > (last := len(dataset))):
+    if beyond := sorted(line for line in conditions.lines if line > (last := len(dataset))):
         there = f"its lines are 1 to {last:,}" if last > 1 else "it has one line" if last else "it has none"
         _complain(dataset, f"there is no line {', '.join(map(str, beyond))}; {there}")
     elif not shown:
@@ -79,21 +79,21 @@ def _complain(dataset: Dataset, what: str) -> None:
     print(f"asyncgen: {one_line(str(dataset.paths.output))}: {what}", file=sys.stderr)  # noqa: T201
 
 
-def _chosen(dataset: Dataset, choice: Choice, findings: LineFindings) -> Iterator[Record]:
-    left = len(choice.lines)
+def _chosen(dataset: Dataset, conditions: Conditions, findings: LineFindings) -> Iterator[Record]:
+    left = len(conditions.lines)
     for record in dataset.records():
-        if choice.lines and record.number not in choice.lines:
+        if conditions.lines and record.number not in conditions.lines:
             continue
         left -= 1
-        is_there = not choice.indices or record.index in choice.indices
-        scenario = dataset.scenario(record.index) if is_there and choice.where and record.index is not None else {}
+        is_there = not conditions.indices or record.index in conditions.indices
+        scenario = dataset.scenario(record.index) if is_there and conditions.where and record.index is not None else {}
         is_about = all(
             any(text.casefold() in part.casefold() for part in chain.from_iterable(scenario.get(name, ())))
-            for name, text in choice.where
+            for name, text in conditions.where
         )
-        if is_there and is_about and (choice.finding is None or findings.has(choice.finding, record.number)):
+        if is_there and is_about and (conditions.finding is None or findings.has(conditions.finding, record.number)):
             yield record
-        if choice.lines and not left:
+        if conditions.lines and not left:
             return
 
 

@@ -21,7 +21,7 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
 from asyncgen.recipe.scenario import Scenarios
-from asyncgen.screen.prompt_size import Sample
+from asyncgen.screen.prompt_size import PromptSample
 
 FLASH = "google/gemini-3-flash-preview"
 KEY = "sk-or-v1-marker-0a1b2c3d"
@@ -343,7 +343,7 @@ def test_what_requests_begin_with_alike_is_cacheable(
     system: str | None, user: str, values: list[str], sizes: tuple[int, int, int], cacheable: float
 ) -> None:
     recipe = recipe_with(system, user, values)
-    size = Sample(Scenarios(recipe.dimensions, sampling="balanced", seed=None)).measure(recipe)
+    size = PromptSample(Scenarios(recipe.dimensions, sampling="balanced", seed=None)).measure(recipe)
     assert (size.system, size.user, size.shared) == sizes
     assert size.cacheable == cacheable
 
@@ -356,7 +356,7 @@ def test_one_request_is_not_cacheable_to_itself(tmp_path: Path, capsys: pytest.C
 
 def test_the_built_in_prompt_is_cacheable_to_95_percent() -> None:
     recipe = load_recipe("nanochat")
-    size = Sample(Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)).measure(recipe)
+    size = PromptSample(Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)).measure(recipe)
     assert size.cacheable >= 0.95
 
 

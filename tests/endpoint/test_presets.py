@@ -12,7 +12,7 @@ from asyncgen.endpoint.address import check_base_url
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, other_key, read_headers, resolve_endpoint
 from asyncgen.endpoint.secret import Redactor, Secret
 from asyncgen.errors import ConfigError
-from asyncgen.recipe.recipe import Header
+from asyncgen.recipe.recipe import RequestHeader
 
 KEY = "sk-marker-0a1b2c3d"
 OPENROUTER = "OPENROUTER_API_KEY"
@@ -120,9 +120,10 @@ def test_plain_http_with_a_key_goes_elsewhere_only_when_asked_to(host: str) -> N
         resolve_endpoint(None, url, {CUSTOM: KEY})
     assert key_of(resolve_endpoint(None, url, {CUSTOM: KEY}, insecure_http=True)) == KEY
     with pytest.raises(ConfigError, match="--insecure-http"):
-        read_headers([Header("x", variable="GATEWAY")], url, {"GATEWAY": KEY})
+        read_headers([RequestHeader("x", variable="GATEWAY")], url, {"GATEWAY": KEY})
     assert (
-        read_headers([Header("x", variable="GATEWAY")], url, {"GATEWAY": KEY}, insecure_http=True)["x"].reveal() == KEY
+        read_headers([RequestHeader("x", variable="GATEWAY")], url, {"GATEWAY": KEY}, insecure_http=True)["x"].reveal()
+        == KEY
     )
 
 
@@ -384,7 +385,7 @@ def test_a_trace_that_shows_locals_does_not_show_a_secret() -> None:
 
 def test_headers_are_given_or_come_from_the_environment() -> None:
     headers = read_headers(
-        [Header("X-Title", value="asyncgen"), Header("api-key", variable="GATEWAY")],
+        [RequestHeader("X-Title", value="asyncgen"), RequestHeader("api-key", variable="GATEWAY")],
         "https://gateway.example",
         {"GATEWAY": "Bearer abc "},
     )
@@ -413,11 +414,11 @@ def test_a_header_that_would_leak_or_break_is_refused(
     variable: str, base_url: str, environment: dict[str, str], complaint: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_headers([Header("api-key", variable=variable)], base_url, environment)
+        read_headers([RequestHeader("api-key", variable=variable)], base_url, environment)
     assert complaint in str(caught.value)
     assert KEY not in str(caught.value)
 
 
 def test_a_header_may_hold_the_key_of_the_host_it_goes_to() -> None:
-    headers = read_headers([Header("x-key", variable=OPENAI)], "https://api.openai.com/v1", {OPENAI: KEY})
+    headers = read_headers([RequestHeader("x-key", variable=OPENAI)], "https://api.openai.com/v1", {OPENAI: KEY})
     assert headers["x-key"].reveal() == KEY

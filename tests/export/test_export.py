@@ -21,7 +21,7 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import append_mark
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.export.checks import END
-from asyncgen.export.export import DAMAGED, DROPPED, UNFINISHED, Plan, export_output, open_sources
+from asyncgen.export.export import DAMAGED, DROPPED, UNFINISHED, ExportPlan, export_output, open_sources
 from asyncgen.export.formats import FORMATS
 from asyncgen.export.tokens import estimate_tokens
 from asyncgen.output.paths import OutputPaths
@@ -328,7 +328,7 @@ def test_an_output_that_changes_meanwhile_is_not_believed(paths: OutputPaths, tm
     lines = paths.output.read_bytes().splitlines(keepends=True)
     paths.output.write_bytes(b"".join([*lines[1:], lines[0]]))
     with pytest.raises(ConfigError, match="changed while it was read"):
-        export_output(sources, Plan(tmp_path / "made.jsonl", FORMATS["messages"]))
+        export_output(sources, ExportPlan(tmp_path / "made.jsonl", FORMATS["messages"]))
     assert (
         sorted(each.name for each in tmp_path.iterdir())
         == sorted(["x.jsonl", "x.jsonl.journal", "x.jsonl.rejects", "x.jsonl.lock"][: len(list(tmp_path.iterdir()))])

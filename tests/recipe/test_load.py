@@ -10,7 +10,7 @@ import pytest
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.load import load_recipe, read_recipe
 from asyncgen.recipe.prompt import PayloadEncoder, build_messages
-from asyncgen.recipe.recipe import AuditOptions, Dimension, Group, Header, Model, Recipe, Rules
+from asyncgen.recipe.recipe import AuditOptions, Dimension, Group, Model, Recipe, RequestHeader, Rules
 from asyncgen.recipe.scenario import Scenarios
 
 SMALLEST = """\
@@ -123,7 +123,7 @@ def test_every_part_of_a_recipe_is_read(write: Write) -> None:
             "temperature": 0.7,
             "provider": {"order": ["a", "b"], "allow_fallbacks": False},
         },
-        headers=(Header("X-Title", value="bread"), Header("X-Gateway-Key", variable="GATEWAY_KEY")),
+        headers=(RequestHeader("X-Title", value="bread"), RequestHeader("X-Gateway-Key", variable="GATEWAY_KEY")),
         dimensions=(
             Dimension(
                 "topic",

@@ -8,7 +8,7 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 from asyncgen.recipe.talk import with_talk
-from asyncgen.screen.prompt_size import Sample
+from asyncgen.screen.prompt_size import PromptSample
 from asyncgen.screen.talks import tokens_of_talk
 
 COMPLETION = 900
@@ -20,11 +20,11 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def sample(recipe: Recipe) -> Sample:
-    return Sample(Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None))
+def sample(recipe: Recipe) -> PromptSample:
+    return PromptSample(Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None))
 
 
-def test_apart_takes_a_call_more_and_little_more_input(recipe: Recipe, sample: Sample) -> None:
+def test_apart_takes_a_call_more_and_little_more_input(recipe: Recipe, sample: PromptSample) -> None:
     together = tokens_of_talk(recipe, sample, COMPLETION)
     apart = tokens_of_talk(with_talk(recipe, "apart"), sample, COMPLETION)
     assert (together.calls, apart.calls) == (1, 2)
@@ -33,7 +33,7 @@ def test_apart_takes_a_call_more_and_little_more_input(recipe: Recipe, sample: S
 
 
 def test_turn_by_turn_sends_the_knowledge_with_each_answer_and_the_talk_with_each_message(
-    recipe: Recipe, sample: Sample
+    recipe: Recipe, sample: PromptSample
 ) -> None:
     four = with_talk(recipe, "turn by turn")
     talk = four.talk
@@ -46,7 +46,7 @@ def test_turn_by_turn_sends_the_knowledge_with_each_answer_and_the_talk_with_eac
     assert long.output == short.output == COMPLETION
 
 
-def test_tokens_of_many_cost_so_many_times_as_much(recipe: Recipe, sample: Sample) -> None:
+def test_tokens_of_many_cost_so_many_times_as_much(recipe: Recipe, sample: PromptSample) -> None:
     price = Price.per_million(input=Decimal(1), cached=Decimal("0.1"), output=Decimal(3))
     one = tokens_of_talk(recipe, sample, COMPLETION)
     assert one.times(20).cost(price) == 20 * one.cost(price)

@@ -4,7 +4,7 @@ import pytest
 from quick import each_row
 
 from asyncgen.errors import ConfigError
-from asyncgen.shards.choice import VARIABLES, Choice
+from asyncgen.shards.choice import VARIABLES, ShardChoice
 
 
 @each_row(
@@ -29,13 +29,13 @@ from asyncgen.shards.choice import VARIABLES, Choice
     ],
 )
 def test_the_shard_that_is_meant(text: str, environment: dict[str, str], number: int) -> None:
-    assert Choice.read(text).choose(5, environment) == number
+    assert ShardChoice.read(text).choose(5, environment) == number
 
 
 @each_row("text", ["", "3", "3/", "/5", "-1/5", "auto1", "auto-", "AUTO", "1/5 ", "3/5/7", "٣/5"])
 def test_what_names_no_shard(text: str) -> None:
     with pytest.raises(ValueError, match="expected K/M"):
-        Choice.read(text)
+        ShardChoice.read(text)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_what_names_no_shard(text: str) -> None:
 )
 def test_a_shard_that_is_not_there_is_refused(text: str, environment: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Choice.read(text).choose(5, environment)
+        ShardChoice.read(text).choose(5, environment)
 
 
 def test_no_variable_of_an_array_is_forgotten_in_the_message() -> None:
     with pytest.raises(ConfigError) as raised:
-        Choice.read("auto").choose(5, {})
+        ShardChoice.read("auto").choose(5, {})
     assert all(name in str(raised.value) for name in VARIABLES)

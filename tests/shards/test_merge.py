@@ -35,7 +35,7 @@ def merged(folder: ShardFolder) -> Merged:
 
 def test_every_index_is_a_line_of_the_whole(folder: ShardFolder) -> None:
     result = merged(folder)
-    assert (result.lines, result.faults, result.failed) == (10, {}, {})
+    assert (result.lines, result.obstacles, result.failed) == (10, {}, {})
     assert {*conversations(folder.merged)} == {conversation(index) for index in range(10)}
     assert sorted(record.index or 0 for record in Dataset.open(folder.merged).records()) == list(range(10))
 
@@ -96,7 +96,7 @@ def test_failed_indices_are_told_and_may_be_tried_again(tmp_path: Path) -> None:
     make_shard(folder, 1, refused=[5, 7])
     make_shard(folder, 2)
     result = merged(folder)
-    assert (result.lines, result.failed, result.faults) == (8, {1: [5, 7]}, {})
+    assert (result.lines, result.failed, result.obstacles) == (8, {1: [5, 7]}, {})
     report = make_report(*read_status(OutputPaths(folder.merged)))
     assert (report.done, report.failed, report.pending) == (8, 2, 0)
     assert list(prepare(OutputPaths(folder.merged), WHOLE).pending()) == [5, 7]
@@ -187,11 +187,11 @@ def test_a_fault_of_one_shard_is_found_and_nothing_is_written(
 ) -> None:
     plant(folder)
     result = merged(folder)
-    ((number, fault),) = result.faults.items()
+    ((number, obstacle),) = result.obstacles.items()
     assert number == 1
-    assert told in fault.text
-    assert fault.remedy == remedy
-    assert "--append" not in fault.text
+    assert told in obstacle.text
+    assert obstacle.remedy == remedy
+    assert "--append" not in obstacle.text
     assert not folder.merged.exists()
     assert not OutputPaths(folder.merged).journal.exists()
     assert list(folder.merged.parent.glob(".*.part")) == []
@@ -201,7 +201,7 @@ def test_all_faults_are_told_at_once(folder: ShardFolder) -> None:
     delete_a_line(folder)
     with folder.shard(2).output.open("ab") as file:
         file.write(line("a stranger"))
-    assert [*merged(folder).faults] == [1, 2]
+    assert [*merged(folder).obstacles] == [1, 2]
 
 
 def test_what_is_no_merge_of_these_shards_is_not_written_over(folder: ShardFolder) -> None:

@@ -13,7 +13,7 @@ import pytest
 from asyncgen.errors import ConfigError
 from asyncgen.pacing.limiter import UNLIMITED
 from asyncgen.pacing.rates import Rates
-from asyncgen.shards.pool import NAME, SPENT, TAKEN, TERM, Allowance, Held, KeptPool, Pool, Terms, Use
+from asyncgen.shards.pool import NAME, SPENT, TAKEN, TERM, Grant, Held, KeptPool, Pool, PoolTerms, Use
 from asyncgen.shards.pooled import PACED
 from asyncgen.shards.sums import Seen, Sums
 
@@ -52,7 +52,7 @@ class Run:
 class World:
     """Shards, their journals and the file of the pool; what runs are there, and the one that keeps the pool."""
 
-    terms: Terms
+    terms: PoolTerms
     random: Random
     calls: list[Decimal]
     left: list[int]
@@ -100,7 +100,7 @@ class World:
             self.left[shard] -= 1
             most -= 1
 
-    def ask(self, shard: int, *, loses: float = 0.0) -> Allowance | None:
+    def ask(self, shard: int, *, loses: float = 0.0) -> Grant | None:
         run, asked = self.runs[shard], self.now
         use = run.use(self, shard)
         if self.random.random() < loses:
@@ -108,7 +108,7 @@ class World:
         line = self.pool.answer(msgspec.json.encode(use))
         if not line or self.random.random() < loses:
             return None
-        told = msgspec.json.decode(line, type=Allowance)
+        told = msgspec.json.decode(line, type=Grant)
         run.is_new = False
         run.limit = run.limit if told.limit is None else told.limit
         if told.rates is not None:
@@ -131,12 +131,12 @@ def worlds(budget: Decimal | None, rates: Rates = UNLIMITED, seeds: int = 30) ->
     for seed in range(seeds):
         random = Random(seed)
         calls = [Decimal(random.choice((1, 1, 1, 5))) / 1000 for _ in range(SHARDS)]
-        yield World(Terms(budget, rates, 3), random, calls, [random.randrange(1, 400) for _ in calls])
+        yield World(PoolTerms(budget, rates, 3), random, calls, [random.randrange(1, 400) for _ in calls])
 
 
-def live(world: World, *, kills: float, loses: float, at_once: int = 3, steps: int = 10**6) -> list[Allowance]:
+def live(world: World, *, kills: float, loses: float, at_once: int = 3, steps: int = 10**6) -> list[Grant]:
     """Until all is made, or a run is told to end; what those were told."""
-    ends: list[Allowance] = []
+    ends: list[Grant] = []
     for _ in range(steps):
         if ends or not any(world.left):
             break
@@ -160,7 +160,7 @@ def live(world: World, *, kills: float, loses: float, at_once: int = 3, steps: i
 def test_what_is_enough_for_all_is_enough_whoever_is_killed_and_never_passed() -> None:
     for world in worlds(None):
         needed = sum((call * left for call, left in zip(world.calls, world.left, strict=True)), Decimal(0))
-        world.terms = Terms(needed, UNLIMITED, 3)
+        world.terms = PoolTerms(needed, UNLIMITED, 3)
         world.begin_pool()
         assert live(world, kills=0.05, loses=0.1) == []
         assert sum(world.spent) == needed
@@ -170,7 +170,7 @@ def test_what_is_not_enough_is_used_up_to_less_than_a_call_before_anybody_is_tol
     for world in worlds(None):
         needed = sum((call * left for call, left in zip(world.calls, world.left, strict=True)), Decimal(0))
         budget = needed * Decimal("0.6")
-        world.terms = Terms(budget, UNLIMITED, 3)
+        world.terms = PoolTerms(budget, UNLIMITED, 3)
         world.begin_pool()
         (told,) = live(world, kills=0.02, loses=0.1)
         assert told.end == SPENT
@@ -195,7 +195,7 @@ def test_no_more_pace_is_kept_than_there_is_and_two_that_are_left_have_all_of_it
 
 @pytest.fixture
 def world() -> World:
-    return World(Terms(Decimal(1), UNLIMITED, 3), Random(0), [Decimal("0.001")] * SHARDS, [10**6] * SHARDS)
+    return World(PoolTerms(Decimal(1), UNLIMITED, 3), Random(0), [Decimal("0.001")] * SHARDS, [10**6] * SHARDS)
 
 
 def test_money_of_a_shard_that_nobody_makes_comes_back_by_its_journal_when_others_starve(world: World) -> None:
@@ -231,7 +231,7 @@ def test_who_keeps_the_pool_no_more_says_so_to_those_who_ask(world: World) -> No
     world.ask(0)
     world.pool = old
     world.now += TERM
-    assert world.ask(0) == Allowance(end=TAKEN)
+    assert world.ask(0) == Grant(end=TAKEN)
 
 
 def test_on_another_day_what_was_spent_counts_with_the_pool_or_without(world: World) -> None:
@@ -253,9 +253,9 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(world: World) -> No
 
 
 def test_what_a_run_was_answered_less_is_free_when_it_says_that_it_has_heard_so() -> None:
-    pool = Pool(Terms(Decimal(100), Rates(requests=60), 4), {}, lambda _: None, now=-TERM)
+    pool = Pool(PoolTerms(Decimal(100), Rates(requests=60), 4), {}, lambda _: None, now=-TERM)
 
-    def ask(shard: int, **said: Any) -> Allowance:
+    def ask(shard: int, **said: Any) -> Grant:
         told = pool.answer(Use(shard=shard, run=str(shard), call=Decimal(1), **said), now=0)
         assert told is not None
         return told
@@ -273,12 +273,12 @@ def test_what_a_run_was_answered_less_is_free_when_it_says_that_it_has_heard_so(
 
 def test_those_who_starve_are_not_told_so_while_what_came_back_is_enough_for_one_of_them() -> None:
     held = {2: Held(Decimal(10), "2")}
-    pool = Pool(Terms(Decimal(10), Rates(), 1), held, lambda _: None, now=-TERM)
+    pool = Pool(PoolTerms(Decimal(10), Rates(), 1), held, lambda _: None, now=-TERM)
 
-    def starve(shard: int, call: int) -> Allowance | None:
+    def starve(shard: int, call: int) -> Grant | None:
         return pool.answer(Use(shard=shard, run=str(shard), call=Decimal(call), is_starved=True), now=0)
 
-    assert starve(0, 5) == starve(1, 1) == Allowance(limit=Decimal(0))
+    assert starve(0, 5) == starve(1, 1) == Grant(limit=Decimal(0))
     pool.answer(Use(shard=2, run="2", used=Decimal(7), has_ended=True), now=0)
-    assert starve(0, 5) == Allowance(limit=Decimal(0))
-    assert starve(1, 1) == Allowance(limit=Decimal("1.5"))
+    assert starve(0, 5) == Grant(limit=Decimal(0))
+    assert starve(1, 1) == Grant(limit=Decimal("1.5"))

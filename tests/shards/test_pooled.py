@@ -15,7 +15,7 @@ from asyncgen.command.main import main
 from asyncgen.pacing.rates import Rates
 from asyncgen.shards import pool, pooled
 from asyncgen.shards.plan import ShardFolder
-from asyncgen.shards.pool import KeptPool, Terms
+from asyncgen.shards.pool import KeptPool, PoolTerms
 from asyncgen.shards.status import report_on
 
 RATE = 600_000
@@ -56,8 +56,8 @@ def asked(answer: Callable[[bytes], bytes | None]) -> Iterator[None]:
         thread.join()
 
 
-def terms(budget: str) -> Terms:
-    return Terms(Decimal(budget), Rates(requests=RATE), at_once=4)
+def terms(budget: str) -> PoolTerms:
+    return PoolTerms(Decimal(budget), Rates(requests=RATE), at_once=4)
 
 
 def test_a_shard_is_made_with_what_the_pool_allows_and_gives_the_rest_back() -> None:

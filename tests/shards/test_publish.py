@@ -29,11 +29,11 @@ from asyncgen.shards.drive import order_of
 from asyncgen.shards.merge import merge
 from asyncgen.shards.parts import Position
 from asyncgen.shards.plan import ShardFolder
-from asyncgen.shards.pool import NAME, KeptPool, Terms
+from asyncgen.shards.pool import NAME, KeptPool, PoolTerms
 from asyncgen.shards.publish import SUPERSEDED, published
 from asyncgen.shards.scripts import KUBERNETES, SLURM, print_job
 from asyncgen.shards.status import MADE, STILL, UNDER_WAY, report_on
-from asyncgen.shards.store import LIBRARIES, StorageError, Store
+from asyncgen.shards.store import LIBRARIES, ObjectStore, StorageError
 from asyncgen.shards.stored import StoredShards
 from asyncgen.stop import Stop
 
@@ -178,7 +178,7 @@ def test_who_was_overtaken_is_told_and_what_his_calls_have_cost_is_counted(
         make_shard_in_storage(tmp_path, number)
     paths = OutputPaths.of(tmp_path / "x.jsonl")
     result = merge(StoredShards(URL), PLAN, paths.output)
-    assert (result.lines, result.faults, result.failed) == (10, {}, {})
+    assert (result.lines, result.obstacles, result.failed) == (10, {}, {})
     report = make_report(*read_status(paths))
     assert (report.done, report.calls) == (10, 13)
     assert Decimal(bytes(report.cost_usd or b"0").decode()) == 13 * COST
@@ -273,7 +273,7 @@ def test_a_part_that_was_put_and_never_confirmed_is_ones_own(
     ],
 )
 def test_a_part_that_is_damaged_is_named(
-    shards: StoredShards, machines: list[Machine], harm: Callable[[Store], None], told: str, tmp_path: Path
+    shards: StoredShards, machines: list[Machine], harm: Callable[[ObjectStore], None], told: str, tmp_path: Path
 ) -> None:
     one, two = machines
     one.make(done(4))
@@ -283,9 +283,9 @@ def test_a_part_that_is_damaged_is_named(
     harm(shards.store)
     with pytest.raises(ConfigError, match=told), two.beside():
         pass
-    fault = merge(StoredShards(URL), PLAN, tmp_path / "x.jsonl").faults[NUMBER]
-    assert told in fault.text
-    assert fault.remedy == "anew"
+    obstacle = merge(StoredShards(URL), PLAN, tmp_path / "x.jsonl").obstacles[NUMBER]
+    assert told in obstacle.text
+    assert obstacle.remedy == "anew"
 
 
 OTHER = Lease("process 7 on node7", "node7 boot", "1234")
@@ -482,7 +482,7 @@ def test_a_pool_stands_beside_the_parts_and_counts_what_they_tell(
     shards: StoredShards, machines: list[Machine]
 ) -> None:
     machines[0].make(done(4), lost(5))
-    KeptPool(URL, Terms(Decimal(1), Rates(), 1)).begin()
+    KeptPool(URL, PoolTerms(Decimal(1), Rates(), 1)).begin()
     content = shards.read_note(NAME)
     assert content is not None
     assert json.loads(content)["shards"] == {str(NUMBER): {"money": str(2 * COST), "run": None}}

@@ -11,7 +11,7 @@ from asyncgen.pacing.rates import Rates
 from asyncgen.shards import ray_cluster
 from asyncgen.shards.child import Order
 from asyncgen.shards.crew import End
-from asyncgen.shards.pool import Terms
+from asyncgen.shards.pool import PoolTerms
 from asyncgen.shards.ray_cluster import EngineError, RayCluster, connected, make_pooled_shard
 
 ORDER = Order("1.0", ("generate",), ".", "the line")
@@ -72,7 +72,7 @@ def test_a_cluster_is_left_in_the_end_and_prints_nothing_where_results_are_print
     assert capsys.readouterr().out == ""
 
 
-TERMS = Terms(Decimal(9), Rates(), 8)
+TERMS = PoolTerms(Decimal(9), Rates(), 8)
 
 
 def test_a_pool_is_an_actor_that_is_begun_again_here_and_tasks_ask_it(
