@@ -34,5 +34,5 @@ def run(flags: argparse.Namespace, _: str) -> int:
     )
     if recipe is not None:
         show_request(flags.recipe, recipe, flags.seed, flags.index)
-    show_problems(flags.recipe, problems)
+    show_problems(flags.recipe, [*problems])
     return USAGE if recipe is None else 0

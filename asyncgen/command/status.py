@@ -33,12 +33,14 @@ def output_or_url(text: str) -> Path | str:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.report.shards import status_of_shards
-    from asyncgen.report.status import status
-    from asyncgen.screen.bar import shown_progress
     from asyncgen.shards.places import find_shards
 
     if shards := find_shards(flags.output):
+        from asyncgen.report.shards import status_of_shards
+        from asyncgen.screen.bar import shown_progress
+
         with shown_progress() as progress:
             return status_of_shards(shards, as_json=flags.json, progress=progress)
+    from asyncgen.report.status import status
+
     return status(flags.output, as_json=flags.json)

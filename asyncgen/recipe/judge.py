@@ -3,18 +3,13 @@
 "Yes" is always the good answer, so that a share of them can be told, and a limit set, without knowing the question.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from asyncgen.did_you_mean import did_you_mean
-from asyncgen.recipe.problems import Problems
-from asyncgen.recipe.recipe import JudgeOptions, Recipe, Repair
+from asyncgen.recipe.recipe import JudgeOptions, Recipe
 from asyncgen.recipe.scenario import Drawn
-from asyncgen.recipe.tables import JudgeTable, RepairTable
 
 CLAIMS = "claims"  # the name under which the share of supported claims is told
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 QUESTIONS: Mapping[str, str] = MappingProxyType(
     {
         "grounded": "Is everything that the assistant states about the subject true by the knowledge, with every "
@@ -31,37 +26,6 @@ QUESTIONS: Mapping[str, str] = MappingProxyType(
         "natural": "Would a person who does not know the answers yet write the user's messages like this?",
     }
 )
-
-
-def read_judge(table: JudgeTable, problems: Problems) -> JudgeOptions:
-    for name, text in table.questions.items():
-        key = ("judge", "questions", name)
-        if not _NAME.fullmatch(name) or name == CLAIMS:
-            problems.add(key, f"expected a name of lower-case letters, digits and dashes, and not {CLAIMS!r}")
-        elif text and not text.strip():
-            problems.add(key, 'expected a question, or "" where it is not to be asked')
-    own = {name: text.strip() for name, text in table.questions.items() if text is not None}
-    options = JudgeOptions(table.model, own)
-    if not asked_questions(options):
-        problems.add(("judge", "questions"), "expected at least one question that is asked")
-    if table.model is not None and not table.model.strip():
-        problems.add(("judge", "model"), "expected the model's name")
-    return options
-
-
-def read_repair(table: RepairTable, judge: JudgeOptions, problems: Problems) -> Repair:
-    """What is looked for before a conversation is written."""
-    is_judged = bool(table.judge)
-    if not table.rules and not is_judged:
-        problems.add(("repair", "rules"), "expected at least one rule, or judge = true")
-    known = (CLAIMS, *asked_questions(judge))
-    for name in table.below:
-        if not is_judged:
-            problems.add(("repair", "below"), "expected it only beside judge = true")
-        elif name not in known:
-            problems.add(("repair", "below", name), f"expected one of {', '.join(known)}{did_you_mean(name, known)}")
-    below = {name: least for name, least in table.below.items() if least is not None}
-    return Repair(tuple(filter(None, table.rules)), is_judged, below)
 
 
 def least_scores(recipe: Recipe) -> dict[str, float]:

@@ -19,9 +19,8 @@ from asyncgen.errors import ConfigError
 from asyncgen.program import program
 from asyncgen.recipe.dimensions import read_dimensions
 from asyncgen.recipe.documents import Knowledge, read_documents, read_text
-from asyncgen.recipe.judge import read_judge, read_repair
 from asyncgen.recipe.language import LANGUAGE, NAMES, OTHER_LETTERS, explain_code
-from asyncgen.recipe.problems import Key, Problem, Problems
+from asyncgen.recipe.problems import Key, Problems
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
     NAME,
@@ -32,8 +31,8 @@ from asyncgen.recipe.recipe import (
     Rules,
 )
 from asyncgen.recipe.request import read_request
+from asyncgen.recipe.review import read_audit, read_judge, read_repair
 from asyncgen.recipe.tables import (
-    AuditTable,
     EnvironmentValue,
     PromptTable,
     RecipeTable,
@@ -70,7 +69,7 @@ def load_recipe(
     `knowledge` replaces the recipe's own knowledge file, `variables` are values in place of its own. Raises ConfigError
     with the first mistake: its file, line, key and what was expected.
     """
-    recipe, problems = _read(source, knowledge, variables, check_audit)
+    recipe, problems = read_recipe(source, knowledge=knowledge, variables=variables, check_audit=check_audit)
     if recipe is None:
         first, *others = [each for each in problems.found if not each.is_warning]
         more = f" (and {len(others)} more: {program()} check {shlex.quote(source)})" if others else ""
@@ -84,13 +83,27 @@ def read_recipe(
     knowledge: Path | None = None,
     variables: Mapping[str, str] = AS_GIVEN,
     check_audit: AuditCheck | None = None,
-) -> tuple[Recipe | None, Sequence[Problem]]:
+) -> tuple[Recipe | None, Problems]:
     """The recipe, and everything that is to be said about it; no recipe where one of that is an error.
 
     Raises ConfigError where there is none to be read.
     """
-    recipe, problems = _read(source, knowledge, variables, check_audit)
-    return recipe, problems.in_order()
+    path = _find(source)
+    if not is_utf8(str(path.resolve())):
+        raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
+    problems = Problems(path)
+    try:
+        text = read_file(path)
+        given = tomllib.loads(text)
+    except UnreadableError as error:
+        problems.add((), f"the recipe {error}")
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
+        place = re.search(r"at line (\d+)", str(error))
+        problems.add_in(path, f"not valid TOML: {error}", int(place[1]) if place else 0)
+    else:
+        problems.toml = text
+        return _walk(path, source, given, knowledge, variables, check_audit, problems), problems
+    return None, problems
 
 
 def built_in_folder(name: str) -> Path:
@@ -110,27 +123,6 @@ def read_knowledge(path: Path) -> str:
         if not each.is_warning:
             raise ConfigError(str(each))
     return text
-
-
-def _read(
-    source: str, knowledge: Path | None, variables: Mapping[str, str], check_audit: AuditCheck | None
-) -> tuple[Recipe | None, Problems]:
-    path = _find(source)
-    if not is_utf8(str(path.resolve())):
-        raise ConfigError(f"{path}: the recipe's path is not UTF-8, so no journal could name it; rename it")
-    problems = Problems(path)
-    try:
-        text = read_file(path)
-        given = tomllib.loads(text)
-    except UnreadableError as error:
-        problems.add((), f"the recipe {error}")
-    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: endless digits, deep nesting
-        place = re.search(r"at line (\d+)", str(error))
-        problems.add_in(path, f"not valid TOML: {error}", int(place[1]) if place else 0)
-    else:
-        problems.toml = text
-        return _walk(path, source, given, knowledge, variables, check_audit, problems), problems
-    return None, problems
 
 
 def _find(source: str) -> Path:
@@ -197,7 +189,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     export_system = [filling.fill(strip_blank_lines(read_text(each, "export.system", problems))) for each in persona]
     judge = read_judge(table.judge, problems)
     repair = None if table.repair is None else read_repair(table.repair, judge, problems)
-    audit = _read_audit(table.audit, problems)
+    audit = read_audit(table.audit, problems)
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
     talk = read_talk(
@@ -236,7 +228,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         talk=talk,
         export_system=export_system[0] if export_system else None,
         files=(*others, *known.files),
-        warnings=tuple(map(str, problems.in_order())),
+        warnings=tuple(map(str, problems)),
     )
 
 
@@ -328,7 +320,7 @@ def _read_language(given: Words, problems: Problems) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, codes)))
 
 
-# ---- headers and audit
+# ---- headers
 
 
 def _read_header(name: str, value: str | EnvironmentValue | None, problems: Problems) -> RequestHeader | None:
@@ -342,14 +334,3 @@ def _read_header(name: str, value: str | EnvironmentValue | None, problems: Prob
     elif value is not None:
         return RequestHeader(name, value=value)
     return None
-
-
-def _read_audit(table: AuditTable, problems: Problems) -> AuditOptions:
-    for rule, phrases in table.phrases.items():
-        for place, phrase in enumerate(phrases or ()):
-            if phrase is not None and not phrase.strip():
-                problems.add(("audit", "phrases", rule, place), "expected text, got a blank phrase")
-    return AuditOptions(
-        tuple(filter(None, table.off)),
-        {rule: tuple(filter(None, phrases or ())) for rule, phrases in table.phrases.items()},
-    )

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -55,9 +56,9 @@ class Problems:
     def add_in(self, where: str | Path, text: str, line: int = 0, *, is_warning: bool = False) -> None:
         self.found.append(Problem(str(where), line, text, is_warning))
 
-    def in_order(self) -> list[Problem]:
+    def __iter__(self) -> Iterator[Problem]:
         """The recipe.toml from top to bottom, then the other files."""
-        return sorted(self.found, key=lambda each: (each.where != str(self._path), each.where, each.line))
+        return iter(sorted(self.found, key=lambda each: (each.where != str(self._path), each.where, each.line)))
 
     def touch(self, key: Key) -> bool:
         """Whether there is an error at that key or inside of it."""

@@ -13,10 +13,10 @@ from asyncgen.money.price import ZERO, format_cost
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.forecast import Pace
 from asyncgen.screen.figures import format_count, format_duration, format_rate
+from asyncgen.screen.rows import LABEL_WIDTH, labelled
 from asyncgen.text import quantity
 
 MARGIN = 3  # columns left free: the echo of Ctrl-C must not start a new line under the region
-LABEL_WIDTH = 9  # columns
 TWO_COLUMNS = 130  # columns from which on the rows stand side by side
 MIN_BAR = 10  # columns; a shorter bar says nothing
 GAP = "   "
@@ -206,10 +206,6 @@ def breakdown(counter: Counter[str], width: int | None = None) -> str:
     choices += [everything] if reasons else []
     choices += [f"{total}: {', '.join(reasons[:shown])}, …" for shown in range(len(reasons) - 1, 0, -1)]
     return next((each for each in choices if width is None or cell_len(each) <= width), total)
-
-
-def labelled(label: str, value: Text) -> Text:
-    return Text.assemble((f"{label:<{LABEL_WIDTH}}", "dim"), value)
 
 
 def _cut(row: Text, width: int) -> Text:

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncgen.program import program
-from asyncgen.screen.frame import labelled
 from asyncgen.text import one_line, printable
+
+LABEL_WIDTH = 9  # columns
 
 
 def plain_console(*, stderr: bool = False) -> Console:
@@ -36,6 +37,10 @@ def tally_grid(rows: Iterable[tuple[str, str, str]]) -> Table:
     for label, count, text in rows:
         table.add_row(label, count, one_line(text))
     return table
+
+
+def labelled(label: str, value: Text) -> Text:
+    return Text.assemble((f"{label:<{LABEL_WIDTH}}", "dim"), value)
 
 
 def print_copied(console: Console, label: str, value: str) -> None:

@@ -14,17 +14,16 @@ from asyncgen.runs.counts import Counts
 from asyncgen.screen.figures import format_duration, format_rate
 from asyncgen.screen.frame import (
     GAP,
-    LABEL_WIDTH,
     MAX_EXAMPLES,
     MAX_SAID,
     breakdown,
     budget_parts,
-    labelled,
     saved_parts,
     token_parts,
     trouble,
 )
 from asyncgen.screen.printer import Printer, make_console
+from asyncgen.screen.rows import LABEL_WIDTH, labelled
 from asyncgen.text import one_line, quantity
 
 COPIED = {"output", "next"}  # rows of the summary that no line break of ours may enter

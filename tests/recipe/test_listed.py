@@ -258,7 +258,7 @@ def test_a_mistake_about_files_is_one_sentence_with_its_place(
     folder = write(recipe=RECIPE.replace(before, after))
     recipe, problems = read_recipe(str(folder))
     assert recipe is None
-    assert str(problems[0]).removeprefix(f"{folder}/").startswith(complaint)
+    assert str(problems.found[0]).removeprefix(f"{folder}/").startswith(complaint)
 
 
 def test_what_is_left_out_of_a_file_is_a_warning(write: Write) -> None:
@@ -270,7 +270,7 @@ def test_what_is_left_out_of_a_file_is_a_warning(write: Write) -> None:
 
 def test_a_file_of_blanks_holds_no_values(write: Write) -> None:
     _, problems = read_recipe(str(write(calm="\n\n")))
-    assert "calm.txt: dimension[1].groups.calm.from: holds no values" in str(problems[0])
+    assert "calm.txt: dimension[1].groups.calm.from: holds no values" in str(problems.found[0])
 
 
 def test_an_output_is_never_written_over_a_file_of_values(write: Write) -> None:

@@ -367,7 +367,7 @@ def test_every_unknown_placeholder_is_named_once_with_its_prompt_and_line(write:
     recipe, problems = read_recipe(str(folder))
     expected = "expected one of {knowledge}, {opener}, {topic}"
     assert recipe is None
-    assert [str(each) for each in problems[:2]] == [
+    assert [str(each) for each in problems.found[:2]] == [
         f"{folder / 'system.md'}:1: unknown placeholder {{knowlege}}, {expected}; did you mean {{knowledge}}?",
         f"{folder / 'system.md'}:2: unknown placeholder {{Topic}}, {expected}; did you mean {{topic}}?",
     ]

@@ -103,7 +103,7 @@ def test_problems_are_told_from_top_to_bottom_and_other_files_last() -> None:
     problems.add_in(Path("a.md"), "fourth", 7)
     problems.add(("a", "b"), "second")
     problems.add((), "first")
-    assert list(map(str, problems.in_order())) == [
+    assert list(map(str, problems)) == [
         "recipe.toml: first",
         "recipe.toml:2: a.b: second",
         "recipe.toml:3: a.c: third",
