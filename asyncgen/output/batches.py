@@ -5,7 +5,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -162,11 +161,3 @@ def tidy(folder: Path) -> None:
             for path in folder.glob(f"*{end}*"):
                 path.unlink()
         folder.rmdir()
-
-
-def seconds_of(text: str) -> float:
-    """Since 1970, of a moment as the journal has it; 0 for what is none."""
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return 0.0

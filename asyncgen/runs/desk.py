@@ -8,9 +8,7 @@ answered is noted as lost: nobody knows whether it is billed.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Protocol
 
 from msgspec.structs import astuple
@@ -37,6 +35,7 @@ from asyncgen.money.account import Tariff
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record, Reject, encode_reject
 from asyncgen.output.journal import Done, Entry, Failed, Lost, Step, Unused, encode_entry
+from asyncgen.output.timestamps import timestamp
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.runs import events
 from asyncgen.runs.events import Emit
@@ -211,7 +210,7 @@ class Desk:
             finish_reason=written.finish_reason,
             model=model if model != self.model else None,
             request_id=reply.request_id,
-            time=moment(self.clock()),
+            time=self.now(),
             batch=self.batch,
             seconds=round(seconds, 3),
             in_flight=in_flight,
@@ -249,7 +248,7 @@ class Desk:
             finish_reason=reply.finish_reason,
             model=reply.model,
             request_id=reply.request_id,
-            time=moment(self.clock()),
+            time=self.now(),
             batch=self.batch,
         )
         unit.ask, unit.was_cut_off = 1, False
@@ -268,7 +267,7 @@ class Desk:
             reason=reason,
             ends=ends,
             request_id=reply.request_id,
-            time=moment(self.clock()),
+            time=self.now(),
             batch=self.batch,
         )
         reject = encode_reject(Reject(unit.index, unit.ask, reason, reply.text))
@@ -278,15 +277,30 @@ class Desk:
 
     def _note_lost(self, unit: Unit, reason: str) -> None:
         self.emit(events.Unanswered())
-        self._note(Lost(index=unit.index, reason=reason, time=moment(self.clock()), batch=self.batch))
+        self._note(Lost(index=unit.index, reason=reason, time=self.now(), batch=self.batch))
 
     def _record_failures(self, rejections: Sequence[Rejection]) -> None:
         if isinstance(self.stop.error, SameRejectionError):
             self.emit(events.Abandoned(len(rejections)))
             return
         for each in rejections:
-            self.emit(events.GivenUp(each.error))
-            self._note(failure(each.index, each.error, moment(self.clock()), self.batch))
+            error = each.error
+            self.emit(events.GivenUp(error))
+            self._note(
+                Failed(
+                    index=each.index,
+                    reason=error.reason,
+                    message=str(error)[:500],  # it may quote a server
+                    # It stands for a call of its own, unless that call has been journalled with its reply.
+                    status=error.status if error.reply is None else None,
+                    time=self.now(),
+                    batch=self.batch,
+                )
+            )
+
+    def now(self) -> str:
+        """As the journal writes it."""
+        return timestamp(self.clock())
 
     def _note(self, entry: Entry) -> None:
         self.writer.put_nowait(Record(encode_entry(entry)))
@@ -298,29 +312,9 @@ class Desk:
 
     def _count(self, unit: Unit, usage: Usage) -> None:
         if not unit.is_booked:
-            self.emit(events.Used(usage))
-            self.emit(events.Billed(usage.tier or (None if self.batch is None else BATCH)))
+            self.emit(events.Answered(usage, usage.tier or (None if self.batch is None else BATCH)))
         unit.add_cost(usage)
 
     def _learn_cost(self, unit: Unit) -> None:
         if unit.cost is not None:
             self.budget.account.forecast.add(unit.cost)
-
-
-def failure(index: int, error: RejectedError, time: str, batch: str | None = None) -> Failed:
-    """The journal's note of an index given up; the message is cut, it may quote a server.
-
-    The status stands for a call of its own, so it is left out when that call has been journalled with its reply.
-    """
-    status = error.status if error.reply is None else None
-    return Failed(index=index, reason=error.reason, message=str(error)[:500], status=status, time=time, batch=batch)
-
-
-def moment(now: float) -> str:
-    seconds, milliseconds = divmod(int(now * 1000), 1000)
-    return f"{_date_and_time(seconds)}.{milliseconds:03}Z"
-
-
-@lru_cache(maxsize=1)  # thousands of calls end in the same second
-def _date_and_time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -43,22 +43,24 @@ class Returned(Event, frozen=True, gc=False):
         counts.sent_sum -= self.sent_at
 
 
+class Answered(Event, frozen=True, gc=False):
+    """A call was answered, took so much, and is billed at this service tier; None where that was not told."""
+
+    usage: Usage
+    tier: str | None
+
+    def add_to(self, counts: Counts) -> None:
+        counts.add_usage(self.usage)
+        count_tier(counts.tiers, self.tier)
+
+
 class Used(Event, frozen=True, gc=False):
-    """Something was answered, and this is what it took."""
+    """This was used, beside what answers tell: by a batch."""
 
     usage: Usage
 
     def add_to(self, counts: Counts) -> None:
         counts.add_usage(self.usage)
-
-
-class Billed(Event, frozen=True, gc=False):
-    """A call was answered, and is billed at this service tier; None where that was not told."""
-
-    tier: str | None
-
-    def add_to(self, counts: Counts) -> None:
-        count_tier(counts.tiers, self.tier)
 
 
 class Unanswered(Event, frozen=True):

@@ -31,7 +31,7 @@ from asyncgen.output.journal import QUEUE_FULL, TOO_LARGE, Collected
 from asyncgen.runs.batches.lines import Ask, Results
 from asyncgen.runs.batches.search import Search
 from asyncgen.runs.batches.under_way import Out, UnderWay
-from asyncgen.runs.desk import Unit, moment
+from asyncgen.runs.desk import Unit
 from asyncgen.runs.live import Live
 from asyncgen.text import quantity
 
@@ -90,7 +90,7 @@ class Collector:
                 missing=missing + not_run,
                 lost=lost,
                 unread=results.unread,
-                time=moment(self.under_way.clock()),
+                time=self.under_way.desk.now(),
             ),
         )
 

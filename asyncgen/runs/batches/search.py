@@ -22,11 +22,11 @@ from asyncgen.errors import (
     TransientError,
     Usage,
 )
-from asyncgen.output.batches import RESULTS, seconds_of
+from asyncgen.output.batches import RESULTS
 from asyncgen.output.journal import NOT_MADE, TWIN, Collected
+from asyncgen.output.timestamps import seconds_of
 from asyncgen.runs.batches.lines import Results
 from asyncgen.runs.batches.under_way import Out, UnderWay
-from asyncgen.runs.desk import moment
 from asyncgen.text import quantity
 
 CLOCKS = 600.0  # seconds by which two clocks may differ
@@ -161,7 +161,7 @@ class Search:
             status=TWIN,
             lost=len(out.batch) if cost is None else 0,
             cost=cost,
-            time=moment(self.under_way.clock()),
+            time=self.under_way.desk.now(),
         )
         self.under_way.book_rest(out, Usage(cost=cost), entry.lost)
         await self.under_way.note(entry)

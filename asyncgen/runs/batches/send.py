@@ -30,7 +30,6 @@ from asyncgen.runs.advice import with_advice
 from asyncgen.runs.batches.fill import Filling
 from asyncgen.runs.batches.lines import Ask
 from asyncgen.runs.batches.under_way import UnderWay
-from asyncgen.runs.desk import moment
 from asyncgen.runs.live import Live
 from asyncgen.stop import StopRequestedError
 
@@ -105,7 +104,7 @@ class Sender:
             base_url=self.base_url,
             size=filling.size,
             held=self.under_way.tariffs[filling.seat].held,
-            time=moment(self.under_way.clock()),
+            time=self.under_way.desk.now(),
         )
 
     async def _create(self, filling: Filling) -> Batch:

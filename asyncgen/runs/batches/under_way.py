@@ -10,7 +10,7 @@ from asyncgen.endpoint.batches.batch import Batch
 from asyncgen.errors import FatalError, OutputError, Usage
 from asyncgen.money.account import Tariff
 from asyncgen.money.price import ZERO
-from asyncgen.output.batches import MADE, NOTHING, RESULTS, Batches, OpenBatch, seconds_of, tidy
+from asyncgen.output.batches import MADE, NOTHING, RESULTS, Batches, OpenBatch, tidy
 from asyncgen.output.files import Record
 from asyncgen.output.journal import (
     NOT_MADE,
@@ -22,9 +22,10 @@ from asyncgen.output.journal import (
     Submitting,
     encode_entry,
 )
+from asyncgen.output.timestamps import seconds_of
 from asyncgen.runs import events
 from asyncgen.runs.batches.lines import Ask, Waiting, packed_asks
-from asyncgen.runs.desk import Desk, Unit, moment
+from asyncgen.runs.desk import Desk, Unit
 from asyncgen.stop import Stop
 
 
@@ -80,7 +81,7 @@ class UnderWay:
             raise OutputError(f"{self.folder}: {error.strerror}") from error
         now = time.monotonic()
         for batch in [*self.journalled.open.values()]:
-            age = max(0.0, self.clock() - seconds_of(batch.intent.time))
+            age = max(0.0, self.desk.clock() - seconds_of(batch.intent.time))
             out = Out(batch, packed_asks(batch), made=now - age, seen=now, changed=now, reserved=batch.untold)
             self.out.append(out)
             if batch.id is None and batch.file is None and needs_file:
@@ -95,7 +96,7 @@ class UnderWay:
 
     async def adopt(self, out: Out, told: Batch) -> None:
         """This is the one."""
-        await self.note(Submitted(label=out.batch.label, id=told.id, time=moment(self.clock())))
+        await self.note(Submitted(label=out.batch.label, id=told.id, time=self.desk.now()))
         out.told, out.seen = told, time.monotonic()
         self.is_news, out.changed = True, out.seen
 
@@ -113,7 +114,7 @@ class UnderWay:
             ask = Ask.unpack(packed)
             if told == NOTHING or (told == MADE and not self.is_done(ask.index)):
                 self.waiting.put_again(ask)
-        await self.close(out, Collected(label=out.batch.label, status=status, time=moment(self.clock())))
+        await self.close(out, Collected(label=out.batch.label, status=status, time=self.desk.now()))
 
     async def close(self, out: Out, entry: Collected) -> None:
         """All that has come of it is on disk."""
@@ -168,9 +169,6 @@ class UnderWay:
     async def saved(self) -> None:
         """All that was handed to the writer is on disk."""
         await self.desk.writer.put_synced(Record(b""))
-
-    def clock(self) -> float:
-        return self.desk.clock()
 
     def say(self, text: str) -> None:
         self.desk.emit(events.Said(text))
