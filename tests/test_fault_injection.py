@@ -389,8 +389,8 @@ def check_end(paths: OutputPaths, counted: Sequence[Record], adopted: Sequence[i
     assert {record.line for record in everything if record.line} <= set(lines)
 
     calls = sum(isinstance(entry, Call) for entry in known)
-    assert end.totals.calls == calls + sum(isinstance(entry, Failed) for entry in known)
-    assert end.totals.cost == COST * calls
+    assert end.ledger.totals.calls == calls + sum(isinstance(entry, Failed) for entry in known)
+    assert end.ledger.totals.cost == COST * calls
 
 
 def all_rejects(paths: OutputPaths) -> Iterator[Path]:

@@ -5,7 +5,7 @@ is on disk before the output exists, and both before the first call.
 """
 
 import shutil
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ import msgspec
 from asyncgen.denied import explain
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
-from asyncgen.output.batches import USED_UP, Batches
+from asyncgen.output.batches import USED_UP
 from asyncgen.output.changes import (
     MADE_AGAIN,
     START_ANEW,
@@ -31,7 +31,7 @@ from asyncgen.output.changes import (
 from asyncgen.output.files import NO_OUTPUT, PUT_BACK, AppendFile, Files, Record, read_rejects, sync_directory
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
 from asyncgen.output.keys import Keys
-from asyncgen.output.ledger import Ledger, Totals, read_journal
+from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
 from asyncgen.output.paths import OutputPaths, torn_path
@@ -74,8 +74,9 @@ class Start:
         return Lines(self.header.first) if self.earlier is None else self.earlier.lines
 
     @property
-    def totals(self) -> Totals:
-        return Totals() if self.earlier is None else self.earlier.ledger.totals
+    def ledger(self) -> Ledger:
+        """Of earlier runs; an empty one where there were none."""
+        return Ledger() if self.earlier is None else self.earlier.ledger
 
     @property
     def steps(self) -> dict[int, list[Step]]:
@@ -84,20 +85,11 @@ class Start:
             return {}
         return self.earlier.ledger.steps
 
-    @property
-    def batches(self) -> Batches:
-        return Batches() if self.earlier is None else self.earlier.ledger.batches
-
-    @property
-    def failed(self) -> Mapping[int, str]:
-        """What earlier runs have given up, by reason."""
-        return {} if self.earlier is None else self.earlier.ledger.failed
-
     def pending(self, *, without: Container[int] = ()) -> Iterator[int]:
         """The indices still to be made and not out in a batch, in order."""
-        lines, header = self.lines, self.header
-        out = bytearray(header.num if self.batches.open else 0)
-        for batch in self.batches.open.values():
+        lines, header, batches = self.lines, self.header, self.ledger.batches.open
+        out = bytearray(header.num if batches else 0)
+        for batch in batches.values():
             for index, told in zip(batch.indices, batch.told, strict=True):
                 out[index - header.first] = told != USED_UP
         return (
@@ -122,7 +114,8 @@ class Start:
         if 0 < done < num:
             notes.append(f"{output}: {done:,} of {num:,} are there, {num - done:,} to make")
         if missing := self.lines.missing:
-            each = None if self.totals.cost is None else self.totals.cost / (self.lines.count_done() + missing)
+            spent = self.ledger.totals.cost
+            each = None if spent is None else spent / (self.lines.count_done() + missing)
             cost = "" if each is None else f" (about {format_cost(each * missing)})"
             notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
             if kept := self._count_kept_apart():

@@ -11,7 +11,7 @@ from asyncgen.endpoint.tiers import asked_tier
 from asyncgen.money.price import Price
 from asyncgen.output.keys import Keys
 from asyncgen.pacing.rates import Rates
-from asyncgen.recipe.recipe import JsonValue, Recipe
+from asyncgen.recipe.recipe import MODEL, JsonValue, Recipe
 from asyncgen.timings import USUAL, Timings
 
 _BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
@@ -44,6 +44,9 @@ class RunPlan:
         """What a seat of the job is asked with: a model's name, or another one's where one model answers all."""
         return self.models.get(seat) or self.seats.get(seat, self.settings)
 
+    def model_of(self, seat: str) -> str:
+        return str(self.settings_of(seat)[MODEL])
+
     @property
     def tiers(self) -> frozenset[str]:
         """The service tiers that its calls ask for, but for the usual one."""
@@ -52,7 +55,7 @@ class RunPlan:
 
     @property
     def model(self) -> str:
-        return str(self.settings["model"])
+        return str(self.settings[MODEL])
 
     @property
     def default_output(self) -> Path:

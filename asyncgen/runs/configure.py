@@ -32,8 +32,8 @@ from asyncgen.timings import USUAL, Timings
 
 # Believed from the environment alone: a `.env` in a cloned folder must not say what a user is told to type.
 _NEVER_FROM_FILE = frozenset({"ASYNCGEN_COMMAND"})
+TIER = (SERVICE_TIER,)  # the path of an override
 # Other programs read the endpoint's address from these.
-TIER = (SERVICE_TIER,)
 _FOREIGN_ADDRESSES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 
@@ -94,7 +94,7 @@ def configure_run(
     _check_roles(output, log, recipe.files)
     of_judge: list[str] = []
     if recipe.is_judged:
-        of_judge = warn_of_judge(str(plan.settings_of(JUDGE)[MODEL]), plan.models or [plan.model], endpoint)
+        of_judge = warn_of_judge(plan.model_of(JUDGE), plan.models or [plan.model], endpoint)
     return GenerateConfig(
         plan=plan,
         output=output,
@@ -126,7 +126,7 @@ def configure_plan(recipe: Recipe, settings: Settings, environment: Mapping[str,
     if settings.temperature is not None:
         overrides.append(Override(("temperature",), settings.temperature))
     if settings.model is not None:
-        overrides.append(Override(("model",), settings.model))
+        overrides.append(Override((MODEL,), settings.model))
     if settings.tier is not None:
         if sells(endpoint, settings.tier) is False:
             raise ConfigError(

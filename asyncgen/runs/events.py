@@ -15,6 +15,8 @@ from asyncgen.endpoint.tiers import count_tier
 from asyncgen.errors import RejectedError, TransientError, Usage
 from asyncgen.runs.counts import Counts
 
+NEWS = 0.05  # of the mean time of a call; a smaller change of it is none
+
 
 class Event(msgspec.Struct, frozen=True):
     def add_to(self, counts: Counts) -> None:
@@ -162,6 +164,11 @@ class Paced(Event, frozen=True, gc=False):
 
     def add_to(self, counts: Counts) -> None:
         counts.limit, counts.latency, counts.paused_until = self.limit, self.latency, self.paused_until
+
+    def is_news_to(self, counts: Counts) -> bool:
+        if self.latency is None or self.limit != counts.limit or self.paused_until != counts.paused_until:
+            return True
+        return abs(self.latency - (counts.latency or 0.0)) > NEWS * self.latency
 
 
 class Troubled(Event, frozen=True):

@@ -6,13 +6,11 @@ From its start on, only a fault of the run, a person or the last index ends it.
 import asyncio
 import queue
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, nullcontext, suppress
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -21,7 +19,7 @@ from asyncgen.endpoint.batches.folder import FolderBatches
 from asyncgen.endpoint.batches.forms import open_batches
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
-from asyncgen.endpoint.structure import Form, Ladder, explain
+from asyncgen.endpoint.structure import Form, explain
 from asyncgen.endpoint.tiers import BATCH, FLEX, asked_tier
 from asyncgen.errors import ConfigError, FatalError, GaveUpError, OutOfMemoryError, TransientError
 from asyncgen.jobs.work import Job
@@ -32,37 +30,32 @@ from asyncgen.output.batches import RESULTS, tidy
 from asyncgen.output.begin import Start
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Stepped, encode_entry
+from asyncgen.output.ledger import Ledger
 from asyncgen.output.writer import Writer
 from asyncgen.pacing.admission import Admission
-from asyncgen.pacing.concurrency import Concurrency
-from asyncgen.pacing.levels import Level
-from asyncgen.pacing.limiter import Limiter
-from asyncgen.pacing.outage import Outage
-from asyncgen.pacing.pause import Gate
-from asyncgen.pacing.rates import Rates, divide
+from asyncgen.pacing.rates import Rates
 from asyncgen.pacing.retry import RetryPolicy
-from asyncgen.recipe.recipe import Recipe
 from asyncgen.runs import events
 from asyncgen.runs.batches.driver import BatchDriver, make_driver
 from asyncgen.runs.batches.under_way import UnderWay
-from asyncgen.runs.config import Batching, GenerateConfig, RunPlan
+from asyncgen.runs.config import Batching, GenerateConfig
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk
 from asyncgen.runs.engine import offline_engine
 from asyncgen.runs.events import Event
 from asyncgen.runs.first_answers import FirstAnswers, FirstConversations
+from asyncgen.runs.ladders import make_ladder
+from asyncgen.runs.limiters import Limiters
 from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
-from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs, prompt_bytes
+from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs
 from asyncgen.runs.trouble import Trouble
 from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop
-from asyncgen.text import BYTES_A_TOKEN, quantity
+from asyncgen.text import quantity
 
-ANSWER_TOKENS = 1000
 FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
 LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
-NEWS = 0.05  # of the mean time of a call; a smaller change of it is none
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
 E = TypeVar("E", bound=Event)
@@ -81,8 +74,11 @@ class Run:
         maker = f"{', '.join(plan.models) or plan.model} at {plan.endpoint.host}"
         if plan.endpoint.is_offline:
             maker = "the offline engine: quotations, no model"
-        self._tariffs, earlier = make_tariffs(plan, job.prompts, start.totals)
-        self._batch_tariffs = make_batch_tariffs(self._tariffs, start.totals, start.batches) if config.batching else {}
+        ledger = start.ledger
+        self._tariffs, earlier = make_tariffs(plan, job.prompts, ledger.totals)
+        self._batch_tariffs = {}
+        if config.batching is not None:
+            self._batch_tariffs = make_batch_tariffs(self._tariffs, ledger.totals, ledger.batches)
         self.counts = Counts(
             num=len(start.indices),
             already=start.count_done(),
@@ -90,19 +86,18 @@ class Run:
             asks_for_tier=any(asked_tier(plan.settings_of(seat)) for seat in job.prompts),
             account=Account(
                 plan.budget,
-                start.totals.cost,
+                ledger.totals.cost,
                 [*self._tariffs.values(), *self._batch_tariffs.values()],
                 earlier=earlier,
             ),
         )
         self._watchers: dict[type[Event], list[Callable[[Any], None]]] = {}
         self.budget = Budget(self.counts.account, self.stop)
-        self._ladders = {seat: self._make_ladder(seat, recipe) for seat, recipe in job.prompts.items()}
+        self._ladders = {seat: make_ladder(plan, seat, recipe, ledger) for seat, recipe in job.prompts.items()}
         self._random = Random()  # noqa: S311  # jitter is no secret
         self._verdict = self._make_verdict()
-        self._limiters = self._make_limiters()
-        for limiter in self._limiters.values():
-            self.stop.when_requested(limiter.close)
+        self.limiters = Limiters(config, job.prompts, self._random, self._on_answer)
+        self.stop.when_requested(self.limiters.close)
         self.stop.when_requested(lambda: self._emit(events.Ending(time.monotonic() + config.grace)))
         self._trouble = Trouble(self._verdict.patience, self.counts, self._emit, self.stop, config.timings)
         self.watch(events.Made, FirstConversations(self.say).look)
@@ -134,21 +129,6 @@ class Run:
         except queue.Empty:
             return None
 
-    def levels(self) -> dict[str, Level]:
-        """How much of the capacity of an endpoint this has, by model and address."""
-        return {name: limiter.level() for name, limiter in self._limiters_by_name()}
-
-    def share(self, shares: Mapping[str, float]) -> None:
-        """What would be fair among runs that have told each other their levels."""
-        for name, limiter in self._limiters_by_name():
-            if name in shares:
-                limiter.share(shares[name])
-
-    def _limiters_by_name(self) -> Iterator[tuple[str, Limiter]]:
-        plan = self._config.plan
-        for limiter, seat in {limiter: seat for seat, limiter in self._limiters.items()}.items():
-            yield f"{plan.settings_of(seat)['model']} {plan.endpoint.base_url}", limiter
-
     def allow(self, limit: Decimal | None, rates: Rates | None, until: float) -> None:
         """Have so much for now of a budget and of rates that other runs share; None leaves what there is.
 
@@ -157,10 +137,7 @@ class Run:
         if limit is not None:
             self.budget.allow(limit)
         if rates is not None:
-            limiters = dict.fromkeys(self._limiters.values())
-            shares = [rates] if len(limiters) == 1 else rates.divide([*self._weights.values()])
-            for limiter, share in zip(limiters, shares, strict=True):
-                limiter.pace(share, until)
+            self.limiters.pace(rates, until)
 
     def _emit(self, event: Event) -> None:
         event.add_to(self.counts)
@@ -170,7 +147,7 @@ class Run:
     @property
     def has_work(self) -> bool:
         """Whether something is to be made, or collected."""
-        return bool(self.counts.pending or self._start.batches.open)
+        return bool(self.counts.pending or self._start.ledger.batches.open)
 
     def say_nothing_to_do(self) -> None:
         if self._start.kept or self._start.patches or self._start.forgotten:
@@ -248,7 +225,7 @@ class Run:
             writer = Writer(
                 files,
                 capacity=plan.concurrency,
-                on_taken=self._on_taken,
+                on_taken=self.limiters.writing,
                 on_written=self._on_written,
                 on_full=self._on_disk_full,
                 on_loss=self.stop.request,
@@ -259,7 +236,8 @@ class Run:
             batching = config.batching
             driver = None if batching is None else self._make_driver(batching, live, endpoint, client, before_each)
             # What is under way holds the money that a live call may have to wait for, and shows that the key is good.
-            begins_alone = batching is None or not (batching.no_live or batching.cancel or self._start.batches.open)
+            are_out = bool(self._start.ledger.batches.open)
+            begins_alone = batching is None or not (batching.no_live or batching.cancel or are_out)
             given_up = self._given_up_before() if batching is not None and batching.detach else ()
             await pipeline.run(
                 self._start.pending(without=given_up),
@@ -272,8 +250,7 @@ class Run:
     async def _look_up_prices(self, client: Client) -> None:
         listed = await client.get(MODELS) or b""
         for seat, tariff in self._tariffs.items():
-            settings = self._config.plan.settings_of(seat)
-            model, tier = str(settings["model"]), asked_tier(settings)
+            model, tier = self._config.plan.model_of(seat), asked_tier(self._config.plan.settings_of(seat))
             tariff.price = read_price(listed, model)
             if seat in self._batch_tariffs:
                 self._batch_tariffs[seat].price = read_price(listed, model, BATCH) or tariff.price
@@ -304,7 +281,7 @@ class Run:
         seats = {}
         for seat, ladder in self._ladders.items():
             ladder.on_step = partial(self._on_step, writer, seat)
-            limiter = self._limiters[seat]
+            limiter = self.limiters.by_seat[seat]
             admission = Admission(self.budget, self._tariffs[seat], limiter, self.stop)
             seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers(asked_tier(ladder.form.settings)))
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
@@ -315,7 +292,7 @@ class Run:
         start = self._start
         given_up = {
             index: reason
-            for index, reason in start.failed.items()
+            for index, reason in start.ledger.failed.items()
             if index < start.header.num and not start.lines.is_done(index)
         }
         for reason in given_up.values():
@@ -336,14 +313,14 @@ class Run:
         api = open_batches(endpoint, client, scratch) if folder is None else FolderBatches(folder, self.say)
         where = endpoint.where if folder is None else str(folder)
         under_way = UnderWay(
-            live.desk, self._batch_tariffs, start.lines.is_done, start.paths.batches, where, start.batches
+            live.desk, self._batch_tariffs, start.lines.is_done, start.paths.batches, where, start.ledger.batches
         )
         return make_driver(
             live,
             api,
             batching,
             under_way,
-            models={seat: str(plan.settings_of(seat)["model"]) for seat in self._job.prompts},
+            models={seat: plan.model_of(seat) for seat in self._job.prompts},
             base_url=plan.endpoint.base_url,
             indices=start.indices,
             is_lasting=folder is not None or not endpoint.is_offline,
@@ -353,107 +330,34 @@ class Run:
     def _make_verdict(self) -> Verdict:
         """With what earlier runs at the same address have met."""
         config, earlier = self._config, self._start.earlier
-        is_spare = FLEX in config.plan.tiers
-        if earlier is None or earlier.header.base_url != config.plan.endpoint.base_url:
-            return Verdict(config.give_up, asks_spare_capacity=is_spare, timings=config.timings)
-        ledger = earlier.ledger
+        is_same = earlier is not None and earlier.header.base_url == config.plan.endpoint.base_url
+        ledger = self._start.ledger if is_same else Ledger()
         return Verdict(
             config.give_up,
             has_worked=ledger.totals.calls > 0,
             failed_before=ledger.failed,
-            asks_spare_capacity=is_spare,
+            asks_spare_capacity=FLEX in config.plan.tiers,
             timings=config.timings,
         )
 
-    def _make_limiters(self) -> dict[str, Limiter]:
-        """By seat: one for all, or one for each model, with its share of what is allowed to all of them."""
-        plan, rates = self._config.plan, self._config.rates
-        if not plan.models:
-            return dict.fromkeys(self._job.prompts, self._make_limiter(plan.concurrency, rates))
-        weights = self._weights
-        places = divide(plan.concurrency, [*weights.values()])
-        shares = rates.divide([*weights.values()])
-        return {
-            seat: self._make_limiter(count, share) for seat, count, share in zip(weights, places, shares, strict=True)
-        }
-
-    @property
-    def _weights(self) -> dict[str, float]:
-        """Of the seats, where several models share the work: what each has of all that is allowed.
-
-        All of them ask a seat that is no model's.
-        """
-        weights = {each.name: each.weight for each in self._config.plan.recipe.models}
-        return weights | {seat: sum(weights.values()) for seat in self._job.prompts if seat not in weights}
-
-    def _make_limiter(self, places: int, rates: Rates) -> Limiter:
-        config, plan = self._config, self._config.plan
-        return Limiter(
-            Concurrency(
-                places,
-                adaptive=config.adaptive,
-                timeout=config.timeout,
-                places=plan.endpoint.provider.places,
-            ),
-            Gate(self._random, config.timings),
-            Outage(config.timings),
-            rates=rates,
-            tokens_per_call=estimate_tokens(plan),
-            on_answer=self._on_answer,
-            capacity=places,
-        )
-
-    def _on_taken(self, records: Sequence[Record]) -> None:
-        answers = Counter(each.seat for each in records if each.is_reply)
-        for seat, limiter in self._limiters.items():
-            limiter.writing(answers[seat])
-
     def _on_written(self, records: Sequence[Record]) -> None:
-        for limiter in set(self._limiters.values()):
-            limiter.written()
+        self.limiters.written()
         self._emit(events.Written([each.line for each in records if each.line]))
 
     def _on_answer(self) -> None:
-        """All models together: places are added up, and the run is paused until one of them may be asked again."""
-        limiters, counts = set(self._limiters.values()), self.counts
-        limit = sum(each.concurrency.limit for each in limiters)
-        is_known = any(each.settled.is_set() for each in self._ladders.values())
-        weighted = sum(each.concurrency.limit * each.concurrency.latency for each in limiters)
-        latency = weighted / limit if is_known else None
-        paused_until = min(each.gate.open_at for each in limiters)
-        is_news = limit != counts.limit or paused_until != counts.paused_until
-        if is_news or latency is None or abs(latency - (counts.latency or 0.0)) > NEWS * latency:
-            self._emit(events.Paced(limit, latency, paused_until))
+        paced = self.limiters.paced(is_known=any(each.settled.is_set() for each in self._ladders.values()))
+        if paced.is_news_to(self.counts):
+            self._emit(paced)
         self._trouble.look()
-
-    def _make_ladder(self, seat: str, recipe: Recipe) -> Ladder:
-        """With the form that an earlier run has found for this endpoint and model, if one had to step down."""
-        plan = self._config.plan
-        settings = plan.settings_of(seat)
-        if plan.endpoint.provider.session and "session_id" not in settings:
-            # It sends calls to the same prompt cache by it: named after what is constant, in every run over it.
-            prompt = f"{recipe.system}\0{recipe.user}\0{recipe.knowledge}"
-            session = f"asyncgen-{blake2b(prompt.encode(), digest_size=8).hexdigest()}"
-            settings = {**settings, "session_id": session}
-        model = str(settings["model"])
-        optional = frozenset({*plan.endpoint.provider.fields, "session_id"})
-        marks_cache = plan.endpoint.provider.marks_cache_of(model)
-        ladder = Ladder(recipe, settings, optional=optional, marks_cache=marks_cache)
-        if self._start.earlier is not None:
-            known = self._start.earlier.ledger.forms.get((plan.endpoint.base_url, model))
-            if known is not None:
-                ladder.begin_at(known.step, frozenset(known.without))
-        return ladder
 
     def _on_step(self, writer: Writer, seat: str, form: Form) -> None:
         plan = self._config.plan
-        settings = plan.settings_of(seat)
-        told = explain(form, settings, plan.endpoint.where)
+        told = explain(form, plan.settings_of(seat), plan.endpoint.where)
         self.say(f"{seat}: {told}" if plan.models else told)
         entry = Stepped(
             step=form.step,
             base_url=plan.endpoint.base_url,
-            model=str(settings["model"]),
+            model=plan.model_of(seat),
             without=tuple(sorted(form.without)),
         )
         writer.put_nowait(Record(encode_entry(entry)))
@@ -473,11 +377,6 @@ class Run:
         if is_full and self.counts.notice is None:
             self.say(DISK_FULL)
         self._emit(events.HeldUp(DISK_FULL if is_full else None))
-
-
-def estimate_tokens(plan: RunPlan) -> float:
-    """What a call may take, prompt and answer, before any call has told; a long answer."""
-    return prompt_bytes(plan.recipe) / BYTES_A_TOKEN + ANSWER_TOKENS
 
 
 def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:

@@ -82,13 +82,13 @@ class Teller:
 
     def tell(self) -> None:
         """Once, unless the run is not being executed."""
-        if (run := self.run) is None or (own := run.ask_from_thread(run.levels, EVERY)) is None:
+        if (run := self.run) is None or (own := run.ask_from_thread(run.limiters.levels, EVERY)) is None:
             return
         self._count += 1
         with contextlib.suppress(OSError):  # who cannot write is not seen, that is all
             self._path.parent.mkdir(exist_ok=True)
             self._path.write_bytes(msgspec.json.encode(_Told(self._count, own)))
-        run.call_from_thread(partial(run.share, self._share(own)))
+        run.call_from_thread(partial(run.limiters.share, self._share(own)))
 
     def _share(self, own: Mapping[str, Level]) -> dict[str, float]:
         """What is fair, by model and address."""

@@ -167,7 +167,7 @@ def paths(tmp_path: Path) -> OutputPaths:
 def test_what_is_out_is_not_pending(paths: OutputPaths) -> None:
     start = prepare(paths, BATCHED, collects=True)
     assert [*start.pending()] == [2, 4]  # 2 was answered, and its reply could not be used
-    assert start.batches.open["b1"].untold == 2
+    assert start.ledger.batches.open["b1"].untold == 2
 
 
 def test_a_line_of_a_batch_that_is_gone_is_not_pending_while_the_batch_can_bring_it_again(paths: OutputPaths) -> None:

@@ -174,7 +174,7 @@ def test_a_run_goes_on_where_the_last_one_ended(paths: OutputPaths) -> None:
     make_run(paths, BATCHES)
     start = prepare(paths, HEADER)
     assert list(start.pending()) == [2, 3, 4, 5]  # a failed index is tried again
-    assert start.totals.calls == 4
+    assert start.ledger.totals.calls == 4
     finish(start)
     assert list(prepare(paths, HEADER).pending()) == []
 

@@ -153,7 +153,7 @@ def check_resume(paths: OutputPaths, batch: Batch, *, thorough: bool = True) -> 
 
     again = prepare(paths, HEADER)
     assert again.patches == ()
-    assert again.totals == start.totals
+    assert again.ledger.totals == start.ledger.totals
     assert done_indices(again.lines) == is_done
 
     if thorough:

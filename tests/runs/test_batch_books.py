@@ -281,8 +281,8 @@ def begun(paths: OutputPaths) -> Iterator[tuple[Start, Files]]:
 def driver_of(start: Start, files: Files, api: Endpoint) -> BatchDriver:
     stop, writer = Stop(), CutWriter(files, api.kills)
     live_tariff = Tariff(LISTED)
-    tariffs = make_batch_tariffs({"": live_tariff}, start.totals, start.batches)
-    budget = Budget(Account(spent=start.totals.cost, tariffs=[live_tariff, *tariffs.values()]), stop)
+    tariffs = make_batch_tariffs({"": live_tariff}, start.ledger.totals, start.ledger.batches)
+    budget = Budget(Account(spent=start.ledger.totals.cost, tariffs=[live_tariff, *tariffs.values()]), stop)
     verdict = Verdict(600, has_worked=True)
     desk = Desk(
         DIALOGUES,
@@ -300,7 +300,7 @@ def driver_of(start: Start, files: Files, api: Endpoint) -> BatchDriver:
     seat = SimpleNamespace(ladder=Ladder(RECIPE, {"model": "m"}))
     retries = RetryPolicy(99, stop, Random(0), asyncio.sleep, lambda _error, _seconds: None, AT_ONCE)
     live = Live(desk, {"": seat}, retries, verdict, ignored)  # type: ignore[dict-item]
-    under_way = UnderWay(desk, tariffs, start.lines.is_done, start.paths.batches, "the endpoint", start.batches)
+    under_way = UnderWay(desk, tariffs, start.lines.is_done, start.paths.batches, "the endpoint", start.ledger.batches)
     return make_driver(
         live,
         api,  # type: ignore[arg-type]

@@ -18,11 +18,12 @@ HERE = "model http://localhost/v1"
 
 
 class Asked:
-    """A run that has a level, and keeps what it is told of its share."""
+    """A run that has a level, as its limiters tell, and keeps what these are told of its share."""
 
     def __init__(self, aim: int) -> None:
         self.level = Level(aim, 256, is_refused=True)
         self.shares: list[Mapping[str, float]] = []
+        self.limiters = self
 
     def levels(self) -> dict[str, Level]:
         return {HERE: self.level}
