@@ -14,8 +14,7 @@ import msgspec
 
 from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.engine import PROVIDER
-from asyncgen.offline.protocol import Answer
-from asyncgen.offline.wire import encode
+from asyncgen.offline.protocol import Answer, encode
 
 WINDOW = "24h"
 _WINDOW_SECONDS = 24 * 3_600

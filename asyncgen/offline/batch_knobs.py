@@ -4,16 +4,14 @@ As for live calls, a draw depends on the seed and on a number alone: the batch's
 """
 
 import random
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any
 
 from asyncgen.errors import ConfigError
+from asyncgen.offline.shares import check_numbers, check_shares, flag_of, pick, shares_of
 
 ABSENT_IDS = ("null", "missing", "empty")
-F = TypeVar("F", bound=Enum)
 _MEBIBYTE = 1024 * 1024
 
 
@@ -84,17 +82,10 @@ class BatchKnobs:
         numbers = {batch_flag(each.name): getattr(self, each.name) for each in fields(self) if each.type is not str}
         shares = [batch_flag(each.name) for each in fields(self) if each.metadata["unit"] == "SHARE"]
         check_numbers(numbers, shares=shares)
-        for drawn in (self.shares(CreateFault), self.shares(LineFault)):
-            if sum(drawn.values()) > 1 + 1e-9:
-                names = ", ".join(batch_flag(fault.name) for fault in drawn)
-                raise ConfigError(f"{names}: the shares add up to more than 1")
+        check_shares(shares_of(self, CreateFault), batch_flag)
+        check_shares(shares_of(self, LineFault), batch_flag)
         if self.absent_ids not in ABSENT_IDS:
             raise ConfigError(f"--batch-absent-ids: expected one of {', '.join(ABSENT_IDS)}, got {self.absent_ids!r}")
-
-    def shares(self, faults: type[F]) -> dict[F, float]:
-        """Of those that are wanted at all."""
-        shares = {fault: float(getattr(self, fault.name.lower())) for fault in faults}
-        return {fault: share for fault, share in shares.items() if share}
 
     def refuses(self, model: str | None) -> bool:
         return bool(model) and model in self.refused_models.split(",")
@@ -106,42 +97,21 @@ class BatchFates:
     def __init__(self, knobs: BatchKnobs, seed: int) -> None:
         self._knobs = knobs
         self._seed = seed
-        self._create_shares = knobs.shares(CreateFault)
-        self._line_shares = knobs.shares(LineFault)
+        self._create_shares = shares_of(knobs, CreateFault)
+        self._line_shares = shares_of(knobs, LineFault)
 
     def draw(self, *names: object) -> float:
         """From 0 to 1, for what is named so."""
         return random.Random(":".join(map(str, (self._seed, *names)))).random()  # noqa: S311 - repeatable, not secret
 
     def draw_line(self, batch: int, line: int) -> LineFault | None:
-        return _pick(self._line_shares, self.draw("line", batch, line)) if self._line_shares else None
+        return pick(self._line_shares, self.draw("line", batch, line)) if self._line_shares else None
 
     def draw_create(self, create: int) -> CreateFault | None:
-        return _pick(self._create_shares, self.draw("create", create))
+        return pick(self._create_shares, self.draw("create", create))
 
     def rejects(self, batch: int, line: int) -> bool:
         return self._knobs.rejected > 0 and self.draw("rejected", batch, line) < self._knobs.rejected
-
-
-def _pick(shares: Mapping[F, float], drawn: float) -> F | None:
-    for fault, share in shares.items():
-        drawn -= share
-        if drawn < 0:
-            return fault
-    return None
-
-
-def check_numbers(values: Mapping[str, float | Decimal | None], shares: Collection[str]) -> None:
-    """Raises ConfigError for a value, by its flag, that is negative, or a share above 1."""
-    for flag, value in values.items():
-        if value is not None and not 0 <= value < float("inf"):
-            raise ConfigError(f"{flag}: expected 0 or more, got {value}")
-        if value is not None and flag in shares and value > 1:
-            raise ConfigError(f"{flag}: expected a share from 0 to 1, got {value}")
-
-
-def flag_of(name: str) -> str:
-    return f"--{name.lower().replace('_', '-')}"
 
 
 def batch_flag(name: str) -> str:

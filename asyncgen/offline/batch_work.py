@@ -17,9 +17,8 @@ from asyncgen.offline.batch_knobs import BatchFates, BatchKnobs, LineFault
 from asyncgen.offline.engine import Engine, Style
 from asyncgen.offline.files import FileStore
 from asyncgen.offline.ledger import Books
-from asyncgen.offline.protocol import Answer, BadRequestError, count_tokens, read_request
+from asyncgen.offline.protocol import Answer, BadRequestError, count_tokens, encode, read_request
 from asyncgen.offline.refusal import Told
-from asyncgen.offline.wire import encode
 
 _MOST_LINES = 50_000
 _KINDS = {  # of errors, by status

@@ -22,7 +22,8 @@ from asyncgen.offline.batch_work import Worker
 from asyncgen.offline.engine import PROVIDER, Engine
 from asyncgen.offline.files import CHUNK, FileRoutes, FileStore
 from asyncgen.offline.ledger import Books
-from asyncgen.offline.wire import GATEWAY, ApiError, Handler, encode, html_answer, json_answer, read_page, reset, told
+from asyncgen.offline.protocol import encode
+from asyncgen.offline.wire import GATEWAY, ApiError, Handler, html_answer, json_answer, read_page, reset, told
 
 Routes: TypeAlias = dict[tuple[str, str], Handler]
 

@@ -13,7 +13,7 @@ from itertools import dropwhile, product, takewhile
 from operator import not_
 
 _MARKS = ("knowledge", "passage")  # found as text: a pattern takes longer than all the rest
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
 _LABEL = re.compile(r"^([^\W\d_][\w /-]{0,39}):[ \t]+(\S.*)$", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
 _LENGTH = re.compile(
@@ -55,7 +55,7 @@ def read_brief(messages: Sequence[Message]) -> Brief:
     told = [each for each in reversed(messages) if each.role == "user"]
     task = next((each for each in told if _LABEL.search(each.content)), told[0] if told else messages[-1])
     knowledge, text = _find_knowledge(messages, task)
-    text = _CONTROL.sub(" ", text)
+    text = CONTROL.sub(" ", text)
     labels = [(label.casefold(), value.strip()) for label, value in _LABEL.findall(text)]
     named = dict(reversed(labels))  # of two equal labels the first one counts
     dynamic = named.get("dynamic") or next((value for _, value in labels if _LENGTH.search(value)), "")

@@ -12,7 +12,8 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from asyncgen.errors import ConfigError
-from asyncgen.offline.batch_knobs import BatchKnobs, check_numbers, flag_of
+from asyncgen.offline.batch_knobs import BatchKnobs
+from asyncgen.offline.shares import check_numbers, check_shares, flag_of, pick, shares_of
 
 _LONG_TAIL = 10  # times the latency
 _TIERS = {"flex": Decimal("0.5"), "batch": Decimal("0.5"), "priority": Decimal(2)}  # times the price
@@ -103,9 +104,7 @@ class Knobs:
             {flag_of(each.name): getattr(self, each.name) for each in fields(self) if each.name not in _NO_NUMBERS},
             shares=("--long-tail", "--flex-refused"),
         )
-        if sum(self.shares.values()) > 1 + 1e-9:
-            names = ", ".join(flag_of(fault.name) for fault, share in self.shares.items() if share)
-            raise ConfigError(f"{names}: the shares add up to more than 1")
+        check_shares(shares_of(self, Fault), flag_of)
         for name in _LIMITS:
             if getattr(self, name) == 0:
                 raise ConfigError(f"{flag_of(name)}: expected 1 or more, got 0")
@@ -131,10 +130,6 @@ class Knobs:
             return None
         return Prices(self.price_in or Decimal(0), self.price_out or Decimal(0))
 
-    @property
-    def shares(self) -> dict[Fault, float]:
-        return {fault: float(getattr(self, fault.name.lower())) for fault in Fault}
-
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -149,7 +144,7 @@ class Fates:
 
     def __init__(self, knobs: Knobs) -> None:
         self._knobs = knobs
-        self._shares = {fault: share for fault, share in knobs.shares.items() if share}
+        self._shares = shares_of(knobs, Fault)
         self._is_constant = not (self._shares or knobs.jitter or knobs.long_tail)
         self._constant = Fate(knobs.latency, None)
 
@@ -160,12 +155,7 @@ class Fates:
         latency = self._knobs.latency + rng.uniform(0.0, self._knobs.jitter)
         if rng.random() < self._knobs.long_tail:
             latency *= _LONG_TAIL
-        drawn = rng.random()
-        for fault, share in self._shares.items():
-            drawn -= share
-            if drawn < 0:
-                return Fate(latency, fault)
-        return Fate(latency, None)
+        return Fate(latency, pick(self._shares, rng.random()))
 
     def refuses_flex(self, sequence: int) -> bool:
         """Whether there is no capacity left for a call of the flex tier."""

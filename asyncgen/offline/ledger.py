@@ -11,11 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
+from asyncgen.offline.protocol import encode
 
 NO_ANSWER = 0  # counted where a status would be
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class Ledger:
 
     def encode(self, now: float) -> bytes:
         self.tick(now)
-        return _encoder.encode(
+        return encode(
             {
                 "calls": self.calls,
                 "lines": self.lines,
@@ -81,7 +79,7 @@ class Books:
     def write(self, **event: object) -> None:
         if self._file is None:
             self._file = self._new_path().open("wb")
-        self._file.write(_encoder.encode(event) + b"\n")
+        self._file.write(encode(event) + b"\n")
 
     def flush(self) -> Path | None:
         """Where all that was written is; None for nothing."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from asyncgen.offline.brief import CONTROL
+
 _LONG = 600  # characters: a longer paragraph is cut between sentences
 _FEW = 12  # passages: a smaller knowledge base is cut into sentences, so that it lasts for a conversation
 _SHORT = 40  # characters: a shorter one is no answer and joins its neighbour
@@ -27,7 +29,6 @@ _RULE = re.compile(r"(?:[-*_=]\s*){3,}$|\|?[\s:|-]+\|[\s:|-]*$")
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!\bvs\.)\s+(?=[^\W_\d]|[\"'(\d])")
 _EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
 WORD = re.compile(r"[^\W_]+(?:[-'+.][^\W_]+)*")
 
 STOP_WORDS = frozenset(
@@ -146,7 +147,7 @@ def _blocks(knowledge: str) -> Iterator[tuple[int, str]]:
     """Headings as (level, title), paragraphs, list items and table rows as (0, text)."""
     lines: list[str] = []
     fenced = False
-    for raw in [*_CONTROL.sub(" ", knowledge).splitlines(), ""]:
+    for raw in [*CONTROL.sub(" ", knowledge).splitlines(), ""]:
         line = raw.strip().lstrip(">").strip()
         if line.startswith(("```", "~~~")):
             fenced = not fenced

@@ -111,7 +111,7 @@ class UnexpectedFieldsError(BadRequestError):
 
 _decoder = msgspec.json.Decoder(_Request)
 _names_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_encoder = msgspec.json.Encoder(decimal_format="number")
+encode = msgspec.json.Encoder(decimal_format="number").encode  # of amounts as numbers, exactly
 
 
 def read_request(body: bytes, dialect: Dialect = Dialect()) -> ChatRequest:
@@ -203,7 +203,7 @@ def encode_completion(
         message["refusal"] = None
         choice |= {"native_finish_reason": finish_reason, "logprobs": None}
     told = {"provider": provider, "service_tier": request.service_tier, "usage": usage if has_usage else None}
-    body = _encoder.encode(
+    body = encode(
         {
             "id": request_id,
             "object": "chat.completion",

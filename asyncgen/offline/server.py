@@ -18,7 +18,7 @@ from asyncgen.offline.ledger import NO_ANSWER, Ledger
 from asyncgen.offline.protocol import ChatRequest, encode_error, encode_models
 from asyncgen.offline.refusal import Told
 from asyncgen.offline.turns import Turns
-from asyncgen.offline.wire import reset
+from asyncgen.offline.wire import json_response, reset
 
 _MAX_BODY = 64 * 1024 * 1024  # bytes; a knowledge base may be far larger than aiohttp's default of 1 MiB
 _PREFIXES = ("/v1", "", "/api/v1")  # the last one as OpenRouter has it
@@ -120,10 +120,6 @@ class _Service:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def json_response(status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> web.Response:
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
 async def _send_half(request: web.Request, body: bytes) -> web.StreamResponse:

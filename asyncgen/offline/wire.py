@@ -1,19 +1,18 @@
-"""Answers of the calls of files and batches: JSON, an error as an exception, and pages of lists."""
+"""Answers on the wire: JSON, an error as an exception, pages of lists, and the end of a connection."""
 
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 
-import msgspec
 from aiohttp import web
 
-from asyncgen.offline.protocol import encode_error
+from asyncgen.offline.protocol import encode, encode_error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RST instead of FIN
-_encoder = msgspec.json.Encoder(decimal_format="number")
 GATEWAY = "/api/"  # what is below it speaks as OpenRouter does
 _PAGE, _LARGEST_PAGE = 20, 100
 
@@ -39,7 +38,7 @@ class ApiError(Exception):
         """In the words of OpenAI, or of OpenRouter."""
         if request.path.startswith(GATEWAY):
             return json_answer({"error": {"code": self._status, "message": self._message}}, self._status)
-        return web.Response(status=self._status, body=self._body, content_type="application/json")
+        return json_response(self._status, self._body)
 
 
 def told(handler: Handler) -> Handler:
@@ -54,12 +53,12 @@ def told(handler: Handler) -> Handler:
     return handle
 
 
-def encode(document: object) -> bytes:
-    return _encoder.encode(document)
+def json_response(status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
 def json_answer(document: object, status: int = HTTPStatus.OK) -> web.Response:
-    return web.Response(status=status, body=encode(document), content_type="application/json")
+    return json_response(status, encode(document))
 
 
 def html_answer(status: HTTPStatus) -> web.Response:
