@@ -107,7 +107,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.export.export import check_plan, export_output, open_sources
+    from asyncgen.export.export import export_output, open_sources
     from asyncgen.report.exported import print_export
     from asyncgen.screen.bar import shown_progress
 
@@ -116,7 +116,6 @@ def run(flags: argparse.Namespace, _: str) -> int:
     with interrupts_raised():
         sources = open_sources(flags.output)
         plan = _read_plan(flags, sources)
-        check_plan(sources, plan)
         with shown_progress() as progress:
             result = export_output(sources, plan, progress=progress)
         print_export(sources, plan, result)

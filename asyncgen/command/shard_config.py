@@ -41,21 +41,20 @@ def read_shard_config(
     if flags.output is None:
         raise ConfigError("--shard: name with --output what asyncgen shards has planned")
     shards = shards_of(flags.output)
-    plan, choice = shards.read_plan(), flags.shard
-    parser, argv = flags.parser, flags.parser.root.argv
+    plan, parser, argv = shards.read_plan(), flags.parser, flags.parser.root.argv
     planned = parser.root.commands["shards"].parse_args(plan.words)
     given = parser.parse_args(argv[1:], planned)
     given.output = None  # each has its own
     config = read_generate_config(given, environment, command, timings)
+    number = flags.shard.choose(len(plan), environment)
     if isinstance(shards, ShardFolder):
-        config = of_shard(config, shards, plan, choice, environment, is_pooled=flags.pooled)
+        config = of_shard(config, shards, plan, number, is_pooled=flags.pooled)
         run = ShardRun(config, partial(levelled, nothing_beside) if config.adaptive else nothing_beside)
     else:
-        local, is_pooled = flags.local, flags.pooled
-        run = of_stored_shard(config, shards, plan, choice, environment, local=local, is_pooled=is_pooled)
+        run = of_stored_shard(config, shards, plan, number, local=flags.local, is_pooled=flags.pooled)
     if not flags.pooled:
         return run
-    return replace(run, beside=partial(pooled, run.beside, run.config.plan.first // plan.size, run.config.rates))
+    return replace(run, beside=partial(pooled, run.beside, number, run.config.rates))
 
 
 def shards_commands(output: Path | str, made: Path) -> list[str]:

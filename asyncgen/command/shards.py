@@ -9,7 +9,7 @@ from asyncgen.command.stderr import say
 from asyncgen.runs.values import whole
 from asyncgen.shards.address import path_or_url
 from asyncgen.shards.cut import AT_ONCE, SIZE
-from asyncgen.shards.scripts import SYSTEMS, print_job
+from asyncgen.shards.scripts import SYSTEMS, write_job
 
 ABOUT = (
     "Writes OUTPUT.shards/plan.json, once; generate --shard K/M -o OUTPUT makes a shard with the settings given here, "
@@ -61,7 +61,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     is_numbered = flags.parser.parse_args(words, no_number).num is not None
     # What is planned is known: nothing need be given again. Without a number a name may be mistyped.
     if flags.print is not None and (folder.is_planned() or not is_numbered):
-        print(print_job(flags.print, folder, folder.read_plan()), end="")  # noqa: T201
+        print(write_job(flags.print, folder, folder.read_plan()), end="")  # noqa: T201
         return 0
     plan, notices = read_shard_plan(flags, read_environment(), flags.timings)
     is_new = folder.put_plan(plan)
@@ -73,5 +73,5 @@ def run(flags: argparse.Namespace, _: str) -> int:
         f"to make one: {command_line('generate', '--shard', f'0/{len(plan)}', '-o', folder.stem)}"
     )
     if flags.print is not None:
-        print(print_job(flags.print, folder, plan), end="")  # noqa: T201
+        print(write_job(flags.print, folder, plan), end="")  # noqa: T201
     return 0

@@ -83,8 +83,6 @@ class ExportResult:
     `own_system`: conversations that have a system message and keep it. `notes`: who does not take so much or so little.
     """
 
-    path: Path
-    lines: int = 0
     files: dict[Path, int] = field(default_factory=dict)
     left_out: dict[str, Tally] = field(default_factory=dict)
     long: dict[int, Tally] = field(default_factory=dict)
@@ -187,7 +185,7 @@ class _Pass:
         self._stage = stage
         self._columns = name_columns(list(sources.values())) if plan.metadata else []
         limits = {*CUTS, *([] if plan.max_tokens is None else [plan.max_tokens])}
-        self._result = ExportResult(plan.path, long={each: Tally() for each in sorted(limits)})
+        self._result = ExportResult(long={each: Tally() for each in sorted(limits)})
         self._rows: dict[Split, int] = dict.fromkeys(plan.splits or sources, 0)
         self._has_system = False
 
@@ -222,7 +220,6 @@ class _Pass:
         result, plan = self._result, self._plan
         of = f" of {dataset.paths.output.name}" if len(self._sources) > 1 else ""
         dropped = read_dropped(dataset.paths)
-        result.lines += len(dataset)
         for number in dataset.damaged:
             result.leave_out(DAMAGED, f"{number}{of}")
         if dataset.unfinished is not None:

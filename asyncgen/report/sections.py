@@ -132,16 +132,16 @@ def describe_coverage(result: CoverageResult | None) -> Iterator[Block]:
 def describe_telling(result: TellingResult | None) -> Iterator[Block]:
     if result is None:
         return
-    share = f"{result.told / result.asked:.1%}".replace("%", " %")
     yield Paragraph(
         f"What was to be told: {quantity(result.statements, 'statement')}, {quantity(result.asked, 'time')} in all. In "
-        f"{share} of these the answers hold the figures of the statement and most of its words."
+        f"{_percent(result.told / result.asked)} of these the answers hold the figures of the statement and most of "
+        "its words."
     )
     judged = ["judged", "found by the judge"] if result.judged else []
     if judged:
-        share = f"{result.supported / result.judged:.1%}".replace("%", " %")
+        found = _percent(result.supported / result.judged)
         yield Paragraph(
-            f"Of {quantity(result.judged, 'time')} in conversations that were judged, the judge found it in {share}."
+            f"Of {quantity(result.judged, 'time')} in conversations that were judged, the judge found it in {found}."
         )
     if result.least:
         rows = [
@@ -160,8 +160,13 @@ def describe_judged(result: JudgedResult | None) -> Iterator[Block]:
         verdicts = ", ".join(f"{number:,} {verdict}" for verdict, number in result.claims.items())
         text += f" Of {quantity(count, 'claim')} against the knowledge base: {verdicts}."
     yield Paragraph(text)
-    rows = [(name, f"{rate:.1%}".replace("%", " %")) for name, rate in result.questions.items()]
+    rows = [(name, _percent(rate)) for name, rate in result.questions.items()]
     yield Table("Answered with yes", ["question"], ["of the conversations"], rows)
+
+
+def _percent(share: float) -> str:
+    """To a tenth, whole or not, as figures of one table are."""
+    return f"{share:.1%}".replace("%", " %")
 
 
 def _pair(

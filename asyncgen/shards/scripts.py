@@ -105,7 +105,7 @@ _STORAGE = {
 }
 
 
-def print_job(system: str, shards: "Shards", plan: "ShardPlan") -> str:
+def write_job(system: str, shards: "Shards", plan: "ShardPlan") -> str:
     """`system`: one of SYSTEMS."""
     stem = str(shards.stem)
     words = ["asyncgen", "generate", "--shard", "auto", "-o", stem, "--grace", str(GRACE), "--quiet"]
@@ -116,11 +116,11 @@ def print_job(system: str, shards: "Shards", plan: "ShardPlan") -> str:
         "merge": f"asyncgen merge {shlex.quote(stem)}" + ("" if folder else " -o FILE"),
     }
     if system == KUBERNETES:
-        return _print_kubernetes(common, words, folder, len(plan))
-    return _print_slurm(common, words, folder, plan)
+        return _write_kubernetes(common, words, folder, len(plan))
+    return _write_slurm(common, words, folder, plan)
 
 
-def _print_kubernetes(common: Mapping[str, str], words: Sequence[str], folder: Path | None, count: int) -> str:
+def _write_kubernetes(common: Mapping[str, str], words: Sequence[str], folder: Path | None, count: int) -> str:
     """`folder`: of the shards, None for those in object storage."""
     here = Path.cwd()
     mounted = here / LOCAL if folder is None else here if folder.is_relative_to(here) else folder.parent
@@ -135,7 +135,7 @@ def _print_kubernetes(common: Mapping[str, str], words: Sequence[str], folder: P
     )
 
 
-def _print_slurm(common: Mapping[str, str], words: list[str], folder: Path | None, plan: "ShardPlan") -> str:
+def _write_slurm(common: Mapping[str, str], words: list[str], folder: Path | None, plan: "ShardPlan") -> str:
     count = len(plan)
     submit, log = ["#   sbatch FILE"], "%5a.log"
     if count > SLURM_MOST:  # the number of a part plus what is submitted with it

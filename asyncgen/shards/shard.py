@@ -1,7 +1,6 @@
 """One shard as a run: the settings of all of them, over its own indices and with its part of money and pace."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -11,7 +10,6 @@ from asyncgen.errors import ConfigError
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.open import Beside, conversations, make_header, nothing_beside
-from asyncgen.shards.choice import ShardChoice
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
 from asyncgen.shards.publish import published
 from asyncgen.shards.stored import StoredShards
@@ -32,8 +30,7 @@ def of_shard(
     config: GenerateConfig,
     folder: ShardFolder,
     plan: ShardPlan,
-    choice: ShardChoice,
-    environment: Mapping[str, str],
+    number: int,
     *,
     is_pooled: bool = False,
 ) -> GenerateConfig:
@@ -48,7 +45,6 @@ def of_shard(
     if config.plan.num != plan.num:
         raise ConfigError(f"-n {config.plan.num}: the plan has {plan.num:,}, and stays so; leave -n out")
     plan.check(make_header(config, conversations(config)))
-    number = choice.choose(len(plan), environment)
     indices = plan.indices(number)
     budget = config.plan.budget
     command = _SHARD.sub(rf"\g<1>{number}/{len(plan)}", config.continue_command)
@@ -86,14 +82,12 @@ def of_stored_shard(
     config: GenerateConfig,
     shards: StoredShards,
     plan: ShardPlan,
-    choice: ShardChoice,
-    environment: Mapping[str, str],
+    number: int,
     *,
     local: Path,
     is_pooled: bool = False,
 ) -> ShardRun:
     """The same for one in object storage, which is made in a folder of this machine, below `local`, and published."""
-    number = choice.choose(len(plan), environment)
     folder, path = shards.local(local), f"{shards.path}/{number:05}/"
     in_a_folder = "one machine alone would know what is out; plan them in a folder that all machines see instead"
     for flag, is_given, instead in (
@@ -110,7 +104,7 @@ def of_stored_shard(
             f"{folder.path} was made for another plan in {shards.path}: delete it, or name another folder with --local "
             f"({error})"
         ) from error
-    config = of_shard(config, folder, plan, choice, environment, is_pooled=is_pooled)
+    config = of_shard(config, folder, plan, number, is_pooled=is_pooled)
     shard = shards.shard(number)
     shard.look()
     newest = None if folder.is_begun(number) else shard.newest

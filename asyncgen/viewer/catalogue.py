@@ -113,12 +113,9 @@ class Catalogue:
         """How many lines have been read."""
         return self.follower.lines
 
-    def read_bytes(self, known: Known) -> bytes:
-        return self.follower.read_between(known.start, known.start + known.size)
-
     def read(self, known: Known) -> Conversation | None:
         """None for a line that is no conversation, or not the one any more that was read."""
-        conversation = read_line(self.read_bytes(known))
+        conversation = read_line(self.follower.read_between(known.start, known.start + known.size))
         if conversation is not None and self.follower.digest_of(conversation) == known.digest:
             return conversation
         self._is_stale |= known.digest is not None

@@ -16,7 +16,7 @@ from asyncgen.command.main import main
 from asyncgen.command.shard_config import shards_commands
 from asyncgen.output.lock import locked
 from asyncgen.shards.plan import ShardFolder
-from asyncgen.shards.scripts import print_job
+from asyncgen.shards.scripts import write_job
 from asyncgen.shards.stored import StoredShards
 
 Told = Callable[..., str]
@@ -155,7 +155,7 @@ def test_a_job_for_kubernetes_mounts_what_it_writes_to(told: Told, tmp_path: Pat
     elsewhere = tmp_path.parent / "elsewhere"
     flags = ("-n", "2050", "--size", "2048", "--provider", "offline", "--print", "kubernetes")
     assert f'mountPath: "{elsewhere}"\n' in told("shards", str(elsewhere / "x"), *flags)
-    in_storage = print_job("kubernetes", StoredShards("s3://bucket/x"), PLAN)
+    in_storage = write_job("kubernetes", StoredShards("s3://bucket/x"), PLAN)
     assert f'mountPath: "{tmp_path}/data"\n' in in_storage  # a recipe in the image stays in sight
 
 

@@ -31,7 +31,7 @@ from asyncgen.shards.parts import Position
 from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.pool import NAME, KeptPool, PoolTerms
 from asyncgen.shards.publish import SUPERSEDED, published
-from asyncgen.shards.scripts import KUBERNETES, SLURM, print_job
+from asyncgen.shards.scripts import KUBERNETES, SLURM, write_job
 from asyncgen.shards.status import MADE, STILL, UNDER_WAY, report_on
 from asyncgen.shards.store import LIBRARIES, ObjectStore, StorageError
 from asyncgen.shards.stored import StoredShards
@@ -394,10 +394,10 @@ def test_a_shard_is_made_by_the_command_line_and_found_made_elsewhere(
 
 
 def test_jobs_for_shards_in_storage_need_no_volume_that_is_shared(shards: StoredShards) -> None:
-    script = print_job(KUBERNETES, shards, PLAN)
+    script = write_job(KUBERNETES, shards, PLAN)
     assert "emptyDir: {}" in script
     assert "CLAIM" not in script
-    assert f"asyncgen merge {URL} -o FILE" in print_job(SLURM, shards, PLAN)
+    assert f"asyncgen merge {URL} -o FILE" in write_job(SLURM, shards, PLAN)
     order = order_of(1, shards, PLAN, [], "")
     assert order.words[:5] == ("generate", "--shard", "1/3", "-o", URL)
     assert not order.is_shared

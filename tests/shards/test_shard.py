@@ -12,7 +12,6 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.configure import configure_run
 from asyncgen.runs.settings import Settings
-from asyncgen.shards.choice import ShardChoice
 from asyncgen.shards.plan import ShardFolder
 from asyncgen.shards.shard import make_plan, of_shard
 
@@ -23,7 +22,7 @@ def config(**settings: object) -> GenerateConfig:
 
 def shards(whole: GenerateConfig, at_once: int = 4) -> Sequence[GenerateConfig]:
     plan = make_plan(whole, 2048, at_once, ("data/x",))
-    return [of_shard(whole, ShardFolder(Path("data/x")), plan, ShardChoice(number, 3), {}) for number in range(3)]
+    return [of_shard(whole, ShardFolder(Path("data/x")), plan, number) for number in range(3)]
 
 
 def test_shards_make_all_that_is_planned() -> None:
