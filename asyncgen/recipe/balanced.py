@@ -302,39 +302,40 @@ class _Quotas:
             heapq.heappush(heap, (weight, rank, len(self._forks)))
             self._forks.append(_Fork(left, right, left_weight, weight))
         self._root = heap[0][2]
+        self._run = lru_cache(maxsize=512)(self._find_run)  # after `total` places all is as at first
 
     def segments(self, start: int, stop: int) -> Iterator[list[int]]:
-        """The values of these places, in the longest segments in which any order keeps the balance.
+        """The values of these places; inside a segment any order keeps the balance."""
+        while start < stop:
+            run = self._run(start % self._total)[: stop - start]
+            yield [run[position] for position in _shuffle(len(run), f"{self._key}:{start}")]
+            start += len(run)
 
-        A value gets furthest ahead of its share when all its places in the segment come first, furthest behind when
-        they come last. All is counted in units of 1 / total; `longest` is the segment at which a value coming last
-        would just not be too far behind.
+    def _find_run(self, start: int) -> list[int]:
+        """The most values from `start` on that may be put in any order.
+
+        A value gets furthest ahead of its share when all its places in the run come first, furthest behind when they
+        come last. All is counted in units of 1 / total; `longest` is the run at which a value coming last would just
+        not be too far behind.
         """
         uses = self.count_uses(start)
         bound = _TOLERANCE * self._total
-        values = self._follow(start)
-        value = next(values)
-        while start < stop:
-            run: list[int] = []
-            added: dict[int, int] = {}
-            longest: dict[int, int] = {}
-            least = stop  # of `longest`, or less: a value's own grows with each of its places
-            while start + len(run) < stop:
-                weight = self._weights[value]
-                ahead = uses[value] * self._total - start * weight
-                added[value] = added.get(value, 0) + 1
-                longest[value] = added[value] + (bound + ahead) // weight
-                least = min(least, longest[value])
-                if len(run) >= least:
-                    least = min(longest.values())
-                if ahead + added[value] * (self._total - weight) > bound or len(run) >= least:
-                    break
-                run.append(value)
-                value = next(values)
-            yield [run[position] for position in _shuffle(len(run), f"{self._key}:{start}")]
-            for each in run:
-                uses[each] += 1
-            start += len(run)
+        run: list[int] = []
+        added: dict[int, int] = {}
+        longest: dict[int, int] = {}
+        least = BLOCK_SIZE  # of `longest`, or less: a value's own grows with each of its places
+        for value in self._follow(start):
+            weight = self._weights[value]
+            ahead = uses[value] * self._total - start * weight
+            added[value] = added.get(value, 0) + 1
+            longest[value] = added[value] + (bound + ahead) // weight
+            least = min(least, longest[value])
+            if len(run) >= least:
+                least = min(BLOCK_SIZE, *longest.values())
+            if ahead + added[value] * (self._total - weight) > bound or len(run) >= least:
+                break
+            run.append(value)
+        return run
 
     def _follow(self, start: int) -> Iterator[int]:
         """The value of each place from `start` on.
