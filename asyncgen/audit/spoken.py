@@ -3,13 +3,14 @@
 from collections import Counter
 
 from asyncgen.audit.facts import without_code
-from asyncgen.audit.language import find_language
+from asyncgen.audit.language import find_language, share_of
 from asyncgen.audit.words import split_words
 from asyncgen.audit.wrong_language import ALIKE, Guess
 
 _PARAGRAPHS = 5
 _LONGEST = 2000  # characters of a paragraph
 _SURE = 0.5  # probability
+_SHARE = 0.15  # of a paragraph's words that are frequent ones
 
 
 def find_spoken(text: str, guess: Guess | None = None) -> str | None:
@@ -19,5 +20,12 @@ def find_spoken(text: str, guess: Guess | None = None) -> str | None:
         speech = " ".join(paragraph[:_LONGEST].split())
         guesses = guess(speech) if guess and speech else []
         sure = next((ALIKE.get(code, code) for code, score in guesses[:1] if score >= _SURE), None)
-        spoken[sure or find_language(split_words(speech))] += len(speech)
+        spoken[sure or _find_known(speech)] += len(speech)
     return spoken.most_common(1)[0][0]
+
+
+def _find_known(speech: str) -> str | None:
+    """Without the one word of English that half of Europe has, too: `a`."""
+    words = [each for each in split_words(speech) if len(each) > 1]
+    language = find_language(words)
+    return language if language and share_of(language, words) >= _SHARE else None

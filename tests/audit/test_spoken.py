@@ -16,6 +16,11 @@ ENGLISH = "We rent bikes by the day and by the week, and you can bring them back
         (f"{ENGLISH}\n\n```\n# {GERMAN}\n# {GERMAN}\n```", "en"),
         ("", None),
         ("1234 5678", None),
+        ("El taller abre de lunes a viernes de 9 a 18 horas. Los sábados abre de 10 a 14 horas.", None),
+        ("A oficina abre de segunda a sexta. A reparação custa 20 euros. Traga o aparelho a esta loja a horas.", None),
+        ("A műhely hétfőtől péntekig van nyitva. A javítás ára 20 euró, és a munka három napig tart.", None),
+        ("Warsztat jest otwarty od poniedziałku do piątku. Naprawa kosztuje 20 euro, a trwa trzy dni.", None),
+        ("Il y a un parking. On a réparé la lampe; elle a coûté 20 euros, et il a fallu trois jours.", None),
     ],
 )
 def test_a_document_speaks_the_language_of_its_longest_paragraphs(text: str, language: str | None) -> None:
