@@ -1,6 +1,7 @@
 """`asyncgen init`: a recipe of one's own, from a folder of documents."""
 
 import argparse
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -201,15 +202,13 @@ def _update(flags: argparse.Namespace, folder: Path) -> int:
         raise ConfigError(f"{folder}: no such folder; without --update it is made")
     recipe = load_recipe(str(folder))
     if flags.sources is None:
-        sources = read_sources(folder)
-        paths = [folder / each for each in sources.paths]
-        keeps_old = is_edited(folder, sources)
+        # Resolved: to one who goes up from a link, `..` is another folder than to the system.
+        paths = [Path(os.path.relpath((folder / each).resolve())) for each in read_sources(folder).paths]
         named_by = f"{folder / SOURCES_FILE}, which --from PATH replaces, names"
     else:
         paths, named_by = flags.sources, "--from"
-        keeps_old = False
     collected = collect_documents(paths, named_by)
-    where = renew_knowledge(folder, collected.knowledge.join() + "\n", paths, keeps_old=keeps_old)
+    where = renew_knowledge(folder, collected.knowledge.join() + "\n", paths, keeps_old=is_edited(folder))
     known = [
         value for each in recipe.dimensions if each.name == "topic" for group in each.groups for value in group.values
     ]

@@ -19,7 +19,7 @@ NEW_KNOWLEDGE_FILE = "knowledge.new.md"
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """Where the knowledge base is from. `paths`: relative to the folder; `digest`: of the text as it was written."""
+    """Where the knowledge base is from. `paths`: relative to the folder; `digest`: of the text written last."""
 
     paths: Sequence[str]
     digest: str
@@ -86,12 +86,16 @@ def read_sources(folder: Path) -> Sources:
         raise ConfigError(f"{folder / SOURCES_FILE}: not what init writes: {error}; --from PATH replaces it") from error
 
 
-def is_edited(folder: Path, sources: Sources) -> bool:
-    """Whether somebody has changed the knowledge base since it was written."""
+def is_edited(folder: Path) -> bool:
+    """Whether the knowledge base is not the one that was written last, or nothing says whether it is."""
     try:
-        return _digest((folder / KNOWLEDGE_FILE).read_bytes()) != sources.digest
+        written = (folder / KNOWLEDGE_FILE).read_bytes()
     except FileNotFoundError:
         return False
+    try:
+        return _digest(written) != read_sources(folder).digest
+    except ConfigError:
+        return True
 
 
 def renew_knowledge(folder: Path, text: str, paths: Sequence[Path], *, keeps_old: bool) -> Path:
@@ -103,8 +107,7 @@ def renew_knowledge(folder: Path, text: str, paths: Sequence[Path], *, keeps_old
         partial.mkdir()
         write_knowledge(partial, text, paths, folder)
         (partial / KNOWLEDGE_FILE).replace(new)
-        if not keeps_old:
-            (partial / SOURCES_FILE).replace(folder / SOURCES_FILE)
+        (partial / SOURCES_FILE).replace(folder / SOURCES_FILE)
     except OSError as error:
         raise ConfigError(f"{new}: cannot be written: {explain(error)}") from error
     finally:

@@ -218,7 +218,7 @@ def test_an_update_reads_the_documents_again_and_names_new_headings(capsys: pyte
     assert {name for name in after if after[name] != before.get(name)} == {"knowledge.md", "sources.json"}
     Path("docs").rename("moved")
     told = init(capsys, "shop", "--update", status=2)
-    assert "shop/sources.json, which --from PATH replaces, names shop/../docs: no such file or folder" in told
+    assert "shop/sources.json, which --from PATH replaces, names docs: no such file or folder" in told
 
 
 def test_knowledge_that_was_edited_stays_and_the_new_one_lies_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,6 +230,17 @@ def test_knowledge_that_was_edited_stays_and_the_new_one_lies_beside_it(capsys: 
     assert "shop/knowledge.md was edited and stays as it is; take from knowledge.new.md what you want" in out
     assert files()["knowledge.md"] == edited
     assert "Closed." in files()["knowledge.new.md"]
+    Path("more.md").write_text("# More\n\nOpen again.\n")
+    for _ in range(2):  # other documents, or nothing that says what was written, make no edit less one
+        init(capsys, "shop", "--update", "--from", "more.md")
+        assert files()["knowledge.md"] == edited
+        assert "Open again." in files()["knowledge.new.md"]
+        Path("shop/sources.json").unlink()
+    init(capsys, "shop", "--update", "--from", "more.md")
+    Path("shop/knowledge.new.md").replace("shop/knowledge.md")  # taken
+    Path("more.md").write_text("# More\n\nSold.\n")
+    assert "edited" not in init(capsys, "shop", "--update")
+    assert "Sold." in files()["knowledge.md"]
 
 
 def test_an_update_that_was_cut_off_stands_in_nobodys_way(
