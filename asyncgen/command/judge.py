@@ -3,6 +3,7 @@
 import argparse
 from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from asyncgen.command.output_flags import add_output, add_sources, find_sources, open_dataset
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
@@ -12,6 +13,11 @@ from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
 from asyncgen.text import quantity
+
+if TYPE_CHECKING:
+    from asyncgen.data.dataset import Dataset
+    from asyncgen.data.sample import Sample
+    from asyncgen.runs.config import GenerateConfig
 
 ABOUT = (
     "What no rule sees, such as a true figure told of the wrong thing, or an answer that agrees with a false claim. "
@@ -72,7 +78,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.labels import compare_twice
     from asyncgen.data.sample import Sample
     from asyncgen.data.verdicts import take_verdicts
-    from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe, warn_of_judge
+    from asyncgen.jobs.judgement import Exhibit, Judgements, judge_recipe
     from asyncgen.output.keys import Keys
     from asyncgen.report.agreed import print_judged
     from asyncgen.runs.configure import read_environment
@@ -87,14 +93,9 @@ def run(flags: argparse.Namespace, command: str) -> int:
         if not sample.keys:
             raise ConfigError(f"{dataset.paths.output}: there is no conversation to judge")
         asked = judge_recipe(recipe, knowledge, recipe.judge.model or str(recipe.request.get("model", "")))
-        config = read_judge_config(flags, asked, keys := Keys(sample.keys), read_environment(), command)
-        headers = dataset.ledger.headers
-        writers = {each for header in headers for each in (str(header.request.get("model")), *header.models)}
-        warnings = warn_of_judge(config.plan.model, writers, config.plan.endpoint)
-        if sample.repeats:
-            different, there = quantity(len(keys.wanted), "different conversation"), len(keys.wanted) + sample.repeats
-            warnings.append(f"{different} in {quantity(there, 'line')}: what repeats another is judged once")
-        config = replace(config, notices=[*config.notices, *warnings])
+        keys = Keys(sample.keys)
+        config = read_judge_config(flags, asked, keys, read_environment(), command)
+        config = replace(config, notices=[*config.notices, *_warn(config, dataset, sample)])
         is_same = dataset.header is not None and dataset.header.digests == recipe.digests()
         if recipe.is_judged and is_same and not (flags.twice or flags.overwrite):
             config = replace(config, notices=[*config.notices, *filter(None, [take_verdicts(config, dataset.paths)])])
@@ -105,6 +106,19 @@ def run(flags: argparse.Namespace, command: str) -> int:
     if (result := Judged(grades).of_all()) is not None and not flags.quiet:
         print_judged(result, measure_by_question(compare_twice(grades)))
     return status
+
+
+def _warn(config: "GenerateConfig", dataset: "Dataset", sample: "Sample") -> list[str]:
+    """What a person should know before a judge is paid: who it is, and that equal conversations are judged once."""
+    from asyncgen.jobs.judgement import warn_of_judge
+
+    headers = dataset.ledger.headers
+    writers = {each for header in headers for each in (str(header.request.get("model")), *header.models)}
+    warnings = warn_of_judge(config.plan.model, writers, config.plan.endpoint)
+    if sample.repeats:
+        different, there = quantity(len(sample), "different conversation"), len(sample) + sample.repeats
+        warnings.append(f"{different} in {quantity(there, 'line')}: what repeats another is judged once")
+    return warnings
 
 
 def _tell_agreement(paths: OutputPaths) -> int:

@@ -82,17 +82,16 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.replaced import repair_paths
     from asyncgen.output.begin import check_ordinary
-    from asyncgen.output.changes import MADE_AGAIN
     from asyncgen.output.lock import locked
     from asyncgen.output.match import read_earlier
     from asyncgen.output.mend import mend
     from asyncgen.output.paths import OutputPaths
     from asyncgen.output.swap import settle
-    from asyncgen.screen.rows import command_line
 
     if flags.take and flags.overwrite:
         raise ConfigError("--take keeps what a stopped repair has made and --overwrite sets it aside: give one of them")
     paths = OutputPaths.of(flags.output)
+    repair = repair_paths(paths)
     with locked(paths, say=say):
         with interrupts_raised():
             check_ordinary(paths)
@@ -102,17 +101,11 @@ def run(flags: argparse.Namespace, command: str) -> int:
             dataset = open_dataset(flags)
             if (header := dataset.header) is None:
                 raise ConfigError(f"{paths.output}: {'; '.join(dataset.notes)}, so no line can be made again")
-            begun = None if flags.overwrite else _find_begun(dataset, repair_paths(paths))
+            begun = None if flags.overwrite else _find_begun(dataset, repair)
             lines = _find_lines(flags, dataset)
         if lines.strangers:
             say(f"{quantity(lines.strangers, 'flagged line')} left as before: made by no run, or edited since")
-        other = ""
-        if begun and (what := begun.digests[MADE_AGAIN]) != lines.flags:
-            line = command_line("repair", flags.output, *shlex.split(what), *_flags_of_settings(begun, header))
-            other = (
-                f"{repair_paths(paths).output} is of a repair by {what} that was stopped: {line} goes on with it, and "
-                "with --take puts in place what is made"
-            )
+        other = "" if begun is None else _tell_of_other(flags, repair, begun, header, lines)
         if lines.by_key and other:
             raise ConfigError(f"{other}; --overwrite sets it aside and begins this one")
         if lines.by_key:
@@ -121,7 +114,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
             return _make_again(flags, dataset, header, lines, command)
         say(f"{paths.output}: nothing to repair")
         if begun:
-            left = f"{repair_paths(paths).output} is of a repair that was stopped, and of lines not flagged any more"
+            left = f"{repair.output} is of a repair that was stopped, and of lines not flagged any more"
             say(other or left)
         return 0
 
@@ -140,6 +133,23 @@ def _find_begun(dataset: "Dataset", repair: "OutputPaths") -> "Header | None":
         clear(repair)
         return None
     return ledger.headers[-1] if MADE_AGAIN in ledger.headers[-1].digests else None
+
+
+def _tell_of_other(
+    flags: argparse.Namespace, repair: "OutputPaths", begun: "Header", header: "Header", lines: "FlaggedLines"
+) -> str:
+    """Of a stopped repair by other flags, and what goes on with it; "" where these are its own."""
+    from asyncgen.output.changes import MADE_AGAIN
+    from asyncgen.screen.rows import command_line
+
+    what = begun.digests[MADE_AGAIN]
+    if what == lines.flags:
+        return ""
+    line = command_line("repair", flags.output, *shlex.split(what), *_flags_of_settings(begun, header))
+    return (
+        f"{repair.output} is of a repair by {what} that was stopped: {line} goes on with it, and with --take puts in "
+        "place what is made"
+    )
 
 
 def _flags_of_settings(begun: "Header", made: "Header") -> "Iterator[str]":

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 import signal
-import sys
 import time
 from array import array
 from collections import deque
@@ -27,9 +26,8 @@ from asyncgen import __version__
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.listening import HOST, listening
 from asyncgen.output.paths import OutputPaths
-from asyncgen.report.templates import read_page_file, templates
+from asyncgen.report.templates import templates
 from asyncgen.runs.interrupt import SIGNALS
-from asyncgen.text import one_line
 from asyncgen.threads import start_worker
 from asyncgen.viewer.answers import (
     Marked,
@@ -45,6 +43,16 @@ from asyncgen.viewer.auditor import Auditor
 from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.selection import Selections, split_words
 from asyncgen.viewer.store import Choice
+from asyncgen.viewer.wire import (
+    add_assets,
+    add_headers,
+    bad_request,
+    json_response,
+    read_body,
+    read_number,
+    refuse,
+    refuse_changed,
+)
 
 PAGE_SIZE = 10
 POLL = 1.0  # seconds between two looks at the files, and between two figures sent
@@ -54,21 +62,6 @@ _SPAN = 30.0  # seconds over which the rate is taken
 _MOST_BODY = 64 * 1024  # bytes
 _MARKED_AT_ONCE = 1024  # lines between two pages
 _TOKEN = "X-Token"  # noqa: S105 - a name
-
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-_ASSETS = {"style.css": "text/css", "conversation.js": "text/javascript", "view.js": "text/javascript"}
 
 T = TypeVar("T")
 
@@ -173,8 +166,7 @@ class Viewer:
         app.router.add_post(f"{root}/labels", self.label)
         app.router.add_post(f"{root}/marks/all", self.mark_all)
         app.router.add_post(f"{root}/marks/undo", self.undo)
-        for name, kind in _ASSETS.items():
-            app.router.add_get(f"{root}/{name}", _asset(name, kind))
+        add_assets(app.router, root)
         app.on_response_prepare.append(add_headers)
         app.cleanup_ctx.append(self.following)
         app.on_shutdown.append(self.end_streams)
@@ -248,17 +240,17 @@ class Viewer:
         if port == 80:  # noqa: PLR2004 - browsers leave it out
             names |= {HOST, "localhost"}
         if request.host not in names:
-            return _refuse(403, "This address is not the viewer's own.")
+            return refuse(403, "This address is not the viewer's own.")
         if request.method not in {"GET", "HEAD"}:
             origins = {f"http://{name}" for name in names}
             token = request.headers.get(_TOKEN, "").encode(errors="surrogateescape")
             is_ours = secrets.compare_digest(token, self.token.encode())
             if not is_ours or request.headers.get("Origin") not in {None, *origins}:
-                return _refuse(403, "Only the viewer's own page may change anything.")
+                return refuse(403, "Only the viewer's own page may change anything.")
         try:
             return await handler(request)
         except (OutputError, ConfigError) as error:  # marks that cannot be written, or read
-            return _refuse(500, str(error))
+            return refuse(500, str(error))
 
     async def send_page(self, _: web.Request) -> web.Response:
         page = templates.get_template("view.html").render(
@@ -267,7 +259,7 @@ class Viewer:
         return web.Response(text=page, content_type="text/html")
 
     async def send_options(self, _: web.Request) -> web.Response:
-        return _json(self._options[1])
+        return json_response(self._options[1])
 
     async def send_lines(self, request: web.Request) -> web.Response:
         """A page by the position of its first line among those that fit, or the page of a line among all.
@@ -277,10 +269,10 @@ class Viewer:
         try:
             choice = msgspec.json.decode(request.query.get("choice", "{}"), type=Choice)
         except (ValueError, RecursionError) as error:
-            raise _bad(f"choice: {error}") from None
+            raise bad_request(f"choice: {error}") from None
         words = split_words(request.query.get("words", ""))
-        line = _read_number(request, "line")
-        start = _read_number(request, "start") or 0
+        line = read_number(request, "line")
+        start = read_number(request, "start") or 0
         if line is not None:
             choice, words, start = Choice(), [], max(line - 1, 0) // PAGE_SIZE * PAGE_SIZE
         is_counted = "total" in request.query  # a full page is not enough
@@ -289,7 +281,7 @@ class Viewer:
             page = await self._work(lambda: self._make_page(choice, words, start))
             is_full = len(page.conversations) == PAGE_SIZE and not is_counted
             if is_full or page.searched == page.lines or time.monotonic() >= until:
-                return _json(page)
+                return json_response(page)
 
     def _make_page(self, choice: Choice, words: Sequence[str], start: int) -> Page:
         catalogue, selection = self._catalogue, self._selections.go_on(choice, words)
@@ -304,11 +296,11 @@ class Viewer:
         )
 
     async def mark(self, request: web.Request) -> web.Response:
-        mark, catalogue = await _read_body(request, _Mark), self._catalogue
+        mark, catalogue = await read_body(request, _Mark), self._catalogue
         return await self._change_line(mark, lambda: catalogue.mark([mark.line], is_dropped=mark.dropped))
 
     async def label(self, request: web.Request) -> web.Response:
-        label, catalogue = await _read_body(request, _Label), self._catalogue
+        label, catalogue = await read_body(request, _Label), self._catalogue
 
         def change() -> None:
             if (conversation := catalogue.read(catalogue.store.get(label.line))) is not None:
@@ -327,10 +319,10 @@ class Viewer:
             return show_conversation(catalogue, catalogue.store.get(asked.line))
 
         shown = await self._work(work)
-        return _refuse_changed() if shown is None else _json(shown)
+        return refuse_changed() if shown is None else json_response(shown)
 
     async def mark_all(self, request: web.Request) -> web.Response:
-        asked = await _read_body(request, _MarkAll)
+        asked = await read_body(request, _MarkAll)
         words, total = split_words(asked.words), max(asked.total, 0)
         while True:
             selection = await self._work(lambda: self._selections.go_on(asked.choice, words))
@@ -338,9 +330,9 @@ class Viewer:
                 return await self._change_marks(asked.generation, selection.lines[:total], dropped=asked.dropped)
 
     async def undo(self, request: web.Request) -> web.Response:
-        asked, change = await _read_body(request, _Undo), self._change
+        asked, change = await read_body(request, _Undo), self._change
         if change is None or change.name != asked.undo:
-            return _refuse(409, "That cannot be undone any more; choose mark: dropped to see what is dropped.")
+            return refuse(409, "That cannot be undone any more; choose mark: dropped to see what is dropped.")
         return await self._change_marks(change.generation, change.lines, dropped=not change.dropped)
 
     async def _change_marks(self, generation: int, lines: "array[int]", *, dropped: bool) -> web.Response:
@@ -349,8 +341,8 @@ class Viewer:
         for start in range(0, len(lines), _MARKED_AT_ONCE):
             part = lines[start : start + _MARKED_AT_ONCE]
             if not await self._work(partial(self._mark_part, change, part)):
-                return _refuse_changed()
-        return _json(Marked(changed=len(change.lines), undo=change.name))
+                return refuse_changed()
+        return json_response(Marked(changed=len(change.lines), undo=change.name))
 
     def _mark_part(self, change: _Change, lines: "array[int]") -> bool:
         """False when the file is not the one any more that was asked about."""
@@ -403,63 +395,6 @@ class _Rate:
             self._seen.popleft()
         (first, before), seconds = self._seen[0], now - self._seen[0][0]
         return round(60 * (len(catalogue) - before) / seconds, 1) if seconds and first else None
-
-
-# ---- what is read of a request
-
-
-def _read_number(request: web.Request, name: str) -> int | None:
-    given = request.query.get(name)
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) <= len(str(sys.maxsize)) - 1):
-        raise _bad(f"{name}: expected a whole number")
-    return int(given)
-
-
-async def _read_body(request: web.Request, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except (ValueError, RecursionError) as error:
-        raise _bad(str(error)) from None
-
-
-# ---- what is sent
-
-
-def _json(value: msgspec.Struct) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
-
-
-def _refuse(status: int, reason: str) -> web.Response:
-    return web.Response(
-        status=status, body=msgspec.json.encode({"error": one_line(reason)}), content_type="application/json"
-    )
-
-
-def _refuse_changed() -> web.Response:
-    return _refuse(409, "The file has changed; load the page again.")
-
-
-def _bad(reason: str) -> web.HTTPBadRequest:
-    body = msgspec.json.encode({"error": one_line(reason)}).decode()
-    return web.HTTPBadRequest(text=body, content_type="application/json")
-
-
-async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
-
-
-def _asset(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    content = read_page_file(name)
-
-    async def send(_: web.Request) -> web.Response:
-        return web.Response(text=content, content_type=kind)
-
-    return send
-
-
-# ---- the process
 
 
 async def _serve(viewer: Viewer, port: int) -> None:
