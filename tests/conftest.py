@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,9 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from sweep import THOROUGH
 
+from asyncgen.audit.grounding import Grounding
 from asyncgen.command.commands import build_parser
+from asyncgen.offline.author import Author
 from asyncgen.offline.batch_knobs import BatchKnobs
 from asyncgen.offline.knobs import Knobs
 from asyncgen.offline.server import create_app
@@ -64,8 +66,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def pytest_collection_finish() -> None:
-    """What thousands of tests are made of outlives them: to look through it for garbage takes a tenth of the time."""
+    """What thousands of tests are made of outlives them: to look through it for garbage takes a tenth of the time.
+
+    Python's own threshold of 700 is for programs that are short of memory.
+    """
     gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 class Watchdog:
@@ -127,11 +133,30 @@ def load_recipe_once(
     return load_recipe(source, knowledge=knowledge, variables=variables, check_audit=check_audit)
 
 
+class SharedAuthor(Author):
+    """Of every engine; what is kept of a knowledge base changes nothing that is written."""
+
+    def close(self) -> None:
+        """The engines that come later write from it."""
+
+
+@lru_cache(maxsize=16)
+def read_grounding(knowledge: str, naming: tuple[str, ...]) -> bytes:
+    return pickle.dumps(Grounding(knowledge, naming=naming))
+
+
+def fresh_grounding(knowledge: str, naming: Iterable[str]) -> Grounding:
+    """One that has counted nothing yet."""
+    grounding: Grounding = pickle.loads(read_grounding(knowledge, tuple(naming)))
+    return grounding
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:
     """What takes longer than most that is asked of `main`: the parser of all commands, a built-in recipe, its blocks.
 
-    A plan measures the prompts of fewer indices, and says no other thing of them.
+    So does what an audit and the offline engine read in a knowledge base. A plan measures the prompts of fewer
+    indices, and says no other thing of them.
     """
     parser = build_parser()
     for command in parser.commands.values():
@@ -139,6 +164,7 @@ def _made_once() -> Iterator[None]:
     shared = lru_cache(maxsize=16)(Balanced)
     load = tomllib.loads
     parsed = lru_cache(maxsize=64)(lambda text: pickle.dumps(load(text)))
+    author = SharedAuthor()
 
     def balanced(dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> Balanced:
         return shared(tuple(dimensions), seed, block_size)
@@ -149,8 +175,11 @@ def _made_once() -> Iterator[None]:
         patches.setattr("asyncgen.command.config.load_recipe", load_recipe_once)
         patches.setattr("asyncgen.data.dataset.load_recipe", load_recipe_once)
         patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
+        patches.setattr("asyncgen.offline.engine.Author", lambda: author)
+        patches.setattr("asyncgen.audit.line_work.Grounding", fresh_grounding)
         patches.setattr("asyncgen.screen.prompt_size.SAMPLE", 100)
         yield
+    Author.close(author)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,12 +6,12 @@ What a user has brought up may be spoken of.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from asyncgen.audit import language
 from asyncgen.audit.facts import without_code
-from asyncgen.audit.phrases import Phrases, either, literal_phrase, read_phrases
+from asyncgen.audit.phrases import Phrases, Uncased, either, literal_phrase, read_phrases
 from asyncgen.audit.rules import PHRASE_RULES, Finding, Subject, blank, excerpt
 from asyncgen.audit.word_runs import WordRuns, runs_of
 from asyncgen.audit.words import split_words
@@ -48,11 +48,6 @@ class Leaks:
         self._own = {rule: list(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
         self._literals = sorted(language.listed(_LEAK, "literals"))
         self._templates = language.any_phrase(_LEAK, "templates")
-        self._raised = [
-            tuple(either(read_phrases(topic[side], {})) for side in ("found", "said"))
-            for table in language.tables("raised")
-            for topic in table.values()
-        ]
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         number, conversation = subject.record.number, subject.record.conversation
@@ -90,7 +85,17 @@ class Leaks:
         if (words := split_words(found))[1:] and b" %b " % b" ".join(words) in self._knowledge:
             return True
         said = [each.content for each in earlier if each.role == "user"]
-        return any(topic.search(found) and any(raises.search(each) for each in said) for topic, raises in self._raised)
+        return any(topic.search(found) and any(raises.search(each) for each in said) for topic, raises in _raised())
+
+
+@lru_cache(maxsize=1)
+def _raised() -> Sequence[tuple[Uncased, ...]]:
+    """By topic: how an answer speaks of it, and how a user does."""
+    return [
+        tuple(either(read_phrases(topic[side], {})) for side in ("found", "said"))
+        for table in language.tables("raised")
+        for topic in table.values()
+    ]
 
 
 def _find_unfilled(text: str) -> re.Match[str] | None:
