@@ -14,7 +14,8 @@ from asyncgen.recipe.problems import Key, Problems
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
 from asyncgen.text import in_utf8
 
-SUFFIXES = (".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org")  # of texts in a folder
+MARKDOWN = (".md", ".markdown", ".mdx")
+TEXTS = (*MARKDOWN, ".txt", ".text", ".rst", ".adoc", ".org")  # how the names of texts in a folder end
 MOST_BYTES_IN_ALL = 64 * 1024 * 1024
 MOST_NAMED = 3  # in a sentence about files that are left out
 _HEADING = re.compile(r"#{1,6}\s+\S")
@@ -69,7 +70,7 @@ def read_documents(
         found = list(_find_texts(path, problems)) if path.is_dir() else [path]
         if not found:
             at = key if isinstance(named, str) else (*key, place)
-            problems.add(at, f"expected documents in {path}, files that end in {', '.join(SUFFIXES)}")
+            problems.add(at, f"expected documents in {path}, files that end in {', '.join(TEXTS)}")
         shown = Path(path.name if Path(name).is_absolute() else name)
         for each in found:
             files.setdefault(each.resolve(), in_utf8(str(shown / each.relative_to(path))))
@@ -108,7 +109,7 @@ def list_files(folder: Path) -> list[Path]:
 def _find_texts(folder: Path, problems: Problems) -> Iterator[Path]:
     left_out = []
     for path in list_files(folder):
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in TEXTS:
             yield path
         else:
             left_out.append(str(path.relative_to(folder)))

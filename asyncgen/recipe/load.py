@@ -8,11 +8,10 @@ After `load_recipe` a recipe can be used without looking back.
 import re
 import shlex
 import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
@@ -21,11 +20,12 @@ from asyncgen.recipe.dimensions import read_dimensions
 from asyncgen.recipe.documents import Knowledge, read_documents, read_text
 from asyncgen.recipe.language import LANGUAGE, NAMES, OTHER_LETTERS, explain_code
 from asyncgen.recipe.problems import Key, Problems
+from asyncgen.recipe.prompt_files import check_placeholders, find_lost_subject, read_prompts
 from asyncgen.recipe.recipe import (
     KNOWLEDGE,
     NAME,
-    PLACEHOLDER,
     AuditOptions,
+    Charset,
     Recipe,
     RequestHeader,
     Rules,
@@ -34,20 +34,15 @@ from asyncgen.recipe.request import read_request
 from asyncgen.recipe.review import read_audit, read_judge, read_repair
 from asyncgen.recipe.tables import (
     EnvironmentValue,
-    PromptTable,
     RecipeTable,
     Words,
     read,
 )
 from asyncgen.recipe.talk import ANSWERS_WANTED, read_talk
 from asyncgen.recipe.text_file import UnreadableError, read_file, strip_blank_lines
-from asyncgen.recipe.variables import VARIABLES, Variables, read_variables
+from asyncgen.recipe.variables import VARIABLES, read_variables
 from asyncgen.text import is_utf8
 
-_WORD = re.compile(r"\w[\w-]*")
-_REMARK = re.compile(r"<!--.*?-->[ \t]*\n?", re.DOTALL)  # in a prompt: for its owner, and not sent
-# A word that does not open its sentence, so that a capital says something.
-_CAPITALISED = re.compile(r"(?<=[^\W\d_,] )\w[\w-]*")
 _RECIPES = Path(__file__).parents[1] / "recipes"
 BUILT_IN = tuple(sorted(each.name for each in _RECIPES.iterdir() if (each / "recipe.toml").is_file()))
 
@@ -158,11 +153,11 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         problems.add(("name",), f"{expected}, got {table.name!r}")
     own = table.knowledge if isinstance(table.knowledge, str | None) else list(filter(None, table.knowledge))
     filling = read_variables(table.variables, variables, problems)
-    prompts = _read_prompts(path.parent, table.prompt, filling, problems)
-    persona = [path.parent / table.export.system] if table.export.system else []
+    prompts = read_prompts(path.parent, table.prompt, filling, problems)
+    exported = [path.parent / table.export.system] if table.export.system else []
     tables = [each for each in table.dimension or () if each is not None]
     listed = [path.parent / name for each in tables for name in each.files]
-    others = [path, *persona, *listed, *(each.path for each in prompts.values())]
+    others = [path, *exported, *listed, *(each.path for each in prompts.values())]
     known = Knowledge()
     if knowledge:
         known = read_documents(Path(), str(knowledge), (), problems, others)
@@ -171,11 +166,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     request, models = read_request(table.request, table.models, problems)
     known = known.changed(filling.fill)
     headers = [_read_header(name, value, problems) for name, value in table.headers.items()]
-    language = _read_language(table.language, problems)
-    other = [NAMES[code] for code in language if code in OTHER_LETTERS]
-    if other and table.rules.charset == "ascii":
-        wrong = f'{" and ".join(other)} in its own letters is refused by "ascii": expected "any"'
-        problems.add(("rules", "charset"), wrong, is_warning=True)
+    language = _read_language(table.language, table.rules.charset, problems)
     dimensions, keys = read_dimensions(
         table.dimension or (), path.parent, known, filling, problems, language=language, models=models
     )
@@ -185,8 +176,8 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         each is not None and (each.passages is not None or problems.touch(("dimension", place, "passages")))
         for place, each in enumerate(table.dimension or ())
     )
-    _check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
-    export_system = [filling.fill(strip_blank_lines(read_text(each, "export.system", problems))) for each in persona]
+    check_placeholders(prompts, keys, problems, is_knowledge_wanted=not has_passages)
+    export_system = [filling.fill(strip_blank_lines(read_text(each, "export.system", problems))) for each in exported]
     judge = read_judge(table.judge, problems)
     repair = None if table.repair is None else read_repair(table.repair, judge, problems)
     audit = read_audit(table.audit, problems)
@@ -199,7 +190,7 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         problems.add(("repair",), f'expected none beside users = "{talk.users}": a call writes one message there')
     if problems.has_errors or table.name is None:
         return None
-    if knowledge and (subject := _find_lost_subject(table.name, prompts, path.parent, own or [], known.join())):
+    if knowledge and (subject := find_lost_subject(table.name, prompts, path.parent, own or [], known.join())):
         problems.add_in(
             f"--knowledge {knowledge}",
             f"never mentions {subject!r}, and recipe {table.name} is about it by its prompts: its conversations still "
@@ -213,8 +204,8 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
         source=source if source in BUILT_IN else str(path.resolve()),
         sampling=table.sampling,
         knowledge=known.join(),
-        system=strip_blank_lines(_REMARK.sub("", prompts["system"].text)) if "system" in prompts else None,
-        user=strip_blank_lines(_REMARK.sub("", prompts["user"].text)) + (ANSWERS_WANTED if is_apart else ""),
+        system=prompts["system"].sent if "system" in prompts else None,
+        user=prompts["user"].sent + (ANSWERS_WANTED if is_apart else ""),
         request=request,
         headers=tuple(filter(None, headers)),
         dimensions=dimensions,
@@ -232,80 +223,10 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     )
 
 
-# ---- prompts
-
-
-class _Prompt(NamedTuple):
-    """`text`: as it stands in the file; empty where that cannot be read."""
-
-    path: Path
-    text: str
-
-
-def _read_prompts(
-    folder: Path, table: PromptTable | None, filling: Variables, problems: Problems
-) -> dict[str, _Prompt]:
-    named = {} if table is None else {"system": table.system, "user": table.user}
-    prompts = {}
-    for name, file in named.items():
-        if file is not None:
-            text = read_text(folder / file, f"prompt.{name}", problems)
-            prompts[name] = _Prompt(folder / file, filling.fill(text))
-            if text and not _REMARK.sub("", text).strip():
-                problems.add_in(folder / file, f"prompt.{name} is empty but for remarks")
-    return prompts
-
-
-def _check_placeholders(
-    prompts: Mapping[str, _Prompt], dimensions: Mapping[str, Key], problems: Problems, *, is_knowledge_wanted: bool
-) -> None:
-    """Each one in a prompt means something, and each thing that it could mean is in a prompt."""
-    known = [f"{{{name}}}" for name in (KNOWLEDGE, *dimensions)]
-    used: set[str] = set()
-    for path, text in prompts.values():
-        sent = _REMARK.sub(lambda remark: "\n" * remark[0].count("\n"), text)
-        for found in PLACEHOLDER.finditer(sent):
-            if found[0] not in known and found[1] not in used:
-                line = sent[: found.start()].count("\n") + 1
-                hint = did_you_mean(found[0], known)
-                expected = f"expected one of {', '.join(sorted(known))}{hint}"
-                problems.add_in(path, f"unknown placeholder {found[0]}, {expected}", line)
-                used.update(PLACEHOLDER.findall(hint))  # or it would be told to be missing, too
-            used.add(found[1])
-    if not prompts or not all(each.text for each in prompts.values()):
-        return
-    if is_knowledge_wanted and KNOWLEDGE not in used:
-        problems.add(
-            (KNOWLEDGE,),
-            f"no prompt uses {{{KNOWLEDGE}}}, so it would never be sent; expected it in prompt.system "
-            "(where providers cache it) or prompt.user",
-        )
-    for name, key in dimensions.items():
-        if name not in used and key != ("models",):
-            problems.add(key, f"no prompt uses {{{name}}}, expected it in prompt.system or prompt.user")
-
-
-def _find_lost_subject(
-    name: str, prompts: Mapping[str, _Prompt], folder: Path, own: str | Sequence[str], knowledge: str
-) -> str | None:
-    """What the prompts are about by name, where the knowledge base that replaces their own one never mentions it.
-
-    The subject is that name of the prompts which the recipe's own knowledge base mentions most often.
-    """
-    text = PLACEHOLDER.sub(" ", "\n".join(each.text for each in prompts.values()))
-    names = {each for each in _CAPITALISED.findall(text) if each[0].isupper()}
-    names.update(each for each in _WORD.findall(text) if each.casefold() == name.casefold())
-    # A recipe may come without its documents.
-    mentioned = read_documents(folder, own, (), Problems(folder)).join() or name
-    counts = Counter(each for each in _WORD.findall(mentioned) if each in names)
-    subject = counts.most_common(1)[0][0] if counts else None
-    return None if subject is None or subject.casefold() in knowledge.casefold() else subject
-
-
 # ---- languages
 
 
-def _read_language(given: Words, problems: Problems) -> tuple[str, ...]:
+def _read_language(given: Words, charset: Charset, problems: Problems) -> tuple[str, ...]:
     codes = [given] if isinstance(given, str) else given or []
     if isinstance(given, str) and "," in given:
         several = ", ".join(f'"{each.strip()}"' for each in given.split(","))
@@ -317,7 +238,12 @@ def _read_language(given: Words, problems: Problems) -> tuple[str, ...]:
             problems.add(key, wrong)
         elif code is not None and code in codes[:place]:
             problems.add(key, f"{code!r} is there twice")
-    return tuple(dict.fromkeys(filter(None, codes)))
+    language = tuple(dict.fromkeys(filter(None, codes)))
+    other = [NAMES[code] for code in language if code in OTHER_LETTERS]
+    if other and charset == "ascii":
+        wrong = f'{" and ".join(other)} in its own letters is refused by "ascii": expected "any"'
+        problems.add(("rules", "charset"), wrong, is_warning=True)
+    return language
 
 
 # ---- headers

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from asyncgen.recipe.remarks import blank_remarks
+
 _HEADING = re.compile(r"#{1,6}\s+(.*\S)")
 _STATEMENT = re.compile(r"[-*]\s+(?:\[(?P<weight>[^\]\s]*)\]\s+)?(?P<text>.*\S)")
-REMARK = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 class Statement(NamedTuple):
@@ -29,8 +30,7 @@ class Statement(NamedTuple):
 def read_statements(text: str) -> Iterator[Statement]:
     """The statements in order; one that goes on over lines is joined by blanks."""
     section, begun = "", None
-    without_remarks = REMARK.sub(lambda remark: "\n" * remark[0].count("\n"), text)
-    for number, line in enumerate(without_remarks.split("\n"), 1):
+    for number, line in enumerate(blank_remarks(text).split("\n"), 1):
         heading, statement = _HEADING.match(line), _STATEMENT.match(line)
         if begun is not None and not (heading or statement) and line[:1].isspace() and line.strip():
             begun = begun._replace(text=f"{begun.text} {line.strip()}", end=number)

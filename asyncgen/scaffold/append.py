@@ -20,7 +20,8 @@ from asyncgen.recipe.language import LANGUAGE
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.problems import Key, Problems, find_list_ends, write_key
 from asyncgen.recipe.records import records_of
-from asyncgen.recipe.statements import REMARK, read_statements
+from asyncgen.recipe.remarks import REMARK
+from asyncgen.recipe.statements import read_statements
 from asyncgen.recipe.tables import ConditionTable, DimensionTable, FileTable, RecipeTable, ValueList, ValueTable, read
 from asyncgen.recipe.text_file import UnreadableError, read_file
 from asyncgen.scaffold.recipe import quote

@@ -14,11 +14,10 @@ from bs4.dammit import EncodingDetector
 from markdownify import ATX, MarkdownConverter
 
 from asyncgen.errors import AsyncgenError
+from asyncgen.recipe.documents import MARKDOWN, TEXTS
 from asyncgen.recipe.text_file import UnreadableError, read_bytes
 from asyncgen.scaffold.decode import Decoded, decode
 
-MARKDOWN = (".md", ".markdown", ".mdx")
-TEXTS = (*MARKDOWN, ".txt", ".text", ".rst", ".adoc", ".org")
 PAGES = (".html", ".htm", ".xhtml")
 SHEETS = (".xls", ".xlsx")
 OFFICE = (".docx", ".epub", ".pdf", ".pptx", *SHEETS)
