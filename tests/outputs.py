@@ -12,9 +12,10 @@ import msgspec
 
 from asyncgen.conversation import Conversation, Message, decode_line, digest_conversation, encode_line
 from asyncgen.output.begin import prepare
-from asyncgen.output.files import Files, Record, Reject, encode_reject
+from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import VERSION, Done, Entry, Failed, Header, Lost, Unused, decode_entry, encode_entry
 from asyncgen.output.paths import OutputPaths
+from asyncgen.output.rejects import Reject, encode_reject
 from asyncgen.output.writer import Writer
 
 HEADER = Header(

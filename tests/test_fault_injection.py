@@ -25,12 +25,13 @@ from outputs import COST, HEADER, conversations, digest, entries, line
 from sweep import sweep_on
 
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.output import files
+from asyncgen.output import append_file
 from asyncgen.output.begin import Start, prepare
-from asyncgen.output.files import Files, Record, Reject, encode_reject
+from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import Call, Done, Failed, Header, Lost, Mark, Unused, encode_entry
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths, torn_path
+from asyncgen.output.rejects import Reject, encode_reject
 from asyncgen.output.writer import Writer
 
 RUN = msgspec.structs.replace(HEADER, num=4)
@@ -88,7 +89,7 @@ class Disk:
             patch.setattr(Path, "open", self._wrap_path_open(Path.open))
             patch.setattr(shutil, "copy", copy)
             patch.setattr(os, "fsync", self._sync)
-            patch.setattr(os, files.SYNC, self._sync)
+            patch.setattr(os, append_file.SYNC, self._sync)
             yield
         for descriptor in self._open:  # as the end of the process does
             os.close(descriptor)
@@ -443,7 +444,7 @@ def paths(tmp_path: Path) -> OutputPaths:
 @pytest.fixture(autouse=True)
 def no_syncs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the disk loses is decided here."""
-    monkeypatch.setattr(os, files.SYNC, lambda descriptor: None)
+    monkeypatch.setattr(os, append_file.SYNC, lambda descriptor: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 

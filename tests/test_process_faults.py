@@ -227,16 +227,16 @@ HELD = Path("held")  # is there once a sync waits for it
 SLOW_DISK = """
 import os, time
 from asyncgen.command import main as cli
-from asyncgen.output import files
+from asyncgen.output import append_file
 from asyncgen.runs import interrupt
 interrupt.LAST_WORDS = 30.0  # however busy the machine is
-sync = getattr(os, files.SYNC)
+sync = getattr(os, append_file.SYNC)
 def wait_and_sync(descriptor):
     while os.path.exists("hold"):
         open("held", "w").close()
         time.sleep(0.001)
     sync(descriptor)
-setattr(os, files.SYNC, wait_and_sync)
+setattr(os, append_file.SYNC, wait_and_sync)
 cli.script()
 """
 HANGING_LOOKUP = """

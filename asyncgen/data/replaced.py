@@ -14,8 +14,8 @@ import msgspec
 from asyncgen.data.dataset import Dataset, read_entries
 from asyncgen.data.marked import MarkedJournal
 from asyncgen.errors import ConfigError, Usage
+from asyncgen.output.append_file import COPIED_AT_ONCE, copy_onto
 from asyncgen.output.batches import tidy
-from asyncgen.output.files import COPIED_AT_ONCE, Reject, copy_onto, encode_reject, read_rejects
 from asyncgen.output.journal import Collected, Done, Entry, Header, Lost, Step, Unused, as_unused, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, Totals, read_journal
@@ -23,6 +23,7 @@ from asyncgen.output.lock import locked
 from asyncgen.output.match import read_earlier
 from asyncgen.output.mend import mend
 from asyncgen.output.paths import OutputPaths
+from asyncgen.output.rejects import Reject, encode_reject, read_rejects
 from asyncgen.output.swap import swapped
 
 REPLACED = "repaired"  # what a call was for that led nowhere

@@ -12,7 +12,7 @@ import msgspec
 
 from asyncgen.denied import explain
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.output.files import AppendFile, sync_directory
+from asyncgen.output.append_file import AppendFile, sync_directory
 from asyncgen.output.paths import torn_path
 
 

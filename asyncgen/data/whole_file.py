@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from asyncgen.denied import explain
 from asyncgen.errors import OutputError
-from asyncgen.output.files import sync_directory
+from asyncgen.output.append_file import sync_directory
 
 
 @contextlib.contextmanager

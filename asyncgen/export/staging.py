@@ -19,7 +19,7 @@ from asyncgen.data.dropped import dropped_path
 from asyncgen.data.target import audit_path
 from asyncgen.denied import explain
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.output.files import sync_directory
+from asyncgen.output.append_file import sync_directory
 from asyncgen.output.paths import OWNER_ONLY, belongs_to_output, check_length, is_same_path
 
 MADE, ROWS, REPLACED = "made", "rows", "replaced"  # names in the folder

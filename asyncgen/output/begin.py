@@ -17,6 +17,7 @@ import msgspec
 from asyncgen.denied import explain
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.money.price import format_cost
+from asyncgen.output.append_file import AppendFile, sync_directory
 from asyncgen.output.batches import USED_UP
 from asyncgen.output.changes import (
     MADE_AGAIN,
@@ -28,13 +29,14 @@ from asyncgen.output.changes import (
     elsewhere,
     has_one_place,
 )
-from asyncgen.output.files import NO_OUTPUT, PUT_BACK, AppendFile, Files, Record, read_rejects, sync_directory
+from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
 from asyncgen.output.paths import OutputPaths, torn_path
+from asyncgen.output.rejects import NO_OUTPUT, PUT_BACK, read_rejects
 from asyncgen.timings import USUAL
 
 _KEPT_APART = NO_OUTPUT.encode()  # in a line of the rejects

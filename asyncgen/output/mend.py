@@ -13,10 +13,11 @@ from pathlib import Path
 
 from asyncgen.denied import explain
 from asyncgen.errors import OutputError
-from asyncgen.output.files import APPENDING, decode_reject, sync_directory
+from asyncgen.output.append_file import APPENDING, sync_directory
 from asyncgen.output.journal import Mark, encode_entry
 from asyncgen.output.ledger import Journal
 from asyncgen.output.paths import OWNER_ONLY, mended_path, torn_path
+from asyncgen.output.rejects import decode_reject
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from asyncgen.denied import explain
 from asyncgen.errors import OutputError
-from asyncgen.output.files import sync_directory
+from asyncgen.output.append_file import sync_directory
 from asyncgen.output.journal import Mark, entry_or_none
 from asyncgen.output.paths import OutputPaths, next_path
 

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import aiofiles.os
 
 from asyncgen.errors import OutputError
-from asyncgen.output.files import NO_SPACE, Files, Record, SideFileLostError
+from asyncgen.output.append_file import NO_SPACE, SideFileLostError
+from asyncgen.output.files import Files, Record
 from asyncgen.threads import start_worker
 from asyncgen.timings import USUAL, Timings
 

@@ -33,8 +33,9 @@ from asyncgen.errors import (
 from asyncgen.jobs.work import Job, Work
 from asyncgen.money.account import Tariff
 from asyncgen.money.budget import Budget
-from asyncgen.output.files import Record, Reject, encode_reject
+from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, Entry, Failed, Lost, Step, Unused, encode_entry
+from asyncgen.output.rejects import Reject, encode_reject
 from asyncgen.output.timestamps import timestamp
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.runs import events

@@ -20,7 +20,7 @@ import msgspec
 from asyncgen.data.marked import MarkedJournal
 from asyncgen.data.whole_file import whole_files
 from asyncgen.errors import ConfigError
-from asyncgen.output.files import copy_onto
+from asyncgen.output.append_file import copy_onto
 from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry, entry_or_none
 from asyncgen.output.lock import locked
 from asyncgen.output.match import Earlier, LineError, describe_lost_journal, read_earlier

@@ -18,7 +18,8 @@ import msgspec
 
 from asyncgen import __version__
 from asyncgen.errors import ConfigError, OutputError
-from asyncgen.output.files import COPIED_AT_ONCE, NEWEST_MARK
+from asyncgen.output.append_file import COPIED_AT_ONCE
+from asyncgen.output.files import NEWEST_MARK
 from asyncgen.output.journal import Done, Mark, decode_entry, entry_or_none
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.paths import OutputPaths

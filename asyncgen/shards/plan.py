@@ -19,8 +19,8 @@ from asyncgen.data.whole_file import whole_file
 from asyncgen.denied import explain
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError
+from asyncgen.output.append_file import sync_directory
 from asyncgen.output.changes import differences
-from asyncgen.output.files import sync_directory
 from asyncgen.output.journal import Header
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.cut import SUFFIX, count_shards, indices_of

@@ -63,12 +63,12 @@ values = {numbers}
 SLOW_DISK = """
 import os, random, time
 from asyncgen.command import main as cli
-from asyncgen.output import files
-sync = getattr(os, files.SYNC)
+from asyncgen.output import append_file
+sync = getattr(os, append_file.SYNC)
 def wait_and_sync(descriptor):
     time.sleep(random.uniform(0, 0.1))
     sync(descriptor)
-setattr(os, files.SYNC, wait_and_sync)
+setattr(os, append_file.SYNC, wait_and_sync)
 cli.script()
 """
 

@@ -22,11 +22,12 @@ from sweep import sweep
 
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.append_file import SYNC
 from asyncgen.output.begin import Start, prepare
-from asyncgen.output.files import SYNC, Reject, encode_reject
 from asyncgen.output.journal import JUDGEMENTS, Header, Kept, Mark, checksum, encode_entry
 from asyncgen.output.match import read_earlier
 from asyncgen.output.paths import OutputPaths, mended_path, torn_path
+from asyncgen.output.rejects import Reject, encode_reject
 
 BATCHES = ((done(0), rejected(1)), (done(1), failed(2)))
 

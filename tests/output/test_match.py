@@ -35,9 +35,10 @@ from outputs import (
 from sweep import at_most, sweep, sweep_on
 
 from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.append_file import SYNC
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.changes import MADE_AGAIN
-from asyncgen.output.files import SYNC, Record
+from asyncgen.output.files import Record
 from asyncgen.output.journal import VERSION, Done, Kept
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.match import Lines, match_lines, read_earlier, read_status

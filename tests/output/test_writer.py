@@ -25,11 +25,13 @@ from outputs import (
 from sweep import sweep
 
 from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.append_file import SYNC, SideFileLostError, sync_directory
 from asyncgen.output.begin import prepare
-from asyncgen.output.files import SYNC, Files, Record, Reject, SideFileLostError, encode_reject, sync_directory
+from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import Done, Mark, checksum, encode_entry
 from asyncgen.output.lock import locked
 from asyncgen.output.paths import OutputPaths, torn_path
+from asyncgen.output.rejects import Reject, encode_reject
 from asyncgen.output.writer import NO_SPACE_PATIENCE, Writer
 from asyncgen.timings import USUAL, Timings
 
@@ -52,7 +54,7 @@ class Disk:
         self.failures: dict[tuple[str, str], int] = {}
         self._names = dict(zip(paths.data, ("output", "journal", "rejects"), strict=True))
         self._write, self._sync = os.write, os.fsync
-        monkeypatch.setattr("asyncgen.output.files.os.write", self.write)
+        monkeypatch.setattr("asyncgen.output.append_file.os.write", self.write)
         monkeypatch.setattr(os, SYNC, self.sync)
 
     def _name(self, descriptor: int) -> str | None:
@@ -412,7 +414,7 @@ def test_no_memory_to_write_with_is_fatal_and_nothing_is_lost_without_a_word(
         run.writer.put_nowait(done(0))
         run.writer.put_nowait(lost(1))
 
-    monkeypatch.setattr("asyncgen.output.files.os.write", write)
+    monkeypatch.setattr("asyncgen.output.append_file.os.write", write)
     with open_run(paths) as run:
         with pytest.raises(OutputError, match="no memory to write with; lower --concurrency"):
             drive(run, use)
@@ -643,7 +645,7 @@ def test_a_torn_line_that_cannot_be_taken_back_is_never_followed_by_another(
 
     files = Files(paths)
     disk.room = 10
-    monkeypatch.setattr("asyncgen.output.files.os.ftruncate", refuse)
+    monkeypatch.setattr("asyncgen.output.append_file.os.ftruncate", refuse)
     with pytest.raises(OutputError, match="torn line cannot be taken back"):
         files.append_batch([done(0)])
 
@@ -660,7 +662,7 @@ def test_an_error_of_close_is_reported_and_all_files_are_closed(
 
     files = Files(paths)
     real_close = os.close
-    monkeypatch.setattr("asyncgen.output.files.os.close", close)
+    monkeypatch.setattr("asyncgen.output.append_file.os.close", close)
     with pytest.raises(OutputError, match="could not be closed: No space left on device"):
         files.close()
     assert len(closed) == 3
