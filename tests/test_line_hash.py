@@ -13,9 +13,9 @@ from asyncgen.conversation import BLAKE2B, XXH3, LineHash, digest_conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import append_mark, read_dropped
 from asyncgen.output.begin import prepare
+from asyncgen.output.earlier import read_status
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, encode_entry
-from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.viewer.catalogue import Catalogue
 

@@ -14,7 +14,7 @@ from engine_process import served
 
 from asyncgen.command.main import main
 from asyncgen.data.dataset import Dataset
-from asyncgen.output.match import read_status
+from asyncgen.output.earlier import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.plan import ShardFolder
 

@@ -82,8 +82,8 @@ def add_arguments(parser: Parser) -> None:
 def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.data.replaced import repair_paths
     from asyncgen.output.begin import check_ordinary
+    from asyncgen.output.earlier import read_earlier
     from asyncgen.output.lock import locked
-    from asyncgen.output.match import read_earlier
     from asyncgen.output.mend import mend
     from asyncgen.output.paths import OutputPaths
     from asyncgen.output.swap import settle

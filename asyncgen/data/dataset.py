@@ -21,8 +21,9 @@ from asyncgen.data.state import describe_filter
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Unused, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
-from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines, read_line
+from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines
 from asyncgen.output.paths import OutputPaths
+from asyncgen.output.scan import read_line
 from asyncgen.recipe.load import load_recipe, read_knowledge
 from asyncgen.recipe.recipe import KNOWLEDGE, Charset, Recipe, digest_part
 from asyncgen.recipe.scenario import Drawn

@@ -16,8 +16,9 @@ from asyncgen.data.state import Report, asked_model, describe_filter, make_repor
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, Header, Kept, Step, decode_entry
 from asyncgen.output.ledger import Ledger, Totals
-from asyncgen.output.match import Lines, Waiting, read_line
+from asyncgen.output.match import Lines, Unpaired
 from asyncgen.output.paths import OutputPaths
+from asyncgen.output.scan import read_line
 
 _BATCH = 256  # lines of a piece
 _AHEAD = 4096  # journal entries that are read before their lines; fewer at first, for lines to be there at once
@@ -73,7 +74,7 @@ class Follower:
         self.notes: dict[str, None] = {}
         self._output, self._journal = GrowingFile(paths.output), GrowingFile(paths.journal)
         self._ledger, self._claimed = Ledger(), Lines()
-        self._waiting: Waiting[Made, int] = Waiting()
+        self._waiting: Unpaired[Made, int] = Unpaired()
         self._ready: deque[tuple[int, bytes]] = deque()
         self._plan: Plan | None = None
         self._model: str | None = None

@@ -16,11 +16,11 @@ from asyncgen.data.marked import MarkedJournal
 from asyncgen.errors import ConfigError, Usage
 from asyncgen.output.append_file import COPIED_AT_ONCE, copy_onto
 from asyncgen.output.batches import tidy
+from asyncgen.output.earlier import read_earlier
 from asyncgen.output.journal import Collected, Done, Entry, Header, Lost, Step, Unused, as_unused, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, Totals, read_journal
 from asyncgen.output.lock import locked
-from asyncgen.output.match import read_earlier
 from asyncgen.output.mend import mend
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.rejects import Reject, encode_reject, read_rejects

@@ -11,7 +11,7 @@ from asyncgen.conversation import Conversation, digest_conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import GRADE_HASH
-from asyncgen.output.match import read_line
+from asyncgen.output.scan import read_line
 from asyncgen.recipe.judge import tell_scenario
 
 

@@ -23,8 +23,8 @@ from asyncgen.output.grades import GRADE_HASH, Grade, grades_paths
 from asyncgen.output.journal import Done, Header, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.lock import locked
-from asyncgen.output.match import read_line
 from asyncgen.output.paths import OutputPaths
+from asyncgen.output.scan import read_line
 from asyncgen.recipe.recipe import JUDGE, MODEL
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.open import make_header

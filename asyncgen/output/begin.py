@@ -29,11 +29,12 @@ from asyncgen.output.changes import (
     elsewhere,
     has_one_place,
 )
+from asyncgen.output.earlier import Earlier, adopt_lines, read_earlier
 from asyncgen.output.files import Files, Record
 from asyncgen.output.journal import ARRAYS, FORGOTTEN, NOT_MADE, OBJECTS, Collected, Header, Kept, Step, encode_entry
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, read_journal
-from asyncgen.output.match import Earlier, Lines, adopt_lines, read_earlier
+from asyncgen.output.match import Lines
 from asyncgen.output.mend import Patch, discard, mend, patch_rejects
 from asyncgen.output.paths import OutputPaths, torn_path
 from asyncgen.output.rejects import NO_OUTPUT, PUT_BACK, read_rejects

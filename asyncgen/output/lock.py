@@ -42,7 +42,7 @@ class StillHeldError(HeldError):
     exit_status = 4
 
 
-class Waiting:
+class HolderWait:
     """For a holder that gets some seconds to end; those in which it is watched are among them."""
 
     def __init__(self, patience: float, sleep: Callable[[float], None], say: Callable[[str], None]) -> None:
@@ -135,7 +135,7 @@ def _wait_for_lock(
     paths: OutputPaths, patience: float, sleep: Callable[[float], None], say: Callable[[str], None]
 ) -> tuple[int, list[str]]:
     """The descriptor that has the lock, and notes where that proves little."""
-    waiting = Waiting(patience, sleep, say)
+    waiting = HolderWait(patience, sleep, say)
     while True:
         try:
             return _open_lock(paths, waiting.sleep, waiting.say)

@@ -9,10 +9,10 @@ from asyncgen.audit.flagged import FlaggedLines
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.replaced import repair_paths
 from asyncgen.money.price import format_cost
+from asyncgen.output.earlier import read_status
 from asyncgen.output.grades import grades_paths
 from asyncgen.output.keys import Keys
 from asyncgen.output.ledger import Ledger, Totals, read_journal
-from asyncgen.output.match import read_status
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.screen.rows import command_line, plain_console, print_copied, tally_grid
 from asyncgen.text import quantity

@@ -16,9 +16,10 @@ from asyncgen.data.state import Report, describe_filter, digits_of, make_report
 from asyncgen.endpoint.presets import OFFLINE, name_provider
 from asyncgen.money.price import FREE, format_cost
 from asyncgen.output.batches import OpenBatch
+from asyncgen.output.earlier import read_status
 from asyncgen.output.ledger import Ledger
 from asyncgen.output.lock import LIVELY, last_heard
-from asyncgen.output.match import Lines, read_status
+from asyncgen.output.match import Lines
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.timestamps import seconds_of
 from asyncgen.screen.figures import format_duration

@@ -11,7 +11,7 @@ import msgspec
 
 from asyncgen.errors import FatalError
 from asyncgen.output.lease import LOOKS, SETTLED, Keeper, Lease, decode_lease, encode_lease, is_kept_up, own_lease
-from asyncgen.output.lock import StillHeldError, Waiting
+from asyncgen.output.lock import HolderWait, StillHeldError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.store import StorageError
 from asyncgen.shards.stored import StoredShard
@@ -61,7 +61,7 @@ def claimed(
     """
     lease = own_lease()
     lease = msgspec.structs.replace(lease, machine=f"{lease.machine} {paths.output}")
-    waiting = Waiting(patience, sleep, say)
+    waiting = HolderWait(patience, sleep, say)
     while (holder := _take(shard, lease, waiting.say, waiting.sleep)) is not None:
         what = f"{shard.path} is being made by {holder.holder}"
         if waiting.is_over:

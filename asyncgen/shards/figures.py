@@ -12,10 +12,10 @@ import msgspec
 
 from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.earlier import describe_lost_journal
 from asyncgen.output.journal import Done, decode_entry
 from asyncgen.output.ledger import Ledger, read_journal
 from asyncgen.output.lock import last_heard
-from asyncgen.output.match import describe_lost_journal
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.sums import Seen, Sums
 

@@ -21,10 +21,11 @@ from asyncgen.data.marked import MarkedJournal
 from asyncgen.data.whole_file import whole_files
 from asyncgen.errors import ConfigError
 from asyncgen.output.append_file import copy_onto
+from asyncgen.output.earlier import Earlier, describe_lost_journal, read_earlier
 from asyncgen.output.journal import BATCHES_VERSION, Header, decode_entry, encode_entry, entry_or_none
 from asyncgen.output.lock import locked
-from asyncgen.output.match import Earlier, LineError, describe_lost_journal, read_earlier
 from asyncgen.output.paths import OutputPaths, check_length
+from asyncgen.output.scan import LineError
 from asyncgen.screen.bar import Advance, unseen
 from asyncgen.shards.places import Shards
 from asyncgen.shards.plan import ShardFolder, ShardPlan

@@ -18,9 +18,9 @@ from hashlib import blake2b
 from asyncgen.conversation import XXH3, LineHash, digest_conversation
 from asyncgen.errors import FatalError, OutputError
 from asyncgen.output.journal import Done, Entry, Header, OfIndex, Step, as_unused, encode_entry, entry_or_none
-from asyncgen.output.match import read_line
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.rejects import Reject, encode_reject
+from asyncgen.output.scan import read_line
 from asyncgen.output.swap import swapped
 from asyncgen.runs.run import Run
 from asyncgen.shards.claim import ShardTakenError, claimed

@@ -12,8 +12,8 @@ from asyncgen.data.dataset import NO_JOURNAL
 from asyncgen.data.dropped import append_mark, dropped_path, read_dropped
 from asyncgen.data.follow import Follower
 from asyncgen.data.growing import ReplacedError
-from asyncgen.output.match import read_line
 from asyncgen.output.paths import OutputPaths
+from asyncgen.output.scan import read_line
 from asyncgen.recipe.scenario import Drawn
 from asyncgen.stamp import Stamp, read_stamp
 from asyncgen.viewer.findings import Findings

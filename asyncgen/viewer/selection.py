@@ -13,7 +13,7 @@ from time import monotonic
 
 import msgspec
 
-from asyncgen.output.match import read_line
+from asyncgen.output.scan import read_line
 from asyncgen.viewer.catalogue import Catalogue
 from asyncgen.viewer.store import Choice
 

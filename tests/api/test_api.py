@@ -24,7 +24,7 @@ from asyncgen.command.pages import FOLDER
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import AccessDeniedError, BudgetSpentError
-from asyncgen.output.match import read_status
+from asyncgen.output.earlier import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.events import Event, Written
 from asyncgen.runs.run import FEWEST_LIVE

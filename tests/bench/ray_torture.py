@@ -31,7 +31,7 @@ from ray.cluster_utils import Cluster
 from torture import show_figures
 
 from asyncgen.data.dataset import Dataset
-from asyncgen.output.match import read_status
+from asyncgen.output.earlier import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.plan import ShardFolder
 

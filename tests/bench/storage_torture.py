@@ -34,7 +34,7 @@ from torture import show_figures
 from asyncgen.command import main as cli
 from asyncgen.data.dataset import Dataset
 from asyncgen.output import lease
-from asyncgen.output.match import read_status
+from asyncgen.output.earlier import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards import publish
 from asyncgen.shards.stored import StoredShards

@@ -18,10 +18,10 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.data.state import make_report
 from asyncgen.errors import ConfigError
 from asyncgen.output.begin import prepare
+from asyncgen.output.earlier import read_status
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Done, Header, Kept, Mark, Step, encode_entry
 from asyncgen.output.ledger import read_journal
-from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.recipe import Dimension, Group
 

@@ -24,8 +24,8 @@ from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.append_file import SYNC
 from asyncgen.output.begin import Start, prepare
+from asyncgen.output.earlier import read_earlier
 from asyncgen.output.journal import JUDGEMENTS, Header, Kept, Mark, checksum, encode_entry
-from asyncgen.output.match import read_earlier
 from asyncgen.output.paths import OutputPaths, mended_path, torn_path
 from asyncgen.output.rejects import Reject, encode_reject
 

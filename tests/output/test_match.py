@@ -38,10 +38,11 @@ from asyncgen.errors import ConfigError, OutputError
 from asyncgen.output.append_file import SYNC
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.changes import MADE_AGAIN
+from asyncgen.output.earlier import read_earlier, read_status
 from asyncgen.output.files import Record
 from asyncgen.output.journal import VERSION, Done, Kept
 from asyncgen.output.ledger import Ledger
-from asyncgen.output.match import Lines, match_lines, read_earlier, read_status
+from asyncgen.output.match import Lines, match_lines
 from asyncgen.output.paths import OutputPaths, mended_path, torn_path
 
 BATCHES: Sequence[Sequence[Record]] = (

@@ -12,9 +12,9 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.data.state import make_report
 from asyncgen.errors import ConfigError
 from asyncgen.output.begin import prepare
+from asyncgen.output.earlier import read_status
 from asyncgen.output.journal import MAX_INDEX, RANGE_VERSION, Done, decode_entry, encode_entry
 from asyncgen.output.ledger import Ledger, read_journal
-from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 
 FAR = 2_000_000_000

@@ -11,7 +11,7 @@ from asyncgen.endpoint.batches.rows import Row
 from asyncgen.errors import NotRunError, Usage
 from asyncgen.output.batches import OpenBatch
 from asyncgen.output.journal import Submitting
-from asyncgen.runs.batches.lines import Ask, Results, Waiting, custom_id, packed_asks
+from asyncgen.runs.batches.lines import Ask, Backlog, Results, custom_id, packed_asks
 
 indices = st.integers(0, 2**31 - 1)
 asks = st.builds(Ask, indices, st.integers(1, 2**16 - 1), st.integers(0, 127), st.booleans())
@@ -66,14 +66,14 @@ def test_what_a_run_knows_of_the_asks_of_a_batch_is_known_to_a_later_one() -> No
 
 
 def test_what_has_come_back_is_taken_before_what_is_new() -> None:
-    waiting = Waiting(iter([5, 6, 7]))
-    waiting.put_again(Ask(2, 2))
-    assert (waiting.again, waiting.has_fresh) == (1, True)
-    assert [Ask.unpack(each).index for each in waiting.take(2)] == [2, 5]
-    waiting.put_back(Ask(5).pack())
-    assert (waiting.again, waiting.has_fresh) == (0, True)
-    assert [each.index for each in waiting.take_one_by_one()] == [5, 6, 7]
-    assert not waiting.has_fresh
+    backlog = Backlog(iter([5, 6, 7]))
+    backlog.put_again(Ask(2, 2))
+    assert (backlog.again, backlog.has_fresh) == (1, True)
+    assert [Ask.unpack(each).index for each in backlog.take(2)] == [2, 5]
+    backlog.put_back(Ask(5).pack())
+    assert (backlog.again, backlog.has_fresh) == (0, True)
+    assert [each.index for each in backlog.take_one_by_one()] == [5, 6, 7]
+    assert not backlog.has_fresh
 
 
 def test_results_are_in_the_order_of_their_lines_each_once(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from asyncgen.data.dataset import Dataset
 from asyncgen.data.state import make_report
 from asyncgen.errors import ConfigError
 from asyncgen.output.begin import prepare
+from asyncgen.output.earlier import read_status
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Header, Submitting, encode_entry
-from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.merge import Merged, Remedy, merge
 from asyncgen.shards.plan import ShardFolder

@@ -7,7 +7,7 @@ from outputs import done, failed, make_run, rejected
 from planned_shards import header_of
 
 from asyncgen.output.begin import prepare
-from asyncgen.output.match import read_earlier
+from asyncgen.output.earlier import read_earlier
 from asyncgen.output.paths import OutputPaths
 from asyncgen.shards.parts import LARGEST, Position, find_cut, read_head, read_pieces
 

@@ -17,9 +17,9 @@ from planned_shards import PLAN, header_of, make_all
 from asyncgen.command.main import main
 from asyncgen.data.state import make_report
 from asyncgen.errors import ConfigError
+from asyncgen.output.earlier import read_status
 from asyncgen.output.files import Record
 from asyncgen.output.lease import Lease, encode_lease, own_lease
-from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.run import Run

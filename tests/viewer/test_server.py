@@ -39,10 +39,10 @@ from asyncgen.data.labels import labels_path
 from asyncgen.data.state import make_report
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.errors import ConfigError, OutputError
+from asyncgen.output.earlier import read_status
 from asyncgen.output.files import Files, Record
 from asyncgen.output.grades import GRADE_HASH, Answer, Grade, Judgement, grades_paths
 from asyncgen.output.journal import Done, encode_entry
-from asyncgen.output.match import read_status
 from asyncgen.output.paths import OutputPaths, torn_path
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.recipe import Dimension, Group

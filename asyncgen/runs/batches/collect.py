@@ -107,7 +107,7 @@ class Collector:
             if result is None or isinstance(result, NotRunError):
                 missing += result is None
                 not_run += result is not None
-                self.under_way.waiting.put_again(ask)
+                self.under_way.backlog.put_again(ask)
                 continue
             if self.before_each is not None:
                 await self.before_each()
@@ -130,15 +130,15 @@ class Collector:
                 case None if unit.is_made:
                     pass
                 case None:
-                    self.under_way.waiting.put_again(Ask(unit.index))
+                    self.under_way.backlog.put_again(Ask(unit.index))
                 case BadReplyError() as error:
                     desk.ask_again(unit, error)
-                    self.under_way.waiting.put_again(Ask(unit.index, unit.ask, was_cut_off=unit.was_cut_off))
+                    self.under_way.backlog.put_again(Ask(unit.index, unit.ask, was_cut_off=unit.was_cut_off))
                 case TransientError() as error:
                     if ask.failures >= live.retries.retries:
                         told = f"given up after {quantity(ask.failures + 1, 'attempt')}: {error}"
                         raise GaveUpError(error.reason, told) from error
-                    self.under_way.waiting.put_again(msgspec.structs.replace(ask, failures=ask.failures + 1))
+                    self.under_way.backlog.put_again(msgspec.structs.replace(ask, failures=ask.failures + 1))
                 case FatalError() as error:
                     desk.abandon(error)
                 case RejectedError() as error:
@@ -161,7 +161,7 @@ class Collector:
             raise SameRejectionError(f"{self.under_way.where} did not run batch {told.id}: {reasons}")
         for position, ask in enumerate(map(Ask.unpack, out.asks)):
             if (message := named.get(position)) is None:
-                self.under_way.waiting.put_again(ask)
+                self.under_way.backlog.put_again(ask)
             else:
                 self._take(
                     self.live, self.under_way.open(ask), ask, RequestRejectedError(f"{self.under_way.where}: {message}")

@@ -35,7 +35,7 @@ from asyncgen.runs import events
 from asyncgen.runs.advice import with_advice
 from asyncgen.runs.batches.collect import Collector
 from asyncgen.runs.batches.fill import Filler
-from asyncgen.runs.batches.lines import Waiting
+from asyncgen.runs.batches.lines import Backlog
 from asyncgen.runs.batches.search import Search
 from asyncgen.runs.batches.send import Sender
 from asyncgen.runs.batches.under_way import Out, UnderWay
@@ -108,7 +108,7 @@ class BatchDriver:
         Raises FatalError. What is under way when it ends stays so.
         """
         under_way = self.under_way
-        under_way.waiting = Waiting(fresh)
+        under_way.backlog = Backlog(fresh)
         await under_way.take_up(needs_file=self.api.rules.form == "files")
         try:
             while True:
@@ -129,7 +129,7 @@ class BatchDriver:
         return iter(()) if is_over else self._stragglers()
 
     def _stragglers(self) -> Iterator[Unit]:
-        for ask in self.under_way.waiting.take_one_by_one():
+        for ask in self.under_way.backlog.take_one_by_one():
             if self.under_way.stop.is_set():
                 return
             yield self.under_way.open(ask)
@@ -221,16 +221,16 @@ class BatchDriver:
     # ---- out
 
     def _should_submit(self) -> bool:
-        batching, waiting = self.batching, self.under_way.waiting
+        batching, backlog = self.batching, self.under_way.backlog
         if batching.cancel or batching.finish_live or self.under_way.is_put_off:
             return False
         if not self.api.rules.has_label and any(each.batch.id is None for each in self.under_way.out):
             return False  # one like it would make it impossible to tell which is which
         few = min(MOST_STRAGGLERS, max(FEWEST_STRAGGLERS, int(STRAGGLERS * self.number)))
         return (
-            waiting.has_fresh
-            or waiting.again > few
-            or (batching.no_live and waiting.again > 0 and not self.under_way.out)
+            backlog.has_fresh
+            or backlog.again > few
+            or (batching.no_live and backlog.again > 0 and not self.under_way.out)
         )
 
     async def _submit(self) -> None:

@@ -58,14 +58,14 @@ class Filler:
 
     async def fill(self) -> list[Filling]:
         """Files of requests; none while there is no money for any. Raises BudgetSpentError when there will be none."""
-        waiting, budget = self.under_way.waiting, self.live.desk.budget
+        backlog, budget = self.under_way.backlog, self.live.desk.budget
         fillings: dict[str, Filling] = {}
         most = self._most_lines()
         try:
             with ExitStack() as files:
-                for count, packed in enumerate(waiting.take(most * len(self.under_way.tariffs)), 1):
+                for count, packed in enumerate(backlog.take(most * len(self.under_way.tariffs)), 1):
                     if not self._put(packed, fillings, files, most):
-                        waiting.put_back(packed)
+                        backlog.put_back(packed)
                     if count % AT_ONCE == 0:
                         await asyncio.sleep(0)
         except OSError as error:

@@ -75,7 +75,7 @@ def packed_asks(batch: OpenBatch) -> "array[int]":
     )
 
 
-class Waiting:
+class Backlog:
     """What is to go into a batch: indices that were never asked for, one by one, and asks that have come back."""
 
     def __init__(self, fresh: Iterator[int]) -> None:

@@ -24,7 +24,7 @@ from asyncgen.output.journal import (
 )
 from asyncgen.output.timestamps import seconds_of
 from asyncgen.runs import events
-from asyncgen.runs.batches.lines import Ask, Waiting, packed_asks
+from asyncgen.runs.batches.lines import Ask, Backlog, packed_asks
 from asyncgen.runs.desk import Desk, Unit
 from asyncgen.stop import Stop
 
@@ -55,7 +55,7 @@ class UnderWay:
     `tariffs`: of lines, by seat. `is_done`: whether an index has its line. `folder`: where requests and results lie
     meanwhile. `where`: who is asked, in messages.
 
-    `journalled`: what the journal has of batches. `waiting`: what is to go into one. `out`: what is under way.
+    `journalled`: what the journal has of batches. `backlog`: what is to go into one. `out`: what is under way.
     `is_put_off`: no more until one has ended.
     """
 
@@ -65,7 +65,7 @@ class UnderWay:
     folder: Path
     where: str
     journalled: Batches
-    waiting: Waiting = field(default_factory=lambda: Waiting(iter(())))
+    backlog: Backlog = field(default_factory=lambda: Backlog(iter(())))
     out: list[Out] = field(default_factory=list)
     is_put_off: bool = False
     is_news: bool = True
@@ -113,7 +113,7 @@ class UnderWay:
         for packed, told in zip(out.asks, out.batch.told, strict=True):
             ask = Ask.unpack(packed)
             if told == NOTHING or (told == MADE and not self.is_done(ask.index)):
-                self.waiting.put_again(ask)
+                self.backlog.put_again(ask)
         await self.close(out, Collected(label=out.batch.label, status=status, time=self.desk.now()))
 
     async def close(self, out: Out, entry: Collected) -> None:
