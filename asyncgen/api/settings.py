@@ -19,6 +19,7 @@ from asyncgen.runs.configure import configure_run, read_environment
 from asyncgen.runs.settings import Settings
 from asyncgen.runs.values import budget, price, seconds, seconds_or_none, seed, temperature, whole
 from asyncgen.shards.address import local_path
+from asyncgen.shards.plan import check_no_plan
 
 
 class GivenSettings(TypedDict, total=False):
@@ -91,7 +92,9 @@ _NAMES = tuple(each.name for each in fields(Settings))
 def configure(recipe: Recipe, given: Mapping[str, Any], environment: Mapping[str, str] | None) -> GenerateConfig:
     """`environment` stands in place of the process's and `.env`. Raises ConfigError."""
     settings = {name: _check(name, value) for name, value in given.items() if value is not None or name not in _NAMES}
-    return configure_run(recipe, Settings(**settings), read_environment() if environment is None else environment)
+    config = configure_run(recipe, Settings(**settings), read_environment() if environment is None else environment)
+    check_no_plan(config.output)
+    return config
 
 
 def _check(name: str, value: Any) -> Any:

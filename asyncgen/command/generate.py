@@ -8,7 +8,6 @@ from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_request_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log, add_screen_flags
 from asyncgen.command.stderr import say
-from asyncgen.errors import ConfigError
 from asyncgen.shards.address import local_path, path_or_url
 from asyncgen.shards.cut import LOCAL
 from asyncgen.text import quantity
@@ -89,17 +88,13 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.runs.configure import read_environment
     from asyncgen.runs.open import Beside, nothing_beside
     from asyncgen.screen.terminal import generate, looking_commands
-    from asyncgen.shards.plan import ShardFolder
+    from asyncgen.shards.plan import check_no_plan
 
     beside: Beside = nothing_beside
     look_at = looking_commands
     if flags.shard is None:
         config = read_generate_config(flags, read_environment(), command, flags.timings)
-        if folder := ShardFolder.find(config.output):
-            raise ConfigError(
-                f"{config.output}: {folder.path} has a plan of shards: make one with --shard K/M, put them together by "
-                f"asyncgen merge {folder.stem}, or choose another --output"
-            )
+        check_no_plan(config.output)
     else:
         from asyncgen.command.shard_config import read_shard_config, shards_commands
 

@@ -193,6 +193,21 @@ class ShardFolder:
         return False
 
 
+def check_no_plan(output: Path) -> None:
+    """Raises ConfigError for an output that shards make: what is made past their plan is paid for twice."""
+    if folder := ShardFolder.find(output):
+        raise ConfigError(
+            f"{output}: {folder.path} has a plan of shards: make one with --shard K/M, put them together by "
+            f"asyncgen merge {folder.stem}, or choose another --output"
+        )
+    folder = ShardFolder.of(output.parent)
+    if output.parent == folder.path and folder.is_planned():
+        raise ConfigError(
+            f"{output} belongs to the plan of shards {folder.plan_path}: make it with --shard K/M -o {folder.stem}, or "
+            "choose another --output"
+        )
+
+
 def _put_if_absent(path: Path, content: bytes) -> bool:
     """Of several that try at once, one does; the file appears whole."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from planned_shards import PLAN, make_all, make_shard
 
+import asyncgen
 from asyncgen.command.main import main
 from asyncgen.command.shard_config import shards_commands
 from asyncgen.output.lock import locked
@@ -58,7 +59,15 @@ def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: T
     assert not (tmp_path / "data" / "x.jsonl").exists()
     for command in (("audit",), ("view",), ("export", "-o", "x.jsonl")):
         assert "asyncgen merge data/x makes one file" in planned(*command, "data/x.jsonl", status=2)
-    assert "has a plan of shards: make one with --shard" in planned("generate", "-o", "data/x", "--quiet", status=2)
+    refused = {
+        "data/x": "has a plan of shards: make one with --shard",
+        "data/x.shards/00001.jsonl": "belongs to the plan of shards",
+    }
+    for output, why in refused.items():
+        assert why in planned("generate", "-o", output, "--quiet", status=2)
+        with pytest.raises(asyncgen.ConfigError, match=why):
+            asyncgen.run("nanochat", num=4, provider="offline", output=output)
+    assert (tmp_path / "data" / "x.shards" / "00001.jsonl").read_bytes() == lines
 
 
 def test_when_no_other_shard_is_left_the_next_line_is_merge(tmp_path: Path) -> None:
