@@ -157,7 +157,7 @@ class Dataset:
         return digest_conversation(conversation, self.ledger.line_hash)
 
     def calls(self) -> Iterator[Entry]:
-        """Headers and calls (done, rejected, failed, lost) in the journal's order, read anew from the file."""
+        """Headers and calls (done, unused, failed, lost) in the journal's order, read anew from the file."""
         for entry in read_entries(self.paths.journal):
             if isinstance(entry, Header | Done | Unused | Failed | Lost):
                 yield entry

@@ -47,7 +47,7 @@ class LineCalls:
                 offset += len(line)
 
     def opened(self) -> BinaryIO:
-        """The journal, for `of`."""
+        """The journal, for `before` and `last`."""
         try:
             return self._journal.open("rb")
         except OSError as error:

@@ -21,6 +21,7 @@ from asyncgen.endpoint.presets import OFFLINE, name_provider
 from asyncgen.export.formats import Split
 from asyncgen.money.price import format_cost
 from asyncgen.output.journal import Done, Header
+from asyncgen.recipe.recipe import Recipe
 from asyncgen.text import one_line, quantity
 
 # Only of lines that a run has made: nobody knows who wrote the others.
@@ -60,23 +61,8 @@ def write_card(
         author = "quotations of a knowledge base, put together to try things out, and no material for training"
     elif headers:
         author = "written by a language model from a knowledge base and a recipe, with asyncgen"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        finalize=escape,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown; `finalize` does it
-    )
-    environment.filters["json"] = lambda value: Markup(msgspec.json.encode(value).decode())  # noqa: S704 - YAML
-    text = environment.get_template("card.md.jinja").render(
-        front={
-            "license": licence,
-            **({} if recipe is None or not recipe.language else {"language": recipe.language}),
-            "pretty_name": one_line(name),
-            "task_categories": ["text-generation"],
-            **(MADE_HERE if headers else {}),
-            "size_categories": [next((size for limit, size in _SIZES if sum(rows.values()) < limit), "n>10M")],
-        },
+    text = _load_template().render(
+        front=_front_matter(name, licence, recipe, sum(rows.values()), is_made_here=bool(headers)),
         title=name,
         rows=dict(rows),
         count=quantity,
@@ -91,6 +77,32 @@ def write_card(
         audits={split: audit.rules for split, dataset in datasets.items() if (audit := read_audit(dataset))},
     )
     return text.rstrip() + "\n"
+
+
+def _load_template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        finalize=escape,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown; `finalize` does it
+    )
+    environment.filters["json"] = lambda value: Markup(msgspec.json.encode(value).decode())  # noqa: S704 - YAML
+    return environment.get_template("card.md.jinja")
+
+
+def _front_matter(
+    name: str, licence: str, recipe: Recipe | None, rows: int, *, is_made_here: bool
+) -> Mapping[str, object]:
+    """What the hub reads of a card."""
+    return {
+        "license": licence,
+        **({} if recipe is None or not recipe.language else {"language": recipe.language}),
+        "pretty_name": one_line(name),
+        "task_categories": ["text-generation"],
+        **(MADE_HERE if is_made_here else {}),
+        "size_categories": [next((size for limit, size in _SIZES if rows < limit), "n>10M")],
+    }
 
 
 def escape(value: Any) -> Any:

@@ -179,6 +179,8 @@ def _open_writer(path: Path, plan: ExportPlan, columns: Sequence[Column]) -> _Wr
 
 
 class _Pass:
+    """Over all sources, into `stage`, from where all of it goes to its place."""
+
     def __init__(self, sources: Sources, plan: ExportPlan, stage: Path) -> None:
         self._sources = sources
         self._plan = plan

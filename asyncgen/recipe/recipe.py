@@ -24,7 +24,7 @@ Condition: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 KNOWLEDGE = "knowledge"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # of a recipe; it names files
-JUDGE = "[judge]"  # who reads what others have written, before it is
+JUDGE = "[judge]"  # the seat of who reads a conversation before it is written to the output
 MODEL = "model"  # the dimension of a recipe whose work several models share
 
 

@@ -47,9 +47,8 @@ class Candidate(NamedTuple):
 class Ask:
     """What is asked for.
 
-    `kind`: of KINDS, or a dimension's name. `values`: all that are there. `known`: some of them by group, in the groups
-    among which the new ones go.
-    `binds`: they are for conversations in their language alone.
+    `kind`: of KINDS, or a dimension's name. `values`: all that are there. `known`: some of them by group, for all
+    groups that new ones may go into. `binds`: new ones are for conversations in their language alone.
     """
 
     dimension: str
