@@ -15,7 +15,8 @@ from asyncgen.text import quantity
 if TYPE_CHECKING:
     from asyncgen.command.drafting import Asked
     from asyncgen.recipe.recipe import Recipe
-    from asyncgen.scaffold.widen import Ask, Candidate
+    from asyncgen.scaffold.asks import Ask
+    from asyncgen.scaffold.widen import Candidate
 
 ABOUT = (
     "The model is asked for twenty values at once, each with its probability and only unlikely ones, which gives what "
@@ -57,6 +58,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     from asyncgen.endpoint.settings import settings_of
     from asyncgen.recipe.load import BUILT_IN, load_recipe
     from asyncgen.scaffold.append import append
+    from asyncgen.scaffold.asks import plan_asks
     from asyncgen.scaffold.widen import ANSWER_TOKENS, foresee_requests
     from asyncgen.screen.drafts import show_appended, show_lines, show_price
     from asyncgen.screen.rows import command_line
@@ -70,7 +72,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
                 f"{command_line('init', copy, '--like', recipe.source)}, then "
                 f"{command_line('draft', flags.dimension, '--recipe', copy)}"
             )
-        asks = _plan(recipe, flags)
+        asks = plan_asks(recipe, flags.dimension, flags.num, flags.language)
         asked = choose_model(flags, settings_of(recipe), recipe.headers)
         requests = [request for each in asks for request in foresee_requests(recipe, each)]
         show_price(asked.model, asked.endpoint, requests, ANSWER_TOKENS, at_most=True)
@@ -92,37 +94,6 @@ def run(flags: argparse.Namespace, _: str) -> int:
             raise ConfigError("nothing was written")
         show_appended(flags.recipe, number, append(Path(recipe.source), name, added))
         return 0
-
-
-def _plan(recipe: "Recipe", flags: argparse.Namespace) -> "list[Ask]":
-    """What to ask for, in each language of the dimension's values. Raises ConfigError."""
-    from asyncgen.recipe.language import explain_code
-    from asyncgen.scaffold.append import find_places, read_tables
-    from asyncgen.scaffold.widen import Ask, choose_shown, find_kind, find_name
-
-    toml, code = Path(recipe.source), flags.language
-    if code is not None and (wrong := explain_code(code)):
-        raise ConfigError(f"--language: {wrong}")
-    if code is not None and recipe.language and code not in recipe.language:
-        raise ConfigError(f"--language {code}: expected {', '.join(recipe.language)}, as {recipe.name} has it")
-    tables = read_tables(toml)
-    name = find_name(flags.dimension, tables)
-    places = find_places(toml, name)
-    groups = {group.name: group.values for each in recipe.dimensions if each.name == name for group in each.groups}
-    kind = "statements" if tables[name].statements is not None else find_kind(name)
-    is_spoken = any(each.languages or each.is_bound for each in places)
-    binds = is_spoken or (code is not None and len(recipe.language) > 1)
-    fit = {
-        language: [each for each in places if language in each.languages]
-        or [each for each in places if not each.languages]
-        for language in ([code] if code else recipe.language if is_spoken else recipe.language[:1] or (None,))
-    }
-    asks: list[Ask] = []
-    for left, (language, among) in zip(range(len(fit), 0, -1), fit.items(), strict=True):
-        known = choose_shown({each.group: groups.get(each.group, ()) for each in among})
-        number = (flags.num - sum(each.number for each in asks)) // left
-        asks.append(Ask(name, kind, list(groups.values()), known, language, number, binds))
-    return [each for each in asks if each.number]
 
 
 def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[list[Candidate]]":

@@ -8,7 +8,7 @@ _BATCH = 256  # entries between two marks, which are what a reader holds at a ti
 
 
 class MarkedJournal:
-    """Goes on behind `size` bytes that the file holds. `behind`: what an earlier journal has from its newest mark on."""
+    """Goes on behind `size` bytes of the file. `behind`: what an earlier journal has from its newest mark on."""
 
     def __init__(self, file: BinaryIO, *, size: int = 0, behind: bytes = b"") -> None:
         self._file = file

@@ -28,7 +28,7 @@ def print_agreement(title: str, questions: Mapping[str, Agreement], first: str) 
     console.print(Text(one_line(title), style="bold"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("question", no_wrap=True)
-    for heading in (f"{first}", "agreed", "kappa", "balanced accuracy"):
+    for heading in (first, "agreed", "kappa", "balanced accuracy"):
         table.add_column(heading, justify="right")
     for name, each in questions.items():
         figures = (NOTHING_TO_SAY if figure is None else f"{figure:.2f}" for figure in (each.kappa, each.balanced))

@@ -7,20 +7,16 @@ probabilities are no measure of anything, but of an answer with more than is wan
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from asyncgen.did_you_mean import did_you_mean
-from asyncgen.errors import BadReplyError, ConfigError
-from asyncgen.program import program
+from asyncgen.errors import BadReplyError
 from asyncgen.recipe.language import NAMES
-from asyncgen.recipe.listed import Texts
 from asyncgen.recipe.recipe import Recipe
-from asyncgen.recipe.tables import DimensionTable
+from asyncgen.scaffold.asks import Ask, choose_shown, find_kind, pick_evenly
 from asyncgen.scaffold.draft import KINDS, STATEMENTS, Drafter, clean_line, split_weight
 from asyncgen.scaffold.likeness import Likeness
 from asyncgen.text import name_some
@@ -29,64 +25,16 @@ CANDIDATES = 20  # of a call
 CALLS = 2  # at most, for each of as many calls as would do if nothing were left out
 ANSWER_TOKENS = 60 * CANDIDATES  # of a call, for what it may cost
 USUAL = 60  # characters of a value
-MOST_SHOWN = 300  # values that are in the list, of all groups together
 TOPICS_SHOWN = 40
 ALIKE = 0.7  # of the words that two values have, those that both have
 SAME_FACT = 0.9  # where one word is another fact
 UNREAD = ("personas", "openers")  # kinds that come from people who have not read the documents
-OTHER_NAMES = {"openers": ("first_message", "first_messages", "first_message_examples")}
 
 
 class Candidate(NamedTuple):
     group: str
     text: str
     probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked for.
-
-    `kind`: of KINDS, or a dimension's name. `values`: all that are there. `known`: some of them by group, for all
-    groups that new ones may go into. `binds`: new ones are for conversations in their language alone.
-    """
-
-    dimension: str
-    kind: str
-    values: Sequence[Iterable[str]]
-    known: Mapping[str, Sequence[str]]
-    language: str | None
-    number: int
-    binds: bool = False
-
-    @property
-    def groups(self) -> Sequence[str]:
-        return tuple(self.known)
-
-
-def find_kind(name: str) -> str:
-    """The kind of a dimension's values; of any other dimension, its name."""
-    for kind in KINDS:
-        if name in (kind, kind.removesuffix("s"), *OTHER_NAMES.get(kind, ())):
-            return kind
-    return name
-
-
-def find_name(what: str, tables: Mapping[str, DimensionTable]) -> str:
-    """The name of the dimension that is meant by its name or by a kind of values. Raises ConfigError."""
-    of_kind = [name for name, each in tables.items() if find_kind(name) == find_kind(what)]
-    if find_kind(what) == STATEMENTS:
-        of_kind += [name for name, each in tables.items() if each.statements is not None]
-    if what in tables or of_kind:
-        return what if what in tables else of_kind[0]
-    kinds = [kind for name in tables if (kind := find_kind(name)) in KINDS and kind not in tables]
-    if STATEMENTS not in kinds and any(each.statements is not None for each in tables.values()):
-        kinds.append(STATEMENTS)
-    known = f"{', '.join(kinds)}, or " if kinds else ""
-    expected = f"expected {known}one of its dimensions, {', '.join(tables)}{did_you_mean(what, (*kinds, *tables))}"
-    if find_kind(what) == STATEMENTS:
-        expected = f"write a dimension of them first, as {program()} help recipes shows"
-    raise ConfigError(f"the recipe has no {what}: {expected}")
 
 
 def most_calls(number: int) -> int:
@@ -104,7 +52,7 @@ def write_request(recipe: Recipe, ask: Ask, found: Sequence[Candidate]) -> str:
     else:
         topics = [each for each in recipe.dimensions if find_kind(each.name) == "topics"]
         values = list(chain.from_iterable(group.values for each in topics for group in each.groups))
-        listed = "\n".join(f"- {each}" for each in _some(values, TOPICS_SHOWN))
+        listed = "\n".join(f"- {each}" for each in pick_evenly(values, TOPICS_SHOWN))
         before = f"These are some of the things that users come for:\n\n{listed}\n\n" if values else ""
     shown = choose_shown({group: [each.text for each in found if each.group == group] for group in ask.groups})
     told = [
@@ -183,15 +131,3 @@ async def widen(
         found += [by_text[each] for each in new][: ask.number - len(found)]
         if len(found) >= ask.number or not new:
             break
-
-
-def choose_shown(groups: Mapping[str, Texts]) -> dict[str, list[str]]:
-    """Of each group so many that all of them can be told."""
-    most = max(MOST_SHOWN // max(len(groups), 1), 1)
-    return {group: _some(values, most) for group, values in groups.items()}
-
-
-def _some(values: Texts, most: int) -> list[str]:
-    """From the first to the last, evenly."""
-    step = max(len(values) / most, 1)
-    return [values[int(place * step)] for place in range(min(len(values), most))]
