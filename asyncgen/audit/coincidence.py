@@ -17,6 +17,7 @@ from asyncgen.audit.statements import YEAR, YEARS, Statement
 
 _HARDLY, _SELDOM = 0.05, 0.12  # of how many inventions would agree as well: where no words tell of a result, and where
 _SPAN = 2.0  # results from the half to the double of a figure are about as large
+_MOST_STATEMENTS = 6  # that fit best: more of them give too much to tell
 _MOST_FIGURES = 12  # of a unit
 _FEW_FIGURES = 6
 _PAID_BY = (3600.0, 86400.0, YEAR / 12)  # seconds of an hour, a day, a month
@@ -99,6 +100,8 @@ def is_given(measure: Measure, look: Look, most_off: float) -> bool:
         return {each for scope in scopes for each in scope.results(measure.unit)}
 
     best = list(look.best)
+    if len(best) > _MOST_STATEMENTS:
+        return False
     if _agrees(measure, results([each] for each in best), most_off, _SELDOM if is_told else _HARDLY):
         return True
     beside = [*look.statements.beside(look.best)]

@@ -107,14 +107,17 @@ class Derivations:
             or is_summed(prose, measure)
         )
 
-    def explain(self, measure: Measure, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
-        """Whether a figure of an answer follows from figures that neither it nor its question states.
+    def look(self, fact: Fact, prose: str, question: str = "", *, is_foreign: bool = False) -> Look:
+        """What stands around a fact of an answer.
 
         How an answer begins may leave to its question what it speaks of, and whether it adds or compares.
         """
+        return Look(fact, prose, question, self._statements, is_foreign=is_foreign)
+
+    def explain(self, measure: Measure, prose: str, look: Look) -> bool:
+        """Whether a figure of an answer follows from figures that neither it nor its question states."""
         if measure.unit == "" and measure.value <= _FEWEST and measure.value == int(measure.value):
             return False
-        look = Look(measure, prose, question, self._statements, is_foreign=is_foreign)
         if follows(measure, look, compared=is_compared(prose, measure)):
             return True
         if is_given(measure, look, rounding_of(measure, look)):
@@ -123,35 +126,28 @@ class Derivations:
         is_of_hours = measure.unit == "" and _OF_HOURS.search(look.near) is not None
         return is_of_hours and is_span(Measure(measure.text, measure.start, measure.value * _HOUR, _HOUR, "s"), look)
 
-    def is_told(self, measure: Measure, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
+    def is_told(self, measure: Measure, prose: str, look: Look) -> bool:
         """Whether a figure that no others give is told as what they give: a sum that is wrong."""
-        look = Look(measure, prose, question, self._statements, is_foreign=is_foreign)
-        stated: list[Fact] = [
-            each for each in look.beside_it if isinstance(each, Measure) and each.unit == measure.unit
-        ]
+        calculates = _CALCULATES.search(look.near) is not None
+        if not (measure.unit or calculates):
+            return False  # an access code has figures and words around it, too
+        stated: list[Fact] = [each for each in look.facts if isinstance(each, Measure) and each.unit == measure.unit]
+        if not measure.unit:
+            return bool(stated)
         if measure.unit == "s":  # from nine to four, since 1987
-            stated += [each for each in look.beside_it if isinstance(each, Time | Date) or is_year(each)]
-        is_result = bool(
-            look.combines
-            or look.joins
-            or look.concludes
-            or look.times
-            or (look.tells_each and stated)
-            or _CALCULATES.search(look.near)
-            or is_compared(prose, measure)
-        )
-        if not measure.unit:  # an access code has figures and words around it, too
-            return bool(stated) and _CALCULATES.search(look.near) is not None
-        return len(stated) > 1 or (is_result and bool(stated or look.figures(measure.unit)))
+            stated += [each for each in look.facts if isinstance(each, Time | Date) or is_year(each)]
+        is_result = calculates or look.joins or look.concludes or look.times or (look.tells_each and stated)
+        is_result = is_result or is_compared(prose, measure)
+        return len(stated) > 1 or bool(is_result and (stated or look.figures(measure.unit)))
 
     def explain_date(self, fact: Date | Time, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a day or a time of day is so long before or after another one as a statement says."""
-        look = Look(fact, prose, question, self._statements, is_foreign=is_foreign)
+        look = self.look(fact, prose, question, is_foreign=is_foreign)
         return follows_time(fact, look) if isinstance(fact, Time) else follows_date(fact, look)
 
     def explains_better(self, measure: Measure, prose: str, question: str = "") -> bool:
         """Whether others give a figure that stands in the knowledge base too, in a statement that fits less."""
-        look = Look(measure, prose, question, self._statements)
+        look = self.look(measure, prose, question)
         compared, summed = is_compared(prose, measure), is_summed(prose, measure)
         counted = self._counted(measure.value, measure.unit) if measure.unit in CURRENCIES else ()
         times = {*look.times, *look.parts} if counted else ()

@@ -39,13 +39,14 @@ from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spe
 from asyncgen.audit.phrases import Uncased, lowered
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
-from asyncgen.audit.statements import SENTENCE, is_compared, sentences_around
+from asyncgen.audit.statements import is_compared, sentences_around
 from asyncgen.audit.words import split_words
 from asyncgen.audit.written_sums import is_wrong
 
 NO_SCENARIO = ""  # the topic of lines without one
 
-_WRONG_RESULT = ("ungrounded", "derived-number")  # the rules of what is told as a result and is none
+# The rules of a figure that known ones give, that nobody has given, and that is told as a result and is none.
+_DERIVED, _INVENTED, _WRONG_RESULT = ("derived-number",), ("ungrounded",), ("ungrounded", "derived-number")
 _SMALL = 12  # counts up to here are part of the language
 _ASKED_MAX = 100_000
 _MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
@@ -235,8 +236,10 @@ class Grounding:
             answer.doubtful.append(measure)
 
     def _knows_small(self, measure: Measure, prose: str) -> bool:
-        is_single = measure.identity in self._known.singles  # seven days, after a week
-        return is_single or self._known.knows_measure(measure, hedge_of(prose, measure), is_bare=False)
+        if measure.identity in self._known.singles or self._known.knows_measure(measure, is_bare=False):
+            return True  # seven days, after a week
+        hedge = hedge_of(prose, measure)
+        return bool(hedge) and self._known.knows_measure(measure, hedge, is_bare=False)
 
     def _examine_small(self, answer: "_Answer", language: str | None) -> None:
         for each in read_spelled(answer.prose, language):
@@ -369,7 +372,7 @@ class _Review:
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
                 if not (is_computed and derives(fact, operands)) and not derives(fact, self._said.measures):
                     rules = self._judge_figure(fact, prose, question, operands, is_foreign=is_foreign)
-                    if "ungrounded" not in rules:
+                    if rules == _DERIVED:
                         figures.append(fact)  # what follows may be derived from it
                     yield from ((rule, fact) for rule in rules)
         for measure in answers[-1].doubtful:
@@ -380,26 +383,25 @@ class _Review:
 
     def _judge_known(self, measure: Measure, prose: str, question: str) -> Sequence[str]:
         """The rules that a figure of the knowledge base breaks, which may be there as something else."""
-        if _is_wrong_result(measure, prose):
+        if is_wrong(measure, prose):
             return _WRONG_RESULT
-        return ("derived-number",) if self._is_other(measure, prose, question) else ()
+        return _DERIVED if self._is_other(measure, prose, question) else ()
 
     def _judge_figure(
         self, fact: Measure, prose: str, question: str, operands: Sequence[Measure], *, is_foreign: bool
     ) -> Sequence[str]:
         """The rules that a figure breaks which nobody has given; `operands`: what it may follow from."""
-        if _is_wrong_result(fact, prose):
+        if is_wrong(fact, prose):
             return _WRONG_RESULT
-        is_claimed = self._said.claims(fact)
-        is_derived = not (is_claimed or is_of_a_code(fact, prose)) and (
-            derives(fact, operands)
-            or self._known.knows_multiple(fact, operands)
-            or self._derivations.explain(fact, prose, question, is_foreign=is_foreign)
-        )
-        if is_derived:
-            return ("derived-number",)
-        is_told = not is_claimed and self._derivations.is_told(fact, prose, question, is_foreign=is_foreign)
-        return _WRONG_RESULT if is_told else ("ungrounded",)
+        if self._said.claims(fact):
+            return _INVENTED
+        is_code = is_of_a_code(fact, prose)
+        if not is_code and (derives(fact, operands) or self._known.knows_multiple(fact, operands)):
+            return _DERIVED
+        look = self._derivations.look(fact, prose, question, is_foreign=is_foreign)
+        if not is_code and self._derivations.explain(fact, prose, look):
+            return _DERIVED
+        return _WRONG_RESULT if self._derivations.is_told(fact, prose, look) else _INVENTED
 
     def _is_free(self, fact: Fact, prose: str, *, is_foreign: bool) -> bool:
         """Whether a name, an address or a date may be told though the knowledge base does not hold it.
@@ -540,10 +542,6 @@ def _is_label(prose: str, term: Term) -> bool:
     start = first.start() if first else term.start
     line = prose[max(start - _HEADING_REACH, 0) : start].rstrip(" -*#0123456789.)").rpartition("\n")[2]
     return prose[end : end + 1] == ":" and not line.strip()
-
-
-def _is_wrong_result(measure: Measure, prose: str) -> bool:
-    return is_wrong(measure, SENTENCE.split(sentences_around(prose, measure.start)[0])[-1])
 
 
 def _is_asked(prose: str, fact: Fact) -> bool:

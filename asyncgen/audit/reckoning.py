@@ -127,11 +127,6 @@ class Look:
         return [*read_facts(self._others), *read_spelled(self._others), *read_articles(self._others)]
 
     @cached_property
-    def beside_it(self) -> Sequence[Fact]:
-        """All others of its own sentence, and of the question where that is near enough."""
-        return [*read_facts(f"{self._asked}|{self._own_before}|{SENTENCE.split(self.behind)[0]}")]
-
-    @cached_property
     def marks(self) -> frozenset[str]:
         """The stems, and the figures with a unit: whoever asks for 5 TB need not say of what."""
         return self.stems | {mark_of(each.value, each.unit) for each in self.facts if isinstance(each, Measure)}

@@ -4,6 +4,7 @@ Two figures with a sign between them, "480 divided by 25 gives 19.2", one time o
 another: what is told behind "so", "gives" or "is" is their result and no other figure's.
 """
 
+import re
 from collections.abc import Collection
 from itertools import product
 
@@ -11,6 +12,7 @@ from asyncgen.audit.facts import CURRENCIES, Fact, Measure, Time, read_facts, re
 from asyncgen.audit.known_facts import size_of_unit
 from asyncgen.audit.language import any_phrase
 from asyncgen.audit.phrases import Uncased
+from asyncgen.audit.statements import SENTENCE, sentences_around
 
 _PLUS, _MINUS, _TIMES, _AT, _BY, _TO = (
     Uncased(rf"\W*(?:\w+\W+){{0,2}}(?:{any_phrase('sums', key).pattern})\W+(?:\w+\W+){{0,{behind}}}$")
@@ -18,6 +20,7 @@ _PLUS, _MINUS, _TIMES, _AT, _BY, _TO = (
 )
 _FROM = Uncased(rf"{any_phrase('sums', 'from').pattern} $")
 _RESULT = any_phrase("sums", "result")
+_IN_DIGITS = re.compile(r"\d[\d.,:]*")
 _LONGEST = 40  # characters between the last figure and its result
 _DAY, _HALF_DAY, _MINUTE = 1440, 720, 60.0
 _MOST_TIMES = 31  # of a span, on each day of a month
@@ -25,8 +28,14 @@ _MOST_OF_EACH = 6
 _ROUNDING = 0.006  # the share by which a result may be rounded
 
 
-def is_wrong(measure: Measure, before: str) -> bool:
+def is_wrong(measure: Measure, prose: str) -> bool:
     """Whether it is told as the result of what stands before it in its sentence, and is none."""
+    start = measure.start
+    if _RESULT.search(prose, max(start - _LONGEST, 0), start) is None:
+        return False
+    before = SENTENCE.split(sentences_around(prose, start)[0])[-1]
+    if not 0 < len(_IN_DIGITS.findall(before)) <= 2:  # noqa: PLR2004 - one may be in words
+        return False
     found: dict[int, Fact] = {each.start: each for each in (*read_spelled(before), *read_facts(before))}
     figures = [each for _, each in sorted(found.items()) if isinstance(each, Measure | Time)]
     if len(figures) != 2 or "%" in before:  # noqa: PLR2004 - the two of a sum
