@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -158,6 +161,29 @@ class FakeProvider(ServerThread):
         finally:
             with suppress(RuntimeError), self._changed:
                 self._at_once -= 1
+
+
+def leave_as_killed(provider: FakeProvider, calls: int, run: Callable[[], object]) -> None:
+    """Leave in the working folder what `run` has left on disk when so many calls have arrived.
+
+    A kill leaves the same, and takes a process, whose start takes longer than most tests. For a moment at which the
+    run does nothing but wait: its last calls are to be held.
+    """
+
+    def look() -> None:
+        provider.wait_for_calls(calls)
+        shutil.copytree(folder, left)
+        provider.release()
+
+    folder = Path.cwd()
+    left = folder.with_name(f"{folder.name}-killed")
+    with ThreadPoolExecutor(1) as beside:
+        looked = beside.submit(look)
+        run()
+        looked.result()
+    for path in folder.iterdir():
+        path.unlink()
+    shutil.copytree(left, folder, dirs_exist_ok=True)
 
 
 async def _break_off(request: web.Request, reply: Reply) -> web.StreamResponse:

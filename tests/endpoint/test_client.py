@@ -753,7 +753,7 @@ def test_a_page_that_does_not_come_is_no_error(act: Act) -> None:
     async def scenario() -> None:
         async with (
             serving(act) as server,
-            client_of(server.base_url, max_body=1000, timings=Timings(page=SHORT)) as client,
+            client_of(server.base_url, max_body=1000, timings=Timings(page=0.05)) as client,
         ):
             assert await client.get("/key") is None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_provider import Call, FakeProvider, Reply, completion
+from fake_provider import Call, FakeProvider, Reply, completion, leave_as_killed
 from hypothesis import given
 from hypothesis import strategies as st
 from quick import QUICK
@@ -182,12 +182,7 @@ def test_asked_twice_the_second_time_in_reverse_and_a_kill_between_them_costs_no
         return replace(completion(judgement(grounded=not is_second(call))), hold=is_second(call))
 
     with FakeProvider(held) as provider:
-        line = [sys.executable, "-m", "asyncgen", *command(provider, "--twice")]
-        process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
-        provider.wait_for_calls(8)
-        process.kill()
-        process.wait()
-        provider.release()
+        leave_as_killed(provider, 8, lambda: judge(provider, "--twice"))
         assert judge(provider, "--twice") == 0
         assert Counter(map(is_second, provider.calls)) == Counter({False: 4, True: 8})
         assert main(command(provider, "--twice", "--overwrite")) == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import two_calls
-from fake_provider import Call, FakeProvider, Reply, completion, conversation, error
+from fake_provider import Call, FakeProvider, Reply, completion, conversation, error, leave_as_killed
 from quick import QUICK
 
 from asyncgen.command.main import main
@@ -57,13 +57,8 @@ def flags(provider: FakeProvider, *more: str) -> list[str]:
     return [*command, *more]
 
 
-def start(provider: FakeProvider, *more: str) -> subprocess.Popen[bytes]:
-    """A run that is to be killed."""
-    return subprocess.Popen([sys.executable, two_calls.__file__, *flags(provider, *more)], stderr=subprocess.DEVNULL)
-
-
-def finish(provider: FakeProvider) -> int:
-    return two_calls.main(flags(provider), QUICK)
+def finish(provider: FakeProvider, *more: str) -> int:
+    return two_calls.main(flags(provider, *more), QUICK)
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
@@ -94,7 +89,8 @@ def test_killed_between_the_calls_an_index_goes_on_with_the_second_one() -> None
         return replace(answer(call), hold=is_polish(call) or call.scenario.startswith(("n7 ", "n8 ", "n9 ")))
 
     with FakeProvider(held) as provider:
-        process = start(provider, "--concurrency", "16", "--no-adaptive")
+        command = [sys.executable, two_calls.__file__, *flags(provider, "--concurrency", "16", "--no-adaptive")]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         provider.wait_for_calls(2 * NUM - 3)
         process.kill()
         process.wait()
@@ -129,12 +125,8 @@ def test_bad_replies_are_asked_for_again_where_the_index_is() -> None:
 def test_what_was_asked_in_another_way_is_not_gone_on_with() -> None:
     write_recipe()
     with FakeProvider(held_polish) as provider:
-        process = start(provider, "-n", "1")
-        provider.wait_for_calls(2)
-        process.kill()
-        process.wait()
+        leave_as_killed(provider, 2, lambda: finish(provider, "-n", "1"))
         (step,) = entries("step")
-        provider.release()
         Path("knowledge.md").write_text("Bread is bought.", "utf-8")
         assert finish(provider) == 0
     assert step["text"].endswith("Bread is baked.")

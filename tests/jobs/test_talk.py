@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_provider import Call, FakeProvider, Reply, completion
+from fake_provider import Call, FakeProvider, Reply, completion, leave_as_killed
 from hypothesis import given
 from hypothesis import strategies as st
 from quick import QUICK
@@ -148,12 +146,7 @@ def test_apart_killed_between_the_calls_nothing_is_asked_twice() -> None:
         return replace(apart(call), hold=is_answering(call))
 
     with FakeProvider(held) as provider:
-        command = [sys.executable, "-m", "asyncgen", *flags(provider, "-c", "16", "--no-adaptive")]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        provider.wait_for_calls(2 * NUM)
-        process.kill()
-        process.wait()
-        provider.release()
+        leave_as_killed(provider, 2 * NUM, lambda: run(provider, "-c", "16", "--no-adaptive"))
         assert run(provider) == 0
         asked = Counter(text_of(each) for each in provider.calls if not is_answering(each))
     assert set(asked.values()) == {1}

@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from asyncgen.errors import ConfigError
+from asyncgen.offline.__main__ import main
 from asyncgen.offline.batch_knobs import BatchKnobs, batch_flag
 from asyncgen.offline.command import add_serve_arguments, read_batch_knobs, serve
 from asyncgen.offline.knobs import Knobs
@@ -208,7 +209,9 @@ def test_a_batch_is_never_in_memory(form: str, tmp_path: Path) -> None:
         assert ended(process) == (0, "")
 
 
-def test_a_usage_error_is_a_sentence_and_exit_status_2() -> None:
-    process = subprocess.run([*COMMAND, "--port", "70000"], capture_output=True, text=True, check=False)
-    assert (process.returncode, process.stdout) == (2, "")
-    assert process.stderr == "--port: expected 0 to 65535, got 70000\n"
+def test_a_usage_error_is_a_sentence_and_exit_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["asyncgen.offline", "--port", "70000"])
+    assert main() == 2
+    assert capsys.readouterr() == ("", "--port: expected 0 to 65535, got 70000\n")

@@ -138,7 +138,8 @@ def test_a_lease_that_was_given_back_keeps_nobody_waiting(paths: OutputPaths, mo
         pass
 
 
-def test_a_run_with_patience_waits_for_another_to_end(paths: OutputPaths) -> None:
+def test_a_run_with_patience_waits_for_another_to_end(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncgen.output.lock.LOOKED_AT", 0)
     held = os.open(paths.lock, os.O_RDWR | os.O_CREAT)
     fcntl.flock(held, fcntl.LOCK_EX)
     slept: list[float] = []
@@ -154,7 +155,8 @@ def test_a_run_with_patience_waits_for_another_to_end(paths: OutputPaths) -> Non
     assert [each.rpartition(". ")[2] for each in said] == ["It gets 10 s to end"]
 
 
-def test_patience_ends(paths: OutputPaths) -> None:
+def test_patience_ends(paths: OutputPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncgen.output.lock.LOOKED_AT", 0)
     slept: list[float] = []
     with locked(paths):
         with (

@@ -230,7 +230,7 @@ def test_a_request_with_a_seed_is_never_repeated_byte_for_byte() -> None:
 
 
 def test_the_messages_of_a_repeated_request_stay_the_same() -> None:
-    bench = Bench("bad", RateLimitedError("slow down", retry_after=1), GOOD)
+    bench = Bench("bad", RateLimitedError("slow down", retry_after=0.01), GOOD)
     bench.generate()
     assert len({json.dumps(payload["messages"]) for payload in bench.completer.payloads}) == 1
 
