@@ -114,14 +114,13 @@ class Ladder:
         *,
         optional: frozenset[str] = frozenset(),
         marks_cache: bool = False,
-        on_step: Callable[[Form], None] = lambda _: None,
     ) -> None:
         self._recipe = recipe
         self._settings = settings
         self._optional = optional
         self._asks_in_words = False
         self._marks_cache = marks_cache
-        self.on_step = on_step
+        self.on_step: Callable[[Form], None] = lambda _: None
         self.settled = asyncio.Event()
         self._whole = self._form = self._believed = self._make(_step(settings), frozenset())
         self._doubted: Form | None = None  # a higher form whose refusal is no proof yet

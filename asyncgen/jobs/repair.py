@@ -118,7 +118,7 @@ class RepairWork:
         self._index = index
         self._work = work
         self._is_again = False
-        self._waiting: tuple[Completion, Product] | None = None  # for a verdict
+        self._waiting: tuple[Bench, Completion, Product] | None = None  # for a verdict
         self.request = work.request
 
     def take(self, reply: Completion, *, ask: int) -> Product | None:
@@ -134,17 +134,14 @@ class RepairWork:
                 raise BadReplyError(rule, f"it was written again, and is still {rule}: {evidence}")
             self.write_again(reply.text, found)
             return None
-        if self._job.bench is None:
+        if (bench := self._job.bench) is None:
             return product
-        self._waiting = reply, product
-        exhibit = Exhibit(product.conversation, self._job.bench.scenario(self._index))
+        self._waiting = bench, reply, product
+        exhibit = Exhibit(product.conversation, bench.scenario(self._index))
         self.request = Request(exhibit.values, JUDGE)
         return None
 
-    def _take_verdict(self, reply: Completion, written: Completion, product: Product) -> Product | None:
-        bench = self._job.bench
-        if bench is None:
-            raise ValueError("nobody judges")
+    def _take_verdict(self, reply: Completion, bench: Bench, written: Completion, product: Product) -> Product | None:
         questions = bench.recipe.judge.questions
         judgement = parse_judgement(reply.text, questions, finish_reason=reply.finish_reason)
         found = bench.find_faults(judgement)

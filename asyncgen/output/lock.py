@@ -115,7 +115,7 @@ def locked(
     """
     created = not os.path.lexists(paths.lock)
     try:
-        descriptor, notes = _wait_for_lock(paths, patience, sleep, say)
+        descriptor, notes = _wait_for_lock(paths, HolderWait(patience, sleep, say))
         try:
             with _taken(paths, descriptor, is_in_doubt=bool(notes), sleep=sleep):
                 yield notes
@@ -131,21 +131,18 @@ def locked(
         raise StillHeldError(error.what, f"it got {patience:g} s to end; the same line goes on when it has") from None
 
 
-def _wait_for_lock(
-    paths: OutputPaths, patience: float, sleep: Callable[[float], None], say: Callable[[str], None]
-) -> tuple[int, list[str]]:
+def _wait_for_lock(paths: OutputPaths, waiting: HolderWait) -> tuple[int, list[str]]:
     """The descriptor that has the lock, and notes where that proves little."""
-    waiting = HolderWait(patience, sleep, say)
     while True:
         try:
-            return _open_lock(paths, waiting.sleep, waiting.say)
+            return _open_lock(paths, waiting)
         except HeldError as error:
             if waiting.is_over:
                 raise
             waiting.wait(error.what)
 
 
-def _open_lock(paths: OutputPaths, sleep: Callable[[float], None], say: Callable[[str], None]) -> tuple[int, list[str]]:
+def _open_lock(paths: OutputPaths, waiting: HolderWait) -> tuple[int, list[str]]:
     with contextlib.suppress(OSError):  # whatever is wrong there, opening it tells
         if not stat.S_ISREG(os.lstat(paths.lock).st_mode):
             what = "a link" if paths.lock.is_symlink() else "a folder" if paths.lock.is_dir() else "a pipe or a device"
@@ -157,7 +154,7 @@ def _open_lock(paths: OutputPaths, sleep: Callable[[float], None], say: Callable
             raise ConfigError(f"{paths.lock}: cannot be created: {explain(error)}") from error
         try:
             notes = _lock(paths, descriptor)
-            notes += _watch(paths, has_lock=not notes, sleep=sleep, say=say)
+            notes += _watch(paths, waiting, has_lock=not notes)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(paths.lock.stat(follow_symlinks=False), os.fstat(descriptor)):
                     return descriptor, notes
@@ -195,16 +192,14 @@ def _held(paths: OutputPaths, holder: str) -> HeldError:
     return HeldError(f"{paths.output} is being written by {holder}")
 
 
-def _watch(
-    paths: OutputPaths, *, has_lock: bool, sleep: Callable[[float], None], say: Callable[[str], None]
-) -> list[str]:
+def _watch(paths: OutputPaths, waiting: HolderWait, *, has_lock: bool) -> list[str]:
     """Where a lock says nothing, of a run on another machine or without locks, its lease does."""
     content = read_content(paths.lock)
     lease = decode_lease(content)
     if lease is None or (has_lock and lease.machine == own_lease().machine):
         return []
-    say(f"{paths.output} was being written by {lease.holder}; watching for {LOOKS} s whether it still is")
-    if is_kept_up(lambda: read_content(paths.lock), content, sleep):
+    waiting.say(f"{paths.output} was being written by {lease.holder}; watching for {LOOKS} s whether it still is")
+    if is_kept_up(lambda: read_content(paths.lock), content, waiting.sleep):
         raise _held(paths, lease.holder)
     return [f"{paths.output} was left by {lease.holder}, which has died or is out of sight: this run goes on with it"]
 

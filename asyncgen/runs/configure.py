@@ -79,7 +79,6 @@ def configure_run(
         headers = read_headers(recipe.headers, address, environment, insecure_http=insecure_http)
         endpoint = replace(endpoint, headers=headers)
         plan = replace(plan, endpoint=endpoint)
-    if asks:
         endpoint.check_key()
     if endpoint.is_offline and settings.provider is None and (flag := _flag_that_means_a_model(settings)):
         raise ConfigError(

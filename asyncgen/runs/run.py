@@ -20,12 +20,11 @@ from asyncgen.endpoint.batches.forms import open_batches
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.structure import Form, explain
-from asyncgen.endpoint.tiers import BATCH, FLEX, asked_tier
+from asyncgen.endpoint.tiers import FLEX, asked_tier
 from asyncgen.errors import ConfigError, FatalError, GaveUpError, OutOfMemoryError, TransientError
 from asyncgen.jobs.work import Job
 from asyncgen.money.account import Account
 from asyncgen.money.budget import NO_PRICE, Budget
-from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.batches import RESULTS, tidy
 from asyncgen.output.begin import Start
 from asyncgen.output.files import Record
@@ -48,7 +47,7 @@ from asyncgen.runs.ladders import make_ladder
 from asyncgen.runs.limiters import Limiters
 from asyncgen.runs.live import Live, Seat
 from asyncgen.runs.pipeline import NO_MEMORY, Pipeline
-from asyncgen.runs.tariffs import make_batch_tariffs, make_tariffs
+from asyncgen.runs.tariffs import look_up_prices, make_batch_tariffs, make_tariffs
 from asyncgen.runs.trouble import Trouble
 from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import Stop
@@ -220,7 +219,8 @@ class Run:
             for note in (*config.notices, *self._start.notes()):
                 self.say(note)
             if plan.price is None and endpoint.provider.lists_prices:
-                await self._look_up_prices(client)
+                async for note in look_up_prices(client, plan, self._tariffs, self._batch_tariffs):
+                    self.say(note)
             await stack.enter_async_context(during)
             writer = Writer(
                 files,
@@ -246,20 +246,6 @@ class Run:
                 answered=[each.settled for each in self._ladders.values()] if begins_alone else [],
                 make_most=None if driver is None else driver.make,
             )
-
-    async def _look_up_prices(self, client: Client) -> None:
-        listed = await client.get(MODELS) or b""
-        for seat, tariff in self._tariffs.items():
-            model, tier = self._config.plan.model_of(seat), asked_tier(self._config.plan.settings_of(seat))
-            tariff.price = read_price(listed, model)
-            if seat in self._batch_tariffs:
-                self._batch_tariffs[seat].price = read_price(listed, model, BATCH) or tariff.price
-            if tier is None or not (endpoints := await client.get(endpoints_path(model))):
-                continue
-            if price := read_tier_price(endpoints, tier):
-                tariff.price = price
-            else:
-                self.say(f"{model} is not listed at tier {tier}: its calls may be served, and billed, at the usual one")
 
     def _make_live(self, client: Client, writer: Writer) -> Live:
         config = self._config

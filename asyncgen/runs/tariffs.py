@@ -3,11 +3,13 @@
 Calls at another service tier, or in batches, cost otherwise: what those have cost says nothing of these.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
-from asyncgen.endpoint.tiers import DEFAULT, asked_tier
+from asyncgen.endpoint.client import Client
+from asyncgen.endpoint.tiers import BATCH, DEFAULT, asked_tier
 from asyncgen.errors import Usage
 from asyncgen.money.account import Tariff
+from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.batches import Batches
 from asyncgen.output.ledger import IN_BATCHES, Totals
 from asyncgen.recipe.recipe import JsonValue, Recipe
@@ -75,3 +77,21 @@ def make_batch_tariffs(tariffs: Mapping[str, Tariff], totals: Totals, batches: B
         if held is not None:
             tariff.assumed = held if tariff.assumed is None else max(held, tariff.assumed)
     return in_batches
+
+
+async def look_up_prices(
+    client: Client, plan: RunPlan, tariffs: Mapping[str, Tariff], batch_tariffs: Mapping[str, Tariff]
+) -> AsyncIterator[str]:
+    """Give tariffs the prices that the provider lists; what should be known of them."""
+    listed = await client.get(MODELS) or b""
+    for seat, tariff in tariffs.items():
+        model, tier = plan.model_of(seat), asked_tier(plan.settings_of(seat))
+        tariff.price = read_price(listed, model)
+        if seat in batch_tariffs:
+            batch_tariffs[seat].price = read_price(listed, model, BATCH) or tariff.price
+        if tier is None or not (endpoints := await client.get(endpoints_path(model))):
+            continue
+        if price := read_tier_price(endpoints, tier):
+            tariff.price = price
+        else:
+            yield f"{model} is not listed at tier {tier}: its calls may be served, and billed, at the usual one"

@@ -55,7 +55,8 @@ class Steps:
 
     def __init__(self, settings: dict[str, JsonValue], *optional: str) -> None:
         self.told: list[tuple[str, list[str]]] = []
-        self.ladder = Ladder(RECIPE, settings, optional=frozenset(optional), on_step=self._note)
+        self.ladder = Ladder(RECIPE, settings, optional=frozenset(optional))
+        self.ladder.on_step = self._note
 
     def _note(self, form: Form) -> None:
         self.told.append((form.step, sorted(form.without)))

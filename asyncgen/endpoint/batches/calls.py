@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from asyncgen.endpoint.answer import Completion
-from asyncgen.endpoint.batches.batch import Batch, is_queue_full, is_too_large
+from asyncgen.endpoint.batches.batch import Batch, BatchApi, is_queue_full, is_too_large
 from asyncgen.endpoint.batches.object import read_batch
 from asyncgen.endpoint.batches.rows import Row
 from asyncgen.endpoint.batches.rules import GATEWAYS, BatchRules
@@ -67,7 +67,7 @@ _HAS_ENDED = re.compile(
 )
 
 
-class BatchCalls:
+class BatchCalls(BatchApi):
     """What the forms over HTTP have in common."""
 
     def __init__(self, client: Client, rules: BatchRules) -> None:

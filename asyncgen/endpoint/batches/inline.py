@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from asyncgen.endpoint.batches.batch import COMPLETED, Batch, BatchApi, plain_word
+from asyncgen.endpoint.batches.batch import COMPLETED, Batch, plain_word
 from asyncgen.endpoint.batches.calls import BatchCalls, path_of
 from asyncgen.endpoint.batches.rules import MODEL, BatchRules
 from asyncgen.endpoint.body import JsonObject, decode_object
@@ -31,7 +31,7 @@ _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _rows_decoder = msgspec.json.Decoder(list[msgspec.Raw] | None)
 
 
-class InlineBatches(BatchCalls, BatchApi):
+class InlineBatches(BatchCalls):
     """One POST with all requests, one GET with all results.
 
     `scratch`: a file in which an answer lies while it is read.
