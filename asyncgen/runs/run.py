@@ -154,11 +154,7 @@ class Run:
         tidy(self._start.paths.batches)
         for note in self._start.notes():
             self.say(note)
-        kind, num, there = (
-            self._job.kind.removesuffix("s"),
-            self.counts.num,
-            self._start.lines.count_done() + self._start.lines.kept,
-        )
+        kind, num, there = self._job.kind.removesuffix("s"), self.counts.num, self._start.lines.known
         inside = f" (of {there:,} in the file)" if there > num else ""
         self.say(f"{self.output}: nothing to do, all is there: {quantity(num, kind)}{inside}")
 
