@@ -17,50 +17,12 @@ counts and the summary show. Messages hold no secret and no client library's obj
 translated where they enter, and what a server said is cut short before it gets here.
 """
 
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
-import msgspec
+if TYPE_CHECKING:  # a help text waits for no library
+    from asyncgen.answered import Refusal, UnusedReply
 
 NOT_SENT = "not sent"  # argument of a CancelledError or MemoryError that ended a call before its request left
-
-
-class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens and money of one answered call as the provider reported them; None where it said nothing.
-
-    `cost` is in US dollars, exactly the number received; `priced`: computed from tokens and prices instead, because the
-    provider reports none. `tier`: the service tier that served it and is billed.
-    """
-
-    prompt_tokens: int | None = None
-    cached_tokens: int | None = None
-    completion_tokens: int | None = None
-    cost: Decimal | None = None
-    priced: bool = False
-    tier: str | None = None
-
-    @property
-    def is_told(self) -> bool:
-        """Whether anything was said of tokens or money."""
-        return self != Usage(tier=self.tier)
-
-
-class UnusedReply(msgspec.Struct, frozen=True):
-    """What a provider answered and nobody can use: kept in the rejects file, its usage in the journal."""
-
-    text: str
-    usage: Usage = Usage()
-    request_id: str | None = None
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """What an endpoint said when it refused, for whoever may ask for something else.
-
-    `param`: the setting that the answer names in a field of its own, "" without one. `text`: its words, in lower case.
-    """
-
-    status: int | None = None
-    param: str = ""
-    text: str = ""
 
 
 class AsyncgenError(Exception):
@@ -70,7 +32,7 @@ class AsyncgenError(Exception):
     """
 
     reason = "error"
-    refusal: Refusal | None = None
+    refusal: "Refusal | None" = None
 
 
 class TransientError(AsyncgenError):
@@ -88,7 +50,7 @@ class TransientError(AsyncgenError):
         status: int | None = None,
         retry_after: float | None = None,
         maybe_billed: bool = False,
-        reply: UnusedReply | None = None,
+        reply: "UnusedReply | None" = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -192,7 +154,9 @@ class BadReplyError(AsyncgenError):
     later run begins its index anew.
     """
 
-    def __init__(self, reason: str, message: str, *, reply: UnusedReply | None = None, is_final: bool = False) -> None:
+    def __init__(
+        self, reason: str, message: str, *, reply: "UnusedReply | None" = None, is_final: bool = False
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.reply = reply
@@ -206,7 +170,7 @@ class RejectedError(AsyncgenError):
     `reply`: what was answered, when it may have been paid for.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, reply: UnusedReply | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None, reply: "UnusedReply | None" = None) -> None:
         super().__init__(message)
         self.status = status
         self.reply = reply

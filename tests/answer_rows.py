@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.answer import Completion
 from asyncgen.errors import (
     AccessDeniedError,
@@ -29,7 +30,6 @@ from asyncgen.errors import (
     RequestRejectedError,
     ServerError,
     TooLongError,
-    Usage,
 )
 
 NOTHING_REPORTED = Usage()

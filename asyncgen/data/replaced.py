@@ -11,9 +11,10 @@ from hashlib import blake2b
 
 import msgspec
 
+from asyncgen.answered import Usage
 from asyncgen.data.dataset import Dataset, read_entries
 from asyncgen.data.marked import MarkedJournal
-from asyncgen.errors import ConfigError, Usage
+from asyncgen.errors import ConfigError
 from asyncgen.output.append_file import COPIED_AT_ONCE, copy_onto
 from asyncgen.output.batches import tidy
 from asyncgen.output.earlier import read_earlier

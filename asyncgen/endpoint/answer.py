@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from asyncgen.answered import UnusedReply, Usage
 from asyncgen.endpoint.body import (
     SECRET,
     JsonObject,
@@ -26,15 +27,7 @@ from asyncgen.endpoint.places import read_choice, unwrap
 from asyncgen.endpoint.refusal import find_error, find_written, inner_status, leaf_of, read_fault, redirected
 from asyncgen.endpoint.tiers import TIER_HEADER, name_tier
 from asyncgen.endpoint.usage import COST_HEADER, MAX_TOKENS, read_cost, read_usage
-from asyncgen.errors import (
-    AsyncgenError,
-    BadReplyError,
-    ContentFilteredError,
-    NoAnswerError,
-    RefusedError,
-    UnusedReply,
-    Usage,
-)
+from asyncgen.errors import AsyncgenError, BadReplyError, ContentFilteredError, NoAnswerError, RefusedError
 from asyncgen.finish import meaning_of
 
 ONLY_THOUGHT = (

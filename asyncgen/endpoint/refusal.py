@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from asyncgen.answered import Refusal, UnusedReply
 from asyncgen.endpoint import refusal_words as known
 from asyncgen.endpoint.body import (
     MAX_LABEL,
@@ -37,13 +38,11 @@ from asyncgen.errors import (
     NotFoundError,
     RateLimitedError,
     RedirectedError,
-    Refusal,
     RefusedError,
     RequestRejectedError,
     ServerError,
     TooLongError,
     TransientError,
-    UnusedReply,
 )
 
 OVERLOADED = frozenset({429, 498, 503, 529})

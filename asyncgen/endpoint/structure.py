@@ -13,18 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
+from asyncgen.answered import Refusal
 from asyncgen.endpoint.refusal import is_routed_away
 from asyncgen.endpoint.settings import JUDGEMENT_SCHEMA, RESPONSE_FORMAT
 from asyncgen.endpoint.tiers import SERVICE_TIER, asked_tier
-from asyncgen.errors import (
-    AsyncgenError,
-    NoAnswerError,
-    NotFoundError,
-    Refusal,
-    SameRejectionError,
-    ServerError,
-    TooLongError,
-)
+from asyncgen.errors import AsyncgenError, NoAnswerError, NotFoundError, SameRejectionError, ServerError, TooLongError
 from asyncgen.recipe.prompt import Payload, PayloadEncoder
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.recipe.scenario import Scenario

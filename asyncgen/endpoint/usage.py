@@ -7,9 +7,9 @@ or for nothing, is one whose usage nobody counted.
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.body import JsonObject, Path, at, lowered, object_of
 from asyncgen.endpoint.tiers import read_tier
-from asyncgen.errors import Usage
 
 MAX_NUMBER = 64  # characters of a cost; more is none
 MAX_TOKENS = 2**53  # a larger count is damage

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from asyncgen.answered import UnusedReply
 from asyncgen.conversation import Conversation, Message
 from asyncgen.endpoint.answer import Completion
-from asyncgen.errors import BadReplyError, UnusedReply
+from asyncgen.errors import BadReplyError
 from asyncgen.jobs.conversation import WHOLE, Conversations
 from asyncgen.jobs.judgement import Exhibit, parse_judgement
 from asyncgen.jobs.work import Product, Request, Work

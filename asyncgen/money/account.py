@@ -11,7 +11,7 @@ from decimal import ROUND_UP, Decimal
 
 import msgspec
 
-from asyncgen.errors import Usage
+from asyncgen.answered import Usage
 from asyncgen.money.forecast import Forecast
 from asyncgen.money.price import CENT, FREE, ZERO, Price, cost_of, format_cost, with_cost
 from asyncgen.text import quantity

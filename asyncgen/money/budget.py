@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from asyncgen.answered import UnusedReply, Usage
 from asyncgen.errors import (
     AsyncgenError,
     BadReplyError,
@@ -18,8 +19,6 @@ from asyncgen.errors import (
     EndpointDownError,
     RejectedError,
     TransientError,
-    UnusedReply,
-    Usage,
 )
 from asyncgen.money.account import Account, Tariff
 from asyncgen.stop import Stop, StopRequestedError

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from asyncgen.errors import Usage
+from asyncgen.answered import Usage
 
 MILLION = 1_000_000
 MOST_DECIMALS = 12

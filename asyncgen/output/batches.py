@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from asyncgen.errors import Usage
+from asyncgen.answered import Usage
 from asyncgen.money.price import with_told
 from asyncgen.output.indices import read_indices
 from asyncgen.output.journal import (

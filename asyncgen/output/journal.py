@@ -17,10 +17,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from asyncgen.answered import Usage
 from asyncgen.conversation import BLAKE2B, LineHash
 from asyncgen.endpoint.presets import name_provider
 from asyncgen.endpoint.tiers import DEFAULT, SERVICE_TIER, asked_tier
-from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError, Usage
+from asyncgen.errors import ConnectionFailedError, NoAnswerError, RateLimitedError, ServerError
 from asyncgen.output.indices import check_indices
 from asyncgen.recipe.bindings import Bindings, conditions_of
 from asyncgen.recipe.recipe import Dimension

@@ -15,14 +15,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from asyncgen.errors import (
-    BadReplyError,
-    RateLimitedError,
-    RejectedError,
-    TimedOutError,
-    TransientError,
-    Usage,
-)
+from asyncgen.answered import Usage
+from asyncgen.errors import BadReplyError, RateLimitedError, RejectedError, TimedOutError, TransientError
 from asyncgen.pacing.concurrency import Concurrency
 from asyncgen.pacing.levels import REFUSED_LATELY, Level
 from asyncgen.pacing.outage import Outage

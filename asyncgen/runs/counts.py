@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from asyncgen.errors import RejectedError, Usage
+from asyncgen.answered import Usage
+from asyncgen.errors import RejectedError
 from asyncgen.money.account import Account
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec.structs import astuple
 
+from asyncgen.answered import UnusedReply, Usage
 from asyncgen.conversation import LineHash, digest_conversation
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.structure import Form
@@ -27,8 +28,6 @@ from asyncgen.errors import (
     RejectedError,
     SameRejectionError,
     TransientError,
-    UnusedReply,
-    Usage,
 )
 from asyncgen.jobs.work import Job, Work
 from asyncgen.money.account import Tariff

@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from asyncgen.answered import Usage
 from asyncgen.conversation import Conversation
 from asyncgen.endpoint.tiers import count_tier
-from asyncgen.errors import RejectedError, TransientError, Usage
+from asyncgen.errors import RejectedError, TransientError
 from asyncgen.runs.counts import Counts
 
 NEWS = 0.05  # of the mean time of a call; a smaller change of it is none

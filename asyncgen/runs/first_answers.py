@@ -8,9 +8,9 @@ twice the price, or as one conversation in all lines.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from asyncgen.answered import Usage
 from asyncgen.conversation import Conversation
 from asyncgen.endpoint.tiers import BATCH
-from asyncgen.errors import Usage
 from asyncgen.recipe.prompt import Payload
 from asyncgen.runs.events import Made
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from asyncgen.answered import UnusedReply
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.structure import Ladder
 from asyncgen.errors import (
@@ -24,7 +25,6 @@ from asyncgen.errors import (
     RequestRejectedError,
     TooLongError,
     TransientError,
-    UnusedReply,
 )
 from asyncgen.pacing.admission import Admission
 from asyncgen.pacing.limiter import Limiter

@@ -5,9 +5,9 @@ Calls at another service tier, or in batches, cost otherwise: what those have co
 
 from collections.abc import AsyncIterator, Mapping
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.tiers import BATCH, DEFAULT, asked_tier
-from asyncgen.errors import Usage
 from asyncgen.money.account import Tariff
 from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
 from asyncgen.output.batches import Batches

@@ -10,19 +10,12 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 from quick import each_row
 
+from asyncgen.answered import UnusedReply, Usage
 from asyncgen.endpoint import answer
 from asyncgen.endpoint.answer import classify_response
 from asyncgen.endpoint.body import MAX_LABEL, MAX_WORDS, clean
 from asyncgen.endpoint.retry_after import MAX_RETRY_AFTER, parse_retry_after
-from asyncgen.errors import (
-    AsyncgenError,
-    ContentFilteredError,
-    NoAnswerError,
-    RateLimitedError,
-    RequestRejectedError,
-    UnusedReply,
-    Usage,
-)
+from asyncgen.errors import AsyncgenError, ContentFilteredError, NoAnswerError, RateLimitedError, RequestRejectedError
 
 KEY = "sk-or-v1-0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 STATUSES = st.sampled_from([200, 204, 302, 400, 401, 402, 403, 404, 408, 429, 500, 503, 524]) | st.integers()

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.batches.batch import Batch, BatchFault
 from asyncgen.endpoint.batches.object import read_batch, read_time
 from asyncgen.endpoint.body import decode_object
-from asyncgen.errors import Usage
 
 OPENAI: dict[str, Any] = {
     "id": "batch_1",

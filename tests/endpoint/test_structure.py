@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 from quick import each_row
 
+from asyncgen.answered import Refusal
 from asyncgen.endpoint.settings import RESPONSE_FORMAT
 from asyncgen.endpoint.structure import INSTRUCTION, JSON_OBJECT, JSON_SCHEMA, PROMPT_ONLY, Form, Ladder, explain
 from asyncgen.errors import (
     AsyncgenError,
     ConnectionFailedError,
     NotFoundError,
-    Refusal,
     RequestRejectedError,
     SameRejectionError,
     ServerError,

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from quick import each_row
 from sweep import at_most
 
-from asyncgen.errors import Usage
+from asyncgen.answered import Usage
 from asyncgen.money.account import Account, Tariff, describe_spent
 from asyncgen.money.forecast import FORECAST_FROM, Forecast
 from asyncgen.money.price import Price, cost_of, format_cost, with_cost

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from quick import each_row
 
+from asyncgen.answered import UnusedReply, Usage
 from asyncgen.errors import (
     AccessDeniedError,
     AsyncgenError,
@@ -18,8 +19,6 @@ from asyncgen.errors import (
     EndpointDownError,
     NoAnswerError,
     RateLimitedError,
-    UnusedReply,
-    Usage,
 )
 from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import MAX_BLIND_CALLS, Budget

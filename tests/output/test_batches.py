@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from outputs import HEADER, digest, done, line, make_run
 from quick import each_row
 
-from asyncgen.errors import ConfigError, Usage
+from asyncgen.answered import Usage
+from asyncgen.errors import ConfigError
 from asyncgen.output.begin import Start, prepare
 from asyncgen.output.files import Record
 from asyncgen.output.indices import check_indices, read_indices, write_indices

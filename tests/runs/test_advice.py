@@ -2,6 +2,7 @@
 
 from quick import each_row
 
+from asyncgen.answered import UnusedReply
 from asyncgen.errors import (
     AsyncgenError,
     BadReplyError,
@@ -12,7 +13,6 @@ from asyncgen.errors import (
     RateLimitedError,
     RequestRejectedError,
     TimedOutError,
-    UnusedReply,
 )
 from asyncgen.runs.advice import with_advice
 

@@ -20,13 +20,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from outputs import HEADER, conversations
 
+from asyncgen.answered import Usage
 from asyncgen.conversation import Message, encode_line
 from asyncgen.endpoint.answer import Completion, classify_response
 from asyncgen.endpoint.batches.batch import Batch
 from asyncgen.endpoint.batches.rows import Row
 from asyncgen.endpoint.batches.rules import OPENAI
 from asyncgen.endpoint.structure import Ladder
-from asyncgen.errors import BadReplyError, FatalError, NotRunError, UncertainCreateError, Usage
+from asyncgen.errors import BadReplyError, FatalError, NotRunError, UncertainCreateError
 from asyncgen.jobs.work import Product, Request
 from asyncgen.money.account import Account, Tariff
 from asyncgen.money.budget import Budget

@@ -6,9 +6,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.answer import Completion, classify_response
 from asyncgen.endpoint.batches.rows import Row
-from asyncgen.errors import NotRunError, Usage
+from asyncgen.errors import NotRunError
 from asyncgen.output.batches import OpenBatch
 from asyncgen.output.journal import Submitting
 from asyncgen.runs.batches.lines import Ask, Backlog, Results, custom_id, packed_asks

@@ -1,7 +1,7 @@
 import pytest
 
+from asyncgen.answered import Usage
 from asyncgen.conversation import Conversation, Message
-from asyncgen.errors import Usage
 from asyncgen.runs.events import Made
 from asyncgen.runs.first_answers import ALIKE, IGNORED, SAME, SIZES, FirstAnswers, FirstConversations
 

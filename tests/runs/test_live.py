@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from asyncgen.answered import UnusedReply, Usage
 from asyncgen.conversation import XXH3, decode_line, digest_conversation
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.structure import Ladder
@@ -25,8 +26,6 @@ from asyncgen.errors import (
     RejectedError,
     RequestRejectedError,
     ServerError,
-    UnusedReply,
-    Usage,
 )
 from asyncgen.jobs.conversation import Conversations
 from asyncgen.money.account import Account, Tariff

@@ -11,10 +11,10 @@ from typing import Protocol
 
 import msgspec
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.batches.rows import Row
 from asyncgen.endpoint.batches.rules import BatchRules
-from asyncgen.errors import Usage
 from asyncgen.recipe.recipe import JsonValue
 
 # Words for a batch with which something happens, or nothing any more: in lower case, letters alone.

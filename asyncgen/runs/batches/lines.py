@@ -10,18 +10,11 @@ from typing import Any
 
 import msgspec
 
+from asyncgen.answered import UnusedReply, Usage
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.batches.batch import BatchApi
 from asyncgen.endpoint.batches.rows import read_row
-from asyncgen.errors import (
-    AsyncgenError,
-    BadReplyError,
-    OutputError,
-    RejectedError,
-    TransientError,
-    UnusedReply,
-    Usage,
-)
+from asyncgen.errors import AsyncgenError, BadReplyError, OutputError, RejectedError, TransientError
 from asyncgen.money.price import ZERO, with_told
 from asyncgen.output.batches import OpenBatch
 from asyncgen.output.indices import read_indices

@@ -11,17 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.endpoint.body import clean
-from asyncgen.errors import (
-    AccessDeniedError,
-    NoAnswerError,
-    NotFoundError,
-    NotYetError,
-    RejectedError,
-    TransientError,
-    Usage,
-)
+from asyncgen.errors import AccessDeniedError, NoAnswerError, NotFoundError, NotYetError, RejectedError, TransientError
 from asyncgen.output.batches import RESULTS
 from asyncgen.output.journal import NOT_MADE, TWIN, Collected
 from asyncgen.output.timestamps import seconds_of

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asyncgen.answered import Usage
 from asyncgen.endpoint.batches.batch import Batch
-from asyncgen.errors import FatalError, OutputError, Usage
+from asyncgen.errors import FatalError, OutputError
 from asyncgen.money.account import Tariff
 from asyncgen.money.price import ZERO
 from asyncgen.output.batches import MADE, NOTHING, RESULTS, Batches, OpenBatch, tidy
