@@ -89,9 +89,9 @@ def test_what_is_left_early_is_gone_on_with_by_the_same_call(provider: FakeProvi
         async for _ in asyncgen.generate("nanochat", **given):
             pass
 
-    asyncio.run(story(settings(provider, num=200)))
-    assert sorted(made()) == list(range(200))
-    assert len(provider.calls) == 200
+    asyncio.run(story(settings(provider, num=100)))
+    assert sorted(made()) == list(range(100))
+    assert len(provider.calls) == 100
 
 
 def test_a_loop_that_ends_right_after_a_break_waits_for_what_is_under_way() -> None:
@@ -156,11 +156,11 @@ def test_a_slow_consumer_holds_the_run_back(provider: FakeProvider) -> None:
         taken = 0
         async for _ in asyncgen.generate("nanochat", **given):
             taken += 1
-            await asyncio.to_thread(provider.wait_for_calls, min(taken + 2, 300))  # as far as it gets without us
+            await asyncio.to_thread(provider.wait_for_calls, min(taken + 2, 100))  # as far as it gets without us
             assert len(provider.calls) <= taken + 2 + 2 * FEWEST_LIVE
-        assert taken == 300
+        assert taken == 100
 
-    asyncio.run(story(settings(provider, num=300)))
+    asyncio.run(story(settings(provider, num=100)))
 
 
 def test_what_ends_a_run_early_is_raised_with_what_was_made_on_disk() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import PER_LINE
 from quick import each_row
+from sweep import sweep
 
 from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrase, Phrases, PlainText, either, literal_phrase, read_phrases
@@ -104,7 +105,8 @@ def test_a_phrase_is_found_wherever_it_stands() -> None:
     phrases = all_phrases()
     by_words = Phrases(phrases)
     cases = (each for rule in (*PHRASE_RULES, "role-confusion") for each in PER_LINE[rule].positives)
-    for text in {message.content for case in cases for message in case.conversation}:
+    texts = list(dict.fromkeys(message.content for case in cases for message in case.conversation))
+    for text in map(texts.__getitem__, sweep(len(texts))):
         read = PlainText(text)
         found = [match.span() for each in phrases if (match := search(each, read))]
         assert [match.span() for match in by_words.find(read)] == found, text

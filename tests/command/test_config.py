@@ -17,6 +17,7 @@ from asyncgen.runs.config import GenerateConfig, raise_budget
 from asyncgen.runs.configure import read_environment
 from asyncgen.runs.settings import DEFAULTS, Settings
 
+PARSER = build_parser()
 KEY = "sk-marker-0a1b2c3d"
 NAMES = ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND")
 
@@ -40,7 +41,7 @@ def write_env(folder: Path, text: str | bytes, mode: int = 0o600) -> Path:
 
 
 def configure(*argv: str, environment: Mapping[str, str] | None = None) -> GenerateConfig:
-    flags = build_parser().parse_args(["generate", *argv])
+    flags = PARSER.parse_args(["generate", *argv])
     return read_generate_config(flags, environment or {}, shlex.join(["asyncgen", "generate", *argv]))
 
 
@@ -344,7 +345,7 @@ def test_flags_stand_over_params_and_params_over_the_recipe() -> None:
 
 def test_the_same_flags_make_the_same_request_for_a_plan() -> None:
     argv = ["--seed", "3", "-n", "7", "-c", "2", "--provider", "ollama"]
-    plan = read_plan(build_parser().parse_args(["plan", *argv]), {})
+    plan = read_plan(PARSER.parse_args(["plan", *argv]), {})
     generate = configure(*argv).plan
     assert (plan.settings, plan.seed, plan.num, plan.concurrency, plan.endpoint) == (
         generate.settings,
@@ -424,7 +425,7 @@ def test_documents_that_the_prompts_are_not_about_are_noticed(workspace: Path) -
 
 
 def test_planning_needs_no_key() -> None:
-    flags = build_parser().parse_args(["plan", "--provider", "openrouter"])
+    flags = PARSER.parse_args(["plan", "--provider", "openrouter"])
     assert read_plan(flags, {}).endpoint.provider.name == "openrouter"
 
 
@@ -480,6 +481,6 @@ def test_what_a_recipe_is_read_from_is_not_written(workspace: Path, name: str) -
 
 
 def test_every_setting_of_a_run_is_a_flag_with_its_default() -> None:
-    flags = vars(build_parser().parse_args(["generate"]))
+    flags = vars(PARSER.parse_args(["generate"]))
     settings = {each.name: getattr(DEFAULTS, each.name) for each in fields(Settings)}
     assert {name: flags[name] for name in settings} == settings | {"param": [], "forget_batch": []}

@@ -15,14 +15,15 @@ from asyncgen.command.parser import EXAMPLES, Parser
 
 PAGES = sorted(FOLDER.glob("*.md"))
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMMANDS = build_parser().commands
+PARSER = build_parser()
+COMMANDS = PARSER.commands
 
 
 def parsed(line: str) -> None:
     """Raises SystemExit when the line, up to what is the shell's, is not understood."""
     program, *words = shlex.split(line, comments=True)
     assert program == "asyncgen"
-    build_parser().parse_args([*takewhile(lambda word: word not in {"|", ">", ">>"}, words)])
+    PARSER.parse_args([*takewhile(lambda word: word not in {"|", ">", ">>"}, words)])
 
 
 def command_lines(text: str) -> list[str]:

@@ -21,6 +21,7 @@ from asyncgen.command.main import main
 from asyncgen.errors import BadReplyError
 from asyncgen.jobs.judgement import parse_judgement
 
+PARSER = build_parser()
 OUTPUT = Path("x.jsonl")
 GRADES = Path("x.jsonl.grades.jsonl")
 JOURNAL = Path("x.jsonl.grades.jsonl.journal")
@@ -85,7 +86,7 @@ def command(provider: FakeProvider, *more: str) -> list[str]:
 
 
 def judge(provider: FakeProvider, *more: str) -> int:
-    given = build_parser().parse_args([*command(provider, *more), "--quiet"])
+    given = PARSER.parse_args([*command(provider, *more), "--quiet"])
     given.timings = QUICK
     status: int = given.run(given, "again")
     return status

@@ -392,7 +392,7 @@ def test_an_index_that_is_done_in_the_end_has_not_failed() -> None:
 
 
 def test_a_ledger_takes_at_most_forty_bytes_an_index() -> None:
-    number, some_digest = 20_000, digest(0)
+    number, some_digest = 5_000, digest(0)
     tracemalloc.start()
     try:
         ledger = Ledger()

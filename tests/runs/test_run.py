@@ -100,7 +100,7 @@ def test_a_run_that_gets_no_memory_ends_with_one_sentence_and_can_go_on(
     with FakeProvider() as provider:
         with pytest.MonkeyPatch.context() as patches:
             patches.setattr(what, fail)
-            assert generate(provider, "-n", "1000") == 1
+            assert generate(provider, "-n", "100") == 1
         shown = capsys.readouterr().err
         assert shown.count("Stopped: an answer did not fit into memory; lower --concurrency") == 1
         assert "Traceback" not in shown
@@ -345,9 +345,9 @@ def test_a_bad_hour_costs_no_conversation() -> None:
         return always_good(call)
 
     with FakeProvider(script) as provider:
-        assert generate(provider, "-n", "300") == 0
-    assert len(lines()) == 300
-    assert indices_done() == list(range(300))
+        assert generate(provider, "-n", "150") == 0
+    assert len(lines()) == 150
+    assert indices_done() == list(range(150))
     assert not entries("failed")
 
 
