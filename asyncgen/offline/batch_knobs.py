@@ -4,19 +4,14 @@ As for live calls, a draw depends on the seed and on a number alone: the batch's
 """
 
 import random
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import Enum, auto
-from typing import Any
 
 from asyncgen.errors import ConfigError
-from asyncgen.offline.shares import check_numbers, check_shares, flag_of, pick, shares_of
+from asyncgen.offline.knob import check_numbers, check_shares, flag_of, knob, pick, shares_of
 
 ABSENT_IDS = ("null", "missing", "empty")
 _MEBIBYTE = 1024 * 1024
-
-
-def _knob(default: object, unit: str, what: str) -> Any:
-    return field(default=default, metadata={"unit": unit, "what": what})
 
 
 class CreateFault(Enum):
@@ -41,41 +36,41 @@ class LineFault(Enum):
 class BatchKnobs:
     """The flag of each is `--batch-NAME`. Times are seconds, shares from 0 to 1, None is for no limit."""
 
-    delay: float = _knob(0.0, "SECONDS", "time from the create of a batch to its end, over which its lines are spread")
-    hidden: float = _knob(0.0, "SECONDS", "time for which a new batch is 404 and absent from the list")
-    late_files: float = _knob(0.0, "SECONDS", "time for which a new file is unknown to a create")
-    outage: float = _knob(0.0, "SECONDS", "time after a create for which all but creates are 502 in HTML")
-    withheld: float = _knob(0.0, "SECONDS", "time after its end for which a batch of OpenRouter's form is 402")
-    gone_after: float | None = _knob(
+    delay: float = knob(0.0, "SECONDS", "time from the create of a batch to its end, over which its lines are spread")
+    hidden: float = knob(0.0, "SECONDS", "time for which a new batch is 404 and absent from the list")
+    late_files: float = knob(0.0, "SECONDS", "time for which a new file is unknown to a create")
+    outage: float = knob(0.0, "SECONDS", "time after a create for which all but creates are 502 in HTML")
+    withheld: float = knob(0.0, "SECONDS", "time after its end for which a batch of OpenRouter's form is 402")
+    gone_after: float | None = knob(
         None, "SECONDS", "time from which results are gone: such a batch is 410, a file of results 404"
     )
-    lost: float = _knob(0.0, "SHARE", "share of creates that make the batch and close the connection")
-    unmade: float = _knob(0.0, "SHARE", "share of creates that make no batch and answer 500")
-    errored: float = _knob(0.0, "SHARE", "share of creates that make the batch and answer 500")
-    gateway_errors: float = _knob(0.0, "SHARE", "share of calls but creates and uploads answered 502 in HTML")
-    upload_errors: float = _knob(0.0, "SHARE", "share of uploads answered 502 in HTML")
-    stuck: float = _knob(0.0, "SHARE", "share of batches that never end by themselves")
-    rejected: float = _knob(0.0, "SHARE", "share of lines found invalid, each of which fails its whole batch")
-    expired: float = _knob(0.0, "SHARE", "share of lines that are not run, with which their batch expires")
-    failed: float = _knob(0.0, "SHARE", "share of lines that end in an error")
-    failed_status: int = _knob(500, "N", "the HTTP status of these errors")
-    missing: float = _knob(0.0, "SHARE", "share of lines that are not run and have no row")
-    unreadable: float = _knob(0.0, "SHARE", "share of rows that are cut short")
-    without_usage: float = _knob(0.0, "SHARE", "share of rows that carry no usage")
-    max_bytes: int = _knob(200 * _MEBIBYTE, "N", "bytes of an input file or of inline requests, more are answered 413")
-    max_unfinished: int | None = _knob(None, "N", "batches that may be unfinished at once, more are answered 429")
-    queued_tokens: int | None = _knob(None, "N", "tokens that unfinished batches may hold, one with more fails")
-    absent_ids: str = _knob("null", "FORM", f"what stands for a file there is not: {', '.join(ABSENT_IDS)}")
-    refused_models: str = _knob("", "NAMES", "models that take no batches, separated by commas")
-    string_bodies: bool = _knob(False, "", "give the body of each row as a string of JSON")
-    wrong_counts: bool = _knob(False, "", "count no request in any batch")
-    shuffled: bool = _knob(False, "", "give the rows in another order than the lines")
-    partial_results: bool = _knob(False, "", "give the results of an expired batch of OpenRouter's form, too")
-    forbidden: bool = _knob(False, "", "answer 403 to files and batches, as a plan without them does")
-    beta_only: bool = _knob(False, "", "have OpenRouter's form under /api/beta alone, /api/v1/batches is 404 in HTML")
-    no_metadata: bool = _knob(False, "", "forget the metadata of a batch")
-    no_list: bool = _knob(False, "", "answer 404 to lists of batches")
-    repeated_pages: bool = _knob(False, "", "answer each page of a list with the first one, and say there is more")
+    lost: float = knob(0.0, "SHARE", "share of creates that make the batch and close the connection")
+    unmade: float = knob(0.0, "SHARE", "share of creates that make no batch and answer 500")
+    errored: float = knob(0.0, "SHARE", "share of creates that make the batch and answer 500")
+    gateway_errors: float = knob(0.0, "SHARE", "share of calls but creates and uploads answered 502 in HTML")
+    upload_errors: float = knob(0.0, "SHARE", "share of uploads answered 502 in HTML")
+    stuck: float = knob(0.0, "SHARE", "share of batches that never end by themselves")
+    rejected: float = knob(0.0, "SHARE", "share of lines found invalid, each of which fails its whole batch")
+    expired: float = knob(0.0, "SHARE", "share of lines that are not run, with which their batch expires")
+    failed: float = knob(0.0, "SHARE", "share of lines that end in an error")
+    failed_status: int = knob(500, "N", "the HTTP status of these errors")
+    missing: float = knob(0.0, "SHARE", "share of lines that are not run and have no row")
+    unreadable: float = knob(0.0, "SHARE", "share of rows that are cut short")
+    without_usage: float = knob(0.0, "SHARE", "share of rows that carry no usage")
+    max_bytes: int = knob(200 * _MEBIBYTE, "N", "bytes of an input file or of inline requests, more are answered 413")
+    max_unfinished: int | None = knob(None, "N", "batches that may be unfinished at once, more are answered 429")
+    queued_tokens: int | None = knob(None, "N", "tokens that unfinished batches may hold, one with more fails")
+    absent_ids: str = knob("null", "FORM", f"what stands for a file there is not: {', '.join(ABSENT_IDS)}")
+    refused_models: str = knob("", "NAMES", "models that take no batches, separated by commas", "none")
+    string_bodies: bool = knob(False, "", "give the body of each row as a string of JSON")
+    wrong_counts: bool = knob(False, "", "count no request in any batch")
+    shuffled: bool = knob(False, "", "give the rows in another order than the lines")
+    partial_results: bool = knob(False, "", "give the results of an expired batch of OpenRouter's form, too")
+    forbidden: bool = knob(False, "", "answer 403 to files and batches, as a plan without them does")
+    beta_only: bool = knob(False, "", "have OpenRouter's form under /api/beta alone, /api/v1/batches is 404 in HTML")
+    no_metadata: bool = knob(False, "", "forget the metadata of a batch")
+    no_list: bool = knob(False, "", "answer 404 to lists of batches")
+    repeated_pages: bool = knob(False, "", "answer each page of a list with the first one, and say there is more")
 
     def __post_init__(self) -> None:
         """Raises ConfigError."""

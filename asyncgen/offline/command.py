@@ -4,81 +4,30 @@ The server is imported only to be run, so that `--help` does not wait for it.
 """
 
 import argparse
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from decimal import Decimal, InvalidOperation
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.batch_knobs import BatchKnobs, batch_flag
+from asyncgen.offline.knob import flag_of
 from asyncgen.offline.knobs import Knobs
 
 _MAX_PORT = 65535
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
-    default = Knobs()
-
-    def share(flag: str, what: str) -> None:
-        parser.add_argument(flag, type=float, default=0.0, metavar="SHARE", help=f"{what} (default: %(default)s)")
-
-    def seconds(flag: str, value: float, what: str) -> None:
-        parser.add_argument(flag, type=float, default=value, metavar="SECONDS", help=f"{what} (default: %(default)s)")
-
-    def calls(flag: str, what: str) -> None:
-        parser.add_argument(flag, type=int, metavar="K", help=f"{what} after K calls (default: never)")
-
-    def limit(flag: str, what: str) -> None:
-        parser.add_argument(flag, type=int, metavar="N", help=f"{what} (default: no limit)")
-
-    def dollars(flag: str, what: str, without: str) -> None:
-        parser.add_argument(flag, type=read_dollars, metavar="USD", help=f"{what} (default: {without})")
-
-    def switch(flag: str, what: str) -> None:
-        parser.add_argument(flag, action="store_true", help=f"{what} (default: off)")
-
     parser.add_argument("--port", type=int, default=0, help="port on loopback, 0 for a free one (default: %(default)s)")
-    seconds("--latency", default.latency, "time each answer takes")
-    seconds("--jitter", default.jitter, "up to so much time more, drawn evenly")
-    share("--long-tail", "share of calls that take ten times as long, from 0 to 1")
-    parser.add_argument("--seed", type=int, default=default.seed, help="which calls are hit (default: %(default)s)")
-    share("--rate-limited", "share of calls answered 429")
-    seconds("--retry-after", default.retry_after, "the Retry-After of a 429, and twice that of a 402 that passes")
-    switch("--no-retry-after", "refuse without Retry-After")
-    share("--server-errors", "share of calls answered 500")
-    share("--resets", "share of calls whose connection is reset without an answer")
-    share("--hangs", "share of calls never answered")
-    share("--truncated", "share of answers cut short against their Content-Length")
-    share("--malformed", "share of answers whose content is no JSON")
-    share("--wrong-schema", "share of answers whose content is JSON of another shape")
-    share("--empty", "share of answers whose content is empty")
-    calls("--unauthorized-after", "answer 401")
-    calls("--no-money-after", "answer 402")
-    limit("--max-concurrent", "calls served at once, more are answered 429")
-    switch("--queue", "let calls above --max-concurrent wait their turn instead")
-    limit("--requests-per-minute", "calls a minute, a second's worth of them at once; more are answered 429")
-    limit(
-        "--tokens-per-minute", "the same for tokens: the prompt's must be free, the completion's are taken afterwards"
-    )
+    for each in fields(Knobs):
+        if each.name != "batches":
+            _add_argument(parser, flag_of(each.name), each)
     parser.add_argument(
-        "--drop-capacity-after",
-        type=float,
-        metavar="SECONDS",
-        help="have a tenth of these three limits from so long after the first call on (default: never)",
+        "--batches",
+        action="store_true",
+        help="serve files and batches, as OpenAI and OpenRouter have them (default: off)",
     )
-    seconds("--drop-capacity-for", default.drop_capacity_for, "and for so long")
-    dollars("--price-in", "price per million prompt tokens, from which answers name their cost", "none")
-    dollars("--price-out", "price per million completion tokens", "none")
-    dollars(
-        "--in-flight-budget", "what calls in flight may cost together by max_tokens, more are answered 402", "no limit"
-    )
-    dollars("--balance", "what may be spent, then 402; also for one call that may cost more than is left", "no limit")
-    switch("--no-json-schema", "answer 400 to a response_format of json_schema")
-    switch("--no-response-format", "answer 400 to any response_format")
-    switch("--strict-fields", "answer 422 to fields that OpenAI does not have")
-    switch("--canned", "always the same answer and no look at the request, for benchmarks")
-    share("--flex-refused", "share of calls of the tier flex answered 429, for want of capacity")
-    switch("--batches", "serve files and batches, as OpenAI and OpenRouter have them")
     for each in fields(BatchKnobs):
-        _add_batch_argument(parser, each)
+        _add_argument(parser, batch_flag(each.name), each)
     parser.add_argument(
         "--exit-with-stdin", action="store_true", help="end when standard input is closed (default: run until Ctrl-C)"
     )
@@ -109,15 +58,14 @@ def read_batch_knobs(flags: argparse.Namespace) -> BatchKnobs | None:
     return None
 
 
-def _add_batch_argument(parser: argparse.ArgumentParser, knob: Field[object]) -> None:
-    unit, what = knob.metadata["unit"], knob.metadata["what"]
-    flag = batch_flag(knob.name)
+def _add_argument(parser: argparse.ArgumentParser, flag: str, knob: "Field[object]") -> None:
+    unit, what, without = (knob.metadata[each] for each in ("unit", "what", "without"))
     if not unit:
         parser.add_argument(flag, action="store_true", help=f"{what} (default: off)")
         return
-    without = "no limit" if knob.default is None else "none" if knob.default == "" else "%(default)s"
-    kind = {"SECONDS": float, "SHARE": float, "N": int}.get(unit, str)
-    parser.add_argument(flag, type=kind, default=knob.default, metavar=unit, help=f"{what} (default: {without})")
+    default = without if knob.default in (None, "") else "%(default)s"
+    kind = _KINDS.get(unit, str)
+    parser.add_argument(flag, type=kind, default=knob.default, metavar=unit, help=f"{what} (default: {default})")
 
 
 def read_dollars(text: str) -> Decimal:
@@ -128,3 +76,10 @@ def read_dollars(text: str) -> Decimal:
     if not amount.is_finite():
         raise argparse.ArgumentTypeError(f"expected an amount in USD, got {text!r}")
     return amount
+
+
+_KINDS: Mapping[str, Callable[[str], object]] = {
+    **dict.fromkeys(("SECONDS", "SHARE"), float),
+    **dict.fromkeys(("N", "K", "SEED"), int),
+    "USD": read_dollars,
+}

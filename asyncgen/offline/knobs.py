@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.batch_knobs import BatchKnobs
-from asyncgen.offline.shares import check_numbers, check_shares, flag_of, pick, shares_of
+from asyncgen.offline.knob import check_numbers, check_shares, flag_of, knob, pick, shares_of
 
 _LONG_TAIL = 10  # times the latency
 _TIERS = {"flex": Decimal("0.5"), "batch": Decimal("0.5"), "priority": Decimal(2)}  # times the price
@@ -60,42 +60,51 @@ class Knobs:
     """Shares are of all calls, from 0 to 1, and add up to at most 1; times are seconds; None is for no limit or never.
 
     Lines of batches count as calls. `flex_refused` is a share of the calls of that tier, whatever else befalls them.
-
-    `unauthorized_after` and `no_money_after`: calls served before every further one is refused. Money is in USD, the
-    prices are per million tokens.
     """
 
-    latency: float = 0.0
-    jitter: float = 0.0
-    long_tail: float = 0.0
-    seed: int = 0
-    rate_limited: float = 0.0
-    retry_after: float = 1.0
-    no_retry_after: bool = False
-    server_errors: float = 0.0
-    resets: float = 0.0
-    hangs: float = 0.0
-    truncated: float = 0.0
-    malformed: float = 0.0
-    wrong_schema: float = 0.0
-    empty: float = 0.0
-    unauthorized_after: int | None = None
-    no_money_after: int | None = None
-    max_concurrent: int | None = None
-    queue: bool = False
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    drop_capacity_after: float | None = None
-    drop_capacity_for: float = 30.0
-    flex_refused: float = 0.0
-    price_in: Decimal | None = None
-    price_out: Decimal | None = None
-    in_flight_budget: Decimal | None = None
-    balance: Decimal | None = None
-    no_json_schema: bool = False
-    no_response_format: bool = False
-    strict_fields: bool = False
-    canned: bool = False
+    latency: float = knob(0.0, "SECONDS", "time each answer takes")
+    jitter: float = knob(0.0, "SECONDS", "up to so much time more, drawn evenly")
+    long_tail: float = knob(0.0, "SHARE", "share of calls that take ten times as long, from 0 to 1")
+    seed: int = knob(0, "SEED", "which calls are hit")
+    rate_limited: float = knob(0.0, "SHARE", "share of calls answered 429")
+    retry_after: float = knob(1.0, "SECONDS", "the Retry-After of a 429, and twice that of a 402 that passes")
+    no_retry_after: bool = knob(False, "", "refuse without Retry-After")
+    server_errors: float = knob(0.0, "SHARE", "share of calls answered 500")
+    resets: float = knob(0.0, "SHARE", "share of calls whose connection is reset without an answer")
+    hangs: float = knob(0.0, "SHARE", "share of calls never answered")
+    truncated: float = knob(0.0, "SHARE", "share of answers cut short against their Content-Length")
+    malformed: float = knob(0.0, "SHARE", "share of answers whose content is no JSON")
+    wrong_schema: float = knob(0.0, "SHARE", "share of answers whose content is JSON of another shape")
+    empty: float = knob(0.0, "SHARE", "share of answers whose content is empty")
+    unauthorized_after: int | None = knob(None, "K", "answer 401 after K calls", "never")
+    no_money_after: int | None = knob(None, "K", "answer 402 after K calls", "never")
+    max_concurrent: int | None = knob(None, "N", "calls served at once, more are answered 429")
+    queue: bool = knob(False, "", "let calls above --max-concurrent wait their turn instead")
+    requests_per_minute: int | None = knob(
+        None, "N", "calls a minute, a second's worth of them at once; more are answered 429"
+    )
+    tokens_per_minute: int | None = knob(
+        None, "N", "the same for tokens: the prompt's must be free, the completion's are taken afterwards"
+    )
+    drop_capacity_after: float | None = knob(
+        None, "SECONDS", "have a tenth of these three limits from so long after the first call on", "never"
+    )
+    drop_capacity_for: float = knob(30.0, "SECONDS", "and for so long")
+    price_in: Decimal | None = knob(
+        None, "USD", "price per million prompt tokens, from which answers name their cost", "none"
+    )
+    price_out: Decimal | None = knob(None, "USD", "price per million completion tokens", "none")
+    in_flight_budget: Decimal | None = knob(
+        None, "USD", "what calls in flight may cost together by max_tokens, more are answered 402"
+    )
+    balance: Decimal | None = knob(
+        None, "USD", "what may be spent, then 402; also for one call that may cost more than is left"
+    )
+    no_json_schema: bool = knob(False, "", "answer 400 to a response_format of json_schema")
+    no_response_format: bool = knob(False, "", "answer 400 to any response_format")
+    strict_fields: bool = knob(False, "", "answer 422 to fields that OpenAI does not have")
+    canned: bool = knob(False, "", "always the same answer and no look at the request, for benchmarks")
+    flex_refused: float = knob(0.0, "SHARE", "share of calls of the tier flex answered 429, for want of capacity")
     batches: BatchKnobs | None = None
 
     def __post_init__(self) -> None:

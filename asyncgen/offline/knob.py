@@ -1,13 +1,22 @@
-"""Knobs that are numbers: whether they can be kept, and which fault is drawn where shares of calls are to have one."""
+"""A knob: what its flag says, whether its value can be kept, and which fault is drawn where several have their shares.
+
+The flags of all knobs are made of their fields.
+"""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import field
 from decimal import Decimal
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from asyncgen.errors import ConfigError
 
 F = TypeVar("F", bound=Enum)
+
+
+def knob(default: object, unit: str, what: str, without: str = "no limit") -> Any:
+    """A field with what its flag says. `unit`: of its value, "" for a switch; `without`: what no value means."""
+    return field(default=default, metadata={"unit": unit, "what": what, "without": without})
 
 
 def flag_of(name: str) -> str:
