@@ -33,9 +33,7 @@ from asyncgen.pacing.retry import RetryPolicy, call_with_retries
 from asyncgen.recipe.prompt import Payload
 from asyncgen.runs import events
 from asyncgen.runs.desk import Desk, Unit
-from asyncgen.runs.events import Emit
 from asyncgen.runs.first_answers import IGNORES_FORMAT, FirstAnswers
-from asyncgen.runs.verdict import Verdict
 from asyncgen.stop import StopRequestedError
 
 
@@ -63,8 +61,6 @@ class Live:
     desk: Desk
     seats: Mapping[str, Seat]
     retries: RetryPolicy
-    verdict: Verdict
-    emit: Emit
 
     async def make(self, unit: Unit) -> None:
         """Return when its record is with the writer. Raises RejectedError, FatalError or StopRequestedError."""
@@ -94,32 +90,32 @@ class Live:
         return outcome
 
     async def _send(self, unit: Unit, seat: Seat) -> Outcome:
+        desk, request = self.desk, unit.work.request
         unit.form = seat.ladder.take()
-        values = unit.work.request.values
-        payload = unit.form.encode(values, repeat=unit.sent, history=unit.work.request.history)
+        payload = unit.form.encode(request.values, repeat=unit.sent, history=request.history)
         unit.sent += 1
-        self.verdict.sent(unit.index)
+        desk.verdict.sent(unit.index)
         in_flight, started = seat.limiter.in_flight, time.monotonic()
-        self.emit(events.Sent(started, values))
+        desk.emit(events.Sent(started, request.values))
         try:
             completion = await seat.client.complete(payload)
         except (asyncio.CancelledError, MemoryError) as error:
             if NOT_SENT not in error.args:
-                self.desk.lose(unit, "no-memory" if isinstance(error, MemoryError) else "cancelled")
+                desk.lose(unit, "no-memory" if isinstance(error, MemoryError) else "cancelled")
             raise
         except AsyncgenError as error:
             return self.receive(unit, error)
         finally:
-            self.emit(events.Returned(started))
+            desk.emit(events.Returned(started))
         seat.limiter.settle(completion.usage)
         outcome = self.receive(unit, completion, seconds=time.monotonic() - started, in_flight=in_flight)
         if warning := seat.first_answers.cut_prompt(payload, completion.usage):
-            self.emit(events.Said(warning))
+            desk.emit(events.Said(warning))
         if warning := seat.first_answers.other_tier(completion.usage.tier):
-            self.emit(events.Said(warning))
+            desk.emit(events.Said(warning))
         reason = None if outcome.error is None else outcome.error.reason
         if seat.first_answers.ignores_format(reason) and seat.ladder.ask_in_words():
-            self.emit(events.Said(IGNORES_FORMAT))
+            desk.emit(events.Said(IGNORES_FORMAT))
         return outcome
 
     def receive(
@@ -131,26 +127,26 @@ class Live:
         """
         ladder = self.seats[unit.work.request.seat].ladder
         form = unit.form or ladder.form
-        is_own = False
+        verdict, is_own = self.desk.verdict, False
         meant: TransientError | BadReplyError | None = None
         match result:
             case Completion():
-                self.verdict.answered(unit.index)
+                verdict.answered(unit.index)
                 ladder.answered(form)
                 return self.desk.receive(unit, result, seconds=seconds, in_flight=in_flight)
             case AccessDeniedError() as error:
-                if not self.verdict.denied(unit.index):
+                if not verdict.denied(unit.index):
                     meant = DoubtedKeyError(str(error))
             case RequestRejectedError() as error:
-                self.verdict.refused(unit.index)
+                verdict.refused(unit.index)
                 if ladder.settled.is_set() and form is ladder.form and ladder.is_about_format(form, error):
                     # This form has been answered: it is one provider behind a gateway that lacks it.
                     meant = BadReplyError("unvalidated", str(error), reply=UnusedReply(str(error)))
             case BadReplyError():
-                self.verdict.answered(unit.index)
+                verdict.answered(unit.index)
                 ladder.answered(form)
             case RejectedError():
-                self.verdict.answered(unit.index)
+                verdict.answered(unit.index)
             case TransientError() as error:
-                is_own = self.verdict.failed(unit.index, error, time.monotonic())
+                is_own = verdict.failed(unit.index, error, time.monotonic())
         return self.desk.receive(unit, result, is_own=is_own, meant=meant)

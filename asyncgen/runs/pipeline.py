@@ -8,37 +8,25 @@ being paid for: it requests a stop, the calls under way get the grace period, an
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from asyncgen.errors import FatalError, OutOfMemoryError, RejectedError
 from asyncgen.runs import events
-from asyncgen.runs.desk import Desk, RecordWriter, Unit
-from asyncgen.runs.verdict import Verdict
+from asyncgen.runs.desk import Desk, Unit
 from asyncgen.stop import Stop, StopRequestedError
 
 NONE_LEFT = -1
 NO_MEMORY = "an answer did not fit into memory; lower --concurrency"
 
 
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """Makes every index of an iterable. `before_each`: awaited before one is begun."""
 
-    def __init__(
-        self,
-        make: Callable[[Unit], Awaitable[None]],
-        desk: Desk,
-        writer: RecordWriter,
-        stop: Stop,
-        *,
-        verdict: Verdict,
-        before_each: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        self._make = make
-        self._desk = desk
-        self._writer = writer
-        self._stop = stop
-        self._verdict = verdict
-        self._before_each = before_each
+    make: Callable[[Unit], Awaitable[None]]
+    desk: Desk
+    before_each: Callable[[], Awaitable[None]] | None = None
 
     async def run(
         self,
@@ -61,64 +49,64 @@ class Pipeline:
         disk fails.
         """
         begun = self._begin_each(indices)
-        units: Iterator[Unit] = map(self._desk.open, begun)
+        units: Iterator[Unit] = map(self.desk.open, begun)
         async with asyncio.TaskGroup() as group:
-            drained = group.create_task(self._writer.run(), name="writer")
+            drained = group.create_task(self.desk.writer.run(), name="writer")
             try:
-                async with _grace_after(self._stop, grace), asyncio.TaskGroup() as workers:
+                async with _grace_after(self.desk.stop, grace), asyncio.TaskGroup() as workers:
                     while answered and not any(each.is_set() for each in answered):
                         if (unit := next(units, None)) is None:
                             break
                         task = workers.create_task(self._produce((unit,)), name=f"index-{unit.index}")
-                        await _first_of(task, *answered, self._verdict.doubt)
-                        self._verdict.doubt.clear()
+                        await _first_of(task, *answered, self.desk.verdict.doubt)
+                        self.desk.verdict.doubt.clear()
                     if make_most is not None:
                         units = await self._rest_of(make_most(begun))
                     for number in range(slots):
                         workers.create_task(self._produce(units), name=f"slot-{number}")
             finally:
-                self._desk.settle()
-                self._writer.close()
+                self.desk.settle()
+                self.desk.writer.close()
                 await _outlast(asyncio.create_task(self._save(drained), name="saving"))
 
     async def _save(self, drained: asyncio.Task[None]) -> None:
         """Let the writer end; if it has failed, what the calls have cost is worth another try."""
         await asyncio.wait({drained})
         if not drained.cancelled() and drained.exception() is not None:
-            self._desk.emit(events.Unrecorded(await self._writer.save_rest()))
+            self.desk.emit(events.Unrecorded(await self.desk.writer.save_rest()))
 
     def _begin_each(self, indices: Iterable[int]) -> Iterator[int]:
         """The indices, until a stop; of the last one it is known at once that it is."""
         for index, following in pairwise(chain(indices, (NONE_LEFT,))):
-            if self._stop.is_set():
+            if self.desk.stop.is_set():
                 return
-            self._verdict.everything_is_begun = following == NONE_LEFT
+            self.desk.verdict.everything_is_begun = following == NONE_LEFT
             yield index
 
     async def _rest_of(self, making: Awaitable[Iterator[Unit]]) -> Iterator[Unit]:
         try:
             return await making
         except FatalError as error:  # which would cancel calls that are under way
-            self._stop.request(error)
+            self.desk.stop.request(error)
         return iter(())
 
     async def _produce(self, units: Iterable[Unit]) -> None:
         """What one task makes, one index after another."""
         for unit in units:
             try:
-                if self._before_each is not None:
-                    await self._before_each()
-                await self._make(unit)
+                if self.before_each is not None:
+                    await self.before_each()
+                await self.make(unit)
             except StopRequestedError:
-                self._desk.abandon()
+                self.desk.abandon()
             except FatalError as error:
-                self._desk.abandon(error)
+                self.desk.abandon(error)
             except MemoryError:  # of one large answer; what is left is enough to end in order
-                self._desk.abandon(OutOfMemoryError(NO_MEMORY))
+                self.desk.abandon(OutOfMemoryError(NO_MEMORY))
             except RejectedError as error:
-                self._desk.fail(unit, error)
+                self.desk.fail(unit, error)
             finally:
-                self._desk.close(unit)
+                self.desk.close(unit)
 
 
 async def _first_of(task: asyncio.Task[None], *events: asyncio.Event) -> None:

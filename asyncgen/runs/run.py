@@ -228,7 +228,7 @@ class Run:
                 timings=config.timings,
             )
             live = self._make_live(client, writer)
-            pipeline = Pipeline(live.make, live.desk, writer, self.stop, verdict=self._verdict, before_each=before_each)
+            pipeline = Pipeline(live.make, live.desk, before_each)
             batching = config.batching
             driver = None if batching is None else self._make_driver(batching, live, endpoint, client, before_each)
             # What is under way holds the money that a live call may have to wait for, and shows that the key is good.
@@ -267,7 +267,7 @@ class Run:
             admission = Admission(self.budget, self._tariffs[seat], limiter, self.stop)
             seats[seat] = Seat(client, ladder, limiter, admission, FirstAnswers(asked_tier(ladder.form.settings)))
         retries = RetryPolicy(config.retries, self.stop, self._random, self._wait, self._on_retry, config.timings)
-        return Live(desk, seats, retries, self._verdict, self._emit)
+        return Live(desk, seats, retries)
 
     def _given_up_before(self) -> Collection[int]:
         """What a run that leaves, and is begun again by a clock, would otherwise ask for again each time."""

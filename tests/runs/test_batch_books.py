@@ -300,7 +300,7 @@ def driver_of(start: Start, files: Files, api: Endpoint) -> BatchDriver:
     )
     seat = SimpleNamespace(ladder=Ladder(RECIPE, {"model": "m"}))
     retries = RetryPolicy(99, stop, Random(0), asyncio.sleep, lambda _error, _seconds: None, AT_ONCE)
-    live = Live(desk, {"": seat}, retries, verdict, ignored)  # type: ignore[dict-item]
+    live = Live(desk, {"": seat}, retries)  # type: ignore[dict-item]
     under_way = UnderWay(desk, tariffs, start.lines.is_done, start.paths.batches, "the endpoint", start.ledger.batches)
     return make_driver(
         live,

@@ -142,7 +142,7 @@ class Bench:
         ladder = Ladder(RECIPE, {"model": "m"} if seed is None else {"model": "m", "seed": seed})
         seat = Seat(self.completer, ladder, limiter, Admission(budget, tariff, limiter, self.stop), FirstAnswers())
         retries = RetryPolicy(2, self.stop, Random(0), self._sleep, lambda _error, _seconds: None)
-        self.live = Live(self.desk, {"": seat}, retries, self.verdict, self._follow)
+        self.live = Live(self.desk, {"": seat}, retries)
 
     def _follow(self, event: Event) -> None:
         event.add_to(self.counts)

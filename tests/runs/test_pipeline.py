@@ -107,7 +107,7 @@ def pipeline_of(
     async def make(unit: Unit) -> None:
         desk.finish(unit, await generate(unit.index))
 
-    return Pipeline(make, desk, writer, stop, verdict=verdict)
+    return Pipeline(make, desk)
 
 
 def is_set() -> asyncio.Event:

@@ -122,7 +122,7 @@ class Collector:
     def _take(self, live: Live, unit: Unit, ask: Ask, result: Completion | AsyncgenError) -> None:
         """What has come of one line."""
         desk = live.desk
-        live.verdict.sent(unit.index)
+        live.desk.verdict.sent(unit.index)
         try:
             passes = isinstance(result, TransientError)
             outcome = desk.receive(unit, result) if passes else live.receive(unit, result)

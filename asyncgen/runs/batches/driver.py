@@ -122,7 +122,7 @@ class BatchDriver:
             if self.is_lasting:
                 under_way.tell()
             else:
-                self.live.emit(events.Batched(0, 0, 0, 0.0))
+                self.live.desk.emit(events.Batched(0, 0, 0, 0.0))
             if not under_way.out:
                 tidy(under_way.folder)
         is_over = under_way.out or under_way.stop.is_set() or self.batching.cancel
@@ -175,13 +175,13 @@ class BatchDriver:
                 batch = out.batch.id or out.batch.label
                 self.under_way.leave(out, f"nothing new is told of batch {batch} at {self.under_way.where}{why}")
         trouble = None if self._trouble is None else with_advice(self._trouble, has_worked=True)
-        self.live.emit(events.Troubled(trouble and f"batches cannot be looked at: {trouble}"))
+        self.live.desk.emit(events.Troubled(trouble and f"batches cannot be looked at: {trouble}"))
 
     def _longest_silence(self, out: Out) -> float:
         """Seconds after which a batch is not waited for any more."""
         timings = self.live.retries.timings
         if self.batching.detach and out.batch.id is None:
-            return self.live.verdict.patience.seconds  # the next run looks for it, too
+            return self.live.desk.verdict.patience.seconds  # the next run looks for it, too
         return timings.longest_cancelling if self.batching.cancel else timings.longest_silence
 
     async def _look_at(self, out: Out, batch_id: str) -> None:

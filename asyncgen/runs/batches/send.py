@@ -124,7 +124,7 @@ class Sender:
 
         Raises StopRequestedError after a stop.
         """
-        stop, retries, verdict = self.under_way.stop, self.live.retries, self.live.verdict
+        stop, retries, verdict = self.under_way.stop, self.live.retries, self.live.desk.verdict
         timings, failures, began = retries.timings, 0, time.monotonic()
         patience = timings.fruitless if self._can_wait else verdict.patience.seconds
         while True:
@@ -138,7 +138,7 @@ class Sender:
                 if time.monotonic() - began > patience:
                     raise
                 failures += 1
-                self.live.emit(events.Troubled(with_advice(error, has_worked=True)))
+                self.live.desk.emit(events.Troubled(with_advice(error, has_worked=True)))
                 pause = wait_seconds(error.retry_after, failures, retries.random, timings)
             await stop.sleep(pause)
             if stop.is_set():
