@@ -1,4 +1,4 @@
-"""Calls to an endpoint, most of them one POST for a completion: the only place that knows aiohttp.
+"""Calls to an endpoint, most of them one POST for a completion: what knows aiohttp is here and in `connector`.
 
 Every exception of aiohttp becomes one of ours here, without the object it came from: their reprs contain the request's
 headers, and with them the key. Whether an answer is a completion is decided in `answer`, which has no socket. Whether a
@@ -8,30 +8,23 @@ call may be billed is not guessed from how it ended: it is noted where its bytes
 import asyncio
 import errno
 import os
-import select
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, TypeAlias
-from weakref import WeakKeyDictionary
+from typing import NamedTuple, Self
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ClientRequest
-from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
-from aiohttp.tracing import Trace
 from yarl import URL
 
 from asyncgen import __version__
-from asyncgen.endpoint.address import is_local_name
 from asyncgen.endpoint.answer import Completion, classify_response
+from asyncgen.endpoint.connector import Connector
 from asyncgen.endpoint.disk import CHUNK, FilePart, append
 from asyncgen.endpoint.presets import Endpoint
 from asyncgen.endpoint.proxy import find_proxy
@@ -50,11 +43,9 @@ MAX_BODY = 32 * 2**20  # bytes after decompression: a long conversation is 30 KB
 MAX_DOWNLOAD = 2**32  # bytes into a file: the results of the largest batches are a tenth of it
 MAX_HEADER = 64 * 2**10  # bytes of a line; the 8 KB of aiohttp would lose the answers of a gateway with a long policy
 CONNECT_TIMEOUT = 30.0
-REST_EVERY = 4  # times that the last idle connection is to be used again; then it is passed over once
-KEEP_ALIVE = 4.0  # below the 5 s after which uvicorn and llama.cpp close an idle connection without a word
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """An answer of any status; its body is empty where it went into a file."""
 
     status: int
@@ -95,7 +86,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=_Connector(connections=self._connections, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver()),
+            connector=Connector(self._connections),
             headers={
                 "content-type": JSON,
                 "user-agent": f"asyncgen/{__version__}",
@@ -184,7 +175,7 @@ class Client:
         content_type: str = JSON,
         to: Path | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - aiohttp's own
-    ) -> Answer:
+    ) -> Response:
         """One call and its answer without the run's own secrets; `to`: a file, at whose end a good one's body is put.
 
         Raises one of our own errors where no answer came; `maybe_billed` says that the request had left by then. A
@@ -201,7 +192,7 @@ class Client:
             to=to,
         )
         headers = self._redactor.redact_headers(answer.headers)
-        return Answer(answer.status, headers, self._redactor.redact(answer.body))
+        return Response(answer.status, headers, self._redactor.redact(answer.body))
 
     async def _call(
         self,
@@ -212,7 +203,7 @@ class Client:
         *,
         content_type: str = JSON,
         to: Path | None = None,
-    ) -> Answer:
+    ) -> Response:
         """One request, its body given in parts, and its answer as it came. Raises what `complete` and `send` do."""
         if self._session is None:
             raise RuntimeError("the client is not open")
@@ -248,7 +239,7 @@ class Client:
             failure = type(error)(NOT_SENT)
         else:
             self._has_answered = True
-            return Answer(response.status, response.headers, body)
+            return Response(response.status, response.headers, body)
         raise failure  # out here, because inside the handler theirs would be its context, key and all
 
     def redact(self, data: bytes) -> bytes:
@@ -316,99 +307,6 @@ async def _chunks(part: bytes | FilePart) -> AsyncIterator[bytes]:
             if begin + len(data) < min(begin + CHUNK, part.size):
                 raise OSError(errno.EIO, "a file has become shorter while it was sent")
             yield data if part.line_end == b"\n" else data.replace(b"\n", part.line_end)
-
-
-_Poll: TypeAlias = Callable[[float], Sequence[object]]
-
-
-class _Protocol(ResponseHandler):
-    """Tells whoever reads an answer that the rest cannot be read, where aiohttp lets them wait until their deadline."""
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        answer, cannot_be_read = self._payload, self.exception() is not None
-        super().connection_lost(exc)
-        if cannot_be_read and answer is not None and not answer.is_eof() and answer.exception() is None:
-            answer.set_exception(aiohttp.ClientPayloadError())
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Uses no connection again on which something has arrived unasked.
-
-    A gateway's late second answer would be taken for the next request's, and every later one for that of the request
-    after it. aiohttp looks only when it puts a connection back: what comes while it lies idle is kept for whoever is
-    next. What comes once the next request has left cannot be told from its answer: so there is one connection more
-    than requests, and each lies idle for a turn, where it shows, because aiohttp takes the one that has been idle for
-    longest; and an endpoint that was caught gets a new one for each request. An end of a connection that nobody has
-    read yet is found here, too.
-    """
-
-    def __init__(self, *, connections: int, keepalive_timeout: float, resolver: AbstractResolver) -> None:
-        super().__init__(limit=connections + 1, keepalive_timeout=keepalive_timeout, resolver=resolver)
-        self._factory = partial(_Protocol, asyncio.get_running_loop())  # type: ignore[assignment]  # a subclass of it
-        self._polls: WeakKeyDictionary[ResponseHandler, _Poll] = WeakKeyDictionary()  # of those in use
-        self._reuses = 0
-        self._is_passing_over = False
-        self._is_caught = False
-
-    async def connect(
-        self,
-        req: ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
-    ) -> Connection:
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
-            if protocol is None:
-                return connection
-            poll = self._polls.get(protocol)
-            if poll is None:  # over a new one, TLS has things of its own to say
-                there = None if connection.transport is None else connection.transport.get_extra_info("socket")
-                poller = select.poll()  # not select(), which knows no descriptor above 1,023
-                if there is not None:
-                    poller.register(there.fileno(), select.POLLIN)
-                self._polls[protocol] = poller.poll
-                return connection
-            self._is_caught = self._is_caught or protocol.should_close
-            if not (self._is_caught or poll(0)):
-                break
-            connection.close()
-        if self._conns:  # those that lie idle
-            return connection
-        self._reuses += 1
-        if self._reuses % REST_EVERY or self._is_passing_over:
-            return connection
-        return await self._pass_over(connection, req, traces, timeout)
-
-    async def _pass_over(
-        self,
-        connection: Connection,
-        req: ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
-    ) -> Connection:
-        """Another one; one at a time, so that there is one connection more than requests and not many."""
-        self._is_passing_over = True
-        try:
-            other = await self.connect(req, traces, timeout)
-        except (aiohttp.ClientError, OSError):  # a server that takes no more is served by what there is
-            return connection
-        except BaseException:
-            connection.release()
-            raise
-        finally:
-            self._is_passing_over = False
-        connection.release()
-        return other
-
-
-class _Resolver(aiohttp.ThreadedResolver):
-    """Never asks a name server for what means this machine."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        return await super().resolve("localhost" if is_local_name(host) else host, port, family)
 
 
 # The verifier's codes for a chain whose end is not known here, as opposed to a certificate that is wrong itself.

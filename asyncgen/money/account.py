@@ -131,6 +131,11 @@ class Account:
         return sum((each.reserved * (each.held or ZERO) for each in self.tariffs), ZERO)
 
     @property
+    def holds_nothing(self) -> bool:
+        """Whether no call is reserved, so that none can give money back."""
+        return not any(each.reserved for each in self.tariffs)
+
+    @property
     def left(self) -> Decimal | None:
         """What is left of the budget, if there is one."""
         return None if self.limit is None else max(ZERO, self.limit - self.committed)
@@ -158,7 +163,7 @@ class Account:
     @property
     def is_used_up(self) -> bool:
         """Whether no call of any tariff has room, though none is reserved, and nothing more will be had."""
-        return self.pool is None and not any(each.reserved or self.has_room(each) for each in self.tariffs)
+        return self.pool is None and self.holds_nothing and not any(map(self.has_room, self.tariffs))
 
     def is_overcommitted(self, tariff: Tariff) -> bool:
         """Whether what is reserved does not fit any more, since calls have become dearer."""

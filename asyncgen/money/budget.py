@@ -58,7 +58,7 @@ class Budget:
         if tariff.blind >= MAX_BLIND_CALLS:
             raise EndpointDownError(UNKNOWN_COST)
         while not account.has_room(tariff):
-            if account.pool is None and not any(each.reserved for each in account.tariffs):
+            if account.pool is None and account.holds_nothing:
                 raise BudgetSpentError(account.explain_no_room())
             self._waiting += 1
             try:
@@ -84,7 +84,7 @@ class Budget:
     @property
     def is_starved(self) -> bool:
         """Whether calls wait for money that no other call will give back."""
-        return self._waiting > 0 and not any(each.reserved for each in self.account.tariffs)
+        return self._waiting > 0 and self.account.holds_nothing
 
     def _wake(self) -> None:
         """All that wait now, and nobody who comes later."""

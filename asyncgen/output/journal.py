@@ -208,7 +208,7 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", omit_defaults=True, fro
 class Stepped(msgspec.Struct, tag_field="type", tag="stepped", frozen=True, kw_only=True):
     """The endpoint refused what was asked for, and has answered a request for less, or for everything again.
 
-    `step`, and the settings that requests go `without`: see `ladder`.
+    `step`, and the settings that requests go `without`: see `endpoint.structure`.
     """
 
     step: str

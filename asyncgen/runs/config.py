@@ -21,10 +21,9 @@ _BUDGET = re.compile(r"(--budget(?:=|\\?\s+))[^\s'\"\\]+")
 class RunPlan:
     """What a run is to make: of what recipe and how much, whom it asks, and for how much; `plan` shows it.
 
-    `num`: indices, from `first` on.
-    `models`: the settings by model, where several share the work; `settings` are those of the first. `budget` in US
-    dollars; `price`: the one given by flags. `keys`: what is to be made, where it is more than a number of indices.
-    `seats`: the settings of those who are asked otherwise than the others.
+    `num`: indices, from `first` on. `models`: the settings by model, where several share the work; `settings` are those
+    of the first. `seats`: the settings of those who are asked otherwise than the others. `budget` in US dollars;
+    `price`: the one given by flags. `keys`: what is to be made, where it is more than a number of indices.
     """
 
     recipe: Recipe
@@ -89,9 +88,8 @@ class GenerateConfig:
     """A run of `generate`. Times in seconds. `continue_command`: what a user types to go on after a stop.
 
     `patience`: how long another run on the output gets to end. `share`: this run's part of the budget that is given.
-    `is_part`: its output is one of several, in which no line has a place that is no index of it.
-
-    `batching`: None where every call is a live one. `forgotten`: labels of batches that are given up.
+    `is_part`: its output is one of several, in which no line has a place that is no index of it. `batching`: None where
+    every call is a live one. `forgotten`: labels of batches that are given up.
     """
 
     plan: RunPlan

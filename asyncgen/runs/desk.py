@@ -87,8 +87,8 @@ class Desk:
     """`tariffs`: by seat. `reasks`: how often a request is asked again after a bad reply.
 
     `model`: the one that answers, unless the journal names another; `models`: by seat, where there are several.
-    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs
-    and batches. `batch`: the label of the one whose replies are received, if any.
+    `line_hash`: of the digests in the journal. `steps`: of indices under way, from earlier runs and batches. `batch`:
+    the label of the one whose replies are received, if any.
     """
 
     job: Job

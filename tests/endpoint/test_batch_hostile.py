@@ -17,7 +17,7 @@ from asyncgen.endpoint.batches.batch import Batch, BatchApi
 from asyncgen.endpoint.batches.forms import batches_by
 from asyncgen.endpoint.batches.rows import read_row
 from asyncgen.endpoint.batches.rules import OPENAI, OPENROUTER, BatchRules, rules_of
-from asyncgen.endpoint.client import Answer, Client
+from asyncgen.endpoint.client import Client, Response
 from asyncgen.endpoint.disk import FilePart, append
 from asyncgen.endpoint.presets import Endpoint, Provider
 from asyncgen.endpoint.secret import Secret
@@ -55,12 +55,12 @@ class Canned(Client):
         content_type: str = "",
         to: Path | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the client's own
-    ) -> Answer:
+    ) -> Response:
         status, data = self._left.pop(0) if self._left else (503, b"")
         if to is not None and status == 200:
             append(to, data)
-            return Answer(status, {}, b"")
-        return Answer(status, {}, self.redact(data))
+            return Response(status, {}, b"")
+        return Response(status, {}, self.redact(data))
 
 
 def batches_of(rules: BatchRules, answers: Sequence[tuple[int, bytes]]) -> BatchApi:

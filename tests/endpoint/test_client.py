@@ -36,7 +36,7 @@ from raw_server import (
 from yarl import URL
 
 from asyncgen import __version__, errors
-from asyncgen.endpoint import client as provider
+from asyncgen.endpoint import connector
 from asyncgen.endpoint.answer import Completion
 from asyncgen.endpoint.client import MAX_BODY, Client, translate
 from asyncgen.endpoint.presets import PROVIDERS, Endpoint, Provider
@@ -527,7 +527,7 @@ def test_a_connection_that_lags_an_answer_behind_is_found_by_letting_it_rest() -
             client_of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1") as client,
         ):
             texts = [(await client.complete(PAYLOAD)).text for _ in range(9)]
-            assert texts[provider.REST_EVERY :] == [str(number) for number in range(provider.REST_EVERY + 1, 10)]
+            assert texts[connector.REST_EVERY :] == [str(number) for number in range(connector.REST_EVERY + 1, 10)]
 
     run(scenario())
 
@@ -544,7 +544,7 @@ def test_a_server_that_takes_no_other_connection_is_asked_on_the_one_there_is() 
 
         listening = await asyncio.start_server(accept, "127.0.0.1", 0)
         async with client_of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1") as client:
-            for _ in range(2 * provider.REST_EVERY + 2):
+            for _ in range(2 * connector.REST_EVERY + 2):
                 assert (await client.complete(PAYLOAD)).text == "hello"
 
     run(scenario())

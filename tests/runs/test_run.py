@@ -88,7 +88,7 @@ def test_no_more_requests_are_in_flight_than_concurrency_allows() -> None:
 
 @pytest.mark.parametrize(
     "what",
-    ["asyncgen.endpoint.client._Protocol.data_received", "asyncgen.screen.display.Display.refresh"],
+    ["asyncgen.endpoint.connector._Protocol.data_received", "asyncgen.screen.display.Display.refresh"],
     ids=["to read with", "to draw with"],
 )
 def test_a_run_that_gets_no_memory_ends_with_one_sentence_and_can_go_on(

@@ -17,7 +17,7 @@ from asyncgen.endpoint.batches.object import read_batch
 from asyncgen.endpoint.batches.rows import Row
 from asyncgen.endpoint.batches.rules import GATEWAYS, BatchRules
 from asyncgen.endpoint.body import JsonObject, decode_object, lowered
-from asyncgen.endpoint.client import Answer, Client
+from asyncgen.endpoint.client import Client, Response
 from asyncgen.endpoint.disk import FilePart
 from asyncgen.endpoint.refusal import find_error
 from asyncgen.errors import (
@@ -170,7 +170,7 @@ class BatchCalls(BatchApi):
         *,
         query: Mapping[str, str] | None = None,
         to: Path | None = None,
-    ) -> Answer:
+    ) -> Response:
         """One call to where batches are; where they are not, one more to where they may be instead."""
         answer = await self._client.send(method, f"{self._paths[0]}{tail}", body, query=query, to=to)
         self._look_at(answer)
@@ -182,11 +182,11 @@ class BatchCalls(BatchApi):
         self._paths = self._paths[::-1]
         return other
 
-    def _look_at(self, answer: Answer) -> None:
+    def _look_at(self, answer: Response) -> None:
         for header in GATEWAYS.keys() & lowered(answer.headers).keys():
             self._gateway_fields |= GATEWAYS[header]
 
-    def _object_in(self, answer: Answer) -> JsonObject:
+    def _object_in(self, answer: Response) -> JsonObject:
         """The JSON of a good answer to what may be asked again. Raises an error that waits, or one that ends a run."""
         is_good = answer.status < HTTPStatus.MULTIPLE_CHOICES
         document = decode_object(answer.body)
@@ -208,7 +208,7 @@ class BatchCalls(BatchApi):
             raise NoAnswerError(f"{self._client.where}: an answer that tells of no batch")
         return batch
 
-    def _refusal(self, answer: Answer) -> AsyncgenError:
+    def _refusal(self, answer: Response) -> AsyncgenError:
         """What a live call would have made of that answer."""
         try:
             self._client.classify(answer.status, answer.headers, answer.body)
@@ -216,7 +216,7 @@ class BatchCalls(BatchApi):
             return error
         return NoAnswerError(f"{self._client.where} answered {answer.status} as a model does")
 
-    def _not_made(self, answer: Answer) -> AsyncgenError:
+    def _not_made(self, answer: Response) -> AsyncgenError:
         """The error for a file or a batch that was not made."""
         error = self._refusal(answer)
         told = find_error(decode_object(answer.body) or {})  # with its code, where limits have their names
@@ -232,12 +232,12 @@ class BatchCalls(BatchApi):
             return AccessDeniedError(f"{str(error).rstrip('.')}. Run {LIVE_INSTEAD}")
         return error
 
-    def _no_batches(self, answer: Answer) -> NotFoundError:
+    def _no_batches(self, answer: Response) -> NotFoundError:
         return NotFoundError(
             f"{self._client.where} answered {answer.status} where batches would be; run {LIVE_INSTEAD}"
         )
 
-    def _is_no_route(self, answer: Answer) -> bool:
+    def _is_no_route(self, answer: Response) -> bool:
         """Whether nobody is there: a page, nothing at all, or a framework's own words."""
         if answer.status not in NO_SUCH_CALL:
             return False

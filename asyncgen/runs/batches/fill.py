@@ -73,7 +73,7 @@ class Filler:
         for each in fillings.values():
             budget.release(self.under_way.tariffs[each.seat], each.most - len(each.asks))
         full = [each for each in fillings.values() if each.asks]
-        if not full and not any(each.reserved for each in budget.account.tariffs):
+        if not full and budget.account.holds_nothing:
             raise BudgetSpentError(budget.account.explain_no_room())
         return full
 
