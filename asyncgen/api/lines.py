@@ -103,5 +103,5 @@ def open_output(output: str | os.PathLike[str]) -> Output:
     Findings are those of the audit beside it, if that is of what stands there (`asyncgen audit OUTPUT` makes one).
     Raises ConfigError for what cannot be read.
     """
-    dataset = Dataset.open(Path(output))
+    dataset = Dataset.open(Path(os.path.expanduser(output)))  # noqa: PTH111 - as `run` reads it
     return Output(dataset, read_audit(dataset))

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import NoReturn
 
 from asyncgen.command.commands import build_parser
@@ -38,6 +39,10 @@ def main(argv: Sequence[str] | None = None, timings: Timings = USUAL) -> int:
         parser.print_help(sys.stderr)
         return USAGE
     flags = parser.parse_args(argv)
+    try:
+        Path.cwd()
+    except OSError as error:
+        parser.error(f"the folder in which this is typed is gone ({error.strerror}): go to another one with cd")
     flags.timings = timings
     try:
         status: int = flags.run(flags, f"{program()} {shlex.join(argv)}")

@@ -5,6 +5,7 @@ that a run, which is refused by the first mistake, and `asyncgen check`, which s
 After `load_recipe` a recipe can be used without looking back.
 """
 
+import os
 import re
 import shlex
 import tomllib
@@ -123,7 +124,7 @@ def read_knowledge(path: Path) -> str:
 def _find(source: str) -> Path:
     if source in BUILT_IN:
         return built_in_folder(source) / "recipe.toml"
-    path = Path(source)
+    path = Path(os.path.expanduser(source))  # noqa: PTH111 - Path would raise where nobody knows the home
     try:
         path = path / "recipe.toml" if path.is_dir() else path
         if path.is_file():

@@ -1,6 +1,7 @@
 """Where something is: a path on this machine, or an address in object storage; what is nearly one is refused."""
 
 import argparse
+import os
 import re
 from pathlib import Path
 
@@ -16,7 +17,10 @@ def path_or_url(text: str) -> Path | str:
     if mistyped := _MISTYPED.match(text):
         meant = f"{mistyped['protocol'].lower()}://{text[mistyped.end() :]}"
         raise argparse.ArgumentTypeError(f"{text!r} is neither: {meant} is an address, ./{text} a path")
-    return Path(text)
+    if text == "-":
+        raise argparse.ArgumentTypeError("expected a file's name: no pipe is read or written (a file - is ./-)")
+    # Behind an equals sign a shell leaves ~ as it is. Path would raise where nobody knows the home.
+    return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
 def local_path(text: str) -> Path:

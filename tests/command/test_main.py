@@ -10,6 +10,7 @@ import pytest
 from audited import conversation, write_output
 from quick import each_row, first
 
+import asyncgen
 from asyncgen import __version__
 from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
@@ -145,6 +146,8 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
             "'z\\udcff' is not UTF-8, in which a plan is written",
         ),
         (["init", "z", "--from", "y", "--about", "a\udcff"], "--about: expected text in UTF-8, got 'a\\udcff'"),
+        (["generate", "-o", "-"], "--output/-o: expected a file's name: no pipe is read or written"),
+        (["audit", "-"], "OUTPUT: expected a file's name"),
         (["shards", "s3:/bucket/x"], "s3://bucket/x is an address, ./s3:/bucket/x a path"),
         (["merge", "GS:bucket/x"], "gs://bucket/x is an address"),
         (["status", "S3://bucket/x"], "S3:// is written s3://"),
@@ -340,3 +343,25 @@ def test_the_page_for_developers_names_every_room() -> None:
     rooms = [path.parent.name for path in (Path(__file__).parents[2] / "asyncgen").glob("*/__init__.py")]
     assert rooms
     assert [room for room in rooms if f"  {room}/ " not in tree] == []
+
+
+def test_a_folder_that_is_gone_under_ones_feet_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit, match="2"):
+        main(["status", "x"])
+    assert "the folder in which this is typed is gone" in capsys.readouterr().err
+    monkeypatch.undo()
+
+
+def test_home_is_meant_by_a_tilde_that_a_shell_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--like=persona", "~/ada"]) == 0
+    assert main(["generate", "-n=1", "--recipe=~/ada", "--output=~/x.jsonl", "--provider=offline", "--quiet"]) == 0
+    assert main(["status", "~/x.jsonl"]) == 0
+    assert len(asyncgen.open("~/x.jsonl")) == 1
+    assert {each.name for each in tmp_path.iterdir() if not each.name.startswith("x")} == {"ada"}
