@@ -209,8 +209,6 @@ def _update(flags: argparse.Namespace, folder: Path) -> int:
         paths, named_by = flags.sources, "--from"
     collected = collect_documents(paths, named_by)
     where = renew_knowledge(folder, collected.knowledge.join() + "\n", paths, keeps_old=is_edited(folder))
-    known = [
-        value for each in recipe.dimensions if each.name == "topic" for group in each.groups for value in group.values
-    ]
+    known = [value for each in recipe.dimensions if each.name == "topic" for value in each.values]
     show_updated(folder, where, collected, missing_topics(collected.knowledge.documents, known))
     return 0

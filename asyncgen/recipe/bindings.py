@@ -133,9 +133,8 @@ class Bindings:
         """A context by the first value of each parent that has the class."""
         words = []
         for parent, each in zip(self.parents[place], context, strict=True):
-            dimension = self._dimensions[parent]
-            values = chain.from_iterable(group.values for group in dimension.groups)
-            value = next(value for value, found in zip(values, self.classes[parent], strict=True) if found == each)
+            dimension, classes = self._dimensions[parent], self.classes[parent]
+            value = next(value for value, found in zip(dimension.values, classes, strict=True) if found == each)
             words.append(f"{dimension.name} {value!r}")
         return " and ".join(words)
 

@@ -253,7 +253,7 @@ def _condition(table: Mapping[str, Words]) -> Condition:
 def _check_language(key: Key, dimension: Dimension, language: Sequence[str], problems: Problems) -> None:
     if dimension.name != LANGUAGE:
         return
-    values = [value for group in dimension.groups for value in group.values]
+    values = list(dimension.values)
     if dimension.pick is not None or sorted(values) != sorted(language):
         expected = f"expected the values {', '.join(language)} of the recipe's languages"
         problems.add(key, f"{expected}, one for each conversation, got {', '.join(values)}")

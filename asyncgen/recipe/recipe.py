@@ -3,8 +3,9 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -76,6 +77,11 @@ class Dimension:
     @property
     def size(self) -> int:
         return sum(len(each.values) for each in self.groups)
+
+    @property
+    def values(self) -> Iterator[str]:
+        """Of all groups, in their order."""
+        return chain.from_iterable(each.values for each in self.groups)
 
     @property
     def is_of_passages(self) -> bool:
@@ -189,6 +195,11 @@ class Recipe:
     talk: Talk | None = None
     files: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def sends_knowledge(self) -> bool:
+        """Whether all of the knowledge base is sent, in one of the prompts."""
+        return KNOWLEDGE in PLACEHOLDER.findall(f"{self.system}\n{self.user}")
 
     @property
     def is_judged(self) -> bool:

@@ -157,7 +157,7 @@ def _find_wrong_count(talk: Talk, dimensions: Sequence[Dimension], rules: RulesT
         dimension = next((each for each in dimensions if each.name == name), None)
         if dimension is None or dimension.pick is not None:
             return f"expected a number, or a dimension that gives one value, got {name!r}"
-        for value in (each for group in dimension.groups for each in group.values):
+        for value in dimension.values:
             if not _NUMBER.search(value):
                 return f"expected a number in every value of {name}, and {value!r} has none"
             counts[f"{value!r} of {name}"] = count_messages(talk, {name: value})

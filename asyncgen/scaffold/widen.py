@@ -51,7 +51,7 @@ def write_request(recipe: Recipe, ask: Ask, found: Sequence[Candidate]) -> str:
         before = f"These are the documents:\n\n<knowledge>\n{recipe.knowledge}\n</knowledge>\n\n"
     else:
         topics = [each for each in recipe.dimensions if find_kind(each.name) == "topics"]
-        values = list(chain.from_iterable(group.values for each in topics for group in each.groups))
+        values = [value for each in topics for value in each.values]
         listed = "\n".join(f"- {each}" for each in pick_evenly(values, TOPICS_SHOWN))
         before = f"These are some of the things that users come for:\n\n{listed}\n\n" if values else ""
     shown = choose_shown({group: [each.text for each in found if each.group == group] for group in ask.groups})

@@ -36,13 +36,12 @@ def show_made(
     documents = collected.knowledge.documents
     size = len(recipe.knowledge.encode())
     topics = next(each for each in recipe.dimensions if each.name == "topic")
-    number = sum(len(group.values) for group in topics.groups)
     headings = sum(map(len, find_topics(documents).values()))
     rows = {
         "recipe": str(folder),
         "documents": f"{len(documents):,}: {name_some([each.source for each in documents])}",
         "knowledge": f"{size:,} bytes, about {estimate_tokens(size):,} tokens",
-        "topics": f"{number:,}, {'' if number == headings else f'{headings:,} of them '}from the headings",
+        "topics": f"{topics.size:,}, {'' if topics.size == headings else f'{headings:,} of them '}from the headings",
         "language": ", ".join(recipe.language),
         "price": _describe_price(recipe),
     }

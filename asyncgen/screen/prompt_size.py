@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from asyncgen.recipe.prompt import PromptMessage, build_messages
-from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER, Recipe
+from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.scenario import Scenarios
 
 SAMPLE = 1000  # indices measured
@@ -45,7 +45,7 @@ class PromptSample:
     def measure_passages(self, recipe: Recipe) -> int | None:
         """Bytes of passages in a request, on average; None where the whole knowledge base is sent."""
         names = [each.name for each in recipe.dimensions if each.is_of_passages]
-        if not names or KNOWLEDGE in PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}"):
+        if not names or recipe.sends_knowledge:
             return None
         return sum(len(each[name].encode()) for each in self.drawn for name in names) // SAMPLE
 

@@ -14,7 +14,6 @@ from asyncgen.endpoint.tiers import BATCH, FLEX, SERVICE_TIER, asked_tier
 from asyncgen.money.price import format_cost
 from asyncgen.money.ways import LIVE, Offer, Tokens, find_best
 from asyncgen.recipe.passages import count_words
-from asyncgen.recipe.recipe import KNOWLEDGE, PLACEHOLDER
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.runs.quotes import MIXED, PriceList, Quote, chosen_way, find_quote, list_ways
@@ -79,8 +78,7 @@ def _describe_ways(plan: RunPlan, quotes: Mapping[str, Quote | None], command: s
 def tokens_with_passages(plan: RunPlan, tokens: Tokens) -> Tokens | None:
     """What calls would take with a passage each instead of the whole knowledge base; None where that is no lever."""
     recipe = plan.recipe
-    is_sent_whole = KNOWLEDGE in PLACEHOLDER.findall(f"{recipe.system}\n{recipe.user}")
-    words = count_words(recipe.knowledge) if is_sent_whole else 0
+    words = count_words(recipe.knowledge) if recipe.sends_knowledge else 0
     if words < 2 * PASSAGE_WORDS:
         return None
     whole = estimate_tokens(len(recipe.knowledge.encode()))
