@@ -77,6 +77,7 @@ def _next_steps(
     """What mends obstacles of shards, of which there is that number in all."""
     from asyncgen.output.indices import write_indices
     from asyncgen.screen.rows import command_line
+    from asyncgen.shards.cut import name_shard
     from asyncgen.shards.plan import ShardFolder
 
     by_remedy: dict[Remedy, list[int]] = {}
@@ -88,7 +89,7 @@ def _next_steps(
     if not isinstance(shards, ShardFolder):
         damaged = sorted(damaged + by_remedy.get("by hand", []))  # nobody edits an object
         if damaged:
-            objects = f"all objects of shards {write_indices(damaged)}, as {shards.path}/{damaged[0]:05}/"
+            objects = f"all objects of shards {write_indices(damaged)}, as {shards.path}/{name_shard(damaged[0])}/"
             yield f"delete {objects}, and then {_line_that_makes(shards, number, damaged)}"
         return
     if "by hand" in by_remedy:

@@ -12,6 +12,11 @@ LOCAL = Path("data")  # where one of object storage is made, unless --local says
 MOST = 100_000  # shards: five digits
 
 
+def name_shard(number: int) -> str:
+    """Of a shard, where they stand: those of all of them have the order of the numbers."""
+    return f"{number:05}"
+
+
 def count_shards(num: int, size: int) -> int:
     return -(-num // size)
 

@@ -23,7 +23,7 @@ from asyncgen.output.append_file import sync_directory
 from asyncgen.output.changes import differences
 from asyncgen.output.journal import Header
 from asyncgen.output.paths import OutputPaths
-from asyncgen.shards.cut import SUFFIX, count_shards, indices_of
+from asyncgen.shards.cut import SUFFIX, count_shards, indices_of, name_shard
 from asyncgen.shards.figures import JournalsView
 from asyncgen.shards.sums import View
 
@@ -137,7 +137,7 @@ class ShardFolder:
         return self.path / "plan.json"
 
     def shard(self, number: int) -> OutputPaths:
-        return OutputPaths.of(self.path / f"{number:05}.jsonl")
+        return OutputPaths.of(self.path / f"{name_shard(number)}.jsonl")
 
     def shards(self, plan: ShardPlan) -> Iterator[tuple[int, OutputPaths]]:
         for number in range(len(plan)):

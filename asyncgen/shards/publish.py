@@ -110,7 +110,7 @@ def put_aside(
         journal, rejects = supersede((lines, journal, rejects), line_hash)
         begins = ends
         if journal:
-            name = f"{shard.number:05}/aside-{blake2b(journal + rejects, digest_size=16).hexdigest()}"
+            name = shard.name_of_aside(blake2b(journal + rejects, digest_size=16).hexdigest())
             head, content = Position().make_part([b"", journal, rejects], run)
             if shard.store.put_if_absent(name, content):  # or that was done when the run was overtaken
                 count += head.sums.calls
@@ -170,7 +170,7 @@ class Publisher:
         """Put all that can be put. Raises ShardTakenError, StorageError, and OutputError for changed files."""
         while (part := self._part or self._next_part()) is not None:
             head, content = self._part = part
-            name = self._shard.name_of(head.number)
+            name = self._shard.name_of_part(head.number)
             if not self._shard.store.put_if_absent(name, content):
                 there = self._shard.head(name)
                 if there.run != self._run_id:  # and not one that was put and never confirmed

@@ -10,6 +10,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.pacing.rates import Rates
 from asyncgen.runs.config import GenerateConfig
 from asyncgen.runs.open import Beside, conversations, make_header, nothing_beside
+from asyncgen.shards.cut import name_shard
 from asyncgen.shards.plan import VERSION, ShardFolder, ShardPlan
 from asyncgen.shards.publish import published
 from asyncgen.shards.stored import StoredShards
@@ -88,7 +89,7 @@ def of_stored_shard(
     is_pooled: bool = False,
 ) -> ShardRun:
     """The same for one in object storage, which is made in a folder of this machine, below `local`, and published."""
-    folder, path = shards.local(local), f"{shards.path}/{number:05}/"
+    folder, path = shards.local(local), f"{shards.path}/{name_shard(number)}/"
     in_a_folder = "one machine alone would know what is out; plan them in a folder that all machines see instead"
     for flag, is_given, instead in (
         ("--batch", config.batching is not None, in_a_folder),

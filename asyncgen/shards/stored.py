@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
-from asyncgen.shards.cut import SUFFIX
+from asyncgen.shards.cut import SUFFIX, name_shard
 from asyncgen.shards.parts import HEAD, RESTORE, Head, Position, read_head, write_pieces
 from asyncgen.shards.plan import ShardFolder, ShardPlan, decode_plan, encode_plan
 from asyncgen.shards.store import ObjectStore, StorageError, check_url
@@ -28,7 +28,7 @@ class StoredShard:
 
     def __init__(self, store: ObjectStore, number: int, beginnings: Mapping[str, bytes] = _NONE_READ) -> None:
         self.store = store
-        self.number = number
+        self.name = name_shard(number)
         self._beginnings = beginnings
         self.parts: int = 0
         self.asides: list[str] = []
@@ -36,18 +36,21 @@ class StoredShard:
 
     @property
     def path(self) -> str:
-        return f"{self.store.url}/{self.number:05}"
+        return f"{self.store.url}/{self.name}"
 
     @property
     def lease_name(self) -> str:
-        return f"{self.number:05}/lease"
+        return f"{self.name}/lease"
 
-    def name_of(self, part: int) -> str:
-        return f"{self.number:05}/part-{part:06}"
+    def name_of_part(self, part: int) -> str:
+        return f"{self.name}/part-{part:06}"
+
+    def name_of_aside(self, digest: str) -> str:
+        return f"{self.name}/aside-{digest}"
 
     def look(self) -> None:
         """See which parts there are. Raises StorageError, and ConfigError where one is missing."""
-        self.add_names(self.store.names(f"{self.number:05}"))
+        self.add_names(self.store.names(self.name))
 
     def add_names(self, names: list[str]) -> None:
         found = [match for match in map(_NAME.fullmatch, names) if match is not None]
@@ -56,7 +59,7 @@ class StoredShard:
         self.is_held = self.lease_name in names
         self.parts = len(numbers)
         if lacking := {*range(1, max(numbers, default=0))} - {*numbers}:
-            raise ConfigError(f"{self.store.url}/{self.name_of(min(lacking))} is missing; {RESTORE}")
+            raise ConfigError(f"{self.store.url}/{self.name_of_part(min(lacking))} is missing; {RESTORE}")
 
     def head(self, name: str) -> Head:
         """Raises StorageError, and ConfigError for what is no part."""
@@ -64,12 +67,12 @@ class StoredShard:
 
     @property
     def newest(self) -> Head | None:
-        return self.head(self.name_of(self.parts)) if self.parts else None
+        return self.head(self.name_of_part(self.parts)) if self.parts else None
 
     def pieces(self, position: Position) -> Iterator[list[bytes]]:
         """Of all parts in their order; `position` goes along. Raises StorageError, and ConfigError for damage."""
         for part in range(1, self.parts + 1):
-            name = self.name_of(part)
+            name = self.name_of_part(part)
             content = self._read(name)
             where = f"{self.store.url}/{name}"
             yield position.take(read_head(content, where), content, where)
