@@ -62,8 +62,8 @@ class Concurrency:
     """How many requests may be in flight now: `limit`, from 1 to `ceiling`; at the ceiling unless `adaptive`.
 
     Every request takes a ticket from `start` and reports once how it ended. `in_flight` counts the others under way.
-    `goal`: what the limit is on its way to in a search, else the limit. `latest_cut`: refusals of tickets up to it
-    belong to the event that caused it. `timeout`, `places`: see Reach.
+    `goal`: what the limit is on its way to in a search, else the limit. `most`: what it could be were nobody refused.
+    `latest_cut`: refusals of tickets up to it belong to the event that caused it. `timeout`, `places`: see Reach.
     """
 
     def __init__(self, ceiling: int, *, adaptive: bool = True, timeout: float = math.inf, places: int = 4) -> None:
@@ -75,10 +75,10 @@ class Concurrency:
         self._last_ticket = 0
         self._latest_answer = 0.0
 
-        # `limit` is what refusals allow, `_allowed`, as far as it is in reach: `_most`.
+        # `limit` is what refusals allow, `_allowed`, as far as it is in reach: `most`.
         self._reach = Reach(timeout, ceiling, places)
         self._allowed = self.limit
-        self._most = ceiling
+        self.most = ceiling
 
         # The latest cut.
         self._keep = KEEP
@@ -119,22 +119,17 @@ class Concurrency:
 
     @property
     def goal(self) -> int:
-        return min(self._served, self._most) if self.is_growing else self.limit
+        return min(self._served, self.most) if self.is_growing else self.limit
 
     @property
     def aim(self) -> int:
         """What it was served, to which it climbs back after a cut; in a search what it has."""
-        return self.limit if self._is_searching else max(self.limit, min(self._served, self._most))
-
-    @property
-    def most(self) -> int:
-        """What it could be if nobody were refused."""
-        return self._most
+        return self.limit if self._is_searching else max(self.limit, min(self._served, self.most))
 
     @property
     def is_growing(self) -> bool:
         """Whether time alone lets the limit grow."""
-        return self._is_searching and self._allowed < min(self._served, self._most) and self._adaptive
+        return self._is_searching and self._allowed < min(self._served, self.most) and self._adaptive
 
     def grow(self, now: float, in_flight: int) -> float:
         """To be called while time lets the limit grow and all places are taken: seconds until there may be room."""
@@ -203,7 +198,7 @@ class Concurrency:
 
         Down at once, and up at the pace of a probe, as others go down.
         """
-        fair = min(fair, self._most)
+        fair = min(fair, self.most)
         if not self._adaptive or self._trial is not None or -UP * fair <= self.aim - fair <= DOWN * fair:
             return
         target = max(1, round((self.aim + fair) / 2))
@@ -321,13 +316,13 @@ class Concurrency:
         self._cut_to(self.limit, keep)
 
     def _keep_in_reach(self) -> None:
-        self._most = max(1, int(min(self._ceiling, self._reach.limit)))
-        self.limit = min(self._allowed, self._most)
+        self.most = max(1, int(min(self._ceiling, self._reach.limit)))
+        self.limit = min(self._allowed, self.most)
 
     def _set(self, limit: int) -> None:
         if self._adaptive:
             self._allowed = max(1, min(self._ceiling, limit))
-            self.limit = min(self._allowed, self._most)
+            self.limit = min(self._allowed, self.most)
 
     def _search_on(self, limit: int) -> None:
         if not self.is_growing:

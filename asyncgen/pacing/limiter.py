@@ -80,9 +80,8 @@ class Limiter:
         try:
             await waiter
         except asyncio.CancelledError:
-            if (
-                waiter.done() and not waiter.cancelled() and waiter.exception() is None
-            ):  # cancelled after the place was given, before this task could run
+            is_given = waiter.done() and not waiter.cancelled() and waiter.exception() is None
+            if is_given:  # and this task was cancelled before it could run
                 self.release()
             raise
 
@@ -202,11 +201,11 @@ class Limiter:
                 self._refused_at = now
                 if not self.concurrency.explains(now, ticket):
                     self.outage.failed(now, ticket)
-                seconds, in_flight = error.retry_after, self.in_flight - 1
-                is_for_all = self.concurrency.overloaded(ticket, in_flight=in_flight, is_hinted=bool(seconds))
-                if is_for_all and seconds:  # otherwise it is this call's bad luck, and this call's wait
+                seconds, in_flight = error.retry_after or 0.0, self.in_flight - 1
+                is_hinted = seconds > 0
+                is_for_all = self.concurrency.overloaded(ticket, in_flight=in_flight, is_hinted=is_hinted) and is_hinted
+                if is_for_all:  # otherwise it is this call's bad luck, and this call's wait
                     self.gate.pause(now, seconds)
-                is_for_all = is_for_all and bool(seconds)
             case TransientError() as error:
                 if isinstance(error, TimedOutError) and not self.outage.is_down:
                     self.concurrency.timed_out(now, sent=sent)

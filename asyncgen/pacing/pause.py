@@ -18,36 +18,32 @@ LATE = 0.01  # seconds by which a timer may be late without costing throughput
 class Gate:
     """Ask `wait` before each request and call `enter` when it leaves. Times in seconds on one monotonic clock.
 
-    Unless it `is_pacing`, there has been no pause, and everybody may leave.
+    Unless it `is_pacing`, there has been no pause, and everybody may leave. `open_at`: when the present pause ends, or
+    the last one has.
     """
 
     def __init__(self, random: Random, timings: Timings = USUAL) -> None:
         self._random = random
         self._spread = timings.pause_spread
-        self._open_at = 0.0
+        self.open_at = 0.0
         self._next_at = 0.0
         self.is_pacing = False
 
     def pause(self, now: float, seconds: float) -> None:
         """Let nobody through for `seconds`, at most an hour; of several pauses the one that ends last counts."""
-        self._open_at = max(self._open_at, now + min(seconds, MAX_PAUSE))
+        self.open_at = max(self.open_at, now + min(seconds, MAX_PAUSE))
         self.is_pacing = True
-
-    @property
-    def open_at(self) -> float:
-        """When the present pause ends, or the last one has."""
-        return self._open_at
 
     def wait(self, now: float) -> float:
         """Seconds until the next request may leave."""
-        return max(0.0, self._open_at - now, self._next_at - now)
+        return max(0.0, self.open_at - now, self._next_at - now)
 
     def enter(self, now: float, limit: int, latency: float) -> None:
         """Note that a request leaves: one of `limit` in flight that take `latency` seconds each, in the mean."""
         if not self.is_pacing:
             return
         round_trip = latency / HURRY
-        if now < self._open_at + self._spread:
+        if now < self.open_at + self._spread:
             round_trip = max(round_trip, self._spread)
         gap = round_trip / limit
         earliest = now - max(gap, LATE)

@@ -51,7 +51,7 @@ async def call_with_retries(attempt: Callable[[], Awaitable[Outcome]], policy: R
         return await attempt()
 
     # Entered only now: building and stepping a retry object costs more than all the rest of a good call.
-    return await _Retrying(policy).policy_object()(again)
+    return await _Retrying(policy).call(again)
 
 
 def _is_passing(outcome: Outcome) -> bool:
@@ -67,8 +67,8 @@ class _Retrying:
         self._policy = policy
         self._failures = 0
 
-    def policy_object(self) -> AsyncRetrying:
-        return AsyncRetrying(
+    async def call(self, attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        retrying = AsyncRetrying(
             retry=retry_if_result(_is_passing),
             after=self._count,
             wait=self._wait,
@@ -77,6 +77,7 @@ class _Retrying:
             sleep=self._policy.sleep,
             retry_error_callback=self._give_up,
         )
+        return await retrying(attempt)
 
     def _count(self, state: RetryCallState) -> None:
         self._failures += _outcome(state).is_own
