@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html.entities import html5
+from itertools import chain
 
+from asyncgen.recipe.documents import Document
 from asyncgen.recipe.language import NAMES
 from asyncgen.scaffold.convert import without_code
 from asyncgen.scaffold.documents import Collected, outline, tell_files
@@ -12,6 +14,7 @@ from asyncgen.text import estimate_tokens, name_some, quantity
 
 MOST_TOKENS = 50_000  # of a knowledge base that is sent whole with every request
 MUCH_FOR_A_TOPIC = 10_000  # characters
+_MUCH = 0.25  # of all text: tables and lists of names tell no language
 _MARKUP = re.compile(
     r"</?(?P<tag>[a-zA-Z][a-zA-Z0-9]*)(?:\s+[\w:-]+\s*=[^<>\n]{0,200})?\s*/?>|&(?:(?P<entity>[a-zA-Z]{2,8})|#\d{2,6});"
     r"|<!--|\{[{%][^{}\n]{0,80}[%}]\}"
@@ -70,16 +73,25 @@ def find_doubts(collected: Collected) -> list[str]:
 
 
 def doubt_languages(
-    chosen: Sequence[str], spoken: Mapping[str, Sequence[str]], *, is_chosen: bool = False
+    chosen: Sequence[str],
+    spoken: Mapping[str, Sequence[str]],
+    documents: Sequence[Document],
+    *,
+    is_chosen: bool = False,
 ) -> Iterator[str]:
     """What may be wrong with the languages of conversations. `spoken`: the documents in each language.
 
     `is_chosen`: by the user, who knows in what language documents are of which nobody can tell.
     """
     named = " and ".join(NAMES[each] for each in chosen)
-    if not spoken and not is_chosen:
+    told = set(chain.from_iterable(spoken.values()))
+    untold = [each for each in documents if each.source not in told]
+    share = sum(len(each.text) for each in untold) / sum(len(each.text) for each in documents)
+    if share > _MUCH and not is_chosen:
+        some = f"some documents ({name_some([each.source for each in untold])})"
+        which = f"{some if told else 'the documents'} are in"
         yield (
-            f"what language the documents are in cannot be told, and conversations are in {named}; --language says "
+            f"what language {which} cannot be told, and conversations are in {named}; --language says "
             "another, and pip install 'asyncgen[language]' tells more languages apart"
         )
     for code in spoken:

@@ -46,7 +46,7 @@ def show_made(
         "price": _describe_price(recipe),
     }
     console.print(labelled_grid(rows))
-    _warn((*find_doubts(collected), *doubt_languages(recipe.language, spoken, is_chosen=is_language_chosen)))
+    _warn((*find_doubts(collected), *doubt_languages(recipe.language, spoken, documents, is_chosen=is_language_chosen)))
     _show_next(folder, output)
 
 

@@ -153,6 +153,13 @@ ENGLISH = "We rent bikes by the day and by the week, and you can bring them back
         ([ENGLISH], ["--language", "sv,en"], "sv, en", ["how users of Swedish write is not known here"]),
         (["1234"], [], "en", ["what language the documents are in cannot be told"]),
         (["1234"], ["--language", "es"], "es", []),
+        ([ENGLISH, "| 12 | 34 |"], [], "en", []),
+        (
+            [ENGLISH, "1234 5678 " * 20],
+            [],
+            "en",
+            ["what language some documents (docs/1.md) are in cannot be told, and conversations are in English"],
+        ),
     ],
 )
 def test_conversations_are_in_the_language_of_the_documents_unless_told_otherwise(
