@@ -22,6 +22,8 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from sweep import THOROUGH
 
 from asyncgen.audit.grounding import Grounding
+from asyncgen.audit.role_confusion import RoleConfusion
+from asyncgen.audit.third_person import ThirdPerson
 from asyncgen.command.commands import build_parser
 from asyncgen.offline.author import Author
 from asyncgen.offline.batch_knobs import BatchKnobs
@@ -177,6 +179,8 @@ def _made_once() -> Iterator[None]:
         patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
         patches.setattr("asyncgen.offline.engine.Author", lambda: author)
         patches.setattr("asyncgen.audit.line_work.Grounding", fresh_grounding)
+        patches.setattr("asyncgen.audit.checks.RoleConfusion", lru_cache(maxsize=16)(RoleConfusion))
+        patches.setattr("asyncgen.audit.checks.ThirdPerson", lru_cache(maxsize=16)(ThirdPerson))
         patches.setattr("asyncgen.screen.prompt_size.SAMPLE", 100)
         yield
     Author.close(author)

@@ -38,13 +38,6 @@ class Leaks:
 
     def __init__(self, own: Mapping[str, tuple[str, ...]], knowledge: str = "") -> None:
         self._knowledge = _spaced(knowledge)
-        on_either_side = list(language.phrases(_LEAK))
-        # By the rule and whether the assistant speaks; a user has been told, and is supposed to do, many things.
-        self._phrases = {
-            (_LEAK, False): Phrases(on_either_side),
-            (_LEAK, True): Phrases([*on_either_side, *language.phrases(_LEAK, "assistant")]),
-            (_DISCLAIMER, True): Phrases(language.phrases(_DISCLAIMER)),
-        }
         self._own = {rule: list(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
         self._literals = sorted(language.listed(_LEAK, "literals"))
         self._templates = language.any_phrase(_LEAK, "templates")
@@ -55,7 +48,7 @@ class Leaks:
             for position, (message, plain) in enumerate(zip(conversation, subject.plain, strict=True)):
                 own = (each.pattern.search(plain.text) for each in self._own[rule] if each.may_be_in(plain.vocabulary))
                 match = next(filter(None, own), None)
-                phrases = self._phrases.get((rule, message.role == "assistant"))
+                phrases = _phrases().get((rule, message.role == "assistant"))
                 if match is None and phrases is not None:
                     may_quote = rule == _DISCLAIMER and '"' in plain.text
                     spoken = phrases.find(plain, _QUOTED.sub(blank, plain.text) if may_quote else None)
@@ -86,6 +79,17 @@ class Leaks:
             return True
         said = [each.content for each in earlier if each.role == "user"]
         return any(topic.search(found) and any(raises.search(each) for each in said) for topic, raises in _raised())
+
+
+@lru_cache(maxsize=1)
+def _phrases() -> Mapping[tuple[str, bool], Phrases]:
+    """By the rule and whether the assistant speaks; a user has been told, and is supposed to do, many things."""
+    on_either_side = list(language.phrases(_LEAK))
+    return {
+        (_LEAK, False): Phrases(on_either_side),
+        (_LEAK, True): Phrases([*on_either_side, *language.phrases(_LEAK, "assistant")]),
+        (_DISCLAIMER, True): Phrases(language.phrases(_DISCLAIMER)),
+    }
 
 
 @lru_cache(maxsize=1)
