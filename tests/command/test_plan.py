@@ -1,22 +1,17 @@
 import json
-import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from itertools import combinations
 from pathlib import Path
 
 import pytest
 from fake_provider import FakeProvider, Reply, error, page
-from hypothesis import given
-from hypothesis import strategies as st
 from quick import each_row
 
 from asyncgen.command.main import main
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.output.journal import Done, Entry, Header, Kept, Unused, encode_entry
-from asyncgen.recipe.coverage import count_coverage
 from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.recipe import Dimension, Group, Recipe, Rules
@@ -253,47 +248,6 @@ def test_index_shows_the_line_that_requests_writes(tmp_path: Path, capsys: pytes
 
 
 # ---- coverage
-
-
-def dimension(name: str, sizes: Sequence[int], pick: int | None) -> Dimension:
-    groups = [Group(f"g{number}", tuple(f"{value}" for value in range(size))) for number, size in enumerate(sizes)]
-    return Dimension(name, tuple(groups), grouped=True, pick=pick)
-
-
-@given(
-    shapes=st.lists(
-        st.tuples(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.none() | st.integers(1, 4)),
-        min_size=1,
-        max_size=4,
-    ),
-    num=st.integers(1, 30),
-)
-def test_coverage_counts_what_is_drawn(shapes: list[tuple[list[int], int | None]], num: int) -> None:
-    dimensions = [dimension(f"d{number}", *shape) for number, shape in enumerate(shapes)]
-    scenarios = Scenarios(dimensions, sampling="random", seed=None)
-    drawn = [scenarios.draw_values(index) for index in range(num)]
-    uses, pairs = [], []
-    for each in dimensions:
-        used = [value for draw in drawn for value in draw[each.name]]
-        values = [(group.name, value) for group in each.groups for value in group.values]
-        if each.pick is None:
-            columns = [(each.name, values, used)]
-        else:
-            groups = [(group.name, "") for group in each.groups]
-            columns = [
-                (f"{each.name}, groups", groups, [(group, "") for group, _ in used]),
-                (f"{each.name}, values", values, used),
-            ]
-        for name, there, taken in columns:
-            times = [taken.count(value) for value in there]
-            uses.append((name, len(there), len(set(taken)), min(times), max(times)))
-    for a, b in combinations([each for each in dimensions if each.pick is None], 2):
-        met = {(draw[a.name], draw[b.name]) for draw in drawn}
-        size = math.prod(sum(len(group.values) for group in each.groups) for each in (a, b))
-        pairs.append((f"{a.name} x {b.name}", size, len(met)))
-    coverage = count_coverage(dimensions, scenarios, num)
-    assert [(each.name, each.values, each.used, each.fewest, each.most) for each in coverage.uses] == uses
-    assert [(each.name, each.pairs, each.met) for each in coverage.pairs] == pairs
 
 
 def test_the_summary_tells_the_coverage_for_num(capsys: pytest.CaptureFixture[str]) -> None:
