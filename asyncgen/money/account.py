@@ -195,9 +195,9 @@ class Account:
         return f"{text}. Go on with a higher --budget"
 
     def higher_limit(self, pending: int) -> Decimal:
-        """A budget with which a run may end: what is foreseen, or else twice the present one. In whole cents."""
+        """A budget with which a run may end: what is foreseen, or else twice what there was. In whole cents."""
         estimate = self.forecast.expect(self.committed, pending)
-        wanted = 2 * (self.pool or self.limit or ZERO)
+        wanted = 2 * max(self.pool or self.limit or ZERO, self.committed)  # earlier runs may have had more
         if estimate is not None and self.pool is None:
             dearest = max((each.dearest or ZERO for each in self.tariffs), default=ZERO)
             wanted = estimate.total + estimate.margin + dearest

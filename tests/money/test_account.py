@@ -440,3 +440,8 @@ def test_a_price_is_told_for_a_million_tokens() -> None:
     assert FLASH.describe() == "a million tokens: $0.50 in, $0.05 cached, $3.00 out"
     tiny = Price.per_million(input=Decimal("0.0375"), output=Decimal(15), cached=None)
     assert tiny.describe() == "a million tokens: $0.0375 in, $15.00 out"
+
+
+def test_a_budget_that_earlier_runs_have_passed_is_not_offered_again() -> None:
+    account = Account(limit=Decimal("0.01"), spent=Decimal("0.1988"))
+    assert account.higher_limit(100) == Decimal("0.40")
