@@ -11,6 +11,7 @@ import pytest
 from audited import conversation, write_output
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quick import each_row
 
 import asyncgen.offline.process
 import asyncgen.screen.terminal
@@ -130,7 +131,7 @@ def test_a_journal_of_any_content_is_read_or_refused(
 FLAT: dict[str, Any] = {"name": "topic", "groups": [{"name": "", "values": ["a"]}]}
 
 
-@pytest.mark.parametrize(
+@each_row(
     "dimensions",
     [
         [{**FLAT, "groups": []}],
@@ -144,7 +145,7 @@ FLAT: dict[str, Any] = {"name": "topic", "groups": [{"name": "", "values": ["a"]
         [FLAT, FLAT],
     ],
 )
-@pytest.mark.parametrize("command", ["status", "audit", "show", "report"])
+@each_row("command", ["status", "audit", "show", "report"])
 def test_a_journal_with_dimensions_that_nothing_can_be_drawn_from_is_damaged(
     tmp_path: Path, dimensions: object, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

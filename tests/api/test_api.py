@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 from fake_provider import Call, FakeProvider, Reply, always_good, completion, error
+from quick import each_row
 
 import asyncgen
 from asyncgen.api.settings import GivenSettings
@@ -289,7 +290,7 @@ def test_importing_it_loads_nothing_that_takes_its_time() -> None:
 # ---- settings
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "message"),
     [
         ({"variables": {"depth": 12}}, "there is no setting 'variables'; give what asyncgen.load_recipe"),

@@ -10,6 +10,7 @@ import pytest
 from planted import FILES, PAIRS, PER_LINE
 from planted_german import GERMAN
 from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
+from quick import each_row
 
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.diversity import Diversity, StockCheck, Wordings
@@ -93,7 +94,7 @@ def _spell(case: Case) -> str:
     return " => ".join(repr(each.content) for each in case.conversation) + (f" {drawn}" if drawn else "")
 
 
-@pytest.mark.parametrize("host", TRUE_TALKS)
+@each_row("host", TRUE_TALKS)
 def test_the_conversations_that_things_are_planted_in_are_clean(host: Conversation, checks: list[Check]) -> None:
     assert find_rules(checks, Case(host)) == set()
 

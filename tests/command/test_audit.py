@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from audited import conversation, write_output
+from quick import each_row
 
 from asyncgen.audit.audit import MAX_EXAMPLES, Audit
 from asyncgen.audit.rules import RULES
@@ -403,7 +404,7 @@ def test_a_report_stands_beside_the_output_or_where_it_is_asked_for(program: Pro
 # ---- what is refused
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("command", "argv", "said"),
     [
         ("audit", ["--fail-on", "email"], "RULE=RATE"),
@@ -428,7 +429,6 @@ def test_a_report_stands_beside_the_output_or_where_it_is_asked_for(program: Pro
         ("show", ["--finding", "emial"], "near-duplicate, "),
         ("view", ["--port", "70000"], "65535"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input_gets_one_sentence_and_exit_status_2(
     program: Program, command: str, argv: list[str], said: str

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fake_provider import Call, FakeProvider, Reply, completion, error
+from quick import each_row
 
 from asyncgen.command.main import main
 from asyncgen.recipe.language import NAMES
@@ -87,7 +88,7 @@ def test_users_of_each_language_are_of_that_language(capsys: pytest.CaptureFixtu
     assert all(len(personas) == 10 for personas in by_language.values())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("argv", "wrong"),
     [
         (("shop",), "--from PATH makes a recipe from documents, --like RECIPE copies an example: give one of them"),

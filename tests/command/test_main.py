@@ -70,7 +70,7 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"asyncgen {__version__}\n"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("argv", "said"),
     [
         (["generat"], "there is no command 'generat'; did you mean generate?"),
@@ -159,12 +159,11 @@ def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "--output", "."], "folder"),
         (["status", "nowhere.jsonl"], "nowhere.jsonl"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input_gets_one_sentence_and_exit_status_2(
     argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("x").mkdir()
+    Path("x").mkdir(exist_ok=True)
     Path("y").write_text("no conversation\n")
     Path("y.journal").touch()
     assert said in refused(capsys, *argv)
@@ -257,7 +256,7 @@ def test_a_message_stays_readable_however_long_an_argument_is(capsys: pytest.Cap
     assert len(said) < 300
 
 
-@pytest.mark.parametrize(
+@each_row(
     "argv",
     [
         ["LONG"],
@@ -274,9 +273,8 @@ def test_a_message_stays_readable_however_long_an_argument_is(capsys: pytest.Cap
         ["show", "x.jsonl", "--finding", "LONG"],
         ["report", "x.jsonl", "-o", "LONG"],
     ],
-    ids=" ".join,
 )
-@pytest.mark.parametrize("text", ["x" * 5000, "a b " * 1250], ids=["a word", "words"])
+@each_row("text", ["x" * 5000, "a b " * 1250], ids=["a word", "words"])
 def test_a_refusal_quotes_how_a_long_argument_begins(
     argv: list[str], text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands_page import PAGE, describe_commands
+from quick import each_row
 
 from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
@@ -47,20 +48,20 @@ def test_no_page_is_read_before_somebody_asks_for_help(tmp_path: Path, monkeypat
     parsed("asyncgen status data/nanochat.jsonl")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@each_row("page", PAGES)
 def test_every_command_on_a_page_is_understood(page: Path) -> None:
     for line in command_lines(page.read_text()):
         parsed(line)
 
 
-@pytest.mark.parametrize("parser", COMMANDS.values(), ids=COMMANDS)
+@each_row("parser", COMMANDS.values(), ids=COMMANDS)
 def test_every_example_of_a_command_is_one_of_its_own_and_is_understood(parser: Parser) -> None:
     for example in parser.closing[EXAMPLES]:
         assert f"asyncgen {example}".startswith(parser.prog)
         parsed(f"asyncgen {example}")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@each_row("page", PAGES)
 def test_help_prints_a_page_as_it_is_written_where_there_is_no_terminal(
     page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from asyncgen.errors import ConfigError
 KEY = "sk-marker-0a1b2c3d"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "environment", "proxy"),
     [
         ("https://a.example/v1", {}, None),
@@ -51,7 +51,7 @@ def test_the_proxy_is_what_the_environment_names_and_never_for_this_machine(
     assert find_proxy(url, environment) == proxy
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("no_proxy", "direct", "by_proxy"),
     [
         ("*", "a.example 10.1.2.3 [2001:db8::1]", ""),

@@ -11,6 +11,7 @@ from exports import export, made, rows, talk, write_run
 from hypothesis import given
 from hypothesis import strategies as st
 from outputs import HEADER, Snapshot, make_run
+from quick import each_row
 from sweep import at_most
 
 from asyncgen.audit.filter import Plan as FilterPlan
@@ -374,7 +375,7 @@ def test_a_prompt_of_the_writer_is_no_system_message(
         assert "is a prompt for the model that writes conversations" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("flags", "message"),
     [
         (["--split", "valid=1"], "leave something to train"),

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from quick import each_row
 
 from asyncgen.recipe.load import load_recipe, read_recipe
 from asyncgen.recipe.recipe import Dimension, Group
@@ -109,7 +110,7 @@ def test_a_declared_language_that_no_prompt_names_is_told(write: Write) -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "complaint"),
     [
         ('"en"]', '"german"]', ":3: language[1]: ... got 'german'; did you mean de?"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from quick import each_row
 
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.listed import Listed, list_file, list_passages
@@ -89,7 +90,7 @@ def test_values_are_read_from_the_places_where_they_stand(
     assert [listed[number] for number in reversed(range(len(listed)))] == values[::-1]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "field", "content", "told"),
     [
         ("x.json", None, "[]", ("has to end in .txt, .csv, .tsv, .jsonl, .ndjson to be a file of values", 0)),
@@ -237,7 +238,7 @@ def test_a_recipe_that_is_moved_is_the_same_one(write: Write, tmp_path: Path) ->
     assert load_recipe(str(tmp_path / "elsewhere")).digests() == before
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "complaint"),
     [
         ('field = "persona"', 'field = "person"', "personas.jsonl:1: dimension[0].from: there is no field 'per"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from quick import each_row
 
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.load import load_recipe, read_recipe
@@ -192,7 +193,7 @@ def test_a_brace_that_is_no_placeholder_is_text(write: Write) -> None:
     assert load_recipe(str(write(SMALLEST, user=user))).user == user
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "complaint"),
     [
         # Keys that are unknown or missing.
@@ -731,7 +732,7 @@ def test_a_prompt_may_name_the_model_and_values_may_be_bound_to_it(write: Write)
     assert {row["model"] for row in rows if row["topic"] == "wheat"} == {"a/small"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "complaint"),
     [
         ("top_p = 0.9", 'model = "x"', "request.model: expected no model here, those of [[models]] share the work"),
