@@ -414,7 +414,7 @@ In 2025 there were 9,300 guests, 40 % of them from abroad. The machine mended 64
 """
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer"),
     [
         ("What is a bed for a week of seven nights?", "Seven nights are £142.80 then."),
@@ -436,7 +436,7 @@ def test_shares_averages_proportions_and_spans_are_derived(question: str, answer
     assert _rules(question, answer, grounding=Grounding(HOSTEL)) == {"derived-number"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer", "rules"),
     [
         ("Somebody said a bed is £30?", "Yes, a bed is £30.", {"ungrounded"}),
@@ -466,7 +466,7 @@ The tanks hold 95,000 litres; 60 % of the area is Riesling.
 """
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("question", "answer", "rules"),
     [
         ("Is the ten-trip card worth it?", "With it a trip comes to £7.50 instead of £9.40.", {"derived-number"}),

@@ -183,7 +183,7 @@ def test_a_budget_needs_a_provider_that_reports_costs_or_prices(provider: str) -
     assert config.plan.price == Price.per_million(input=Decimal("0.5"), output=Decimal(3), cached=None)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("argv", "notice"),
     [
         (["--provider", "openrouter"], ""),
@@ -197,7 +197,7 @@ def test_a_budget_needs_a_provider_that_reports_costs_or_prices(provider: str) -
         (["--base-url", "http://127.0.0.1:4000/v1"], "127.0.0.1:4000 may not know"),
     ],
 )
-@pytest.mark.parametrize("tier", ["flex", "priority"])
+@each_row("tier", ["flex", "priority"])
 def test_a_service_tier_is_sent_where_it_may_be_known(argv: list[str], notice: str, tier: str) -> None:
     config = configure(*argv, "--tier", tier, environment={"OPENROUTER_API_KEY": KEY, "OPENAI_API_KEY": KEY})
     assert config.plan.settings["service_tier"] == tier
@@ -225,7 +225,7 @@ def test_a_service_tier_without_a_key_is_refused_like_a_model() -> None:
         configure("--tier", "flex")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("argv", "timeout"),
     [
         ([], 300),
@@ -289,8 +289,8 @@ def test_a_private_file_gets_none(workspace: Path) -> None:
     assert not configure(environment=read_environment()).notices
 
 
-@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "OPENAI_API_BASE"])
-@pytest.mark.parametrize(
+@each_row("name", ["OPENAI_BASE_URL", "OPENAI_API_BASE"])
+@each_row(
     ("argv", "address", "is_said"),
     [
         ([], "http://127.0.0.1:8000/v1", True),
@@ -391,7 +391,7 @@ def test_no_key_is_in_what_the_configuration_shows() -> None:
 # ---- the command that goes on
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("argv", "typed", "command"),
     [
         (["-n", "5"], None, "asyncgen generate -n 5"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quick import each_row
 
 from asyncgen.errors import AccessDeniedError, ConfigError, EndpointDownError
 from asyncgen.export.hub import check_repository, push_folder
@@ -84,7 +85,7 @@ def test_an_upload_that_fails_says_what_to_do(
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("name", ["", "me", "me/", "/chats", "me/chats/more", "me/../x", "-/x y", "mé/x", "me/x\n"])
+@each_row("name", ["", "me", "me/", "/chats", "me/chats/more", "me/../x", "-/x y", "mé/x", "me/x\n"])
 def test_a_name_that_is_none_is_refused(api: type[Api], name: str) -> None:
     with pytest.raises(ConfigError, match="expected OWNER/NAME"):
         check_repository(name)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from bakery import GOOD, LEAK, is_second, number_of, talk, write_recipe
 from fake_provider import Call, FakeProvider, Reply, completion, error
+from quick import each_row
 
 from asyncgen.command.main import main
 
@@ -99,7 +100,7 @@ def test_a_changed_repair_is_another_recipe(capsys: pytest.CaptureFixture[str]) 
     assert "repair has changed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("table", "told"),
     [
         ('rules = ["near-duplicate"]', "repair.rules"),

@@ -12,7 +12,7 @@ import pytest
 from fake_provider import Call, FakeProvider, Reply, completion, leave_as_killed
 from hypothesis import given
 from hypothesis import strategies as st
-from quick import QUICK
+from quick import QUICK, each_row
 
 from asyncgen.command.main import main
 from asyncgen.recipe.load import load_recipe, read_recipe
@@ -234,7 +234,7 @@ def test_offline_it_runs_whole_live_and_in_batches(users: str, more: list[str]) 
     assert len(lines()) == 6
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("talk", "told"),
     [
         ('users = "alone"', "talk.users: expected"),

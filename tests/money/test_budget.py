@@ -306,7 +306,7 @@ def test_a_batch_holds_its_money_until_it_is_collected_call_by_call() -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each_row("seed", range(20))
 def test_the_budget_is_never_passed_by_more_than_what_was_in_flight(seed: int) -> None:
     """Costs and durations at random, many indices at once, each with transient failures that are billed or lost."""
     rng = random.Random(seed)

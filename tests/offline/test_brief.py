@@ -1,6 +1,5 @@
 """What the offline engine reads out of a request."""
 
-import pytest
 from quick import each_row
 
 from asyncgen.offline.brief import DEFAULT_LENGTH, MAX_LENGTH, Brief, Message, read_brief
@@ -33,7 +32,7 @@ def test_labels_and_openers_come_from_the_last_user_message() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("messages", "knowledge"),
     [
         ([("system", "Rules.\n<knowledge>\nA fact.\n</knowledge>\nMore."), ("user", TASK)], "A fact."),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from quick import each_row
 
 from asyncgen.offline.library import Library
 from asyncgen.offline.questions import Angles, Questions
@@ -66,7 +67,7 @@ def test_headings_fit_into_questions(guide: Questions) -> None:
     assert angles(guide, "acme cannot learn").phrase == "about your resetting"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("opener", "heading"),
     [
         ("hi", None),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quick import each_row
 
 from asyncgen.recipe.load import load_recipe, read_recipe
 from asyncgen.recipe.scenario import Scenarios
@@ -96,7 +97,7 @@ def test_the_same_statements_are_drawn_in_any_order_of_indices(write: Write) -> 
     assert [forwards.draw(each) for each in indices] == [backwards.draw(each) for each in reversed(indices)][::-1]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("statements", "told"),
     [
         (

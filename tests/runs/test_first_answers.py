@@ -1,4 +1,5 @@
 import pytest
+from quick import each_row
 
 from asyncgen.answered import Usage
 from asyncgen.conversation import Conversation, Message
@@ -21,7 +22,7 @@ def test_a_prompt_that_was_cut_in_silence_is_warned_of_once(tokens: int) -> None
     assert "num_ctx" in said
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "tokens"),
     [
         (b"word " * 7_000, 7_000),

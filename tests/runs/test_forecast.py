@@ -175,7 +175,7 @@ HISTORIES = {
 }
 
 
-@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+@each_row("history", HISTORIES.values(), ids=HISTORIES)
 def test_from_the_second_round_of_answers_on_the_time_told_is_within_a_factor_of_two(history: History) -> None:
     """At the very end it may be off by what one index takes: the last one is no mean."""
     simulation = Simulation(history)

@@ -208,9 +208,9 @@ def test_in_the_middle_of_a_run_what_others_have_met_decides_whatever_the_failur
 # ---- the endpoint's bad hour
 
 
-@pytest.mark.parametrize("error", [failing, refused, lambda: failing(503), lambda: NoAnswerError("blank")])
-@pytest.mark.parametrize("concurrency", [1, 8, 32])
-@pytest.mark.parametrize("seconds", [20, 500])
+@each_row("error", [failing, refused, lambda: failing(503), lambda: NoAnswerError("blank")])
+@each_row("concurrency", [1, 8, 32])
+@each_row("seconds", [20, 500])
 def test_an_outage_for_all_fails_nobody(seconds: float, concurrency: int, error: Fault) -> None:
     begin = 30.0
     num = concurrency * 20

@@ -38,7 +38,7 @@ def test_what_names_no_shard(text: str) -> None:
         ShardChoice.read(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "environment", "message"),
     [
         ("3/4", {}, "the plan has 5 shards"),
