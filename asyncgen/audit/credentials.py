@@ -121,12 +121,12 @@ _NAMED_NEAR = {
     group: [(name, kind) for kind in kinds for name in sorted(listed("secret", kind))]
     for group, kinds in {
         "password": ("passwords", "networks", "long-codes", "serials"),
-        "key": ("keys",),
+        "key": ("keys", "logins"),
         "voucher": ("vouchers",),
         "offer": ("offers",),
         "login": ("passwords", "logins"),
         "block": ("long-codes", "codes", "vouchers", "keys", "lock-codes"),
-        "code": ("pins", "codes", "devices", "lock-codes", "typed", "passwords"),
+        "code": ("pins", "codes", "devices", "account-numbers", "lock-codes", "typed", "passwords"),
     }.items()
 }
 _LONG_CODE = 5  # digits of a code that says so itself
@@ -185,7 +185,9 @@ _TOLD = re.compile(
 # What answers a question for a secret.
 _ONLY = re.compile(
     rf"(?:(?:{_choice('answers')}),?\s|[^.?!\n]{{0,30}}\s(?:{_choice('is')})\s(?:(?:es|{_choice('still')})\s)?)?"
-    rf"(?:{_SPELLED}|[\"'`]?(?-i:(?P<word>[A-Z][a-zäöüß]{{3,20}}))[\"'`]?|(?<=\bit's\s)(?P<low>[a-z]{{5,20}}))"
+    rf"(?:{_SPELLED}|[\"'`]?(?-i:(?P<word>[A-Z][a-zäöüß]{{3,20}}))[\"'`]?|(?<=\bit's\s)(?P<low>[a-z]{{5,20}})"
+    r"|(?P<token>(?=\w{0,30}[_\d])[a-zäöü][\w-]{4,30})"
+    r"|[\"'`„](?P<quoted>[a-zäöüß-]{4,20}(?: [a-zäöüß-]{2,20}){0,4})[\"'`“])"
     r"(?:[.!](?=\s|$)|$)",
     re.IGNORECASE,
 )

@@ -1,7 +1,7 @@
 """Languages: what the audit knows of each, as data, one file a language; a new file is a new language.
 
 A rule that asks for words looks for those of all of them: a phrase of one language is no phrase of another. What a text
-speaks is told by its most frequent words.
+speaks is told by its most frequent words; of a language without them only the phrases are known, and no figure is read.
 """
 
 import tomllib
@@ -19,9 +19,9 @@ _TABLES: Mapping[str, Mapping[str, Any]] = {
     for each in sorted((files("asyncgen.audit") / "languages").iterdir(), key=lambda each: each.name)
     if each.name.endswith(".toml")
 }
-LANGUAGES = tuple(_TABLES)
-_FREQUENT = {code: frozenset(split_words(table["frequent"]["words"])) for code, table in _TABLES.items()}
-FREQUENT_WORDS = frozenset(word for table in _TABLES.values() for word in table["frequent"]["words"].split())
+LANGUAGES = tuple(code for code, table in _TABLES.items() if "frequent" in table)
+_FREQUENT = {code: frozenset(split_words(_TABLES[code]["frequent"]["words"])) for code in LANGUAGES}
+FREQUENT_WORDS = frozenset(word for code in LANGUAGES for word in _TABLES[code]["frequent"]["words"].split())
 FUNCTION_WORDS = frozenset(filter(str.isalpha, FREQUENT_WORDS))
 _LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
 

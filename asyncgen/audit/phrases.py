@@ -8,7 +8,7 @@ r"""Phrases: what people say, written as data, and found without trying every ph
     ^ topic,  an ai .,  nanochat ,  help ?  note :  where a line or a sentence begins; where a clause ends; these marks
     the context !(window | of)              not followed by
     program*                                a word that begins so
-    the guidelines & (reply | answer)       both in the same sentence, in any order; of all that stands on each side
+    the guidelines & (reply | answer)       both in the same sentence, in any order; never within brackets
 
 Texts are in lower case with typewriter apostrophes. Between two words stands a blank, a line break or a hyphen, with or
 without a comma. An umlaut stands for its ASCII spelling too.
@@ -23,7 +23,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain, product
 
@@ -162,12 +162,11 @@ def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
     known: dict[str, _Part] = {}
     phrases = []
     for line in lines:
-        first, *others = (_Reader(side, sets, known).read_alternatives() for side in line.split(" & "))
-        beside = [_choice(each) for each in others]
-        needs = [need for each in beside for need in each.needs]
-        if not all(each.needs or needs for each in first):
-            raise ValueError(f"no word that a text must hold: {line}")
-        phrases += [Phrase(_whole(each), [*each.needs, *needs], list(map(_whole, beside))) for each in first]
+        for each in _Reader(line, sets, known).read_alternatives():
+            needs = [need for part in (each, *each.beside) for need in part.needs]
+            if not needs:
+                raise ValueError(f"no word that a text must hold: {line}")
+            phrases.append(Phrase(_whole(each), needs, list(map(_whole, each.beside))))
     return phrases
 
 
@@ -190,13 +189,14 @@ def literal_phrase(words: str) -> Phrase:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """`pattern`: without the gap before it. `needs`: as a phrase's. A mark is no word and has no gap."""
+    """`pattern`: without the gap before it. `needs`, `beside`: as a phrase's. A mark is no word and has no gap."""
 
     pattern: str
     needs: tuple[frozenset[bytes], ...] = ()
     is_optional: bool = False
     is_mark: bool = False
     joint: str = _GAP  # what stands between it and the word before
+    beside: tuple["_Part", ...] = ()
 
 
 class _Reader:
@@ -209,12 +209,15 @@ class _Reader:
         self._pieces = iter(_PIECE.findall(line))
 
     def read_alternatives(self, end: str | None = None) -> list[_Part]:
-        sequences, parts = [], list[_Part]()
+        sequences, sides, parts = list[_Part](), list[_Part](), list[_Part]()
         while (piece := next(self._pieces, None)) != end:
             if piece is None or piece in _CLOSING.values():
                 raise ValueError(f"brackets that do not fit: {self._line}")
             if piece == "|":
-                sequences.append(_sequence(parts))
+                sequences.append(_together([*sides, _sequence(parts)]))
+                sides, parts = [], []
+            elif piece == "&":
+                sides.append(_sequence(parts))
                 parts = []
             elif piece in _CLOSING:
                 choice = _choice(self.read_alternatives(_CLOSING[piece]), is_optional=piece == "[")
@@ -227,7 +230,12 @@ class _Reader:
                 parts.append(self._known[piece])
             else:
                 parts.append(_SIGNS.get(piece) or _word(piece))
-        return [*sequences, _sequence(parts)]
+        return [*sequences, _together([*sides, _sequence(parts)])]
+
+
+def _together(sides: Sequence[_Part]) -> _Part:
+    first, *others = sides
+    return replace(first, beside=tuple(others)) if others else first
 
 
 def _sequence(parts: Iterable[_Part]) -> _Part:

@@ -28,10 +28,20 @@ _ANSWERED = re.compile(
 )
 # The same within a line, after a sentence; a question and its answer behind dashes; a question and a quoted answer.
 _IN_A_LINE = re.compile(
-    r"(?<=[.!?]\s)(?P<who>[^\W\d_a-zäöüß]\w{1,20})(?: ?\([^)\n]{1,30}\))? ?: [^\n:]{1,200}[.?!]\s+"
-    r"(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20} ?: (?=[^\W_a-zäöüß]|\$)"
+    r"(?<=[.!?]\s)\[?(?P<who>[^\W\d_a-zäöüß]\w{1,20})\]?(?: ?\([^)\n]{1,30}\))? ?: [^\n:]{1,200}[.?!]\s+"
+    r"\[?(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}\]? ?: (?=[^\W_a-zäöüß]|\$)"
 )
 _DASHES = re.compile(r"(?:^|(?<=\s))[-\u2013\u2014] [^?\n]{2,80}\?\s+[-\u2013\u2014] (?=[A-ZÄÖÜ\d])", re.MULTILINE)
+# What somebody is asked, and that he answers it: "Did you press Start? Yes, but nothing happens."
+_YES = re.compile(
+    r"\b(?:you|your|du|dein\w*|ihr|Sie)\b[^.?!\n]{0,80}\?\s+(?:yes|no|yeah|nope|ja|nein)\b(?:[,.!]|\s(?:I|it|ich|es)\b)",
+    re.IGNORECASE,
+)
+# Somebody else's name before what he says of himself.
+_OF_ONESELF = re.compile(
+    r"\A(?!(?:Note|Hint|Tip|Fact|Answer|Reason|Update|Warning|Disclaimer|Spoiler|Edit|PS|Hinweis|Tipp|Antwort)\b)"
+    r"[A-ZÄÖÜ]\w{1,20}: (?:I'm|I am|I've|I'd|I|Ich|Hi|Hello|Hallo|Sure|Thanks|Danke|Oh|Well)\b"
+)
 # Speech with its speaker, as in a story.
 _SPEECH = re.compile(
     rf'["\u201c\u201e][^"\n\u201c\u201d]{{2,200}}[.?!,]?["\u201c\u201d],? '
@@ -65,7 +75,9 @@ _TURN = re.compile(rf"^\W{{0,3}}\w+ \d{{1,2}} ?\((?:{'|'.join(_SIDES)})\)", re.I
 _EXCHANGES = (
     ("?\n", 1, _ANSWERED),
     ("?\n", 1, _ASKED_BETWEEN),
+    (":", 1, _OF_ONESELF),
     (":", 2, _IN_A_LINE),
+    ("? ", 1, _YES),
     ("- ", 2, _DASHES),
     ("\u2013 ", 2, _DASHES),
     ("\u2014 ", 2, _DASHES),
@@ -140,6 +152,7 @@ class RoleConfusion:
             frozenset(split_words(" ".join(each)))
             for each in (language.listed(rule, "oneself"), language.listed(rule, "addressed"), language.FREQUENT_WORDS)
         )
+        self._openings = [split_words(each) for each in language.listed(rule, "openings")]
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -153,8 +166,11 @@ class RoleConfusion:
             if found is None and position and len(read.words) >= _FEWEST_WORDS:
                 # "At most twelve can come?" is answered by the same words as a statement.
                 is_answer = "?" in conversation[position - 1].content and "?" not in message.content
-                is_repeated = not is_answer and read.words == subject.plain[position - 1].words
-                if is_repeated or self._says_the_same_of_itself(message, read, subject.plain[position - 1]):
+                before = subject.plain[position - 1]
+                is_repeated = not is_answer and (
+                    read.words == before.words or self._goes_on_with(message, read, before)
+                )
+                if is_repeated or self._says_the_same_of_itself(message, read, before):
                     found = _ALL.match(message.content)
             if found and not self._is_ordered(conversation[:position]):
                 span = found.span()
@@ -186,6 +202,12 @@ class RoleConfusion:
         for asked in self._asks_on.find(read, told):
             if self._addressed.isdisjoint(split_words(asked[0])) and told[asked.end() :].strip():
                 yield asked
+
+    def _goes_on_with(self, message: Message, read: PlainText, before: PlainText) -> bool:
+        """Whether a user says all of an answer again, but for its "yes", and asks nothing."""
+        answer = before.words[before.words[:1] in self._openings :]
+        is_long = len(answer) > _FEWEST_WORDS and "?" not in before.text
+        return is_long and message.role == "user" and "?" not in message.content and read.words[: len(answer)] == answer
 
     def _says_the_same_of_itself(self, message: Message, read: PlainText, before: PlainText) -> bool:
         """Whether one side has done, has or wants what the other has just said of itself: "I trained a d12 as well"."""
