@@ -215,6 +215,11 @@ for _each in sorted(_LISTED):
     _BY_WORD.setdefault(max(split_words(_each), key=len), []).append(_each)
 
 
+_PLACES: dict[str, list[int]] = {}  # of each in the names and accounts
+for _place, (_name, *_) in enumerate([*_NAMES, *_ACCOUNTS]):
+    _PLACES.setdefault(_name, []).append(_place)
+
+
 @lru_cache(maxsize=MAX_KNOWN_WORDS)
 def _find_listed(word: bytes) -> Sequence[str]:
     """What a text with this word may hold."""
@@ -227,11 +232,16 @@ class _Names:
     def __init__(self, lowered: str, vocabulary: Iterable[bytes]) -> None:
         may_be = frozenset(chain.from_iterable(map(_find_listed, vocabulary)))
         self.words = frozenset(filter(lowered.__contains__, may_be))
-        self.names = [each for each in _NAMES if each[0] in self.words]
-        self.accounts = [each for each in _ACCOUNTS if each[0] in self.words]
-        self.near = {
-            group: [each for each in several if each[0] in self.words] for group, several in _NAMED_NEAR.items()
-        }
+        places = sorted(chain.from_iterable(_PLACES.get(each, ()) for each in self.words))
+        self.names = [_NAMES[place] for place in places if place < len(_NAMES)]
+        self.accounts = [_ACCOUNTS[place - len(_NAMES)] for place in places if place >= len(_NAMES)]
+        self._near: dict[str, list[tuple[str, str]]] = {}
+
+    def near(self, group: str) -> Sequence[tuple[str, str]]:
+        """Those of values of a group."""
+        if group not in self._near:
+            self._near[group] = [each for each in _NAMED_NEAR[group] if each[0] in self.words]
+        return self._near[group]
 
 
 class _Said:
@@ -347,7 +357,7 @@ def _find_values(text: str) -> Iterator[tuple[str, Span]]:
 
 def _is_named(group: str, span: Span, message: _Said) -> bool:
     """Whether the sentence of a value names it, or the question that it answers."""
-    if not (names := message.names.near[group]):
+    if not (names := message.names.near(group)):
         return False
     text, (start, end) = message.text, span
     nearest = max(start - _LONGEST_SENTENCE, 0)

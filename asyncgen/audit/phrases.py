@@ -36,6 +36,8 @@ _CLOSING = {"(": ")", "[": "]", "!(": ")"}
 _GAP = r",?[\s-]{1,2}"
 _WORD_BEGIN = r"(?<!\w)"
 _WORD_END = r"(?!'?\w)"
+_AT_BEGIN = r"(?:^|(?<=[.!?:\"\n] )|(?<=[\"\n(\[]))"  # of a line or a sentence
+_FIRST = re.compile(r"(?:\(\?:(\w+)\)|(\w+))(?=,\?|\(\?|$)")  # the word that a pattern begins with
 
 
 def plain(text: str) -> str:
@@ -93,11 +95,14 @@ class PlainText:
 class Phrase:
     """`source`: its regular expression. `needs`: the words of its parts, the rarest first; a text has one of each.
 
-    `beside`: what stands in the same stretch of a text as well.
+    `beside`: what stands in the same stretch of a text as well. `asks`: whether it ends with a question mark.
     """
 
-    def __init__(self, source: str, needs: Sequence[frozenset[bytes]], beside: Sequence[str] = ()) -> None:
+    def __init__(
+        self, source: str, needs: Sequence[frozenset[bytes]], beside: Sequence[str] = (), *, asks: bool = False
+    ) -> None:
         self.source = source
+        self._asks = asks
         self.needs = sorted(needs, key=_rarity, reverse=True)
         self._beside = beside
 
@@ -111,6 +116,8 @@ class Phrase:
 
     def search(self, text: str, start: int, end: int) -> re.Match[str] | None:
         """Its first place in a stretch."""
+        if self._asks and text.find("?", start, end) < 0:
+            return None
         found = self.pattern.search(text, start, end)
         return found if found and all(each.search(text, start, end) for each in self._others) else None
 
@@ -166,11 +173,18 @@ def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
             needs = [need for part in (each, *each.beside) for need in part.needs]
             if not needs:
                 raise ValueError(f"no word that a text must hold: {line}")
-            phrases.append(Phrase(_whole(each), needs, list(map(_whole, each.beside))))
+            phrases.append(Phrase(_whole(each), needs, list(map(_whole, each.beside)), asks=each.asks))
     return phrases
 
 
 def _whole(part: "_Part") -> str:
+    """Where a word begins. What begins with a literal is looked for many times as fast as what begins otherwise."""
+    is_first = part.pattern.startswith(_AT_BEGIN)
+    rest = part.pattern.removeprefix(_AT_BEGIN)
+    if first := _FIRST.match(rest):
+        word = first[1] or first[2]
+        before = rf"(?:(?<=^{word})|(?<=[.!?:\"\n] {word})|(?<=[\"\n(\[]{word}))" if is_first else rf"(?<!\w{word})"
+        return f"{word}{before}{rest[first.end() :]}{_WORD_END}"
     return f"{_WORD_BEGIN}{part.pattern}{_WORD_END}"
 
 
@@ -197,6 +211,7 @@ class _Part:
     is_mark: bool = False
     joint: str = _GAP  # what stands between it and the word before
     beside: tuple["_Part", ...] = ()
+    asks: bool = False  # whether it ends with a question mark
 
 
 class _Reader:
@@ -238,7 +253,7 @@ def _together(sides: Sequence[_Part]) -> _Part:
     return replace(first, beside=tuple(others)) if others else first
 
 
-def _sequence(parts: Iterable[_Part]) -> _Part:
+def _sequence(parts: Sequence[_Part]) -> _Part:
     pattern, has_word, joint = "", False, _GAP
     needs: list[frozenset[bytes]] = []
     for part in parts:
@@ -252,7 +267,7 @@ def _sequence(parts: Iterable[_Part]) -> _Part:
             pattern += f"{joint}{part.pattern}" if has_word else part.pattern
             has_word, joint = True, _GAP
             needs += part.needs
-    return _Part(pattern, tuple(needs))
+    return _Part(pattern, tuple(needs), asks=bool(parts) and parts[-1].asks)
 
 
 def _choice(alternatives: Sequence[_Part], *, is_optional: bool = False) -> _Part:
@@ -263,7 +278,8 @@ def _choice(alternatives: Sequence[_Part], *, is_optional: bool = False) -> _Par
     elif all(each.needs for each in alternatives):
         needs = (frozenset().union(*(max(each.needs, key=_rarity) for each in alternatives)),)
     pattern = "|".join(each.pattern for each in alternatives)
-    return _Part(f"(?:{pattern})", () if is_optional else needs, is_optional)
+    asks = not is_optional and all(each.asks for each in alternatives)
+    return _Part(f"(?:{pattern})", () if is_optional else needs, is_optional, asks=asks)
 
 
 def _word(written: str) -> _Part:
@@ -284,9 +300,9 @@ _SIGNS = {
     "**": _Part(rf"[\w'-]+(?:{_GAP}[\w'-]+){{0,2}}", is_optional=True),
     "...": _Part("", joint=r"(?!\w)[^.!?\n]{0,60}?(?<!\w)"),
     "...,": _Part("", joint=r"(?!\w)[^.!?\n]{0,60}?, ?"),
-    "^": _Part(r"(?:^|(?<=[.!?:\"\n] )|(?<=[\"\n(\[]))", is_mark=True),
+    "^": _Part(_AT_BEGIN, is_mark=True),
     ".": _Part(r"(?=[.,;:!?\")\]\n]|$)", is_mark=True),
     ",": _Part(",", is_mark=True),
-    "?": _Part(r" ?\?", is_mark=True),
+    "?": _Part(r" ?\?", is_mark=True, asks=True),
     ":": _Part(r" ?:", is_mark=True),
 }
