@@ -321,7 +321,7 @@ class _Pass:
         read = " and ".join(NAMES[code] for code in LANGUAGES)
         if self._unread:
             lines = quantity(self._unread, "line")
-            yield f"{lines} in neither {read.replace(' and ', ' nor ')}: {', '.join(WORD_RULES)} are silent there"
+            yield f"{lines} in neither {read.replace(' and ', ' nor ')}: {', '.join(WORD_RULES)} find little there"
         if self._settings.languages and WRONG_LANGUAGE in self._tallies and find_guess() is None:
             yield (
                 f"{WRONG_LANGUAGE} tells {read} apart and no others: "
