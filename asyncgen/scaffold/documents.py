@@ -11,6 +11,7 @@ from asyncgen.errors import ConfigError
 from asyncgen.recipe.documents import MOST_NAMED, Document, Knowledge, list_files
 from asyncgen.recipe.text_file import MOST_BYTES
 from asyncgen.scaffold.convert import SUFFIXES, UnreadableDocumentError, read_as_markdown
+from asyncgen.scaffold.decode import Decoded
 from asyncgen.text import in_utf8, is_utf8, name_some, quantity
 
 MOST_TOLD = 8  # reasons in a sentence about files
@@ -67,7 +68,7 @@ def collect_documents(paths: Sequence[Path], named_by: str = "--from") -> Collec
     found = [(each, path) for each in paths for path in (list_files(each) if each.is_dir() else [each])]
     for named, path in found:
         try:
-            read = read_as_markdown(path)
+            read = _read(named, path)
         except UnreadableDocumentError as error:
             if path == named:
                 raise ConfigError(f"--from {path}: {error}") from error
@@ -84,6 +85,16 @@ def collect_documents(paths: Sequence[Path], named_by: str = "--from") -> Collec
             + (tell_files(skipped) or f"expected files that end in {', '.join(SUFFIXES)}")
         )
     return Collected(_put_together(documents), skipped, doubted)
+
+
+def _read(named: Path, path: Path) -> Decoded:
+    """Raises UnreadableDocumentError, also for what asyncgen has made in a folder; whoever names a recipe means it."""
+    folders = () if path == named else path.relative_to(named).parents[:-1]
+    if any((named / each / "recipe.toml").is_file() for each in folders):
+        raise UnreadableDocumentError("belongs to a recipe")
+    if path != named and path.name.endswith(".jsonl.report.html"):
+        raise UnreadableDocumentError("is a report of an audit")
+    return read_as_markdown(path)
 
 
 def _put_together(documents: Mapping[Path, Document]) -> Knowledge:

@@ -251,6 +251,21 @@ def test_knowledge_that_was_edited_stays_and_the_new_one_lies_beside_it(capsys: 
     assert "Sold." in files()["knowledge.md"]
 
 
+def test_a_recipe_made_among_its_documents_is_none_of_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("docs")
+    init(capsys, "shop", "--from", ".")
+    Path("data").mkdir()
+    Path("data/shop.jsonl.report.html").write_text("<h1>Audit</h1><p>All is well.</p>")
+    before = files()["knowledge.md"]
+    out = init(capsys, "shop", "--update")
+    assert files()["knowledge.md"] == before
+    assert "data/shop.jsonl.report.html is a report of an audit" in out
+    assert "shop/knowledge.md" in out.partition(": each belongs to a recipe")[0]
+    assert "3: shop/knowledge.md" in init(capsys, "other", "--from", "shop")
+
+
 def test_an_update_that_was_cut_off_stands_in_nobodys_way(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
