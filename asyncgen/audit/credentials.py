@@ -40,6 +40,7 @@ _TOKEN = re.compile(
     r"|[a-z]{2,8}_(?:live|test|prod|secret|key)_\w{10,}"
     r"|\d{8,10}:AA[\w-]{30,}|[MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,}"  # bots
     r"|T[A-Z\d]{8,}/B[A-Z\d]{8,}/\w{16,}|A3-[A-Z\d]{6}-[A-Z\d-]{20,}"
+    r"|(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z\d]{4,6}(?:-[A-Z\d]{4,6}){3,6}(?![\w-])"  # licences
     r"|0x[\da-fA-F]{40}(?!\w)|(?:bc|tb|ltc|addr)1[a-z\d]{20,})"  # wallets
 )
 # Letters of both kinds and digits, mixed: nobody writes a word so.
@@ -372,7 +373,8 @@ def _is_named(group: str, span: Span, message: _Said) -> bool:
             is_year = group == "code" and _YEAR.fullmatch(text, start, end)
             if (is_year or _NOT_BEHIND.search(front)) and not _FRAME.search(front):
                 return False
-            is_long = end - start >= _LONG_CODE and not text.endswith("00", start, end)
+            # No number begins with a zero.
+            is_long = text[start] == "0" or (end - start >= _LONG_CODE and not text.endswith("00", start, end))
             is_typed = is_long and kind == "typed" and front.rstrip().endswith(name)
             may_open = text.count("-", start, end) > 1 or message.is_of_a_lock or is_typed
             if kind == "vouchers" and not _is_a_code(said, place):
