@@ -556,7 +556,7 @@ def test_an_endpoint_that_has_never_answered_is_not_asked_for_ten_minutes(
 def test_a_server_that_is_not_running_is_named_with_what_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider() as provider:
         provider.go_down()
-        assert generate(provider, "-n", "40", timings=replace(QUICK, fruitless=0.3)) == 1
+        assert generate(provider, "-n", "40", timings=replace(QUICK, fruitless=0.1)) == 1
     assert (
         "no connection (Connection refused); is the server running, and is --base-url right?" in capsys.readouterr().err
     )
@@ -581,7 +581,7 @@ def test_an_endpoint_that_has_worked_for_this_output_is_waited_for(capsys: pytes
     with FakeProvider() as provider:
         assert generate(provider, "-n", "5") == 0
         provider.go_down()
-        assert generate(provider, "-n", "9", "--give-up", "0.4", timings=replace(QUICK, fruitless=0.05)) == 1
+        assert generate(provider, "-n", "9", "--give-up", "0.2", timings=replace(QUICK, fruitless=0.05)) == 1
     assert "--give-up" in capsys.readouterr().err
 
 
