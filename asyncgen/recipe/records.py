@@ -159,4 +159,4 @@ def _decode(line: bytes, number: int) -> str:
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
-        raise UnreadableError("is not UTF-8", number) from None
+        raise UnreadableError("is not UTF-8: save it as UTF-8", number) from None

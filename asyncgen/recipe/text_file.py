@@ -22,7 +22,7 @@ def read_file(path: Path) -> str:
     try:
         return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"is not UTF-8 (byte {error.start})") from error
+        raise UnreadableError(f"is not UTF-8 (byte {error.start}): save it as UTF-8") from error
 
 
 def read_bytes(path: Path, most: int) -> bytes:

@@ -112,7 +112,7 @@ def test_every_document_that_cannot_be_used_is_told(fill: Fill) -> None:
         f"{folder / 'empty'}: left out, because not named as texts are: x.pdf",
         f"{folder / 'recipe.toml'}: knowledge[2]: expected documents in {folder / 'empty'}, files that end in {ends}",
         f"{folder / 'docs' / 'a.md'}: the document is empty",
-        f"{folder / 'docs' / 'c.md'}: the document is not UTF-8 (byte 3)",
+        f"{folder / 'docs' / 'c.md'}: the document is not UTF-8 (byte 3): save it as UTF-8",
         f"{folder / 'none.md'}: the document cannot be read: No such file or directory",
     ]
 

@@ -95,7 +95,7 @@ def test_values_are_read_from_the_places_where_they_stand(
     [
         ("x.json", None, "[]", ("has to end in .txt, .csv, .tsv, .jsonl, .ndjson to be a file of values", 0)),
         ("x.txt", "p", "one", ("has one value a line and no field 'p'; leave `field` out", 0)),
-        ("x.txt", None, b"one\ncaf\xe9\n", ("is not UTF-8", 2)),
+        ("x.txt", None, b"one\ncaf\xe9\n", ("is not UTF-8: save it as UTF-8", 2)),
         ("x.jsonl", "q", '{"p": "one"}', ("there is no field 'q' among p", 1)),
         ("x.jsonl", None, '{"p": "one", "q": "two"}', ("name with `field` which one holds the values: p, q", 1)),
         ("x.jsonl", "p", '{"p": "one"}\n{"p": 7}', ("expected text, got 7", 2)),
@@ -103,7 +103,7 @@ def test_values_are_read_from_the_places_where_they_stand(
         ("x.csv", "xyz", "id,persona\n1,x\n", ("there is no field 'xyz' among id, persona", 1)),
         ("x.csv", None, "id,persona\n1,x\n", ("name with `field` which one holds the values: id, persona", 1)),
         ("x.csv", "p", 'p,q\n"one', ("unexpected end of data", 2)),
-        ("x.csv", "p", b"p,q\n1,2\n\xff,2\n", ("is not UTF-8", 3)),
+        ("x.csv", "p", b"p,q\n1,2\n\xff,2\n", ("is not UTF-8: save it as UTF-8", 3)),
     ],
 )
 def test_a_file_without_such_values_is_told_with_its_line(

@@ -397,9 +397,9 @@ def test_bytes_that_are_not_utf8_are_named_with_file_and_place(smallest: Path) -
     (smallest / "baking.md").write_bytes(b"caf\xe9")
     with pytest.raises(ConfigError) as caught:
         load_recipe(str(smallest))
-    assert str(caught.value) == f"{smallest / 'baking.md'}: the knowledge base is not UTF-8 (byte 3)"
+    assert str(caught.value) == f"{smallest / 'baking.md'}: the knowledge base is not UTF-8 (byte 3): save it as UTF-8"
     (smallest / "recipe.toml").write_bytes(b"# \xff")
-    assert explain(smallest) == "the recipe is not UTF-8 (byte 2)"
+    assert explain(smallest) == "the recipe is not UTF-8 (byte 2): save it as UTF-8"
 
 
 @pytest.mark.parametrize(
