@@ -95,6 +95,8 @@ _BEHIND = {
     "lock-codes": rf"{_SIGN}(?:{_SPELLED}|(?P<code>(?-i:(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{{4,10}})|\d{{3}}))"
     rf"(?![\w:-]|[.,]\d|\s(?:{_choice('units')})\b)",
     "accounts": rf"[^.\n]{{0,30}}?[\s\"'`][\w.@-]{{2,30}}(?:\s/\s|/|:(?!/)){_MIXED}",
+    "logins": r"[^.\n]{0,30}?\s(?:as|als|with|mit)\s[\"'`]?[\w.@-]{2,30}[\"'`]?\s(?:with|and|using|mit|und)\s[\"'`]?"
+    rf"{_MIXED}",
     "offers": r"(?:\s(?:code|is))?:?\s[\"'`]?(?-i:[A-Z]{5,20})\b",
 }
 _Name: TypeAlias = tuple[str, str, re.Pattern[str]]
@@ -111,11 +113,11 @@ _NAMES = _names(
     *("passwords", "pass", "plain-passwords", "keys", "card-codes", "pins", "lock-codes", "recovery"),
     *("account-numbers", "opened", "offers"),
 )
-_ACCOUNTS = _names("accounts")
+_ACCOUNTS = _names("accounts", "logins")
 # What is a secret in a sentence with its name, and in the answer to a question with it.
 _CODE = re.compile(
     r"\d(?<![\w.,$€£/+-]\d)(?<!\d[: ]\d)(?:\d{3,7}|\d{2}[ -]\d{3}|\d \d{2}"
-    r"|\d{3}-\d{4}|(?:[ -]\d){2,5}|\d?(?:-\d{1,2}){2}|\d(?: \d{2}){2,3})[#*]?"
+    r"|\d{3}-\d{4}|(?:[ -]\d){2,5}|\d?(?:-\d{1,2}){2}|\d(?: \d{2}){2,3}|\d{1,3}[#*]\d{2,4})[#*]?"
     rf"(?![\w€$£%/]|[-.,:]\d|\s\d|\s(?i:{_choice('units')})\b)"
 )
 _NAMED_NEAR = {
