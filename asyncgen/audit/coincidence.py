@@ -18,7 +18,9 @@ from asyncgen.audit.statements import YEAR, YEARS, Statement
 _HARDLY, _SELDOM = 0.05, 0.12  # of how many inventions would agree as well: where no words tell of a result, and where
 _SPAN = 2.0  # results from the half to the double of a figure are about as large
 _MOST_STATEMENTS = 6  # that fit best: more of them give too much to tell
+_MOST_BESIDE = 12
 _MOST_FIGURES = 12  # of a unit
+_MOST_FACTORS = 12
 _FEW_FIGURES = 6
 _PAID_BY = (3600.0, 86400.0, YEAR / 12)  # seconds of an hour, a day, a month
 _ALL = 100.0  # percent
@@ -57,7 +59,7 @@ class _Scope:
         if unit not in CURRENCIES or self.is_told:  # amounts are added and compared in words
             for one, other in combinations(own, 2):
                 yield from (one + other, abs(one - other))
-        if self.is_told and len(own) <= _FEW_FIGURES:
+        if self.is_told and len(own) <= _FEW_FIGURES and len(self.factors) <= _MOST_FACTORS:
             multiples = {each for each in self.factors if 1 < each <= MOST_TIMES}
             yield from (one + count * other for one, other in permutations(own, 2) for count in multiples)
             yield from (sum(each) for each in combinations(own, 3))
@@ -68,7 +70,7 @@ class _Scope:
 
     def _ratios(self, unit: str) -> Iterator[float]:
         """Shares, and how many times as much one is as another."""
-        if unit not in {"", "%"}:
+        if unit != "%" and (unit or not self.is_told):
             return
         for each in {unit for statement in self.statements for unit in statement.values} - {"%"}:
             for one, other in permutations(self.of(each), 2):
@@ -104,8 +106,10 @@ def is_given(measure: Measure, look: Look, most_off: float) -> bool:
         return False
     if _agrees(measure, results([each] for each in best), most_off, _SELDOM if is_told else _HARDLY):
         return True
-    beside = [*look.statements.beside(look.best)]
-    return is_told and _agrees(measure, results([best, beside]), most_off, _SELDOM)
+    if not is_told:
+        return False
+    beside = [*look.statements.beside(best)]
+    return len(beside) <= _MOST_BESIDE and _agrees(measure, results([best, beside]), most_off, _SELDOM)
 
 
 def _agrees(measure: Measure, results: Collection[float], most_off: float, likely: float) -> bool:

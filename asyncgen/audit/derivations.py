@@ -57,9 +57,7 @@ _PART_BEHIND = Uncased(rf" (?:{any_phrase('grounding', 'part-of').pattern})")
 _THEREFORE = Uncased(rf"(?:{any_phrase('grounding', 'therefore').pattern})[^.!?\n]*$")
 _EACH = any_phrase("grounding", "each")
 _EACH_REACH = 60
-_CALCULATES = Uncased(
-    rf"(?:{'|'.join(any_phrase('grounding', key).pattern for key in ('operators', 'results', 'combines'))})"
-)
+_CALCULATES = Uncased(rf"(?:{'|'.join(any_phrase('grounding', key).pattern for key in ('results', 'combines'))})")
 _HOUR = 3600.0
 _OF_HOURS = Uncased(rf"\b(?:{'|'.join(name for table in tables('units') for name in table.get('h', ()))})\b")
 _THEREFORE_REACH = 30  # characters before a figure
@@ -100,7 +98,7 @@ class Derivations:
         if not is_told or (is_count and measure.value == 1):
             return False  # as nearly always; "one must be faster" counts nothing
         return bool(
-            not _MAKES.isdisjoint(words)
+            (measure.unit and not _MAKES.isdisjoint(words))
             or (is_count and _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start))
             or (is_count and measure.value > _FEWEST and _EACH.search(prose, max(start - _EACH_REACH, 0), start))
             or is_compared(prose, measure)

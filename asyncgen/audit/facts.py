@@ -420,6 +420,12 @@ def read_small(text: str, start: int) -> Measure | None:
     return Measure(text[start:end], start, value, factor, name, is_spelled=True) if value else None
 
 
+def read_count(text: str, start: int) -> Measure | None:
+    """The count that a small number in words states at a place."""
+    word = _SMALL_WORD.match(text, start)
+    return Measure(word[0], start, float(_WHOLES[word[0].lower()]), 1.0, "", is_spelled=True) if word else None
+
+
 def _read_halves(text: str) -> Iterator[Measure]:
     """Two and a half hours, anderthalb Tage, a quarter of an hour: none of the small numbers that pass."""
     for match in _AND_A_HALF.finditer(text):
@@ -434,6 +440,7 @@ def _read_halves(text: str) -> Iterator[Measure]:
 
 _HALF_HINTS = ("half", "quarter", "halb", "iertelst")
 _WHOLES = {spelling: hour for word, hour in _HOURS.items() for spelling in (word, in_ascii(word))}
+_SMALL_WORD = re.compile(rf"(?:{_by_initials(map(in_all_spellings, _HOURS))})\b")
 _SMALL_PART = re.compile(
     rf"(?:,? and |,? und |, )?(?P<word>{_by_initials(map(in_all_spellings, _HOURS))})(?P<unit>{_UNIT})"
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import combinations, islice
 
 import msgspec
 
@@ -25,6 +25,7 @@ from asyncgen.audit.facts import (
     Term,
     Time,
     is_month,
+    read_count,
     read_facts,
     read_small,
     read_spelled,
@@ -39,7 +40,7 @@ from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spe
 from asyncgen.audit.phrases import Uncased, lowered
 from asyncgen.audit.reckoning import OPERANDS
 from asyncgen.audit.rules import Finding, Subject, excerpt
-from asyncgen.audit.statements import is_compared, sentences_around
+from asyncgen.audit.statements import SENTENCE, is_compared, sentences_around
 from asyncgen.audit.words import split_words
 from asyncgen.audit.written_sums import is_wrong
 
@@ -47,6 +48,7 @@ NO_SCENARIO = ""  # the topic of lines without one
 
 # The rules of a figure that known ones give, that nobody has given, and that is told as a result and is none.
 _DERIVED, _INVENTED, _WRONG_RESULT = ("derived-number",), ("ungrounded",), ("ungrounded", "derived-number")
+_HOUR = 3600.0  # seconds
 _SMALL = 12  # counts up to here are part of the language
 _ASKED_MAX = 100_000
 _MARKS = ("", ",", ".", ";", ":", "?", "!", "'s")  # behind a token
@@ -82,6 +84,7 @@ _NO_LENGTH = Uncased(
 _TOKEN_BEFORE, _TOKEN_BEHIND = re.compile(r"(?:\w{1,20}-)+$"), re.compile(r"(?:-\w{1,20})+")
 _LONGEST_TOKEN = 40  # characters
 _GUESS_REACH = 12  # characters
+_DENIED = any_phrase("grounding", "denies")
 _ORIGIN = any_phrase("grounding", "origin")
 _PLACE_BEFORE = re.compile(rf"\b(?:{'|'.join(sorted(listed('grounding', 'place-before')))}) $", re.IGNORECASE)
 _BROKEN_UNIT = re.compile(r" [^\W\d_]{1,12}")  # at the end of what breaks off: "250 Gra"
@@ -173,7 +176,7 @@ class Grounding:
                 self._answers[message.content, language] = answer
             answers.append(answer)
             tally.checked += answer.checked
-            if not (answer.unknown or answer.doubtful):
+            if not (answer.unknown or answer.doubtful or answer.miscounted):
                 continue
             review = review or _Review(subject, self._known, self._derivations, self._words)
             for rule, fact in review.judge(position, answers):
@@ -207,6 +210,8 @@ class Grounding:
                 answer.measures.append((fact, is_known))
                 if is_known and self._derivations.may_be_other(fact, prose):
                     answer.doubtful.append(fact)
+                if not fact.unit and self._is_miscounted(fact, prose):
+                    answer.miscounted.append(fact)
         if small := [word.decode() for word in _IN_WORDS & words]:
             self._examine_in_words(answer, sorted(find_beginnings(lowered(prose), small)), language)
         return answer
@@ -215,7 +220,11 @@ class Grounding:
         """The quantities that begin with a small number in words, at these places."""
         end, has_others = 0, False
         for place in places:
-            if place < end or answer.prose.startswith("-", place - 1) or not _SMALL_FIGURE.match(answer.prose, place):
+            if place < end or answer.prose.startswith("-", place - 1):
+                continue
+            if not _SMALL_FIGURE.match(answer.prose, place):
+                if (count := read_count(answer.prose, place)) and self._is_miscounted(count, answer.prose):
+                    answer.miscounted.append(count)
                 continue
             figure = read_small(answer.prose, place)
             if figure and figure.unit not in CURRENCIES:
@@ -226,13 +235,21 @@ class Grounding:
         if has_others:
             self._examine_small(answer, language)
 
+    def _is_miscounted(self, count: Measure, prose: str) -> bool:
+        """Whether the knowledge base counts what a small number counts, and nowhere so many."""
+        if not (1 < count.value <= _SMALL and is_everyday(count)):
+            return False
+        if not count.is_spelled and _NAME_BEFORE.search(prose, max(count.start - _LONGEST_TOKEN, 0), count.start):
+            return False
+        return self._known.things.are_others(prose, count.start, count.start + len(count.text), count.value)
+
     def _examine_unit(self, measure: Measure, answer: "_Answer") -> None:
         """So many of a unit, told in a small number in words."""
         if _is_vague(answer.prose, measure):
             return
         if is_several(measure) and not self._knows_small(measure, answer.prose):
             answer.unknown.append(measure)
-        elif self._derivations.may_be_other(measure, answer.prose):
+        elif measure.step == _HOUR and self._derivations.may_be_other(measure, answer.prose):
             answer.doubtful.append(measure)
 
     def _knows_small(self, measure: Measure, prose: str) -> bool:
@@ -315,6 +332,8 @@ class _Answer:
 
     `doubtful`: figures that it states, perhaps as something else.
 
+    `miscounted`: small counts of things of which it counts others.
+
     `measures`: the figures, each with whether it is known.
     """
 
@@ -322,6 +341,7 @@ class _Answer:
     checked: int = 0
     unknown: list[Fact] = field(default_factory=list)
     doubtful: list[Measure] = field(default_factory=list)
+    miscounted: list[Measure] = field(default_factory=list)
     measures: list[tuple[Measure, bool]] = field(default_factory=list)
 
 
@@ -380,6 +400,20 @@ class _Review:
                 rules = self._judge_known(measure, prose, question)
                 judged.update([measure.identity] if rules else ())
                 yield from ((rule, measure) for rule in rules)
+
+        yield from () if is_creative else self._judge_counts(answers[-1], question)
+
+    def _judge_counts(self, answer: "_Answer", question: str) -> Iterator[tuple[str, Measure]]:
+        """The small counts that are told of what has others, unless the user or an earlier figure has given them."""
+        for count in answer.miscounted:
+            is_given = self._is_said(count, answer.prose) or _is_written_out(answer.prose, count)
+            before, _ = sentences_around(answer.prose, count.start)
+            if not (is_given or self._is_none(count, answer.prose) or _DENIED.search(SENTENCE.split(before)[-1])):
+                end = count.start + len(count.text)
+                counts = set().union(*self._known.things.counts(answer.prose, count.start, end))
+                is_sum = any(count.value in {one + other, abs(one - other)} for one, other in combinations(counts, 2))
+                look = self._derivations.look(count, answer.prose, question)
+                yield ("derived-number" if is_sum and look.combines else "ungrounded"), count
 
     def _judge_known(self, measure: Measure, prose: str, question: str) -> Sequence[str]:
         """The rules that a figure of the knowledge base breaks, which may be there as something else."""

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Self
 
+from asyncgen.audit.counted_things import CountedThings
 from asyncgen.audit.derivations import Derivations
 from asyncgen.audit.facts import (
     CURRENCIES,
@@ -83,6 +84,7 @@ class KnownFacts:
         self._years: set[int] = set()
         self._values: dict[str, list[float]] = {}
         self.measures: list[Measure] = []
+        self.things = CountedThings()
         self.singles: set[object] = set()  # an hour, eine Woche
         for text in texts:
             self.language = find_language(split_words(text))
@@ -96,6 +98,7 @@ class KnownFacts:
                 self._add(plain, language)
                 if derivations is not None:
                     derivations.add_paragraph(plain, language)
+                    self._add_counts(plain, language)
         for values in self._values.values():
             values.sort()
         self._addresses.sort()
@@ -219,7 +222,7 @@ class KnownFacts:
             self.numbered.add(fold(name))
             self.terms.add(squeeze(name + number))
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
-        places = find_beginnings(lowered(text), SMALL_WORDS)
+        places = find_beginnings(lowered(text), SMALL_WORDS) if "-" in text else ()
         small = filter(None, (read_small(text, place) for place in places))  # a five-minute walk
         facts = [*read_facts(text, language), *read_spelled(text, language), *small]
         by_24_hours = any(isinstance(each, Time) and _is_of_24_hours(each) for each in facts)
@@ -243,6 +246,11 @@ class KnownFacts:
             else:
                 self._add_term(fact)
         self._add_shared_units(text, [each for each in facts if isinstance(each, Measure)])
+
+    def _add_counts(self, text: str, language: str | None) -> None:
+        """What only a knowledge base is asked for: how many it counts of a thing, and what it has of one unit."""
+        facts = (*read_facts(text, language), *read_spelled(text, language))
+        self.things.add(text, (each for each in facts if isinstance(each, Measure)))
         self.singles.update(each.identity for each in read_articles(text))
 
     def _add_shared_units(self, text: str, measures: Sequence[Measure]) -> None:

@@ -12,7 +12,6 @@ from asyncgen.audit.facts import CURRENCIES, Fact, Measure, Time, read_facts, re
 from asyncgen.audit.known_facts import size_of_unit
 from asyncgen.audit.language import any_phrase
 from asyncgen.audit.phrases import Uncased
-from asyncgen.audit.statements import SENTENCE, sentences_around
 
 _PLUS, _MINUS, _TIMES, _AT, _BY, _TO = (
     Uncased(rf"\W*(?:\w+\W+){{0,2}}(?:{any_phrase('sums', key).pattern})\W+(?:\w+\W+){{0,{behind}}}$")
@@ -22,6 +21,8 @@ _FROM = Uncased(rf"{any_phrase('sums', 'from').pattern} $")
 _RESULT = any_phrase("sums", "result")
 _IN_DIGITS = re.compile(r"\d[\d.,:]*")
 _LONGEST = 40  # characters between the last figure and its result
+_LONGEST_SENTENCE = 200
+_ENDS = (". ", "? ", "! ", "; ", "\n")
 _DAY, _HALF_DAY, _MINUTE = 1440, 720, 60.0
 _MOST_TIMES = 31  # of a span, on each day of a month
 _MOST_OF_EACH = 6
@@ -33,7 +34,8 @@ def is_wrong(measure: Measure, prose: str) -> bool:
     start = measure.start
     if _RESULT.search(prose, max(start - _LONGEST, 0), start) is None:
         return False
-    before = SENTENCE.split(sentences_around(prose, start)[0])[-1]
+    begin = max(prose.rfind(mark, max(start - _LONGEST_SENTENCE, 0), start) for mark in _ENDS)
+    before = prose[max(begin + 1, start - _LONGEST_SENTENCE, 0) : start]
     if not 0 < len(_IN_DIGITS.findall(before)) <= 2:  # noqa: PLR2004 - one may be in words
         return False
     found: dict[int, Fact] = {each.start: each for each in (*read_spelled(before), *read_facts(before))}

@@ -92,3 +92,25 @@ def test_a_wrong_result_of_known_figures_is_both(question: str, answer: str, rul
 )
 def test_places_years_and_placeholders(answer: str, rules: set[str]) -> None:
     assert _rules("What else is there to know?", answer) == rules
+
+
+@each_row(
+    ("question", "answer", "rules"),
+    [
+        ("How many evenings is the course?", "It has eight evenings.", {"ungrounded"}),
+        ("How many evenings is the course?", "It has 8 evenings of two hours each.", {"ungrounded"}),
+        (
+            "How many evenings is the course?",
+            "It has five evenings; three of them are left after two.",
+            set(),
+        ),
+        ("We need seven evenings!", "Seven evenings are more than the course has.", set()),
+        ("What do I need?", "You need two things: time and ten fingers.", set()),
+        ("How many winches are there?", "There are three winches.", set()),
+        ("How many evenings?", "Not eight evenings, I am afraid.", set()),
+    ],
+)
+def test_a_small_count_of_what_the_knowledge_base_counts_is_one_of_its_own(
+    question: str, answer: str, rules: set[str]
+) -> None:
+    assert _rules(question, answer) == rules
