@@ -200,8 +200,9 @@ def check_no_plan(output: Path) -> None:
             f"{output}: {folder.path} has a plan of shards: make one with --shard K/M, put them together by "
             f"asyncgen merge {folder.stem}, or choose another --output"
         )
-    folder = ShardFolder.of(output.parent)
-    if output.parent == folder.path and folder.is_planned():
+    home = Path(os.path.realpath(output)).parent  # of the folder where this is typed, or of a link, too
+    folder = ShardFolder.of(home)
+    if home == folder.path and folder.is_planned():
         raise ConfigError(
             f"{output} belongs to the plan of shards {folder.plan_path}: make it with --shard K/M -o {folder.stem}, or "
             "choose another --output"

@@ -62,7 +62,9 @@ def test_a_shard_is_made_as_planned_and_ends_at_once_when_it_is_there(planned: T
     refused = {
         "data/x": "has a plan of shards: make one with --shard",
         "data/x.shards/00001.jsonl": "belongs to the plan of shards",
+        "link.jsonl": "belongs to the plan of shards",
     }
+    (tmp_path / "link.jsonl").symlink_to("data/x.shards/00001.jsonl")
     for output, why in refused.items():
         assert why in planned("generate", "-o", output, "--quiet", status=2)
         with pytest.raises(asyncgen.ConfigError, match=why):
