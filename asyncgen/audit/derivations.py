@@ -62,8 +62,7 @@ _HOUR = 3600.0
 _OF_HOURS = Uncased(rf"\b(?:{'|'.join(name for table in tables('units') for name in table.get('h', ()))})\b")
 _THEREFORE_REACH = 30  # characters before a figure
 # Words without which nothing around a figure says that it is another one.
-_MAKES = words_of("sums", "makes")
-_TOLD_BEFORE = _MAKES | words_of("grounding", "therefore", "each", "saved-before", "summed-before")
+_TOLD_BEFORE = words_of("grounding", "therefore", "each", "saved-before", "summed-before")
 _TOLD_BEHIND = words_of("grounding", "more-behind", "summed-behind")
 _CALENDAR_PARTS = (7, 12, 30, 52, 365)
 _FEWEST = 12  # counts up to here are part of the language
@@ -93,13 +92,11 @@ class Derivations:
         if is_count and _PART_BEHIND.match(prose, end):
             return True
         before, behind = prose[max(start - _EACH_REACH, 0) : start], prose[end : end + COMPARED_REACH]
-        words = split_words(before)
-        is_told = not (_TOLD_BEFORE.isdisjoint(words) and _TOLD_BEHIND.isdisjoint(split_words(behind)))
+        is_told = not (_TOLD_BEFORE.isdisjoint(split_words(before)) and _TOLD_BEHIND.isdisjoint(split_words(behind)))
         if not is_told or (is_count and measure.value == 1):
             return False  # as nearly always; "one must be faster" counts nothing
         return bool(
-            (measure.unit and not _MAKES.isdisjoint(words))
-            or (is_count and _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start))
+            (is_count and _THEREFORE.search(prose, max(start - _THEREFORE_REACH, 0), start))
             or (is_count and measure.value > _FEWEST and _EACH.search(prose, max(start - _EACH_REACH, 0), start))
             or is_compared(prose, measure)
             or is_summed(prose, measure)

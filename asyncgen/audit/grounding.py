@@ -208,7 +208,8 @@ class Grounding:
                 answer.unknown.append(fact)
             if isinstance(fact, Measure):
                 answer.measures.append((fact, is_known))
-                if is_known and self._derivations.may_be_other(fact, prose):
+                is_sum = fact.unit in CURRENCIES and is_wrong(fact, prose)
+                if is_known and (is_sum or self._derivations.may_be_other(fact, prose)):
                     answer.doubtful.append(fact)
                 if not fact.unit and self._is_miscounted(fact, prose):
                     answer.miscounted.append(fact)
