@@ -14,7 +14,7 @@ from weakref import finalize
 
 from asyncgen.api.background import Background, Result
 from asyncgen.api.settings import GivenSettings, configure
-from asyncgen.audit.rule_names import check_names
+from asyncgen.audit.rules import find_wrong_names
 from asyncgen.conversation import Message
 from asyncgen.recipe.load import load_recipe as load
 from asyncgen.recipe.recipe import Recipe
@@ -58,7 +58,7 @@ def load_recipe(
     """
     path = None if knowledge is None else Path(knowledge)
     chosen = {name: write_value(each) for name, each in (variables or {}).items()}
-    return load(os.fspath(source), knowledge=path, variables=chosen, check_audit=check_names)
+    return load(os.fspath(source), knowledge=path, variables=chosen, check_audit=find_wrong_names)
 
 
 def generate(

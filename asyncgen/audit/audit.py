@@ -27,7 +27,8 @@ from asyncgen.audit.judged import Judged, JudgedResult
 from asyncgen.audit.language import LANGUAGES
 from asyncgen.audit.line_work import Line, LineSettings, LineWork, Seen, make_look, make_stock_search
 from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, Duplicates, NearDuplicates, find_repeats, summarise
-from asyncgen.audit.rules import RULES, AuditSettings, Finding, Severity, Subject
+from asyncgen.audit.rules import RULES, AuditSettings, Finding, Severity
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.telling import Statements, Telling, TellingResult
 from asyncgen.audit.timeline import Moment, Timeline
 from asyncgen.audit.workers import Result, map_in_order

@@ -10,7 +10,8 @@ from asyncgen.audit.endings import Endings
 from asyncgen.audit.leaks import Leaks, PromptPieces
 from asyncgen.audit.markup import check_markdown
 from asyncgen.audit.role_confusion import RoleConfusion
-from asyncgen.audit.rules import MAX_EVIDENCE, Check, Finding, Span, Subject, excerpt
+from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Span, excerpt
+from asyncgen.audit.subject import Check, Subject
 from asyncgen.audit.third_person import ThirdPerson
 from asyncgen.audit.turns import TurnsCheck
 from asyncgen.audit.word_runs import Verbatim

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from asyncgen.audit.language import any_phrase
-from asyncgen.audit.rules import Finding, Span, Subject, excerpt
+from asyncgen.audit.rules import Finding, Span, excerpt
+from asyncgen.audit.subject import Subject
 
 _TOKEN = re.compile(
     r"<\|[\w ./-]{1,40}\|>|<\|(?:im_start|im_end|endoftext)|<\uff5c[^<>\uff5c]{1,40}\uff5c>|\[/?INST\]|<</?SYS>>"

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.recipe import Dimension
 

@@ -13,7 +13,7 @@ from operator import add
 
 import msgspec
 
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.data.dataset import Dataset
 from asyncgen.recipe.bindings import Bindings
 from asyncgen.recipe.recipe import Dimension

@@ -14,7 +14,8 @@ from itertools import chain
 from typing import TypeAlias
 
 from asyncgen.audit.language import listed, tables
-from asyncgen.audit.rules import Finding, Span, Subject, excerpt
+from asyncgen.audit.rules import Finding, Span, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import MAX_KNOWN_WORDS, split_words
 from asyncgen.data.text import whole_text
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.turns import find_lengths
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.journal import Done, Entry, Unused

@@ -16,7 +16,8 @@ import msgspec
 
 from asyncgen.audit.counting import DistinctCounter, HeavyHitters, TextSample
 from asyncgen.audit.phrases import PlainText
-from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import Sentences, split_sentences, split_words
 from asyncgen.recipe.scenario import Drawn
 

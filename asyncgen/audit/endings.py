@@ -15,7 +15,8 @@ from itertools import takewhile
 from asyncgen.audit.language import FREQUENT_WORDS, LANGUAGES, any_phrase, listed, table_of, tables
 from asyncgen.audit.markup import CODE_LIKE
 from asyncgen.audit.phrases import Uncased
-from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
+from asyncgen.audit.rules import Finding, Span, blank, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import split_words
 
 _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")

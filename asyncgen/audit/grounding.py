@@ -39,8 +39,9 @@ from asyncgen.audit.names import COMMON_NAMES, PLACES, fold, is_listed
 from asyncgen.audit.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
 from asyncgen.audit.phrases import Uncased, lowered
 from asyncgen.audit.reckoning import OPERANDS
-from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, excerpt
 from asyncgen.audit.statements import SENTENCE, is_compared, sentences_around
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import split_words
 from asyncgen.audit.written_sums import is_wrong
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.data.grades import Grades
 from asyncgen.output.grades import SUPPORTED, Grade, Judgement
 from asyncgen.recipe.judge import CLAIMS

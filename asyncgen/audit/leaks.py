@@ -12,7 +12,8 @@ from functools import lru_cache
 from asyncgen.audit import language
 from asyncgen.audit.facts import without_code
 from asyncgen.audit.phrases import Phrases, Uncased, either, literal_phrase, read_phrases
-from asyncgen.audit.rules import PHRASE_RULES, Finding, Subject, blank, excerpt
+from asyncgen.audit.rules import PHRASE_RULES, Finding, blank, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.word_runs import WordRuns, runs_of
 from asyncgen.audit.words import split_words
 from asyncgen.conversation import Conversation

@@ -9,7 +9,8 @@ from asyncgen.audit.checks import line_checks
 from asyncgen.audit.diversity import StockCheck, Wording, Wordings
 from asyncgen.audit.grounding import Grounding, TopicGrounding
 from asyncgen.audit.near_duplicates import Signature, sign
-from asyncgen.audit.rules import AuditSettings, Check, Finding, Subject
+from asyncgen.audit.rules import AuditSettings, Finding
+from asyncgen.audit.subject import Check, Subject
 from asyncgen.audit.telling import Statements
 from asyncgen.audit.words import WordNumbers
 from asyncgen.data.dataset import Record

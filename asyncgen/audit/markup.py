@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from asyncgen.audit.language import any_phrase
 from asyncgen.audit.role_confusion import STAGED
-from asyncgen.audit.rules import Finding, Span, Subject, blank, excerpt
+from asyncgen.audit.rules import Finding, Span, blank, excerpt
+from asyncgen.audit.subject import Subject
 
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S.*$", re.MULTILINE)

@@ -10,7 +10,8 @@ from itertools import chain
 
 from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrases, PlainText, plain
-from asyncgen.audit.rules import Finding, Subject, blank, excerpt
+from asyncgen.audit.rules import Finding, blank, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.word_runs import runs_of
 from asyncgen.audit.words import split_words
 from asyncgen.conversation import Conversation, Message

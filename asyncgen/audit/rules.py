@@ -5,25 +5,19 @@ so that a recipe or a flag that misspells one is told before a million lines are
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from asyncgen.audit.language import find_languages
-from asyncgen.audit.phrases import PlainText
-from asyncgen.data.dataset import Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.problems import Key, write_key
-from asyncgen.recipe.recipe import AuditOptions, Charset, Recipe
-from asyncgen.recipe.scenario import Drawn
+from asyncgen.recipe.recipe import AuditOptions, Recipe
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 Span: TypeAlias = tuple[int, int]  # from where to where a finding stands in a text
 
-_ENOUGH_WORDS = 20  # to tell that a conversation speaks no known language
 MAX_EVIDENCE = 120  # characters
 
 
@@ -54,32 +48,6 @@ class Finding:
         """What the rule says, and what breaks it here."""
         return f"{RULES[self.rule].description}: {self.evidence}"
 
-
-@dataclass(frozen=True)
-class Subject:
-    """What a check may look at. `scenario` is None for a line that no run made."""
-
-    record: Record
-    scenario: Mapping[str, Drawn] | None
-    charset: Charset
-
-    @cached_property
-    def plain(self) -> Sequence[PlainText]:
-        """Each message, read once for all that ask."""
-        return [PlainText(message.content) for message in self.record.conversation]
-
-    @cached_property
-    def languages(self) -> Sequence[str | None]:
-        """The known language that each message speaks: where it tells too little, what the conversation speaks."""
-        return find_languages([each.words for each in self.plain])
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether it speaks a language that the audit knows, or too little to tell."""
-        return any(self.languages) or sum(len(each.words) for each in self.plain) < _ENOUGH_WORDS
-
-
-Check: TypeAlias = Callable[[Subject], Iterable[Finding]]
 
 _ALL = (
     Rule("near-duplicate", "warning", "nearly the same conversation as an earlier line"),

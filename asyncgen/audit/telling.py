@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import split_words
 from asyncgen.data.grades import Grades
 from asyncgen.output.grades import SUPPORTED, Grade

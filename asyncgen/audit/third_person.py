@@ -14,7 +14,8 @@ from itertools import chain
 from asyncgen.audit import language
 from asyncgen.audit.phrases import Phrase, Phrases, PlainText, plain
 from asyncgen.audit.role_confusion import find_assistant_name
-from asyncgen.audit.rules import Finding, Subject, blank, excerpt
+from asyncgen.audit.rules import Finding, blank, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import split_words
 
 # "I, nanochat, cannot": a name beside who has it.

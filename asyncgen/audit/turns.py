@@ -6,7 +6,8 @@ from functools import lru_cache
 from math import inf
 
 from asyncgen.audit.language import listed, tables
-from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.text import quantity
 
 _NUMBERS = {word: value for table in tables("numbers") for value, word in enumerate(table["small"][:12], start=1)}

@@ -6,7 +6,8 @@ of the rest, so most messages cost a few look-ups and no more.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import split_words
 
 _VERBATIM = 12  # words in a row of the knowledge base

@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from asyncgen.audit.facts import without_code
 from asyncgen.audit.language import LANGUAGES, listed, share_of
-from asyncgen.audit.rules import Finding, Subject, excerpt
+from asyncgen.audit.rules import Finding, excerpt
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.words import split_words
 from asyncgen.recipe.language import LANGUAGE, NAMES
 from asyncgen.recipe.recipe import Dimension, Recipe

@@ -25,12 +25,12 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.audit.rule_names import check_names
+    from asyncgen.audit.rules import find_wrong_names
     from asyncgen.recipe.load import read_recipe
     from asyncgen.screen.check import show_problems, show_request
 
     recipe, problems = read_recipe(
-        flags.recipe, knowledge=flags.knowledge, variables=dict(flags.variables), check_audit=check_names
+        flags.recipe, knowledge=flags.knowledge, variables=dict(flags.variables), check_audit=find_wrong_names
     )
     if recipe is not None:
         show_request(flags.recipe, recipe, flags.seed, flags.index)

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import cast
 
-from asyncgen.audit.rule_names import check_names
+from asyncgen.audit.rules import find_wrong_names
 from asyncgen.endpoint.presets import provider_and_address
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import grades_paths
@@ -102,7 +102,7 @@ def read_plan(flags: argparse.Namespace, environment: Mapping[str, str]) -> RunP
 
 def read_recipe(flags: argparse.Namespace) -> Recipe:
     return load_recipe(
-        flags.recipe, knowledge=flags.knowledge, variables=dict(flags.variables), check_audit=check_names
+        flags.recipe, knowledge=flags.knowledge, variables=dict(flags.variables), check_audit=find_wrong_names
     )
 
 

@@ -11,7 +11,8 @@ from asyncgen.audit.control_tokens import find_control_token
 from asyncgen.audit.credentials import find_secret
 from asyncgen.audit.endings import find_break
 from asyncgen.audit.markup import find_markdown
-from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding, Subject
+from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding
+from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.load import load_recipe

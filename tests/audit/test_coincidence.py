@@ -3,7 +3,7 @@
 from quick import each_row
 
 from asyncgen.audit.grounding import Grounding
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 

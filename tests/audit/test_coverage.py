@@ -8,7 +8,7 @@ from outputs import HEADER, done, failed, line, make_run
 
 from asyncgen.audit.audit import audit_dataset
 from asyncgen.audit.coverage import ROOM, Coverage, CoverageResult
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.begin import prepare
 from asyncgen.output.journal import Header

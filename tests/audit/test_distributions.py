@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from outputs import COST, HEADER, digest, failed, line, make_run, rejected
 
 from asyncgen.audit.distributions import BINS, Shape, ShapeResult, describe
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Conversation, Message
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.files import Record as OutputRecord

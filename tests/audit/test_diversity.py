@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncgen.audit.diversity import TRACKED, Counted, Diversity, StockCheck, Wordings
-from asyncgen.audit.rules import Finding, Subject
+from asyncgen.audit.rules import Finding
+from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.scenario import Drawn

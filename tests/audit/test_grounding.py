@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from quick import each_row
 
 from asyncgen.audit.grounding import NO_SCENARIO, Grounding, GroundingResult
-from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Subject
+from asyncgen.audit.rules import MAX_EVIDENCE, Finding
+from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.load import load_recipe

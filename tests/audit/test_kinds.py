@@ -16,7 +16,7 @@ import pytest
 
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.grounding import Grounding
-from asyncgen.audit.rules import Check, Subject
+from asyncgen.audit.subject import Check, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.load import load_recipe

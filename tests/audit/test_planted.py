@@ -17,7 +17,8 @@ from asyncgen.audit.diversity import Diversity, StockCheck, Wordings
 from asyncgen.audit.grounding import Grounding
 from asyncgen.audit.judged import RULE as JUDGED
 from asyncgen.audit.near_duplicates import NearDuplicates
-from asyncgen.audit.rules import RULES, Check, Subject
+from asyncgen.audit.rules import RULES
+from asyncgen.audit.subject import Check, Subject
 from asyncgen.audit.wrong_language import WrongLanguage
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record

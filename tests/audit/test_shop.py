@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from asyncgen.audit.grounding import Grounding
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Conversation, Message
 from asyncgen.data.dataset import Record
 

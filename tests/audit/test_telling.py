@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from asyncgen.audit.rules import Subject
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.telling import Statements, Telling, Told
 from asyncgen.conversation import XXH3, Message, digest_conversation, encode_document
 from asyncgen.data.dataset import Record

@@ -3,7 +3,8 @@ from math import inf
 
 from quick import each_row
 
-from asyncgen.audit.rules import Finding, Subject
+from asyncgen.audit.rules import Finding
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.turns import TurnsCheck, find_lengths
 from asyncgen.conversation import Conversation, Message
 from asyncgen.data.dataset import Record

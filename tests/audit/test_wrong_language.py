@@ -2,7 +2,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from asyncgen.audit.rules import Finding, Subject
+from asyncgen.audit.rules import Finding
+from asyncgen.audit.subject import Subject
 from asyncgen.audit.wrong_language import Guess, WrongLanguage, find_guess
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
