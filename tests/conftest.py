@@ -21,9 +21,9 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from sweep import THOROUGH
 
-from asyncgen.audit.grounding import Grounding
-from asyncgen.audit.role_confusion import RoleConfusion
-from asyncgen.audit.third_person import ThirdPerson
+from asyncgen.audit.grounding.grounding import Grounding
+from asyncgen.audit.lints.role_confusion import RoleConfusion
+from asyncgen.audit.lints.third_person import ThirdPerson
 from asyncgen.command.commands import build_parser
 from asyncgen.offline.author import Author
 from asyncgen.offline.batch_knobs import BatchKnobs

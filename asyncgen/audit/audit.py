@@ -17,22 +17,29 @@ from itertools import islice
 import msgspec
 
 from asyncgen import __version__
-from asyncgen.audit.copied_opener import dimensions_of_examples
-from asyncgen.audit.coverage import Coverage, CoverageResult
-from asyncgen.audit.distributions import Shape, ShapeResult
-from asyncgen.audit.diversity import Diversity, DiversityResult
-from asyncgen.audit.grounding import GroundingResult, TopicGrounding, add_topics
+from asyncgen.audit.grounding.grounding import GroundingResult, TopicGrounding, add_topics
 from asyncgen.audit.judged import RULE as JUDGED
 from asyncgen.audit.judged import Judged, JudgedResult
-from asyncgen.audit.language import LANGUAGES
 from asyncgen.audit.line_work import Line, LineSettings, LineWork, Seen, make_look, make_stock_search
-from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, Duplicates, NearDuplicates, find_repeats, summarise
+from asyncgen.audit.lints.copied_opener import dimensions_of_examples
+from asyncgen.audit.lints.wrong_language import declared_by, find_guess
+from asyncgen.audit.measures.coverage import Coverage, CoverageResult
+from asyncgen.audit.measures.distributions import Shape, ShapeResult
+from asyncgen.audit.measures.diversity import Diversity, DiversityResult
+from asyncgen.audit.measures.near_duplicates import (
+    LEVELS,
+    THRESHOLD,
+    Duplicates,
+    NearDuplicates,
+    find_repeats,
+    summarise,
+)
+from asyncgen.audit.measures.telling import Statements, Telling, TellingResult
+from asyncgen.audit.measures.timeline import Moment, Timeline
+from asyncgen.audit.reading.language import LANGUAGES
 from asyncgen.audit.rules import RULES, AuditSettings, Finding, Severity
 from asyncgen.audit.subject import Subject
-from asyncgen.audit.telling import Statements, Telling, TellingResult
-from asyncgen.audit.timeline import Moment, Timeline
 from asyncgen.audit.workers import Result, map_in_order
-from asyncgen.audit.wrong_language import declared_by, find_guess
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.state import Report, RunReport, make_report

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from asyncgen.audit.addresses import find_emails, plain_address
-from asyncgen.audit.control_tokens import check_control_tokens
-from asyncgen.audit.copied_opener import CopiedOpener
-from asyncgen.audit.credentials import check_secrets
-from asyncgen.audit.endings import Endings
-from asyncgen.audit.leaks import Leaks, PromptPieces
-from asyncgen.audit.markup import check_markdown
-from asyncgen.audit.role_confusion import RoleConfusion
+from asyncgen.audit.lints.addresses import find_emails, plain_address
+from asyncgen.audit.lints.control_tokens import check_control_tokens
+from asyncgen.audit.lints.copied_opener import CopiedOpener
+from asyncgen.audit.lints.credentials import check_secrets
+from asyncgen.audit.lints.endings import Endings
+from asyncgen.audit.lints.leaks import Leaks, PromptPieces
+from asyncgen.audit.lints.markup import check_markdown
+from asyncgen.audit.lints.role_confusion import RoleConfusion
+from asyncgen.audit.lints.third_person import ThirdPerson
+from asyncgen.audit.lints.turns import TurnsCheck
+from asyncgen.audit.lints.word_runs import Verbatim
+from asyncgen.audit.lints.wrong_language import WrongLanguage, find_guess
 from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Span, excerpt
 from asyncgen.audit.subject import Check, Subject
-from asyncgen.audit.third_person import ThirdPerson
-from asyncgen.audit.turns import TurnsCheck
-from asyncgen.audit.word_runs import Verbatim
-from asyncgen.audit.wrong_language import WrongLanguage, find_guess
 
 
 def line_checks(

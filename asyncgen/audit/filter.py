@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncgen.audit.near_duplicates import NearDuplicates
+from asyncgen.audit.measures.near_duplicates import NearDuplicates
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import read_dropped

@@ -6,13 +6,13 @@ from itertools import chain
 from typing import TypeAlias
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.diversity import StockCheck, Wording, Wordings
-from asyncgen.audit.grounding import Grounding, TopicGrounding
-from asyncgen.audit.near_duplicates import Signature, sign
+from asyncgen.audit.grounding.grounding import Grounding, TopicGrounding
+from asyncgen.audit.measures.diversity import StockCheck, Wording, Wordings
+from asyncgen.audit.measures.near_duplicates import Signature, sign
+from asyncgen.audit.measures.telling import Statements
+from asyncgen.audit.reading.words import WordNumbers
 from asyncgen.audit.rules import AuditSettings, Finding
 from asyncgen.audit.subject import Check, Subject
-from asyncgen.audit.telling import Statements
-from asyncgen.audit.words import WordNumbers
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.recipe import Charset
 from asyncgen.recipe.scenario import Drawn

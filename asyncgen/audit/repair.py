@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
-from asyncgen.audit.copied_opener import RULE as COPIED_OPENER
-from asyncgen.audit.copied_opener import dimensions_of_examples
 from asyncgen.audit.judged import RULE as JUDGED
 from asyncgen.audit.judged import complaints
 from asyncgen.audit.line_work import LineSettings, LineWork
+from asyncgen.audit.lints.copied_opener import RULE as COPIED_OPENER
+from asyncgen.audit.lints.copied_opener import dimensions_of_examples
+from asyncgen.audit.lints.wrong_language import declared_by
+from asyncgen.audit.measures.telling import Statements
 from asyncgen.audit.rules import AuditSettings
-from asyncgen.audit.telling import Statements
-from asyncgen.audit.wrong_language import declared_by
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.jobs.judgement import judge_recipe

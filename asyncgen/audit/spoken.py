@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from asyncgen.audit.facts import without_code
-from asyncgen.audit.language import find_language, share_of
-from asyncgen.audit.words import split_words
-from asyncgen.audit.wrong_language import ALIKE, Guess
+from asyncgen.audit.lints.wrong_language import ALIKE, Guess
+from asyncgen.audit.reading.facts import without_code
+from asyncgen.audit.reading.language import find_language, share_of
+from asyncgen.audit.reading.words import split_words
 
 _PARAGRAPHS = 5
 _LONGEST = 2000  # characters of a paragraph

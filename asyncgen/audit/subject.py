@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from asyncgen.audit.language import find_languages
-from asyncgen.audit.phrases import PlainText
+from asyncgen.audit.reading.language import find_languages
+from asyncgen.audit.reading.phrases import PlainText
 from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.recipe import Charset

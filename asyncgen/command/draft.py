@@ -97,7 +97,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
 
 
 def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[list[Candidate]]":
-    from asyncgen.audit.words import split_words
+    from asyncgen.audit.reading.words import split_words
     from asyncgen.runs.event_loop import in_event_loop
     from asyncgen.scaffold.draft import open_drafter
     from asyncgen.scaffold.widen import widen

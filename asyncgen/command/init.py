@@ -150,8 +150,8 @@ def _first_output(name: str) -> Path:
 
 def _find_spoken(knowledge: "Knowledge") -> dict[str, list[str]]:
     """The documents in each language, that of most text first."""
+    from asyncgen.audit.lints.wrong_language import find_guess
     from asyncgen.audit.spoken import find_spoken
-    from asyncgen.audit.wrong_language import find_guess
 
     documents: dict[str, list[str]] = {}
     sizes: Counter[str] = Counter()

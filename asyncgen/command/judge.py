@@ -70,8 +70,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, command: str) -> int:
-    from asyncgen.audit.agreement import measure_by_question
     from asyncgen.audit.judged import Judged
+    from asyncgen.audit.measures.agreement import measure_by_question
     from asyncgen.command.config import read_judge_config
     from asyncgen.command.log_file import start_logging
     from asyncgen.data.grades import Grades
@@ -122,7 +122,7 @@ def _warn(config: "GenerateConfig", dataset: "Dataset", sample: "Sample") -> lis
 
 
 def _tell_agreement(paths: OutputPaths) -> int:
-    from asyncgen.audit.agreement import measure_by_question
+    from asyncgen.audit.measures.agreement import measure_by_question
     from asyncgen.data.grades import Grades
     from asyncgen.data.labels import compare_labels, compare_twice, labels_path, read_labels
     from asyncgen.report.agreed import ASKED_TWICE, print_agreement

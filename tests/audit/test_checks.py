@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
 
-from asyncgen.audit.addresses import find_emails
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.control_tokens import find_control_token
-from asyncgen.audit.credentials import find_secret
-from asyncgen.audit.endings import find_break
-from asyncgen.audit.markup import find_markdown
+from asyncgen.audit.lints.addresses import find_emails
+from asyncgen.audit.lints.control_tokens import find_control_token
+from asyncgen.audit.lints.credentials import find_secret
+from asyncgen.audit.lints.endings import find_break
+from asyncgen.audit.lints.markup import find_markdown
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Message

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.grounding import Grounding
+from asyncgen.audit.grounding.grounding import Grounding
 from asyncgen.audit.subject import Check, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record

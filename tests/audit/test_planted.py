@@ -13,13 +13,13 @@ from planting import RECIPE, TRUE_TALKS, Case, PlantedFile, PlantedPairs, talk
 from quick import each_row
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.diversity import Diversity, StockCheck, Wordings
-from asyncgen.audit.grounding import Grounding
+from asyncgen.audit.grounding.grounding import Grounding
 from asyncgen.audit.judged import RULE as JUDGED
-from asyncgen.audit.near_duplicates import NearDuplicates
+from asyncgen.audit.lints.wrong_language import WrongLanguage
+from asyncgen.audit.measures.diversity import Diversity, StockCheck, Wordings
+from asyncgen.audit.measures.near_duplicates import NearDuplicates
 from asyncgen.audit.rules import RULES
 from asyncgen.audit.subject import Check, Subject
-from asyncgen.audit.wrong_language import WrongLanguage
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Record
 from asyncgen.data.text import answers_text, whole_text

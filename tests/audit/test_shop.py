@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncgen.audit.grounding import Grounding
+from asyncgen.audit.grounding.grounding import Grounding
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Conversation, Message
 from asyncgen.data.dataset import Record

@@ -17,7 +17,7 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from asyncgen.audit.near_duplicates import LEVELS, THRESHOLD, NearDuplicates
+from asyncgen.audit.measures.near_duplicates import LEVELS, THRESHOLD, NearDuplicates
 
 VOCABULARY = [f"w{number}" for number in range(20_000)]
 WEIGHTS = list(accumulate(1 / (rank + 10) for rank in range(len(VOCABULARY))))

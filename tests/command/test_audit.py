@@ -11,8 +11,8 @@ from audited import conversation, write_output
 from quick import each_row
 
 from asyncgen.audit.audit import MAX_EXAMPLES, Audit
+from asyncgen.audit.lints.wrong_language import find_guess
 from asyncgen.audit.rules import RULES
-from asyncgen.audit.wrong_language import find_guess
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, encode_line
 from asyncgen.runs.interrupt import SIGNALS

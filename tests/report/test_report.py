@@ -15,7 +15,7 @@ from quick import each_row
 from reports import BITES, Page, biting, make_output, make_report, plain, talk
 
 from asyncgen.audit.audit import Audit, audit_dataset
-from asyncgen.audit.timeline import Moment
+from asyncgen.audit.measures.timeline import Moment
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import OutputError
 from asyncgen.recipe.recipe import Dimension, Group

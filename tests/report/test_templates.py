@@ -19,7 +19,7 @@ from quick import each_row
 from reports import BITES, Page, make_output, plain, talk
 
 from asyncgen.audit.audit import Audit, audit_dataset
-from asyncgen.audit.grounding import GroundingResult, TopicGrounding
+from asyncgen.audit.grounding.grounding import GroundingResult, TopicGrounding
 from asyncgen.data.dataset import Dataset
 from asyncgen.report.blocks import Block
 from asyncgen.report.report import render

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
 
-from asyncgen.audit.words import split_words
+from asyncgen.audit.reading.words import split_words
 from asyncgen.scaffold.likeness import Likeness
 from asyncgen.scaffold.widen import ALIKE, SAME_FACT
 

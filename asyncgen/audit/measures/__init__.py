@@ -1,0 +1,1 @@
+"""What is counted over all lines: repetition, coverage, lengths, agreement, time."""

@@ -1,0 +1,88 @@
+"""Languages: what the audit knows of each, as data, one file a language; a new file is a new language.
+
+A rule that asks for words looks for those of all of them: a phrase of one language is no phrase of another. What a text
+speaks is told by its most frequent words; of a language without them only the phrases are known, and no figure is read.
+"""
+
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from itertools import chain
+from typing import Any
+
+from asyncgen.audit.reading.phrases import Phrase, Uncased, either, read_phrases
+from asyncgen.audit.reading.words import split_words
+
+_TABLES: Mapping[str, Mapping[str, Any]] = {
+    each.name.removesuffix(".toml"): tomllib.loads(each.read_text(encoding="utf-8"))
+    for each in sorted((files("asyncgen.audit.reading") / "languages").iterdir(), key=lambda each: each.name)
+    if each.name.endswith(".toml")
+}
+LANGUAGES = tuple(code for code, table in _TABLES.items() if "frequent" in table)
+_FREQUENT = {code: frozenset(split_words(_TABLES[code]["frequent"]["words"])) for code in LANGUAGES}
+FREQUENT_WORDS = frozenset(word for code in LANGUAGES for word in _TABLES[code]["frequent"]["words"].split())
+FUNCTION_WORDS = frozenset(filter(str.isalpha, FREQUENT_WORDS))
+_LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
+
+
+def tables(name: str) -> Iterator[Mapping[str, Any]]:
+    """What each language has under a name; one that a rule cannot read has nothing."""
+    return (table[name] for table in _TABLES.values() if name in table)
+
+
+def table_of(language: str | None, name: str) -> Mapping[str, Any]:
+    table: Mapping[str, Any] = _TABLES.get(language or "", {}).get(name, {})
+    return table
+
+
+def listed(rule: str, key: str) -> frozenset[str]:
+    return frozenset(word for table in tables(rule) for word in table.get(key, ()))
+
+
+@lru_cache(maxsize=256)
+def phrases(rule: str, key: str = "phrases", name: str = "") -> Sequence[Phrase]:
+    """The phrases of a rule, read and compiled once. `name`: what {name} and {names}, its genitive, stand for."""
+    own = {"name": name, "names": f"{name}'s | {name}s"}
+    return [
+        phrase
+        for table in _TABLES.values()
+        for phrase in read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], **own})
+    ]
+
+
+def any_phrase(rule: str, key: str) -> Uncased:
+    return either(phrases(rule, key))
+
+
+def words_of(rule: str, *keys: str) -> frozenset[bytes]:
+    """A text that holds one of the phrases has one of these words."""
+    return frozenset(chain.from_iterable(each.needs[0] for key in keys for each in phrases(rule, key)))
+
+
+def share_of(language: str, words: Collection[bytes]) -> float:
+    """The share of the words that are among the most frequent ones of a language; 0 for one that is not known."""
+    frequent = _FREQUENT.get(language, frozenset())
+    return sum(map(frequent.__contains__, words)) / (len(words) or 1)
+
+
+def find_language(words: Collection[bytes]) -> str | None:
+    """The known language that a text speaks; None for another one, and where there are too few words to tell."""
+    return _most_frequent(_count_frequent(words), len(words))
+
+
+def find_languages(messages: Sequence[Collection[bytes]]) -> Sequence[str | None]:
+    """The language of each message: where it tells too little, that of all of them."""
+    counts = [_count_frequent(each) for each in messages]
+    whole = _most_frequent(list(map(sum, zip(*counts, strict=True))), sum(map(len, messages))) if counts else None
+    return [_most_frequent(count, len(each)) or whole for count, each in zip(counts, messages, strict=True)]
+
+
+def _count_frequent(words: Collection[bytes]) -> Sequence[int]:
+    """How many are among the most frequent ones of each known language."""
+    return [sum(map(frequent.__contains__, words)) for frequent in _FREQUENT.values()]
+
+
+def _most_frequent(counts: Sequence[int], words: int) -> str | None:
+    most = max(counts)
+    return LANGUAGES[counts.index(most)] if most > _LEAST_SHARE * words else None
