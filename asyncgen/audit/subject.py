@@ -12,7 +12,7 @@ from asyncgen.data.dataset import Record
 from asyncgen.recipe.recipe import Charset
 from asyncgen.recipe.scenario import Drawn
 
-_ENOUGH_WORDS = 20  # to tell that a conversation speaks no known language
+ENOUGH_WORDS = 20  # to tell that a text speaks no known language
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Subject:
     @property
     def is_readable(self) -> bool:
         """Whether it speaks a language that the audit knows, or too little to tell."""
-        return any(self.languages) or sum(len(each.words) for each in self.plain) < _ENOUGH_WORDS
+        return any(self.languages) or sum(len(each.words) for each in self.plain) < ENOUGH_WORDS
 
 
 Check: TypeAlias = Callable[[Subject], Iterable[Finding]]

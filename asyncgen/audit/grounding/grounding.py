@@ -37,13 +37,13 @@ from asyncgen.audit.reading.facts import (
     with_decimal_points,
     without_code,
 )
-from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, listed
+from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, find_language, listed
 from asyncgen.audit.reading.names import COMMON_NAMES, PLACES, fold, is_listed
 from asyncgen.audit.reading.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
 from asyncgen.audit.reading.phrases import Uncased, lowered
 from asyncgen.audit.reading.words import split_words
 from asyncgen.audit.rules import Finding, excerpt
-from asyncgen.audit.subject import Subject
+from asyncgen.audit.subject import ENOUGH_WORDS, Subject
 
 NO_SCENARIO = ""  # the topic of lines without one
 
@@ -137,7 +137,10 @@ class Grounding:
 
     def __init__(self, knowledge: str, allowed: Iterable[str] = (), naming: Iterable[str] = ()) -> None:
         self._knowledge = knowledge
-        self._words = b" %b " % b" ".join(split_words(knowledge))
+        words = split_words(knowledge)
+        self._words = b" %b " % b" ".join(words)
+        # Then an answer that is too short to tell is taken to speak as the knowledge base does.
+        self._is_foreign = len(words) >= ENOUGH_WORDS and find_language(words) is None
         self._derivations = Derivations()
         self._known = KnownFacts([knowledge, *allowed], self._derivations)
         self._known.add_names(naming)
@@ -160,7 +163,7 @@ class Grounding:
         topic = next(iter((subject.scenario or {}).values()), ())  # the value of the first dimension
         tally = self.by_topic.setdefault(topic[0][1] if topic else NO_SCENARIO, TopicGrounding())
         tally.conversations += 1
-        if not subject.is_readable:
+        if not subject.is_readable or (self._is_foreign and not any(subject.languages)):
             return
         review: _Review | None = None
         answers: list[_Answer] = []

@@ -56,6 +56,15 @@ def test_what_the_knowledge_base_says_in_any_spelling_is_grounded(answer: str) -
     assert not find(answer)
 
 
+def test_a_short_answer_speaks_as_a_knowledge_base_that_nobody_reads_unless_it_tells() -> None:
+    knowledge = (
+        "Puikula on pyöräkorjaamo Turussa. Avoinna arkisin kello 10–18, lauantaisin suljettu. Kettinki maksaa 35 euroa, "
+        "rengas 20 euroa. Korjaamon perusti Aino Laine vuonna 1998, ja siellä työskentelee kuusi asentajaa."
+    )
+    assert not find("Kettinki maksaa 80 euroa.", "Paljonko?", Grounding(knowledge))
+    assert find("The workshop was founded in 1850 and it is the one that I know.", grounding=Grounding(knowledge))
+
+
 def test_an_answer_that_comes_again_is_held_against_what_its_own_user_said() -> None:
     answer = "It has 77 layers."
     assert ungrounded(answer) == ["77"]
