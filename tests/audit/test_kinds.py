@@ -1,4 +1,4 @@
-"""How well each rule does on lines about several subjects, in English and German, half of them right and half not.
+"""How well each rule does on lines about several subjects, in four languages, half of them right and half not.
 
 `blind` was written from pages/audit.md alone, by somebody who had not read the rules, and no rule was mended on it.
 `worked_on` are lines that the rules were mended on; more than half of them were blind before. Each line names the
@@ -51,6 +51,12 @@ NAMES = {
     "plover": "Plover",
     "tussock": "Clover",
     "krahe": "Thermo",
+    "alder": "Wren",
+    "orrin": "Zenny",
+    "ciboule": "Ciboulette",
+    "marlbrook": "Pip",
+    "dado": "Lola",
+    "burrow": "Moley",
 }
 PRECISION = 0.9
 RECALL = {
@@ -58,14 +64,8 @@ RECALL = {
     **dict.fromkeys(("prompt-leak", "role-confusion", "third-person"), 0.9),
     **dict.fromkeys(("ungrounded", "derived-number"), 0.9),
 }
-SHORT_ON_BLIND = {
-    "prompt-leak": 0.8,
-    "role-confusion": 0.8,
-    "secret": 0.8,
-    "derived-number": 0.7,
-    "ungrounded": 0.75,
-}
-SHORT_OF_PRECISION_ON_BLIND = {"ungrounded": 0.85}
+SHORT_ON_BLIND = {"prompt-leak": 0.85, "role-confusion": 0.8, "third-person": 0.85, "derived-number": 0.8}
+SHORT_OF_PRECISION_ON_BLIND = {"secret": 0.85, "ungrounded": 0.85}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
 
 
