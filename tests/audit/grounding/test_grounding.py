@@ -58,10 +58,10 @@ def test_what_the_knowledge_base_says_in_any_spelling_is_grounded(answer: str) -
 
 def test_a_short_answer_speaks_as_a_knowledge_base_that_nobody_reads_unless_it_tells() -> None:
     knowledge = (
-        "Puikula on pyöräkorjaamo Turussa. Avoinna arkisin kello 10–18, lauantaisin suljettu. Kettinki maksaa 35 euroa, "
+        "Puikula on pyöräkorjaamo Turussa. Avoinna arkisin kello 10-18, lauantaisin suljettu. Ketju maksaa 35 euroa, "
         "rengas 20 euroa. Korjaamon perusti Aino Laine vuonna 1998, ja siellä työskentelee kuusi asentajaa."
     )
-    assert not find("Kettinki maksaa 80 euroa.", "Paljonko?", Grounding(knowledge))
+    assert not find("Ketju maksaa 80 euroa.", "Paljonko?", Grounding(knowledge))
     assert find("The workshop was founded in 1850 and it is the one that I know.", grounding=Grounding(knowledge))
 
 
