@@ -1,3 +1,4 @@
+import re
 import string
 
 import pytest
@@ -90,6 +91,22 @@ def test_topic_and_examples_may_be_said_in_the_words_of_the_recipe() -> None:
     topic = "Tell me where the name nanochat comes from and how it relates to nanoGPT."
 
     assert not find(topic, "Sure.", "What should I know about you before we start?", "Not much.", scenario=SCENARIO)
+
+
+TURNS = [value for dimension in RECIPE.dimensions if dimension.name == "turn" for value in dimension.values]
+
+
+def test_what_a_turn_has_somebody_say_or_believe_may_be_said_in_its_words_and_its_stage_direction_not() -> None:
+    quoted = [re.findall('"([^"]*)"', turn) for turn in TURNS]
+    believed = [re.search(r"believes that (.*),", turn) for turn in TURNS]
+    said = [(turn, pair[0], pair[1]) for turn, pair in zip(TURNS, quoted, strict=True) if len(pair) == 2]
+    said += [(turn, f"I read that {each[1]}.", "No.") for turn, each in zip(TURNS, believed, strict=True) if each]
+    assert len(said) > 40
+    for turn, user, answer in said:
+        assert "prompt-leak" not in {each.rule for each in find(user, answer, scenario={"turn": (("", turn),)})}, turn
+    for turn in TURNS[1:]:
+        scenario: dict[str, Drawn] = {"turn": (("", turn),)}
+        assert "prompt-leak" in {each.rule for each in find("hi", f"Here {turn}.", scenario=scenario)}, turn
 
 
 def test_a_passage_may_be_said_in_its_own_words() -> None:

@@ -116,6 +116,12 @@ def _spaced(text: str) -> bytes:
 _PROMPT_RUN = 8  # words of the prompt in a row that nobody writes by chance
 _TOPIC = "topic"  # the dimension whose values a conversation may well put into words
 _LABEL_RUN = 6  # words of a persona or a dynamic in a row
+# "... believes that it was made in 1998, and insists on it", "... and the answer is: "In 1999.""
+_REPORTED = re.compile(
+    r'["„“«]([^"”“»]+)|'
+    r"\b((?:that|whether|when|how|what|which|where|why|dass|ob|wann|wie|warum|que|cuando|quand)\s.*?)(?=[,;.:]\s|$)",
+    re.IGNORECASE | re.DOTALL,
+)
 _LONGEST_LABEL = 600  # characters; what is longer, or has several lines, is a passage of the knowledge base
 
 
@@ -123,7 +129,7 @@ class PromptPieces:
     """Finds eight words in a row of the prompt that the knowledge base lacks, and six of the persona or dynamic.
 
     The topic may be spoken of in the recipe's words, and so may a dimension with several values, because those are
-    examples, and a passage.
+    examples, and a passage; what a value says that somebody is to say, ask or believe is there to be said.
     """
 
     def __init__(self, system_prompt: str | None, knowledge: str = "") -> None:
@@ -149,4 +155,7 @@ class PromptPieces:
 
 @lru_cache(maxsize=1024)
 def _label_runs(value: str) -> tuple[bytes, ...]:
-    return tuple(b" ".join(run) for run in runs_of(split_words(value), _LABEL_RUN))
+    reported = {
+        run for quoted, clause in _REPORTED.findall(value) for run in runs_of(split_words(quoted or clause), _LABEL_RUN)
+    }
+    return tuple(b" ".join(run) for run in runs_of(split_words(value), _LABEL_RUN) if run not in reported)
