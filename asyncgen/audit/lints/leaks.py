@@ -118,8 +118,7 @@ _TOPIC = "topic"  # the dimension whose values a conversation may well put into 
 _LABEL_RUN = 6  # words of a persona or a dynamic in a row
 # "... believes that it was made in 1998, and insists on it", "... and the answer is: "In 1999.""
 _REPORTED = re.compile(
-    r'["„“«]([^"”“»]+)|'
-    r"\b((?:that|whether|when|how|what|which|where|why|dass|ob|wann|wie|warum|que|cuando|quand)\s.*?)(?=[,;.:]\s|$)",
+    rf'["„“«]([^"”“»]+)|\b((?:{"|".join(sorted(language.listed("prompt-leak", "reports")))})\s.*?)(?=[,;.:]\s|$)',
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST_LABEL = 600  # characters; what is longer, or has several lines, is a passage of the knowledge base
