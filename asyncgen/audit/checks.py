@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from asyncgen.audit.lints.addresses import find_emails, plain_address
 from asyncgen.audit.lints.control_tokens import check_control_tokens
 from asyncgen.audit.lints.copied_opener import CopiedOpener
-from asyncgen.audit.lints.credentials import check_secrets
+from asyncgen.audit.lints.credentials import Secrets
 from asyncgen.audit.lints.endings import Endings
 from asyncgen.audit.lints.leaks import Leaks, PromptPieces
 from asyncgen.audit.lints.markup import check_markdown
@@ -30,7 +30,8 @@ def line_checks(
     """All but grounding. `system_prompt`: as the recipe writes it, the knowledge base still a placeholder.
 
     `single`: the dimensions that draw one value, `examples`: those that show some. `languages`: those that the recipe
-    declares. What the knowledge base itself says is no leak.
+    declares. What the knowledge base itself says is no leak and
+    no secret.
     """
     known = frozenset(plain_address(knowledge[slice(*span)]) for span in find_emails(knowledge))
 
@@ -42,7 +43,7 @@ def line_checks(
         PromptPieces(system_prompt, knowledge).check,
         check_control_tokens,
         _check_each("email", find_unknown_email),
-        check_secrets,
+        Secrets(knowledge).check,
         check_ascii,
         check_markdown,
         Endings(knowledge).check,

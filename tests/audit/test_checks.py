@@ -367,6 +367,9 @@ def test_a_user_that_speaks_as_the_assistant_is_found(question: str) -> None:
         ("Höchstens zwölf Personen können teilnehmen?", "Höchstens zwölf Personen können teilnehmen.", False),
         ("At most twelve people can come?", "At most twelve people can come?", True),
         ("At most twelve people can come.", "At most twelve people can come.", True),
+        ("Is asbestos taken?", "Is asbestos taken?", True),
+        ("Asbestos is taken.", "Asbestos is taken?", False),
+        ("Good night!", "Good night!", False),
         ("I trained a d12 today.", "Cool! I trained a d12 today as well.", True),
         ("Ich möchte zum Herbst kündigen.", "Ich möchte zum Herbst kündigen, wie geht das?", True),
         ("I trained a d12 today.", "You trained a d12 today? Well done!", False),
@@ -381,6 +384,12 @@ def test_who_says_what_the_other_has_said_or_has_said_of_itself_speaks_as_the_ot
     is_confused: bool,  # noqa: FBT001
 ) -> None:
     assert ("role-confusion" in {each.rule for each in find(asked, said)}) == is_confused
+
+
+def test_a_user_who_says_an_answer_again_speaks_as_the_assistant_however_short_it_is() -> None:
+    found = find("Which cipher is used?", "XChaCha20-Poly1305.", "XChaCha20-Poly1305.", "It is a stream cipher.")
+    assert [(each.rule, each.message) for each in found] == [("role-confusion", 2)]
+    assert not find("Which cipher is used?", "XChaCha20-Poly1305.", "XChaCha20-Poly1305?", "Yes.")
 
 
 @each_row(
@@ -445,6 +454,12 @@ def test_an_address_of_the_knowledge_base_is_no_finding_and_another_is() -> None
     assert find_with(SUPPORT, "Write to Help@shop.example.") == set()
     assert find_with(SUPPORT, "Write to help@shop.example or jane@shop.example.") == {"email"}
     assert find_with("", "Write to help@shop.example.") == {"email"}
+
+
+def test_a_cipher_of_the_knowledge_base_is_no_secret_and_another_word_of_that_form_is() -> None:
+    answer = "The passphrase becomes a key by Argon2id, as the file with mode 0600 says."
+    assert find_with("Keys are derived by Argon2id.", answer) == set()
+    assert find_with("Keys are derived in some way.", "The passphrase is Hubertus2id.") == {"secret"}
 
 
 def test_what_the_knowledge_base_says_is_no_leak_and_another_wording_is() -> None:

@@ -157,6 +157,7 @@ _PAIR = re.compile(r"[A-Za-z][\w.-]{2,20}[:/](?=[^\s/]{0,20}\d)(?=[\d\W]{0,20}[A
 # Q7-RR-19, 58B21
 _BLOCK = re.compile(r"(?=[A-Z-]*\d)(?=[\d-]*[A-Z])[A-Z\d]{2,8}(?:-[A-Z\d]{2,8}){2,5}|\d{2,5}[A-Z]\d{1,5}|\d{3,5}[A-Z]")
 _DIGIT = re.compile(r"[0-9]\S*")  # and what its word goes on with
+_MIXED_WORD = re.compile(r"(?<!\S)(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])\S+")
 _SHORTEST_BLOCK, _SHORTEST_VALUE, _LONGEST_VALUE = 4, 6, 200  # characters
 _AROUND = "\"'`.,;:!?()[]{}<>"
 _REACH = 100  # characters of an answer
@@ -197,6 +198,7 @@ _ONLY = re.compile(
 )
 _CODES = frozenset(each for key in ("codes", "lock-codes", "pins") for each in listed("secret", key))
 _QUOTED_WORD = re.compile(r"[\"'`„][A-Za-zÄÖÜäöüß-]{3,20}(?: [A-Za-zÄÖÜäöüß-]{2,20}){0,5}[.!]?[\"'`“]")
+_QUOTED_WORDS = re.compile(r"[\"'`„][^\s\"]{1,30}(?: [^\s\"]{1,30}){1,6}[\"'`“]")
 _PASSWORDS, _SPOKEN, _LOGINS = (listed("secret", key) for key in ("passwords", "spoken", "accounts"))
 _MARKED = re.compile(rf"\w{{2,30}}{_MARK}\w")
 # Letters, digits and a sign between them: nothing but a password looks so.
@@ -480,15 +482,31 @@ _SHAPES = (
 )
 
 
-def check_secrets(subject: Subject) -> Iterator[Finding]:
-    """An audit is passed around more freely than the data: it shows how a secret begins."""
-    lowered = whole_text(subject.record.conversation).lower()
-    names = _Names(lowered, chain.from_iterable(each.vocabulary for each in subject.plain))
-    asked = earlier = ""
-    for position, message in enumerate(subject.record.conversation):
-        if span := find_secret(message.content, asked, names):
-            start, end = span
-            shown = message.content[start : min(start + _SHOWN, end)]
-            yield Finding("secret", subject.record.number, position, f"{excerpt(shown)}... ({end - start} characters)")
-        asked = f"{earlier}\n{message.content}"
-        earlier = message.content
+class Secrets:
+    """Words of letters and digits that the knowledge base has are no secrets, and no title of a section of it is."""
+
+    def __init__(self, knowledge: str = "") -> None:
+        self._knowledge = knowledge.lower()
+        self._mixed = frozenset(word.strip(_AROUND) for word in _MIXED_WORD.findall(knowledge))
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        """An audit is passed around more freely than the data: it shows how a secret begins."""
+        lowered = whole_text(subject.record.conversation).lower()
+        names = _Names(lowered, chain.from_iterable(each.vocabulary for each in subject.plain))
+        asked = earlier = ""
+        for position, message in enumerate(subject.record.conversation):
+            if span := find_secret(self._without_known(message.content), asked, names):
+                start, end = span
+                shown = excerpt(message.content[start : min(start + _SHOWN, end)])
+                yield Finding("secret", subject.record.number, position, f"{shown}... ({end - start} characters)")
+            asked = f"{earlier}\n{message.content}"
+            earlier = message.content
+
+    def _without_known(self, text: str) -> str:
+        """As long as it was."""
+        text = _MIXED_WORD.sub(lambda word: _masked(word[0], is_known=word[0].strip(_AROUND) in self._mixed), text)
+        return _QUOTED_WORDS.sub(lambda said: _masked(said[0], is_known=said[0][1:-1].lower() in self._knowledge), text)
+
+
+def _masked(said: str, *, is_known: bool) -> str:
+    return "x" * len(said) if is_known else said

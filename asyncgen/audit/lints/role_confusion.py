@@ -5,7 +5,7 @@ that need a name are left out. What stands between quotation marks is somebody e
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from asyncgen.audit.lints.word_runs import runs_of
@@ -164,15 +164,8 @@ class RoleConfusion:
         conversation = subject.record.conversation
         for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
             found = self._find(message, read)
-            if found is None and position and len(read.words) >= _FEWEST_WORDS:
-                # "At most twelve can come?" is answered by the same words as a statement.
-                is_answer = "?" in conversation[position - 1].content and "?" not in message.content
-                before = subject.plain[position - 1]
-                is_repeated = not is_answer and (
-                    read.words == before.words or self._goes_on_with(message, read, before)
-                )
-                if is_repeated or self._says_the_same_of_itself(message, read, before):
-                    found = _ALL.match(message.content)
+            if found is None and position and self._only_repeats(message, subject.plain[: position + 1]):
+                found = _ALL.match(message.content)
             if found and not self._is_ordered(conversation[:position]):
                 span = found.span()
                 yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
@@ -203,6 +196,21 @@ class RoleConfusion:
         for asked in self._asks_on.find(read, told):
             if self._addressed.isdisjoint(split_words(asked[0])) and told[asked.end() :].strip():
                 yield asked
+
+    def _only_repeats(self, message: Message, said: Sequence[PlainText]) -> bool:
+        """Whether the last message says what the one before it has said, and nothing of its own.
+
+        "At most twelve can come?" may be answered by the same words as a statement, and "Good night!" by itself.
+        """
+        *earlier, before, read = said
+        asks, asked = "?" in read.text, "?" in before.text
+        is_short = len(read.words) < _FEWEST_WORDS
+        if read.words == before.words and is_short:
+            is_an_answer_again = message.role == "user" and bool(earlier) and "?" in earlier[-1].text
+            return asks == asked and (is_an_answer_again or (asks and len(read.words) > 1))
+        is_the_same = read.words == before.words or self._goes_on_with(message, read, before)
+        is_repeated = is_the_same and (asks or not asked)
+        return not is_short and (is_repeated or self._says_the_same_of_itself(message, read, before))
 
     def _goes_on_with(self, message: Message, read: PlainText, before: PlainText) -> bool:
         """Whether a user says all of an answer again, but for its "yes", and asks nothing."""
