@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asyncgen.command.drafting import add_drafting_flags, agrees, choose_model
+from asyncgen.command.drafting import add_drafting_flags, agrees, answers_kept, choose_model
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import AsyncgenError, ConfigError
@@ -15,6 +15,7 @@ from asyncgen.text import quantity
 if TYPE_CHECKING:
     from asyncgen.command.drafting import Asked
     from asyncgen.recipe.recipe import Recipe
+    from asyncgen.scaffold.answers import Answers
     from asyncgen.scaffold.asks import Ask
     from asyncgen.scaffold.widen import Candidate
 
@@ -76,27 +77,29 @@ def run(flags: argparse.Namespace, _: str) -> int:
         asked = choose_model(flags, settings_of(recipe), recipe.headers)
         requests = [request for each in asks for request in foresee_requests(recipe, each)]
         show_price(asked.model, asked.endpoint, requests, ANSWER_TOKENS, at_most=True)
-        found = _ask_all(asked, recipe, asks)
-        lines = {
-            (group, ask.language if ask.binds else None): [each.text for each in candidates if each.group == group]
-            for ask, candidates in zip(asks, found, strict=True)
-            for group in ask.groups
-        }
-        added = [(group, texts, language) for (group, language), texts in lines.items() if texts]
-        if not added:
-            raise ConfigError(
-                "nothing was written: the model suggests nothing that is not in the recipe already, or nearly so"
-            )
-        name = asks[0].dimension
-        show_lines({" ".join(filter(None, (name, group, language))): texts for group, texts, language in added})
-        number = sum(map(len, found))
-        if not agrees(flags, f"Append {quantity(number, 'value')} to {name}?"):
-            raise ConfigError("nothing was written")
-        show_appended(flags.recipe, number, append(Path(recipe.source), name, added))
+        toml = Path(recipe.source)
+        with answers_kept(toml.with_name("draft.answers")) as answers:
+            found = _ask_all(asked, recipe, asks, answers)
+            lines = {
+                (group, ask.language if ask.binds else None): [each.text for each in candidates if each.group == group]
+                for ask, candidates in zip(asks, found, strict=True)
+                for group in ask.groups
+            }
+            added = [(group, texts, language) for (group, language), texts in lines.items() if texts]
+            if not added:
+                raise ConfigError(
+                    "nothing was written: the model suggests nothing that is not in the recipe already, or nearly so"
+                )
+            name = asks[0].dimension
+            show_lines({" ".join(filter(None, (name, group, language))): texts for group, texts, language in added})
+            number = sum(map(len, found))
+            if not agrees(flags, f"Append {quantity(number, 'value')} to {name}?"):
+                raise ConfigError("nothing was written")
+            show_appended(flags.recipe, number, append(toml, name, added))
         return 0
 
 
-def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[list[Candidate]]":
+def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]", answers: "Answers") -> "list[list[Candidate]]":
     from asyncgen.audit.reading.words import split_words
     from asyncgen.runs.event_loop import in_event_loop
     from asyncgen.scaffold.draft import open_drafter
@@ -104,7 +107,7 @@ def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[l
     from asyncgen.screen.drafts import show_cost, show_stop
 
     async def ask_all() -> "list[list[Candidate]]":
-        async with open_drafter(asked.endpoint, asked.settings) as drafter:
+        async with open_drafter(asked.endpoint, asked.settings, answers) as drafter:
             found: list[list[Candidate]] = [[] for _ in asks]
             try:
                 for each, candidates in zip(asks, found, strict=True):
@@ -113,7 +116,7 @@ def _ask_all(asked: "Asked", recipe: "Recipe", asks: "Sequence[Ask]") -> "list[l
                 if not any(found):
                     raise
                 show_stop(error)
-            show_cost(drafter.cost)
+            show_cost(answers.cost)
             return found
 
     return in_event_loop(ask_all())

@@ -3,15 +3,20 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from asyncgen.command.request_flags import add_endpoint_flags
+from asyncgen.command.stderr import say
 from asyncgen.endpoint.presets import OFFLINE, Endpoint, read_headers, resolve_endpoint
 from asyncgen.endpoint.settings import Override, request_settings
 from asyncgen.errors import ConfigError
 from asyncgen.recipe.recipe import JsonValue, RequestHeader
+
+if TYPE_CHECKING:
+    from asyncgen.scaffold.answers import Answers
 
 YES, NO = {"y", "yes", "j", "ja"}, {"", "n", "no", "nein"}
 
@@ -58,6 +63,27 @@ def check_who_agrees(flags: argparse.Namespace, why: str) -> None:
     """Raises ConfigError where nobody can be asked."""
     if not flags.yes and not sys.stdin.isatty():
         raise ConfigError(f"{why}, and nobody can be asked; add --yes")
+
+
+@contextlib.contextmanager
+def answers_kept(path: Path) -> "Iterator[Answers]":
+    """What a model answers inside; where all of it has not become a recipe, it is said where it is."""
+    from asyncgen.money.price import format_cost
+    from asyncgen.scaffold.answers import open_answers
+    from asyncgen.screen.rows import near
+
+    with open_answers(path) as answers:
+        is_taken = False
+        try:
+            yield answers
+            is_taken = not answers.is_unread
+        finally:
+            if answers.number and not is_taken:
+                paid = f" (cost {format_cost(answers.cost)})" if answers.cost else ""
+                say(
+                    f"what the model has answered{paid} is kept in {near(path)}: copy what you want of it into the "
+                    "recipe, and delete the file"
+                )
 
 
 def agrees(flags: argparse.Namespace, question: str) -> bool:

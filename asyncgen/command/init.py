@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asyncgen.command.drafting import add_drafting_flags, agrees, choose_model
+from asyncgen.command.drafting import add_drafting_flags, agrees, answers_kept, choose_model
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.endpoint.presets import resolve_endpoint
-from asyncgen.errors import ConfigError
+from asyncgen.errors import AsyncgenError, ConfigError
 from asyncgen.program import program
 from asyncgen.shards.address import local_path
 from asyncgen.text import is_utf8
 
 if TYPE_CHECKING:
     from asyncgen.recipe.documents import Knowledge
+    from asyncgen.scaffold.answers import Answers
+    from asyncgen.scaffold.draft import Draft
     from asyncgen.scaffold.recipe import RecipePlan
 
 ABOUT = (
@@ -129,9 +131,9 @@ def _make(flags: argparse.Namespace, folder: Path) -> int:
         topics=find_topics(knowledge.documents),
         voices={each: read_voices(each, folder.name) for each in languages},
     )
-    with made_whole(folder) as staged:
+    with made_whole(folder) as staged, answers_kept(folder.with_name(f"{folder.name}.answers")) as answers:
         if flags.model or flags.provider or flags.base_url:
-            plan = _with_drafts(flags, plan, knowledge)
+            plan = _with_drafts(flags, plan, knowledge, answers)
         write_files(staged, write_recipe(plan))
         write_knowledge(staged, knowledge.join() + "\n", flags.sources, folder)
         recipe = load_recipe(str(staged))
@@ -174,21 +176,34 @@ def _read_languages(codes: str) -> Sequence[str]:
     return found
 
 
-def _with_drafts(flags: argparse.Namespace, plan: "RecipePlan", knowledge: "Knowledge") -> "RecipePlan":
+def _with_drafts(
+    flags: argparse.Namespace, plan: "RecipePlan", knowledge: "Knowledge", answers: "Answers"
+) -> "RecipePlan":
     from asyncgen.runs.event_loop import in_event_loop
-    from asyncgen.scaffold.draft import ANSWER_TOKENS, ask_for_drafts, write_request
+    from asyncgen.scaffold.draft import ANSWER_TOKENS, ask_for_drafts, open_drafter, write_request
     from asyncgen.scaffold.recipe import MODEL, SAMPLING
-    from asyncgen.screen.drafts import show_drafts, show_price
+    from asyncgen.screen.drafts import show_drafts, show_price, show_stop
 
     asked = choose_model(flags, {"model": MODEL, **SAMPLING})
     text = knowledge.join()
     requests = {each: write_request(each, plan.name, plan.about, text) for each in plan.languages}
     show_price(asked.model, asked.endpoint, list(requests.values()), ANSWER_TOKENS)
-    found = in_event_loop(ask_for_drafts(asked.endpoint, asked.settings, requests))
-    show_drafts(found)
+    drafts: dict[str, Draft] = {}
+
+    async def ask() -> None:
+        async with open_drafter(asked.endpoint, asked.settings, answers) as drafter:
+            await ask_for_drafts(drafter, requests, drafts)
+
+    try:
+        in_event_loop(ask())
+    except AsyncgenError as error:  # what has been paid for until then is of use
+        if not drafts:
+            raise
+        show_stop(error)
+    show_drafts(drafts, answers.cost, flags.folder)
     if not agrees(flags, "Take these into the recipe?"):
         raise ConfigError("nothing was written; without --model the recipe is made from the headings alone")
-    return plan.with_drafts(found.drafts)
+    return plan.with_drafts(drafts)
 
 
 def _update(flags: argparse.Namespace, folder: Path) -> int:

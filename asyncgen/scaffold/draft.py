@@ -4,12 +4,10 @@ For a new recipe one call a language reads the documents and drafts lines of eac
 """
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import NamedTuple, TypeVar
@@ -18,11 +16,13 @@ import msgspec
 
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.presets import Endpoint
-from asyncgen.errors import BadReplyError, TransientError
+from asyncgen.errors import BadReplyError, RejectedError, TransientError
 from asyncgen.pacing.outcome import Outcome
 from asyncgen.pacing.retry import RetryPolicy, call_with_retries
 from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.recipe import JsonValue
+from asyncgen.scaffold.answers import Answers
+from asyncgen.scaffold.loose_json import read_loosely
 from asyncgen.stop import Stop
 
 T = TypeVar("T")
@@ -63,7 +63,10 @@ _MARKS = re.compile(r"(?:\[(?P<number>\d{1,4})\]\s+)?(?:\[[^\]\s]*\]\s+)*")  # b
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """By kind, in one language. `statements`: by heading, with a weight in brackets before those that have one."""
+    """By kind, in one language, as far as a model has them.
+
+    `statements`: by heading, with a weight in brackets before those that have one.
+    """
 
     topics: Sequence[str]
     personas: Sequence[str]
@@ -73,57 +76,58 @@ class Draft:
 
     def by_kind(self) -> Mapping[str, Sequence[str]]:
         told = [f"{heading}: {line}" for heading, lines in self.statements.items() for line in lines]
-        return {kind: getattr(self, kind) for kind in LISTS} | ({STATEMENTS: told} if told else {})
+        lists = {kind: getattr(self, kind) for kind in LISTS} | {STATEMENTS: told}
+        return {kind: lines for kind, lines in lists.items() if lines}
 
-
-@dataclass(frozen=True, slots=True)
-class Drafts:
-    """By language; `cost` in US dollars, as far as the provider tells."""
-
-    drafts: Mapping[str, Draft]
-    cost: Decimal | None
+    @property
+    def missing(self) -> list[str]:
+        """The kinds of which there is no line."""
+        return [kind for kind in KINDS if not getattr(self, kind)]
 
 
 class Drafter:
-    """A model that is asked one call after another."""
+    """A model that is asked one call after another. What it answers is kept before it is read."""
 
-    def __init__(self, client: Client, settings: Mapping[str, JsonValue]) -> None:
+    def __init__(self, client: Client, settings: Mapping[str, JsonValue], answers: Answers) -> None:
         self._client = client
         self._settings = settings
-        self._costs: list[Decimal | None] = []
-
-    @property
-    def cost(self) -> Decimal | None:
-        """In US dollars, of all calls; None where the provider has not told it of each."""
-        return None if None in self._costs else sum(filter(None, self._costs), Decimal(0))
+        self._answers = answers
 
     async def ask(self, request: str, read: Callable[[str], T]) -> T:
         """What `read` makes of the answer, of a second one where it raises BadReplyError. Raises what a call raises."""
         message: JsonValue = {"role": "user", "content": request}
         body = msgspec.json.encode({**self._settings, "messages": [message], "stream": False})
         policy = RetryPolicy(RETRIES, Stop(), Random(), asyncio.sleep, lambda _error, _wait: None)  # noqa: S311 - jitter
-        answers: list[T] = []
+        read_well: list[T] = []
 
         async def attempt() -> Outcome:
             try:
                 completion = await self._client.complete([body])
-            except TransientError as error:
-                return Outcome(error, is_own=True)
-            self._costs.append(completion.usage.cost)
-            answers.append(read(completion.text))
+                self._answers.keep(completion.text, completion.usage)
+                read_well.append(read(completion.text))
+            except (TransientError, BadReplyError, RejectedError) as error:
+                if error.reply is not None:
+                    self._answers.keep(error.reply.text, error.reply.usage)
+                if error.reply is not None or isinstance(error, BadReplyError):
+                    self._answers.is_unread = True
+                if isinstance(error, TransientError):
+                    return Outcome(error, is_own=True)
+                raise
             return Outcome()
 
         try:
             await call_with_retries(attempt, policy)
         except BadReplyError:  # a model that has answered in prose once mostly does better the second time
             await call_with_retries(attempt, policy)
-        return answers[0]
+        return read_well[0]
 
 
 @asynccontextmanager
-async def open_drafter(endpoint: Endpoint, settings: Mapping[str, JsonValue]) -> AsyncIterator[Drafter]:
+async def open_drafter(
+    endpoint: Endpoint, settings: Mapping[str, JsonValue], answers: Answers
+) -> AsyncIterator[Drafter]:
     async with Client(endpoint, connections=1, timeout=TIMEOUT) as client:
-        yield Drafter(client, settings)
+        yield Drafter(client, settings, answers)
 
 
 def clean_line(text: object) -> str | None:
@@ -158,25 +162,34 @@ def write_request(language: str, name: str, about: str, knowledge: str) -> str:
     return f"{beginning}{knowledge}{ending}"
 
 
-async def ask_for_drafts(endpoint: Endpoint, settings: Mapping[str, JsonValue], requests: Mapping[str, str]) -> Drafts:
-    """`requests`: by language. Raises what a call raises, and BadReplyError for a second draft that nobody can read."""
-    async with open_drafter(endpoint, settings) as drafter:
-        drafts = {language: await drafter.ask(request, read_draft) for language, request in requests.items()}
-        return Drafts(drafts, drafter.cost)
+async def ask_for_drafts(drafter: Drafter, requests: Mapping[str, str], drafts: dict[str, Draft]) -> None:
+    """Fills `drafts`, by language like `requests`.
+
+    Raises what a call raises, and BadReplyError for a second draft that nobody can read; those before it are there.
+    """
+    for language, request in requests.items():
+        drafts[language] = await drafter.ask(request, read_draft)
 
 
 def read_draft(text: str) -> Draft:
-    """Whatever stands around the object; raises BadReplyError where there is none with such lists."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        found = json.loads(text[start : end + 1], strict=False)
-    except (ValueError, RecursionError) as error:
-        raise BadReplyError("not-json", "the model's draft is no JSON object; try again, or another --model") from error
-    found = found if isinstance(found, dict) else {}
-    lists = {kind: _read_lines(found.get(kind)) for kind in LISTS}
-    if missing := [kind for kind, lines in lists.items() if not lines]:
-        raise BadReplyError("not-json", f"the model's draft has no {', '.join(missing)}; try again, or another --model")
-    return Draft(**lists, statements=_read_statements(found.get(STATEMENTS)))
+    """All that can be read of the object with most lists, also of one that something is wrapped around.
+
+    Raises BadReplyError where there is none with any.
+    """
+    outermost = list(read_loosely(text))
+    inside = [part for each in outermost for part in (each.values() if isinstance(each, dict) else each)]
+    drafts = [
+        Draft(
+            **{kind: _read_lines(each.get(kind)) for kind in LISTS}, statements=_read_statements(each.get(STATEMENTS))
+        )
+        for each in (*outermost, *inside)
+        if isinstance(each, dict)
+    ]
+    fullest = min(drafts, key=lambda each: len(each.missing), default=None)
+    if fullest is None or len(fullest.missing) == len(KINDS):
+        what = f"has no {', '.join(KINDS)}" if drafts else "is no JSON object"
+        raise BadReplyError("not-json", f"the model's draft {what}; try again, or another --model")
+    return fullest
 
 
 def _read_lines(given: object) -> list[str]:

@@ -54,17 +54,21 @@ class RecipePlan:
         return tuple(self.voices)
 
     def with_drafts(self, drafts: Mapping[str, Draft]) -> "RecipePlan":
-        """With a model's suggestions: beside the headings, and for the written voices but how they unfold and greet."""
-        asked = {f"asked in {NAMES[code]}": each.topics for code, each in drafts.items()}
-        voices = {
-            code: replace(
-                each,
-                personas=drafts[code].personas,
-                openers={GREETINGS: each.openers[GREETINGS], "suggested": drafts[code].openers},
+        """With a model's suggestions, of what it has any: beside the headings, for written personas and openers.
+
+        How conversations unfold and greet stays as it is written.
+        """
+        asked = {f"asked in {NAMES[code]}": each.topics for code, each in drafts.items() if each.topics}
+        voices = dict(self.voices)
+        for code, draft in drafts.items():
+            written = voices[code]
+            suggested = {GREETINGS: written.openers[GREETINGS], "suggested": draft.openers}
+            voices[code] = replace(
+                written,
+                personas=draft.personas or written.personas,
+                openers=suggested if draft.openers else written.openers,
             )
-            for code, each in self.voices.items()
-        }
-        wrong = {code: each.misconceptions for code, each in drafts.items()}
+        wrong = {code: each.misconceptions for code, each in drafts.items() if each.misconceptions}
         told = _by_own_section({code: each.statements for code, each in drafts.items() if each.statements})
         if told.keys() < self.voices.keys():  # those of one language would be told in the other one
             told = {}
@@ -137,7 +141,7 @@ def _write_toml(plan: RecipePlan) -> Iterator[str]:
             "",
             "# What the user gets wrong, where the dynamic is a misunderstanding (the fourth of each language).",
         )
-        mistaken = {code: each.dynamics[MISUNDERSTANDING] for code, each in voices}
+        mistaken = {code: plan.voices[code].dynamics[MISUNDERSTANDING] for code in plan.misconceptions}
         others = [each for _, voice in voices for each in voice.dynamics if each not in mistaken.values()]
         yield from _write_groups("misconception", {"none": [NO_MISCONCEPTION], **plan.misconceptions})
         wrong = {code: {"dynamic": [mistaken[code]]} for code in plan.misconceptions}

@@ -5,7 +5,6 @@ probability and from the tails, it gives what it knows besides (verbalized sampl
 probabilities are no measure of anything, but of an answer with more than is wanted the least likely are taken.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.scaffold.asks import Ask, choose_shown, find_kind, pick_evenly
 from asyncgen.scaffold.draft import KINDS, STATEMENTS, Drafter, clean_line, split_weight
 from asyncgen.scaffold.likeness import Likeness
+from asyncgen.scaffold.loose_json import read_loosely
 from asyncgen.text import name_some
 
 CANDIDATES = 20  # of a call
@@ -83,16 +83,13 @@ def foresee_requests(recipe: Recipe, ask: Ask) -> list[str]:
 
 def read_candidates(text: str, groups: Sequence[str], kind: str) -> list[Candidate]:
     """The least likely first. Raises BadReplyError where there is no list of them, or none is of a group of these."""
+    outermost: list[object] = list(read_loosely(text))
+    listed = max([_list_given(outermost), *map(_list_given, outermost)], key=len)
     meant = {each.casefold(): each for each in groups}
-    start = re.search(r"\[\s*[{\]]", text)
-    try:
-        listed, _ = json.JSONDecoder(strict=False).raw_decode(text, start.start() if start else len(text))
-    except (ValueError, RecursionError) as error:
-        raise BadReplyError("not-json", "the model gave no list of values; try again, or another --model") from error
     found, strange = [], []
-    for each in listed:
-        given = each if isinstance(each, dict) else {}
-        named = clean_line(given.get("group")) or "none"
+    for above, each in listed:
+        given = each if isinstance(each, dict) else {"text": each}
+        named = clean_line(given.get("group", above)) or "none"
         group = groups[0] if len(groups) == 1 else meant.get(named.casefold())
         line = clean_line(given.get("text"))
         if line and kind == STATEMENTS:
@@ -107,7 +104,16 @@ def read_candidates(text: str, groups: Sequence[str], kind: str) -> list[Candida
         raise BadReplyError(
             "no-such-group", f"the model names groups that the list has not ({names}); try again, or another --model"
         )
+    if not found and (listed or not outermost):
+        raise BadReplyError("not-json", "the model gave no list of values; try again, or another --model")
     return sorted(found, key=lambda each: each.probability)
+
+
+def _list_given(found: object) -> list[tuple[str, object]]:
+    """What may be values, each with the name of the list that it stands in: models also make a list of each group."""
+    if isinstance(found, dict):
+        return [(name, each) for name, listed in found.items() if isinstance(listed, list) for each in listed]
+    return [("", each) for each in found if isinstance(each, dict | str)] if isinstance(found, list) else []
 
 
 async def widen(

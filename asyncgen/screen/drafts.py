@@ -12,7 +12,7 @@ from asyncgen.errors import AsyncgenError
 from asyncgen.money.price import format_cost
 from asyncgen.money.ways import LIVE
 from asyncgen.runs.quotes import PRICES
-from asyncgen.scaffold.draft import Drafts
+from asyncgen.scaffold.draft import Draft
 from asyncgen.screen.rows import command_line, plain_console, print_copied
 from asyncgen.text import estimate_tokens, one_line, quantity
 
@@ -27,10 +27,15 @@ def show_price(model: str, endpoint: Endpoint, requests: Sequence[str], answer: 
     _say(f"{'at most ' * at_most}{calls}: about {tokens:,} tokens in, {price}")
 
 
-def show_drafts(drafts: Drafts) -> None:
-    for language, draft in drafts.drafts.items():
+def show_drafts(drafts: Mapping[str, Draft], cost: Decimal | None, folder: Path) -> None:
+    """By language. `folder`: of the recipe to be."""
+    for language, draft in drafts.items():
         show_lines({f"{kind} ({language})": lines for kind, lines in draft.by_kind().items()})
-    show_cost(drafts.cost)
+    for language, draft in drafts.items():
+        if draft.missing:
+            more = command_line("draft", draft.missing[0], "--recipe", folder)
+            _say(f"the model's draft ({language}) has no {', '.join(draft.missing)}; later: {more}")
+    show_cost(cost)
 
 
 def show_lines(lists: Mapping[str, Sequence[str]]) -> None:

@@ -271,14 +271,13 @@ def test_a_model_and_somebody_to_agree_are_needed(
     ("script", "wrong", "status", "asked"),
     [
         (suggest(completion("I would rather not.")), "the model gave no list of values; try again, or another", 1, 2),
-        (suggest(completion('{"text": "a"}\n{"text": "b"}')), "the model gave no list of values", 1, 2),
         (suggest([]), "the model suggests nothing that is not in the recipe", 2, 1),
         (suggest(completion("[{")), "the model gave no list of values", 1, 2),
         (
             suggest(completion('[{"text": 1}, {"words": "x"}, 3]')),
-            "the model suggests nothing that is not in the recipe",
-            2,
+            "the model gave no list of values",
             1,
+            2,
         ),
         (
             suggest(["What a repair costs?"]),
@@ -297,6 +296,44 @@ def test_an_answer_of_no_use_writes_nothing(
     assert wrong in err
     assert len(calls) == asked
     assert Path("shop/recipe.toml").read_text() == before
+    kept = Path("shop/draft.answers")
+    assert kept.exists() == ("401" not in wrong) == ("the model has answered" in err)
+    assert not kept.exists() or len(kept.read_text().split("\n\n")) == asked + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"text": "rain clothes"}\n{"text": "lights"}',
+        '["rain clothes", "lights"]',
+        '{"topic": ["rain clothes", "lights",]}',
+        '```json\n[{"text": "rain clothes", "probability": 0.01},\n {"text": "lights"},\n {"text": "bel',
+        '[{"text": "rain clothes",}, // seldom\n{"text": "lights"}',
+    ],
+)
+def test_of_an_answer_in_another_form_or_cut_off_all_is_used_that_is_whole(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    write()
+    draft(capsys, suggest(completion(text), []), "topics", "-n", "5")
+    assert values("topic")[""] == ["what a repair costs", "rain clothes", "lights"]
+    assert not Path("shop/draft.answers").exists()
+
+
+def test_an_answer_that_could_not_be_read_stays_beside_what_a_second_one_has_brought(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write()
+    draft(capsys, suggest(completion("Rain clothes, for example.", cost=0.02), ["lights"]), "topics", "-n", "1")
+    assert Path("shop/draft.answers").read_text().startswith("Rain clothes, for example.\n\n")
+
+
+def test_where_an_answer_could_not_be_kept_nobody_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    write()
+    Path("shop/draft.answers").mkdir()
+    err, calls = draft(capsys, suggest(["lights"]), "topics", status=2)
+    assert "shop/draft.answers, for what the model answers, cannot be written: Is a directory" in err
+    assert calls == []
 
 
 def test_what_was_found_before_a_call_fails_is_of_use(capsys: pytest.CaptureFixture[str]) -> None:
@@ -343,7 +380,9 @@ def test_an_end_during_the_question_changes_nothing(
         answering(capsys, monkeypatch, interrupt, 130)
     finally:
         signal.signal(number, old)
-    assert {path: path.read_bytes() for path in toml.parent.iterdir()} == before
+    after = {path: path.read_bytes() for path in toml.parent.iterdir()}
+    assert b"rain clothes" in after.pop(toml.with_name("draft.answers"))
+    assert after == before
 
 
 def test_an_end_while_it_is_written_leaves_the_old_file_or_the_new_one(
@@ -356,7 +395,9 @@ def test_an_end_while_it_is_written_leaves_the_old_file_or_the_new_one(
     before = {path: path.read_bytes() for path in toml.parent.iterdir()}
     monkeypatch.setattr(Path, "write_bytes", interrupted)
     draft(capsys, suggest(["rain clothes"]), "topics", "-n", "1", status=130)
-    assert {path: path.read_bytes() for path in toml.parent.iterdir()} == before
+    after = {path: path.read_bytes() for path in toml.parent.iterdir()}
+    assert b"rain clothes" in after.pop(toml.with_name("draft.answers"))
+    assert after == before
 
 
 def test_what_was_edited_while_the_question_stood_stays(

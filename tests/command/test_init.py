@@ -402,8 +402,7 @@ def test_statements_of_one_language_of_two_are_not_told_in_the_other_one(capsys:
     ("reply", "wrong"),
     [
         (completion("I would rather not."), "the model's draft is no JSON object; try again, or another --model"),
-        ({**DRAFT, "personas": "many", "openers": [1]}, "the model's draft has no personas, openers"),
-        ([DRAFT], ""),
+        ({"personas": "many", "openers": [1]}, "the model's draft has no topics, personas, misconceptions, openers, "),
         (error(401), "401"),
     ],
 )
@@ -411,16 +410,61 @@ def test_a_draft_that_cannot_be_read_writes_nothing(
     capsys: pytest.CaptureFixture[str], reply: object, wrong: str
 ) -> None:
     with FakeProvider(drafting(reply, reply)) as provider:
-        status = 0 if not wrong else 1
-        err = ask(capsys, provider, "--yes", status=status)
+        err = ask(capsys, provider, "--yes", status=1)
+        is_answered = len(provider.calls) == 2
     assert wrong in err
-    assert Path("shop").exists() == (status == 0)
+    assert not Path("shop").exists()
+    assert Path("shop.answers").exists() == is_answered == ("kept in shop.answers: copy what you" in err)
 
 
-def test_a_draft_that_cannot_be_read_is_asked_for_once_more(capsys: pytest.CaptureFixture[str]) -> None:
-    with FakeProvider(drafting(completion("Gladly!"), DRAFT)) as provider:
+def test_a_draft_that_cannot_be_read_is_asked_for_once_more_and_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("shop.answers").write_text("Of another day.\n")
+    with FakeProvider(drafting(completion("Gladly!\x1b[2J\nFacts: a tyre.", cost=0.02), DRAFT, DRAFT)) as provider:
         ask(capsys, provider, "--yes")
-    assert len(provider.calls) == 2
+        kept = Path("shop.answers").read_text()
+        assert kept.startswith("Of another day.\nGladly!?[2J\nFacts: a tyre.\n\nHere:\n")
+        Path("shop").rename("other")
+        ask(capsys, provider, "--yes")
+    assert Path("shop.answers").read_text() == kept
+    assert len(provider.calls) == 3
+
+
+@pytest.mark.parametrize("wrap", ["[%s]", '{"draft": %s}', "<think>{so}</think>%s ```", "%s\n}, and so on"])
+def test_a_draft_is_found_whatever_stands_around_it(capsys: pytest.CaptureFixture[str], wrap: str) -> None:
+    with FakeProvider(drafting(completion(wrap % json.dumps(DRAFT)))) as provider:
+        ask(capsys, provider, "--yes")
+    assert "what an inspection costs" in files()["recipe.toml"]
+    assert not Path("shop.answers").exists()
+
+
+def test_of_a_draft_that_is_cut_off_all_is_used_that_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = json.dumps(DRAFT)
+    with FakeProvider(drafting(completion(whole[: whole.index(" in a hurry")], finish_reason="length"))) as provider:
+        out = ask(capsys, provider, "--yes")
+        assert len(provider.calls) == 1
+    assert "the model's draft (en) has no personas, misconceptions, openers, statements; later: " in out
+    assert "draft personas --recipe shop" in out
+    toml = files()["recipe.toml"]
+    assert "what an inspection costs" in toml
+    assert "courier" not in toml
+    assert "misconception" not in toml
+    assert main(["check", "shop"]) == 0
+
+
+@pytest.mark.parametrize("second", [error(402, "no money left"), {"topics": ["Fahrräder"], "openers": ["moin"]}])
+def test_the_draft_of_one_language_is_of_use_without_that_of_the_other(
+    capsys: pytest.CaptureFixture[str], second: object
+) -> None:
+    with FakeProvider(drafting(DRAFT, second)) as provider:
+        out = ask(capsys, provider, "--yes", "--language", "en,de")
+    assert ("fewer than wanted, because a further call failed: " in out) == isinstance(second, Reply)
+    recipe = load_recipe("shop")
+    scenarios = Scenarios(recipe.dimensions, sampling=recipe.sampling, seed=None)
+    drawn = [scenarios.draw(index) for index in range(100)]
+    german = {each["misconception"] for each in drawn if each["language"] == "de"}
+    assert german == {"nothing in particular"}
+    assert any(each["misconception"] == "that e-bikes need a licence" for each in drawn)
+    assert any(each["persona"] == "a courier in a hurry" for each in drawn)
 
 
 def test_lines_of_a_draft_of_which_nothing_is_left_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -451,6 +495,7 @@ def test_who_closes_the_question_has_not_agreed(
     with FakeProvider(drafting(DRAFT)) as provider:
         assert "nothing was written" in ask(capsys, provider, status=2)
     assert not Path("shop").exists()
+    assert "what an inspection costs" in Path("shop.answers").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -469,7 +514,7 @@ def test_an_end_during_the_question_leaves_nothing_half_written(
             ask(capsys, provider, status=130)
     finally:
         signal.signal(number, before)
-    assert {path.name for path in Path().iterdir()} == {"docs"}
+    assert {path.name for path in Path().iterdir()} == {"docs", "shop.answers"}
 
 
 def test_nobody_is_asked_where_nobody_can_answer(capsys: pytest.CaptureFixture[str]) -> None:
