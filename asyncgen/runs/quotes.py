@@ -1,12 +1,13 @@
 """What a token costs where a plan has its calls made: by flags, by what the provider lists, or by what was published.
 
-A provider that lists its prices is asked for them, and for what the key has left.
+A provider that lists its prices is asked for them, before a run and as it begins, and for what the key has left.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 
 from asyncgen.endpoint.batches.rules import rules_of
 from asyncgen.endpoint.client import Client
@@ -56,34 +57,46 @@ PRICES: Mapping[tuple[str, str, str], Quote] = {
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """What a provider tells: prices by model and way, and what the key has left."""
+    """What a provider tells: prices by model and way, and what the key has left.
+
+    `unlisted`: models in a way that is not among those it lists.
+    """
 
     prices: Mapping[tuple[str, str], Price]
+    unlisted: frozenset[tuple[str, str]] = frozenset()
     allowance: Allowance | None = None
 
 
 def ask_provider(plan: RunPlan) -> PriceList:
-    """Nothing of what it does not answer in time."""
+    """In all ways that a plan may choose; nothing of what it does not answer in time."""
     if not plan.endpoint.provider.lists_prices:
         return PriceList({})
-    models = list(plan.models or [plan.model])
-    models += [str(each[MODEL]) for each in plan.seats.values() if each[MODEL] not in models]
-    tiers = sorted({*list_ways(plan), *plan.tiers} - {LIVE, MIXED, BATCH})
-    paths = [MODELS, *([] if plan.endpoint.key is None else [KEY])]
-    paths += dict.fromkeys(map(endpoints_path, models)) if tiers else []
+    models = [*(plan.models or [plan.model]), *(str(each[MODEL]) for each in plan.seats.values())]
+    ways = {LIVE, BATCH, *list_ways(plan), *plan.tiers} - {MIXED}
 
-    async def ask() -> list[bytes | None]:
-        async with Client(plan.endpoint, connections=len(paths), timeout=USUAL.page) as client:
-            return await asyncio.gather(*[client.get(path) for path in paths])
+    async def ask() -> PriceList:
+        async with Client(plan.endpoint, connections=len(models) + 2, timeout=USUAL.page) as client:
+            return await ask_prices(client, product(models, ways), with_allowance=plan.endpoint.key is not None)
 
-    pages = {path: page or b"" for path, page in zip(paths, in_event_loop(ask()), strict=True)}
-    prices = {
-        **{(model, LIVE): read_price(pages[MODELS], model) for model in models},
-        **{(model, BATCH): read_price(pages[MODELS], model, BATCH) for model in models},
-        **{(model, tier): read_tier_price(pages[endpoints_path(model)], tier) for model in models for tier in tiers},
-    }
-    known = {key: price for key, price in prices.items() if price is not None}
-    return PriceList(known, read_allowance(pages[KEY]) if KEY in pages else None)
+    return in_event_loop(ask())
+
+
+async def ask_prices(client: Client, wanted: Iterable[tuple[str, str]], *, with_allowance: bool = False) -> PriceList:
+    """Of models, each in a way: those of service tiers are on a page of the model, all others on one page."""
+    listed_at = {(model, way): MODELS if way in {LIVE, BATCH} else endpoints_path(model) for model, way in wanted}
+    paths = list(dict.fromkeys([*listed_at.values(), *([KEY] if with_allowance else [])]))
+    answers = await asyncio.gather(*map(client.get, paths))
+    pages = {path: answer or b"" for path, answer in zip(paths, answers, strict=True)}
+    prices, unlisted = {}, set()
+    for (model, way), path in listed_at.items():
+        page = pages[path]
+        variant = "" if way == LIVE else way
+        price = read_price(page, model, variant) if path == MODELS else read_tier_price(page, way)
+        if price is not None:
+            prices[model, way] = price
+        elif page:
+            unlisted.add((model, way))
+    return PriceList(prices, frozenset(unlisted), read_allowance(pages.get(KEY, b"")))
 
 
 def chosen_way(plan: RunPlan) -> str:

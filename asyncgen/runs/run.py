@@ -215,7 +215,7 @@ class Run:
             for note in (*config.notices, *self._start.notes()):
                 self.say(note)
             if plan.price is None and endpoint.provider.lists_prices:
-                async for note in look_up_prices(client, plan, self._tariffs, self._batch_tariffs):
+                for note in await look_up_prices(client, plan, self._tariffs, self._batch_tariffs):
                     self.say(note)
             await stack.enter_async_context(during)
             writer = Writer(

@@ -3,17 +3,19 @@
 Calls at another service tier, or in batches, cost otherwise: what those have cost says nothing of these.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from itertools import product
 
 from asyncgen.answered import Usage
 from asyncgen.endpoint.client import Client
 from asyncgen.endpoint.tiers import BATCH, DEFAULT, asked_tier
 from asyncgen.money.account import Tariff
-from asyncgen.money.price_list import MODELS, endpoints_path, read_price, read_tier_price
+from asyncgen.money.ways import LIVE
 from asyncgen.output.batches import Batches
 from asyncgen.output.ledger import IN_BATCHES, Totals
 from asyncgen.recipe.recipe import JsonValue, Recipe
 from asyncgen.runs.config import RunPlan
+from asyncgen.runs.quotes import ask_prices
 
 SURE_AFTER = 20  # costs: a batch multiplies what was learnt of a few
 
@@ -81,17 +83,18 @@ def make_batch_tariffs(tariffs: Mapping[str, Tariff], totals: Totals, batches: B
 
 async def look_up_prices(
     client: Client, plan: RunPlan, tariffs: Mapping[str, Tariff], batch_tariffs: Mapping[str, Tariff]
-) -> AsyncIterator[str]:
+) -> list[str]:
     """Give tariffs the prices that the provider lists; what should be known of them."""
-    listed = await client.get(MODELS) or b""
-    for seat, tariff in tariffs.items():
-        model, tier = plan.model_of(seat), asked_tier(plan.settings_of(seat))
-        tariff.price = read_price(listed, model)
+    asked = {seat: (plan.model_of(seat), asked_tier(plan.settings_of(seat)) or LIVE) for seat in tariffs}
+    models = [model for model, _ in asked.values()]
+    told = await ask_prices(client, [*product(models, [LIVE, BATCH] if batch_tariffs else [LIVE]), *asked.values()])
+    for seat, (model, way) in asked.items():
+        usual = told.prices.get((model, LIVE))
+        tariffs[seat].price = told.prices.get((model, way), usual)
         if seat in batch_tariffs:
-            batch_tariffs[seat].price = read_price(listed, model, BATCH) or tariff.price
-        if tier is None or not (endpoints := await client.get(endpoints_path(model))):
-            continue
-        if price := read_tier_price(endpoints, tier):
-            tariff.price = price
-        else:
-            yield f"{model} is not listed at tier {tier}: its calls may be served, and billed, at the usual one"
+            batch_tariffs[seat].price = told.prices.get((model, BATCH), usual)
+    return [
+        f"{model} is not listed at tier {tier}: its calls may be served, and billed, at the usual one"
+        for model, tier in dict.fromkeys(asked.values())
+        if tier != LIVE and (model, tier) in told.unlisted
+    ]
