@@ -62,7 +62,7 @@ def polished(config: GenerateConfig) -> Polished:
 
 def main(argv: Sequence[str], timings: Timings = USUAL) -> int:
     given = build_parser().parse_args(argv)
-    return generate(read_generate_config(given, read_environment(), "again", timings), polished)
+    return generate(read_generate_config(given, read_environment(print), "again", timings), polished)
 
 
 if __name__ == "__main__":

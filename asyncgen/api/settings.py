@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from asyncgen.api.background import log
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.endpoint.presets import PROVIDERS
 from asyncgen.endpoint.tiers import TIERS
@@ -92,7 +93,9 @@ _NAMES = tuple(each.name for each in fields(Settings))
 def configure(recipe: Recipe, given: Mapping[str, Any], environment: Mapping[str, str] | None) -> GenerateConfig:
     """`environment` stands in place of the process's and `.env`. Raises ConfigError."""
     settings = {name: _check(name, value) for name, value in given.items() if value is not None or name not in _NAMES}
-    config = configure_run(recipe, Settings(**settings), read_environment() if environment is None else environment)
+    config = configure_run(
+        recipe, Settings(**settings), read_environment(log.warning) if environment is None else environment
+    )
     check_no_plan(config.output)
     return config
 

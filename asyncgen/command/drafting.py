@@ -42,7 +42,7 @@ def choose_model(
     """`request`, `headers`: those of the recipe. Raises ConfigError, too where nobody can be asked to agree."""
     from asyncgen.runs.configure import read_environment
 
-    environment, insecure = read_environment(), flags.insecure_http
+    environment, insecure = read_environment(say), flags.insecure_http
     endpoint = resolve_endpoint(flags.provider, flags.base_url, environment, insecure_http=insecure)
     if endpoint.is_offline:
         raise ConfigError(

@@ -93,12 +93,12 @@ def run(flags: argparse.Namespace, command: str) -> int:
     beside: Beside = nothing_beside
     look_at = looking_commands
     if flags.shard is None:
-        config = read_generate_config(flags, read_environment(), command, flags.timings)
+        config = read_generate_config(flags, read_environment(say), command, flags.timings)
         check_no_plan(config.output)
     else:
         from asyncgen.command.shard_config import read_shard_config, shards_commands
 
-        shard = read_shard_config(flags, read_environment(), command, flags.timings)
+        shard = read_shard_config(flags, read_environment(say), command, flags.timings)
         config, beside, look_at = shard.config, shard.beside, partial(shards_commands, flags.output)
         if shard.made is not None:
             say(f"{shard.made}: nothing to do, all is there: {quantity(config.plan.num, 'conversation')}")

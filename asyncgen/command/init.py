@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from asyncgen.command.drafting import add_drafting_flags, agrees, answers_kept, choose_model
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.command.stderr import say
 from asyncgen.endpoint.presets import resolve_endpoint
 from asyncgen.errors import AsyncgenError, ConfigError
 from asyncgen.program import program
@@ -147,7 +148,7 @@ def _first_output(name: str) -> Path:
     from asyncgen.runs.config import name_output
     from asyncgen.runs.configure import read_environment
 
-    return name_output(name, resolve_endpoint(None, None, read_environment()))
+    return name_output(name, resolve_endpoint(None, None, read_environment(say)))
 
 
 def _find_spoken(knowledge: "Knowledge") -> dict[str, list[str]]:

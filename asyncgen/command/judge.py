@@ -9,6 +9,7 @@ from asyncgen.command.output_flags import add_output, add_sources, find_sources,
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.command.request_flags import add_model_flags
 from asyncgen.command.run_flags import add_batch_flags, add_call_flags, add_log, add_screen_flags
+from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
 from asyncgen.output.paths import OutputPaths
 from asyncgen.runs.values import whole
@@ -94,7 +95,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
             raise ConfigError(f"{dataset.paths.output}: there is no conversation to judge")
         asked = judge_recipe(recipe, knowledge, recipe.judge.model or str(recipe.request.get("model", "")))
         keys = Keys(sample.keys)
-        config = read_judge_config(flags, asked, keys, read_environment(), command)
+        config = read_judge_config(flags, asked, keys, read_environment(say), command)
         config = replace(config, notices=[*config.notices, *_warn(config, dataset, sample)])
         is_same = dataset.header is not None and dataset.header.digests == recipe.digests()
         if recipe.is_judged and is_same and not (flags.twice or flags.overwrite):

@@ -33,7 +33,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.runs.configure import read_environment
     from asyncgen.screen.preview import preview
 
-    plan = read_plan(flags, read_environment())
+    plan = read_plan(flags, read_environment(say))
     for warning in plan.recipe.warnings:
         say(warning)
     return preview(plan, requests=flags.requests, index=flags.index, command=command)

@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
+from asyncgen.command.stderr import say
 from asyncgen.errors import ConfigError
 from asyncgen.runs.values import budget, whole
 from asyncgen.shards.address import path_or_url
@@ -76,7 +77,7 @@ def run(flags: argparse.Namespace, command: str) -> int:
     from asyncgen.shards.ray_cluster import LOCAL, connected
     from asyncgen.shards.status import MADE, ShardsWatch, look_at_all
 
-    shards, environment = shards_of(flags.output), read_environment()
+    shards, environment = shards_of(flags.output), read_environment(say)
     plan, command = shards.read_plan(), environment.get("ASYNCGEN_COMMAND", command)
     at_once, output = flags.at_once or plan.at_once, shards.stem
     terms = _terms(flags, plan, at_once)

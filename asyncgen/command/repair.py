@@ -204,7 +204,9 @@ def _make_again(
     keys, repair = Keys([*lines.by_key]), repair_paths(dataset.paths)
     recipe, knowledge = find_sources(dataset, "nothing to make lines again by")
     recipe = replace(recipe, knowledge=knowledge)
-    config = read_repair_config(flags, recipe, keys, read_environment(), command, header=header, output=repair.output)
+    config = read_repair_config(
+        flags, recipe, keys, read_environment(say), command, header=header, output=repair.output
+    )
     job, told = make_again(config, dataset, lines)
     if flags.take:
         take_up(repair, keys, say)

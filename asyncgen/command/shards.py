@@ -63,7 +63,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     if flags.print is not None and (folder.is_planned() or not is_numbered):
         print(write_job(flags.print, folder, folder.read_plan()), end="")  # noqa: T201
         return 0
-    plan, notices = read_shard_plan(flags, read_environment(), flags.timings)
+    plan, notices = read_shard_plan(flags, read_environment(say), flags.timings)
     is_new = folder.put_plan(plan)
     for notice in notices:
         say(notice)

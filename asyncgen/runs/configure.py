@@ -4,14 +4,18 @@ Nothing else reads the environment. `.env` is looked up from the working directo
 environment, so that keys reach no child process by accident.
 """
 
+import logging
 import os
+import re
 import shlex
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values, find_dotenv
+from dotenv.parser import parse_stream
 
 from asyncgen.endpoint.address import CUSTOM_KEY
 from asyncgen.endpoint.batches.rows import batch_fields
@@ -36,15 +40,19 @@ TIER = (SERVICE_TIER,)  # the path of an override
 # Other programs read the endpoint's address from these.
 _FOREIGN_ADDRESSES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
+logging.getLogger("dotenv").setLevel(logging.ERROR)  # which lines cannot be read is said in words of ours
 
-def read_environment() -> dict[str, str]:
-    """The environment over `.env`. Raises ConfigError when `.env` cannot be read."""
-    from_file: Mapping[str, str | None] = {}
-    path, problem = "", None
+
+def read_environment(warn: Callable[[str], None]) -> dict[str, str]:
+    """The environment over `.env`, of which unreadable lines are passed over and warned of, without what they hold.
+
+    Raises ConfigError when `.env` cannot be read.
+    """
+    text, path, problem = "", "", None
     try:
         path = find_dotenv(usecwd=True)
         if path:
-            from_file = dotenv_values(path)
+            text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         problem = error.strerror
     except UnicodeDecodeError:
@@ -53,8 +61,26 @@ def read_environment() -> dict[str, str]:
         raise ConfigError(
             f"{path or '.env'}: cannot be read: {problem}; make it a readable file in UTF-8, or move it away"
         )
+    for doubt in _find_unread(text):
+        warn(f"{path}, {doubt}")
+    from_file = dotenv_values(stream=StringIO(text))
     believed = ((name, value) for name, value in from_file.items() if name not in _NEVER_FROM_FILE)
     return {name: value for name, value in (*believed, *os.environ.items()) if value and value.strip()}
+
+
+def _find_unread(text: str) -> Iterator[str]:
+    """Of lines that give no variable a value: where they are, and what to do."""
+    for each in parse_stream(StringIO(text)):
+        is_name = each.value is not None or each.key is None or each.key.isidentifier()
+        if is_name and not each.error:
+            continue
+        before, lines = re.match(r"\s*", each.original.string), each.original.string.strip().count("\n")
+        first = each.original.line + (before[0].count("\n") if before else 0)
+        where = f"lines {first:,} to {first + lines:,}" if lines else f"line {first:,}"
+        if re.match(r"""[^=#\n]*=[ \t]*["']""", each.original.string.strip()):
+            yield f"{where}: not read, because of its quotation marks: put one before and one behind the value, or none"
+        else:
+            yield f"{where}: not read, expected NAME=value; write it so, or put a # before it"
 
 
 def configure_run(

