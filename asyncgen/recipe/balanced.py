@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, islice
-from math import gcd, lcm
-from operator import add
+from math import gcd, inf, lcm
 from typing import Literal, NamedTuple, TypeAlias
 
 from asyncgen.recipe.bindings import Bindings, Choice, Context
@@ -30,8 +29,8 @@ SAMPLING_VERSIONS: Mapping[Literal["balanced", "random"], str] = {
 BLOCK_SIZE = 2048  # indices arranged together; part of what balanced/1 means
 _FIRST_MEETING = 100  # a pair not yet met in the block outweighs any small difference between pairs that have
 _CHOICES = 64  # values compared for one place: keeps a block's time in bounds when a dimension has thousands
-_STEP = 128  # values of a block dealt at a time
-_FEW = 128  # values of which every one may have a counter of its own for every value of another dimension
+_STEP = 64  # rows of a block dealt at a time
+_FEW = 512  # values of which every one may have a counter of its own for every value of another dimension
 _TOLERANCE = 2  # how far a weighted value may be from its share, in uses
 
 
@@ -46,23 +45,19 @@ class Balanced:
     def __init__(self, dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> None:
         self._bindings = Bindings(dimensions)
         self._block_size = block_size
-        steps = len(dimensions) * -(-block_size // _STEP)
-        self._steps_every = max(1, block_size // (steps + 1))
         self._picks = [each.pick for each in dimensions]
         self._by_weight = [each.by_weight is True for each in dimensions]
         self._keys = [f"{SAMPLING_VERSIONS['balanced']}:{seed}:{each.name}" for each in dimensions]
         self._singles: dict[tuple[int, Context], _Single] = {}
         self._several: dict[tuple[int, Context], _Pick | _Parts] = {}
-        self._block = lru_cache(maxsize=3)(self._begin_block)
+        self._block = lru_cache(maxsize=2)(self._begin_block)
 
     def draw(self, index: int) -> tuple[Numbers, ...]:
-        """Whoever draws one index after another waits for a whole block only at first; others are made meanwhile."""
+        """A block is dealt as far as it is drawn from, so that nobody waits for a whole one."""
         number, position = divmod(index, self._block_size)
         block = self._block(number)
-        for _ in block.steps:
-            pass
-        if position % self._steps_every == 0:
-            next(self._block(number + 1).steps, None)
+        while len(block.rows) <= position:
+            block.rows.extend(next(block.following))
         return block.rows[position]
 
     def _single(self, place: int, context: Context) -> "_Single":
@@ -76,42 +71,56 @@ class Balanced:
         return "|".join([self._keys[place], *map(str, context)])
 
     def _begin_block(self, number: int) -> "_Block":
-        rows: list[tuple[Numbers, ...]] = []
-        return _Block(rows, self._deal_all(number, rows))
+        return _Block([], self._deal_rows(number * self._block_size))
 
-    def _deal_all(self, number: int, rows: list[tuple[Numbers, ...]]) -> Iterator[None]:
-        """Fill the rows of a block, a few values in each step."""
-        start = number * self._block_size
-        columns: list[list[Numbers]] = [[] for _ in self._keys]
-        arranged: list[list[int]] = []
+    def _deal_rows(self, start: int) -> Iterator[Iterable[tuple[Numbers, ...]]]:
+        """The rows of a block, a few at a time, for which every dimension is asked in turn."""
+        columns: list[Iterable[Numbers]] = [()] * len(self._keys)
+        dealt: dict[int, list[int]] = {}  # the block so far, of dimensions that give one value
+        sources: list[Iterator[Numbers]] = []
         for place in self._bindings.order:
-            parents = self._bindings.parents[place]
+            parents, earlier = self._bindings.parents[place], [*dealt.values()]
             if parents:
-                found: defaultdict[Context, list[int]] = defaultdict(list)  # the positions that have a context
-                classes = [map(self._bindings.classes[each].__getitem__, chain(*columns[each])) for each in parents]
-                for position, context in enumerate(zip(*classes, strict=True)):
-                    found[context].append(position)
-                column = columns[place] = [()] * self._block_size
-                before = self._count(parents, start)
-                for context, positions in found.items():
-                    earlier = [[each[position] for position in positions] for each in arranged]
-                    drawn = self._deal(place, context, before[context], len(positions), earlier)
-                    for position, numbers in zip(positions, drawn, strict=True):
-                        column[position] = numbers
-                    yield
+                sources.append(self._deal_bound(place, start, [dealt[each] for each in parents], earlier))
             else:
-                dealt = self._deal(place, (), start, self._block_size, arranged)
-                while some := list(islice(dealt, _STEP)):
-                    columns[place] += some
-                    yield
+                sources.append(self._deal(place, (), start, self._block_size, earlier))
             if self._picks[place] is None:
-                arranged.append(list(chain.from_iterable(columns[place])))
-        rows.extend(zip(*columns, strict=True))
+                dealt[place] = []
+        for _ in range(0, self._block_size, _STEP):
+            for place, source in zip(self._bindings.order, sources, strict=True):
+                column = columns[place] = list(islice(source, _STEP))
+                if place in dealt:
+                    dealt[place] += chain.from_iterable(column)
+            yield zip(*columns, strict=True)
+
+    def _deal_bound(
+        self, place: int, start: int, decisive: Sequence[Sequence[int]], earlier: Sequence[Sequence[int]]
+    ) -> Iterator[Numbers]:
+        """What a dimension gives in the contexts that `decisive`, the values of its parents, make."""
+        parents = self._bindings.parents[place]
+        before, after = (self._count(parents, each) for each in (start, start + self._block_size))
+        sources: dict[Context, tuple[list[list[int]], Iterator[Numbers]]] = {}
+        classes = [
+            map(self._bindings.classes[each].__getitem__, values)
+            for each, values in zip(parents, decisive, strict=True)
+        ]
+        for context, *values in zip(zip(*classes, strict=True), *earlier, strict=True):
+            if context not in sources:
+                met = [list[int]() for _ in earlier]  # at the places of this context
+                count = after[context] - before[context]
+                sources[context] = met, self._deal(place, context, before[context], count, met)
+            met, source = sources[context]
+            for each, value in zip(met, values, strict=True):
+                each.append(value)
+            yield next(source)
 
     def _deal(
         self, place: int, context: Context, first: int, count: int, earlier: Sequence[Sequence[int]]
     ) -> Iterator[Numbers]:
-        """What a source gives from its place `first` on. `earlier`: what other dimensions give to the same indices."""
+        """What a source gives from its place `first` on.
+
+        `earlier`: what other dimensions give to the same indices, each there by the time its own is asked for.
+        """
         pick = self._picks[place]
         if pick is None:
             return self._single(place, context).draw(first, first + count, earlier)
@@ -137,10 +146,10 @@ class Balanced:
 
 
 class _Block(NamedTuple):
-    """`rows`: one for each index, there once all steps are done."""
+    """`rows`: those dealt so far; `following`: the others, a few at a time."""
 
     rows: list[tuple[Numbers, ...]]
-    steps: Iterator[None]
+    following: Iterator[Iterable[tuple[Numbers, ...]]]
 
 
 class _Single:
@@ -405,13 +414,15 @@ def _arrange(segments: Iterable[list[int]], earlier: Sequence[Sequence[int]], si
             choices = left if len(left) <= _CHOICES else left[:_CHOICES]
             if len(counters) == 1:
                 value = min(choices, key=counters[0].__getitem__)
-                left.remove(value)
             else:
-                costs = map(counters[0].__getitem__, choices)
-                for counter in counters[1:]:
-                    costs = map(add, costs, map(counter.__getitem__, choices))
-                listed = list(costs)
-                value = left.pop(listed.index(min(listed)))
+                value, least = -1, inf
+                for each in choices:
+                    cost = 0
+                    for counter in counters:
+                        cost += counter[each]
+                    if cost < least:
+                        value, least = each, cost
+            left.remove(value)
             for counter in counters:
                 counter[value] += 1 if counter[value] else _FIRST_MEETING
             yield value
