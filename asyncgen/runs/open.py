@@ -61,6 +61,10 @@ def opened(
     paths = OutputPaths.of(config.output)
     job = make_job(config)
     find_proxy(config.plan.endpoint.base_url)  # an unusable one is refused before anything is written
+    if config.batching is not None and config.batching.cancel and not paths.journal.exists():
+        raise ConfigError(
+            f"--cancel: no run has begun on {config.output}, so no batch of it is under way; check --output"
+        )
     folder, notices = paths.output.parent, [*config.notices]
     if not folder.exists():
         notices.append(f"{folder} was not there: it is made")

@@ -145,8 +145,10 @@ class Run:
 
     @property
     def has_work(self) -> bool:
-        """Whether something is to be made, or collected."""
-        return bool(self.counts.pending or self._start.ledger.batches.open)
+        """Whether something is to be made, or collected; a run that cancels makes nothing."""
+        batching = self._config.batching
+        makes = batching is None or not batching.cancel
+        return bool((makes and self.counts.pending) or self._start.ledger.batches.open)
 
     def say_nothing_to_do(self) -> None:
         if self._start.kept or self._start.patches or self._start.forgotten:
@@ -155,6 +157,10 @@ class Run:
         for note in self._start.notes():
             self.say(note)
         kind, num, there = self._job.kind.removesuffix("s"), self.counts.num, self._start.lines.known
+        if pending := self.counts.pending:
+            made = f"{pending:,} of {quantity(num, kind)} are to be made"
+            self.say(f"{self.output}: nothing to cancel, no batch is under way; {made}")
+            return
         inside = f" (of {there:,} in the file)" if there > num else ""
         self.say(f"{self.output}: nothing to do, all is there: {quantity(num, kind)}{inside}")
 

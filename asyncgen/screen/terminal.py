@@ -92,10 +92,11 @@ class Terminal:
         if self._show is not None:
             there = command_line("show", self._run.output)
             self._run.say(f"--show prints what a run makes, and this one makes nothing; what is there: {there}")
-        for command in self._looking_commands(0):
+        is_all_there = not self._run.counts.pending
+        for command in self._looking_commands(0) if is_all_there else [self._config.continue_command]:
             self._run.say(f"next     {command}")
         self._display.drain()
-        return 0
+        return 0 if is_all_there else LEFT
 
     def report_budget_spent(self) -> int:
         """Earlier runs have spent it: nothing is sent, and nothing written."""

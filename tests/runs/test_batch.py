@@ -511,9 +511,28 @@ def test_cancelled_batches_bring_what_they_have(capsys: pytest.CaptureFixture[st
         assert generate(server, "--cancel") == 4
         assert not labels()
         assert "Cancelled" in capsys.readouterr().err
+        calls = len(server.books("created"))
+        before = JOURNAL.read_bytes()
+        assert generate(server, "--cancel") == 4
+        told = " ".join(capsys.readouterr().err.split())
+        assert "nothing to cancel, no batch is under way; 28 of 30 conversations are to be made" in told
+        assert "Cancelled" not in told
+        assert "--cancel" not in told.partition("next ")[2]
+        assert JOURNAL.read_bytes() == before
         assert generate(server, "--finish-live") == 0
+        assert generate(server, "--cancel") == 0
+        assert "nothing to do, all is there" in capsys.readouterr().err
+        assert len(server.books("created")) == calls
         check_whole()
         check_books(server)
+
+
+def test_where_no_run_has_begun_there_is_nothing_to_cancel(capsys: pytest.CaptureFixture[str]) -> None:
+    with BatchServer() as server:
+        assert generate(server, "--cancel") == 2
+        assert not server.books("line")
+    assert f"--cancel: no run has begun on {OUTPUT}, so no batch" in capsys.readouterr().err
+    assert not OUTPUT.parent.exists() or not list(OUTPUT.parent.glob(f"{OUTPUT.name}*"))
 
 
 def test_where_batches_cannot_be_cancelled_they_run_on_and_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
