@@ -7,9 +7,10 @@ from asyncgen.audit.lints.control_tokens import check_control_tokens
 from asyncgen.audit.lints.copied_opener import CopiedOpener
 from asyncgen.audit.lints.credentials import Secrets
 from asyncgen.audit.lints.endings import Endings
-from asyncgen.audit.lints.leaks import Leaks, PromptPieces
+from asyncgen.audit.lints.leaks import Leaks
 from asyncgen.audit.lints.markup import check_markdown
 from asyncgen.audit.lints.role_confusion import RoleConfusion
+from asyncgen.audit.lints.stage_directions import StageDirections
 from asyncgen.audit.lints.third_person import ThirdPerson
 from asyncgen.audit.lints.turns import TurnsCheck
 from asyncgen.audit.lints.word_runs import Verbatim
@@ -40,7 +41,7 @@ def line_checks(
 
     return [
         Leaks(phrases or {}, knowledge).check,
-        PromptPieces(system_prompt, knowledge).check,
+        StageDirections(system_prompt, knowledge).check,
         check_control_tokens,
         _check_each("email", find_unknown_email),
         Secrets(knowledge).check,

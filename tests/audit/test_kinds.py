@@ -75,6 +75,7 @@ class Line(msgspec.Struct):
     talk: list[str]
     may: frozenset[str] = frozenset()
     charset: Charset = "any"
+    scenario: dict[str, str] = {}
 
 
 @cache
@@ -93,7 +94,8 @@ def checks(subject: str) -> list[Check]:
 
 def find_rules(line: Line) -> set[str]:
     talk = tuple(Message(("user", "assistant")[place % 2], each) for place, each in enumerate(line.talk))
-    subject = Subject(Record(1, 0, talk, None), None, line.charset)
+    scenario = {name: (("", value),) for name, value in line.scenario.items()}
+    subject = Subject(Record(1, 0, talk, None), scenario or None, line.charset)
     return {finding.rule for check in checks(line.knowledge) for finding in check(subject)} - {"verbatim"}
 
 

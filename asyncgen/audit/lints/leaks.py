@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from asyncgen.audit.lints.word_runs import WordRuns, runs_of
 from asyncgen.audit.reading import language
 from asyncgen.audit.reading.facts import without_code
 from asyncgen.audit.reading.phrases import Phrases, Uncased, either, literal_phrase, read_phrases
@@ -17,7 +16,6 @@ from asyncgen.audit.reading.words import split_words
 from asyncgen.audit.rules import PHRASE_RULES, Finding, blank, excerpt
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Conversation
-from asyncgen.recipe.recipe import PLACEHOLDER
 
 _LEAK, _DISCLAIMER = PHRASE_RULES
 # A place of a template that nobody has filled in: {topic}, [insert a fact], [DATE].
@@ -109,52 +107,3 @@ def _find_unfilled(text: str) -> re.Match[str] | None:
 
 def _spaced(text: str) -> bytes:
     return b" %b " % b" ".join(split_words(text))
-
-
-# ---- pieces of the prompt and of the scenario
-
-_PROMPT_RUN = 8  # words of the prompt in a row that nobody writes by chance
-_TOPIC = "topic"  # the dimension whose values a conversation may well put into words
-_LABEL_RUN = 6  # words of a persona or a dynamic in a row
-# "... believes that it was made in 1998, and insists on it", "... and the answer is: "In 1999.""
-_REPORTED = re.compile(
-    rf'["„“«]([^"”“»]+)|\b((?:{"|".join(sorted(language.listed("prompt-leak", "reports")))})\s.*?)(?=[,;.:]\s|$)',
-    re.IGNORECASE | re.DOTALL,
-)
-_LONGEST_LABEL = 600  # characters; what is longer, or has several lines, is a passage of the knowledge base
-
-
-class PromptPieces:
-    """Finds eight words in a row of the prompt that the knowledge base lacks, and six of the persona or dynamic.
-
-    The topic may be spoken of in the recipe's words, and so may a dimension with several values, because those are
-    examples, and a passage; what a value says that somebody is to say, ask or believe is there to be said.
-    """
-
-    def __init__(self, system_prompt: str | None, knowledge: str = "") -> None:
-        self._prompt = WordRuns(PLACEHOLDER.split(system_prompt or "")[::2], _PROMPT_RUN, without=knowledge)
-
-    def check(self, subject: Subject) -> Iterator[Finding]:
-        labels = [
-            _label_runs(drawn[0][1])
-            for name, drawn in (subject.scenario or {}).items()
-            if len(drawn) == 1 and name != _TOPIC and "\n" not in drawn[0][1] and len(drawn[0][1]) <= _LONGEST_LABEL
-        ]
-        for position, plain in enumerate(subject.plain):
-            words = plain.words
-            pieces = []
-            if (piece := self._prompt.find(words)) is not None:
-                pieces.append(piece)
-            if labels:
-                text = b" ".join(words)
-                pieces += [piece for runs in labels if (piece := next(filter(text.__contains__, runs), None))]
-            for piece in pieces:
-                yield Finding(_LEAK, subject.record.number, position, excerpt(piece.decode("utf-8", "replace")))
-
-
-@lru_cache(maxsize=1024)
-def _label_runs(value: str) -> tuple[bytes, ...]:
-    reported = {
-        run for quoted, clause in _REPORTED.findall(value) for run in runs_of(split_words(quoted or clause), _LABEL_RUN)
-    }
-    return tuple(b" ".join(run) for run in runs_of(split_words(value), _LABEL_RUN) if run not in reported)
