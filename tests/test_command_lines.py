@@ -19,6 +19,7 @@ import asyncgen.viewer.server
 from asyncgen.command.commands import build_parser
 from asyncgen.command.main import main
 
+READ_WITHOUT = ", or move it away: the conversations can be read without it"
 COMMANDS = ("generate", "plan", "status", "audit", "filter", "export", "show", "report", "view", "serve", "help")
 FLAGS = sorted(
     {flag for parser in build_parser().commands.values() for action in parser.actions for flag in action.option_strings}
@@ -155,3 +156,30 @@ def test_a_journal_with_dimensions_that_nothing_can_be_drawn_from_is_damaged(
     paths.journal.write_bytes(changed.ljust(len(first)) + b"\n" + rest)  # so that its marks still fit
     assert end(command, str(paths.output)) == 2
     assert "line 1 (byte 0) is damaged" in capsys.readouterr().err
+
+
+@each_row(
+    ("argv", "advice"),
+    [
+        ("status x.jsonl", ""),
+        ("audit x.jsonl", READ_WITHOUT),
+        ("show x.jsonl", READ_WITHOUT),
+        ("report x.jsonl", READ_WITHOUT),
+        ("export x.jsonl -o y.jsonl --overwrite", READ_WITHOUT),
+        ("filter x.jsonl -o y.jsonl --overwrite --dedup", READ_WITHOUT),
+        ("judge x.jsonl --provider offline", READ_WITHOUT),
+        ("repair x.jsonl --provider offline", ""),
+    ],
+)
+def test_what_helps_where_a_journal_is_damaged_is_what_the_command_can_do(
+    tmp_path: Path, argv: str, advice: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = write_output(tmp_path / "x.jsonl", [conversation(0)])
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    paths.journal.write_bytes(b"".join([lines[0], b"x" * (len(lines[1]) - 1) + b"\n", *lines[2:]]))
+    status = end(*argv.split())
+    told = capsys.readouterr().err
+    assert status == 2, told
+    assert "is damaged; restore the file from a backup" + advice in told
+    assert "--overwrite" not in told

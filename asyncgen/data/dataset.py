@@ -20,7 +20,7 @@ from asyncgen.data.scenarios import Plans
 from asyncgen.data.state import describe_filter
 from asyncgen.errors import ConfigError
 from asyncgen.output.journal import Done, Entry, Failed, Header, Lost, Unused, decode_entry
-from asyncgen.output.ledger import Ledger, read_journal
+from asyncgen.output.ledger import DamagedJournalError, Ledger, read_journal
 from asyncgen.output.match import Lines, Pair, fold_pairs, pair_lines
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.scan import read_line
@@ -83,6 +83,8 @@ class Dataset:
             ledger = read_journal(paths.journal).ledger if paths.journal.is_file() else Ledger()
             sources = _find_sources(ledger.headers, recipe, knowledge)
             dataset = cls(paths, size, ledger, sources)
+        except DamagedJournalError as error:
+            raise ConfigError(f"{error}, or move it away: the conversations can be read without it") from error
         except FileNotFoundError as error:
             raise ConfigError(f"{error.filename}: {error.strerror}; name an output that generate has made") from error
         except OSError as error:

@@ -196,7 +196,7 @@ def prepare(
             check_none_is_under_way(_under_way(paths.journal, forget))
             aside = [path for path in (paths.batches, *reversed(paths.all)) if path.exists()]
             return Start(paths, _number(header, keys), set_aside=aside, keys=keys)
-        if (earlier := read_earlier(paths, adopt=append, is_part=is_part)) is None:
+        if (earlier := read_earlier(paths, adopt=append, is_part=is_part, anew=START_ANEW)) is None:
             first = _prepare_first(paths, _number(header, keys), append=append, is_part=is_part)
             return replace(first, keys=keys)
     except OSError as error:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from asyncgen.conversation import LineHash
 from asyncgen.errors import ConfigError
-from asyncgen.output.changes import START_ANEW, has_one_place
+from asyncgen.output.changes import has_one_place
 from asyncgen.output.journal import CONVERSATIONS, Header
-from asyncgen.output.ledger import Ledger, read_journal, refuse_damage
+from asyncgen.output.ledger import DamagedJournalError, Ledger, read_journal, refuse_damage
 from asyncgen.output.match import Lines, NumberedLine, match_lines
 from asyncgen.output.mend import Patch, patch_journal, patch_rejects, size_of
 from asyncgen.output.paths import OutputPaths
@@ -29,35 +29,38 @@ class Earlier:
     patches: tuple[Patch, ...]
 
 
-def read_earlier(paths: OutputPaths, *, adopt: bool = False, is_part: bool = False) -> Earlier | None:
+def read_earlier(paths: OutputPaths, *, adopt: bool = False, is_part: bool = False, anew: str = "") -> Earlier | None:
     """What an earlier run left, or None when no run has begun on this output.
 
-    `adopt`: whole lines that nobody knows are kept instead of refused. `is_part`: nobody may ask for that. Raises
-    ConfigError, having changed nothing, for a journal without its output and damage before the newest mark, and
-    LineError for lines that somebody has to look at.
+    `adopt`: whole lines that nobody knows are kept instead of refused. `is_part`: nobody may ask for that. `anew`: how
+    to begin without what is there, where that may be. Raises ConfigError, having changed nothing, for a journal without
+    its output and damage before the newest mark, and LineError for lines that somebody has to look at.
     """
     if not paths.journal.is_file():
         return None
-    journal = read_journal(paths.journal)
-    if not journal.ledger.headers:
-        if size_of(paths.output):  # this is no run that was killed inside its first header
+    or_anew = f"; {anew}" if anew else ""
+    try:
+        journal = read_journal(paths.journal)
+        if not journal.ledger.headers and size_of(paths.output):  # no run that was killed inside its first header
             refuse_damage(paths.journal, journal.damage)
+    except DamagedJournalError as error:
+        raise ConfigError(f"{error}{or_anew}") from error
+    if not journal.ledger.headers:
         return None
-    anew = "" if adopt else f"; {START_ANEW}"
+    has_no_place = is_part or has_one_place(journal.ledger.headers[-1])
     what = journal.ledger.line_hash, journal.ledger.headers[-1].kind
-    scan = Scan(paths.output, journal.mark, *what, anew=anew)
+    scan = Scan(paths.output, journal.mark, *what, anew="" if adopt else or_anew)
     lines = match_lines(journal.ledger, scan.digests())
     # An output that was empty when it was last marked may be empty now, whatever was about to be written.
     had_lines = journal.mark is not None and journal.mark.output and journal.trusted_conversations
     if had_lines and not lines.known:
         raise ConfigError(
-            f"{paths.output}: no conversation that {paths.journal.name} knows is there any more: put the file back, or "
-            f"choose another --output{anew}"
+            f"{paths.output}: no conversation that {paths.journal.name} knows is there any more: put the file back"
+            f"{', or choose another --output' if anew and not has_no_place else ''}{'' if adopt else or_anew}"
         )
     if lines.unknown and not adopt:
         again = Scan(paths.output, journal.mark, *what)
         it = "it" if len(lines.unknown) == 1 else "all of it"
-        has_no_place = is_part or has_one_place(journal.ledger.headers[-1])
         instead = "" if has_no_place else f", or keep {it} with --append"
         raise LineError(f"{paths.output}: {_describe_unknown(lines.unknown, again.digests())}{instead}")
     patches = (

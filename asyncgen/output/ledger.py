@@ -260,7 +260,7 @@ def read_journal(path: Path) -> Journal:
     """Read and fold a journal, which may be growing meanwhile.
 
     A mark is written when all before it has been synced: where a whole one does not fit, no crash is to blame. Raises
-    ConfigError for damage before the newest mark, and for a journal of a newer asyncgen.
+    DamagedJournalError for damage before the newest mark, and ConfigError for a journal of a newer asyncgen.
     """
     ledger, mark = Ledger(), None
     behind: list[Entry] = []
@@ -296,6 +296,10 @@ def read_journal(path: Path) -> Journal:
     return Journal(ledger, mark, b"".join(tail), trusted, damage)
 
 
+class DamagedJournalError(ConfigError):
+    """What else helps is for who reads it to add."""
+
+
 def refuse_damage(path: Path, damage: tuple[int, int] | None, *, last: int | None = None) -> None:
     """`last`: the line up to which the damage may lie, where that is not known more closely."""
     if damage is None:
@@ -303,10 +307,7 @@ def refuse_damage(path: Path, damage: tuple[int, int] | None, *, last: int | Non
     where = f"line {damage[0]} (byte {damage[1]})"
     if last is not None:
         where = f"{where}, or one behind it up to line {last},"
-    raise ConfigError(
-        f"{path}: {where} is damaged; restore the file from a backup, "
-        "or start anew with --overwrite, which keeps all files under another name"
-    )
+    raise DamagedJournalError(f"{path}: {where} is damaged; restore the file from a backup")
 
 
 def _plausible(line: bytes, indices: range) -> Entry | None:

@@ -419,7 +419,9 @@ def test_a_damaged_journal_before_the_mark_is_refused_with_line_and_byte(paths: 
     content = paths.journal.read_bytes()
     second = content.index(b"\n") + 1
     paths.journal.write_bytes(content[:second] + b"\0" + content[second + 1 :])
-    with pytest.raises(ConfigError, match=rf"x\.jsonl\.journal: line 2 \(byte {second}\) is damaged"):
+    with pytest.raises(
+        ConfigError, match=rf"x\.jsonl\.journal: line 2 \(byte {second}\) is damaged.*; --overwrite starts"
+    ):
         prepare(paths, HEADER)
 
 
