@@ -27,6 +27,7 @@ from asyncgen.recipe.text_file import UnreadableError, read_file
 from asyncgen.scaffold.recipe import quote
 
 INDENT = "    "
+LOOKED_AT = 65_536  # bytes at the end of a file of values, which may be large, that tell how its lines end
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +178,11 @@ def _add_records(path: Path, field: str | None, copy: Path, lines: Sequence[str]
         with copy.open("rb+") as file:
             for _record in records.scan(file):
                 """It tells how a record of this file is written."""
-            file.seek(max(file.seek(0, SEEK_END) - 2, 0))
-            last = file.read()
-            line_break = "\r\n" if last == b"\r\n" else "\n"
+            file.seek(max(file.seek(0, SEEK_END) - LOOKED_AT, 0))
+            end = file.read()
+            line_break = _line_break(end.decode("latin-1"))
             new = "".join(f"{records.write(each)}{line_break}" for each in lines)
-            file.write((new if last.endswith(b"\n") else line_break + new).encode())
+            file.write((new if end.endswith(b"\n") else line_break + new).encode())
     except UnreadableError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -201,7 +202,8 @@ def _edit(path: Path, change: Callable[[str], str]) -> None:
 
 
 def _line_break(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
+    """As most of its lines end."""
+    return "\r\n" if 2 * text.count("\r\n") > text.count("\n") else "\n"
 
 
 def _blanks(text: str, start: int) -> str:

@@ -66,6 +66,8 @@ def test_statements_go_behind_the_last_one_of_their_section() -> None:
     assert append_statements(text, "A", ["new"]).endswith("- three\n- new")
     once = append_statements(text.rpartition("\n## A")[0], "A", ["new"])
     assert once.splitlines()[1:6] == ["- one", "  goes on <!-- a", "remark -->", "- new", "prose"]
+    assert append_statements("## A\r\n- one", "A", ["new"]) == "## A\r\n- one\r\n- new"
+    assert append_statements("## A\n- one\n\r\n", "A", ["new"]) == "## A\n- one\n- new\n\r\n"
     assert "- two\r\n- new\r\n" in append_statements(text.replace("\n", "\r\n"), "B", ["new"])
 
 
@@ -95,6 +97,11 @@ name = "persona"
 """
 FILES = {
     "lines.txt": (b"a child\nan expert", b"a child\nan expert\nnew, one\n"),
+    "marked.txt": (b"\xef\xbb\xbfa child\r\nan expert", b"\xef\xbb\xbfa child\r\nan expert\r\nnew, one\r\n"),
+    "mixed.txt": (b"a child\r\na\nb\n", b"a child\r\na\nb\nnew, one\n"),
+    "alone.txt": (b"a child", b"a child\nnew, one\n"),
+    "marked.csv": (b"\xef\xbb\xbfwho\r\n'a child'", b"\xef\xbb\xbfwho\r\n'a child'\r\n\"new, one\"\r\n"),
+    "marked.jsonl": (b'{"who": "a"}\r\n{"who": "b"}', b'{"who": "a"}\r\n{"who": "b"}\r\n{"who":"new, one"}\r\n'),
     "lines.csv": (b"id;who\r\n1;a child\r\n", b"id;who\r\n1;a child\r\n;new, one\r\n"),
     "comma.csv": (b"who,id\na child,1", b'who,id\na child,1\n"new, one",\n'),
     "texts.jsonl": (b'"a child"\n', b'"a child"\n"new, one"\n'),
