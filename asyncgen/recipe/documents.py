@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from asyncgen.recipe.problems import Key, Problems
@@ -98,11 +99,27 @@ def read_text(path: Path, what: str, problems: Problems) -> str:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """The files in a folder and in the folders in it, without hidden ones, as a person would list them."""
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if not each.startswith(".")]
-        found += [Path(parent, each) for each in names if not each.startswith(".")]
+    """The files in a folder and in the folders in it, without hidden ones, as a person would list them.
+
+    Links to folders are followed once all that stands there itself is known, so that a folder has the name that it has
+    without links, and none is read twice. One that leads to where it stands is listed as it is, and is no file.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    waiting = [folder]
+    while waiting:
+        links: list[Path] = []
+        for parent, folders, names in chain.from_iterable(map(os.walk, sorted(waiting, key=_order))):
+            if (real := os.path.realpath(parent)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = [each for each in folders if not each.startswith(".")]
+            found += [Path(parent, each) for each in names if not each.startswith(".")]
+            links += [link for each in folders if (link := Path(parent, each)).is_symlink()]
+        circular = [each for each in links if folder.resolve().is_relative_to(each.resolve())]
+        found += circular
+        waiting = [each for each in links if each not in circular]
     return sorted(found, key=_order)
 
 

@@ -181,3 +181,27 @@ def test_a_list_that_is_none_is_told(fill: Fill, knowledge: str, complaint: str)
     recipe, problems = read_recipe(str(folder))
     assert recipe is None
     assert [str(each).partition(": ")[2] for each in problems] == [complaint]
+
+
+def test_links_to_folders_are_followed_once_and_in_no_circle(fill: Fill) -> None:
+    folder = fill(docs__b__one_md="One.", docs__a_md="A.", more__two_md="Two.", more__deep__x_md="X.")
+    for link, target in {
+        "docs/again": "b",
+        "docs/linked": "../more",
+        "docs/up": "..",
+        "more/home": "../docs",
+        "more/self": ".",
+        "more/twice": "deep",
+        "docs/.hidden": "../more",
+        "docs/nowhere": "gone",
+    }.items():
+        (folder / link).symlink_to(target)
+    knowledge, problems = read(folder, "docs")
+    assert [each.source for each in knowledge.documents] == [
+        "docs/a.md",
+        "docs/b/one.md",
+        "docs/linked/deep/x.md",
+        "docs/linked/two.md",
+    ]
+    left_out = "linked/home, nowhere, up"
+    assert problems == [f"{folder / 'docs'}: left out, because not named as texts are: {left_out}"]
