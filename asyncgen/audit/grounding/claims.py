@@ -12,7 +12,7 @@ from functools import lru_cache
 from asyncgen.audit.grounding.known_facts import KnownFacts
 from asyncgen.audit.grounding.statements import sentences_around
 from asyncgen.audit.reading.facts import Fact, Measure, Term
-from asyncgen.audit.reading.language import any_phrase
+from asyncgen.audit.reading.language import any_phrase, listed
 from asyncgen.audit.reading.names import fold
 from asyncgen.audit.reading.phrases import Uncased
 from asyncgen.conversation import Conversation
@@ -23,7 +23,11 @@ _HIMSELF = any_phrase("grounding", "of-himself").pattern
 _OF_HIMSELF = Uncased(rf"(?:{_CLAIM['hearsay'].pattern}),? (?:that |dass )?(?:{_HIMSELF})")
 _DECLARES, _BY_OTHERS = (any_phrase("grounding", key) for key in ("declares", "by-others"))
 _DENIES, _ATTRIBUTES, _AFFIRMS = (any_phrase("grounding", key) for key in ("denies", "attributes", "affirms"))
-_AGREES = any_phrase("grounding", "agrees")
+_AGREES, _SUPPOSES = any_phrase("grounding", "agrees"), any_phrase("grounding", "supposes")
+# Of whom he tells: "my friend Dagmar says".
+_OWN_PERSON = re.compile(
+    rf"\b(?i:{'|'.join(sorted(listed('grounding', 'mine')))})(?: [\w-]+){{1,2}},? (?P<name>[^\W\d_a-z][\w'-]+)"
+)
 _OPERATOR = any_phrase("grounding", "operators").pattern
 _EXERCISE = Uncased(
     rf"\d ?(?:[-+*/x^]|{_OPERATOR}) ?\$?\d|(?:\d|%) ?(?:%|percent) of \$?\d"
@@ -41,6 +45,7 @@ class Said:
 
     def __init__(self, conversation: Conversation, values: Iterable[str]) -> None:
         free, claimed = list[str](), list[str]()
+        self._persons: set[str] = set()
         for place, message in enumerate(conversation):
             if message.role != "user":
                 continue
@@ -53,6 +58,7 @@ class Said:
             for sentence in _SENTENCE.split(text):
                 is_claim = not wants_a_result and _is_claim(sentence, is_remark=is_remark)
                 kinds[is_claim].append(sentence)
+            self._persons.update(fold(each["name"]) for each in _OWN_PERSON.finditer(text))
             free.append(" ".join(kinds[False]))
             claimed.append(" ".join(kinds[True]))
         self._free = KnownFacts(filter(None, free))
@@ -71,7 +77,7 @@ class Said:
 
     def grants(self, fact: Fact, prose: str, hedge: str = "", *, is_bare: bool = True) -> bool:
         """Whether an answer may state it there because of what the user has said."""
-        if self._free.knows(fact, hedge, is_bare=is_bare):
+        if self._free.knows(fact, hedge, is_bare=is_bare) or (isinstance(fact, Term) and fact.key in self._persons):
             return True
         if self._free.counts_as(fact) or (isinstance(fact, Measure) and self._claimed.knows_digits(fact)):
             return True  # his own age, the number of an order or a telephone, which he has read somewhere
@@ -102,9 +108,9 @@ def _is_claim(sentence: str, *, is_remark: bool) -> bool:
 def _is_kept_apart(fact: Fact, prose: str) -> bool:
     """Whether the sentence of an answer denies what it repeats, or does not make it its own."""
     before, behind = sentences_around(prose, fact.start)
-    if _DENIES.search(before):
-        return True
     near = before + behind
+    if _DENIES.search(before) or _SUPPOSES.search(near):
+        return True
     if _AFFIRMS.match(prose.lstrip()) or _AFFIRMS.match(near.lstrip()) or _AGREES.search(near):
         return False
     is_topic = isinstance(fact, Term) and fact.kind in {"name", "acronym"}

@@ -19,6 +19,15 @@ _BEHIND = re.compile(r"(?: [^\W\d_][\w'-]*){1,3}")
 _BEFORE = re.compile(r"([^\W\d_]{4,}) $")
 _NOUN = re.compile(r"[^s]s$|^[A-ZÄÖÜ]|^(?:people|staff|children|men|women)$")  # a plural
 _REACH = 30  # characters
+_CALLED_BY = "|".join(sorted(listed("grounding", "called-by-number")))
+_CALLED = re.compile(
+    rf"\b(?P<name>{_CALLED_BY})(?:e?[sn])?\b(?P<numbers>(?:(?: |, | ?- ?| [^\W\d_]{{1,3}} )\d{{1,4}}\b)*)",
+    re.IGNORECASE,
+)
+_CALLED_BEFORE = re.compile(rf"\b(?P<name>{_CALLED_BY}) $", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
+_UP_TO = re.compile(rf"\d(?: ?- ?| (?:{'|'.join(sorted(listed('dates', 'to') - listed('grounding', 'joins')))}) )\d")
+_MOST_CALLED = 1000
 _NAME = re.compile(r"\b[A-Z]\w* $")  # "Ka 8" counts nothing
 _ANY = listed("grounding", "any-things")
 _NEAR = 12  # characters
@@ -27,10 +36,12 @@ _ONE_OF_MANY = Uncased(rf"{any_phrase('grounding', 'one-of-many').pattern} $")
 
 
 class CountedThings:
-    """The counts of each noun, by its stem."""
+    """The counts of each noun, by its stem, and the numbers by which things are called: exit codes 0, 2 and 3."""
 
     def __init__(self) -> None:
         self._counts: dict[str, set[float]] = {}
+        self._heading = ""
+        self._called: dict[str, set[float]] = {}
 
     def add(self, paragraph: str, measures: Iterable[Measure]) -> None:
         """What a paragraph counts. Its other counts may be of the same: "a set of nine", of the three blades."""
@@ -43,6 +54,27 @@ class CountedThings:
         stems = {stem for each in counts for stem in _stems_beside(paragraph, each.start, each.start + len(each.text))}
         for stem in stems:
             self._counts.setdefault(stem, set()).update(each.value for each in counts)
+        self._add_called(paragraph, counts)
+
+    def _add_called(self, paragraph: str, counts: Sequence[Measure]) -> None:
+        """A heading that names such things is of all numbers below it; else it is those behind their name."""
+        if paragraph.startswith("#"):
+            self._heading = paragraph.partition("\n")[0]
+        for name in _CALLED.finditer(self._heading):
+            self._called.setdefault(fold(name["name"]), set()).update(each.value for each in counts)
+        for name in _CALLED.finditer(paragraph):
+            numbers = list(map(int, _DIGITS.findall(name["numbers"])))
+            if _UP_TO.search(name["numbers"]):
+                numbers = list(range(numbers[0], min(numbers[-1], _MOST_CALLED) + 1))
+            if numbers:
+                self._called.setdefault(fold(name["name"]), set()).update(numbers)
+
+    def is_unlisted(self, text: str, count: Measure) -> bool:
+        """Whether a number is one that none of the things has that are called so: code 9."""
+        name = _CALLED_BEFORE.search(text, max(count.start - _REACH, 0), count.start)
+        if name is None or count.is_spelled or not (called := self._called.get(fold(name["name"]))):
+            return False
+        return count.value not in called
 
     def counts(self, text: str, start: int, end: int) -> Sequence[Collection[float]]:
         """The counts of each noun that a number of a text counts."""

@@ -208,8 +208,10 @@ def derives(measure: Measure, known: Sequence[Measure]) -> bool:
     if _give(figures, figures, measure, half):
         return True
     exact = min(half, 0.5)
-    if _give(figures, _CALENDAR, measure, exact) or _give(_CALENDAR, figures, measure, exact):
+    if measure.unit != "s" and (_give(figures, _CALENDAR, measure, exact) or _give(_CALENDAR, figures, measure, exact)):
         return True
+    if measure.unit == "s" and any(value * 7 == measure.value for value, unit in figures if unit == "s"):
+        return True  # so many hours on each day of a week
     if measure.unit == "s" and any(
         abs(abs(one - other) * YEAR - measure.value) <= half
         for one, other in combinations([value for value, unit in figures if not unit and value in YEARS], 2)

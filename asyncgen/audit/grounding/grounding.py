@@ -16,7 +16,7 @@ import msgspec
 
 from asyncgen.audit.grounding.claims import Said, is_exercise
 from asyncgen.audit.grounding.derivations import Derivations, derives, is_of_a_code
-from asyncgen.audit.grounding.known_facts import KnownFacts, hedge_of, is_bare, size_of_unit
+from asyncgen.audit.grounding.known_facts import KnownFacts, hedge_of, is_age, is_bare, size_of_unit
 from asyncgen.audit.grounding.reckoning import OPERANDS
 from asyncgen.audit.grounding.statements import SENTENCE, is_compared, sentences_around
 from asyncgen.audit.grounding.written_sums import is_wrong
@@ -65,7 +65,7 @@ _OPERATOR_BEFORE = re.compile(  # "minus 27 degrees" is no sum
 )
 _OPERATOR_REACH = 34  # characters
 _OPERATOR_AFTER = re.compile(
-    rf"\)?\s*(?:[+*/=^]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
+    rf"\)?\s*(?:[+*=^]|/ ?[$\d(]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
 )
 _RHETORICAL = any_phrase("grounding", "rhetorical")
 _OF_THE_TALK = Uncased(rf"[ -]{any_phrase('grounding', 'of-the-talk').pattern}")
@@ -91,7 +91,10 @@ _PLACE_BEFORE = re.compile(rf"\b(?:{'|'.join(sorted(listed('grounding', 'place-b
 _BROKEN_UNIT = re.compile(r" [^\W\d_]{1,12}")  # at the end of what breaks off: "250 Gra"
 _CREATIVE, _TRUE_STORY = (any_phrase("grounding", key) for key in ("creative", "true-story"))
 _NAME_BEFORE = re.compile(r"\b([A-Z][A-Za-z]*) $")
+_WORD_BEFORE = re.compile(r"\b([A-Za-z][A-Za-z]*) $")
 _NAME_BEHIND = re.compile(r" ([A-Z]\w*)")
+_COMMAND_LINE = re.compile(r"[a-z][\w-]*(?: [^\sA-Z,;!?][^\s,;!?]*)+$", re.MULTILINE)
+_WRITES_TO = re.compile(r"[^\s>] >>? ?$")
 _CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
 
 
@@ -244,8 +247,10 @@ class Grounding:
         """Whether the knowledge base counts what a small number counts, and nowhere so many."""
         if not (1 < count.value <= _SMALL and is_everyday(count)):
             return False
-        if not count.is_spelled and _NAME_BEFORE.search(prose, max(count.start - _LONGEST_TOKEN, 0), count.start):
-            return False
+        word = _WORD_BEFORE.search(prose, max(count.start - _LONGEST_TOKEN, 0), count.start)
+        is_name = word and (word[1][0].isupper() or squeeze(word[1] + count.text) in self._known.terms)
+        if is_name and not count.is_spelled:
+            return False  # "Basic 5", and "depth 6" where there is one
         return self._known.things.are_others(prose, count.start, count.start + len(count.text), count.value)
 
     def _examine_unit(self, measure: Measure, answer: "_Answer") -> None:
@@ -302,14 +307,17 @@ class Grounding:
     def _knows(self, fact: Measure | Date | Time, prose: str) -> bool:
         if not isinstance(fact, Measure):
             return self._known.knows(fact)
-        if is_everyday(fact):
-            return not (fact.unit == "" and self._is_unknown_version(fact, prose))
+        if is_everyday(fact) and not is_age(prose, fact):
+            is_label = self._is_unknown_version(fact, prose) or self._known.things.is_unlisted(prose, fact)
+            return not (fact.unit == "" and is_label)
         asked = (fact.text, fact.value, fact.unit, is_bare(prose, fact))
         if (is_known := self._asked.get(asked)) is None:
             is_known = self._known.knows_measure(fact, is_bare=asked[-1])
             if len(self._asked) < _ASKED_MAX:
                 self._asked[asked] = is_known
         if is_known or self._known.knows_digits(fact, prose):
+            return True
+        if is_age(prose, fact) and self._known.knows_age(fact.value):
             return True
         hedge = hedge_of(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge, is_bare=asked[-1])
@@ -395,7 +403,8 @@ class _Review:
                 figures = figures or _stated(answers, known_alone=not is_computed)
                 others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
-                if not (is_computed and derives(fact, operands)) and not derives(fact, self._said.measures):
+                free = operands if is_computed else self._said.measures
+                if not derives(fact, [each for each in free if self._is_free_operand(each, is_computed=is_computed)]):
                     rules = self._judge_figure(fact, prose, question, operands, is_foreign=is_foreign)
                     if rules == _DERIVED:
                         figures.append(fact)  # what follows may be derived from it
@@ -408,6 +417,15 @@ class _Review:
 
         yield from () if is_creative else self._judge_counts(answers[-1], question)
 
+    def _is_free_operand(self, measure: Measure, *, is_computed: bool) -> bool:
+        """Whether what follows from a figure is a sum of the user's own: one that the knowledge base has is not his.
+
+        In an exercise it is, where he has given it.
+        """
+        if is_computed and measure in self._said.measures:
+            return True
+        return is_everyday(measure) or not measure.unit or not self._known.knows_measure(measure, is_bare=False)
+
     def _judge_counts(self, answer: "_Answer", question: str) -> Iterator[tuple[str, Measure]]:
         """The small counts that are told of what has others, unless the user or an earlier figure has given them."""
         for count in answer.miscounted:
@@ -418,7 +436,8 @@ class _Review:
                 counts = set().union(*self._known.things.counts(answer.prose, count.start, end))
                 is_sum = any(count.value in {one + other, abs(one - other)} for one, other in combinations(counts, 2))
                 look = self._derivations.look(count, answer.prose, question)
-                yield ("derived-number" if is_sum and look.combines else "ungrounded"), count
+                is_product = any(one * other == count.value for one in counts for other in look.times)
+                yield ("derived-number" if is_product or (is_sum and look.combines) else "ungrounded"), count
 
     def _judge_known(self, measure: Measure, prose: str, question: str) -> Sequence[str]:
         """The rules that a figure of the knowledge base breaks, which may be there as something else."""
@@ -434,7 +453,7 @@ class _Review:
             return _WRONG_RESULT
         if self._said.claims(fact):
             return _INVENTED
-        is_code = is_of_a_code(fact, prose)
+        is_code = is_of_a_code(fact, prose) or is_age(prose, fact) or self._known.things.is_unlisted(prose, fact)
         if not is_code and (derives(fact, operands) or self._known.knows_multiple(fact, operands)):
             return _DERIVED
         look = self._derivations.look(fact, prose, question, is_foreign=is_foreign)
@@ -451,6 +470,8 @@ class _Review:
             return True
         if not isinstance(fact, Term):
             return False
+        if fact.kind == "identifier" and self._is_argument(fact, prose):
+            return True
         if (
             fact.kind == "name"
             and prose.startswith(".", fact.start + len(fact.text))
@@ -461,6 +482,16 @@ class _Review:
             return True  # Otto, of whom the user has only told that he is Lilienthal
         is_translated = is_foreign and fact.kind == "name" and not is_listed(fact.text)
         return is_translated or _is_label(prose, fact)
+
+    def _is_argument(self, fact: Term, prose: str) -> bool:
+        """Whether it is a file that a command of the knowledge base is given, or writes: tool list > names.txt."""
+        begin = prose.rfind("\n", max(fact.start - _HEADING_REACH, 0), fact.start) + 1
+        before = prose[begin : fact.start]
+        if _WRITES_TO.search(before):
+            return True
+        command = split_words(before)[:2]
+        is_line = _COMMAND_LINE.match(prose, begin) is not None
+        return is_line and len(command) > 1 and b" %b " % b" ".join(command) in self._words
 
     def _is_none(self, fact: Fact, prose: str) -> bool:
         """Whether it is only asked for, or an answer breaks off in it, after the beginning of something known."""

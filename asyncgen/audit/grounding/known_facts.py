@@ -8,7 +8,7 @@ from typing import Self
 from asyncgen.audit.grounding.counted_things import CountedThings
 from asyncgen.audit.grounding.derivations import Derivations
 from asyncgen.audit.grounding.reckoning import CLOSE, EPSILON, MOST_TIMES
-from asyncgen.audit.grounding.statements import read_articles
+from asyncgen.audit.grounding.statements import YEAR, read_articles
 from asyncgen.audit.reading.facts import (
     CURRENCIES,
     NAME_OF_UNIT,
@@ -192,9 +192,17 @@ class KnownFacts:
         if not measure.unit and is_bare:
             is_short = measure.value < _THOUSAND or measure.is_spelled
             units = ("", _BARE) if is_short or _distinct_digits(measure) >= _DISTINCT_DIGITS else units
-        elif measure.unit and _distinct_digits(measure) >= _DISTINCT_DIGITS:
-            units = (measure.unit, "", _SHARE) if measure.unit == "%" else (measure.unit, "")
-        return any(self._has(unit, low, high) for unit in units)
+        elif measure.unit == "%" and _distinct_digits(measure) >= _DISTINCT_DIGITS:
+            units = ("%", _SHARE)
+        if any(self._has(unit, low, high) for unit in units):
+            return True
+        size = size_of_unit(measure) if measure.unit and _distinct_digits(measure) >= _DISTINCT_DIGITS else 0.0
+        low, high = _tolerance(measure, "")
+        return bool(size) and self._has("", low / size, high / size)  # "--memory MB, 512 by default"
+
+    def knows_age(self, years: float) -> bool:
+        """Whether the texts hold so many years."""
+        return self._has("s", years * YEAR * (1 - EPSILON), years * YEAR * (1 + EPSILON))
 
     def counts_as(self, fact: Fact) -> bool:
         """Whether a bare number may be this, with what it counts: "she is 9" are years, "at 7" is a time of day."""
@@ -329,7 +337,8 @@ def _tolerance(measure: Measure, hedge: str) -> tuple[float, float]:
         return value - slack, value + measure.step
     if hedge == "under":
         return value - measure.step, value + slack
-    if not hedge and value < _ROUNDED and value == int(value) and measure.unit in _TO_THE_UNIT:
+    is_small = value < (_THOUSAND if measure.unit in CURRENCIES else _ROUNDED)
+    if not hedge and is_small and value == int(value) and measure.unit in _TO_THE_UNIT:
         half = _TO_THE_UNIT[measure.unit]
         return value - half, value + half
     allowed = value * (_HEDGED if hedge else CLOSE)
@@ -372,6 +381,12 @@ def _count_of(measure: Measure) -> float:
     if measure.unit == "s" and number:
         return float(number[0])
     return next((value for _, _, value in find_numbers(measure.text)), 0.0) if measure.unit == "s" else 0.0
+
+
+def is_age(prose: str, measure: Measure) -> bool:
+    """Whether a bare figure counts the years of somebody: "14 or older"."""
+    counted = _COUNTED.match(prose, measure.start + len(measure.text))
+    return measure.unit == "" and counted is not None and counted["age"] is not None
 
 
 def is_bare(prose: str, measure: Measure) -> bool:

@@ -99,7 +99,7 @@ class Look:
     ) -> None:
         self.statements = statements
         self._figures: dict[str, Sequence[tuple[float, int]]] = {}  # by unit
-        self._is_foreign = is_foreign
+        self.has_fits = not is_foreign  # else every statement counts
         before, behind = sentences_around(prose, fact.start)
         self.behind = behind[len(fact.text) :]
         is_opening = prose.startswith(before + behind)
@@ -138,7 +138,7 @@ class Look:
         All of them where the knowledge base is in another language than the answer.
         """
         fits = self.statements.fits(self.marks)
-        return {**dict.fromkeys(self.statements.clauses, 0), **fits} if self._is_foreign else fits
+        return {**dict.fromkeys(self.statements.clauses, 0), **fits} if not self.has_fits else fits
 
     @cached_property
     def named(self) -> Collection[Statement]:
@@ -483,6 +483,8 @@ def _is_whole(measure: Measure, look: Look) -> bool:
 def _is_share(measure: Measure, look: Look) -> bool:
     """Whether it is the share of a figure that a statement gives, the rest of it, or the figure with or before it."""
     wanted = measure.value
+    if wanted < 1 or not (look.has_fits or look.scales or look.combines or look.concludes):
+        return False
     is_rounded = look.is_hedged and measure.unit == ""
     most_off = rounding_of(measure, look) if is_rounded else wanted * EPSILON
     shares = {value / 100 for value, _ in look.figures("%") if 0 < value < 100}  # noqa: PLR2004
@@ -518,6 +520,8 @@ def _is_of_counts(measure: Measure, look: Look) -> bool:
     groups = [{*each.of(""), *each.years, *stated} for each in look.best]
     if any(abs(one - other) == measure.value for each in groups for one, other in combinations(each, 2)):
         return True
+    if any(_is_rest_of_several(measure.value, each.of("")) for each in look.best):
+        return True
     own = {value for value, _ in look.figures("") if value > 1}
     if len(own) > OPERANDS:
         return False
@@ -525,6 +529,15 @@ def _is_of_counts(measure: Measure, look: Look) -> bool:
         return True
     most_off = rounding_of(measure, look)
     return look.tells_each and any(abs(one / other - measure.value) <= most_off for one, other in permutations(own, 2))
+
+
+def _is_rest_of_several(wanted: float, counts: Collection[float]) -> bool:
+    """Whether it is what is left of the largest count without the others, or without two of them."""
+    if not 2 < len(counts) <= _FEW_FIGURES:  # noqa: PLR2004 - a whole and its parts
+        return False
+    whole = max(counts)
+    parts = [each for each in counts if each != whole]
+    return any(whole - sum(each) == wanted for count in {2, len(parts)} for each in combinations(parts, count))
 
 
 def _is_of_two(measure: Measure, look: Look) -> bool:
@@ -566,9 +579,9 @@ def is_in_proportion(measure: Measure, look: Look) -> bool:
         for each in look.having(measure.unit)
         for value in each.of(measure.unit)
         for amount, unit in stated
-        if unit != measure.unit
+        if unit != measure.unit or (unit != "s" and len(each.of(unit)) == 2)  # noqa: PLR2004 - 1 GB for 10 TB
         for base in each.of(unit)
-        if base and amount != base
+        if base not in {0.0, value, amount} and amount != value
     )
 
 

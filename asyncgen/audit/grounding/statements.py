@@ -58,6 +58,7 @@ _ONE_UNIT = re.compile(
 _TO = re.compile(rf"\s?(?:-|\u2013|{'|'.join(sorted(listed('weekdays', 'to')))})\s?", re.IGNORECASE)
 _MORE_BEHIND = Uncased(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})")
 _SAVED_BEFORE = Uncased(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$")
+_OPERAND_BEFORE = re.compile(rf"\b(?:{'|'.join(sorted(listed('grounding', 'operand-before')))}) $", re.IGNORECASE)
 _SUMMED_BEHIND = Uncased(rf"[ -]{any_phrase('grounding', 'summed-behind').pattern}")
 _SUMMED_BEFORE = Uncased(rf"{any_phrase('grounding', 'summed-before').pattern}(?: \w+){{0,2}}\s$")
 _BETWEEN = listed("grounding", "no-difference")
@@ -337,6 +338,8 @@ def is_summed(text: str, measure: Measure) -> bool:
 def is_compared(text: str, measure: Measure) -> bool:
     """Whether the words around a figure say that one thing has so much more than another."""
     end = measure.start + len(measure.text)
+    if _OPERAND_BEFORE.search(text, max(measure.start - COMPARED_REACH, 0), measure.start):
+        return False
     behind = _MORE_BEHIND.match(text, end, end + COMPARED_REACH)
     if behind and "," not in behind[0] and _BETWEEN.isdisjoint(behind[0].lower().split()):
         return True

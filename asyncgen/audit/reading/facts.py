@@ -126,10 +126,11 @@ _MONTH_BEGINNINGS = frozenset(
     for spelling in (name, in_ascii(name))
 )
 _YEAR = r"(?:19|20)\d\d\b(?![,.]\d)"
-_DAY = rf"\d{{1,2}}(?:(?:{_any_of('dates', 'ordinal')})(?!\w)|\b)(?![,.]?\d{{3}}|[.:/]?\d)"
+_DAY = rf"(?:0?[1-9]|[12]\d|3[01])(?:(?:{_any_of('dates', 'ordinal')})(?!\w)|\b)(?![,.]?\d{{3}}|[.:/]?\d)"
 _TO = rf"(?: ?- ?| (?:{_any_of('dates', 'to')}) )"
 _MONTH_FIRST = re.compile(
-    rf"(?P<month>{_MONTH})(?: (?:the )?(?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?)?"
+    rf"(?P<month>{_MONTH})"
+    rf"(?: (?:the )?(?P<day>{_DAY}(?! (?:{_any_of('dates', 'wished')})\b))(?:{_TO}(?P<last>{_DAY}))?)?"
     rf"(?:{_TO}(?P<other>{_MONTH})(?! \d{{1,2}}\b))?(?:,? (?:of )?(?P<year>{_YEAR}))?"
 )
 _DAY_FIRST = re.compile(

@@ -26,9 +26,9 @@ def find(answer: str, question: str = "hi", grounding: Grounding = SHARED) -> li
     return list(grounding.check(subject(question, answer)))
 
 
-def ungrounded(answer: str, question: str = "hi") -> list[str]:
+def ungrounded(answer: str, question: str = "hi", grounding: Grounding = SHARED) -> list[str]:
     """The facts, each as it is written at the head of its evidence."""
-    return [each.evidence.split(" | ")[0] for each in find(answer, question) if each.rule == "ungrounded"]
+    return [each.evidence.split(" | ")[0] for each in find(answer, question, grounding) if each.rule == "ungrounded"]
 
 
 @each_row(
@@ -511,3 +511,49 @@ def test_a_question_states_nothing_and_a_name_in_another_language_may_be_a_trans
     question: str, answer: str, rules: set[str]
 ) -> None:
     assert _rules(question, answer, grounding=Grounding(FERRY_LINE)) - {"derived-number"} == rules
+
+
+TOOL = Grounding(
+    "Tamper reads logs. It was written by Ines Falk; volunteers are at least 14 years old and her team has 3 rooms.\n\n"
+    "tamper list and tamper read are its commands. `--memory MB`, default 384. A seat costs €60 and 2 GB of disk are"
+    " needed for 30 TB of logs. Prune needs 15% of free space.\n\n## Exit codes\n\n0: done. 2: wrong. 3: unreadable."
+    " 7: broken."
+)
+
+
+@each_row(
+    ("question", "answer", "found"),
+    [
+        ("How do I keep the list?", "tamper list > names.txt", []),
+        ("And one file?", "tamper read today.log", []),
+        ("Where are settings?", "They are in settings.ini there.", ["settings.ini"]),
+        ("He is 12 today, and I am 41.", "May 12 be a good year for him. May 41 be a better one.", []),
+        ("How much memory does it take?", "It takes 384 MB.", []),
+        ("How much memory does it take?", "It takes 512 MB.", ["512 MB"]),
+        ("How old?", "You have to be 14 or older.", []),
+        ("How old?", "You have to be 11 or older.", ["11"]),
+        ("What is it called?", "Code 7 means that it is broken, and code 4 that it is locked.", ["4"]),
+        ("How fast?", "It reads 540 MB/s.", ["540 MB"]),
+        ("What does a seat cost?", "It costs €62.", ["€62"]),
+        ("I've heard that it dates from 1998, is that so?", "Right, from 1998.", ["1998"]),
+        ("My friend Dagmar says she used it in 1998.", "Dagmar may well have been one of the first, in 1998.", []),
+    ],
+)
+def test_what_is_told_in_another_form_is_known_and_what_looks_alike_is_not(
+    question: str, answer: str, found: list[str]
+) -> None:
+    assert ungrounded(answer, question, TOOL) == found
+
+
+@each_row(
+    ("question", "answer"),
+    [
+        ("My disk has 6 TB. How much has to be free?", "It needs 15%, so 900 GB."),
+        ("How much of the 2 GB would thirteen machines need together?", "Thirteen times that are 26 GB."),
+        ("I have logs of 90 TB, how much disk do they need?", "About 6 GB of disk."),
+    ],
+)
+def test_what_follows_from_a_figure_of_the_user_and_one_of_the_knowledge_base_is_derived(
+    question: str, answer: str
+) -> None:
+    assert {each.rule for each in find(answer, question, TOOL)} == {"derived-number"}
