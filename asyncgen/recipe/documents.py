@@ -103,6 +103,7 @@ def list_files(folder: Path) -> list[Path]:
 
     Links to folders are followed once all that stands there itself is known, so that a folder has the name that it has
     without links, and none is read twice. One that leads to where it stands is listed as it is, and is no file.
+    `~$` begins what Office keeps beside a document as long as it is open.
     """
     found: list[Path] = []
     seen: set[str] = set()
@@ -115,7 +116,7 @@ def list_files(folder: Path) -> list[Path]:
                 continue
             seen.add(real)
             folders[:] = [each for each in folders if not each.startswith(".")]
-            found += [Path(parent, each) for each in names if not each.startswith(".")]
+            found += [Path(parent, each) for each in names if not each.startswith((".", "~$"))]
             links += [link for each in folders if (link := Path(parent, each)).is_symlink()]
         circular = [each for each in links if folder.resolve().is_relative_to(each.resolve())]
         found += circular

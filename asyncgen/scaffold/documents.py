@@ -76,7 +76,8 @@ def collect_documents(paths: Sequence[Path], named_by: str = "--from") -> Collec
             continue
         source = path.name if path == named else str(Path(named.resolve().name, path.relative_to(named)))
         if path.resolve() not in documents:
-            documents[path.resolve()] = Document(in_utf8(source), _under_one_title(read.text, in_utf8(path.stem)))
+            stem = _in_one_line(path.stem)
+            documents[path.resolve()] = Document(_in_one_line(source), _under_one_title(read.text, stem))
             if read.doubt:
                 doubted.setdefault(read.doubt, []).append(path)
     if not documents:
@@ -85,6 +86,11 @@ def collect_documents(paths: Sequence[Path], named_by: str = "--from") -> Collec
             + (tell_files(skipped) or f"expected files that end in {', '.join(SUFFIXES)}")
         )
     return Collected(_put_together(documents), skipped, doubted)
+
+
+def _in_one_line(name: str) -> str:
+    """A name may hold anything, and what stands in a line of its own would be a document's text."""
+    return " ".join(in_utf8(name).splitlines())
 
 
 def _read(named: Path, path: Path) -> Decoded:

@@ -40,8 +40,8 @@ def find_doubts(collected: Collected) -> list[str]:
         doubts.append(f"{files} left out: {tell_files(collected.skipped)}")
     if collected.doubted:
         doubts.append(
-            f"perhaps read wrong: {tell_files(collected.doubted)}; save as UTF-8 what is wrong in knowledge.md, and "
-            "renew it with --update"
+            f"perhaps read wrong: {tell_files(collected.doubted)}; where knowledge.md is wrong, save the document as "
+            "UTF-8, or show what it hides, and renew it with --update"
         )
     found = (
         each[0]

@@ -75,6 +75,7 @@ def test_hidden_files_are_no_documents_and_other_ones_are_told(fill: Fill) -> No
     (folder / "docs" / ".git").mkdir()
     (folder / "docs" / ".git" / "notes.md").write_text("x")
     (folder / "docs" / ".hidden.md").write_text("x")
+    (folder / "docs" / "~$a.md").write_text("x")
     knowledge, problems = read(folder, "docs")
     assert [each.text for each in knowledge.documents] == ["a"]
     assert problems == [f"{folder / 'docs'}: left out, because not named as texts are: b.pdf, c.PNG, e.html and 1 more"]

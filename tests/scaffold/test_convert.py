@@ -1,11 +1,11 @@
 import sys
-from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from asyncgen.scaffold.convert import UnreadableDocumentError, read_as_markdown
+from asyncgen.scaffold.decode import Decoded
 
 PAGE = """<!doctype html><html><head><meta charset="{charset}"><title>Preise</title><style>p {{}}</style>
 <script>alert("no")</script></head><body>
@@ -111,33 +111,18 @@ def test_what_cannot_be_seen_is_left_out(tmp_path: Path) -> None:
 def test_a_document_of_an_office_without_the_extra_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "markitdown", None)
+    monkeypatch.setitem(sys.modules, "asyncgen.scaffold.office", None)
     with pytest.raises(UnreadableDocumentError, match=r"needs what reads \.pdf: pip install 'asyncgen\[documents\]'"):
         read_as_markdown(written(tmp_path, "x.pdf", b"%PDF-1.7"))
 
 
-def test_what_an_office_file_cannot_give_is_told_and_cells_are_as_they_are_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class DamagedError(Exception):
-        pass
+def test_what_an_office_file_cannot_give_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_office(content: bytes, _: str) -> Decoded | None:
+        return None if content == b"damaged" else Decoded(content.decode(), "hides sheets")
 
-    class MarkItDown:
-        def __init__(self, **_: object) -> None:
-            pass
-
-        def convert_stream(self, stream: BytesIO, **_: object) -> SimpleNamespace:
-            if (content := stream.read().decode()) == "damaged":
-                raise DamagedError
-            return SimpleNamespace(text_content=content)
-
-    fake = SimpleNamespace(MarkItDown=MarkItDown, MarkItDownException=DamagedError, StreamInfo=SimpleNamespace)
-    monkeypatch.setitem(sys.modules, "markitdown", fake)
-    table = b"| Part | Unnamed: 1 | NaN |\n| NaN | NaN | -3.0 |\n| 2026-01-02 00:00:00 | 2.50 | 10.0 kg |"
-    assert read_as_markdown(written(tmp_path, "x.xlsx", table)).text == (
-        "| Part |  |  |\n|  |  | -3 |\n| 2026-01-02 | 2.50 | 10.0 kg |"
-    )
-    assert "NaN" in read_as_markdown(written(tmp_path, "x.docx", table)).text
+    monkeypatch.setitem(sys.modules, "asyncgen.scaffold.office", SimpleNamespace(read_office=read_office))
+    read = read_as_markdown(written(tmp_path, "x.docx", b"# A\n<!-- Slide number: 1 -->\n\n\n\nText"))
+    assert read == Decoded("# A\n\nText", "hides sheets")
     for name, content, told in (
         ("x.pptx", b"damaged", "is damaged, protected, or not what its name says"),
         ("x.docx", b"", "is empty"),

@@ -89,12 +89,18 @@ def test_a_text_without_headings_has_them_where_a_short_line_stands_alone_above_
 
 @pytest.mark.parametrize(
     ("name", "title"),
-    [("e-bikes und akkus", "e-bikes und akkus"), ("e-bikes_2026", "e-bikes 2026"), ("how-to", "how to")],
+    [
+        ("e-bikes und akkus", "e-bikes und akkus"),
+        ("e-bikes_2026", "e-bikes 2026"),
+        ("how-to", "how to"),
+        ("a\nb", "a b"),
+    ],
 )
 def test_a_file_without_a_title_is_called_by_its_name_in_words(tmp_path: Path, name: str, title: str) -> None:
     (tmp_path / f"{name}.txt").write_text("It is a sentence.")
     (document,) = collect_documents([tmp_path]).knowledge.documents
     assert document.text.startswith(f"# {title}\n")
+    assert "\n" not in document.source
 
 
 def test_topics_are_the_headings_that_have_text_by_document() -> None:
