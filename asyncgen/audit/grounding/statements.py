@@ -23,11 +23,12 @@ from asyncgen.audit.reading.phrases import Uncased
 
 Figure: TypeAlias = tuple[float, str]  # a value and its unit
 
-_NO_END = rf"(?!(?<=\d\.)\s+(?:{MONTHS}|[a-zäöü]))"  # "the 4th of September", as German writes it
-SENTENCE = re.compile(rf"(?<=[.!?;]){_NO_END}\s+|\n")
+_NO_END = rf"(?!(?<=\d\.\s)\s*(?:{MONTHS}|[a-zäöü]))"  # "the 4th of September", as German writes it
+# What ends one is asked for behind the first blank: `re` skips to blanks, and would try an ending everywhere.
+SENTENCE = re.compile(rf"\s(?:(?<=[.!?;]\s){_NO_END}\s*|(?<=\n))")
 YEAR = 365.25 * 86400  # seconds
 JOINS = re.compile(rf"\s(?:{'|'.join(sorted(listed('grounding', 'joins')))})\s", re.IGNORECASE)
-_WHOLE_SENTENCE = re.compile(rf"(?<=[.!?]){_NO_END}\s+|\n")
+_WHOLE_SENTENCE = re.compile(rf"\s(?:(?<=[.!?]\s){_NO_END}\s*|(?<=\n))")
 _CLAUSE = re.compile(rf"[,:;]\s|\||{JOINS.pattern}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}|\b[A-Za-z][\w-]{0,20}\d\b|\b(?:19|20)\d\d\b")
 _STEM = 6  # letters of a word that stand for all its forms

@@ -288,16 +288,16 @@ def find_secret(text: str, asked: str = "", names: _Names | None = None) -> Span
 
 def _find_dialled(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | None:
     """What a lock is set to, digit by digit or number by number."""
+    may_be_shut = said.holds(_ALL_SHUT)
+    is_asked = any(map(said.asked.__contains__, _CODES & said.names.words))
+    if not (is_asked or (may_be_shut and _SHUT.search(said.all))):
+        return None
     spans = [span for group, span in values if group == "code" and _DIALLED.fullmatch(said.text, *span)]
     if len(_DIGIT.findall(said.text)) >= _FEWEST_TURNS and (turns := _TURNS.search(said.lowered)):
         spans.append(turns.span())
-    may_be_shut = said.holds(_ALL_SHUT)
     if may_be_shut and (told := _TOLD.search(said.lowered)):
         spans.append(told.span())
-    is_of_a_lock = spans and (
-        (may_be_shut and _SHUT.search(said.all)) or any(map(said.asked.__contains__, _CODES & said.names.words))
-    )
-    return spans[0] if is_of_a_lock else None
+    return next(iter(spans), None)
 
 
 def _find_made_up(said: _Said, values: Sequence[tuple[str, Span]]) -> Span | None:

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain, product
 
-from asyncgen.audit.reading.words import Sentences, split_stretches, split_words, stretch_spans
+from asyncgen.audit.reading.words import Sentences, part_stretches, split_stretches, split_words, stretch_spans
 
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 
@@ -76,7 +76,8 @@ class PlainText:
 
     def __init__(self, content: str) -> None:
         self.text = plain(content)
-        self._stretches = split_stretches(self.text)
+        self._parted = part_stretches(self.text)
+        self._stretches = split_stretches(self._parted)
         self.sentences: Sentences = list(chain.from_iterable(self._stretches))
         self.words: Sequence[bytes] = list(chain.from_iterable(self.sentences))
         self.vocabulary = frozenset(self.words)
@@ -89,7 +90,7 @@ class PlainText:
     @cached_property
     def spans(self) -> Sequence[tuple[int, int]]:
         """Where each stretch stands."""
-        return stretch_spans(self.text)
+        return stretch_spans(self._parted)
 
 
 class Phrase:

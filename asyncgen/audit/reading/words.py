@@ -31,22 +31,22 @@ def split_words(text: str) -> list[bytes]:
 
 def split_sentences(text: str) -> list[list[bytes]]:
     """The words of each sentence; a line or a colon ends one too. Sentences without a word are left out."""
-    return list(chain.from_iterable(split_stretches(text)))
+    return list(chain.from_iterable(split_stretches(part_stretches(text))))
 
 
-def split_stretches(text: str) -> list[list[list[bytes]]]:
+def split_stretches(parted: str) -> list[list[list[bytes]]]:
     """The sentences between two marks that end one, a stretch for each of `stretch_spans`."""
-    stretches = _plain(_part_stretches(text).replace(": ", "\n")).split(b"\v")
+    stretches = _plain(parted.replace(": ", "\n")).split(b"\v")
     return [[words for sentence in each.split(b"\n") if (words := sentence.split())] for each in stretches]
 
 
-def stretch_spans(text: str) -> list[tuple[int, int]]:
+def stretch_spans(parted: str) -> list[tuple[int, int]]:
     """From where to where each stretch reaches, with the mark at its end."""
-    ends = list(accumulate(len(each) + 1 for each in _part_stretches(text).split("\v")))
-    return list(pairwise([0, *ends[:-1], len(text)]))
+    ends = list(accumulate(len(each) + 1 for each in parted.split("\v")))
+    return list(pairwise([0, *ends[:-1], len(parted)]))
 
 
-def _part_stretches(text: str) -> str:
+def part_stretches(text: str) -> str:
     """The text, as long as it was, with a blank of its own kind behind what ends a sentence."""
     text = text.replace("\v", " ")
     for mark in (". ", "! ", "? ", '." ', '!" ', '?" '):
