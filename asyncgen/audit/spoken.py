@@ -4,13 +4,13 @@ from collections import Counter
 
 from asyncgen.audit.lints.wrong_language import ALIKE, Guess
 from asyncgen.audit.reading.facts import without_code
-from asyncgen.audit.reading.language import find_language, share_of
+from asyncgen.audit.reading.language import tell_language
+from asyncgen.audit.reading.letters import find_by_letters
 from asyncgen.audit.reading.words import split_words
 
 _PARAGRAPHS = 5
 _LONGEST = 2000  # characters of a paragraph
 _SURE = 0.5  # probability
-_SHARE = 0.15  # of a paragraph's words that are frequent ones
 
 
 def find_spoken(text: str, guess: Guess | None = None) -> str | None:
@@ -20,12 +20,6 @@ def find_spoken(text: str, guess: Guess | None = None) -> str | None:
         speech = " ".join(paragraph[:_LONGEST].split())
         guesses = guess(speech) if guess and speech else []
         sure = next((ALIKE.get(code, code) for code, score in guesses[:1] if score >= _SURE), None)
-        spoken[sure or _find_known(speech)] += len(speech)
+        words = [each for each in split_words(speech) if len(each) > 1]  # half of Europe has `a`, as English has
+        spoken[sure or find_by_letters(speech) or tell_language(words)] += len(speech)
     return spoken.most_common(1)[0][0]
-
-
-def _find_known(speech: str) -> str | None:
-    """Without the one word of English that half of Europe has, too: `a`."""
-    words = [each for each in split_words(speech) if len(each) > 1]
-    language = find_language(words)
-    return language if language and share_of(language, words) >= _SHARE else None

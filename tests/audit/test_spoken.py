@@ -20,7 +20,14 @@ ENGLISH = "We rent bikes by the day and by the week, and you can bring them back
         ("A oficina abre de segunda a sexta. A reparação custa 20 euros. Traga o aparelho a esta loja a horas.", None),
         ("A műhely hétfőtől péntekig van nyitva. A javítás ára 20 euró, és a munka három napig tart.", None),
         ("Warsztat jest otwarty od poniedziałku do piątku. Naprawa kosztuje 20 euro, a trwa trzy dni.", None),
-        ("Il y a un parking. On a réparé la lampe; elle a coûté 20 euros, et il a fallu trois jours.", None),
+        ("Los sábados la tienda no abre, pero se puede devolver la bicicleta en la estación de al lado.", "es"),
+        ("Não se esqueça de que a loja fecha às seis e de que o seguro não está incluído no preço.", "pt"),
+        ("De winkel is op zaterdag niet open, maar je kunt de fiets bij het station terugbrengen.", "nl"),
+        ("Il negozio è chiuso di sabato, ma la bicicletta si può riportare alla stazione che è qui vicino.", "it"),
+        ("Die winkel is nie op Saterdag oop nie, maar jy kan die fiets by die stasie terugbring.", "af"),
+        ("Jeg vil gerne vide, hvad det koster. Jeg vil gjerne vite hva det koster.", None),
+        ("自転車の修理は三日かかります。", "ja"),
+        ("Il y a un parking. On a réparé la lampe; elle a coûté 20 euros, et il a fallu trois jours.", "fr"),
     ],
 )
 def test_a_document_speaks_the_language_of_its_longest_paragraphs(text: str, language: str | None) -> None:

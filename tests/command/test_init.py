@@ -154,6 +154,8 @@ ENGLISH = "We rent bikes by the day and by the week, and you can bring them back
         ([ENGLISH], ["--language", "sv,en"], "sv, en", ["how users of Swedish write is not known here"]),
         (["1234"], [], "en", ["what language the documents are in cannot be told"]),
         (["1234"], ["--language", "es"], "es", []),
+        (["El taller no abre los sábados, pero se puede dejar la bicicleta en la estación."], [], "es", []),
+        (["自転車の修理は三日かかります。"], [], "ja", ["how users of Japanese write is not known here"]),
         ([ENGLISH, "| 12 | 34 |"], [], "en", []),
         (
             [ENGLISH, "1234 5678 " * 20],

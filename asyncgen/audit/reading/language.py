@@ -2,11 +2,12 @@
 
 A rule that asks for words looks for those of all of them: a phrase of one language is no phrase of another. What a text
 speaks is told by its most frequent words; of a language without them only the phrases are known, and no figure is read.
+Frequent words of languages nearby are data, too: a text that has more of these speaks none that is read.
 """
 
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
 from typing import Any
@@ -24,6 +25,9 @@ _FREQUENT = {code: frozenset(split_words(_TABLES[code]["frequent"]["words"])) fo
 FREQUENT_WORDS = frozenset(word for code in LANGUAGES for word in _TABLES[code]["frequent"]["words"].split())
 FUNCTION_WORDS = frozenset(filter(str.isalpha, FREQUENT_WORDS))
 _LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
+_SURE_SHARE = 0.35  # from which on it speaks none of the languages that are only told apart
+_READ_SHARE = 0.15  # that tells one which is read, in words of two letters and more
+_CLEAR_SHARE, _LEAD = 0.25, 1.2  # that tells another one, and times what the next one has
 
 
 def tables(name: str) -> Iterator[Mapping[str, Any]]:
@@ -66,23 +70,38 @@ def share_of(language: str, words: Collection[bytes]) -> float:
     return sum(map(frequent.__contains__, words)) / (len(words) or 1)
 
 
+@cache
+def _others() -> Mapping[str, frozenset[bytes]]:
+    """The most frequent words of languages that are only told apart from those that are read."""
+    table = tomllib.loads((files("asyncgen.audit.reading") / "frequent_words.toml").read_text(encoding="utf-8"))
+    return {code: frozenset(split_words(words)) for code, words in table.items()}
+
+
 def find_language(words: Collection[bytes]) -> str | None:
     """The known language that a text speaks; None for another one, and where there are too few words to tell."""
-    return _most_frequent(_count_frequent(words), len(words))
+    counts = [sum(map(frequent.__contains__, words)) for frequent in _FREQUENT.values()]
+    most = max(counts)
+    if most <= _LEAST_SHARE * len(words):
+        return None
+    if most < _SURE_SHARE * len(words):
+        others = {code: sum(map(frequent.__contains__, words)) for code, frequent in _others().items()}
+        likeliest = max(others, key=others.__getitem__)
+        if others[likeliest] > most and likeliest not in _TABLES:
+            return None
+    return LANGUAGES[counts.index(most)]
 
 
 def find_languages(messages: Sequence[Collection[bytes]]) -> Sequence[str | None]:
-    """The language of each message: where it tells too little, that of all of them."""
-    counts = [_count_frequent(each) for each in messages]
-    whole = _most_frequent(list(map(sum, zip(*counts, strict=True))), sum(map(len, messages))) if counts else None
-    return [_most_frequent(count, len(each)) or whole for count, each in zip(counts, messages, strict=True)]
+    """The known language of each message: where it tells too little, that of all of them."""
+    found = [find_language(each) for each in messages]
+    whole = None if all(found) else find_language(list(chain.from_iterable(messages)))
+    return [each or whole for each in found]
 
 
-def _count_frequent(words: Collection[bytes]) -> Sequence[int]:
-    """How many are among the most frequent ones of each known language."""
-    return [sum(map(frequent.__contains__, words)) for frequent in _FREQUENT.values()]
-
-
-def _most_frequent(counts: Sequence[int], words: int) -> str | None:
-    most = max(counts)
-    return LANGUAGES[counts.index(most)] if most > _LEAST_SHARE * words else None
+def tell_language(words: Collection[bytes]) -> str | None:
+    """The language that a text clearly speaks, whether it is read or not."""
+    known = {**_others(), **_FREQUENT}
+    shares = {code: sum(map(frequent.__contains__, words)) / (len(words) or 1) for code, frequent in known.items()}
+    (_, second), (code, first) = sorted(shares.items(), key=lambda each: each[1])[-2:]
+    least = _READ_SHARE if code in _FREQUENT else max(_CLEAR_SHARE, _LEAD * second)
+    return code if first >= least else None
