@@ -33,8 +33,9 @@ class Limiter:
     """Hands out places one by one, as soon as everything that has a say agrees.
 
     `tokens_per_call` is the first estimate of what a call takes; calls that have ended correct it. `on_answer` is
-    called after each attempt, when limit, pause and outage are up to date. `capacity`: calls in flight and answers that
-    wait behind the batch being written, together, at most.
+    called after each attempt, when limit, pause and outage are up to date. `on_move`: called in the task of whoever has
+    come to wait, and of whoever is let in. `capacity`: calls in flight and answers that wait behind the batch being
+    written, together, at most.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Limiter:
         rates: Rates = UNLIMITED,
         tokens_per_call: float = 0.0,
         on_answer: Callable[[], None] = lambda: None,
+        on_move: Callable[[], None] = lambda: None,
         capacity: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,6 +64,7 @@ class Limiter:
         self._paced_until = math.inf
         self._tokens_per_call = tokens_per_call
         self._on_answer = on_answer
+        self._on_move = on_move
         self._clock = clock
         self._first: deque[asyncio.Future[None]] = deque()
         self._again: deque[asyncio.Future[None]] = deque()
@@ -77,6 +80,9 @@ class Limiter:
         waiter = asyncio.get_running_loop().create_future()
         (self._again if again else self._first).append(waiter)
         self._hand_out()
+        self._on_move()
+        if waiter.done():
+            return
         try:
             await waiter
         except asyncio.CancelledError:
@@ -84,6 +90,12 @@ class Limiter:
             if is_given:  # and this task was cancelled before it could run
                 self.release()
             raise
+        self._on_move()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits, so that no place stays free and more of them would be of use."""
+        return bool(self._first or self._again)
 
     def release(self, *, is_answered: bool = False) -> None:
         """`is_answered`: the attempt has brought something that will be written; see `writing`."""
@@ -155,9 +167,8 @@ class Limiter:
     def level(self) -> Level:
         """What this has of the capacity that runs share, and would have; a run that is paused wants what it had."""
         aim = self.concurrency.aim
-        wants_more = bool(self._first or self._again)
-        most = self.concurrency.most if wants_more else min(aim, self.in_flight)
-        return Level(aim, most, wants_more and self._clock() - self._refused_at < REFUSED_LATELY)
+        most = self.concurrency.most if self.is_awaited else min(aim, self.in_flight)
+        return Level(aim, most, self.is_awaited and self._clock() - self._refused_at < REFUSED_LATELY)
 
     def share(self, fair: float) -> None:
         """Go towards what is fair among runs that share an endpoint; not in an outage, in which limits say nothing."""
@@ -195,8 +206,7 @@ class Limiter:
                 self._is_failing = False
                 if self.outage.succeeded(ticket):
                     self.concurrency.resume(now)
-                saturated = bool(self._first or self._again)
-                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=saturated)
+                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=self.is_awaited)
             case RateLimitedError() as error:
                 self._refused_at = now
                 if not self.concurrency.explains(now, ticket):

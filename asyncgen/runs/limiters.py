@@ -20,12 +20,17 @@ ANSWER_TOKENS = 1000  # of a long answer, before any call has told
 
 
 class Limiters:
-    """By seat. `on_answer`: called after each attempt, when its limiter is up to date."""
+    """By seat.
+
+    `on_answer`: called after each attempt, when its limiter is up to date. `on_room`: called by whoever comes to one or
+    is let in, while at one of them nobody waits, so that a place stays free.
+    """
 
     def __init__(
         self, config: GenerateConfig, seats: Collection[str], random: Random, on_answer: Callable[[], None]
     ) -> None:
         plan = config.plan
+        self.on_room: Callable[[], None] = lambda: None
         weights = {each.name: each.weight for each in plan.recipe.models}
         # All models ask a seat that is no model's.
         weights |= {seat: sum(weights.values()) for seat in seats if weights and seat not in weights}
@@ -44,6 +49,7 @@ class Limiters:
                 rates=rates,
                 tokens_per_call=prompt_bytes(plan.recipe) / BYTES_A_TOKEN + ANSWER_TOKENS,
                 on_answer=on_answer,
+                on_move=self._look_for_room,
                 capacity=capacity,
             )
             for capacity, rates in zip(places, config.rates.divide(self._weights), strict=True)
@@ -52,6 +58,12 @@ class Limiters:
         self._names = {
             limiter: f"{plan.model_of(seat)} {plan.endpoint.base_url}" for seat, limiter in self.by_seat.items()
         }
+
+    def _look_for_room(self) -> None:
+        for limiter in self._names:
+            if not limiter.is_awaited:
+                self.on_room()
+                return
 
     def levels(self) -> dict[str, Level]:
         """How much of the capacity of an endpoint each has, by model and address."""

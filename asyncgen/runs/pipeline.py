@@ -1,8 +1,10 @@
 """Slots, writer, stop: who owns which task, and what happens to it in the end.
 
 Each slot is a task that makes one index after another, all slots from one iterator, so memory depends on the slots and
-not on the number of indices. A fatal answer never travels through the task group, where it would cancel calls that are
-being paid for: it requests a stop, the calls under way get the grace period, and the writer outlives them all.
+not on the number of indices. A slot begins when a place would stay free otherwise: as many are alive as there are calls
+in flight, one that waits for the next place, and those that wait for something else meanwhile. A fatal answer never
+travels through the task group, where it would cancel calls that are being paid for: it requests a stop, the calls under
+way get the grace period, and the writer outlives them all.
 """
 
 import asyncio
@@ -20,13 +22,19 @@ NONE_LEFT = -1
 NO_MEMORY = "an answer did not fit into memory; lower --concurrency"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pipeline:
-    """Makes every index of an iterable. `before_each`: awaited before one is begun."""
+    """Makes every index of an iterable.
+
+    `make` is to have `begin_slot` called when a place would stay free. `before_each`: awaited before one is begun.
+    """
 
     make: Callable[[Unit], Awaitable[None]]
     desk: Desk
     before_each: Callable[[], Awaitable[None]] | None = None
+    _slots_left: int = 0
+    _is_one_on_its_way: bool = False
+    _create_slot: Callable[[], object] = lambda: None
 
     async def run(
         self,
@@ -41,8 +49,8 @@ class Pipeline:
 
         The first index goes alone, until it is made or one of `answered` is set, where there are any: what is wrong
         with the endpoint shows after one call, and what is right warms its prompt cache for all others. Should it only
-        fail, another one is asked beside it, and so on: it may be the index's own fault. Then `slots` of them are made
-        side by side: all, or what is left by `make_most`, which makes indices in some other way.
+        fail, another one is asked beside it, and so on: it may be the index's own fault. Then up to `slots` of them are
+        made side by side: all, or what is left by `make_most`, which makes indices in some other way.
 
         After a stop, tasks under way have `grace` seconds to end by themselves. Cancelled from outside, however often,
         what has arrived is saved before CancelledError goes on. Raises OutputError, in an exception group, when the
@@ -62,12 +70,25 @@ class Pipeline:
                         self.desk.verdict.doubt.clear()
                     if make_most is not None:
                         units = await self._rest_of(make_most(begun))
-                    for number in range(slots):
-                        workers.create_task(self._produce(units), name=f"slot-{number}")
+                    self._create_slot = lambda: workers.create_task(self._fill_slot(units), name="slot")
+                    self._slots_left = slots
+                    self.begin_slot()
             finally:
                 self.desk.settle()
                 self.desk.writer.close()
                 await _outlast(asyncio.create_task(self._save(drained), name="saving"))
+
+    def begin_slot(self) -> None:
+        """Make another index beside those under way, if so many may be; one begins after the other."""
+        if self._slots_left and not self._is_one_on_its_way:
+            self._slots_left -= 1
+            self._is_one_on_its_way = True
+            self._create_slot()
+
+    async def _fill_slot(self, units: Iterable[Unit]) -> None:
+        self._is_one_on_its_way = False
+        await self._produce(units)
+        self._slots_left = 0  # there is nothing left to be made
 
     async def _save(self, drained: asyncio.Task[None]) -> None:
         """Let the writer end; if it has failed, what the calls have cost is worth another try."""

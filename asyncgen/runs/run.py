@@ -54,7 +54,7 @@ from asyncgen.stop import Stop
 from asyncgen.text import quantity
 
 FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
-LIVE_PER_PLACE = 4  # indices alive per request in flight: the others wait for a retry, the disk or their turn
+LIVE_PER_PLACE = 4  # indices alive per request in flight, at most: the others wait for a retry, money or the disk
 DISK_FULL = "the disk is full: free some space, the run goes on by itself"
 
 E = TypeVar("E", bound=Event)
@@ -235,6 +235,7 @@ class Run:
             )
             live = self._make_live(client, writer)
             pipeline = Pipeline(live.make, live.desk, before_each)
+            self.limiters.on_room = pipeline.begin_slot
             batching = config.batching
             driver = None if batching is None else self._make_driver(batching, live, endpoint, client, before_each)
             # What is under way holds the money that a live call may have to wait for, and shows that the key is good.

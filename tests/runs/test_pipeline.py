@@ -2,6 +2,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Self
 
 import pytest
@@ -23,6 +24,10 @@ from asyncgen.jobs.work import Product, Request
 from asyncgen.money.budget import Budget
 from asyncgen.output.files import Record
 from asyncgen.output.journal import Failed, decode_entry
+from asyncgen.pacing.concurrency import Concurrency
+from asyncgen.pacing.limiter import Limiter
+from asyncgen.pacing.outage import Outage
+from asyncgen.pacing.pause import Gate
 from asyncgen.recipe.recipe import Recipe
 from asyncgen.runs.counts import Counts
 from asyncgen.runs.desk import Desk, Unit
@@ -89,7 +94,10 @@ def pipeline_of(
     stop: Stop,
     counts: Counts,
     verdict: Verdict | None = None,
+    *,
+    has_places: bool = True,
 ) -> Pipeline:
+    """`has_places`: for as many as there are slots."""
     verdict = verdict or Verdict(600)
     desk = Desk(
         Nothing(),
@@ -105,9 +113,12 @@ def pipeline_of(
     )
 
     async def make(unit: Unit) -> None:
+        if has_places:
+            pipeline.begin_slot()
         desk.finish(unit, await generate(unit.index))
 
-    return Pipeline(make, desk)
+    pipeline = Pipeline(make, desk)
+    return pipeline
 
 
 def is_set() -> asyncio.Event:
@@ -176,6 +187,42 @@ def test_no_more_indices_are_alive_than_there_are_slots() -> None:
 
     run(generate, range(100), slots=7)
     assert alive["most"] == 7
+
+
+@pytest.mark.parametrize(("names", "alive"), [("a", 4), ("ab", 8)])
+def test_as_many_indices_are_alive_as_calls_and_one_that_waits_for_the_next_place(names: str, alive: int) -> None:
+    now: set[int] = set()
+    most = 0
+
+    async def main() -> None:
+        stop, counts = Stop(), Counts(num=1000)
+
+        def look_for_room() -> None:
+            if not all(each.is_awaited for each in limiters):
+                pipeline.begin_slot()
+
+        async def generate(index: int) -> Record:
+            nonlocal most
+            limiter = limiters[index % len(names)]
+            now.add(index)
+            await limiter.acquire(again=False)
+            for _turn in range(30):
+                most = max(most, len(now))
+                await asyncio.sleep(0)
+            limiter.release()
+            now.remove(index)
+            return line(index)
+
+        limiters = [
+            Limiter(Concurrency(3, adaptive=False), Gate(Random(0)), Outage(), on_move=look_for_room) for _ in names
+        ]
+        pipeline = pipeline_of(generate, writer, stop, counts, has_places=False)
+        await pipeline.run(range(60), slots=40, grace=0, answered=[is_set()])
+
+    writer = MemoryWriter()
+    asyncio.run(main())
+    assert sorted(int(each.line) for each in writer.records) == list(range(60))
+    assert most == alive
 
 
 def test_the_producer_takes_an_index_only_when_a_slot_is_free() -> None:
@@ -264,11 +311,10 @@ def test_a_fatal_error_starts_no_further_index_and_lets_the_others_finish(
     error: Exception, fatal: type[FatalError]
 ) -> None:
     async def generate(index: int, _: Stop) -> Record:
-        await asyncio.sleep(0)
-        if index == 5:
-            raise error
-        for _turn in range(20):
+        for turn in range(30):
             await asyncio.sleep(0)
+            if index == 5 and turn == 10:  # when all slots are taken
+                raise error
         return line(index)
 
     outcome = run(generate, range(100), slots=8)
