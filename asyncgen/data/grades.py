@@ -15,7 +15,7 @@ from asyncgen.output.paths import OutputPaths
 class Grades:
     """Of two grades of a conversation the newer one counts. A last line that is not whole is being written.
 
-    `by_engine`: they are the offline engine's, which is no judge.
+    `by_engine`: they are the offline engine's, which is no judge. `recipe`: whose questions the judge was asked.
     """
 
     def __init__(self, output: OutputPaths) -> None:
@@ -23,6 +23,7 @@ class Grades:
         paths = grades_paths(output)
         self.path = paths.output
         self.by_engine = False
+        self.recipe: str | None = None
         self._offsets: dict[bytes, int] = {}
         try:
             if not self.path.exists():
@@ -33,8 +34,8 @@ class Grades:
                 except ValueError as error:
                     raise ConfigError(f"{self.path}: line {number} is no grade: {error}; delete it") from error
             with suppress(FileNotFoundError, ValueError), paths.journal.open("rb") as journal:
-                header = decode_entry(journal.readline())
-                self.by_engine = isinstance(header, Header) and header.provider == OFFLINE
+                if isinstance(header := decode_entry(journal.readline()), Header):
+                    self.by_engine, self.recipe = header.provider == OFFLINE, header.recipe
         except OSError as error:
             raise ConfigError(f"{error.filename or self.path}: {error.strerror}") from error
 

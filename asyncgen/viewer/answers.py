@@ -82,12 +82,17 @@ class ShownDimension(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be chosen. `audit`: which findings are known, and which command finds more."""
+    """What can be chosen. `audit`: which findings are known, and which command finds more.
+
+    `asked`: what a judge was asked, by name of the question.
+    """
 
     dimensions: list[ShownDimension]
     models: list[str]
     rules: list[FoundRule]
     audit: str
+    is_judged: bool
+    asked: dict[str, str]
     notes: list[str]
 
 
@@ -176,6 +181,8 @@ def show_options(catalogue: Catalogue, command: str, auditing: str = "") -> Opti
         models=catalogue.store.models(),
         rules=[rule for rule in catalogue.findings.rules.values() if rule.count],
         audit=audit,
+        is_judged=bool(catalogue.labelling),
+        asked=catalogue.labelling.asked,
         notes=catalogue.describe(),
     )
 

@@ -1,6 +1,7 @@
 """What a judge has said of the conversations that are shown, and what a person answers to the same questions."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from asyncgen.audit.judged import complaints
@@ -10,6 +11,8 @@ from asyncgen.data.labels import append_label, labels_path, read_labels
 from asyncgen.errors import ConfigError
 from asyncgen.output.grades import GRADE_HASH, Grade, grades_paths
 from asyncgen.output.paths import OutputPaths
+from asyncgen.recipe.judge import asked_questions
+from asyncgen.recipe.load import load_recipe
 from asyncgen.stamp import Stamp, read_stamp
 from asyncgen.text import one_line
 
@@ -17,7 +20,10 @@ T = TypeVar("T")
 
 
 class Labelling:
-    """Read anew when the files have changed. `problem`: why one of them cannot be read, which hides what it holds."""
+    """Read anew when the files have changed. `problem`: why one of them cannot be read, which hides what it holds.
+
+    `asked`: the judge's questions by name; none without grades, or where their recipe is not at hand.
+    """
 
     def __init__(self, paths: OutputPaths) -> None:
         self._paths = paths
@@ -25,14 +31,27 @@ class Labelling:
         self._grades: Grades | None = None
         self._labels: dict[bytes, dict[str, bool]] = {}
         self.problem: str | None = None
+        self.asked: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there are any grades."""
+        self._look()
+        return bool(self._grades)
 
     def grade_of(self, conversation: Conversation) -> Grade | None:
+        self._look()
+        return None if self._grades is None else self._try(lambda grades: grades.of(conversation), self._grades)
+
+    def _look(self) -> None:
         seen = tuple(map(read_stamp, (grades_paths(self._paths).output, labels_path(self._paths))))
         if seen != self._seen:
             self._seen, self.problem = seen, None
             self._grades = self._try(Grades, self._paths)
             self._labels = self._try(read_labels, self._paths) or {}
-        return None if self._grades is None else self._try(lambda grades: grades.of(conversation), self._grades)
+            self.asked = {}
+            if self._grades is not None and self._grades.recipe is not None:
+                with suppress(ConfigError):
+                    self.asked = asked_questions(load_recipe(self._grades.recipe).judge)
 
     def evidence_of(self, conversation: Conversation) -> list[str]:
         """What is said against it."""

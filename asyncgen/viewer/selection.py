@@ -48,7 +48,7 @@ class Selections:
         self._kept[key] = selection
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        if words:
+        if words or choice.judge:
             self._look_through(selection, choice, words)
             return selection
         behind = range(selection.searched + 1, len(catalogue) + 1)
@@ -68,7 +68,8 @@ class Selections:
             text = block[start - begin : start - begin + size]
             if is_promising and _may_hold(text, words) and (conversation := read_line(text)) is not None:
                 said = "\n".join([message.content for message in conversation]).lower()
-                if all(word in said for word in words):
+                is_judged = choice.judge is None or self._catalogue.labelling.grade_of(conversation) is not None
+                if is_judged and all(word in said for word in words):
                     selection.lines.append(line)
             selection.searched = line
             if self._clock() >= until:

@@ -35,12 +35,14 @@ class Choice(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """What a line must fulfil, all of it.
 
     `where`: by dimension [group] or [group, value]. `finding`: "any", "none", or a rule. `lines`: one of these numbers.
+    `judge`: read by one; only who reads a line too can tell, by Selections.
     """
 
     where: dict[str, list[str]] = {}
     model: str | None = None
     finding: str | None = None
     mark: Literal["dropped", "kept"] | None = None
+    judge: Literal["judged"] | None = None
     lines: list[int] = []
 
 

@@ -104,7 +104,7 @@ def view(browser: Browser, address: str) -> Iterator[Browser]:
     browser.look()
     browser.open(address)
     until_lines(browser, list(range(1, 11)))
-    browser.wait_for("document.querySelectorAll('select').length === 6")
+    browser.wait_for("document.querySelectorAll('select').length === 7")
     yield browser
     assert browser.complaints() == []
     browser.open("about:blank")
@@ -189,6 +189,7 @@ def test_a_search_marks_the_words_turns_pages_and_is_left_by_escape(view: Browse
     view.keys("zz")
     until_count(view, "No conversation is like that")
     view.keys("\ue00c")
+    view.wait_for("document.activeElement.id !== 'free'")
     until_count(view, f"{LINES} lines")
 
 
@@ -367,10 +368,13 @@ def test_a_judges_questions_are_answered_and_the_answer_may_be_changed(view: Bro
     paths, digest = OutputPaths.of(output), digest_conversation(plain(12), GRADE_HASH)
     judged = Judgement((), {"grounded": Answer(holds=True), "natural": Answer(holds=True)})
     grades_paths(paths).output.write_bytes(encode_document(Grade(digest.hex(), "judge", judged)))
-    view.run("document.querySelector('#next').click()")
-    until_lines(view, list(range(11, 21)))
-    assert view.run("return document.querySelectorAll('details.labels').length") == 1
+    journal = encode_entry(msgspec.structs.replace(HEADER, recipe="persona"))
+    grades_paths(paths).journal.write_bytes(journal)
+    view.wait_for("document.querySelector(\"select[name='judge'] option[value='judged']\")")
+    view.choose("select[name='judge']", "judged")
+    until_lines(view, [12])
     view.click("#line-12 summary")
+    assert "figure, date and name told of the right thing" in view.text("#line-12 .question")
     view.click("#line-12 button.label[aria-label^='No to grounded']")
     view.wait_for("document.querySelector('#line-12 summary').innerText === 'Your answers: 1 of 2'")
     assert read_labels(paths) == {digest: {"grounded": False}}

@@ -989,12 +989,17 @@ def test_a_person_answers_a_judges_questions_and_the_judge_is_measured_by_it(
     conversation = next(Dataset.open(output).records()).conversation
     judged = Judgement((), {"grounded": Answer(holds=False, evidence="Hello"), "natural": Answer(holds=True)})
     grade = Grade(digest_conversation(conversation, GRADE_HASH).hex(), "judge", judged)
-    grades_paths(OutputPaths.of(output)).output.write_bytes(encode_document(grade))
+    paths = grades_paths(OutputPaths.of(output))
+    paths.output.write_bytes(encode_document(grade))
+    paths.journal.write_bytes(encode_entry(msgspec.structs.replace(HEADER, recipe="persona")))
 
     async def answer(there: Visit) -> None:
+        assert (await there.options()).asked["natural"].startswith("Would a person who does not know the answers yet")
         first, second, *_ = (await there.page()).conversations
         assert first.questions == {"grounded": None, "natural": None}
         assert second.questions == {}
+        assert [each.line for each in (await there.page(choice={"judge": "judged"})).conversations] == [1]
+        assert not (await there.page(choice={"judge": "judged"}, words="nobody says this")).conversations
         said = {"line": 1, "generation": 0, "question": "grounded", "holds": True}
         status, body = await there.post("labels", **said)
         assert status == 200

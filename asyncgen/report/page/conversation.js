@@ -111,6 +111,7 @@ function listenToKeys(commands, search, leave) {
     const typing = event.target.closest("input, select, textarea");
     if (event.key === "Escape" && event.target === search) {
       leave();
+      search.blur(); // so that letters are commands again
     } else if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey && Object.hasOwn(commands, event.key)) {
       event.preventDefault();
       commands[event.key]();

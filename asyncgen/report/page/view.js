@@ -19,7 +19,8 @@ let view = { start: 0, total: Infinity, generation: 0, isCounted: false };
 let showAgain = showWanted; // what is being shown, or was last
 let state = null;
 let optionsShown = -1;
-let rulesShown = "[]";
+let rulesShown = "[[],{}]";
+let asked = {}; // by a judge: questions by their names
 let asking = new AbortController();
 let timer = 0;
 
@@ -219,7 +220,7 @@ function offerDimension({ name, groups }) {
   );
 }
 
-function offerAll({ dimensions, models, rules }) {
+function offerAll({ dimensions, models, rules, is_judged: isJudged }) {
   dimensions.forEach(offerDimension);
   offerProperty(
     "model",
@@ -229,13 +230,15 @@ function offerAll({ dimensions, models, rules }) {
   const any = rules.length ? [option("any finding", "any"), option("no finding", "none")] : [];
   offerProperty("finding", [...any, ...found]);
   offerProperty("mark", [option("dropped", "dropped"), option("not dropped", "kept")]);
+  offerProperty("judge", isJudged ? [option("judged", "judged")] : []);
   reflect();
 }
 
 async function showOptions() {
   const options = await ask("options");
   offerAll(options);
-  const rules = JSON.stringify(options.rules);
+  asked = options.asked;
+  const rules = JSON.stringify([options.rules, asked]);
   if (rules !== rulesShown && list.children.length) refresh();
   rulesShown = rules;
   const said = [options.audit, ...options.notes].filter(Boolean);
@@ -368,7 +371,9 @@ function labelsElement(number, questions) {
     });
     const name = element("span", "small");
     appendText(name, question);
-    return element("li", "", name, element("span", "", ...answers));
+    const words = element("p", "question");
+    appendText(words, Object.hasOwn(asked, question) ? asked[question] : "");
+    return element("li", "", name, element("div", "", words, ...answers));
   });
   const answered = questions.filter(([, said]) => said !== null).length;
   const summary = element("summary", "small", `Your answers: ${answered} of ${questions.length}`);
