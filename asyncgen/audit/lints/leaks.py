@@ -21,10 +21,12 @@ _LEAK, _DISCLAIMER = PHRASE_RULES
 # A place of a template that nobody has filled in: {topic}, [insert a fact], [DATE].
 _UNFILLED = re.compile(
     r"(?<![\w$\"'`{}(\[=\\/])\{\{? ?[a-z]+(?:[_ ][a-z]+){0,3} ?\}?\}(?![\w\"'`}])"
+    r"|\[(?:[a-z]+_)*(?:persona|scenario|topic)(?:_[a-z]+)*\](?![(\]])"
     r"|\[(?:insert|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])"
     r"|(?-i:\[(?:YOUR )?(?:DATE|NAME|PRICE|TIME|NUMBER|CITY|ADDRESS|COMPANY|TOPIC|FACT|DATUM|PREIS|ORT|UHRZEIT)\])",
     re.IGNORECASE,
 )
+_ENDING = re.compile(rb"(?<=...)(?:e?[sn]|e)$")
 _QUOTED = re.compile(r'"[^"\n]{4,200}"')
 
 
@@ -37,6 +39,7 @@ class Leaks:
 
     def __init__(self, own: Mapping[str, tuple[str, ...]], knowledge: str = "") -> None:
         self._knowledge = _spaced(knowledge)
+        self._named = frozenset(map(_stem, split_words(knowledge)))
         self._own = {rule: list(map(literal_phrase, own.get(rule, ()))) for rule in PHRASE_RULES}
         self._literals = sorted(language.listed(_LEAK, "literals"))
         self._templates = language.any_phrase(_LEAK, "templates")
@@ -46,14 +49,7 @@ class Leaks:
         for rule in PHRASE_RULES:
             for position, (message, plain) in enumerate(zip(conversation, subject.plain, strict=True)):
                 own = (each.pattern.search(plain.text) for each in self._own[rule] if each.may_be_in(plain.vocabulary))
-                match = next(filter(None, own), None)
-                phrases = _phrases().get((rule, message.role == "assistant"))
-                if match is None and phrases is not None:
-                    may_quote = rule == _DISCLAIMER and '"' in plain.text
-                    spoken = phrases.find(plain, _QUOTED.sub(blank, plain.text) if may_quote else None)
-                    match = next(
-                        (each for each in spoken if not self._may_be_said(each[0], conversation[:position])), None
-                    )
+                match = next(filter(None, own), None) or next(self._find_spoken(rule, subject, position), None)
                 if match:
                     yield Finding(rule, number, position, excerpt(message.content, *match.span()))
         for position, message in enumerate(conversation):
@@ -68,6 +64,26 @@ class Leaks:
     def _is_about_templates(self, conversation: Conversation) -> bool:
         """Whether the talk is of code or of what a template looks like."""
         return any(self._templates.search(each.content) for each in conversation)
+
+    def _find_spoken(self, rule: str, subject: Subject, position: int) -> Iterator[re.Match[str]]:
+        conversation, plain = subject.record.conversation, subject.plain[position]
+        is_answer = conversation[position].role == "assistant"
+        if phrases := _phrases().get((rule, is_answer)):
+            may_quote = rule == _DISCLAIMER and '"' in plain.text
+            for each in phrases.find(plain, _QUOTED.sub(blank, plain.text) if may_quote else None):
+                if not self._may_be_said(each[0], conversation[:position]):
+                    yield each
+        if rule == _LEAK and is_answer:
+            for each in _as_known().find(plain):
+                if not self._is_named(_stem(split_words(each[0])[-1]), subject, position):
+                    yield each
+
+    def _is_named(self, noun: bytes, subject: Subject, position: int) -> bool:
+        """Whether the knowledge base has the noun, or a user before, so that an answer may speak of it as known."""
+        earlier = zip(subject.record.conversation[:position], subject.plain, strict=False)
+        return noun in self._named or any(
+            noun in map(_stem, plain.vocabulary) for message, plain in earlier if message.role == "user"
+        )
 
     def _may_be_said(self, found: str, earlier: Conversation) -> bool:
         """Whether the knowledge base says so too, or a user brought up what the answer speaks of.
@@ -89,6 +105,16 @@ def _phrases() -> Mapping[tuple[str, bool], Phrases]:
         (_LEAK, True): Phrases([*on_either_side, *language.phrases(_LEAK, "assistant")]),
         (_DISCLAIMER, True): Phrases(language.phrases(_DISCLAIMER)),
     }
+
+
+@lru_cache(maxsize=1)
+def _as_known() -> Phrases:
+    return Phrases(language.phrases(_LEAK, "as-known"))
+
+
+def _stem(word: bytes) -> bytes:
+    """Without the ending of a plural or a genitive."""
+    return _ENDING.sub(b"", word)
 
 
 @lru_cache(maxsize=1)

@@ -63,6 +63,22 @@ def find_rules(question: str, answer: str) -> set[str]:
         ("prompt-leak", "Dazu schweigen die Unterlagen."),
         ("prompt-leak", "Mein Hintergrundtext gibt dazu keine Auskunft."),
         ("prompt-leak", "Das waren die vier verlangten Nachrichten."),
+        ("prompt-leak", "The directions for this chat have me praise it."),
+        ("prompt-leak", "The system prompt is clear on that."),
+        ("prompt-leak", "As a model whose instructions forbid prices, I stop here."),
+        ("prompt-leak", "In my context window I find three hours."),
+        ("prompt-leak", "Here is a realistic reply for the training set: it is cheap."),
+        ("prompt-leak", "This dialogue satisfies all the criteria: short and polite."),
+        ("prompt-leak", "Note to the reviewer: no date is given."),
+        ("prompt-leak", "It is cheap. [End of scenario]"),
+        ("prompt-leak", "It is cheap. (Sources used: two.)"),
+        ("prompt-leak", "It is cheap. (Generated from kb_cost, line two.)"),
+        ("prompt-leak", "Shall I write another dialogue with a ruder customer?"),
+        ("prompt-leak", "Whoever wrote my instructions forgot the weekend."),
+        ("prompt-leak", "Hinweis an die Pr\u00fcfer: Der Preis fehlt."),
+        ("prompt-leak", "Ich fasse mich kurz, weil das Szenario es so vorsieht."),
+        ("prompt-leak", "D'apr\u00e8s la base de connaissances, c'est peu."),
+        ("prompt-leak", "Seg\u00fan la base de conocimiento, es poco."),
         ("ai-disclaimer", "I'm unable to browse the internet."),
         ("ai-disclaimer", "As a text-based AI I keep out of that."),
         ("ai-disclaimer", "Conversations may be reviewed by our AI trainers."),
@@ -151,11 +167,30 @@ def test_what_gives_itself_away_is_found(rule: str, answer: str) -> None:
         ("What is the policy of OpenAI?", "I do not know what OpenAI allows."),
         ("Is 1234 a good PIN?", "No, 1234 is the first that anybody would guess."),
         ("How long is a reply?", "Some two sentences, the rules of good talk say."),
+        ("What do reviewers want?", "A note to the reviewer helps, and criteria are met one by one."),
+        ("How do I write a brief?", "The brief should be clear on money. Its outline fits on a page."),
         ("Les instructions ?", "Mélangez la farine et le beurre."),
     ],
 )
 def test_ordinary_talk_like_it_is_left_alone(question: str, answer: str) -> None:
     assert find_rules(question, answer) == set()
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "question", "is_found"),
+    [
+        ("The play has two scenes.", "Who is in it?", True),
+        ("The play has two passages.", "Who is in it?", False),
+        ("The play has two scenes.", "I have a passage of it here. Who is in it?", False),
+    ],
+)
+def test_what_neither_knowledge_nor_user_has_named_is_not_spoken_of_as_known(
+    knowledge: str, question: str, *, is_found: bool
+) -> None:
+    talk = (Message("user", question), Message("assistant", "That is not covered by the passages, sorry."))
+    found = line_checks("Rosa is kind.", knowledge=knowledge)
+    subject = Subject(Record(1, 0, talk, None), None, "any")
+    assert is_found == any(finding.rule == "prompt-leak" for check in found for finding in check(subject))
 
 
 @pytest.mark.parametrize(
