@@ -48,7 +48,7 @@ def line_checks(
         check_ascii,
         check_markdown,
         Endings(knowledge).check,
-        RoleConfusion(system_prompt).check,
+        RoleConfusion(system_prompt, knowledge).check,
         ThirdPerson(system_prompt, knowledge).check,
         Verbatim(knowledge).check,
         WrongLanguage(languages, find_guess() if languages else None).check,

@@ -5,10 +5,11 @@ that need a name are left out. What stands between quotation marks is somebody e
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 
-from asyncgen.audit.lints.word_runs import runs_of
+from asyncgen.audit.lints.swapped_sides import SwappedSides, read_said
+from asyncgen.audit.lints.told_persons import ToldPersons
 from asyncgen.audit.reading import language
 from asyncgen.audit.reading.phrases import Phrases, PlainText, plain
 from asyncgen.audit.reading.words import split_words
@@ -35,7 +36,8 @@ _IN_A_LINE = re.compile(
 _DASHES = re.compile(r"(?:^|(?<=\s))[-\u2013\u2014] [^?\n]{2,80}\?\s+[-\u2013\u2014] (?=[A-ZÄÖÜ\d])", re.MULTILINE)
 # What somebody is asked, and that he answers it: "Did you press Start? Yes, but nothing happens."
 _YES = re.compile(
-    r"\b(?:you|your|du|dein\w*|ihr|Sie)\b[^.?!\n]{0,80}\?\s+(?:yes|no|yeah|nope|ja|nein)\b(?:[,.!]|\s(?:I|it|ich|es)\b)",
+    r"\b(?:you|your|du|dein\w*|ihr|Sie)\b[^.?!\n]{0,80}\?\s+"
+    r"(?:yes|no|yeah|nope|ja|nein)\b(?:[,.!]|\s(?:I|it|please|thanks|ich|es|bitte|danke)\b)",
     re.IGNORECASE,
 )
 # Somebody else's name before what he says of himself.
@@ -55,7 +57,9 @@ _DOES = (
     r"(?:^|(?<=[.!?] )|(?<=\n))\*(?!(?:just|this|that|most|best|first|last|almost|not|its|always|yes|thanks|is)\b)"
     r"(?-i:[a-zäöü]+(?:s|t|ing)) [^*\n]{1,80}(?<![:,])\*(?=\s|$)"
 )
-_GESTURES, _CAST = (language.any_phrase("role-confusion", key).pattern for key in ("gestures", "cast"))
+_GESTURES, _CAST, _PERSONS = (
+    language.any_phrase("role-confusion", key).pattern for key in ("gestures", "cast", "persons")
+)
 _ROLES = sorted(language.listed("role-confusion", "labels"))
 _LABELS = "|".join(map(re.escape, _ROLES))
 # What a narrator puts between stars, and the name of a side as a heading: no markup.
@@ -64,14 +68,25 @@ STAGED = re.compile(
     rf"|#{{1,6}} +(?:{_LABELS})\b\W*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_LOGIN = re.compile(  # "User: jo.smith, password: ..."
-    rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b", re.IGNORECASE
+_LOGIN = re.compile(  # "User: jo.smith, password: ...", or such lines of a file
+    rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b"
+    rf"|[ \t]*\S{{1,40}}\n(?!{_LABELS})\w{{1,20}}: ?\S{{1,40}}(?:\n|$)",
+    re.IGNORECASE,
 )
 # A question that goes on from an answer, in a paragraph of its own, before the next answer: "And the shed?"
 _GOES_ON = "|".join(sorted(language.listed("role-confusion", "goes-on")))
-_ASKED_BETWEEN = re.compile(rf"(?<=\n)(?:> ?)?(?:{_GOES_ON})\b[^\n?.!]{{2,80}}\?\s*\n+(?=\S)", re.IGNORECASE)
-# "Turn 3 (user)": its number, and who speaks.
-_TURN = re.compile(rf"^\W{{0,3}}\w+ \d{{1,2}} ?\((?:{'|'.join(_SIDES)})\)", re.IGNORECASE | re.MULTILINE)
+_ASKED_BETWEEN = re.compile(
+    rf"(?<=\n)(?:-?> ?|[-\u2013\u2014] )?(?:{_GOES_ON})\b[^\n?.!]{{2,80}}\?\s*\n+(?=\S)", re.IGNORECASE
+)
+# "Turn 3 (user)", "Turn 3, user:": its number, and who speaks.
+_TURN = re.compile(
+    rf"(?:^\W{{0,3}}|(?<=[.!?`] ))\w+ \d{{1,2}}(?:,? ?\((?:{'|'.join(_SIDES)})\)|,? (?:{'|'.join(_SIDES)}):)",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Two names in brackets, each before what is said: a guest's question and its answer.
+_BRACKETED = re.compile(
+    r"\[(?P<who>[^\W\d_a-zäöüß]\w{1,20})\]:? [^\[\]\n]{2,200}[.?!]\s+\[(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}\]:? (?=\S)"
+)
 # How two take turns in a text; the mark that it has then, and how often.
 _EXCHANGES = (
     ("?\n", 1, _ANSWERED),
@@ -79,16 +94,16 @@ _EXCHANGES = (
     (":", 1, _OF_ONESELF),
     (":", 2, _IN_A_LINE),
     ("? ", 1, _YES),
+    ("?\n", 1, _YES),
     ("- ", 2, _DASHES),
     ("\u2013 ", 2, _DASHES),
     ("\u2014 ", 2, _DASHES),
     ("(", 1, _TURN),
+    (", ", 2, _TURN),
+    ("] ", 2, _BRACKETED),
 )
 _ALL = re.compile(r".*")
 _FIRST_WORDS = 5  # characters, in which an answer greets or agrees
-_FEWEST_WORDS = 4  # of a message that only says again what the other side said
-_FEWEST_SHARED = 4  # words in a row; those that are shared tell of oneself, and two of them are no function words
-_FEWEST_LETTERS = 3  # of a word that says something
 _LONGEST_LABEL = 40  # characters
 _NAMED_OFTEN = 3  # times a prompt must name the assistant
 _NO_NAMES = frozenset(
@@ -101,21 +116,22 @@ _NO_NAMES = frozenset(
 class RoleConfusion:
     """`system_prompt`: as the recipe writes it; the name in it is the assistant's."""
 
-    def __init__(self, system_prompt: str | None) -> None:
+    def __init__(self, system_prompt: str | None, knowledge: str = "") -> None:
         rule, name = "role-confusion", find_assistant_name(system_prompt)
         own = re.escape(name or "\0")
         capital = "|".join(re.escape(each) for word in _ROLES for each in (word.capitalize(), word.upper()))
         pairs = [pair for table in language.tables(rule) for pair in table["pairs"]]
         people = "|".join(re.escape(each) for each, other in pairs if other == "*")
         self._label = re.compile(
-            r"(?:^|(?<=[.!?\"] )|(?<=[.!?]))(?:"  # where any of them begins: most places are passed over at once
+            # Where any of them begins: most places are passed over at once.
+            r"(?:^|(?<=[.!?\"] )|(?<=[.!?])|(?<=[-\u2013\u2014|/#] ))(?:"
             rf"^[ *_#]*(?:\[?(?i:{_LABELS})\]?(?: ?\([^)\n]{{1,30}}\))?[*_ ]*:(?!//)"
             rf"|(?i:<(?:{_LABELS})>)|(?i:{_LABELS}) ?> )"
             rf"|^[ *_#\[]*(?i:{own})[*_ \]]*:[*_]* "
             rf"|(?<=[.!?] )(?i:{own}): (?=[A-Z\d\"$])"
             rf"|(?<=[.!?] )(?:[\[(](?i:{_LABELS})[\])] ?:?|(?i:<(?:{_LABELS})>)"
             rf"|\*\*(?i:{_LABELS}):?\*\*|_(?i:{_LABELS}):?_)"
-            rf"|(?:(?<=[.!?]\" )|(?<=[.!?\"] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$"
+            rf"|(?:(?<=[.!?]\" )|(?<=[-.!?\"\u2013\u2014|/#] )|(?<=[.!?]))(?:{capital}):|(?<=\n)You: .*$"
             rf"|(?<=[.!?] )(?:{people.title()}): (?=[A-ZÄÖÜ])"
             rf"|(?<=\n)[*_]*(?i:{people}):[*_]* [^\n]{{1,300}}\?)",
             re.MULTILINE,
@@ -140,7 +156,8 @@ class RoleConfusion:
         self._told = re.compile(
             rf"(?:^|(?<=[.!?] )|(?<=\n))"
             rf"[*(\[]{{1,2}} ?(?:(?:the |der |die )?(?:{_LABELS}|{own}|{_CAST}) |(?:the )?conversation )"
-            rf"[^)\]*\n]{{1,120}}[*)\]]",
+            rf"[^)\]*\n]{{1,120}}[*)\]]"
+            rf"|[*(\[]{{1,2}} ?(?:{_PERSONS}) (?:[a-zäöü]+ )?(?:{_GESTURES})\b[^)\]*\n]{{0,120}}[*)\]]",
             re.IGNORECASE,
         )
         self._stage = re.compile(
@@ -148,12 +165,13 @@ class RoleConfusion:
             rf"|{_DOES}",
             re.IGNORECASE,
         )
-        self._turned, self._asks_on = (Phrases(language.phrases(rule, key)) for key in ("turned", "asks-on"))
-        self._oneself, self._addressed, self._frequent = (
-            frozenset(split_words(" ".join(each)))
-            for each in (language.listed(rule, "oneself"), language.listed(rule, "addressed"), language.FREQUENT_WORDS)
+        self._turned, self._asks_on, self._grateful, self._asked_by_others = (
+            Phrases(language.phrases(rule, key)) for key in ("turned", "asks-on", "grateful", "asked-by-others")
         )
-        self._openings = [split_words(each) for each in language.listed(rule, "openings")]
+        self._addressed, self._others = (
+            frozenset(split_words(" ".join(language.listed(rule, key)))) for key in ("addressed", "others")
+        )
+        self._swapped, self._told_persons = SwappedSides(knowledge), ToldPersons(knowledge)
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -161,16 +179,23 @@ class RoleConfusion:
             self._phrases[speaker] = Phrases([*named, *language.phrases(rule, other)])
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        conversation = subject.record.conversation
+        conversation, said = subject.record.conversation, read_said(subject)
         for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
-            found = self._find(message, read)
-            if found is None and position and self._only_repeats(message, subject.plain[: position + 1]):
+            after = subject.plain[position + 1] if position + 1 < len(subject.plain) else None
+            told = self._told_persons.find(read.text, subject.scenario)
+            found = self._find(message, read, after) or next(told, None)
+            if found is None and self._swapped.only_repeats(said, position):
                 found = _ALL.match(message.content)
-            if found and not self._is_ordered(conversation[:position]):
-                span = found.span()
-                yield Finding("role-confusion", subject.record.number, position, excerpt(message.content, *span))
+            if found and self._is_ordered(conversation[:position]):
+                found = None
+            if found is None and self._swapped.is_at(said, position):
+                found = _ALL.match(message.content)
+            if found:
+                yield Finding(
+                    "role-confusion", subject.record.number, position, excerpt(message.content, *found.span())
+                )
 
-    def _find(self, message: Message, read: PlainText) -> re.Match[str] | None:
+    def _find(self, message: Message, read: PlainText, after: PlainText | None) -> re.Match[str] | None:
         text, told, is_user = message.content, read.text, message.role == "user"
         if not is_user and ('"' in text or "\u201c" in text) and (speech := _SPEECH.search(text)):
             return speech
@@ -179,56 +204,37 @@ class RoleConfusion:
         narrator = self._narrator if is_user else self._narrator_of_both  # users tell of people
         found = self._find_label(text) or next(narrator.find(read, told), None)
         if found is None:  # people wave in a chat
-            gesture = self._told if is_user else self._stage
-            found = next(filter(None, (gesture.match(text, mark.start()) for mark in _BRACKET.finditer(text))), None)
+            gestures = (self._stage.match(text, mark.start()) for mark in _BRACKET.finditer(text))
+            found = next((each for each in gestures if each and (not is_user or self._is_told(each))), None)
         if found is None and not is_user:
             turned = chain(self._turned.find(read, told), self._answers_itself(read, told))
             found = next((each for each in turned if each.start() >= _FIRST_WORDS), None)
-        if found is None and message.role in self._phrases:
-            spoken = self._phrases[message.role].find(read, told)
-            # What the other side says; a user may ask whether it is so.
-            may_say = (each for each in spoken if not is_user or "?" in each[0] or not _ASKS.match(told, each.end()))
-            found = next(may_say, None)
-        return found
+        return found or self._find_other(message.role, read, told, after)
+
+    def _find_other(self, role: str, read: PlainText, told: str, after: PlainText | None) -> re.Match[str] | None:
+        """What the other side says.
+
+        A user may ask whether it is so, and offer help for which he is thanked; an answer may tell what others ask.
+        """
+        for found in self._phrases[role].find(read, told) if role in self._phrases else ():
+            if role == "user":
+                is_asked = "?" not in found[0] and _ASKS.match(told, found.end()) is not None
+                is_free = is_asked or (after is not None and any(self._grateful.find(after)))
+            else:
+                is_free = any(each.end() <= found.start() for each in self._asked_by_others.find(read, told))
+            if not is_free:
+                return found
+        return None
+
+    def _is_told(self, gesture: re.Match[str]) -> bool:
+        """Whether a gesture is told of somebody: "(smiles)" is a user's own, "(puts down her bag)" is not."""
+        return self._told.match(gesture[0]) is not None or not self._others.isdisjoint(split_words(gesture[0]))
 
     def _answers_itself(self, read: PlainText, told: str) -> Iterator[re.Match[str]]:
         """Questions to nobody that are not the last word."""
         for asked in self._asks_on.find(read, told):
             if self._addressed.isdisjoint(split_words(asked[0])) and told[asked.end() :].strip():
                 yield asked
-
-    def _only_repeats(self, message: Message, said: Sequence[PlainText]) -> bool:
-        """Whether the last message says what the one before it has said, and nothing of its own.
-
-        "At most twelve can come?" may be answered by the same words as a statement, and "Good night!" by itself.
-        """
-        *earlier, before, read = said
-        asks, asked = "?" in read.text, "?" in before.text
-        is_short = len(read.words) < _FEWEST_WORDS
-        if read.words == before.words and is_short:
-            is_an_answer_again = message.role == "user" and bool(earlier) and "?" in earlier[-1].text
-            return asks == asked and (is_an_answer_again or (asks and len(read.words) > 1))
-        is_the_same = read.words == before.words or self._goes_on_with(message, read, before)
-        is_repeated = is_the_same and (asks or not asked)
-        return not is_short and (is_repeated or self._says_the_same_of_itself(message, read, before))
-
-    def _goes_on_with(self, message: Message, read: PlainText, before: PlainText) -> bool:
-        """Whether a user says all of an answer again, but for its "yes", and asks nothing."""
-        answer = before.words[before.words[:1] in self._openings :]
-        is_long = len(answer) > _FEWEST_WORDS and "?" not in before.text
-        return is_long and message.role == "user" and "?" not in message.content and read.words[: len(answer)] == answer
-
-    def _says_the_same_of_itself(self, message: Message, read: PlainText, before: PlainText) -> bool:
-        """Whether one side has done, has or wants what the other has just said of itself: "I trained a d12 as well"."""
-        own = self._oneself & read.vocabulary & before.vocabulary
-        if not own or any(mark in each for mark in '":' for each in (read.text, before.text)):
-            return False
-        if message.role == "user" and not self._addressed.isdisjoint(read.vocabulary):
-            return False  # "So you say that I ..."
-        shared = {*runs_of(before.words, _FEWEST_SHARED)} & {*runs_of(read.words, _FEWEST_SHARED)}
-        words = frozenset(chain.from_iterable(shared))
-        telling = [each for each in words - self._frequent - self._oneself if len(each) >= _FEWEST_LETTERS]
-        return len(telling) > 1 and not own.isdisjoint(words)
 
     def _is_ordered(self, earlier: Conversation) -> bool:
         """Whether a user has asked for a transcript or a story, in which others speak."""

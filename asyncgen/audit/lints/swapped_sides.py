@@ -1,0 +1,192 @@
+"""Sides that are swapped where no single phrase shows it: what was said before and after does.
+
+One side says again what the other has said. A user offers, advises or tells what the knowledge base knows, and the
+assistant takes it as a customer would, or it was the assistant's own answer. An assistant tells of a life of its own
+and asks what it is there to answer. Each of these alone may be said by either side.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import chain
+
+from asyncgen.audit.lints.word_runs import runs_of
+from asyncgen.audit.reading import language
+from asyncgen.audit.reading.phrases import Phrases, PlainText
+from asyncgen.audit.reading.words import split_words
+from asyncgen.audit.rules import blank
+from asyncgen.audit.subject import Subject
+
+_RULE = "role-confusion"
+_QUOTED = re.compile(r'"[^"\n]{1,300}"')
+_QUESTION = re.compile(r"[^.!?\n]*\?")
+_FEWEST_WORDS = 4  # of a message that only says again what the other side said
+_FEWEST_SHARED = 4  # words in a row; those that are shared tell of oneself, and two of them are no function words
+_FEWEST_LETTERS = 3  # of a word that says something
+_FEWEST_TELLING = 2  # words that tell what the other side has told
+_FEWEST_KNOWN = 3  # words of somebody who tells what the knowledge base knows,
+_LEAST_KNOWN = 0.8  # and their share of all that say something
+_LEAST_AGAIN = 0.6  # of an answer that is told again
+_MOST_OTHERS = 1  # words beside it, of which the knowledge base knows
+_FEWEST_BACK = 3  # words of a statement that is said back
+_MOST_MORE = 2  # words of a question that is asked back
+
+
+def _words(key: str) -> frozenset[bytes]:
+    return frozenset(split_words(" ".join(language.listed(_RULE, key))))
+
+
+_OWN, _ADDRESSED, _REACTIONS, _ASKING = map(_words, ("oneself", "addressed", "reactions", "asking"))
+_OPENINGS = [split_words(each) for each in language.listed(_RULE, "openings")]
+_FUNCTION = frozenset(split_words(" ".join(language.FREQUENT_WORDS)))
+_EMPTY = _FUNCTION | _OWN | _ADDRESSED | _REACTIONS
+
+
+def _telling(words: Iterable[bytes]) -> list[bytes]:
+    """Those that say something: no function words, nobody's pronouns."""
+    return [each for each in words if each not in _EMPTY and (len(each) >= _FEWEST_LETTERS or each.isdigit())]
+
+
+class Said:
+    """A message as it is compared with those beside it."""
+
+    def __init__(self, role: str, plain: PlainText) -> None:
+        self.role, self.plain, self.words = role, plain, plain.words
+        self.asks = "?" in plain.text
+
+    @cached_property
+    def text(self) -> str:
+        """Without what is quoted."""
+        return _QUOTED.sub(blank, self.plain.text) if '"' in self.plain.text else self.plain.text
+
+    @cached_property
+    def telling(self) -> frozenset[bytes]:
+        return frozenset(_telling(self.words))
+
+    @property
+    def stated(self) -> frozenset[bytes]:
+        """The telling words outside of questions."""
+        return frozenset(_telling(split_words(_QUESTION.sub(" ", self.text)))) if self.asks else self.telling
+
+    def says(self, phrases: Phrases) -> bool:
+        return next(phrases.find(self.plain, self.text), None) is not None
+
+
+class SwappedSides:
+    def __init__(self, knowledge: str) -> None:
+        self._serves, self._accepts, self._lives, self._wants = (
+            Phrases(language.phrases(_RULE, key)) for key in ("serves", "accepts", "lives", "wants")
+        )
+        self._transcript = language.any_phrase(_RULE, "transcript")
+        self._known = frozenset(_telling(split_words(knowledge)))
+
+    def only_repeats(self, said: Sequence[Said], position: int) -> bool:
+        """Whether a message says what the one before it has said, and nothing of its own.
+
+        "At most twelve can come?" may be answered by the same words as a statement, and "Good night!" by itself.
+        """
+        if not position:
+            return False
+        message, before = said[position], said[position - 1]
+        if message.words == before.words and len(message.words) < _FEWEST_WORDS:
+            is_an_answer_again = message.role == "user" and position > 1 and said[position - 2].asks
+            return message.asks == before.asks and (is_an_answer_again or (message.asks and len(message.words) > 1))
+        if message.role == "assistant" and _asks_back(message, before):
+            return True
+        if len(message.words) < _FEWEST_WORDS:
+            return False
+        is_the_same = message.words == before.words or _goes_on_with(message, before)
+        return (
+            (is_the_same and (message.asks or not before.asks))
+            or _says_the_same_of_itself(message, before)
+            or self._tells_again(message, before, said[position - 2] if position > 1 else None)
+        )
+
+    def _tells_again(self, message: Said, before: Said, question: Said | None) -> bool:
+        """Whether a user tells what he was told in a sentence of his own, and no word shows that he has taken it in."""
+        if message.role != "user" or message.asks or before.asks or not _REACTIONS.isdisjoint(message.words):
+            return False
+        given = before.telling | (question.telling if question else frozenset())
+        more, shared = message.telling - given, message.telling & before.telling
+        return (
+            len(more) <= _MOST_OTHERS
+            and more <= self._known
+            and len(shared) >= max(_FEWEST_TELLING, _LEAST_AGAIN * len(before.telling))
+        )
+
+    def is_at(self, said: Sequence[Said], position: int) -> bool:
+        """Whether the message there is what the other side would say."""
+        message = said[position]
+        if message.role == "user":
+            return self._is_served(said, position)
+        return message.role == "assistant" and self._lives_and_asks(message)
+
+    def _is_served(self, said: Sequence[Said], position: int) -> bool:
+        """Whether a user says what the house would, and it was the answer before, or the next one takes it so."""
+        message = said[position]
+        serves = message.says(self._serves)
+        if serves and position and len(message.stated & said[position - 1].telling) >= _FEWEST_TELLING:
+            return True
+        if position + 1 == len(said) or not (serves or self._tells_what_is_known(message)):
+            return False
+        after = said[position + 1]
+        return after.says(self._accepts) or (not serves and after.says(self._wants))
+
+    def _tells_what_is_known(self, message: Said) -> bool:
+        """Whether somebody tells nothing of himself and nothing but what the knowledge base knows, with its figures."""
+        if message.asks or not any(map(str.isdigit, message.text)) or not _OWN.isdisjoint(message.words):
+            return False
+        known = message.telling & self._known
+        is_all = len(known) >= max(_FEWEST_KNOWN, _LEAST_KNOWN * len(message.telling))
+        return is_all and self._transcript.search(message.text) is None
+
+    def _lives_and_asks(self, message: Said) -> bool:
+        """Whether an assistant tells of itself as of a person, takes an answer, or asks for one: two of these."""
+        asks = message.asks and any(
+            _ADDRESSED.isdisjoint(words := split_words(each[0])) and not self._known.isdisjoint(words)
+            for each in _QUESTION.finditer(message.text)
+        )
+        return asks + message.says(self._accepts) + message.says(self._lives) > 1
+
+
+def read_said(subject: Subject) -> Sequence[Said]:
+    """A conversation's messages."""
+    pairs = zip(subject.record.conversation, subject.plain, strict=True)
+    return [Said(message.role, plain) for message, plain in pairs]
+
+
+def _asks_back(message: Said, before: Said) -> bool:
+    """Whether somebody who is asked "Can I bring my dog?" says "Can you bring your dog?", or tells it again so."""
+    if not (message.asks or before.asks):
+        is_long = len(message.words) >= _FEWEST_BACK
+        return is_long and [*map(_without_person, message.words)] == [*map(_without_person, before.words)]
+    is_as_long = -1 <= len(message.words) - len(before.words) <= _MOST_MORE
+    begins_so = message.asks == before.asks or (not message.asks and message.words[:1] == before.words[:1])
+    if not (is_as_long and begins_so and (message.asks or _ASKING.issuperset(message.words[:1]))):
+        return False
+    in_order = [word for word in message.words if word in before.telling]
+    return bool(in_order) and in_order == _telling(before.words)
+
+
+def _without_person(word: bytes) -> bytes:
+    return b"" if word in _OWN or word in _ADDRESSED else word
+
+
+def _goes_on_with(message: Said, before: Said) -> bool:
+    """Whether a user says all of an answer again, but for its "yes", and asks nothing."""
+    answer = before.words[before.words[:1] in _OPENINGS :]
+    is_long = len(answer) > _FEWEST_WORDS and not before.asks
+    return is_long and message.role == "user" and not message.asks and message.words[: len(answer)] == answer
+
+
+def _says_the_same_of_itself(message: Said, before: Said) -> bool:
+    """Whether one side has done, has or wants what the other has just said of itself: "I trained a d12 as well"."""
+    own = _OWN & message.plain.vocabulary & before.plain.vocabulary
+    if not own or any(mark in each.plain.text for mark in '":' for each in (message, before)):
+        return False
+    if message.role == "user" and not _ADDRESSED.isdisjoint(message.plain.vocabulary):
+        return False  # "So you say that I ..."
+    shared = {*runs_of(before.words, _FEWEST_SHARED)} & {*runs_of(message.words, _FEWEST_SHARED)}
+    words = frozenset(chain.from_iterable(shared))
+    telling = [each for each in words - _FUNCTION - _OWN if len(each) >= _FEWEST_LETTERS]
+    return len(telling) > 1 and not own.isdisjoint(words)

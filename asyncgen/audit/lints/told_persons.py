@@ -1,0 +1,59 @@
+"""A narrator of the person that a scenario casts, as in "The plumber rubs his knees.", is found by that person.
+
+Whom a scenario has talk is named in one of its dimensions, as "a retired plumber who likes to chat". Nobody in the
+conversation knows of him; who tells what "the plumber" does has read the scenario, and tells the conversation as a
+story. Of a person that the knowledge base speaks of as well, only what a story tells is told so.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from asyncgen.audit.reading import language
+from asyncgen.audit.reading.words import split_words
+from asyncgen.recipe.scenario import Drawn
+
+_RULE = "role-confusion"
+_ARTICLES, _ENDS, _THE, _STATES, _PAST = (
+    "|".join(sorted(language.listed(_RULE, key), key=len, reverse=True))
+    for key in ("articles", "cast-ends", "definite", "states", "past")
+)
+# "a retired plumber" of "a retired plumber who types slowly": the last word of the group is who it is.
+_CAST = re.compile(rf"(?:{_ARTICLES})((?:[\w'-]+ ){{0,3}}?)([\w-]+)(?= (?:{_ENDS})\b|[,.;:(]|$)")
+_ACTS = language.any_phrase(_RULE, "gestures")
+_DIMENSIONS = tuple(sorted(language.listed(_RULE, "cast-dimensions")))
+
+
+@lru_cache(maxsize=4096)
+def _cast_by(value: str) -> str:
+    """Who is cast by the value of a dimension: its first noun; nobody where it begins otherwise."""
+    found = _CAST.match(value.lower())
+    return found[2] if found else ""
+
+
+class ToldPersons:
+    def __init__(self, knowledge: str) -> None:
+        self._known = frozenset(split_words(knowledge))
+
+    def find(self, text: str, scenario: Mapping[str, Drawn] | None) -> Iterator[re.Match[str]]:
+        """Where a text, in lower case, tells what somebody does whom the scenario casts."""
+        dimensions = (drawn for name, drawn in scenario.items() if _is_of_a_person(name)) if scenario else ()
+        for person in (_cast_by(value) for drawn in dimensions for _, value in drawn):
+            for told in _told_of(person).finditer(text) if person and person in text else ():
+                is_known = not self._known.isdisjoint(split_words(f"{person} {told['does']}"))
+                if _ACTS.match(text, told.start("does")) or not is_known:
+                    yield told
+
+
+@lru_cache(maxsize=1024)
+def _told_of(person: str) -> re.Pattern[str]:
+    """Where what somebody does stands behind "the student", "the young student" and "the student's face"."""
+    return re.compile(
+        rf"(?:^|(?<=[.!?:;,(\[*>] )|(?<=[(\[*\n])|(?<=\band )|(?<=\bund ))(?:{_THE})(?:[\w-]+ )?"
+        rf"{re.escape(person)}(?:'s? \w+)? (?P<does>is told that\b|(?!(?:{_STATES})\b)(?:\w+(?:s|ed|t|te)|{_PAST})\b)"
+    )
+
+
+@lru_cache(maxsize=256)
+def _is_of_a_person(dimension: str) -> bool:
+    return any(each in dimension.lower() for each in _DIMENSIONS)
