@@ -8,8 +8,9 @@ from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 
-from asyncgen.audit.audit import Audit, read_audit
+from asyncgen.audit.kept import read_audit
 from asyncgen.audit.line_findings import LineFindings
+from asyncgen.audit.results import Audit
 from asyncgen.audit.rules import Finding
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Dataset

@@ -11,49 +11,46 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import islice
 
-import msgspec
-
 from asyncgen import __version__
-from asyncgen.audit.grounding.grounding import GroundingResult, TopicGrounding, add_topics
+from asyncgen.audit.grounding.grounding import add_topics
 from asyncgen.audit.judged import RULE as JUDGED
-from asyncgen.audit.judged import Judged, JudgedResult
+from asyncgen.audit.judged import Judged
+from asyncgen.audit.kept import VERSION
 from asyncgen.audit.line_work import Line, LineSettings, LineWork, Seen, make_look, make_stock_search
 from asyncgen.audit.lints.copied_opener import dimensions_of_examples
 from asyncgen.audit.lints.wrong_language import declared_by, find_guess
-from asyncgen.audit.measures.coverage import Coverage, CoverageResult
-from asyncgen.audit.measures.distributions import Shape, ShapeResult
-from asyncgen.audit.measures.diversity import Diversity, DiversityResult
-from asyncgen.audit.measures.near_duplicates import (
-    LEVELS,
-    THRESHOLD,
-    Duplicates,
-    NearDuplicates,
-    find_repeats,
-    summarise,
-)
-from asyncgen.audit.measures.telling import Statements, Telling, TellingResult
-from asyncgen.audit.measures.timeline import Moment, Timeline
+from asyncgen.audit.measures.coverage import Coverage
+from asyncgen.audit.measures.distributions import Shape
+from asyncgen.audit.measures.diversity import Diversity
+from asyncgen.audit.measures.near_duplicates import LEVELS, THRESHOLD, NearDuplicates, find_repeats, summarise
+from asyncgen.audit.measures.telling import Statements, Telling
+from asyncgen.audit.measures.timeline import Timeline
 from asyncgen.audit.reading.language import LANGUAGES
-from asyncgen.audit.rules import RULES, AuditSettings, Finding, Severity
+from asyncgen.audit.results import (
+    Audit,
+    BothDuplicates,
+    Duplicates,
+    Example,
+    GroundingResult,
+    RuleResult,
+    TopicGrounding,
+    Totals,
+)
+from asyncgen.audit.rules import RULES, AuditSettings, Finding
 from asyncgen.audit.subject import Subject
 from asyncgen.audit.workers import Result, map_in_order
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
-from asyncgen.data.state import Report, RunReport, make_report
-from asyncgen.data.target import audit_path
+from asyncgen.data.state import make_report
 from asyncgen.data.text import answers_text, whole_text
-from asyncgen.data.whole_file import whole_file
 from asyncgen.errors import ConfigError
-from asyncgen.output.paths import OutputPaths
 from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.scenario import Drawn
 from asyncgen.screen.bar import Advance, unseen
-from asyncgen.text import ascii_json, one_line, quantity
+from asyncgen.text import one_line, quantity
 
-VERSION = 4
 REPEAT, REPEATED_ANSWERS = "near-duplicate", "near-duplicate-answers"  # rules
 MAX_EXAMPLES = 20  # of a rule
 LINES_AT_A_TIME = 64  # that a process is given, between two movements of the bar
@@ -63,102 +60,6 @@ WRONG_LANGUAGE = "wrong-language"
 # Those that look for words of a language.
 WORD_RULES = ("ungrounded", "prompt-leak", "ai-disclaimer", "role-confusion", "third-person")
 KNOWLEDGE_RULES = frozenset({"ungrounded", "derived-number", "verbatim"})
-
-
-class Example(msgspec.Struct, frozen=True, kw_only=True):
-    line: int
-    message: int | None
-    evidence: str
-
-
-class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`count`: lines that break the rule, `rate`: their share of the conversations, for `judged` of those that were.
-
-    `examples`: some, no two alike. `like`: for each of the lines the earlier one that it repeats; empty for a rule that
-    is about single lines.
-    """
-
-    severity: Severity
-    description: str
-    count: int
-    rate: float
-    lines: Sequence[int]
-    examples: list[Example]
-    like: Sequence[int] = ()
-
-
-class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """As `status` tells them."""
-
-    num: int
-    done: int
-    failed: int
-    failed_by_reason: dict[str, int]
-    pending: int
-    missing: int
-    calls: int
-    prompt_tokens: int
-    cached_tokens: int
-    completion_tokens: int
-    cost_usd: Decimal | None
-
-    @classmethod
-    def of(cls, dataset: Dataset, report: Report) -> "Totals":
-        return cls(
-            num=report.num,
-            done=report.done,
-            failed=report.failed,
-            failed_by_reason=report.failed_by_reason,
-            pending=report.pending,
-            missing=dataset.lines.missing,
-            calls=report.calls,
-            prompt_tokens=report.prompt_tokens,
-            cached_tokens=report.cached_tokens,
-            completion_tokens=report.completion_tokens,
-            cost_usd=dataset.ledger.totals.cost,
-        )
-
-
-class BothDuplicates(msgspec.Struct, frozen=True, kw_only=True):
-    """Of whole conversations, and of the assistant's side alone."""
-
-    conversation: Duplicates
-    assistant: Duplicates
-
-
-class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """OUTPUT.audit.json. `made`: when the pass began."""
-
-    version: int
-    asyncgen: str
-    output: str
-    lines: int
-    bytes: int
-    made: str
-    notes: list[str]
-    runs: list[RunReport]
-    totals: Totals
-    coverage: CoverageResult | None
-    shape: ShapeResult
-    diversity: DiversityResult
-    duplicates: BothDuplicates
-    grounding: GroundingResult | None
-    timeline: list[Moment]
-    rules: dict[str, RuleResult]
-    telling: TellingResult | None = None
-    judged: JudgedResult | None = None
-
-    @property
-    def conversations(self) -> int:
-        """How many of the lines hold one."""
-        return sum(self.shape.messages.values())
-
-    def is_newer_than(self, time: float) -> bool:
-        """`time`: seconds since 1970."""
-        try:
-            return datetime.fromisoformat(self.made).timestamp() > time
-        except ValueError:
-            return False
 
 
 # ---- the pass
@@ -392,52 +293,3 @@ class _Pass:
         clusters = near.clusters(lambda offset: text_of(self._dataset.read(offset)))
         self._note(find_repeats(clusters, rule))
         return summarise(clusters, near.repeats)
-
-
-# ---- the file
-
-
-def encode_audit(audit: Audit) -> bytes:
-    """One line of ASCII: what is quoted in it may hold what moves a terminal's cursor."""
-    text = _encoder.encode(audit).decode()
-    return (ascii_json(text) + "\n").encode()
-
-
-def write_audit(dataset: Dataset, audit: Audit) -> None:
-    """Raises OutputError."""
-    with whole_file(audit_path(dataset.paths)) as file:
-        file.write(encode_audit(audit))
-
-
-def load_audit(paths: OutputPaths) -> Audit | None:
-    """The audit beside an output, of whatever content, if there is one of the version that is known here."""
-    try:
-        audit = _decoder.decode(audit_path(paths).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return audit if audit.version == VERSION else None
-
-
-def read_audit(dataset: Dataset) -> Audit | None:
-    """The audit beside an output, if it is of what stands there now."""
-    audit = load_audit(dataset.paths)
-    try:
-        status = dataset.paths.output.stat()
-    except OSError:
-        return None
-    if audit is None or not audit.bytes == status.st_size == dataset.size:
-        return None
-    times = [status.st_mtime]
-    if dataset.grades:
-        times.append(dataset.grades.path.stat().st_mtime)
-    return audit if audit.is_newer_than(max(times)) else None
-
-
-def encode_lines(lines: object) -> list[int]:
-    if isinstance(lines, array):
-        return lines.tolist()
-    raise NotImplementedError(f"{type(lines)} has no JSON")
-
-
-_encoder = msgspec.json.Encoder(enc_hook=encode_lines, decimal_format="number")
-_decoder = msgspec.json.Decoder(Audit)

@@ -7,10 +7,11 @@ from itertools import chain
 
 import msgspec
 
-from asyncgen.audit.audit import Audit, find_in_line
+from asyncgen.audit.audit import find_in_line
 from asyncgen.audit.below import BelowScores
 from asyncgen.audit.line_findings import LineFindings
 from asyncgen.audit.repair import find_faults, make_bench, mendable_rules
+from asyncgen.audit.results import Audit
 from asyncgen.conversation import Conversation
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.data.replaced import Old

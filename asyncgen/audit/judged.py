@@ -2,29 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-import msgspec
-
+from asyncgen.audit.results import JudgedResult
 from asyncgen.audit.rules import Finding, excerpt
-from asyncgen.audit.subject import Subject
 from asyncgen.data.grades import Grades
 from asyncgen.output.grades import SUPPORTED, Grade, Judgement
 from asyncgen.recipe.judge import CLAIMS
 
+if TYPE_CHECKING:  # who reads what was judged reads no languages
+    from asyncgen.audit.subject import Subject
+
 RULE = "judged"
-
-
-class JudgedResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`conversations`: how many were judged. `by_engine`: by the offline engine, which is no judge.
-
-    `claims`: by verdict. `questions`: the share of conversations for which the answer is yes.
-    """
-
-    conversations: int
-    judges: list[str]
-    by_engine: bool
-    claims: dict[str, int]
-    questions: dict[str, float]
 
 
 class Judged:
@@ -36,7 +25,7 @@ class Judged:
         self._claims: Counter[str] = Counter()
         self._scores: Mapping[str, list[float]] = defaultdict(lambda: [0, 0.0])
 
-    def add(self, subject: Subject) -> None:
+    def add(self, subject: "Subject") -> None:
         if (grade := self._grades.of(subject.record.conversation)) is not None:
             self._count(grade)
 
@@ -47,7 +36,7 @@ class Judged:
             self._scores[name][0] += 1
             self._scores[name][1] += grade.score(name) or 0.0
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, subject: "Subject") -> Iterator[Finding]:
         """Every "no", and every claim that the knowledge base does not support."""
         conversation = subject.record.conversation
         if (grade := self._grades.of(conversation)) is None:

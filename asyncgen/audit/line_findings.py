@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from asyncgen.audit.audit import Audit, find_in_line
+from asyncgen.audit.results import Audit
 from asyncgen.audit.rules import Finding
 from asyncgen.data.dataset import Dataset, Record
 
@@ -26,6 +26,8 @@ class LineFindings:
 
     @cached_property
     def _find(self) -> Callable[[Record], Iterator[Finding]]:
+        from asyncgen.audit.audit import find_in_line  # noqa: PLC0415 - slow to read
+
         return find_in_line(self._dataset)
 
     def has(self, rule: str, line: int) -> bool:

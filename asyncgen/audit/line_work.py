@@ -6,11 +6,12 @@ from itertools import chain
 from typing import TypeAlias
 
 from asyncgen.audit.checks import line_checks
-from asyncgen.audit.grounding.grounding import Grounding, TopicGrounding
+from asyncgen.audit.grounding.grounding import Grounding
 from asyncgen.audit.measures.diversity import StockCheck, Wording, Wordings
 from asyncgen.audit.measures.near_duplicates import Signature, sign
 from asyncgen.audit.measures.telling import Statements
 from asyncgen.audit.reading.words import WordNumbers
+from asyncgen.audit.results import TopicGrounding
 from asyncgen.audit.rules import AuditSettings, Finding
 from asyncgen.audit.subject import Check, Subject
 from asyncgen.data.dataset import Record

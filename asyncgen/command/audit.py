@@ -49,7 +49,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.audit.audit import encode_audit, write_audit
+    from asyncgen.audit.kept import encode_audit, write_audit
     from asyncgen.audit.rules import check_rule_names
     from asyncgen.data.target import audit_path
     from asyncgen.report.audited import describe_passed, print_above, print_audit

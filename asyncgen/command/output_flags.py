@@ -14,7 +14,7 @@ from asyncgen.shards.address import local_path, path_or_url
 from asyncgen.shards.cut import SUFFIX
 
 if TYPE_CHECKING:
-    from asyncgen.audit.audit import Audit
+    from asyncgen.audit.results import Audit
     from asyncgen.data.dataset import Dataset
     from asyncgen.recipe.recipe import Recipe
 
@@ -87,7 +87,8 @@ def find_sources(dataset: "Dataset", lacking: str) -> "tuple[Recipe, str]":
 
 def find_audit(flags: argparse.Namespace, dataset: "Dataset", flag: str, rules: Sequence[str]) -> "Audit":
     """The audit beside the output while it is true of it; otherwise one made now, which is not written."""
-    from asyncgen.audit.audit import check_rules_ran, read_audit
+    from asyncgen.audit.audit import check_rules_ran
+    from asyncgen.audit.kept import read_audit
 
     audit = read_audit(dataset) if flags.recipe is None and flags.knowledge is None else None
     if audit is None:

@@ -57,7 +57,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(flags: argparse.Namespace, _: str) -> int:
-    from asyncgen.audit.audit import read_audit
+    from asyncgen.audit.kept import read_audit
     from asyncgen.audit.rules import check_rule_names
     from asyncgen.viewer.show import Conditions, show
 

@@ -14,7 +14,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from asyncgen.audit.audit import read_audit
+from asyncgen.audit.kept import read_audit
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.state import asked_model
 from asyncgen.endpoint.presets import OFFLINE, name_provider

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.audit.judged import JudgedResult
 from asyncgen.audit.measures.agreement import Agreement
+from asyncgen.audit.results import JudgedResult
 from asyncgen.report.audited import judged_rows
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import one_line

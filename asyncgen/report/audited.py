@@ -10,12 +10,15 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from asyncgen.audit.audit import Audit, RuleResult
-from asyncgen.audit.judged import JudgedResult
-from asyncgen.audit.measures.coverage import ValueCoverage
-from asyncgen.audit.measures.diversity import DiversityResult
-from asyncgen.audit.measures.near_duplicates import Duplicates
-from asyncgen.audit.measures.telling import TellingResult
+from asyncgen.audit.results import (
+    Audit,
+    DiversityResult,
+    Duplicates,
+    JudgedResult,
+    RuleResult,
+    TellingResult,
+    ValueCoverage,
+)
 from asyncgen.endpoint.presets import name_provider
 from asyncgen.money.price import format_cost
 from asyncgen.report.formatting import shorten

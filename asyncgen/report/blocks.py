@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from asyncgen.audit.audit import RuleResult
+from asyncgen.audit.results import RuleResult
 from asyncgen.report.charts import Bars, HeatMap, Histogram, LineChart
 from asyncgen.report.verdict import Verdict
 

@@ -8,7 +8,7 @@ import base64
 import hashlib
 from pathlib import Path
 
-from asyncgen.audit.audit import Audit
+from asyncgen.audit.results import Audit
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.whole_file import whole_file
 from asyncgen.report.sample import Found, Sample, draw_sample, encode_sample

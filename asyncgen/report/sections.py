@@ -11,15 +11,24 @@ from itertools import islice, pairwise
 
 import msgspec
 
-from asyncgen.audit.audit import Audit, BothDuplicates, Totals
-from asyncgen.audit.grounding.grounding import GroundingResult, TopicGrounding
-from asyncgen.audit.judged import JudgedResult
-from asyncgen.audit.measures.coverage import CoverageResult, PairCoverage, ValueCoverage
-from asyncgen.audit.measures.distributions import Distribution, ShapeResult
-from asyncgen.audit.measures.diversity import Counted, DiversityResult
-from asyncgen.audit.measures.near_duplicates import Duplicates
-from asyncgen.audit.measures.telling import TellingResult
-from asyncgen.audit.measures.timeline import Moment
+from asyncgen.audit.results import (
+    Audit,
+    BothDuplicates,
+    Counted,
+    CoverageResult,
+    Distribution,
+    DiversityResult,
+    Duplicates,
+    GroundingResult,
+    JudgedResult,
+    Moment,
+    PairCoverage,
+    ShapeResult,
+    TellingResult,
+    TopicGrounding,
+    Totals,
+    ValueCoverage,
+)
 from asyncgen.data.dataset import Dataset
 from asyncgen.endpoint.presets import OFFLINE, name_provider
 from asyncgen.money.price import FREE, format_cost

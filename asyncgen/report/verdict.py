@@ -6,7 +6,7 @@ Nothing is measured anew. Errors and warnings are what to look at; notes are wor
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from asyncgen.audit.audit import Audit, RuleResult
+from asyncgen.audit.results import Audit, RuleResult
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.report.formatting import share, shorten
 from asyncgen.text import quantity

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from asyncgen.audit.audit import Audit, load_audit
+from asyncgen.audit.kept import load_audit
+from asyncgen.audit.results import Audit
 from asyncgen.audit.rules import Severity
 from asyncgen.data.target import audit_path
 from asyncgen.output.paths import OutputPaths

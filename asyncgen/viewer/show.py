@@ -12,8 +12,8 @@ from itertools import chain, islice
 
 from rich.text import Text
 
-from asyncgen.audit.audit import Audit
 from asyncgen.audit.line_findings import LineFindings
+from asyncgen.audit.results import Audit
 from asyncgen.data.dataset import Dataset, Record
 from asyncgen.did_you_mean import did_you_mean
 from asyncgen.errors import ConfigError

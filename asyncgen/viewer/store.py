@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from asyncgen.audit.audit import Audit
+from asyncgen.audit.results import Audit
 from asyncgen.data.follow import Call, Made, Piece
 from asyncgen.data.scenarios import Plans
 from asyncgen.errors import ConfigError

@@ -20,7 +20,8 @@ from quick import each_row
 
 import asyncgen
 from asyncgen.api.settings import GivenSettings
-from asyncgen.audit.audit import audit_dataset, write_audit
+from asyncgen.audit.audit import audit_dataset
+from asyncgen.audit.kept import write_audit
 from asyncgen.command.pages import FOLDER
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Dataset

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncgen.audit.audit import audit_dataset, encode_audit
+from asyncgen.audit.audit import audit_dataset
+from asyncgen.audit.kept import encode_audit
 from asyncgen.audit.workers import AHEAD, map_in_order
 from asyncgen.conversation import Message, encode_line
 from asyncgen.data.dataset import Dataset

@@ -10,8 +10,9 @@ import pytest
 from audited import conversation, write_output
 from quick import each_row
 
-from asyncgen.audit.audit import MAX_EXAMPLES, Audit
+from asyncgen.audit.audit import MAX_EXAMPLES
 from asyncgen.audit.lints.wrong_language import find_guess
+from asyncgen.audit.results import Audit
 from asyncgen.audit.rules import RULES
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, encode_line

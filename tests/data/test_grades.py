@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncgen.audit.audit import load_audit
+from asyncgen.audit.kept import load_audit
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, Message, digest_conversation, encode_document, encode_line
 from asyncgen.data.dropped import append_mark, dropped_path, read_dropped

@@ -10,8 +10,9 @@ from audited import DIMENSIONS
 from exports import made, talk
 from outputs import HEADER, make_run, rejected
 
-from asyncgen.audit.audit import audit_dataset, write_audit
+from asyncgen.audit.audit import audit_dataset
 from asyncgen.audit.filter import Plan, filter_output
+from asyncgen.audit.kept import write_audit
 from asyncgen.conversation import Message, encode_line
 from asyncgen.data.dataset import Dataset
 from asyncgen.export.card import write_card

@@ -14,8 +14,8 @@ from outputs import HEADER, failed, rejected
 from quick import each_row
 from reports import BITES, Page, biting, make_output, make_report, plain, talk
 
-from asyncgen.audit.audit import Audit, audit_dataset
-from asyncgen.audit.measures.timeline import Moment
+from asyncgen.audit.audit import audit_dataset
+from asyncgen.audit.results import Audit, Moment
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import OutputError
 from asyncgen.recipe.recipe import Dimension, Group

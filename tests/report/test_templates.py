@@ -18,8 +18,8 @@ from outputs import failed, rejected
 from quick import each_row
 from reports import BITES, Page, make_output, plain, talk
 
-from asyncgen.audit.audit import Audit, audit_dataset
-from asyncgen.audit.grounding.grounding import GroundingResult, TopicGrounding
+from asyncgen.audit.audit import audit_dataset
+from asyncgen.audit.results import Audit, GroundingResult, TopicGrounding
 from asyncgen.data.dataset import Dataset
 from asyncgen.report.blocks import Block
 from asyncgen.report.report import render

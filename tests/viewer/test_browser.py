@@ -16,7 +16,8 @@ from browser import Browser, opened_browser
 from outputs import HEADER
 from reports import BITES, DIMENSIONS, biting, make_output, plain, talk
 
-from asyncgen.audit.audit import audit_dataset, write_audit
+from asyncgen.audit.audit import audit_dataset
+from asyncgen.audit.kept import write_audit
 from asyncgen.conversation import Conversation, digest_conversation, encode_document, encode_line
 from asyncgen.data.dataset import Dataset
 from asyncgen.data.dropped import dropped_path, read_dropped

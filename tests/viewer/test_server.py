@@ -30,7 +30,8 @@ from reports import DIMENSIONS, biting, make_output, plain, talk
 from sweep import at_most
 from yarl import URL
 
-from asyncgen.audit.audit import audit_dataset, write_audit
+from asyncgen.audit.audit import audit_dataset
+from asyncgen.audit.kept import write_audit
 from asyncgen.command.main import main
 from asyncgen.conversation import Conversation, digest_conversation, encode_document, encode_line
 from asyncgen.data.dataset import Dataset

@@ -5,7 +5,8 @@ import msgspec
 import pytest
 from audited import conversation, write_output
 
-from asyncgen.audit.audit import Audit, audit_dataset
+from asyncgen.audit.audit import audit_dataset
+from asyncgen.audit.results import Audit
 from asyncgen.conversation import Conversation, Message, encode_line
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import ConfigError

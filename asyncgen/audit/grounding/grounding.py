@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, islice
 
-import msgspec
-
 from asyncgen.audit.grounding.claims import Said, is_exercise
 from asyncgen.audit.grounding.derivations import Derivations, derives, is_of_a_code
 from asyncgen.audit.grounding.known_facts import KnownFacts, hedge_of, is_age, is_bare, size_of_unit
@@ -42,6 +40,7 @@ from asyncgen.audit.reading.names import COMMON_NAMES, PLACES, fold, is_listed
 from asyncgen.audit.reading.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
 from asyncgen.audit.reading.phrases import Uncased, lowered
 from asyncgen.audit.reading.words import split_words
+from asyncgen.audit.results import TopicGrounding
 from asyncgen.audit.rules import Finding, excerpt
 from asyncgen.audit.subject import ENOUGH_WORDS, Subject
 
@@ -96,32 +95,6 @@ _NAME_BEHIND = re.compile(r" ([A-Z]\w*)")
 _COMMAND_LINE = re.compile(r"[a-z][\w-]*(?: [^\sA-Z,;!?][^\s,;!?]*)+$", re.MULTILINE)
 _WRITES_TO = re.compile(r"[^\s>] >>? ?$")
 _CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
-
-
-class TopicGrounding(msgspec.Struct, kw_only=True):
-    """`lines`: with an ungrounded fact. The others count facts, each once in a message."""
-
-    conversations: int = 0
-    lines: int = 0
-    checked: int = 0
-    ungrounded: int = 0
-    derived: int = 0
-
-
-class GroundingResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts in assistant turns: looked at, ungrounded, and derived. `by_topic`: by the value of the first dimension."""
-
-    checked: int
-    ungrounded: int
-    derived: int
-    by_topic: Mapping[str, TopicGrounding]
-
-    @classmethod
-    def of(cls, topics: Mapping[str, TopicGrounding]) -> "GroundingResult":
-        checked, ungrounded, derived = (
-            sum(getattr(each, name) for each in topics.values()) for name in ("checked", "ungrounded", "derived")
-        )
-        return cls(checked=checked, ungrounded=ungrounded, derived=derived, by_topic=topics)
 
 
 def add_topics(total: dict[str, TopicGrounding], topics: Mapping[str, TopicGrounding]) -> None:

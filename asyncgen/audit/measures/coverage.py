@@ -11,8 +11,7 @@ from functools import cached_property
 from itertools import combinations
 from operator import add
 
-import msgspec
-
+from asyncgen.audit.results import CoverageResult, PairCoverage, ValueCoverage
 from asyncgen.audit.subject import Subject
 from asyncgen.data.dataset import Dataset
 from asyncgen.recipe.bindings import Bindings
@@ -23,39 +22,6 @@ from asyncgen.text import quantity
 ROOM = 20_000  # indices without a line that are drawn in any case, some tenths of a second
 MAX_VALUES = 2_000  # of a dimension that are all listed; of more, those that are planned or found
 MAX_CELLS = 65_536  # of a matrix that is worth writing; more are only counted
-
-
-class ValueCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """`group` is empty in a flat dimension."""
-
-    group: str
-    value: str
-    planned: int
-    found: int
-
-
-class PairCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """Two dimensions: `pairs` of values there are, `met` among the lines and `planned_met`.
-
-    `matrix`: lines by the first one's value (a row each, in the order of `dimensions`) and the second one's; None when
-    it would be too large to look at.
-    """
-
-    first: str
-    second: str
-    pairs: int
-    met: int
-    planned_met: int
-    matrix: list[list[int]] | None
-
-
-class CoverageResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`planned` indices there should be, `found` lines that have one."""
-
-    planned: int
-    found: int
-    dimensions: dict[str, list[ValueCoverage]]
-    pairs: list[PairCoverage]
 
 
 class Coverage:

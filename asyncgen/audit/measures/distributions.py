@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from asyncgen.audit.lints.turns import find_lengths
+from asyncgen.audit.results import Bin, Distribution, ShapeResult, TurnsFound, ValueFailures
 from asyncgen.audit.subject import Subject
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.journal import Done, Entry, Unused
@@ -15,60 +14,6 @@ BINS = 40  # of a histogram, at most
 ROLES = ("system", "user", "assistant")
 OTHER = "other"
 MOST_NAMES = 50  # of finish reasons and models; they come from an endpoint and are as many as it likes
-
-
-class Bin(msgspec.Struct, frozen=True, kw_only=True):
-    """How many values lie from `first` to `last`, both included."""
-
-    first: int
-    last: int
-    count: int
-
-
-class Distribution(msgspec.Struct, frozen=True, kw_only=True):
-    count: int
-    mean: float
-    lowest: int
-    p5: int
-    median: int
-    p95: int
-    highest: int
-    bins: list[Bin]
-
-
-class TurnsFound(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that names a number of messages: how many lines have how many."""
-
-    dimension: str
-    value: str
-    found: dict[int, int]
-
-
-class ValueFailures(msgspec.Struct, frozen=True, kw_only=True):
-    """`failed`: indices given up, `rejected`: replies that could not be used; each by reason."""
-
-    group: str
-    value: str
-    failed: dict[str, int]
-    rejected: dict[str, int]
-
-
-class ShapeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`messages`: lines by their number of messages. `words`: of one message, by role. `asks`: conversations by calls.
-
-    `failed` counts as `status` does: indices that have no line now. `rejected` counts calls of all runs.
-    """
-
-    messages: dict[int, int]
-    words: dict[str, Distribution]
-    conversation_words: Distribution | None
-    turns: list[TurnsFound]
-    finish_reasons: dict[str, int]
-    models: dict[str, int]
-    asks: dict[int, int]
-    failed: dict[str, int]
-    rejected: dict[str, int]
-    failures: dict[str, list[ValueFailures]]
 
 
 class Shape:

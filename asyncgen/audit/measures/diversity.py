@@ -12,11 +12,10 @@ from operator import and_, not_
 from typing import TypeAlias
 from zlib import crc32
 
-import msgspec
-
 from asyncgen.audit.measures.counting import DistinctCounter, HeavyHitters, TextSample
 from asyncgen.audit.reading.phrases import PlainText
 from asyncgen.audit.reading.words import Sentences, split_sentences, split_words
+from asyncgen.audit.results import Counted, Distinct, DiversityResult, Openers, SideDiversity
 from asyncgen.audit.rules import Finding, excerpt
 from asyncgen.audit.subject import Subject
 from asyncgen.recipe.scenario import Drawn
@@ -43,65 +42,6 @@ SAME_RUN = 0.8
 
 Phrase: TypeAlias = bytes  # its words and the blanks between: hashed once, where a tuple would be at every look
 Opener: TypeAlias = tuple[int, bytes]  # its digest and its beginning
-
-
-class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """`lines` that have it, too few by at most the `error` of its list, and their `share` of all there."""
-
-    text: str
-    lines: int
-    share: float
-
-
-class Openers(msgspec.Struct, frozen=True, kw_only=True):
-    """First messages of the user. `limit`: the share above which one is a repeated opener."""
-
-    different: int
-    is_exact: bool
-    limit: float
-    error: int
-    top: list[Counted]
-
-
-class Distinct(msgspec.Struct, frozen=True, kw_only=True):
-    """Distinct-n: different runs of `words` words over all of them, in a sample of one size for any file.
-
-    After Li et al. 2016, "A Diversity-Promoting Objective Function". It falls as a text grows, so files compare only
-    where `total` is about the same.
-    """
-
-    words: int
-    different: int
-    total: int
-    ratio: float
-
-
-class SideDiversity(msgspec.Struct, frozen=True, kw_only=True):
-    """What one role says. `is_exact`: the sample behind `distinct` and `compression` is all there is.
-
-    `compression`: bytes over compressed bytes, None without text (Shaib et al. 2024, "Standardizing the Measurement of
-    Text Diversity"); English prose has 2 to 3.
-    """
-
-    is_exact: bool
-    distinct: list[Distinct]
-    compression: float | None
-    error: int
-    phrases: list[Counted]
-
-
-class DiversityResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`by_value`: the assistant's phrases by dimension and value; in a grouped dimension the group is the value.
-
-    `stock`: phrases of more than `stock_share` of the lines.
-    """
-
-    lines: int
-    openers: Openers
-    roles: dict[str, SideDiversity]
-    by_value: dict[str, dict[str, list[Counted]]]
-    stock: list[Counted]
-    stock_share: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,8 @@ from functools import lru_cache
 from itertools import compress, groupby, repeat
 from typing import TypeAlias
 
-import msgspec
-
 from asyncgen.audit.reading.words import WordNumbers, hash_shingles, split_words
+from asyncgen.audit.results import Cluster, Duplicates, Level
 from asyncgen.audit.rules import Finding
 
 THRESHOLD = 0.5  # Jaccard similarity from which texts are near-duplicates: one word in eight may be another
@@ -45,32 +44,6 @@ LARGEST = 20
 
 Shingles: TypeAlias = frozenset[int]
 Signature: TypeAlias = tuple[int, bytes, int, bytes]  # a digest of the words, the bands' keys, the size, the imprint
-
-
-class Duplicates(msgspec.Struct, frozen=True, kw_only=True):
-    """`lines`: those that repeat an earlier one. `largest`: line numbers of the largest clusters, ten of each.
-
-    `levels`: how many repeat one from each of several similarities on.
-    """
-
-    threshold: float
-    clusters: int
-    lines: int
-    largest: list["Cluster"]
-    levels: list["Level"]
-
-
-class Level(msgspec.Struct, frozen=True, kw_only=True):
-    threshold: float
-    lines: int
-
-
-class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """`first` is kept; `others` are the next ones."""
-
-    size: int
-    first: int
-    others: list[int]
 
 
 def summarise(clusters: Sequence[Sequence[int]], levels: Mapping[float, int]) -> Duplicates:

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeAlias
 
-import msgspec
-
 from asyncgen.audit.reading.words import split_words
+from asyncgen.audit.results import TellingResult, Told
 from asyncgen.audit.subject import Subject
 from asyncgen.data.grades import Grades
 from asyncgen.output.grades import SUPPORTED, Grade
@@ -24,30 +23,6 @@ ENOUGH = 0.5  # of the words
 _SHORT = 4  # letters; shorter words are mostly grammar
 _STEM = 6  # letters by which two forms of a word are one
 _DIGIT = re.compile(rb"\d")
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """`asked`: conversations that were to tell it; `told`: those of them that did.
-
-    `judged`: those of them that a judge has read; `supported`: of these, those in which it found it told.
-    """
-
-    statement: str
-    asked: int
-    told: int
-    judged: int = 0
-    supported: int = 0
-
-
-class TellingResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`statements`: how many different ones were asked for. `least`: those told in the smallest share."""
-
-    statements: int
-    asked: int
-    told: int
-    least: list[Told]
-    judged: int = 0
-    supported: int = 0
 
 
 _Marks: TypeAlias = tuple[frozenset[bytes], frozenset[bytes]]  # figures and stems

@@ -9,26 +9,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import msgspec
-
+from asyncgen.audit.results import Moment
 from asyncgen.output.journal import Done, Entry, Failed, Lost, Unused
 
 MOST_BUCKETS = 200
 STEPS = 20  # of the latency scale for a factor of e: a median is right to 2.5 %
 BRIEFEST = 0.001  # seconds; a shorter call counts as this one
-
-
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """What ended between `time` and `seconds` later. `in_flight` and `seconds_p50`: of the calls done, if any was."""
-
-    time: str
-    seconds: int
-    done: int
-    rejected: int
-    failed: int
-    lost: int
-    in_flight: float | None
-    seconds_p50: float | None
 
 
 @dataclass(slots=True)

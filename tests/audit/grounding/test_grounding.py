@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
 
-from asyncgen.audit.grounding.grounding import NO_SCENARIO, Grounding, GroundingResult
+from asyncgen.audit.grounding.grounding import NO_SCENARIO, Grounding
+from asyncgen.audit.results import GroundingResult
 from asyncgen.audit.rules import MAX_EVIDENCE, Finding
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Message

@@ -7,7 +7,8 @@ import pytest
 from outputs import HEADER, done, failed, line, make_run
 
 from asyncgen.audit.audit import audit_dataset
-from asyncgen.audit.measures.coverage import ROOM, Coverage, CoverageResult
+from asyncgen.audit.measures.coverage import ROOM, Coverage
+from asyncgen.audit.results import CoverageResult
 from asyncgen.audit.subject import Subject
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.begin import prepare

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outputs import COST, HEADER, digest, failed, line, make_run, rejected
 
-from asyncgen.audit.measures.distributions import BINS, Shape, ShapeResult, describe
+from asyncgen.audit.measures.distributions import BINS, Shape, describe
+from asyncgen.audit.results import ShapeResult
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Conversation, Message
 from asyncgen.data.dataset import Dataset

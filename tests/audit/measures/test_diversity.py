@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncgen.audit.measures.diversity import TRACKED, Counted, Diversity, StockCheck, Wordings
+from asyncgen.audit.measures.diversity import TRACKED, Diversity, StockCheck, Wordings
+from asyncgen.audit.results import Counted
 from asyncgen.audit.rules import Finding
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Message

@@ -13,15 +13,8 @@ from quick import each_row, first
 from sweep import at_most
 
 from asyncgen.audit.measures import near_duplicates
-from asyncgen.audit.measures.near_duplicates import (
-    MAX_HELD_SHINGLES,
-    Cluster,
-    Duplicates,
-    Level,
-    NearDuplicates,
-    find_repeats,
-    summarise,
-)
+from asyncgen.audit.measures.near_duplicates import MAX_HELD_SHINGLES, NearDuplicates, find_repeats, summarise
+from asyncgen.audit.results import Cluster, Duplicates, Level
 from asyncgen.audit.rules import Finding
 
 VOCABULARY = [f"word{number}" for number in range(2_000)]

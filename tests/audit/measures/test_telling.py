@@ -1,7 +1,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from asyncgen.audit.measures.telling import Statements, Telling, Told
+from asyncgen.audit.measures.telling import Statements, Telling
+from asyncgen.audit.results import Told
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import XXH3, Message, digest_conversation, encode_document
 from asyncgen.data.dataset import Record
