@@ -123,9 +123,12 @@ def _find_begun(dataset: "Dataset", repair: "OutputPaths") -> "Header | None":
     """Of a repair that was stopped. What one has left that was killed when all was done is cleared away."""
     from asyncgen.data.replaced import clear, name_repair
     from asyncgen.output.changes import MADE_AGAIN
-    from asyncgen.output.ledger import read_journal
+    from asyncgen.output.ledger import DamagedJournalError, read_journal
 
-    ledger = read_journal(repair.journal).ledger if repair.journal.is_file() else None
+    try:
+        ledger = read_journal(repair.journal).ledger if repair.journal.is_file() else None
+    except DamagedJournalError as error:
+        raise ConfigError(f"{error}; --overwrite sets this repair aside and begins another one") from error
     if ledger is None or not ledger.headers:
         return None
     name = name_repair(repair, ledger)

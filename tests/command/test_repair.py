@@ -321,7 +321,7 @@ def test_a_repair_under_way_is_gone_on_with_as_it_was_begun_or_begun_anew(capsys
         begun = Path("x.jsonl.repair.jsonl.journal")
         begun.write_bytes(begun.read_bytes().replace(b'"done"', b'"dome"', 1))
         assert repair(provider) == 2
-        assert "is damaged" in capsys.readouterr().err
+        assert "is damaged; restore the file from a backup; --overwrite sets this" in capsys.readouterr().err
         assert "--overwrite" in told
         assert "--allow-changed" not in told
         assert lines() == before
