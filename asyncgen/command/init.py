@@ -211,7 +211,7 @@ def _update(flags: argparse.Namespace, folder: Path) -> int:
     from asyncgen.recipe.load import load_recipe
     from asyncgen.scaffold.documents import collect_documents
     from asyncgen.scaffold.folder import SOURCES_FILE, is_edited, read_sources, renew_knowledge
-    from asyncgen.scaffold.topics import missing_topics
+    from asyncgen.scaffold.topics import missing_topics, topics_gone
     from asyncgen.screen.init import show_updated
 
     if not folder.is_dir():
@@ -226,5 +226,7 @@ def _update(flags: argparse.Namespace, folder: Path) -> int:
     collected = collect_documents(paths, named_by)
     where = renew_knowledge(folder, collected.knowledge.join() + "\n", paths, keeps_old=is_edited(folder))
     known = [value for each in recipe.dimensions if each.name == "topic" for value in each.values]
-    show_updated(folder, where, collected, missing_topics(collected.knowledge.documents, known))
+    documents = collected.knowledge.documents
+    gone = topics_gone(recipe.knowledge, documents, known)
+    show_updated(folder, where, collected, missing_topics(documents, known), gone)
     return 0

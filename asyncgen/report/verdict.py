@@ -77,12 +77,13 @@ def _on_coverage(audit: Audit) -> Iterator[Remark]:
     if audit.coverage is None:
         return
     for pair in audit.coverage.pairs:
-        names = f"{pair.first} and {pair.second}"
         if pair.met < pair.planned_met:
             missing = f"{pair.planned_met - pair.met:,} of {quantity(pair.planned_met, 'planned pair')}"
-            yield Remark(False, f"{missing} of {names} not found.")
-        elif pair.met:
-            yield Remark(True, f"Every planned pair of {names} occurs: {pair.met:,}.")
+            yield Remark(False, f"{missing} of {pair.first} and {pair.second} not found.")
+    if whole := [each for each in audit.coverage.pairs if each.met and each.met >= each.planned_met]:
+        names = list(dict.fromkeys(name for each in whole for name in (each.first, each.second)))
+        of = f"of {quantity(len(whole), 'pair')} of dimensions" if len(whole) > 1 else f"of {' and '.join(names)}"
+        yield Remark(True, f"Every planned pair {of} occurs: {sum(each.met for each in whole):,}.")
     values = [each for values in audit.coverage.dimensions.values() for each in values]
     if short := [each for each in values if each.found < (1 - EVEN) * each.planned - 1]:
         worst = min(short, key=lambda each: each.found / each.planned)

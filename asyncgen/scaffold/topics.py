@@ -1,5 +1,6 @@
 """What conversations can be about: the headings of the documents, grouped by document."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from asyncgen.recipe.documents import Document
@@ -8,6 +9,7 @@ from asyncgen.scaffold.documents import Outline, outline
 MOST_TOPICS = 300  # of finer headings there would be more than conversations tell apart
 SHORT = 3  # words: a heading of no more, such as "Prices", is named together with its document
 LONGEST = 160  # characters
+_BEGINNING = re.compile(r"^(# .*)\nSource: .*$", re.MULTILINE)  # of each document of a knowledge base
 
 
 def find_topics(documents: Sequence[Document]) -> dict[str, list[str]]:
@@ -27,6 +29,18 @@ def missing_topics(documents: Sequence[Document], topics: Iterable[str]) -> list
     """Topics of the documents that are not among those of a recipe."""
     known = set(map(str.casefold, topics))
     return [topic for each in find_topics(documents).values() for topic in each if topic.casefold() not in known]
+
+
+def topics_gone(before: str, documents: Sequence[Document], topics: Iterable[str]) -> list[str]:
+    """Topics of a recipe that were headings in its knowledge base, and are of no document any more."""
+    texts = _BEGINNING.sub(r"\0\1", before).split("\0")
+    were = _all_topics([Document("", each) for each in texts]) - _all_topics(documents)
+    return [each for each in topics if each.casefold() in were]
+
+
+def _all_topics(documents: Sequence[Document]) -> set[str]:
+    topics = _collect([outline(each) for each in documents if each.text], deepest=6)
+    return {topic.casefold() for each in topics.values() for topic in each}
 
 
 def _collect(outlines: Sequence[Outline], deepest: int) -> dict[str, list[str]]:

@@ -50,7 +50,8 @@ def show_made(
     _show_next(folder, output)
 
 
-def show_updated(folder: Path, where: Path, collected: Collected, missing: Sequence[str]) -> None:
+def show_updated(folder: Path, where: Path, collected: Collected, missing: Sequence[str], gone: Sequence[str]) -> None:
+    """`missing`: headings that are no topics of the recipe; `gone`: its topics that are no headings any more."""
     console = plain_console()
     size = len(collected.knowledge.join().encode())
     documents = [each.source for each in collected.knowledge.documents]
@@ -61,6 +62,9 @@ def show_updated(folder: Path, where: Path, collected: Collected, missing: Seque
     if missing:
         headings = quantity(len(missing), "heading")
         rows["new topics"] = f"{headings} not among those of {folder / 'recipe.toml'}: {name_some(missing)}"
+    if gone:
+        topics = quantity(len(gone), "topic")
+        rows["topics gone"] = f"{topics} of {folder / 'recipe.toml'}, now in no document: {name_some(gone)}"
     console.print(labelled_grid(rows))
     if where.name != KNOWLEDGE_FILE:
         _warn([f"{folder / KNOWLEDGE_FILE} was edited and stays as it is; take from {where.name} what you want"])

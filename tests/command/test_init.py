@@ -225,7 +225,15 @@ def test_an_update_reads_the_documents_again_and_names_new_headings(capsys: pyte
     after = files()
     assert "## Deposits for a bike" in after["knowledge.md"]
     assert "Deposits for a bike" in out
+    assert "topics gone" not in out
     assert {name for name in after if after[name] != before.get(name)} == {"knowledge.md", "sources.json"}
+    Path("docs/rental.md").write_text("# Rental\n\n## Deposits for a bike\n\n60 euros.\n")
+    assert "topics gone" not in init(capsys, "shop", "--update")
+    toml = Path("shop/recipe.toml").read_text()
+    Path("shop/recipe.toml").write_text(toml.replace("what it costs", "Deposits for a bike"))
+    Path("docs/rental.md").write_text("# Rental\n\nClosed.\n")
+    told = " ".join(init(capsys, "shop", "--update").split())
+    assert "topics gone 1 topic of shop/recipe.toml, now in no document: Deposits for a bike" in told
     Path("docs").rename("moved")
     told = init(capsys, "shop", "--update", status=2)
     assert "shop/sources.json, which --from PATH replaces, names docs: no such file or folder" in told

@@ -15,7 +15,7 @@ from quick import each_row
 from reports import BITES, Page, biting, make_output, make_report, plain, talk
 
 from asyncgen.audit.audit import audit_dataset
-from asyncgen.audit.results import Audit, Moment
+from asyncgen.audit.results import Audit, Moment, PairCoverage
 from asyncgen.data.dataset import Dataset
 from asyncgen.errors import OutputError
 from asyncgen.recipe.recipe import Dimension, Group
@@ -221,6 +221,24 @@ def test_a_clean_file_is_called_clean(audit: Audit) -> None:
     assert verdict.bad == ()
     assert verdict.lead == "24 conversations by some/model. Nothing in it asks for attention."
     assert any("is there: 24 conversations" in each.words for each in verdict.good)
+
+
+def test_pairs_that_all_occur_are_told_in_one_sentence_and_others_one_by_one(audit: Audit) -> None:
+    def told(*pairs: tuple[str, str, int, int]) -> list[str]:
+        found = [
+            PairCoverage(first=first, second=second, pairs=9, met=met, planned_met=planned, matrix=None)
+            for first, second, met, planned in pairs
+        ]
+        coverage = None if audit.coverage is None else msgspec.structs.replace(audit.coverage, pairs=found)
+        verdict = judge(msgspec.structs.replace(audit, coverage=coverage))
+        return [each.words for each in (*verdict.bad, *verdict.good) if "planned pair" in each.words]
+
+    whole = ("topic", "persona", 1_200, 1_200), ("topic", "mood", 8, 8)
+    assert told(whole[0]) == ["Every planned pair of topic and persona occurs: 1,200."]
+    assert told(*whole, ("persona", "mood", 6, 8)) == [
+        "2 of 8 planned pairs of persona and mood not found.",
+        "Every planned pair of 2 pairs of dimensions occurs: 1,208.",
+    ]
 
 
 def test_what_is_broken_most_is_named_first(audit: Audit) -> None:
