@@ -1,5 +1,6 @@
 """Every test starts without keys, without a proxy and in an empty folder of its own."""
 
+import atexit
 import contextlib
 import faulthandler
 import gc
@@ -44,8 +45,11 @@ VARIABLES = (
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+gc.disable()  # until all tests are collected: nothing that is made by then is garbage
+atexit.register(gc.freeze)  # nor is it looked for once more when pytest has looked
+
 # Machines are noisy: an example that is slow once has found no fault. Few examples keep `make test` under a minute.
-settings.register_profile("quick", deadline=None, max_examples=10)
+settings.register_profile("quick", deadline=None, max_examples=7)
 settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
 settings.load_profile("quick")
 # Each test is in a folder of its own: there, a failure would not be known to the next run, and Unicode be read anew.
@@ -72,8 +76,9 @@ def pytest_collection_finish() -> None:
 
     Python's own threshold of 700 is for programs that are short of memory.
     """
+    gc.enable()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
+    gc.set_threshold(200_000, 10, 1000)
 
 
 class Watchdog:

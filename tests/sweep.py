@@ -26,5 +26,14 @@ def sweep_on() -> "count[int]":
     return count(0, _stride())
 
 
+def at_least(few: int, many: int) -> int:
+    """`many` in `make check`, `few` where as much is promised of them."""
+    return many if _is_thorough() else few
+
+
 def _stride() -> int:
-    return 1 if settings().max_examples >= THOROUGH else STRIDE
+    return 1 if _is_thorough() else STRIDE
+
+
+def _is_thorough() -> bool:
+    return settings().max_examples >= THOROUGH

@@ -29,6 +29,7 @@ from fake_provider import Call, FakeProvider, Reply, completion, error
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from quick import QUICK
+from sweep import at_most
 from test_fault_injection import Crash, Fault
 
 from asyncgen.command.main import main
@@ -1166,7 +1167,7 @@ class Histories(RuleBasedStateMachine):
 
 # To be reduced, a failure takes longer than a pass.
 TestHistories = pytest.mark.timeout(300, method="thread")(Histories.TestCase)
-TestHistories.settings = settings(max_examples=10, stateful_step_count=12, deadline=None)
+TestHistories.settings = settings(at_most(10), stateful_step_count=12)
 
 
 class LongHistories(Histories):

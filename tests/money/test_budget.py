@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from quick import each_row
+from sweep import sweep
 
 from asyncgen.answered import UnusedReply, Usage
 from asyncgen.errors import (
@@ -306,7 +307,7 @@ def test_a_batch_holds_its_money_until_it_is_collected_call_by_call() -> None:
     run(scenario)
 
 
-@each_row("seed", range(20))
+@each_row("seed", sweep(20))
 def test_the_budget_is_never_passed_by_more_than_what_was_in_flight(seed: int) -> None:
     """Costs and durations at random, many indices at once, each with transient failures that are billed or lost."""
     rng = random.Random(seed)

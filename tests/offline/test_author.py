@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
+from sweep import at_least
 
 from asyncgen.offline import phrases
 from asyncgen.offline.author import Author, digest_request
@@ -17,7 +18,7 @@ from asyncgen.recipe.prompt import build_messages
 from asyncgen.recipe.scenario import Scenarios
 
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-COUNT = 2000
+COUNT = at_least(1300, 2000)
 RECIPE = load_recipe("nanochat")
 
 

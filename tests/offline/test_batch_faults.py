@@ -28,8 +28,9 @@ from engine_batches import (
     run,
     upload,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sweep import at_most
 
 from asyncgen.errors import ConfigError
 from asyncgen.offline.batch_knobs import BatchKnobs
@@ -454,7 +455,7 @@ def test_the_engine_runs_again_as_it_ran() -> None:
 _share = st.sampled_from([0.0, 0.1, 0.3])
 
 
-@settings(max_examples=20, deadline=None)
+@at_most(20)
 @given(
     shares=st.fixed_dictionaries({}, optional=dict.fromkeys(("expired", "failed", "missing"), _share)),
     shuffled=st.booleans(),

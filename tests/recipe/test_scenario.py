@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
+from sweep import sweep
 
 from asyncgen.recipe.balanced import BLOCK_SIZE, SAMPLING_VERSIONS
 from asyncgen.recipe.load import load_recipe
@@ -197,7 +198,7 @@ def pair_coverage(dimensions: Sequence[Dimension], seed: int | None) -> dict[tup
     return {(a, b): len({(row[a], row[b]) for row in rows[:count]}) / count for (a, b), count in pairs.items()}
 
 
-@each_row("seed", [None, *range(20)])
+@each_row("seed", [None, *sweep(20)])
 def test_four_pairs_of_five_are_met_when_as_many_indices_are_drawn_as_there_are_pairs(seed: int | None) -> None:
     assert min(pair_coverage(LIKE_THE_BUILT_IN[:3], seed).values()) >= 0.8
 

@@ -1,6 +1,7 @@
 """The rule of blame, on its own and in runs that are only computed: events in virtual time, no loop and no socket."""
 
 import heapq
+import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ class Simulation:
         self._verdict = Verdict(self.give_up, has_worked=self.has_worked, failed_before=self.failed_before)
         self._random = Random(5)
         self._events: list[tuple[float, int, str, int]] = []
+        self._numbers = itertools.count()  # of what comes at the same time, the first to be sent is the first to come
         self._waiting: deque[int] = deque()
         self._next, self._alive, self._in_flight = 0, 0, 0
         self._begin()
@@ -113,7 +115,7 @@ class Simulation:
             self._at(self.seconds if is_good else self.quick, "answer", index)
 
     def _at(self, seconds: float, what: str, index: int) -> None:
-        heapq.heappush(self._events, (self.now + seconds, len(self._events) + self.calls.total(), what, index))
+        heapq.heappush(self._events, (self.now + seconds, next(self._numbers), what, index))
 
     def _end(self, index: int, error: AsyncgenError | None) -> None:
         match error:

@@ -102,7 +102,8 @@ def search(phrase: Phrase, read: PlainText) -> re.Match[str] | None:
 
 
 def test_a_phrase_is_found_wherever_it_stands() -> None:
-    phrases = all_phrases()
+    every = all_phrases()
+    phrases = list(map(every.__getitem__, sweep(len(every))))
     by_words = Phrases(phrases)
     cases = (each for rule in (*PHRASE_RULES, "role-confusion") for each in PER_LINE[rule].positives)
     texts = list(dict.fromkeys(message.content for case in cases for message in case.conversation))
@@ -125,5 +126,6 @@ def test_phrases_are_in_lower_case_as_texts_are() -> None:
 
 @pytest.mark.parametrize("text", ["as an ai " * 500, "the user asks " * 500, "i " * 2000])
 def test_a_text_that_repeats_itself_is_read_in_a_moment(text: str) -> None:
-    for each in all_phrases():
-        each.pattern.search(text)
+    every = all_phrases()
+    for place in sweep(len(every)):
+        every[place].pattern.search(text)
