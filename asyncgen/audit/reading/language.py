@@ -6,6 +6,7 @@ Frequent words of languages nearby are data, too: a text that has more of these 
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -71,10 +72,22 @@ def share_of(language: str, words: Collection[bytes]) -> float:
 
 
 @cache
-def _others() -> Mapping[str, frozenset[bytes]]:
-    """The most frequent words of languages that are only told apart from those that are read."""
+def _others() -> Mapping[bytes, Sequence[str]]:
+    """In which languages, that are only told apart from those that are read, a word is among the most frequent ones."""
     table = tomllib.loads((files("asyncgen.audit.reading") / "frequent_words.toml").read_text(encoding="utf-8"))
-    return {code: frozenset(split_words(words)) for code, words in table.items()}
+    languages: dict[bytes, list[str]] = {}
+    for code, words in table.items():
+        for word in dict.fromkeys(split_words(words)):
+            languages.setdefault(word, []).append(code)
+    return {word: tuple(codes) for word, codes in languages.items()}
+
+
+def _count_others(words: Collection[bytes]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for codes, number in Counter(filter(None, map(_others().get, words))).items():
+        for code in codes:
+            counts[code] += number
+    return counts
 
 
 def find_language(words: Collection[bytes]) -> str | None:
@@ -84,9 +97,10 @@ def find_language(words: Collection[bytes]) -> str | None:
     if most <= _LEAST_SHARE * len(words):
         return None
     if most < _SURE_SHARE * len(words):
-        others = {code: sum(map(frequent.__contains__, words)) for code, frequent in _others().items()}
-        likeliest = max(others, key=others.__getitem__)
-        if others[likeliest] > most and likeliest not in _TABLES:
+        others = _count_others(words)
+        highest = max(others.values(), default=0)
+        # Of those whose phrases are known it is better to read too much.
+        if highest > most and any(number == highest and code not in _TABLES for code, number in others.items()):
             return None
     return LANGUAGES[counts.index(most)]
 
@@ -100,8 +114,8 @@ def find_languages(messages: Sequence[Collection[bytes]]) -> Sequence[str | None
 
 def tell_language(words: Collection[bytes]) -> str | None:
     """The language that a text clearly speaks, whether it is read or not."""
-    known = {**_others(), **_FREQUENT}
-    shares = {code: sum(map(frequent.__contains__, words)) / (len(words) or 1) for code, frequent in known.items()}
-    (_, second), (code, first) = sorted(shares.items(), key=lambda each: each[1])[-2:]
-    least = _READ_SHARE if code in _FREQUENT else max(_CLEAR_SHARE, _LEAD * second)
-    return code if first >= least else None
+    counts = _count_others(words)
+    counts.update({code: sum(map(frequent.__contains__, words)) for code, frequent in _FREQUENT.items()})
+    (code, first), (_, second) = counts.most_common(2)
+    least = _READ_SHARE * len(words) if code in _FREQUENT else max(_CLEAR_SHARE * len(words), _LEAD * second)
+    return code if first and first >= least else None
