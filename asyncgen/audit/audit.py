@@ -87,7 +87,11 @@ def check_rules_ran(flag: str, rules: Iterable[str], ran: Collection[str]) -> No
     """Raises ConfigError for a rule whose lines nobody has looked for: none found would say nothing."""
     for rule in rules:
         if rule not in ran:
-            needs = ", or needs a knowledge base, see --knowledge" if rule in KNOWLEDGE_RULES else ""
+            needs = (
+                ", or needs a knowledge base, unchanged since the run, see --knowledge"
+                if rule in KNOWLEDGE_RULES
+                else ""
+            )
             needs += ', or needs the recipe\'s language = ["..."]' if rule == WRONG_LANGUAGE else ""
             needs += ", or needs grades, see asyncgen judge" if rule == JUDGED else ""
             raise ConfigError(f"{flag}: {rule} was not looked for: it is off in the recipe{needs}")

@@ -55,6 +55,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     words: dict[str, Sequence[str]] = {
         "RULE": tuple(RULES),
         "RULE=RATE": [f"{rule}=1%" for rule in RULES],
+        "WHAT": ("openers", "topics", "personas", "misconceptions", "statements"),
         "WORD": (*root.commands, *Pages()),
     }
     for parser in root.commands.values():

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asyncgen.command.flag_values import portion
 from asyncgen.command.interrupts import interrupts_raised
 from asyncgen.command.output_flags import check_is_one_file, output_path
 from asyncgen.command.parser import EXAMPLES, Parser, Sections
 from asyncgen.errors import ConfigError
 from asyncgen.export.formats import FORMATS, SPLITS, Split
-from asyncgen.runs.values import number_or_nan, seed, whole
+from asyncgen.runs.values import seed, whole
 from asyncgen.shards.address import local_path
 
 if TYPE_CHECKING:
@@ -216,7 +217,9 @@ def _output(text: str) -> Path:
 
 def _split(text: str) -> tuple[Split, float]:
     name, equals, share = text.partition("=")
-    number = number_or_nan(share)
+    number = portion(share)
     if not (equals and name in _SPLIT_NAMES and 0 < number <= 1):
-        raise argparse.ArgumentTypeError(f"expected train, valid or test, = and a share such as 0.02, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected train, valid or test, = and a share such as 0.02 or 2%, got {text!r}"
+        )
     return _SPLIT_NAMES[name], number

@@ -7,17 +7,22 @@ from asyncgen.runs.values import number_or_nan
 from asyncgen.shards.choice import ShardChoice
 
 
+def portion(text: str) -> float:
+    """A part of one, also in percent; NaN where it is none."""
+    return number_or_nan(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+
+
 def limit(text: str) -> tuple[str, float]:
     """RULE=RATE, the rate as a share or in percent."""
     rule, equals, rate = text.partition("=")
-    number = number_or_nan(rate.removesuffix("%")) / (100 if rate.endswith("%") else 1)
+    number = portion(rate)
     if not (rule and equals and 0 <= number <= 1):
         raise argparse.ArgumentTypeError(f"expected RULE=RATE with a rate such as 0.01 or 1%, got {text!r}")
     return rule, number
 
 
 def similarity(text: str) -> float:
-    number = number_or_nan(text)
+    number = portion(text)
     if not 0 < number <= 1:
         raise argparse.ArgumentTypeError(f"expected a similarity above 0, 1 at most, got {text!r}")
     return number
@@ -40,16 +45,16 @@ jobs = between(1, 999)  # processes
 
 
 def share(text: str) -> float:
-    number = number_or_nan(text)
+    number = portion(text)
     if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, or in percent, got {text!r}")
     return number
 
 
 def score(text: str) -> tuple[str, float]:
     """QUESTION=SCORE."""
     name, equals, least = text.partition("=")
-    number = number_or_nan(least)
+    number = portion(least)
     if not (name and equals and 0 < number <= 1):
         raise argparse.ArgumentTypeError(f"expected QUESTION=SCORE with a score above 0, 1 at most, got {text!r}")
     return name, number

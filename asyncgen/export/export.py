@@ -129,7 +129,8 @@ def check_plan(sources: Sources, plan: ExportPlan) -> None:
     if not plan.is_file and plan.path.suffix.lower() in FILE_SUFFIXES:
         or_file = f"a file that ends in {plan.format.suffix}, or " if plan.format.suffix else ""
         raise ConfigError(
-            f"--output: {plan.path} looks like a file, and {name} is {or_file}a folder; choose another name"
+            f"--output: {plan.path} looks like a file, and {name} is {or_file}a folder; choose another name or "
+            "another --to"
         )
 
 

@@ -330,7 +330,7 @@ def test_a_split_names_an_export_of_what_it_wrote_also_beside_a_file_of_that_nam
     clean = program.folder / "clean.jsonl"
 
     def exported() -> list[str]:
-        status, out, _ = program.run("filter", "-o", clean, "--split", "0.5", "--overwrite")
+        status, out, _ = program.run("filter", "-o", clean, "--split", "50%", "--overwrite")
         assert status == 0
         return [line.split()[3] for line in out.splitlines() if " export " in line]
 
@@ -413,7 +413,7 @@ def test_a_report_stands_beside_the_output_or_where_it_is_asked_for(program: Pro
         ("audit", ["--fail-on", "email=-1%"], "RULE=RATE"),
         ("audit", ["--fail-on", "email=nan"], "RULE=RATE"),
         ("audit", ["--fail-on", "emial=1%"], "near-duplicate, "),
-        ("audit", ["--fail-on", "ungrounded=1%"], "needs a knowledge base, see --knowledge"),
+        ("audit", ["--fail-on", "ungrounded=1%"], "needs a knowledge base, unchanged since the run, see --knowledge"),
         ("audit", ["--recipe", "nowhere"], "nowhere"),
         ("filter", [], "-o"),
         ("filter", ["-o", "x.jsonl"], "belongs to the input"),
@@ -422,6 +422,8 @@ def test_a_report_stands_beside_the_output_or_where_it_is_asked_for(program: Pro
         ("filter", ["-o", "clean.jsonl", "--dedup", "nan"], "similarity"),
         ("filter", ["-o", "clean.jsonl", "--split", "1"], "share"),
         ("filter", ["-o", "clean.jsonl", "--split", "all"], "share"),
+        ("filter", ["-o", "clean.jsonl", "--split", "100%"], "share"),
+        ("filter", ["-o", "clean.jsonl", "--below", "grounded=101%"], "QUESTION=SCORE"),
         ("filter", ["-o", "."], "folder"),
         ("show", ["--line", "0"], "1 or more"),
         ("show", ["--index", "-1"], "0 or more"),

@@ -41,6 +41,7 @@ def script() -> str:
         ("asyncgen audit x", {"x.jsonl"}),
         ("asyncgen generate --knowledge n", {"notes.md", "nanofolder"}),
         ("asyncgen help mon", {"money"}),
+        ("asyncgen draft op", {"openers"}),
         ("asyncgen completion z", {"zsh"}),
         (".venv/bin/asyncgen sta", {"status"}),
     ],

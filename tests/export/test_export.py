@@ -379,7 +379,7 @@ def test_a_prompt_of_the_writer_is_no_system_message(
     ("flags", "message"),
     [
         (["--split", "valid=1"], "leave something to train"),
-        (["--split", "valid=0.5", "--split", "test=0.5"], "leave something to train"),
+        (["--split", "valid=50%", "--split", "test=0.5"], "leave something to train"),
         (["--split", "train=0.5", "--split", "test=0.4"], "make 1 with it"),
         (["--split", "valid=0.1", "--split", "validation=0.1"], "--split: a name is there twice"),
         (["--no-system", "--system", "x.txt"], "--no-system leaves out: give one of them"),
@@ -400,7 +400,9 @@ def test_flags_that_make_no_sense_are_refused_before_anything_is_written(
     assert Snapshot.of(tmp_path) == before
 
 
-@pytest.mark.parametrize("value", ["valid", "valid=", "valid=0", "valid=1.5", "valid=nan", "dev=0.1", "=0.1"])
+@pytest.mark.parametrize(
+    "value", ["valid", "valid=", "valid=0", "valid=1.5", "valid=nan", "valid=101%", "dev=0.1", "=0.1"]
+)
 def test_a_split_that_is_none_is_a_usage_error(paths: OutputPaths, value: str) -> None:
     with pytest.raises(SystemExit):
         main(["export", str(paths.output), "-o", "made", "--split", value])
