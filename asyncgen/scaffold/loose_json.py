@@ -12,29 +12,33 @@ from typing import TypeAlias
 Container: TypeAlias = "list[object] | dict[str, object]"
 
 # A string ends at a mark behind which a string may end, at the end of a line too; any other mark is a part of it.
+_BEHIND_A_STRING = r"(?: \s*[,:\]}] | [^\S\n]*(?:\n|\Z) )"
 _TOKEN = re.compile(
-    r"""
-      "(?P<string> (?: [^"\\] | \\[\s\S] | "(?! \s*[,:\]}] | [^\S\n]*(?:\n|\Z)) )* )" \s*(?P<colon>:)?
-    | (?P<mark> [\[{\]}] )
-    | (?P<word> [^\s"\[{\]},:]+ )
+    rf"""
+      "(?P<string> (?: [^"\\] | \\[\s\S] | "(?!{_BEHIND_A_STRING}) )* )"(?={_BEHIND_A_STRING}) \s*(?P<colon>:)?
+    | (?P<mark> [\[{{\]}}] )
+    | (?P<word> [^\s"\[{{\]}},:]+ )
     | (?P<cut> " )
     """,
     re.VERBOSE,
 )
+_BEGIN = re.compile(r"(?P<mark>[\[{])")
 _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
+_DEEPEST = 100  # what a model nests deeper is no list of anything
 _LITERALS = json.JSONDecoder(parse_int=float)
 
 
 def read_loosely(text: str) -> Iterator[Container]:
     """The outermost lists and objects of a text, one after another, with what is whole of the last one."""
     position = 0
-    while begin := re.compile(r"[\[{]").search(text, position):
+    while begin := _BEGIN.search(text, position):
         found = _Reading()
-        position = begin.start()
-        while found.is_open and (token := _TOKEN.search(text, position)) and not token["cut"]:
+        found.take(begin)
+        position = begin.end()
+        while 0 < found.depth <= _DEEPEST and (token := _TOKEN.search(text, position)) and not token["cut"]:
             position = token.end()
             found.take(token)
-        if found.is_open:
+        if found.depth:
             position = len(text)
         yield found.outermost
 
@@ -45,7 +49,11 @@ class _Reading:
     def __init__(self) -> None:
         self.outermost: Container = []
         self._open: list[tuple[Container, str | None]] = []
-        self.is_open = True
+
+    @property
+    def depth(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     def take(self, token: re.Match[str]) -> None:
         if token["mark"] in ("[", "{"):
@@ -70,7 +78,6 @@ class _Reading:
         kinds = [isinstance(each, kind) for each, _ in self._open]
         if any(kinds):
             del self._open[len(kinds) - 1 - kinds[::-1].index(True) :]
-        self.is_open = bool(self._open)
 
     def _put(self, value: object) -> None:
         container, key = self._open[-1]

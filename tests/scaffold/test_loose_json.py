@@ -35,6 +35,7 @@ def test_any_text_is_read(text: str) -> None:
         ('{"x": ["a"], "y": ["b", "c', [{"x": ["a"], "y": ["b"]}]),
         ('{"x": ["a"\n"b"], "y": 1,}', [{"x": ["a", "b"], "y": 1}]),
         ('["he said "hi" to me", "b"]', [['he said "hi" to me', "b"]]),
+        ('["a", "he said "hi" to m', [["a"]]),
         (r'["it\'s", "\d", "\u00e4"]', [["it's", "d", "ä"]]),
         ('["a", // first\n"b"] and {"c": null', [["a", "b"], {"c": None}]),
         ("no [ list", [[]]),
