@@ -276,12 +276,12 @@ def check_ordinary(paths: OutputPaths) -> None:
     if paths.output.is_dir():
         raise ConfigError(f"--output: {paths.output} is a folder; name a file in it")
     if paths.batches.is_symlink() or (paths.batches.exists() and not paths.batches.is_dir()):
-        raise ConfigError(f"{paths.batches} is no folder of its own: remove it, or choose another --output")
+        raise ConfigError(f"{paths.batches} is no folder of its own: move it away")
     for path in paths.all:
         if path.is_symlink():  # the output's own name is resolved
-            raise ConfigError(f"{path} is a link, not a file of its own: remove it, or choose another --output")
+            raise ConfigError(f"{path} is a link, not a file of its own: move it away")
         if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} is no ordinary file; choose another --output")
+            raise ConfigError(f"{path} is no ordinary file: move it away")
     for one, other in combinations(filter(Path.exists, paths.all), 2):
         if one.samefile(other):
-            raise ConfigError(f"{one} and {other} are one file; remove one of the names, or choose another --output")
+            raise ConfigError(f"{one} and {other} are one file: remove one of the names")

@@ -146,7 +146,7 @@ def _open_lock(paths: OutputPaths, waiting: HolderWait) -> tuple[int, list[str]]
     with contextlib.suppress(OSError):  # whatever is wrong there, opening it tells
         if not stat.S_ISREG(os.lstat(paths.lock).st_mode):
             what = "a link" if paths.lock.is_symlink() else "a folder" if paths.lock.is_dir() else "a pipe or a device"
-            raise ConfigError(f"{paths.lock} is {what}, not a file of its own: remove it, or choose another --output")
+            raise ConfigError(f"{paths.lock} is {what}, not a file of its own: move it away")
     while True:
         try:
             descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)
@@ -178,7 +178,7 @@ def _lock(paths: OutputPaths, descriptor: int) -> list[str]:
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise ConfigError(
-                    f"{paths.lock}: cannot be locked: {error.strerror}; try again, or choose another --output"
+                    f"{paths.lock}: cannot be locked: {error.strerror}; try again, or put the output on another disk"
                 ) from error
             why = f"this file system has no locks ({error.strerror})"
             return [f"{paths.lock.parent}: {why}; a lease in the file stands in"]

@@ -100,6 +100,8 @@ def _read(named: Path, path: Path) -> Decoded:
         raise UnreadableDocumentError("belongs to a recipe")
     if path != named and path.name.endswith(".jsonl.report.html"):
         raise UnreadableDocumentError("is a report of an audit")
+    if path.is_dir():
+        raise UnreadableDocumentError("is a link that leads back to where it stands")
     return read_as_markdown(path)
 
 

@@ -142,11 +142,13 @@ def test_what_is_no_file_keeps_nobody_waiting_and_what_was_guessed_is_told(tmp_p
     folder = made(tmp_path / "docs", a="# A\n\nx")
     os.mkfifo(folder / "pipe.txt")
     (folder / "device.txt").symlink_to("/dev/zero")
+    (folder / "up").symlink_to("..")
     (folder / "old.txt").write_bytes("Für".encode("windows-1252"))
     collected = collect_documents([folder])
     assert {reason: [each.name for each in paths] for reason, paths in collected.skipped.items()} == {
         "is no ordinary file": ["device.txt"],
         "is empty": ["pipe.txt"],
+        "is a link that leads back to where it stands": ["up"],
     }
     (told, *_) = find_doubts(replace(collected, skipped={}))
     assert told.startswith(f"perhaps read wrong: {folder / 'old.txt'} is no UTF-8: read as windows-1252")
