@@ -83,6 +83,7 @@ _TURN = re.compile(
     rf"(?:^\W{{0,3}}|(?<=[.!?`] ))\w+ \d{{1,2}}(?:,? ?\((?:{'|'.join(_SIDES)})\)|,? (?:{'|'.join(_SIDES)}):)",
     re.IGNORECASE | re.MULTILINE,
 )
+_Q_AND_A = re.compile(r"(?:^|(?<=[.!?] ))Q\. [^\n?]{2,200}\?\s+A\. (?=\S)", re.MULTILINE)
 # Two names in brackets, each before what is said: a guest's question and its answer.
 _BRACKETED = re.compile(
     r"\[(?P<who>[^\W\d_a-zäöüß]\w{1,20})\]:? [^\[\]\n]{2,200}[.?!]\s+\[(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}\]:? (?=\S)"
@@ -101,6 +102,7 @@ _EXCHANGES = (
     ("(", 1, _TURN),
     (", ", 2, _TURN),
     ("] ", 2, _BRACKETED),
+    ("Q. ", 1, _Q_AND_A),
 )
 _ALL = re.compile(r".*")
 _FIRST_WORDS = 5  # characters, in which an answer greets or agrees
@@ -184,11 +186,13 @@ class RoleConfusion:
             after = subject.plain[position + 1] if position + 1 < len(subject.plain) else None
             told = self._told_persons.find(read.text, subject.scenario)
             found = self._find(message, read, after) or next(told, None)
-            if found is None and self._swapped.only_repeats(said, position):
+            if found is None and (
+                self._swapped.only_repeats(said, position) or self._swapped.lives_and_asks(said[position])
+            ):
                 found = _ALL.match(message.content)
-            if found and self._is_ordered(conversation[:position]):
+            if found and self._is_ordered(conversation[: position or 1]):
                 found = None
-            if found is None and self._swapped.is_at(said, position):
+            if found is None and self._swapped.is_served(said, position):
                 found = _ALL.match(message.content)
             if found:
                 yield Finding(
@@ -221,7 +225,7 @@ class RoleConfusion:
                 is_asked = "?" not in found[0] and _ASKS.match(told, found.end()) is not None
                 is_free = is_asked or (after is not None and any(self._grateful.find(after)))
             else:
-                is_free = any(each.end() <= found.start() for each in self._asked_by_others.find(read, told))
+                is_free = "?" in told[found.start() :] and any(self._asked_by_others.find(read, told))
             if not is_free:
                 return found
         return None

@@ -29,7 +29,7 @@ _LEAST_KNOWN = 0.8  # and their share of all that say something
 _LEAST_AGAIN = 0.6  # of an answer that is told again
 _MOST_OTHERS = 1  # words beside it, of which the knowledge base knows
 _FEWEST_BACK = 3  # words of a statement that is said back
-_MOST_MORE = 2  # words of a question that is asked back
+_MOST_MORE = 4  # words of a question that is asked back
 
 
 def _words(key: str) -> frozenset[bytes]:
@@ -74,8 +74,8 @@ class Said:
 
 class SwappedSides:
     def __init__(self, knowledge: str) -> None:
-        self._serves, self._accepts, self._lives, self._wants = (
-            Phrases(language.phrases(_RULE, key)) for key in ("serves", "accepts", "lives", "wants")
+        self._serves, self._wishes, self._accepts, self._lives, self._of_others = (
+            Phrases(language.phrases(_RULE, key)) for key in ("serves", "wishes", "accepts", "lives", "asked-by-others")
         )
         self._transcript = language.any_phrase(_RULE, "transcript")
         self._known = frozenset(_telling(split_words(knowledge)))
@@ -114,39 +114,44 @@ class SwappedSides:
             and len(shared) >= max(_FEWEST_TELLING, _LEAST_AGAIN * len(before.telling))
         )
 
-    def is_at(self, said: Sequence[Said], position: int) -> bool:
-        """Whether the message there is what the other side would say."""
-        message = said[position]
-        if message.role == "user":
-            return self._is_served(said, position)
-        return message.role == "assistant" and self._lives_and_asks(message)
-
-    def _is_served(self, said: Sequence[Said], position: int) -> bool:
+    def is_served(self, said: Sequence[Said], position: int) -> bool:
         """Whether a user says what the house would, and it was the answer before, or the next one takes it so."""
-        message = said[position]
-        serves = message.says(self._serves)
-        if serves and position and len(message.stated & said[position - 1].telling) >= _FEWEST_TELLING:
+        if said[position].role != "user":
+            return False
+        message, before = said[position], said[position - 1] if position else None
+        wishes = message.says(self._wishes)
+        serves = wishes or message.says(self._serves)
+        if before and (wishes or (serves and len(message.stated & before.telling) >= _FEWEST_TELLING)):
             return True
+        if before is None and self._transcript.search(message.text):
+            return False
         if position + 1 == len(said) or not (serves or self._tells_what_is_known(message)):
             return False
         after = said[position + 1]
-        return after.says(self._accepts) or (not serves and after.says(self._wants))
+        return after.says(self._accepts) or after.says(self._lives) or (not serves and _asks_the_house(after))
 
     def _tells_what_is_known(self, message: Said) -> bool:
         """Whether somebody tells nothing of himself and nothing but what the knowledge base knows, with its figures."""
-        if message.asks or not any(map(str.isdigit, message.text)) or not _OWN.isdisjoint(message.words):
+        is_told = not message.asks and _OWN.isdisjoint(message.words) and _REACTIONS.isdisjoint(message.words)
+        if not is_told or not any(map(str.isdigit, message.text)):
             return False
         known = message.telling & self._known
-        is_all = len(known) >= max(_FEWEST_KNOWN, _LEAST_KNOWN * len(message.telling))
-        return is_all and self._transcript.search(message.text) is None
+        return len(known) >= max(_FEWEST_KNOWN, _LEAST_KNOWN * len(message.telling))
 
-    def _lives_and_asks(self, message: Said) -> bool:
-        """Whether an assistant tells of itself as of a person, takes an answer, or asks for one: two of these."""
-        asks = message.asks and any(
-            _ADDRESSED.isdisjoint(words := split_words(each[0])) and not self._known.isdisjoint(words)
-            for each in _QUESTION.finditer(message.text)
-        )
-        return asks + message.says(self._accepts) + message.says(self._lives) > 1
+    def lives_and_asks(self, message: Said) -> bool:
+        """Whether an assistant tells of itself as of a person, or takes an answer, and asks for one."""
+        if message.role != "assistant":
+            return False
+        lives, accepts = message.says(self._lives), message.says(self._accepts)
+        asks = (lives and (accepts or message.asks)) or (accepts and _asks_the_house(message))
+        return asks and not message.says(self._of_others)
+
+
+def _asks_the_house(message: Said) -> bool:
+    """Whether a question is not to a "you"."""
+    return message.asks and any(
+        _ADDRESSED.isdisjoint(split_words(each[0])) for each in _QUESTION.finditer(message.text)
+    )
 
 
 def read_said(subject: Subject) -> Sequence[Said]:
@@ -160,8 +165,11 @@ def _asks_back(message: Said, before: Said) -> bool:
     if not (message.asks or before.asks):
         is_long = len(message.words) >= _FEWEST_BACK
         return is_long and [*map(_without_person, message.words)] == [*map(_without_person, before.words)]
-    is_as_long = -1 <= len(message.words) - len(before.words) <= _MOST_MORE
-    begins_so = message.asks == before.asks or (not message.asks and message.words[:1] == before.words[:1])
+    is_addressed = bool(_ADDRESSED & message.plain.vocabulary) and _OWN.isdisjoint(before.words)
+    is_as_long = -1 <= len(message.words) - len(before.words) <= (0 if is_addressed else _MOST_MORE)
+    begins_so = (message.asks == before.asks and message.text.rstrip().endswith("?")) or (
+        not message.asks and message.words[:1] == before.words[:1]
+    )
     if not (is_as_long and begins_so and (message.asks or _ASKING.issuperset(message.words[:1]))):
         return False
     in_order = [word for word in message.words if word in before.telling]

@@ -14,9 +14,9 @@ from asyncgen.audit.reading.words import split_words
 from asyncgen.recipe.scenario import Drawn
 
 _RULE = "role-confusion"
-_ARTICLES, _ENDS, _THE, _STATES, _PAST = (
+_ARTICLES, _ENDS, _THE, _STATES, _PAST, _WHOM = (
     "|".join(sorted(language.listed(_RULE, key), key=len, reverse=True))
-    for key in ("articles", "cast-ends", "definite", "states", "past")
+    for key in ("articles", "cast-ends", "definite", "states", "past", "whom")
 )
 # "a retired plumber" of "a retired plumber who types slowly": the last word of the group is who it is.
 _CAST = re.compile(rf"(?:{_ARTICLES})((?:[\w'-]+ ){{0,3}}?)([\w-]+)(?= (?:{_ENDS})\b|[,.;:(]|$)")
@@ -40,17 +40,21 @@ class ToldPersons:
         dimensions = (drawn for name, drawn in scenario.items() if _is_of_a_person(name)) if scenario else ()
         for person in (_cast_by(value) for drawn in dimensions for _, value in drawn):
             for told in _told_of(person).finditer(text) if person and person in text else ():
-                is_known = not self._known.isdisjoint(split_words(f"{person} {told['does']}"))
-                if _ACTS.match(text, told.start("does")) or not is_known:
+                is_noun = not told["whom"] and told["does"] and told["does"].encode() in self._known
+                is_unknown = person.encode() not in self._known and not is_noun  # "the student tickets"
+                if is_unknown or _ACTS.match(text, max(told.start("does"), told.start("told"))):
                     yield told
 
 
 @lru_cache(maxsize=1024)
 def _told_of(person: str) -> re.Pattern[str]:
     """Where what somebody does stands behind "the student", "the young student" and "the student's face"."""
+    the_person = rf"(?:{_THE})(?:[\w-]+ )?{re.escape(person)}"
     return re.compile(
-        rf"(?:^|(?<=[.!?:;,(\[*>] )|(?<=[(\[*\n])|(?<=\band )|(?<=\bund ))(?:{_THE})(?:[\w-]+ )?"
-        rf"{re.escape(person)}(?:'s? \w+)? (?P<does>is told that\b|(?!(?:{_STATES})\b)(?:\w+(?:s|ed|t|te)|{_PAST})\b)"
+        rf"(?:(?:^|(?<=[.!?] )|(?<=[(\[*\n]))(?:{the_person}|{re.escape(person)})"
+        rf"|(?:(?<=[:;,>] )|(?<=\band )|(?<=\bund )){the_person})(?:'s? \w+)? "
+        rf"(?:(?P<told>is told that)|(?!(?:{_STATES})\b)(?P<does>(?:\w+(?:s|ed|t|te)|{_PAST}))\b)"
+        rf"(?P<whom> (?:{_WHOM})\b)?"
     )
 
 
