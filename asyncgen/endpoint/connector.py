@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
-from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.abc import ResolveResult
@@ -24,7 +23,12 @@ _Poll: TypeAlias = Callable[[float], Sequence[object]]
 
 
 class _Protocol(ResponseHandler):
-    """Tells whoever reads an answer that the rest cannot be read, where aiohttp lets them wait until their deadline."""
+    """Tells whoever reads an answer that the rest cannot be read, where aiohttp lets them wait until their deadline.
+
+    `poll`: looks whether anything has arrived; None before it is used for the first time.
+    """
+
+    poll: _Poll | None = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
         answer, cannot_be_read = self._payload, self.exception() is not None
@@ -47,7 +51,6 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, connections: int) -> None:
         super().__init__(limit=connections + 1, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver())
         self._factory = partial(_Protocol, asyncio.get_running_loop())  # type: ignore[assignment]  # a subclass of it
-        self._polls: WeakKeyDictionary[ResponseHandler, _Poll] = WeakKeyDictionary()  # of those in use
         self._reuses = 0
         self._is_passing_over = False
         self._is_caught = False
@@ -61,15 +64,15 @@ class Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if protocol is None:
+            if not isinstance(protocol, _Protocol):
                 return connection
-            poll = self._polls.get(protocol)
+            poll = protocol.poll
             if poll is None:  # over a new one, TLS has things of its own to say
                 there = None if connection.transport is None else connection.transport.get_extra_info("socket")
                 poller = select.poll()  # not select(), which knows no descriptor above 1,023
                 if there is not None:
                     poller.register(there.fileno(), select.POLLIN)
-                self._polls[protocol] = poller.poll
+                protocol.poll = poller.poll
                 return connection
             self._is_caught = self._is_caught or protocol.should_close
             if not (self._is_caught or poll(0)):

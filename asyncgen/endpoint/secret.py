@@ -56,6 +56,8 @@ class Redactor:
         return data
 
     def redact_text(self, text: str) -> str:
+        if not self._needles:
+            return text
         return self.redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
     def redact_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:

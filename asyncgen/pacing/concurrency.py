@@ -164,7 +164,8 @@ class Concurrency:
 
     def _grow_with_answer(self, now: float, ticket: int) -> None:
         if self._is_searching:
-            self._search_on(self.limit + 1)
+            if self.limit < self._ceiling:
+                self._search_on(self.limit + 1)
         elif self.limit <= self._served:
             self._climb(now)
         elif ticket > self._raised:  # it serves more than it did: the next step, doubled where it once served far more
@@ -172,7 +173,8 @@ class Concurrency:
             self._peak = max(self._peak, self.limit)
             self._interval = min(self._interval, max(HELD_INTERVAL, self._interval / 2))
             self._is_searching = self.limit < LOW * self._peak
-            self._raise(self.limit + self._step)
+            self._set(max(self._allowed, self.limit + self._step))
+            self._raised = self._last_ticket
             self._step *= 2
 
     def timed_out(self, now: float, *, sent: float) -> None:
@@ -343,16 +345,14 @@ class Concurrency:
         if self._base < LOW * self._peak:
             seconds, answers = min(seconds, LOW_INTERVAL), answers * self._base / self._peak
         progress = min(1.0, self._elapsed / seconds, self._answers / answers)
-        self._raise(self._base + math.floor(progress * (self._served + 1 - self._base)))
+        if (limit := self._base + math.floor(progress * (self._served + 1 - self._base))) > self._allowed:
+            self._set(limit)
+        self._raised = self._last_ticket
         if self._is_unrelated:
             self._is_unrelated = bool(self._refusals) or self._answers * self._usual < EXPECTED
         elif progress >= 1 and self._answers >= MAX_ANSWERS:
             self._refusals.clear()
             self._cuts = 0
-
-    def _raise(self, limit: int) -> None:
-        self._set(max(self._allowed, limit))
-        self._raised = self._last_ticket
 
     def _turn_back(self, in_flight: int, *, is_probe: bool) -> None:
         """The limit had grown too far."""

@@ -42,14 +42,11 @@ class _Template:
 
     def __init__(self, text: str, knowledge: str) -> None:
         self._parts = PLACEHOLDER.split(text)  # text, name, text, name, … text
-        self._names = self._parts[1::2]
-        self._unnamed = {name: f"{{{name}}}" for name in self._names}
-        self._knowledge = knowledge
+        self._names = [(name, knowledge if name == KNOWLEDGE else f"{{{name}}}") for name in self._parts[1::2]]
 
     def render(self, scenario: Scenario) -> str:
-        values = {**self._unnamed, **scenario, KNOWLEDGE: self._knowledge}
         parts = self._parts.copy()
-        parts[1::2] = [values[name] for name in self._names]
+        parts[1::2] = [scenario.get(name, otherwise) for name, otherwise in self._names]
         return "".join(parts)
 
 

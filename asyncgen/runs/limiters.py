@@ -1,5 +1,6 @@
 """The limiters of a run: one for all that it asks, or one for each model, with its share of what is allowed to all."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
@@ -99,9 +100,9 @@ class Limiters:
 
         `is_known`: an answer has shown how long one takes.
         """
-        limit, weighted = 0, 0.0
+        limit, weighted, paused_until = 0, 0.0, math.inf
         for each in self._names:
             limit += each.concurrency.limit
             weighted += each.concurrency.limit * each.concurrency.latency
-        paused_until = min(each.gate.open_at for each in self._names)
+            paused_until = min(paused_until, each.gate.open_at)
         return Paced(limit, weighted / limit if is_known else None, paused_until)

@@ -85,8 +85,8 @@ class Live:
         outcome = await seat.admission.send(lambda: self._send(unit, seat), again=unit.sent > 0)
         if outcome.saved is not None:
             await outcome.saved
-        if unit.form is not None and isinstance(outcome.error, TransientError | RejectedError):
-            seat.ladder.failed(unit.form, outcome.error)
+        if (error := outcome.error) and unit.form is not None and isinstance(error, TransientError | RejectedError):
+            seat.ladder.failed(unit.form, error)
         return outcome
 
     async def _send(self, unit: Unit, seat: Seat) -> Outcome:

@@ -334,7 +334,8 @@ class Run:
         self._emit(events.Written([each.line for each in records if each.line]))
 
     def _on_answer(self) -> None:
-        paced = self.limiters.paced(is_known=any(each.settled.is_set() for each in self._ladders.values()))
+        is_known = self.counts.latency is not None or any(each.settled.is_set() for each in self._ladders.values())
+        paced = self.limiters.paced(is_known=is_known)
         if paced.is_news_to(self.counts):
             self._emit(paced)
         self._trouble.look()
