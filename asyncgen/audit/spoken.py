@@ -10,6 +10,7 @@ from asyncgen.audit.reading.words import split_words
 
 _PARAGRAPHS = 5
 _LONGEST = 2000  # characters of a paragraph
+_ANYWHERE = frozenset({b"a", b"i"})  # words of English that half of Europe has
 _SURE = 0.5  # probability
 
 
@@ -20,6 +21,6 @@ def find_spoken(text: str, guess: Guess | None = None) -> str | None:
         speech = " ".join(paragraph[:_LONGEST].split())
         guesses = guess(speech) if guess and speech else []
         sure = next((ALIKE.get(code, code) for code, score in guesses[:1] if score >= _SURE), None)
-        words = [each for each in split_words(speech) if len(each) > 1]  # half of Europe has `a`, as English has
+        words = [each for each in split_words(speech) if each not in _ANYWHERE]
         spoken[sure or find_by_letters(speech) or tell_language(words)] += len(speech)
     return spoken.most_common(1)[0][0]

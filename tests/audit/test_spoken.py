@@ -25,7 +25,12 @@ ENGLISH = "We rent bikes by the day and by the week, and you can bring them back
         ("De winkel is op zaterdag niet open, maar je kunt de fiets bij het station terugbrengen.", "nl"),
         ("Il negozio è chiuso di sabato, ma la bicicletta si può riportare alla stazione che è qui vicino.", "it"),
         ("Die winkel is nie op Saterdag oop nie, maar jy kan die fiets by die stasie terugbring.", "af"),
-        ("Jeg vil gerne vide, hvad det koster. Jeg vil gjerne vite hva det koster.", None),
+        ("Jeg vil gerne vide, hvad det koster efter klokken seks, og om jeg kan have mit barn med op af bakken.", "da"),
+        (
+            "Jeg vil gjerne vite hva det koster etter klokken seks, og om jeg kan ha barnet mitt med opp av bakken.",
+            "no",
+        ),
+        ("Kan du og din kone komme?", None),
         ("自転車の修理は三日かかります。", "ja"),
         ("Il y a un parking. On a réparé la lampe; elle a coûté 20 euros, et il a fallu trois jours.", "fr"),
     ],

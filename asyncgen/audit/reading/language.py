@@ -27,8 +27,9 @@ FREQUENT_WORDS = frozenset(word for code in LANGUAGES for word in _TABLES[code][
 FUNCTION_WORDS = frozenset(filter(str.isalpha, FREQUENT_WORDS))
 _LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
 _SURE_SHARE = 0.35  # from which on it speaks none of the languages that are only told apart
-_READ_SHARE = 0.15  # that tells one which is read, in words of two letters and more
-_CLEAR_SHARE, _LEAD = 0.25, 1.2  # that tells another one, and times what the next one has
+_READ_SHARE = 0.15  # that tells one which is read
+_CLEAR_SHARE = 0.25  # that tells another one
+_LEAST_OWN, _LEAD = 2, 2  # words that the next one has not, and times those that only the next one has
 
 
 def tables(name: str) -> Iterator[Mapping[str, Any]]:
@@ -113,9 +114,19 @@ def find_languages(messages: Sequence[Collection[bytes]]) -> Sequence[str | None
 
 
 def tell_language(words: Collection[bytes]) -> str | None:
-    """The language that a text clearly speaks, whether it is read or not."""
-    counts = _count_others(words)
-    counts.update({code: sum(map(frequent.__contains__, words)) for code, frequent in _FREQUENT.items()})
-    (code, first), (_, second) = counts.most_common(2)
-    least = _READ_SHARE * len(words) if code in _FREQUENT else max(_CLEAR_SHARE * len(words), _LEAD * second)
-    return code if first and first >= least else None
+    """The language that a text clearly speaks, whether it is read or not.
+
+    One that is not read is clear by words that the next one has not: neighbours have most of theirs in common.
+    """
+    known = [{*_others().get(word, ()), *(code for code in LANGUAGES if word in _FREQUENT[code])} for word in words]
+    counts = Counter(chain.from_iterable(known))
+    if not counts:
+        return None
+    (first, number), (second, _) = [*counts.most_common(2), ("", 0)][:2]
+    if first in LANGUAGES:
+        return first if number >= _READ_SHARE * len(words) else None
+    own, others = (
+        sum(one in codes and other not in codes for codes in known) for one, other in ((first, second), (second, first))
+    )
+    is_clear = number >= _CLEAR_SHARE * len(words) and own >= max(_LEAST_OWN, _LEAD * others)
+    return first if is_clear else None
