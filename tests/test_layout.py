@@ -28,6 +28,7 @@ HOMES = {
     "huggingface_hub": {"export"},
     "jinja2": {"export", "report"},
     "openpyxl": {"scaffold"},
+    "pdfplumber": {"scaffold"},
     "pyarrow": {"export"},
     "mammoth": {"scaffold"},
     "markdownify": {"scaffold"},

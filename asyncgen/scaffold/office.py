@@ -15,6 +15,7 @@ from markitdown.converters import EpubConverter, PdfConverter, PptxConverter, Xl
 
 from asyncgen.scaffold.decode import Decoded
 from asyncgen.scaffold.letter import read_letter
+from asyncgen.scaffold.printed import read_printed
 from asyncgen.scaffold.workbook import read_workbook
 
 _WIDE_BLANK = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
@@ -42,6 +43,13 @@ class _Reader(DocumentConverter):  # type: ignore[misc]  # an extra has no types
         return DocumentConverterResult(markdown=read.text)
 
 
+def _of_print(stream: BinaryIO) -> Decoded:
+    if (text := read_printed(stream)) is None:
+        stream.seek(0)
+        text = PdfConverter().convert(stream, StreamInfo(extension=".pdf")).markdown
+    return Decoded(_CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text)))
+
+
 def _of_a_letter(stream: BinaryIO) -> Decoded:
     return Decoded(read_letter(pre_process_docx(stream)))  # formulas of Word as text
 
@@ -49,7 +57,7 @@ def _of_a_letter(stream: BinaryIO) -> Decoded:
 _READERS: dict[str, Callable[[], Any]] = {
     ".docx": lambda: _Reader(_of_a_letter),
     ".epub": EpubConverter,
-    ".pdf": PdfConverter,
+    ".pdf": lambda: _Reader(_of_print),
     ".pptx": PptxConverter,
     ".xls": XlsConverter,
     ".xlsx": lambda: _Reader(read_workbook),
@@ -66,9 +74,7 @@ def read_office(content: bytes, suffix: str) -> Decoded | None:
     except MarkItDownException:
         return None
     text = str(converted.text_content)
-    if suffix == ".pdf":
-        text = _CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text))
-    elif suffix == ".xls":  # pandas names what is blank, and makes a column with a blank one of fractions
+    if suffix == ".xls":  # pandas names what is blank, and makes a column with a blank one of fractions
         text = _WHOLE_CELL.sub(r"\1", _BLANK_CELL.sub("", text))
     elif suffix == ".pptx":
         text = _NOTES.sub("", text)

@@ -30,7 +30,9 @@ def read_office(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, str], Decod
     class Converter:
         def convert(self, stream: io.BytesIO, _: object) -> Any:
             text = stream.read().decode()
-            return SimpleNamespace(text_content=text, title=text.split("\n")[0].removeprefix("**Title:** "))
+            return SimpleNamespace(
+                text_content=text, markdown=text, title=text.split("\n")[0].removeprefix("**Title:** ")
+            )
 
     class MarkItDown:
         def __init__(self, *, enable_builtins: bool, **_: object) -> None:
@@ -63,6 +65,13 @@ def read_office(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, str], Decod
         module = ModuleType(f"markitdown{name}")
         vars(module).update(contents)
         monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def read_printed(stream: io.BytesIO) -> str | None:
+        kind, _, table = stream.read().decode().partition("printed: ")
+        return None if kind else table
+
+    of_print = SimpleNamespace(read_printed=read_printed)
+    monkeypatch.setitem(sys.modules, f"{PACKAGE}.printed", of_print)
     of_word = SimpleNamespace(read_letter=lambda stream: stream.read().decode())
     of_excel = SimpleNamespace(read_workbook=lambda stream: Decoded(stream.read().decode(), "hides sheets"))
     monkeypatch.setitem(sys.modules, f"{PACKAGE}.letter", of_word)
@@ -88,6 +97,7 @@ def test_what_its_own_reader_cannot_read_is_no_text_to_quote(
         (".xls", "| Part | Unnamed: 1 | NaN |\n| NaN | NaT | -3.0 |", "| Part |  |  |\n|  |  | -3 |"),
         (".xls", "| 2026-01-02 00:00:00 | 2.50 | 10.0 kg |", "| 2026-01-02 | 2.50 | 10.0 kg |"),
         (".pdf", "a  line\n\ngoes on. | NaN |", "a line\ngoes on. | NaN |"),
+        (".pdf", "printed: | a | table |", "| a | table |"),
         (".pptx", "# Prices\n\n### Notes:\nAsk Ann.", "# Prices\n\nNotes:\nAsk Ann."),
         (
             ".epub",
