@@ -29,6 +29,7 @@ HOMES = {
     "jinja2": {"export", "report"},
     "openpyxl": {"scaffold"},
     "pdfplumber": {"scaffold"},
+    "pptx": {"scaffold"},
     "pyarrow": {"export"},
     "mammoth": {"scaffold"},
     "markdownify": {"scaffold"},

@@ -12,17 +12,20 @@ from typing import Any, BinaryIO
 from markitdown import DocumentConverter, DocumentConverterResult, MarkItDown, MarkItDownException, StreamInfo
 from markitdown.converter_utils.docx.pre_process import pre_process_docx
 from markitdown.converters import EpubConverter, PdfConverter, PptxConverter, XlsConverter
+from pptx import Presentation
 
 from asyncgen.scaffold.decode import Decoded
 from asyncgen.scaffold.letter import read_letter
 from asyncgen.scaffold.printed import read_printed
 from asyncgen.scaffold.workbook import read_workbook
+from asyncgen.text import name_some
 
 _WIDE_BLANK = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
 _CUT_SENTENCE = re.compile(r"(?<=[^\s.!?:;|])\n\n(?=[a-zß-ÿ])")  # by the end of a line in print
 _BLANK_CELL = re.compile(r"(?<=\| )(?:NaN|NaT|Unnamed: \d+(?:_level_\d+)?)(?= \|)")
 _WHOLE_CELL = re.compile(r"(?<=\| )(-?\d+)\.0(?= \|)|(?<=-\d\d) 00:00:00(?= \|)")
-_NOTES = re.compile(r"^#+ (?=Notes:$)", re.MULTILINE)  # of who holds a talk: no heading, and so no topic
+_NOTES = re.compile(r"^#+ (?=Notes:$)", re.MULTILINE)
+_SLIDE = re.compile(r"<!-- Slide number: (\d+) -->")
 _ABOUT_A_BOOK = re.compile(r"\A(?:\*\*\w+:\*\* .*\n?)+")
 _LINK_WITHIN = re.compile(r"\[([^\]\n]*)\]\((?!\w+:)[^)\n]*\)")
 
@@ -50,6 +53,18 @@ def _of_print(stream: BinaryIO) -> Decoded:
     return Decoded(_CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text)))
 
 
+def _of_slides(stream: BinaryIO) -> Decoded:
+    """Without hidden ones; notes for who holds the talk are under no heading, and so no topic."""
+    deck = Presentation(stream)
+    hidden = {str(number) for number, each in enumerate(deck.slides, 1) if each.element.get("show") == "0"}
+    stream.seek(0)
+    text = PptxConverter().convert(stream, StreamInfo(extension=".pptx")).markdown
+    first, *slides = _SLIDE.split(_NOTES.sub("", text))
+    shown = [said for number, said in zip(slides[::2], slides[1::2], strict=True) if number not in hidden]
+    told = name_some(sorted(hidden, key=int))
+    return Decoded("".join([first, *shown]), f"hides slides, which are left out: {told}" if hidden else "")
+
+
 def _of_a_letter(stream: BinaryIO) -> Decoded:
     return Decoded(read_letter(pre_process_docx(stream)))  # formulas of Word as text
 
@@ -58,7 +73,7 @@ _READERS: dict[str, Callable[[], Any]] = {
     ".docx": lambda: _Reader(_of_a_letter),
     ".epub": EpubConverter,
     ".pdf": lambda: _Reader(_of_print),
-    ".pptx": PptxConverter,
+    ".pptx": lambda: _Reader(_of_slides),
     ".xls": XlsConverter,
     ".xlsx": lambda: _Reader(read_workbook),
 }
@@ -76,8 +91,6 @@ def read_office(content: bytes, suffix: str) -> Decoded | None:
     text = str(converted.text_content)
     if suffix == ".xls":  # pandas names what is blank, and makes a column with a blank one of fractions
         text = _WHOLE_CELL.sub(r"\1", _BLANK_CELL.sub("", text))
-    elif suffix == ".pptx":
-        text = _NOTES.sub("", text)
     elif suffix == ".epub":
         heading = f"# {converted.title}\n" if converted.title else ""
         text = _LINK_WITHIN.sub(r"\1", _ABOUT_A_BOOK.sub(heading, text))

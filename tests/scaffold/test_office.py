@@ -70,6 +70,11 @@ def read_office(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, str], Decod
         kind, _, table = stream.read().decode().partition("printed: ")
         return None if kind else table
 
+    def read_deck(stream: io.BytesIO) -> SimpleNamespace:
+        is_hidden = ["secret" in each for each in stream.read().decode().split("<!-- Slide")[1:]]
+        return SimpleNamespace(slides=[SimpleNamespace(element={"show": "0"} if each else {}) for each in is_hidden])
+
+    monkeypatch.setitem(sys.modules, "pptx", SimpleNamespace(Presentation=read_deck))
     of_print = SimpleNamespace(read_printed=read_printed)
     monkeypatch.setitem(sys.modules, f"{PACKAGE}.printed", of_print)
     of_word = SimpleNamespace(read_letter=lambda stream: stream.read().decode())
@@ -112,8 +117,12 @@ def test_what_is_no_knowledge_is_taken_out_of_what_was_read(
     assert read_office(content.encode(), suffix) == Decoded(read)
 
 
-def test_what_a_workbook_hides_is_told(read_office: Callable[[bytes, str], Decoded | None]) -> None:
+def test_what_sheets_and_slides_hide_is_left_out_and_told(
+    read_office: Callable[[bytes, str], Decoded | None],
+) -> None:
     assert read_office(b"Text", ".xlsx") == Decoded("Text", "hides sheets")
+    deck = b"<!-- Slide number: 1 -->\n# A\n<!-- Slide number: 2 -->\nsecret\n<!-- Slide number: 3 -->\nB"
+    assert read_office(deck, ".pptx") == Decoded("\n# A\n\nB", "hides slides, which are left out: 2")
 
 
 def test_a_letter_is_read_as_a_page_is() -> None:
