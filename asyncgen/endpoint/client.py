@@ -110,7 +110,7 @@ class Client:
         Raises one of our own errors for everything but a completion. A CancelledError or MemoryError that comes before
         the request has left carries NOT_SENT.
         """
-        answer = await self._call("POST", self._url, payload, self._usual_timeout)
+        answer = await self._call("POST", self._url, _Body(payload, JSON), self._usual_timeout)
         return self.classify(answer.status, answer.headers, answer.body)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -181,12 +181,13 @@ class Client:
         Raises one of our own errors where no answer came; `maybe_billed` says that the request had left by then. A
         body with files, or an answer into one, has hours, as long as every megabyte moves within the usual time.
         """
-        is_large = to is not None or any(isinstance(part, FilePart) for part in body)
-        whole = self._timings.transfer if is_large else timeout or self._timeout
+        parts = [part for part in body if isinstance(part, bytes)]
+        has_files = len(parts) < len(body)
+        whole = self._timings.transfer if to is not None or has_files else timeout or self._timeout
         answer = await self._call(
             method,
             URL(self._endpoint.url(path)).update_query(query or {}),
-            body,
+            _FileBody(body, content_type, self._timeout) if has_files else _Body(parts, content_type),
             aiohttp.ClientTimeout(total=whole, connect=min(CONNECT_TIMEOUT, whole / 2), sock_read=self._timeout),
             content_type=content_type,
             to=to,
@@ -198,22 +199,21 @@ class Client:
         self,
         method: str,
         url: URL,
-        parts: Sequence[bytes | FilePart],
+        sending: "_Body",
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
         *,
         content_type: str = JSON,
         to: Path | None = None,
     ) -> Response:
-        """One request, its body given in parts, and its answer as it came. Raises what `complete` and `send` do."""
+        """One request, and its answer as it came. Raises what `complete` and `send` do."""
         if self._session is None:
             raise RuntimeError("the client is not open")
-        sending = _Body(parts, content_type, self._timeout)
         failure: BaseException
         try:
             async with self._session.request(
                 method,
                 url,
-                data=sending if parts else None,
+                data=None if sending.has_left else sending,
                 headers=None if content_type == JSON else {"content-type": content_type},
                 proxy=self._proxy,
                 allow_redirects=False,
@@ -259,42 +259,59 @@ class _Body(aiohttp.Payload):
     """A body whose parts are joined only while it is written; `has_left`: whether that has begun, or it is empty.
 
     Joined before, each request in flight would hold a copy of the prompt until its answer comes: 60 of 190 MB with
-    2,000 in flight and the built-in recipe. The headers wait for the body, so nothing of a request leaves before. Of a
-    file among the parts a chunk at a time is in memory, and has `patience` seconds to leave.
+    2,000 in flight and the built-in recipe. The headers wait for the body, so nothing of a request leaves before.
     """
 
-    def __init__(self, parts: Sequence[bytes | FilePart], content_type: str, patience: float) -> None:
+    def __init__(self, parts: Sequence[bytes], content_type: str) -> None:
         super().__init__(parts, content_type=content_type)
         self._parts = parts
-        self._patience = patience
         self.has_left = not parts
 
     @property
     def size(self) -> int:
-        return sum(part.size if isinstance(part, FilePart) else len(part) for part in self._parts)
+        return sum(map(len, self._parts))
 
     @property
     def autoclose(self) -> bool:
         return True
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return b"".join(part for part in self._parts if isinstance(part, bytes)).decode(encoding, errors)
+        return b"".join(self._parts).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        protocol = writer.protocol if isinstance(writer, StreamWriter) else None
-        if isinstance(protocol, ResponseHandler) and protocol.should_close:
-            raise ConnectionAbortedError(errno.ECONNABORTED, "something had arrived unasked")
-        whole = [part for part in self._parts if isinstance(part, bytes)]
-        if len(whole) == len(self._parts):
-            data = b"".join(whole)
-            self.has_left = True
-            await writer.write(data)
-            return
-        for part in self._parts:
+        _refuse_when_answered(writer)
+        data = b"".join(self._parts)
+        self.has_left = True
+        await writer.write(data)
+
+
+class _FileBody(_Body):
+    """Of a file among the parts a chunk at a time is in memory, and has `patience` seconds to leave."""
+
+    def __init__(self, parts: Sequence[bytes | FilePart], content_type: str, patience: float) -> None:
+        super().__init__([part for part in parts if isinstance(part, bytes)], content_type)
+        self._all = parts
+        self._patience = patience
+        self.has_left = False
+
+    @property
+    def size(self) -> int:
+        return super().size + sum(part.size for part in self._all if isinstance(part, FilePart))
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        _refuse_when_answered(writer)
+        for part in self._all:
             async for data in _chunks(part):
                 self.has_left = True
                 async with asyncio.timeout(self._patience):
                     await writer.write(data)
+
+
+def _refuse_when_answered(writer: AbstractStreamWriter) -> None:
+    """Raises OSError where something has arrived by the time a request is written."""
+    protocol = writer.protocol if isinstance(writer, StreamWriter) else None
+    if isinstance(protocol, ResponseHandler) and protocol.should_close:
+        raise ConnectionAbortedError(errno.ECONNABORTED, "something had arrived unasked")
 
 
 async def _chunks(part: bytes | FilePart) -> AsyncIterator[bytes]:
