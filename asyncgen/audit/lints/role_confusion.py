@@ -187,7 +187,7 @@ class RoleConfusion:
             told = self._told_persons.find(read.text, subject.scenario)
             found = self._find(message, read, after) or next(told, None)
             if found is None and (
-                self._swapped.only_repeats(said, position) or self._swapped.lives_and_asks(said[position])
+                self._swapped.only_repeats(said, position) or self._swapped.speaks_as_a_user(said[position])
             ):
                 found = _ALL.match(message.content)
             if found and self._is_ordered(conversation[: position or 1]):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import chain
 
+from asyncgen.audit.lints.user_voice import UserVoice
 from asyncgen.audit.lints.word_runs import runs_of
 from asyncgen.audit.reading import language
 from asyncgen.audit.reading.phrases import Phrases, PlainText
@@ -74,6 +75,7 @@ class Said:
 
 class SwappedSides:
     def __init__(self, knowledge: str) -> None:
+        self._voice = UserVoice(knowledge)
         self._serves, self._wishes, self._accepts, self._lives, self._of_others = (
             Phrases(language.phrases(_RULE, key)) for key in ("serves", "wishes", "accepts", "lives", "asked-by-others")
         )
@@ -138,13 +140,14 @@ class SwappedSides:
         known = message.telling & self._known
         return len(known) >= max(_FEWEST_KNOWN, _LEAST_KNOWN * len(message.telling))
 
-    def lives_and_asks(self, message: Said) -> bool:
-        """Whether an assistant tells of itself as of a person, or takes an answer, and asks for one."""
+    def speaks_as_a_user(self, message: Said) -> bool:
+        """Whether an assistant tells of itself as of a person, or takes an answer, and asks for one, or is heard so."""
         if message.role != "assistant":
             return False
         lives, accepts = message.says(self._lives), message.says(self._accepts)
-        asks = (lives and (accepts or message.asks)) or (accepts and _asks_the_house(message))
-        return asks and not message.says(self._of_others)
+        owns = self._voice.owns(message.plain)
+        asks = (lives and (accepts or owns or message.asks)) or ((accepts or owns) and _asks_the_house(message))
+        return (asks or self._voice.is_heard(message.plain, message.text)) and not message.says(self._of_others)
 
 
 def _asks_the_house(message: Said) -> bool:

@@ -1,0 +1,70 @@
+"""An assistant that is heard as a user: what people ask for themselves, how they take an answer, what they own.
+
+A list of such sentences has no end, so it is asked who the sentence is about: an assistant's last word is no question
+of its own needs ("And what will it cost me?"), behind its first sentence it does not take in what it has said ("Hm, but
+isn't that dear for us?"), and what it calls its own is knowledge, a name or a mistake, and no bakery.
+"""
+
+import re
+
+from asyncgen.audit.reading import language
+from asyncgen.audit.reading.phrases import Phrases, PlainText
+from asyncgen.audit.reading.words import split_words
+
+_RULE = "role-confusion"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def _words(key: str) -> frozenset[bytes]:
+    return frozenset(split_words(" ".join(language.listed(_RULE, key))))
+
+
+_OWN, _ADDRESSED, _POLITE, _SELF, _NEEDED = map(_words, ("oneself", "addressed", "polite", "self", "needed"))
+_OFFERS, _SERVING, _JOINTLY, _INTERJECTIONS = map(_words, ("offers", "serving", "jointly", "interjections"))
+_AND, _OWNING, _OWNED = map(_words, ("joining", "owning", "owned-by-assistants"))
+_REACH = 2  # words behind "my" within which it is told of what
+
+
+class UserVoice:
+    def __init__(self, knowledge: str) -> None:
+        self._told_of_itself = Phrases(language.phrases(_RULE, "told-of-itself"))
+        self._known = frozenset(split_words(knowledge))
+
+    def is_heard(self, read: PlainText, text: str) -> bool:
+        """Whether an answer speaks as somebody who is served. `text`: it without what is quoted."""
+        sentences = _SENTENCE_END.split(text.strip())
+        return (
+            _asks_for_itself(sentences[-1])
+            or any(map(_takes_in, sentences[1:]))
+            or next(self._told_of_itself.find(read, text), None) is not None
+        )
+
+    def owns(self, read: PlainText) -> bool:
+        """Whether somebody calls his own what no assistant has."""
+        if _OWNING.isdisjoint(read.vocabulary):
+            return False
+        words = read.words
+        behind = (
+            frozenset(words[place + 1 : place + 1 + _REACH]) for place, word in enumerate(words) if word in _OWNING
+        )
+        return any(things and things.isdisjoint(_OWNED) and things.isdisjoint(self._known) for things in behind)
+
+
+def _asks_for_itself(sentence: str) -> bool:
+    """Whether it is a question of one's own needs, and offers nothing."""
+    if not sentence.endswith("?"):
+        return False
+    words = split_words(sentence)
+    if not (_ADDRESSED | _POLITE).isdisjoint(words) or _OWN.isdisjoint(words) or not _JOINTLY.isdisjoint(words[:2]):
+        return False
+    for place, word in enumerate(words):
+        if word in _SELF and (words[max(place - 1, 0)] in _OFFERS):
+            return _SERVING.isdisjoint(words[place + 1 :])
+    return not _NEEDED.isdisjoint(words)
+
+
+def _takes_in(sentence: str) -> bool:
+    """Whether it reacts as one does to what another has said, with a question or a word of oneself."""
+    words = split_words(sentence)
+    first = words[1:2] if words[:1] and words[0] in _AND else words[:1]
+    return not _INTERJECTIONS.isdisjoint(first) and ("?" in sentence or not _OWN.isdisjoint(words))
