@@ -9,6 +9,7 @@ from asyncgen.export.export import ExportPlan, ExportResult, Sources
 from asyncgen.export.formats import PARQUET
 from asyncgen.export.staging import rows_path
 from asyncgen.export.tokens import CUTS, ESTIMATED, estimate_tokens
+from asyncgen.report.status import pending_rows
 from asyncgen.screen.rows import near, plain_console, print_copied, tally_grid
 from asyncgen.text import quantity
 
@@ -44,6 +45,7 @@ def print_export(sources: Sources, plan: ExportPlan, result: ExportResult) -> No
 def _describe_files(sources: Sources, plan: ExportPlan, result: ExportResult) -> Iterator[tuple[str, str, str]]:
     for dataset in sources.values():
         yield "input", f"{len(dataset):,}", near(dataset.paths.output)
+        yield from pending_rows(dataset)
     for reason, tally in result.left_out.items():
         yield "left out", f"{tally.count:,}", f"{reason}: {tally.describe()}"
     for path, rows in result.files.items():

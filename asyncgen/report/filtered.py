@@ -7,6 +7,7 @@ from rich.text import Text
 from asyncgen.audit.filter import Result
 from asyncgen.data.dataset import Dataset
 from asyncgen.output.paths import OutputPaths
+from asyncgen.report.status import pending_rows
 from asyncgen.screen.rows import command_line, export_line, plain_console, print_copied, tally_grid
 from asyncgen.text import quantity
 
@@ -18,6 +19,7 @@ def print_filter(dataset: Dataset, result: Result, clean: Path, *, unjudged: int
     """
     console = plain_console()
     rows = [("input", f"{result.lines:,}", str(dataset.paths.output))]
+    rows += pending_rows(dataset)
     rows += [("dropped", f"{count:,}", reason) for reason, count in result.dropped.items()]
     if unjudged:
         rows.append(

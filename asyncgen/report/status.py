@@ -12,6 +12,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from asyncgen.data.dataset import Dataset
 from asyncgen.data.state import Report, describe_filter, digits_of, make_report
 from asyncgen.endpoint.presets import OFFLINE, name_provider
 from asyncgen.money.price import FREE, format_cost
@@ -52,6 +53,13 @@ def status(output: Path, *, as_json: bool) -> int:
             table.add_row(*[Text(printable(cell)) for cell in cells])
         console.print(table)
     return 0
+
+
+def pending_rows(dataset: Dataset) -> Iterator[tuple[str, str, str]]:
+    """For whoever writes something of an output: that not all is there yet."""
+    report = make_report(dataset.ledger, dataset.lines)
+    if report.pending:
+        yield "pending", f"{report.pending:,}", f"of {report.num:,} that were asked for, and so not among them"
 
 
 def _rows(report: Report, ledger: Ledger, lines: Lines, under_way: str) -> Iterator[tuple[str, str]]:

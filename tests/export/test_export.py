@@ -84,6 +84,17 @@ def test_what_stays_out_is_counted_by_reason_with_its_lines(paths: OutputPaths, 
     assert [each["line"] for each in rows(tmp_path / "made.jsonl.rows.jsonl")] == [2, 5, 7, 8]
 
 
+@pytest.mark.parametrize("command", ["export", "filter"])
+def test_what_is_still_to_be_made_is_told_by_whoever_writes_what_there_is(
+    paths: OutputPaths, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(paths.output), "-o", str(tmp_path / "all.jsonl")]) == 0
+    assert "pending" not in capsys.readouterr().out
+    paths.output.write_bytes(b"".join(paths.output.read_bytes().splitlines(keepends=True)[:4]))
+    assert main([command, str(paths.output), "-o", str(tmp_path / "some.jsonl")]) == 0
+    assert "pending 2 of 6 that were asked for" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("form", ["arrays", "objects", "with metadata", "rewritten"])
 def test_a_file_that_no_run_made_is_exported_too(form: str, tmp_path: Path) -> None:
     line = {
