@@ -1,40 +1,25 @@
 """Every test starts without keys, without a proxy and in an empty folder of its own."""
 
 import atexit
-import contextlib
 import faulthandler
 import gc
 import os
-import pickle
 import signal
 import sys
 import threading
 import time
-import tomllib
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
-from aiohttp.test_utils import TestServer
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from sweep import THOROUGH
 
-from asyncgen.audit.grounding.grounding import Grounding
-from asyncgen.audit.lints.role_confusion import RoleConfusion
-from asyncgen.audit.lints.third_person import ThirdPerson
-from asyncgen.command.commands import build_parser
-from asyncgen.offline.author import Author
-from asyncgen.offline.batch_knobs import BatchKnobs
-from asyncgen.offline.knobs import Knobs
-from asyncgen.offline.server import create_app
-from asyncgen.recipe.balanced import Balanced
-from asyncgen.recipe.load import AS_GIVEN, BUILT_IN, AuditCheck, load_recipe
-from asyncgen.recipe.recipe import Dimension, Recipe
 from asyncgen.runs.interrupt import SIGNALS
-from asyncgen.timings import Timings
 
 VARIABLES = (
     *("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ASYNCGEN_API_KEY", "ASYNCGEN_COMMAND"),
@@ -106,6 +91,9 @@ class Watchdog:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Watchdog())
+    runs_tests = hasattr(config, "workerinput") or config.getoption("dist", "no") == "no"
+    if runs_tests:  # and does not wait for two others that do
+        config.pluginmanager.import_plugin("made_once")
 
 
 def pytest_unconfigure() -> None:
@@ -113,100 +101,25 @@ def pytest_unconfigure() -> None:
 
 
 FOLDERS = count()
+LEFT_EMPTY: list[Path] = []
+FOLDER_MODE = 0o700
 
 
 @pytest.fixture
-def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder. pytest's own looks through all there are and links to the newest: longer than many a test."""
-    folder = tmp_path_factory.getbasetemp() / f"test-{next(FOLDERS)}"
-    folder.mkdir()
-    return folder
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder, which may be one that a test before has left so: to make and remove it takes longer than many.
 
-
-@lru_cache(maxsize=64)
-def load_built_in(name: str, variables: tuple[tuple[str, str], ...], check_audit: AuditCheck | None) -> Recipe:
-    return load_recipe(name, variables=dict(variables), check_audit=check_audit)
-
-
-def load_recipe_once(
-    source: str,
-    *,
-    knowledge: Path | None = None,
-    variables: Mapping[str, str] = AS_GIVEN,
-    check_audit: AuditCheck | None = None,
-) -> Recipe:
-    if source in BUILT_IN and knowledge is None:
-        return load_built_in(source, tuple(variables.items()), check_audit)
-    return load_recipe(source, knowledge=knowledge, variables=variables, check_audit=check_audit)
-
-
-class SharedAuthor(Author):
-    """Of every engine; what is kept of a knowledge base changes nothing that is written."""
-
-    def close(self) -> None:
-        """The engines that come later write from it."""
-
-
-@lru_cache(maxsize=16)
-def read_grounding(knowledge: str, naming: tuple[str, ...]) -> bytes:
-    return pickle.dumps(Grounding(knowledge, naming=naming))
-
-
-def fresh_grounding(knowledge: str, naming: Iterable[str]) -> Grounding:
-    """One that has counted nothing yet."""
-    grounding: Grounding = pickle.loads(read_grounding(knowledge, tuple(naming)))
-    return grounding
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _made_once() -> Iterator[None]:
-    """What takes longer than most that is asked of `main`: the parser of all commands, a built-in recipe, its blocks.
-
-    So does what an audit and the offline engine read in a knowledge base. A plan measures the prompts of fewer
-    indices, and says no other thing of them.
+    pytest's own looks through all there are and links to the newest, which takes longer still.
     """
-    parser = build_parser()
-    for command in parser.commands.values():
-        assert command.actions, "made before a test has replaced something that they are made of"
-    shared = lru_cache(maxsize=16)(Balanced)
-    load = tomllib.loads
-    parsed = lru_cache(maxsize=64)(lambda text: pickle.dumps(load(text)))
-    author = SharedAuthor()
-
-    def balanced(dimensions: Sequence[Dimension], seed: int | None, block_size: int) -> Balanced:
-        return shared(tuple(dimensions), seed, block_size)
-
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr("asyncgen.command.main.build_parser", lambda: parser)
-        patches.setattr("asyncgen.recipe.load.tomllib.loads", lambda text: pickle.loads(parsed(text)))
-        patches.setattr("asyncgen.command.config.load_recipe", load_recipe_once)
-        patches.setattr("asyncgen.data.dataset.load_recipe", load_recipe_once)
-        patches.setattr("asyncgen.recipe.scenario.Balanced", balanced)
-        patches.setattr("asyncgen.offline.engine.Author", lambda: author)
-        patches.setattr("asyncgen.audit.line_work.Grounding", fresh_grounding)
-        patches.setattr("asyncgen.audit.checks.RoleConfusion", lru_cache(maxsize=16)(RoleConfusion))
-        patches.setattr("asyncgen.audit.checks.ThirdPerson", lru_cache(maxsize=16)(ThirdPerson))
-        patches.setattr("asyncgen.screen.prompt_size.SAMPLE", 100)
-        yield
-    Author.close(author)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _engine_in_this_process() -> Iterator[None]:
-    """A run's offline engine serves from the loop of the run: to start a process for it takes longer than most runs.
-
-    That it is a process of its own, which ends with its parent, is held by runs/test_engine.py and test_process.py.
-    """
-
-    @contextlib.asynccontextmanager
-    async def offline_engine(on_death: Callable[[], None], timings: Timings) -> AsyncIterator[str]:
-        app = create_app(Knobs(batches=BatchKnobs()))
-        async with TestServer(app, handler_cancellation=True) as server:
-            yield f"http://{server.host}:{server.port}/v1"
-
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr("asyncgen.runs.run.offline_engine", offline_engine)
-        yield
+    if LEFT_EMPTY:
+        folder = LEFT_EMPTY.pop()
+    else:
+        folder = tmp_path_factory.getbasetemp() / f"test-{next(FOLDERS)}"
+        folder.mkdir(mode=FOLDER_MODE)
+    yield folder
+    with suppress(OSError):
+        if not any(folder.iterdir()) and S_IMODE(folder.stat().st_mode) == FOLDER_MODE:
+            LEFT_EMPTY.append(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
+import uvloop
 from aiohttp import web
 
 
@@ -18,7 +19,7 @@ class ServerThread:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__, daemon=True)
 
     def _make_app(self) -> web.Application:

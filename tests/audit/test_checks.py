@@ -1,5 +1,6 @@
 import re
 import string
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from asyncgen.audit.lints.credentials import find_secret
 from asyncgen.audit.lints.endings import find_break
 from asyncgen.audit.lints.markup import find_markdown
 from asyncgen.audit.rules import MAX_EVIDENCE, PHRASE_RULES, RULES, Finding
-from asyncgen.audit.subject import Subject
+from asyncgen.audit.subject import Check, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 from asyncgen.recipe.load import load_recipe
@@ -21,7 +22,6 @@ from asyncgen.recipe.recipe import Charset
 from asyncgen.recipe.scenario import Drawn
 
 RECIPE = load_recipe("nanochat")
-CHECKS = line_checks(RECIPE.system)
 SCENARIO: dict[str, Drawn] = {
     "topic": (("identity", "where the name nanochat comes from and how it relates to nanoGPT"),),
     "persona": (("", "a skeptic who doubts that something this small and cheap can be any good"),),
@@ -29,11 +29,16 @@ SCENARIO: dict[str, Drawn] = {
 }
 
 
+@cache
+def all_checks() -> list[Check]:
+    return line_checks(RECIPE.system)
+
+
 def find(*contents: str, charset: Charset = "ascii", scenario: dict[str, Drawn] | None = None) -> list[Finding]:
     """What all checks say about a conversation that a user begins."""
     messages = tuple(Message(("user", "assistant")[place % 2], each) for place, each in enumerate(contents))
     subject = Subject(Record(7, 0, messages, None), scenario, charset)
-    return [finding for check in CHECKS for finding in check(subject)]
+    return [finding for check in all_checks() for finding in check(subject)]
 
 
 def rules_in_answer(answer: str, question: str = "hi") -> set[str]:

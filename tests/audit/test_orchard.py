@@ -1,10 +1,12 @@
 """Who an answer tells of, where it breaks off and which figures it shares, by lines about an invented orchard."""
 
+from functools import cache
+
 from quick import each_row
 
 from asyncgen.audit.checks import line_checks
 from asyncgen.audit.grounding.grounding import Grounding
-from asyncgen.audit.subject import Subject
+from asyncgen.audit.subject import Check, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
 
@@ -17,13 +19,17 @@ The orchard was founded by Dr. Mabel Ashby. It is open Monday to Friday from 8:0
 Two tasting rooms stand in Devonshire. The mill draws 1.5 kW, its battery holds 6 kWh. Call 01632 960417.
 """
 PROMPT = "A guest talks with Quince. Quince is kind. Quince knows the orchard."
-CHECKS = [*line_checks(PROMPT, knowledge=KNOWLEDGE), Grounding(KNOWLEDGE, naming=[PROMPT]).check]
+
+
+@cache
+def all_checks() -> list[Check]:
+    return [*line_checks(PROMPT, knowledge=KNOWLEDGE), Grounding(KNOWLEDGE, naming=[PROMPT]).check]
 
 
 def find_rules(*contents: str) -> set[str]:
     talk = tuple(Message(("user", "assistant")[place % 2], each) for place, each in enumerate(contents))
     subject = Subject(Record(1, 0, talk, None), None, "any")
-    return {finding.rule for check in CHECKS for finding in check(subject)} - {"verbatim"}
+    return {finding.rule for check in all_checks() for finding in check(subject)} - {"verbatim"}
 
 
 @each_row(

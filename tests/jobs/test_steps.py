@@ -1,8 +1,6 @@
-"""A job with a step between two calls, killed in real processes: what has been answered is never asked again."""
+"""A job with a step between two calls, and what a kill leaves of it: what has been answered is never asked again."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -89,14 +87,9 @@ def test_killed_between_the_calls_an_index_goes_on_with_the_second_one() -> None
         return replace(answer(call), hold=is_polish(call) or call.scenario.startswith(("n7 ", "n8 ", "n9 ")))
 
     with FakeProvider(held) as provider:
-        command = [sys.executable, two_calls.__file__, *flags(provider, "--concurrency", "16", "--no-adaptive")]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        provider.wait_for_calls(2 * NUM - 3)
-        process.kill()
-        process.wait()
+        leave_as_killed(provider, 2 * NUM - 3, lambda: finish(provider, "--concurrency", "16", "--no-adaptive"))
         steps = entries("step")
         assert len(steps) == NUM - 3, "a step is on disk before anything is asked with it"
-        provider.release()
         assert finish(provider) == 0
     drafts = {call: number for call, number in asked(provider).items() if not call.startswith("Polish ")}
     assert {call for call, number in drafts.items() if number > 1} == {

@@ -1,4 +1,5 @@
 import string
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from asyncgen.recipe.load import load_recipe
 from asyncgen.recipe.scenario import Drawn
 
 KNOWLEDGE = load_recipe("nanochat").knowledge
-SHARED = Grounding(KNOWLEDGE)
+shared = cache(Grounding)  # for what asks for no counts
 
 
 def subject(*contents: str, scenario: dict[str, Drawn] | None = None) -> Subject:
@@ -23,11 +24,11 @@ def subject(*contents: str, scenario: dict[str, Drawn] | None = None) -> Subject
     return Subject(Record(3, 0, messages, None), scenario, "ascii")
 
 
-def find(answer: str, question: str = "hi", grounding: Grounding = SHARED) -> list[Finding]:
-    return list(grounding.check(subject(question, answer)))
+def find(answer: str, question: str = "hi", grounding: Grounding | None = None) -> list[Finding]:
+    return list((grounding or shared(KNOWLEDGE)).check(subject(question, answer)))
 
 
-def ungrounded(answer: str, question: str = "hi", grounding: Grounding = SHARED) -> list[str]:
+def ungrounded(answer: str, question: str = "hi", grounding: Grounding | None = None) -> list[str]:
     """The facts, each as it is written at the head of its evidence."""
     return [each.evidence.split(" | ")[0] for each in find(answer, question, grounding) if each.rule == "ungrounded"]
 
@@ -130,7 +131,7 @@ def test_what_the_user_says_is_grounded() -> None:
 def test_values_of_the_scenario_are_grounded() -> None:
     scenario: dict[str, Drawn] = {"topic": (("", "the Zeppelin of 1937"),)}
 
-    assert not list(SHARED.check(subject("hi", "The great Zeppelin burned in 1937.", scenario=scenario)))
+    assert not list(shared(KNOWLEDGE).check(subject("hi", "The great Zeppelin burned in 1937.", scenario=scenario)))
 
 
 def test_allowed_texts_are_grounded() -> None:
@@ -224,7 +225,7 @@ An adult ticket is £12.50, a child's ticket £6.25. A car costs £34.
 
 
 def _rules(*contents: str, grounding: Grounding | None = None) -> set[str]:
-    return {each.rule for each in (grounding or Grounding(FERRY)).check(subject(*contents))}
+    return {each.rule for each in (grounding or shared(FERRY)).check(subject(*contents))}
 
 
 @each_row(
@@ -334,7 +335,7 @@ We lend Dobsonians.
 def test_what_a_user_tells_of_himself_is_known_and_an_age_is_no_mirror(
     said: list[str], answer: str, rules: set[str]
 ) -> None:
-    assert _rules(*said, answer, grounding=Grounding(POOL)) == rules
+    assert _rules(*said, answer, grounding=shared(POOL)) == rules
 
 
 @each_row(
@@ -367,7 +368,7 @@ def test_what_a_user_tells_of_himself_is_known_and_an_age_is_no_mirror(
 def test_what_the_words_count_add_or_compare_is_derived_even_where_another_thing_has_the_figure(
     knowledge: str, question: str, answer: str
 ) -> None:
-    assert _rules(question, answer, grounding=Grounding(knowledge)) == {"derived-number"}
+    assert _rules(question, answer, grounding=shared(knowledge)) == {"derived-number"}
 
 
 @pytest.mark.parametrize(
@@ -380,7 +381,7 @@ def test_what_the_words_count_add_or_compare_is_derived_even_where_another_thing
     ],
 )
 def test_a_figure_that_is_stated_of_what_is_spoken_of_is_not_derived(question: str, answer: str) -> None:
-    assert _rules(question, answer, grounding=Grounding(YARD)) == set()
+    assert _rules(question, answer, grounding=shared(YARD)) == set()
 
 
 @each_row(
@@ -395,7 +396,7 @@ def test_a_figure_that_is_stated_of_what_is_spoken_of_is_not_derived(question: s
     ],
 )
 def test_formulas_headings_marks_and_regrouped_numbers_state_nothing(question: str, answer: str) -> None:
-    assert _rules(question, answer, grounding=Grounding(f"{YARD}\nCall 555-0142.\n")) == set()
+    assert _rules(question, answer, grounding=shared(f"{YARD}\nCall 555-0142.\n")) == set()
 
 
 @each_row(
@@ -409,7 +410,7 @@ def test_formulas_headings_marks_and_regrouped_numbers_state_nothing(question: s
     ],
 )
 def test_german_nouns_beside_each_other_are_no_names_and_announced_names_are(answer: str, rules: set[str]) -> None:
-    assert _rules("Wie ist das?", answer, grounding=Grounding(f"{HOF}\nDer Bau kostete 1,9 Millionen Euro.\n")) == rules
+    assert _rules("Wie ist das?", answer, grounding=shared(f"{HOF}\nDer Bau kostete 1,9 Millionen Euro.\n")) == rules
 
 
 HOSTEL = """# Hostel
@@ -444,7 +445,7 @@ In 2025 there were 9,300 guests, 40 % of them from abroad. The machine mended 64
     ],
 )
 def test_shares_averages_proportions_and_spans_are_derived(question: str, answer: str) -> None:
-    assert _rules(question, answer, grounding=Grounding(HOSTEL)) == {"derived-number"}
+    assert _rules(question, answer, grounding=shared(HOSTEL)) == {"derived-number"}
 
 
 @each_row(
@@ -465,7 +466,7 @@ def test_shares_averages_proportions_and_spans_are_derived(question: str, answer
 def test_claims_in_a_question_and_halves_are_looked_at_and_what_breaks_off_is_not(
     question: str, answer: str, rules: set[str]
 ) -> None:
-    assert _rules(question, answer, grounding=Grounding(HOSTEL)) == rules
+    assert _rules(question, answer, grounding=shared(HOSTEL)) == rules
 
 
 FERRY_LINE = """# Ferry line
@@ -495,7 +496,7 @@ The tanks hold 95,000 litres; 60 % of the area is Riesling.
 def test_packs_small_amounts_and_percentages_are_read_as_what_they_are(
     question: str, answer: str, rules: set[str]
 ) -> None:
-    assert _rules(question, answer, grounding=Grounding(FERRY_LINE)) == rules
+    assert _rules(question, answer, grounding=shared(FERRY_LINE)) == rules
 
 
 @pytest.mark.parametrize(
@@ -511,7 +512,7 @@ def test_packs_small_amounts_and_percentages_are_read_as_what_they_are(
 def test_a_question_states_nothing_and_a_name_in_another_language_may_be_a_translation(
     question: str, answer: str, rules: set[str]
 ) -> None:
-    assert _rules(question, answer, grounding=Grounding(FERRY_LINE)) - {"derived-number"} == rules
+    assert _rules(question, answer, grounding=shared(FERRY_LINE)) - {"derived-number"} == rules
 
 
 TOOL = Grounding(
