@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from quick import each_row
 
@@ -14,14 +14,12 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50)
 @given(st.lists(VALUES) | st.dictionaries(st.text(), VALUES), st.sampled_from([None, 2]), st.booleans())
 def test_json_without_a_fault_is_read_as_anybody_reads_it(document: object, indent: int | None, is_ascii: bool) -> None:  # noqa: FBT001
     text = json.dumps(document, indent=indent, ensure_ascii=is_ascii)
     assert list(read_loosely(f"Sure:\n{text}")) == [document]
 
 
-@settings(max_examples=50)
 @given(st.text(alphabet='[]{}",:\\\n a1\ud800'))
 def test_any_text_is_read(text: str) -> None:
     for each in read_loosely(text):

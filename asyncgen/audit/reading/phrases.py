@@ -283,6 +283,7 @@ def _choice(alternatives: Sequence[_Part], *, is_optional: bool = False) -> _Par
     return _Part(f"(?:{pattern})", () if is_optional else needs, is_optional, asks=asks)
 
 
+@lru_cache(maxsize=8192)  # most phrases are made of the same words
 def _word(written: str) -> _Part:
     """The word in all its spellings."""
     pattern = "".join(_LETTERS.get(each) or re.escape(each) for each in written)
