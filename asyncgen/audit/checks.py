@@ -1,6 +1,6 @@
 """All that looks at one line by itself: which checks there are for a data set."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from asyncgen.audit.lints.addresses import find_emails, plain_address
 from asyncgen.audit.lints.control_tokens import check_control_tokens
@@ -15,7 +15,7 @@ from asyncgen.audit.lints.third_person import ThirdPerson
 from asyncgen.audit.lints.turns import TurnsCheck
 from asyncgen.audit.lints.word_runs import Verbatim
 from asyncgen.audit.lints.wrong_language import WrongLanguage, find_guess
-from asyncgen.audit.rules import MAX_EVIDENCE, Finding, Span, excerpt
+from asyncgen.audit.rules import MAX_EVIDENCE, Finding, excerpt
 from asyncgen.audit.subject import Check, Subject
 
 
@@ -34,16 +34,11 @@ def line_checks(
     declares. What the knowledge base itself says is no leak and
     no secret.
     """
-    known = frozenset(plain_address(knowledge[slice(*span)]) for span in find_emails(knowledge))
-
-    def find_unknown_email(text: str) -> Span | None:
-        return next((span for span in find_emails(text) if plain_address(text[slice(*span)]) not in known), None)
-
     return [
         Leaks(phrases or {}, knowledge).check,
         StageDirections(system_prompt, knowledge).check,
         check_control_tokens,
-        _check_each("email", find_unknown_email),
+        _emails_check(knowledge),
         Secrets(knowledge).check,
         check_ascii,
         check_markdown,
@@ -57,15 +52,25 @@ def line_checks(
     ]
 
 
-def _check_each(rule: str, find: Callable[[str], Span | None]) -> Check:
-    """A check that asks for the first place in each message."""
+def _emails_check(knowledge: str) -> Check:
+    """Addresses that the knowledge base lacks; a user may get one at its own host wrong."""
+    known = frozenset(plain_address(knowledge[slice(*span)]) for span in find_emails(knowledge))
+    hosts = frozenset(map(_name_of_host, known))
 
     def check(subject: Subject) -> Iterator[Finding]:
         for position, message in enumerate(subject.record.conversation):
-            if span := find(message.content):
-                yield Finding(rule, subject.record.number, position, excerpt(message.content, *span))
+            for span in find_emails(message.content):
+                address = plain_address(message.content[slice(*span)])
+                if address not in known and not (message.role == "user" and _name_of_host(address) in hosts):
+                    yield Finding("email", subject.record.number, position, excerpt(message.content, *span))
+                    break
 
     return check
+
+
+def _name_of_host(address: str) -> str:
+    """What stands before the last point: the "mill" of "a@post.mill.example"."""
+    return address.rpartition("@")[2].rpartition(".")[0].rpartition(".")[2]
 
 
 def check_ascii(subject: Subject) -> Iterator[Finding]:

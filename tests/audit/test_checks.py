@@ -217,6 +217,7 @@ def test_discussed_control_tokens_are_not(text: str) -> None:
         ("Write to jane.doe+x@mail.example.com.", "jane.doe+x@mail.example.com"),
         ("Follow @karpathy", None),
         ("git@github.com:karpathy/nanochat.git", None),
+        ("Start backup@weekly.timer.", None),
         ("3 @ 4.50", None),
     ],
 )
@@ -449,8 +450,10 @@ def test_a_stage_direction_is_no_markup_and_an_emphasis_is() -> None:
     assert rules_in_answer("It is *really* small.") == {"markdown"}
 
 
-def find_with(knowledge: str, answer: str, system_prompt: str | None = None) -> set[str]:
-    messages = (Message("user", "Where can I find help?"), Message("assistant", answer))
+def find_with(
+    knowledge: str, answer: str, system_prompt: str | None = None, question: str = "Where can I find help?"
+) -> set[str]:
+    messages = (Message("user", question), Message("assistant", answer))
     checks = line_checks(system_prompt, knowledge=knowledge)
     return {each.rule for check in checks for each in check(Subject(Record(1, 0, messages, None), None, "any"))}
 
@@ -459,6 +462,13 @@ def test_an_address_of_the_knowledge_base_is_no_finding_and_another_is() -> None
     assert find_with(SUPPORT, "Write to Help@shop.example.") == set()
     assert find_with(SUPPORT, "Write to help@shop.example or jane@shop.example.") == {"email"}
     assert find_with("", "Write to help@shop.example.") == {"email"}
+
+
+def test_a_user_may_get_an_address_at_a_known_host_wrong_and_the_answer_may_not() -> None:
+    asked = "Is it post@shop.com?"
+    assert find_with(SUPPORT, "No, help@shop.example.", question=asked) == set()
+    assert find_with(SUPPORT, "Yes, post@shop.com.", question=asked) == {"email"}
+    assert find_with(SUPPORT, "No, help@shop.example.", question="I am jo@post.com.") == {"email"}
 
 
 def test_a_cipher_of_the_knowledge_base_is_no_secret_and_another_word_of_that_form_is() -> None:

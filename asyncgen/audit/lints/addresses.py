@@ -39,7 +39,8 @@ _LONGEST_LOCAL_PART = 64  # characters, by RFC 5321; a search from further back 
 _LOCAL_PART = re.compile(
     rf"(?:[\w%+-]{{1,40}}(?:{_DOT}|{_SIGN})){{0,3}}[^\W_][\w%+-]{{0,63}}$|[^\W_][\w.%+-]{{0,63}}$", re.IGNORECASE
 )
-_PLAIN = re.compile(r"@(?<=\w@)(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b(?!/)")
+_UNITS = "service|timer|socket|target|mount|path|slice"  # what systemd starts: "backup@home.timer"
+_PLAIN = re.compile(rf"@(?<=\w@)(?:[\w-]{{1,63}}\.)+(?!(?:{_UNITS})\b)[^\W\d_]{{2,24}}\b(?!/)")
 _PLAIN_LOCAL_PART = re.compile(r"[\w.%+-]+$")
 _LOGIN = re.compile(r"://[^\s/]*:$")
 _HINTS = (  # of a sign that is spelled

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TypeAlias
 
-from asyncgen.audit.reading.language import listed, tables
+from asyncgen.audit.reading.language import FUNCTION_WORDS, listed, tables
 from asyncgen.audit.reading.words import MAX_KNOWN_WORDS, split_words
 from asyncgen.audit.rules import Finding, Span, excerpt
 from asyncgen.audit.subject import Subject
@@ -72,7 +72,7 @@ def _choice(key: str) -> str:
 
 
 _MARK = r"[!#$*&%^~+_]"  # between the letters of a password
-_IS = rf"\s(?:{_choice('is')})(?:\s(?:{_choice('still')})){{0,2}}(?:\s?:)?\s"
+_IS = rf"(?:,?\s(?:{_choice('aside')}),?)?\s(?:{_choice('is')})(?:\s(?:{_choice('still')})){{0,2}}(?:\s?:)?\s"
 _SIGN = rf"(?:\s(?:{_choice('place')})|\s(?:{_choice('of')})(?:\s[\w'-]{{1,20}}){{1,4}}?)?(?P<sign>\s?[:=]\s?|{_IS})"
 _WORD = r"(?:[\"'`](?P<quoted>[^\s\"'`]{4,200})[\"'`]|(?P<value>[^\s\"'`,;]{4,200}))"
 _MIXED = r"(?P<value>(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])[^\s\"'`,;]{6,60})"
@@ -86,6 +86,8 @@ _BEHIND = {
     "plain-passwords": rf"(?:{_SIGN}|\s)"
     rf"(?P<value>[^\W\d_]{{4,30}}|[^\W\d_]{{2,30}}(?:-[^\W\d_]{{2,30}}){{2,5}})"
     rf"(?P<next>[.,;!?)]|$|\s(?:und|and|kommst|to|um)\b)",
+    "worded-passwords": rf"{_SIGN}"
+    r"(?P<value>[^\W\d_]{3,12}(?: [^\W\d_]{3,12}){0,4} (?:\d{1,4}|[^\W\d_]{3,12}))(?=[.!\n]|$)",
     "pass": rf"(?P<sign>\s?[:=]\s?|{_IS})(?:{_WORD}|[\"'`](?P<words>[a-z\d]+(?: [a-z\d]+){{1,9}})[\"'`])",
     "keys": rf"(?:{_SIGN}|\s(?=\S{{12}})){_WORD}",
     "account-numbers": rf"(?:{_SIGN}|\s)(?P<value>\d(?:[ -]?\d){{5,15}})\b",
@@ -100,19 +102,20 @@ _BEHIND = {
     rf"{_MIXED}",
     "offers": r"(?:\s(?:code|is))?:?\s[\"'`]?(?-i:[A-Z]{5,20})\b",
 }
+_LISTED_AS = {"plain-passwords": "passwords", "worded-passwords": "passwords"}
 _Name: TypeAlias = tuple[str, str, re.Pattern[str]]
 
 
 def _names(*kinds: str) -> Sequence[_Name]:
     behind = {kind: re.compile(rf"(?:s|en|_id)?[\"']?{_BEHIND[kind]}", re.IGNORECASE) for kind in kinds}
     return [
-        (name, kind, behind[kind]) for kind in kinds for name in sorted(listed("secret", kind.removeprefix("plain-")))
+        (name, kind, behind[kind]) for kind in kinds for name in sorted(listed("secret", _LISTED_AS.get(kind, kind)))
     ]
 
 
 _NAMES = _names(
-    *("passwords", "pass", "plain-passwords", "keys", "card-codes", "pins", "lock-codes", "recovery"),
-    *("account-numbers", "opened", "offers"),
+    *("passwords", "pass", "plain-passwords", "worded-passwords", "keys", "card-codes", "pins", "lock-codes"),
+    *("recovery", "account-numbers", "opened", "offers"),
 )
 _ACCOUNTS = _names("accounts", "logins")
 # What is a secret in a sentence with its name, and in the answer to a question with it.
@@ -171,6 +174,7 @@ _NO_PASSWORD, _NO_RECOVERY = listed("secret", "no-password"), listed("secret", "
 _SAID_OF = re.compile(
     r"[a-zäöü]*(?:ed|ing|ive|able|ful|less|ical|ous|ory|bar|lich|ig|en|los|isch|ell|ert|elt|etzt|acht)$"
 )
+_OF_ANY = re.compile(rf"\b(?:{_choice('any')})\s(?:[\w-]+\s){{0,2}}$")  # "a long password is harder to guess"
 _WITH = re.compile(
     r"\b(?:with|use|using|mit|nimm|user|username|login|benutzer|benutzername|nutzer)\b[^.!?\n]{0,40}$", re.IGNORECASE
 )
@@ -418,7 +422,9 @@ def _is_secret(kind: str, found: re.Match[str], message: _Said, place: int) -> b
     if kind in {"passwords", "pass"}:
         return found["words"] is not None or _is_password(found)
     if kind == "plain-passwords":
-        return _is_plain_password(found)
+        return not _OF_ANY.search(message.lowered, max(place - _LONGEST_KIND, 0), place) and _is_plain_password(found)
+    if kind == "worded-passwords":
+        return _is_passphrase(message.lowered[place : found.start("sign")], found)
     if kind == "keys":
         return _is_key(found["quoted"] or found["value"])
     if kind == "lock-codes":
@@ -437,6 +443,13 @@ def _is_plain_password(found: re.Match[str]) -> bool:
         or value[0].isupper()
         or bool(_WITH.search(found.string, max(found.start() - _REACH, 0), found.start()))
     )
+
+
+def _is_passphrase(name: str, found: re.Match[str]) -> bool:
+    """Words in a row that say nothing of what is named: what only a passphrase is made of, or behind a colon."""
+    words = found["value"].lower().split()
+    is_told = found["sign"].strip() in {":", "="} or "phrase" in name
+    return is_told and not any(each in FUNCTION_WORDS or each in _NO_PASSWORD or _SAID_OF.match(each) for each in words)
 
 
 def _is_key(value: str) -> bool:

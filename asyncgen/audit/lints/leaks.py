@@ -21,11 +21,14 @@ _LEAK, _DISCLAIMER = PHRASE_RULES
 # A place of a template that nobody has filled in: {topic}, [insert a fact], [DATE].
 _UNFILLED = re.compile(
     r"(?<![\w$\"'`{}(\[=\\/])\{\{? ?[a-z]+(?:[_ ][a-z]+){0,3} ?\}?\}(?![\w\"'`}])"
-    r"|\[(?:[a-z]+_)*(?:persona|scenario|topic)(?:_[a-z]+)*\](?![(\]])"
-    r"|\[(?:insert|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])"
-    r"|(?-i:\[(?:YOUR )?(?:DATE|NAME|PRICE|TIME|NUMBER|CITY|ADDRESS|COMPANY|TOPIC|FACT|DATUM|PREIS|ORT|UHRZEIT)\])",
+    r"|\[(?:insert|topic|persona|placeholder)\b[^\]\n]{0,60}\](?![(\]])",
     re.IGNORECASE,
 )
+_UNFILLED_NAME = re.compile(
+    r"\[(?:(?:YOUR[ _])?(?:DATE|NAME|PRICE|TIME|NUMBER|CITY|ADDRESS|COMPANY|TOPIC|FACT|DATUM|PREIS|ORT|UHRZEIT)"
+    r"|(?:[A-Z]+_)*(?:PERSONA|SCENARIO|TOPIC)(?:_[A-Z]+)*)\](?![(\]])"
+)
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _ENDING = re.compile(rb"(?<=...)(?:e?[sn]|e)$")
 _QUOTED = re.compile(r'"[^"\n]{4,200}"')
 
@@ -128,7 +131,8 @@ def _raised() -> Sequence[tuple[Uncased, ...]]:
 
 
 def _find_unfilled(text: str) -> re.Match[str] | None:
-    return _UNFILLED.search(without_code(text)) if "{" in text or "[" in text else None
+    found = _UNFILLED.search(without_code(text)) if "{" in text or "[" in text else None
+    return found or (_UNFILLED_NAME.search(_CODE.sub(blank, text)) if "[" in text else None)
 
 
 def _spaced(text: str) -> bytes:

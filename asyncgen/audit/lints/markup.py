@@ -16,7 +16,7 @@ from asyncgen.audit.subject import Subject
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S.*$", re.MULTILINE)
 _UNDERLINED = re.compile(r"^[A-Z][^\n|]{0,80}\n(?:={3,}|-{3,}) *$", re.MULTILINE)
-_STARS = re.compile(r"(?<![\w*/)\]])(?P<mark>\*{1,3})(?=[^\s*])[^*\n]{0,200}?(?<=[^\s*(])(?P=mark)(?![\w*(])")
+_STARS = re.compile(r"(?<![\w*/)\]])(?P<mark>\*{1,3})(?=[^\s*,;:.)/])[^*\n]{0,200}?(?<=[^\s*(/])(?P=mark)(?![\w*(])")
 _UNDERSCORES = re.compile(
     r"(?<![\w_/.])(?:__(?!(?:init|main|name|call|doc|file|all|dict|class|len|str|repr|iter|next|new|del|enter|exit)__)"
     r"(?:[^\W_]|[$€£])[^_\n]{0,200}?__|_[A-Za-z][^_\n]{0,200}?_)(?![\w_(])"
