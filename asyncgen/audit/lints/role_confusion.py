@@ -78,6 +78,8 @@ _GOES_ON = "|".join(sorted(language.listed("role-confusion", "goes-on")))
 _ASKED_BETWEEN = re.compile(
     rf"(?<=\n)(?:-?> ?|[-\u2013\u2014] )?(?:{_GOES_ON})\b[^\n?.!]{{2,80}}\?\s*\n+(?=\S)", re.IGNORECASE
 )
+# One line between two others, with a mark in front of it, that asks.
+_MARKED = re.compile(r"^(?![->])[^\n]+\n(?:->|>|-) ?[^\n]+\?\n(?![->\n])(?=\S)", re.MULTILINE)
 # "Turn 3 (user)", "Turn 3, user:": its number, and who speaks.
 _TURN = re.compile(
     rf"(?:^\W{{0,3}}|(?<=[.!?`] ))\w+ \d{{1,2}}(?:,? ?\((?:{'|'.join(_SIDES)})\)|,? (?:{'|'.join(_SIDES)}):)",
@@ -92,6 +94,7 @@ _BRACKETED = re.compile(
 _EXCHANGES = (
     ("?\n", 1, _ANSWERED),
     ("?\n", 1, _ASKED_BETWEEN),
+    ("?\n", 1, _MARKED),
     (":", 1, _OF_ONESELF),
     (":", 2, _IN_A_LINE),
     ("? ", 1, _YES),

@@ -20,13 +20,16 @@ from asyncgen.audit.subject import Subject
 
 _RULE = "role-confusion"
 _QUOTED = re.compile(r'"[^"\n]{1,300}"')
-_QUESTION = re.compile(r"[^.!?\n]*\?")
+_ENDS = re.compile(r"[.!?;]\s*\Z")
+_QUESTION = re.compile(r"(?:[^.!?\n]|\.(?=\w))*\?")
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
 _FEWEST_SHARED = 4  # words in a row; those that are shared tell of oneself, and two of them are no function words
 _FEWEST_LETTERS = 3  # of a word that says something
 _FEWEST_TELLING = 2  # words that tell what the other side has told
 _FEWEST_KNOWN = 3  # words of somebody who tells what the knowledge base knows,
-_LEAST_KNOWN = 0.8  # and their share of all that say something
+_LEAST_KNOWN = 0.8  # and their share of all that say something,
+_LEAST_HEARD = 0.7  # also of what was said before
+_MOST_BARE = 9  # words of an answer that tells nothing
 _LEAST_AGAIN = 0.6  # of an answer that is told again
 _MOST_OTHERS = 1  # words beside it, of which the knowledge base knows
 _FEWEST_BACK = 3  # words of a statement that is said back
@@ -40,7 +43,8 @@ def _words(key: str) -> frozenset[bytes]:
 _OWN, _ADDRESSED, _REACTIONS, _ASKING = map(_words, ("oneself", "addressed", "reactions", "asking"))
 _OPENINGS = [split_words(each) for each in language.listed(_RULE, "openings")]
 _FUNCTION = frozenset(split_words(" ".join(language.FREQUENT_WORDS)))
-_EMPTY = _FUNCTION | _OWN | _ADDRESSED | _REACTIONS
+_PERSONAL = _OWN | _REACTIONS
+_EMPTY = _FUNCTION | _OWN | _ADDRESSED | _REACTIONS | _ASKING
 
 
 def _telling(words: Iterable[bytes]) -> list[bytes]:
@@ -64,10 +68,19 @@ class Said:
     def telling(self) -> frozenset[bytes]:
         return frozenset(_telling(self.words))
 
-    @property
+    @cached_property
+    def statement(self) -> Sequence[bytes]:
+        """The words outside of questions."""
+        return split_words(_QUESTION.sub(" ", self.text)) if self.asks else self.words
+
+    @cached_property
     def stated(self) -> frozenset[bytes]:
-        """The telling words outside of questions."""
-        return frozenset(_telling(split_words(_QUESTION.sub(" ", self.text)))) if self.asks else self.telling
+        return frozenset(_telling(self.statement))
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it tells nothing: "Okay, understood."."""
+        return len(self.words) <= _MOST_BARE and not self.asks and not any(map(str.isdigit, self.text))
 
     def says(self, phrases: Phrases) -> bool:
         return next(phrases.find(self.plain, self.text), None) is not None
@@ -76,8 +89,9 @@ class Said:
 class SwappedSides:
     def __init__(self, knowledge: str) -> None:
         self._voice = UserVoice(knowledge)
-        self._serves, self._wishes, self._accepts, self._lives, self._of_others = (
-            Phrases(language.phrases(_RULE, key)) for key in ("serves", "wishes", "accepts", "lives", "asked-by-others")
+        self._serves, self._wishes, self._accepts, self._lives, self._asked_by_others, self._grateful = (
+            Phrases(language.phrases(_RULE, key))
+            for key in ("serves", "wishes", "accepts", "lives", "asked-by-others", "grateful")
         )
         self._transcript = language.any_phrase(_RULE, "transcript")
         self._known = frozenset(_telling(split_words(knowledge)))
@@ -118,24 +132,42 @@ class SwappedSides:
 
     def is_served(self, said: Sequence[Said], position: int) -> bool:
         """Whether a user says what the house would, and it was the answer before, or the next one takes it so."""
-        if said[position].role != "user":
+        message = said[position]
+        if message.role != "user":
             return False
-        message, before = said[position], said[position - 1] if position else None
         wishes = message.says(self._wishes)
         serves = wishes or message.says(self._serves)
-        if before and (wishes or (serves and len(message.stated & before.telling) >= _FEWEST_TELLING)):
-            return True
-        if before is None and self._transcript.search(message.text):
+        if position:
+            again = message.stated & said[position - 1].telling
+            if wishes or (serves and len(again) >= _FEWEST_TELLING) or self._tells_on(said, position):
+                return True
+        elif self._transcript.search(message.text):
             return False
-        if position + 1 == len(said) or not (serves or self._tells_what_is_known(message)):
+        after = said[position + 1] if position + 1 < len(said) else None
+        if after is None or not (serves or self._tells_what_is_known(message)) or after.says(self._grateful):
             return False
-        after = said[position + 1]
-        return after.says(self._accepts) or after.says(self._lives) or (not serves and _asks_the_house(after))
+        takes = after.says(self._lives) or (wishes and after.is_bare) if serves else _asks_the_house(after, _ASKING)
+        return takes or after.says(self._accepts)
+
+    def _tells_on(self, said: Sequence[Said], position: int) -> bool:
+        """Whether a user who was told something tells more of it, or what is known, and is told nothing in turn.
+
+        No word shows that he has taken it in, and he says nothing of himself.
+        """
+        message, before = said[position], said[position - 1]
+        words, is_asked = message.statement, before.asks or not _ENDS.search(message.text)
+        if is_asked or len(words) < _FEWEST_WORDS or not _PERSONAL.isdisjoint(words) or words[0] in _ASKING:
+            return False
+        heard = [self._known, *(each.telling for each in said[:position])]
+        known = [word for word in message.stated if any(word in each for each in heard)]
+        if len(known) < max(_FEWEST_TELLING, _LEAST_HEARD * len(message.stated)):
+            return False
+        is_bare = position + 1 < len(said) and said[position + 1].is_bare
+        return is_bare or not message.stated.isdisjoint(before.telling)
 
     def _tells_what_is_known(self, message: Said) -> bool:
         """Whether somebody tells nothing of himself and nothing but what the knowledge base knows, with its figures."""
-        is_told = not message.asks and _OWN.isdisjoint(message.words) and _REACTIONS.isdisjoint(message.words)
-        if not is_told or not any(map(str.isdigit, message.text)):
+        if message.asks or not _PERSONAL.isdisjoint(message.words) or not any(map(str.isdigit, message.text)):
             return False
         known = message.telling & self._known
         return len(known) >= max(_FEWEST_KNOWN, _LEAST_KNOWN * len(message.telling))
@@ -147,13 +179,14 @@ class SwappedSides:
         lives, accepts = message.says(self._lives), message.says(self._accepts)
         owns = self._voice.owns(message.plain)
         asks = (lives and (accepts or owns or message.asks)) or ((accepts or owns) and _asks_the_house(message))
-        return (asks or self._voice.is_heard(message.plain, message.text)) and not message.says(self._of_others)
+        return (asks or self._voice.is_heard(message.plain, message.text)) and not message.says(self._asked_by_others)
 
 
-def _asks_the_house(message: Said) -> bool:
-    """Whether a question is not to a "you"."""
+def _asks_the_house(message: Said, opened_by: frozenset[bytes] | None = None) -> bool:
+    """Whether a question is not to a "you". `opened_by`: the words that may open it."""
     return message.asks and any(
-        _ADDRESSED.isdisjoint(split_words(each[0])) for each in _QUESTION.finditer(message.text)
+        _ADDRESSED.isdisjoint(words) and (opened_by is None or not opened_by.isdisjoint(words[:1]))
+        for words in (split_words(each[0]) for each in _QUESTION.finditer(message.text))
     )
 
 
@@ -168,15 +201,17 @@ def _asks_back(message: Said, before: Said) -> bool:
     if not (message.asks or before.asks):
         is_long = len(message.words) >= _FEWEST_BACK
         return is_long and [*map(_without_person, message.words)] == [*map(_without_person, before.words)]
-    is_addressed = bool(_ADDRESSED & message.plain.vocabulary) and _OWN.isdisjoint(before.words)
-    is_as_long = -1 <= len(message.words) - len(before.words) <= (0 if is_addressed else _MOST_MORE)
-    begins_so = (message.asks == before.asks and message.text.rstrip().endswith("?")) or (
-        not message.asks and message.words[:1] == before.words[:1]
-    )
-    if not (is_as_long and begins_so and (message.asks or _ASKING.issuperset(message.words[:1]))):
-        return False
+    more, is_begun_so = len(message.words) - len(before.words), message.words[:1] == before.words[:1]
+    if not message.asks:
+        is_back = is_begun_so and _ASKING.issuperset(message.words[:1]) and -1 <= more <= _MOST_MORE
+    else:
+        is_addressed = not _ADDRESSED.isdisjoint(message.words) and _OWN.isdisjoint(
+            before.words
+        )  # "Which do you mean?"
+        is_again = before.asks and message.text.rstrip().endswith("?")
+        is_back = is_again and -1 <= more <= (_MOST_MORE if is_begun_so and not is_addressed else not is_addressed)
     in_order = [word for word in message.words if word in before.telling]
-    return bool(in_order) and in_order == _telling(before.words)
+    return is_back and bool(in_order) and in_order == _telling(before.words)
 
 
 def _without_person(word: bytes) -> bytes:
