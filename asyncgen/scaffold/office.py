@@ -17,9 +17,11 @@ from pptx import Presentation
 from asyncgen.scaffold.decode import Decoded
 from asyncgen.scaffold.letter import read_letter
 from asyncgen.scaffold.printed import read_printed
+from asyncgen.scaffold.running_lines import without_running_lines
 from asyncgen.scaffold.workbook import read_workbook
 from asyncgen.text import name_some
 
+_BLANKS = re.compile(r"\n{3,}")
 _WIDE_BLANK = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
 _CUT_SENTENCE = re.compile(r"(?<=[^\s.!?:;|])\n\n(?=[a-zß-ÿ])")  # by the end of a line in print
 _BLANK_CELL = re.compile(r"(?<=\| )(?:NaN|NaT|Unnamed: \d+(?:_level_\d+)?)(?= \|)")
@@ -50,7 +52,8 @@ def _of_print(stream: BinaryIO) -> Decoded:
     if (text := read_printed(stream)) is None:
         stream.seek(0)
         text = PdfConverter().convert(stream, StreamInfo(extension=".pdf")).markdown
-    return Decoded(_CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", text)))
+    text = "\n\n".join(without_running_lines(text.removesuffix("\f").split("\f")))
+    return Decoded(_CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", _BLANKS.sub("\n\n", text))))
 
 
 def _of_slides(stream: BinaryIO) -> Decoded:

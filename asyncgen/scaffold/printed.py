@@ -11,18 +11,18 @@ _SLACK = 2.0  # points by which letters may stand over the lines around them
 
 
 def read_printed(stream: BinaryIO) -> str | None:
-    """None where no table has lines: other readers know more of texts without."""
+    """Its pages, parted by form feeds; None where no table has lines: other readers know more of texts without."""
     import pdfplumber  # noqa: PLC0415 - an extra
 
-    pieces: list[str] = []
+    pages: list[str] = []
     has_tables = False
     with pdfplumber.open(stream, laparams={}) as printed:
         for page in printed.pages:
             tables = [each for each in page.find_tables() if _is_table(each)]
             has_tables |= bool(tables)
-            pieces += in_order(page, tables)
+            pages.append("\n\n".join(in_order(page, tables)))
             page.close()
-    return "\n\n".join(pieces) if has_tables else None
+    return "\n\n\f".join(pages) if has_tables else None
 
 
 def _is_table(found: Any) -> bool:
