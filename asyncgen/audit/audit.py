@@ -231,10 +231,11 @@ class _Pass:
 
     def _describe_languages(self) -> Iterator[str]:
         """What the rules that look for words could not read."""
-        read = " and ".join(NAMES[code] for code in LANGUAGES)
+        *names, last = sorted(NAMES[code] for code in LANGUAGES)
+        read = f"{', '.join(names)} and {last}"
         if self._unread:
             lines = quantity(self._unread, "line")
-            yield f"{lines} in neither {read.replace(' and ', ' nor ')}: {', '.join(WORD_RULES)} find little there"
+            yield f"{lines} in none of {read}: {', '.join(WORD_RULES)} find little there"
         if self._settings.languages and WRONG_LANGUAGE in self._tallies and find_guess() is None:
             yield (
                 f"{WRONG_LANGUAGE} tells {read} apart and no others: "

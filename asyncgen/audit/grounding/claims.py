@@ -46,6 +46,7 @@ class Said:
     def __init__(self, conversation: Conversation, values: Iterable[str]) -> None:
         free, claimed = list[str](), list[str]()
         self._persons: set[str] = set()
+        self._questions: list[str] = []
         for place, message in enumerate(conversation):
             if message.role != "user":
                 continue
@@ -58,6 +59,8 @@ class Said:
             for sentence in _SENTENCE.split(text):
                 is_claim = not wants_a_result and _is_claim(sentence, is_remark=is_remark)
                 kinds[is_claim].append(sentence)
+                if sentence.endswith("?") and not _CLAIM["own"].search(sentence):
+                    self._questions.append(sentence.lower())
             self._persons.update(fold(each["name"]) for each in _OWN_PERSON.finditer(text))
             free.append(" ".join(kinds[False]))
             claimed.append(" ".join(kinds[True]))
@@ -70,6 +73,10 @@ class Said:
     def claims(self, fact: Fact) -> bool:
         """Whether the user has claimed it, so that it is no result of the answer's."""
         return self._claimed.knows(fact, is_bare=True)
+
+    def asks(self, words: str) -> bool:
+        """Whether a question that is not about the user himself has these words."""
+        return any(words.lower() in each for each in self._questions)
 
     def names(self, word: str) -> bool:
         """Whether it is a name that the user has brought up."""

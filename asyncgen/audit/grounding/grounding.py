@@ -16,7 +16,7 @@ from asyncgen.audit.grounding.claims import Said, is_exercise
 from asyncgen.audit.grounding.derivations import Derivations, derives, is_of_a_code
 from asyncgen.audit.grounding.known_facts import KnownFacts, hedge_of, is_age, is_bare, size_of_unit
 from asyncgen.audit.grounding.reckoning import OPERANDS
-from asyncgen.audit.grounding.statements import SENTENCE, is_compared, sentences_around
+from asyncgen.audit.grounding.statements import SENTENCE, YEAR, is_compared, sentences_around
 from asyncgen.audit.grounding.written_sums import is_wrong
 from asyncgen.audit.reading.facts import (
     CURRENCIES,
@@ -26,6 +26,7 @@ from asyncgen.audit.reading.facts import (
     Measure,
     Term,
     Time,
+    is_half_more,
     is_month,
     read_count,
     read_facts,
@@ -35,9 +36,16 @@ from asyncgen.audit.reading.facts import (
     with_decimal_points,
     without_code,
 )
-from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, find_language, listed
+from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, find_language, listed, table_of
 from asyncgen.audit.reading.names import COMMON_NAMES, PLACES, fold, is_listed
-from asyncgen.audit.reading.number_words import SMALL_WORDS, find_beginnings, in_all_spellings, in_ascii, is_small
+from asyncgen.audit.reading.number_words import (
+    ALL_SMALL_WORDS,
+    SMALL_WORDS,
+    find_beginnings,
+    in_all_spellings,
+    is_small,
+    small_words_of,
+)
 from asyncgen.audit.reading.phrases import Uncased, lowered
 from asyncgen.audit.reading.words import split_words
 from asyncgen.audit.results import TopicGrounding
@@ -62,6 +70,7 @@ _OPERATOR = any_phrase("grounding", "operators").pattern
 _OPERATOR_BEFORE = re.compile(  # "minus 27 degrees" is no sum
     rf"(?:[+*=^]|(?<!\bf)/|\bx|\d\S{{0,4}}(?: \w{{1,8}})? {_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE
 )
+_PRICED = re.compile(r"[^.!?\d]{1,30}(?:[$€£] ?\d|\d[\d.,]* ?[€£$])")
 _OPERATOR_REACH = 34  # characters
 _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*=^]|/ ?[$\d(]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE
@@ -69,10 +78,9 @@ _OPERATOR_AFTER = re.compile(
 _RHETORICAL = any_phrase("grounding", "rhetorical")
 _OF_THE_TALK = Uncased(rf"[ -]{any_phrase('grounding', 'of-the-talk').pattern}")
 _SUPPOSED = re.compile(rf"(?:{any_phrase('grounding', 'supposed').pattern})[^.!?]*$", re.IGNORECASE)
-_IN_WORDS = frozenset(each.encode() for word in SMALL_WORDS for each in (word, in_ascii(word)))
 # A small number in words that has a unit, or may be the result of a sum.
 _SMALL_FIGURE = Uncased(
-    rf"(?:{'|'.join(map(in_all_spellings, SMALL_WORDS))})[ -]"
+    rf"(?:{'|'.join(map(in_all_spellings, sorted(ALL_SMALL_WORDS)))})[ -]"
     rf"(?:(?:{NAME_OF_UNIT})\b|{any_phrase('grounding', 'more-behind').pattern}"
     rf"|{any_phrase('grounding', 'part-of').pattern})",
 )
@@ -183,7 +191,9 @@ class Grounding:
                     answer.unknown.append(fact)
                 continue
             answer.checked += 1
+            length = fact.length if isinstance(fact, Time) else None
             is_known = self._knows(fact, prose) or _is_guess(fact, prose)
+            is_known = is_known or (length is not None and (self._knows(length, prose) or _is_guess(length, prose)))
             if not is_known:
                 answer.unknown.append(fact)
             if isinstance(fact, Measure):
@@ -193,7 +203,7 @@ class Grounding:
                     answer.doubtful.append(fact)
                 if not fact.unit and self._is_miscounted(fact, prose):
                     answer.miscounted.append(fact)
-        if small := [word.decode() for word in _IN_WORDS & words]:
+        if small := [word.decode() for word in small_words_of(language) & words]:
             self._examine_in_words(answer, sorted(find_beginnings(lowered(prose), small)), language)
         return answer
 
@@ -208,7 +218,9 @@ class Grounding:
                     answer.miscounted.append(count)
                 continue
             figure = read_small(answer.prose, place)
-            if figure and figure.unit not in CURRENCIES:
+            if figure and figure.unit == "ct" and figure.text.endswith(tuple(_no_numbers(language))):
+                has_others = True  # "trois cents"
+            elif figure and figure.unit not in CURRENCIES:
                 end = place + len(figure.text)
                 self._examine_unit(figure, answer)
             else:
@@ -228,7 +240,7 @@ class Grounding:
 
     def _examine_unit(self, measure: Measure, answer: "_Answer") -> None:
         """So many of a unit, told in a small number in words."""
-        if _is_vague(answer.prose, measure):
+        if _is_vague(answer.prose, measure) or is_half_more(answer.prose, measure.start + len(measure.text)):
             return
         if is_several(measure) and not self._knows_small(measure, answer.prose):
             answer.unknown.append(measure)
@@ -243,7 +255,7 @@ class Grounding:
 
     def _examine_small(self, answer: "_Answer", language: str | None) -> None:
         for each in read_spelled(answer.prose, language):
-            if each.unit not in {"", *CURRENCIES}:
+            if each.unit not in {"", *CURRENCIES} or is_half_more(answer.prose, each.start + len(each.text)):
                 continue
             if each.unit and each not in answer.unknown and not self._knows(each, answer.prose):
                 answer.unknown.append(each)
@@ -361,27 +373,25 @@ class _Review:
             if fact.identity in judged or (is_creative and _is_fiction(fact)):
                 continue
             judged.add(fact.identity)
-            if not isinstance(fact, Measure):
-                if not self._is_free(fact, prose, is_foreign=is_foreign):
-                    is_derived = isinstance(fact, Date | Time) and self._derivations.explain_date(
-                        fact, prose, question, is_foreign=is_foreign
-                    )
-                    yield ("derived-number" if is_derived else "ungrounded"), fact
-            elif not (
-                self._is_said(fact, prose)
-                or _is_written_out(prose, fact)
-                or self._is_none(fact, prose)
-                or self._has_left_out_its_unit(fact, answers[-1])
+            rule, measure = self._judge_fact(fact, prose, question, is_foreign=is_foreign)
+            if rule:
+                yield rule, fact
+            if measure and not (
+                self._is_said(measure, prose)
+                or _is_written_out(prose, measure)
+                or self._is_none(measure, prose)
+                or self._has_left_out_its_unit(measure, answers[-1])
             ):
                 figures = figures or _stated(answers, known_alone=not is_computed)
-                others = islice((each for each in reversed(figures) if each.value != fact.value), OPERANDS)
+                others = islice((each for each in reversed(figures) if each.value != measure.value), OPERANDS)
                 operands = [*self._said.measures[-OPERANDS:], *reversed(list(others))]
                 free = operands if is_computed else self._said.measures
-                if not derives(fact, [each for each in free if self._is_free_operand(each, is_computed=is_computed)]):
-                    rules = self._judge_figure(fact, prose, question, operands, is_foreign=is_foreign)
+                free = [each for each in free if self._is_free_operand(each, is_computed=is_computed)]
+                if not derives(measure, [each for each in free if each.value != measure.value]):
+                    rules = self._judge_figure(measure, prose, question, operands, is_foreign=is_foreign)
                     if rules == _DERIVED:
-                        figures.append(fact)  # what follows may be derived from it
-                    yield from ((rule, fact) for rule in rules)
+                        figures.append(measure)  # what follows may be derived from it
+                    yield from ((rule, measure) for rule in rules)
         for measure in answers[-1].doubtful:
             if not (measure.identity in judged or (is_creative and _is_fiction(measure))):
                 rules = self._judge_known(measure, prose, question)
@@ -389,6 +399,21 @@ class _Review:
                 yield from ((rule, measure) for rule in rules)
 
         yield from () if is_creative else self._judge_counts(answers[-1], question)
+
+    def _judge_fact(
+        self, fact: Fact, prose: str, question: str, *, is_foreign: bool
+    ) -> tuple[str | None, Measure | None]:
+        """The rule that it breaks, unless it is a figure, and the figure to be judged: "14 h" may be a length."""
+        if isinstance(fact, Measure):
+            return None, fact
+        if self._is_free(fact, prose, is_foreign=is_foreign):
+            return None, None
+        if isinstance(fact, Term):
+            return "ungrounded", None
+        if self._derivations.explain_date(fact, prose, question, is_foreign=is_foreign):
+            return "derived-number", None
+        length = fact.length if isinstance(fact, Time) else None
+        return (None if length else "ungrounded"), length
 
     def _is_free_operand(self, measure: Measure, *, is_computed: bool) -> bool:
         """Whether what follows from a figure is a sum of the user's own: one that the knowledge base has is not his.
@@ -414,7 +439,7 @@ class _Review:
 
     def _judge_known(self, measure: Measure, prose: str, question: str) -> Sequence[str]:
         """The rules that a figure of the knowledge base breaks, which may be there as something else."""
-        if is_wrong(measure, prose):
+        if is_wrong(measure, prose) and not self._is_said(measure, prose):
             return _WRONG_RESULT
         return _DERIVED if self._is_other(measure, prose, question) else ()
 
@@ -508,6 +533,11 @@ class _Review:
         return is_run and not is_compared(prose, measure)
 
     def _is_said(self, fact: Measure, prose: str) -> bool:
+        if self._known.things.is_unlisted(prose, fact):  # whoever asks what code 9 means has not given it
+            before, _ = sentences_around(prose, fact.start)
+            word = _WORD_BEFORE.search(before)
+            if word and self._said.asks(f"{word[1]} {fact.text}"):
+                return _DENIED.search(before) is not None
         return self._said.grants(fact, prose, hedge_of(prose, fact), is_bare=is_bare(prose, fact))
 
 
@@ -548,11 +578,19 @@ def is_several(measure: Measure) -> bool:
     return measure.value > measure.step
 
 
+def _no_numbers(language: str | None) -> Iterable[str]:
+    """Words that are a number only behind another one."""
+    words: Iterable[str] = table_of(language, "numbers").get("none", ())
+    return words
+
+
 def _is_guess(fact: Fact, prose: str) -> bool:
     """Whether it is such a length in digits: 2 or 3 hours."""
-    return (
-        isinstance(fact, Measure) and fact.unit == "s" and fact.value <= _SMALL * fact.step and _is_vague(prose, fact)
-    )
+    if not isinstance(fact, Measure):
+        return False
+    if is_half_more(prose, fact.start + len(fact.text)):
+        return True  # it is read with its half
+    return fact.unit == "s" and fact.value <= _SMALL * fact.step and _is_vague(prose, fact)
 
 
 def _is_vague(prose: str, measure: Measure) -> bool:
@@ -567,7 +605,7 @@ def _is_vague(prose: str, measure: Measure) -> bool:
 def _is_fiction(fact: Fact) -> bool:
     if isinstance(fact, Term):
         return fact.kind in {"name", "acronym"}
-    return isinstance(fact, Date | Time) or fact.unit in {"", "s", "m", "kg", "km/h", "°"}
+    return isinstance(fact, Date | Time) or fact.unit in {"", "s", "m", "m²", "ha", "l", "kg", "km/h", "°"}
 
 
 def _is_label(prose: str, term: Term) -> bool:
@@ -598,6 +636,8 @@ def _is_written_out(prose: str, measure: Measure) -> bool:
     start, end = measure.start, measure.start + len(measure.text)
     if measure.unit == "" and _OF_THE_TALK.match(prose, end):
         return True
+    if measure.unit == "s" and measure.value == YEAR and _PRICED.match(prose, end):
+        return True  # twelve months at €49 each
     if _OPERATOR_BEFORE.search(prose, max(start - _OPERATOR_REACH, 0), start) or _OPERATOR_AFTER.match(prose, end):
         return True
     return _SUPPOSED.search(prose, max(start - 160, 0), start) is not None

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from asyncgen.audit.grounding.counted_things import CountedThings
@@ -17,13 +17,14 @@ from asyncgen.audit.reading.facts import (
     Measure,
     Term,
     Time,
+    lengths_of,
     read_facts,
     read_small,
     read_spelled,
     squeeze,
     with_decimal_points,
 )
-from asyncgen.audit.reading.language import any_phrase, find_language, listed
+from asyncgen.audit.reading.language import any_phrase, find_language, listed, tables
 from asyncgen.audit.reading.names import fold
 from asyncgen.audit.reading.number_words import SMALL_WORDS, find_beginnings, find_numbers
 from asyncgen.audit.reading.phrases import lowered
@@ -36,6 +37,9 @@ _WRITTEN = re.compile(r"\d[\d.,:]*")
 _NO_DIGIT, _LONG = re.compile(r"\D"), 5
 _LONGEST_GROUPED = 24  # characters
 _HALF_DAY = 720  # minutes
+_NAMED_TIMES: Mapping[str, int] = {
+    name: minute for table in tables("times") for name, minute in table.get("named", {}).items()
+}
 _DISTINCT_DIGITS = 3  # a number with so many digits that count is known under any unit
 _THOUSAND = 1000  # a shorter number may leave out its unit
 _SHARE = "%/100"  # the unit under which 0.2219 is also 22.19%
@@ -54,6 +58,7 @@ _HEDGE_REACH = 18  # characters before a figure
 _WRAPPED = re.compile(r"(?<=[^\n|])\n(?=[^\W\d_]|\d[\d.,:]*\s)")  # a line that goes on
 _WORDS = re.compile(r"[^\W_]+")
 _FIGURE = re.compile(r"\d+(?:\.\d+)?(?![\d,])")
+_FIGURES = re.compile(r"\d[\d.,]*")
 _WRITTEN_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _NAMED_NUMBER = re.compile(r"([A-Za-z][A-Za-z0-9]{0,40})[ -](?:of )?(\d+(?:\.\d+)?)\b")
 # What a figure counts; an age and a temperature say so by their sign.
@@ -111,7 +116,8 @@ class KnownFacts:
                 return self.knows_date(fact)
             case Time():
                 later = (fact.minute + _HALF_DAY) % (2 * _HALF_DAY)
-                return fact.minute in self._minutes or (fact.is_half_told and later in self._minutes)
+                is_known = fact.minute in self._minutes or (fact.is_half_told and later in self._minutes)
+                return is_known or (fact.length is not None and self.knows_measure(fact.length, hedge, is_bare=False))
             case Measure():
                 return self.knows_measure(fact, hedge, is_bare=is_bare) or self.knows_digits(fact)
 
@@ -196,7 +202,8 @@ class KnownFacts:
             units = ("%", _SHARE)
         if any(self._has(unit, low, high) for unit in units):
             return True
-        size = size_of_unit(measure) if measure.unit and _distinct_digits(measure) >= _DISTINCT_DIGITS else 0.0
+        is_long = _distinct_digits(measure) >= _DISTINCT_DIGITS and len(_FIGURES.findall(measure.text)) == 1
+        size = size_of_unit(measure) if measure.unit and is_long else 0.0
         low, high = _tolerance(measure, "")
         return bool(size) and self._has("", low / size, high / size)  # "--memory MB, 512 by default"
 
@@ -233,6 +240,8 @@ class KnownFacts:
         places = find_beginnings(lowered(text), SMALL_WORDS) if "-" in text else ()
         small = filter(None, (read_small(text, place) for place in places))  # a five-minute walk
         facts = [*read_facts(text, language), *read_spelled(text, language), *small]
+        facts += lengths_of(facts)
+        self._minutes.update(minute for name, minute in _NAMED_TIMES.items() if name in lowered(text))
         by_24_hours = any(isinstance(each, Time) and _is_of_24_hours(each) for each in facts)
         for fact in facts:
             if isinstance(fact, Measure):
@@ -367,7 +376,8 @@ def _distinct_digits(measure: Measure) -> int:
 def size_of_unit(measure: Measure) -> float:
     """How much one of its unit is: 1000 of 5 kW; 0 where that cannot be told."""
     if measure.is_spelled:
-        return measure.step
+        spelled = next((value for _, _, value in find_numbers(measure.text)), 0.0)
+        return measure.value / spelled if spelled else measure.step
     number = _WRITTEN_NUMBER.search(measure.text)
     written = float(number[0].replace(",", "")) if number else 0.0
     return measure.value / written if written else 0.0
@@ -377,9 +387,8 @@ def _count_of(measure: Measure) -> float:
     """What a figure counts: things, or hours and days, which an amount may be paid for; 0 for anything else."""
     if measure.unit == "":
         return measure.value
-    number = _FIGURE.search(measure.text)
-    if measure.unit == "s" and number:
-        return float(number[0])
+    if measure.unit == "s" and (number := _FIGURE.search(measure.text)):
+        return float(number[0]) if len(_FIGURES.findall(measure.text)) == 1 else 0.0  # "2 h 30" counts no hours
     return next((value for _, _, value in find_numbers(measure.text)), 0.0) if measure.unit == "s" else 0.0
 
 

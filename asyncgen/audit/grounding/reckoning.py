@@ -79,7 +79,12 @@ def _factors_of(name: str) -> dict[str, Sequence[float]]:
 
 
 _TIMES: Mapping[str, Sequence[float]] = {
-    **{fold(word): (float(count),) for table in tables("numbers") for count, word in enumerate(table["small"], 1)},
+    **{
+        fold(word): (float(count),)
+        for table in tables("numbers")
+        for count, word in enumerate(table["small"], 1)
+        if word not in table.get("homographs", ())
+    },
     **_factors_of("factors"),
 }
 _BEGINNINGS = tuple(each[:-1] for each in _TIMES if each.endswith("*"))
@@ -283,6 +288,9 @@ def _is_combined(measure: Measure, look: Look) -> bool:
         for values in groups
         for one, other in combinations(values, 2)
     ):
+        return True
+    several = (values for values in groups if 2 < len(values) <= _FEW_FIGURES)  # noqa: PLR2004 - two are looked at above
+    if any(abs(sum(values) - wanted) <= most_off for values in several):
         return True
     if unit != "s":
         return False

@@ -15,7 +15,18 @@ from functools import cached_property, lru_cache
 from itertools import chain, pairwise
 from typing import TypeAlias
 
-from asyncgen.audit.reading.facts import CURRENCIES, MONTHS, Date, Fact, Measure, Term, Time, read_facts, read_spelled
+from asyncgen.audit.reading.facts import (
+    CURRENCIES,
+    MONTHS,
+    Date,
+    Fact,
+    Measure,
+    Term,
+    Time,
+    lengths_of,
+    read_facts,
+    read_spelled,
+)
 from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, listed, tables
 from asyncgen.audit.reading.names import fold
 from asyncgen.audit.reading.number_words import in_all_spellings
@@ -131,6 +142,7 @@ class Statements:
                 *read_articles(sentence),
                 *_read_shares(sentence),
             )
+            facts = (*facts, *lengths_of(facts))
             above = self._heading.union(*columns) if cells else self._heading
             if _PRONOUN.match(sentence):
                 above |= subject

@@ -10,10 +10,10 @@ were promised, a table where its last row lacks cells.
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from asyncgen.audit.lints.markup import CODE_LIKE
-from asyncgen.audit.reading.language import FREQUENT_WORDS, LANGUAGES, any_phrase, listed, table_of, tables
+from asyncgen.audit.reading.language import LANGUAGES, any_phrase, listed, table_of, tables
 from asyncgen.audit.reading.phrases import Uncased
 from asyncgen.audit.reading.words import split_words
 from asyncgen.audit.rules import Finding, Span, blank, excerpt
@@ -33,6 +33,7 @@ _DANGLING: dict[str | None, frozenset[str]] = {  # words that end no sentence, b
     None: listed("truncated", "dangling"),
     **{code: frozenset(table_of(code, "truncated").get("dangling", ())) for code in LANGUAGES},
 }
+_READ = frozenset(code for code in LANGUAGES if table_of(code, "truncated"))
 _LAST_WORDS = 7  # that tell whether a short sentence is whole
 
 
@@ -73,8 +74,9 @@ _AMOUNT = re.compile(r"[$\u00a3\u20ac]?\d+(?:[.,]\d+)*")
 _NO_END_OF_A_WORD = re.compile(r"(?:[bcdfgkptvw]r|[bcfgkp]l|[jq]|\b(?:ch|str|sch|th|sh|wh|qu|st|thr|shr|pr))$")
 _SHORTEST_PIECE = 3  # letters of a word
 _SHORTEST_NAME = 4  # one of three letters may be somebody: Tim
-_NO_PIECES = FREQUENT_WORDS | _DANGLING[None] | listed("truncated", "short-words")
-_FREQUENT_SORTED = sorted(FREQUENT_WORDS)
+_FREQUENT = frozenset(chain.from_iterable(table_of(code, "frequent")["words"].split() for code in _READ))
+_NO_PIECES = _FREQUENT | _DANGLING[None] | listed("truncated", "short-words")
+_FREQUENT_SORTED = sorted(_FREQUENT)
 _INFLECTIONS = listed("truncated", "inflections") | {""}
 _NOUNS_HAVE_CAPITALS = {code for code in LANGUAGES if table_of(code, "names").get("nouns-have-capitals")}
 # Brackets that close nothing: code, German quotations, calls, faces, list letters, quoted tokens.
@@ -108,7 +110,8 @@ class Endings:
         for position, message in enumerate(subject.record.conversation):
             if message.role != "assistant":
                 continue
-            text, language = message.content, subject.languages[position]
+            language = subject.languages[position]
+            text, language = message.content, language if language in _READ else None
             if text.rstrip()[-1:] in _SENTENCE_ENDS:
                 span = find_break(text, language) or self._find_cut_amount(subject, position)
             else:
@@ -226,7 +229,7 @@ def _ends_well(text: str, language: str | None, known: Sequence[list[str]]) -> b
     is_short = len(text.split()) <= _SHORT_WORDS and "\n" not in text
     # Who begins without a capital leaves the mark away too; a title has nothing but capitals.
     is_casual = text[:1].islower() or _TITLE.match(line) is not None
-    is_known = count <= _LONGEST_KNOWN and word not in FREQUENT_WORDS and any(_is_in(words, word) for words in known)
+    is_known = count <= _LONGEST_KNOWN and word not in _FREQUENT and any(_is_in(words, word) for words in known)
     is_whole = language is not None and (count <= _LONGEST_WHOLE or is_casual or is_known or may_end)
     is_leave = sentence and count <= _LONGEST_CLOSING and _LEAVE.match(sentence[1])
     if (

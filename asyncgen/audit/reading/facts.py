@@ -64,12 +64,16 @@ class Date(msgspec.Struct, frozen=True):
 
 
 class Time(msgspec.Struct, frozen=True):
-    """A time of day. `minute`: of the day. `is_half_told`: whether it may be twelve hours later as well."""
+    """A time of day. `minute`: of the day. `is_half_told`: whether it may be twelve hours later as well.
+
+    `length`: what it is where it tells no time, but how long something lasts: "14 h 30".
+    """
 
     text: str
     start: int
     minute: int
     is_half_told: bool
+    length: Measure | None = None
 
     @property
     def identity(self) -> object:
@@ -133,8 +137,12 @@ _MONTH_FIRST = re.compile(
     rf"(?: (?:the )?(?P<day>{_DAY}(?! (?:{_any_of('dates', 'wished')})\b))(?:{_TO}(?P<last>{_DAY}))?)?"
     rf"(?:{_TO}(?P<other>{_MONTH})(?! \d{{1,2}}\b))?(?:,? (?:of )?(?P<year>{_YEAR}))?"
 )
+_OF = rf"(?: (?:{_any_of('dates', 'of')}))?"
+# Months with a capital, and those that are written without one.
 _DAY_FIRST = re.compile(
-    rf"(?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?(?: of)? (?P<month>(?-i:(?=[A-Z])){_MONTH})(?:,? (?P<year>{_YEAR}))?"
+    rf"(?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?{_OF} "
+    rf"(?P<month>(?:(?-i:(?=[A-Z]))|(?=(?:{_any_of('dates', 'small-months')})\b)){_MONTH})"
+    rf"(?:,?{_OF} (?P<year>{_YEAR}))?"
 )
 _ISO = re.compile(r"(?P<year>(?:19|20)\d\d)(?:-(?=\d\d-)|/(?=\d\d/))(?P<month>0[1-9]|1[0-2])[-/](?P<day>[0-3]\d)\b")
 _WITH_POINTS = re.compile(r"(?P<day>[0-3]?\d)\.(?P<month>0?[1-9]|1[0-2])\.(?:(?P<year>(?:19|20)?\d\d)\b|(?!\d))")
@@ -160,10 +168,10 @@ _UNITS: dict[str, tuple[str, float]] = {  # by their signs; their names are the 
     "week": ("s", 7 * _DAYS),
     "month": ("s", 365.25 / 12 * _DAYS),
     "year": ("s", 365.25 * _DAYS),
-    **dict.fromkeys(("kb", "kib"), ("B", 1e3)),
-    **dict.fromkeys(("mb", "mib"), ("B", 1e6)),
-    **dict.fromkeys(("gb", "gib"), ("B", 1e9)),
-    **dict.fromkeys(("tb", "tib"), ("B", 1e12)),
+    **dict.fromkeys(("kb", "kib", "ko"), ("B", 1e3)),
+    **dict.fromkeys(("mb", "mib", "mo"), ("B", 1e6)),
+    **dict.fromkeys(("gb", "gib", "go"), ("B", 1e9)),
+    **dict.fromkeys(("tb", "tib", "to"), ("B", 1e12)),
     "m": ("m", 1.0),
     "km": ("m", 1e3),
     "cm": ("m", 0.01),
@@ -209,7 +217,7 @@ _BEFORE_UNIT = _any_of("unit-words", "before")
 _UNIT = (
     r"(?:[ ]?(?:[%€£]|°(?:[CF]\b)?)"
     rf"|(?:[ -]?(?:(?:(?:{_by_initials(listed('unit-words', 'before'))})[ -])?(?:{NAME_OF_UNIT})"
-    r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|km/h|mph|m/s|[kc]?m|mm|mi|k?g|Nm|dB|m?Ah|rpm|V"
+    r"|USD|EUR|GBP|ms|min|[KMGT]i?B|kB|[kmgt]b|[kKMG]o|To(?! \d)|km/h|mph|m/s|[kc]?m|mm|mi|k?g|Nm|dB|m?Ah|rpm|V"
     r"|k?Wh?|[hcm]?l|t)|[sh])\b)"
 )
 _WORD_BEFORE_UNIT = re.compile(rf"^(?:{_BEFORE_UNIT})[ -]", re.IGNORECASE)
@@ -226,7 +234,7 @@ _HOURS_MINUTES = re.compile(
 )
 # What looks like a number and states no quantity: times of day, ratios, ordinals, decades, fractions, days a week.
 _NO_QUANTITY = re.compile(
-    r"\d+:\d+\b|\d*(?:1st|2nd|3rd|\dth)\b|\d+'?s\b(?<!\ds(?=ec))|\d{1,2}/\d{1,2}\b"
+    r"\d+:\d+\b|\d*(?:1st|2nd|3rd|\dth)\b|\d+(?:er|re|e|ème|º|ª)\b|\d+'?s\b(?<!\ds(?=ec))|\d{1,2}/\d{1,2}\b"
     r"|24/7|[1-4]-?[dD]\b|4K\b|\d(?:-\d){2,}\b"
 )
 # Most numbers: nothing behind them can belong to them, unless the word there may be a part of something.
@@ -236,7 +244,8 @@ _BARE_NUMBER = re.compile(
 )
 _BEGIN_OF_UNIT = re.compile(r"[^\W\d_]+(?= )")  # of one in several words
 _PART_BEHIND = re.compile(
-    rf"[a-z]{{1,3}}$|(?:{_any_of('dates', 'to')}|{_any_of('times', 'to')}|{_BEFORE_UNIT}|trillion"
+    rf"[a-z]{{1,3}}$|(?:{_any_of('dates', 'to')}|{_any_of('dates', 'small-months')}|{_any_of('times', 'to')}"
+    rf"|{_BEFORE_UNIT}|trillion"
     rf"|{'|'.join([*(each.pattern for each in _SCALE_NAMES), *_NAMES_OF_UNITS])}"
     rf"|{'|'.join(chain.from_iterable(map(_BEGIN_OF_UNIT.findall, _NAMES_OF_UNITS)))})$"
 )
@@ -303,9 +312,9 @@ _CODE_HINTS = (" = ", "def ", "import ", "print(", ">>> ", "\n$ ", "\n    ", "\n
 _OPENING = "\"'([{<*_`~#"
 _CLOSING = "\"')]}>*_`~,.;:!?"
 _SENTENCE_START = re.compile(
-    r"(?:^|[.!?:;\n\"(\[\]*>`|)\u201c\u201e\u201a\u2018\u00ab\u00bb]|(?:^|\s)(?:-{1,3}|[-*+]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
+    r"(?:^|[.!?:;\n\"(\[\]*>`|)\u201c\u201e\u201a\u2018\u00ab\u00bb\u00a1\u00bf\u2026]|(?:^|\s)(?:-{1,3}|[-*+\u2013\u2014]|#{1,6}|\d{1,3}[.)]))['\"(\[*_]*\s*['\"(\[*_]*$"
 )
-_TITLE_BEFORE = re.compile(r"\b(?:Dr|Mrs?|Ms|Prof|St|Mt|Rev|Hr|Fr)\. $")  # ends no sentence
+_TITLE_BEFORE = re.compile(r"\b(?:Dra?|Mrs?|Ms|Prof|St|Mt|Rev|Hr|Fr|Sra?|M)\. $")  # ends no sentence
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
 _WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
 _WORD_REST = re.compile(r"[\w.]*\w")
@@ -396,7 +405,7 @@ def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
         if money:
             yield money
             money = None
-        if (unit is None and text[start:end].lower().startswith(_NO_COUNTS)) or _CLOCK_BEHIND.match(text, end):
+        if (unit is None and _NO_COUNTS.match(text, start, end)) or _CLOCK_BEHIND.match(text, end):
             continue
         name, factor = _unit(unit and unit[0])
         written = text[start : unit.end() if unit else end]
@@ -427,9 +436,14 @@ def read_count(text: str, start: int) -> Measure | None:
     return Measure(word[0], start, float(_WHOLES[word[0].lower()]), 1.0, "", is_spelled=True) if word else None
 
 
+def is_half_more(text: str, end: int) -> bool:
+    """Whether what ends there is told with half of its unit more: "deux heures et demie"."""
+    return _AND_HALF.match(text, end) is not None
+
+
 def _read_halves(text: str) -> Iterator[Measure]:
     """Two and a half hours, anderthalb Tage, a quarter of an hour: none of the small numbers that pass."""
-    for match in _AND_A_HALF.finditer(text):
+    for match in chain(_AND_A_HALF.finditer(text), _HALF_BEHIND.finditer(text)):
         word = (match["word"] or "").lower()
         whole = float(word) if word.isdecimal() else float(_WHOLES.get(word, 1))
         name, factor = _unit(match["unit"])
@@ -439,7 +453,7 @@ def _read_halves(text: str) -> Iterator[Measure]:
         yield Measure(match[0], match.start(), hours * _HOUR, 5 * _MINUTE, "s")
 
 
-_HALF_HINTS = ("half", "quarter", "halb", "iertelst")
+_HALF_HINTS = ("half", "quarter", "halb", "iertelst", "demi", " medi", "media ", "quart d", "quarts d", "cuarto")
 _WHOLES = {spelling: hour for word, hour in _HOURS.items() for spelling in (word, in_ascii(word))}
 _SMALL_WORD = re.compile(rf"(?:{_by_initials(map(in_all_spellings, _HOURS))})\b")
 _SMALL_PART = re.compile(
@@ -449,6 +463,11 @@ _AND_A_HALF = re.compile(
     rf"\b(?:(?P<word>\d{{1,2}}|{_by_initials([*map(in_all_spellings, _HOURS), 'ein'])})(?i:{_any_of('halves', 'and')})"
     rf"|{_by_initials(listed('halves', 'one'))})[ -](?P<unit>{NAME_OF_UNIT})\b"
 )
+_HALF_BEHIND = re.compile(
+    rf"\b(?P<word>\d{{1,2}}|{_by_initials([*map(in_all_spellings, _HOURS), 'une', 'una'])})"
+    rf" (?P<unit>{NAME_OF_UNIT}) (?:{_any_of('halves', 'behind')})\b"
+)
+_AND_HALF = re.compile(rf" (?:{_any_of('halves', 'behind')})\b")
 _PARTS_OF_HOUR = {
     re.compile(in_all_spellings(words), re.IGNORECASE): hours
     for table in tables("halves")
@@ -458,7 +477,9 @@ _PART_OF_HOUR = re.compile(rf"\b(?:{'|'.join(each.pattern for each in _PARTS_OF_
 _CENTS = 100
 _CENTS_BEHIND = re.compile(r" (\d\d)(?![\d.,]*\d| ?[%€$£]| [a-zäöü])")  # "13 Euro 80"
 CURRENCIES = frozenset("$€£")
-_NO_COUNTS = ("hundred", "thousand", "million", "billion", "hundert", "tausend")  # of a hundred there may be many
+_NO_COUNTS = re.compile(  # of a hundred there may be many
+    r"(?:hundred|thousand|million|billion|hundert|tausend)|(?:cent|mille|cien|mil)$", re.IGNORECASE
+)
 _SPELLED_UNIT = re.compile(_UNIT)
 _CLOCK_BEHIND = re.compile(rf"{_HOUR_NAME}|(?: (?:{_any_of('times', 'to')}) \w{{3,10}}{_HOUR_NAME})", re.IGNORECASE)
 
@@ -483,12 +504,19 @@ _NUMBER_WITH_COMMA = re.compile(
     r"(?<![\d.,])(?:(?P<number>\d{1,2},\d{1,2})\.(?!\S)|(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)(?![\d]|[.,]\d))"
 )
 _SWAPPED = str.maketrans(",.", ".,")
+_BLANKS = str.maketrans("\u00a0\u202f\u2009", "   ")
+_SPACED_THOUSANDS = re.compile(r"(?<![\d.,+])(?<!\d )(?!\d{3} \d{3} \d{3}(?!\d))[1-9]\d{0,2}(?: \d{3})+(?![\d]|[ .]\d)")
 
 
 def with_decimal_points(text: str, language: str | None) -> str:
     """A text of a language with decimal commas with decimal points, and all in its place."""
-    if not table_of(language, "numbers").get("decimal-comma"):
+    numbers = table_of(language, "numbers")
+    if not numbers.get("decimal-comma"):
         return text
+    if not text.isascii():
+        text = text.translate(_BLANKS)
+    if numbers.get("spaces-between-thousands"):
+        text = _SPACED_THOUSANDS.sub(lambda match: match[0].replace(" ", "."), text)
     return _NUMBER_WITH_COMMA.sub(
         lambda match: f"{(match['number'] or match[0]).translate(_SWAPPED)}{'!' if match['number'] else ''}", text
     )
@@ -590,8 +618,28 @@ def _read_clock(match: re.Match[str]) -> Time:
     return Time(match[0], match.start(), (60 * hour + minute) % _MINUTES_OF_DAY, is_half_told)
 
 
+_NAMES_OF_HOURS = _any_of("times", "hours")
+_TOLD_HOUR = re.compile(
+    rf"(?P<hour>[01]?\d|2[0-4])(?: ?(?:{_NAMES_OF_HOURS})\b(?: ?(?P<minute>[0-5]\d)\b(?: ?min\b\.?)?)?"
+    rf"|h(?P<minute2>[0-5]\d)\b|(?={_TO}[012]?\d ?(?:{_NAMES_OF_HOURS})\b))"
+)
+
+
+def _read_told_hour(match: re.Match[str]) -> Time:
+    hour, minute = int(match["hour"]), int(match["minute"] or match["minute2"] or 0)
+    size = _MINUTE if minute else _HOUR
+    length = Measure(match[0], match.start(), hour * _HOUR + minute * _MINUTE, size, "s")
+    return Time(match[0], match.start(), (60 * hour + minute) % _MINUTES_OF_DAY, hour <= _HALF_DAY, length)
+
+
+def lengths_of(facts: Iterable[Fact]) -> Iterator[Measure]:
+    """Those that may be meant where times are told."""
+    return (each.length for each in facts if isinstance(each, Time) and each.length)
+
+
 # What a number is part of that states no measure, in the order in which it is looked for, and what reads it.
 _KINDS: Mapping[str, tuple[re.Pattern[str], Callable[[re.Match[str]], Fact] | None]] = {
+    "told": (_TOLD_HOUR, _read_told_hour),
     "clock": (_CLOCK, _read_clock),
     "iso": (_ISO, _read_numeric_date),
     "points": (_WITH_POINTS, _read_numeric_date),
@@ -608,7 +656,10 @@ def _any_kind(kinds: Iterable[str]) -> re.Pattern[str]:
 
 
 _GROUP_NAME = re.compile(r"\?P<\w+>")
-_KIND_WITH_POINTS, _KIND = _any_kind(_KINDS), _any_kind(each for each in _KINDS if each != "points")
+_KIND = _any_kind(each for each in _KINDS if each not in {"points", "told"})
+_KIND_WITH_POINTS = _any_kind(each for each in _KINDS if each != "told")
+_KIND_WITH_HOURS = _any_kind(each for each in _KINDS if each != "points")
+_TOLD_BY_HOURS = frozenset(code for code in LANGUAGES if table_of(code, "times").get("hours"))
 _DATED_WITH_POINTS = frozenset(code for code in LANGUAGES if table_of(code, "dates").get("with-points"))
 
 
@@ -619,6 +670,8 @@ def _read_figure(text: str, start: int, language: str | None) -> tuple[int, Sequ
     if found := _read_bare_number(text, start, language):
         return found
     kind = _KIND_WITH_POINTS if language in _DATED_WITH_POINTS else _KIND
+    if language in _TOLD_BY_HOURS:
+        kind = _KIND_WITH_HOURS
     told = kind.match(text, start)
     if told is None:
         return _read_measure(text, start)
@@ -752,7 +805,7 @@ def _year(word: str | None) -> int | None:
 
 
 def _day(word: str | None) -> int | None:
-    return int(word.rstrip("sthndr.")) if word else None
+    return int("".join(filter(str.isdecimal, word))) if word else None
 
 
 def _cut(match: re.Match[str]) -> str:

@@ -91,19 +91,34 @@ def _count_others(words: Collection[bytes]) -> Counter[str]:
     return counts
 
 
+@cache
+def _heard() -> Mapping[str, frozenset[bytes]]:
+    """By which each language is known that is read: with those of its frequent words that others have, too."""
+    shared = {code: frozenset(word for word, codes in _others().items() if code in codes) for code in LANGUAGES}
+    return {code: frequent | shared[code] for code, frequent in _FREQUENT.items()}
+
+
+def _has_neighbours(language: str) -> bool:
+    """Whether others have many of its frequent words, too."""
+    return len(_heard()[language]) > len(_FREQUENT[language])
+
+
 def find_language(words: Collection[bytes]) -> str | None:
     """The known language that a text speaks; None for another one, and where there are too few words to tell."""
-    counts = [sum(map(frequent.__contains__, words)) for frequent in _FREQUENT.values()]
+    counts = [sum(map(frequent.__contains__, words)) for frequent in _heard().values()]
     most = max(counts)
     if most <= _LEAST_SHARE * len(words):
         return None
-    if most < _SURE_SHARE * len(words):
+    found = LANGUAGES[counts.index(most)]
+    if most < _SURE_SHARE * len(words) or _has_neighbours(found):
         others = _count_others(words)
         highest = max(others.values(), default=0)
         # Of those whose phrases are known it is better to read too much.
         if highest > most and any(number == highest and code not in _TABLES for code, number in others.items()):
             return None
-    return LANGUAGES[counts.index(most)]
+        if _has_neighbours(found) and counts.count(most) > 1:
+            return None  # "un an": the conversation tells
+    return found
 
 
 def find_languages(messages: Sequence[Collection[bytes]]) -> Sequence[str | None]:
@@ -123,7 +138,7 @@ def tell_language(words: Collection[bytes]) -> str | None:
     if not counts:
         return None
     (first, number), (second, _) = [*counts.most_common(2), ("", 0)][:2]
-    if first in LANGUAGES:
+    if first in LANGUAGES and not _has_neighbours(first):
         return first if number >= _READ_SHARE * len(words) else None
     own, others = (
         sum(one in codes and other not in codes for codes in known) for one, other in ((first, second), (second, first))

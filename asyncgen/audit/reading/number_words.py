@@ -7,6 +7,7 @@ text, which would take longer than all else in an audit; so it is given only the
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from text_to_num import find_numbers as find_in_words
@@ -47,7 +48,8 @@ class _Reader:
         patterns = [*table["small"], *table["tens"], *(table[each] for each in _SCALES)]
         patterns = sorted([*patterns, *([table["one"]] if "one" in table else [])], key=len, reverse=True)
         word = "|".join(map(in_all_spellings, patterns))
-        word, joint = (f"(?:{word})", "[ -](?:and )?") if "and" not in table else (f"(?:{word}|{table['and']})+", " ")
+        joint = f"[ -](?:{table.get('joint', 'and')}[ -])?"
+        word, joint = (f"(?:{word})", joint) if "and" not in table else (f"(?:{word}|{table['and']})+", " ")
         whole = rf"{word}(?:{joint}{word})*"
         run = rf"(?P<number>{whole}(?: (?:{table['point']})(?: {word})+)?\b(?!-[^\W\d]))|{whole}"
         plain = [each for pattern in patterns for each in pattern.removeprefix("(?:").removesuffix(")").split("|")]
@@ -66,13 +68,33 @@ class _Reader:
 
 
 _READERS = {code: _Reader.of(table) for code in LANGUAGES if (table := table_of(code, "numbers"))}
-_NONE = frozenset(each for table in tables("numbers") for each in (table.get("one"), table.get("and")))
+_NONE = frozenset(
+    each for table in tables("numbers") for each in (table.get("one"), table.get("and"), *table.get("none", ()))
+)
+# Words of another language, too: numbers where that of the text is told.
+_HOMOGRAPHS = frozenset(word for table in tables("numbers") for word in table.get("homographs", ()))
 # Parts of every number above the small ones: most texts hold none of them.
 _HINTS = (
     *("teen", "twent", "thirt", "fort", "fift", "sixt", "sevent", "eight", "ninet", "hundred", "thousand", "illion"),
     *("zehn", "zig", "ßig", "ssig", "hundert", "tausend", "illiard"),
+    *(
+        "treize",
+        "quatorze",
+        "quinze",
+        "seize",
+        "vingt",
+        "trente",
+        "quarante",
+        "cinquante",
+        "soixante",
+        "cent",
+        "mille ",
+    ),
+    *("trece", "catorce", "quince", "dieci", "veint", "treinta", "cuarenta", "cincuenta", "sesenta", "setenta"),
+    *("ochenta", "noventa", "cien", "quinient", " mil ", "illones"),
 )
-SMALL_WORDS = frozenset(word for table in tables("numbers") for word in table["small"][:_SMALL])
+ALL_SMALL_WORDS = frozenset(word for table in tables("numbers") for word in table["small"][:_SMALL])
+SMALL_WORDS = ALL_SMALL_WORDS - _HOMOGRAPHS
 
 
 def find_beginnings(text: str, words: Iterable[str]) -> Iterator[int]:
@@ -89,9 +111,16 @@ def may_hold_numbers(text: str) -> bool:
     return any(map(lowered(text).__contains__, _HINTS))
 
 
+@cache
+def small_words_of(language: str | None) -> frozenset[bytes]:
+    """As they stand in a text of a language, with and without umlauts; where it is not known, those of all."""
+    words = table_of(language, "numbers").get("small", ())[:_SMALL] or SMALL_WORDS
+    return frozenset(each.encode() for word in words for each in (word, in_ascii(word)))
+
+
 def is_small(words: str) -> bool:
     """Whether a number in words, and nothing else before its unit, is one of those that the language is made of."""
-    return words.split(maxsplit=1)[0].casefold() in SMALL_WORDS
+    return words.split(maxsplit=1)[0].casefold() in ALL_SMALL_WORDS
 
 
 class _Word:
@@ -125,7 +154,11 @@ def find_numbers(text: str, language: str | None = None) -> Iterator[tuple[int, 
         lowered = text
     for code in (language,) if language in _READERS else _READERS:
         for run in _READERS[code].find(lowered):
-            if run[0] in _NONE or text[max(run.start() - 2, 0) : run.start() - 1].isdigit():  # "1.4 billion"
+            if (
+                run[0] in _NONE
+                or (language is None and run[0] in _HOMOGRAPHS)
+                or text[max(run.start() - 2, 0) : run.start() - 1].isdigit()
+            ):  # "1.4 billion"
                 continue
             words = [_Word(each, run.start()) for each in _WORD.finditer(run[0])]
             before: tuple[int, int, float] | None = None

@@ -559,3 +559,57 @@ def test_what_follows_from_a_figure_of_the_user_and_one_of_the_knowledge_base_is
     question: str, answer: str
 ) -> None:
     assert {each.rule for each in find(answer, question, TOOL)} == {"derived-number"}
+
+
+MOULIN = Grounding(
+    "# Le moulin\n\nLe moulin de Kerbihan a été restauré en mars 2003 par Yvonne Quéméner. Il est ouvert du mercredi "
+    "au dimanche de 10 h à 18 h 30, sauf le 1er janvier, et la visite dure deux heures et demie. Les adultes paient "
+    "13,50 €, les enfants de moins de 6 ans rien. Il a reçu 8 400 visiteurs et le bus 4 s'y arrête."
+)
+HUERTO = Grounding(
+    "# El huerto\n\nEl huerto de Las Acequias es de Remedios Alarcón y abre de martes a viernes de 9:30 a 14:00. La "
+    "parcela de 50 m² cuesta 28 € al mes, y la finca mide 12.500 m². Cierra del 1 al 21 de agosto. La cesta pesa tres "
+    "kilos y medio, y el curso dura cuatro horas y cuesta 95 €. Los socios tienen un 20 % de descuento y son 860."
+)
+
+
+@each_row(
+    ("grounding", "question", "answer", "found"),
+    [
+        (MOULIN, "Quand fermez-vous ?", "À 18\u202fh\u202f30, et nous ouvrons à dix heures.", set()),
+        (MOULIN, "Et la visite ?", "Elle dure 2 h 30. Comptez treize euros cinquante.", set()),
+        (
+            MOULIN,
+            "Qui l'a restauré ?",
+            "Yvonne Quéméner. Huit mille quatre cents visiteurs sont venus.",
+            set(),
+        ),
+        (MOULIN, "Mon amie Solveig a 43 ans.", "Bienvenue à Solveig ! À 43 ans, l'entrée est à 13,50 €.", set()),
+        (MOULIN, "Il date de 1996, c'est vrai ?", "Non, pas de 1996. Bonne visite !", set()),
+        (MOULIN, "Il date de 1996, c'est vrai ?", "Oui, il date de 1996.", {"ungrounded"}),
+        (MOULIN, "Quand fermez-vous ?", "Nous fermons à 20 h.", {"ungrounded"}),
+        (MOULIN, "Et le bus ?", "Prenez le bus 9, c'est très simple.", {"ungrounded"}),
+        (MOULIN, "Qui fait la visite ?", "La visite est faite par Loïc Abgrall.", {"ungrounded"}),
+        (MOULIN, "Combien dure la visite ?", "Elle dure quatre heures.", {"ungrounded"}),
+        (MOULIN, "Nous sommes trois adultes.", "Trois adultes paient 40,50 € en tout.", {"derived-number"}),
+        (MOULIN, "C'est ouvert combien de temps ?", "Il est ouvert huit heures et demie.", {"derived-number"}),
+        (
+            HUERTO,
+            "¿Cuándo abrís?",
+            "¡Claro! De 9:30 a 14:00 h, y no del 1 al 21 de agosto.",
+            set(),
+        ),
+        (HUERTO, "¿Cuánto mide?", "Mide doce mil quinientos metros cuadrados y tiene 860 socios.", set()),
+        (HUERTO, "¿Cuánto pesa la cesta?", "Pesa 3,5 kilos, es decir, tres kilos y medio.", set()),
+        (HUERTO, "Me llamo Ximena y tengo 67 años.", "¡Bienvenida, Ximena! A los 67 años se aprende igual.", set()),
+        (HUERTO, "¿Cuánto cuesta el curso?", "El curso cuesta ciento diez euros.", {"ungrounded"}),
+        (HUERTO, "¿De quién es?", "El huerto es de Eusebio Carrillo.", {"ungrounded"}),
+        (HUERTO, "¿Cuándo cerráis?", "Cerramos el 12 de octubre.", {"ungrounded"}),
+        (HUERTO, "¿Cuánto es al año?", "Doce meses a 28 € son 336 € al año.", {"derived-number"}),
+        (HUERTO, "¿Cuánto paga un socio?", "Con el descuento, el curso le cuesta 76 €.", {"derived-number"}),
+    ],
+)
+def test_french_and_spanish_are_read_as_english_is(
+    grounding: Grounding, question: str, answer: str, found: set[str]
+) -> None:
+    assert {each.rule for each in find(answer, question, grounding)} == found
