@@ -13,6 +13,7 @@ from itertools import dropwhile, product, takewhile
 from operator import not_
 
 _MARKS = ("knowledge", "passage")  # found as text: a pattern takes longer than all the rest
+_WRITTEN = '"messages"'  # in a conversation as it is answered
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
 _LABEL = re.compile(r"^([^\W\d_][\w /-]{0,39}):[ \t]+(\S.*)$", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
@@ -52,7 +53,9 @@ class Brief:
 
 
 def read_brief(messages: Sequence[Message]) -> Brief:
-    told = [each for each in reversed(messages) if each.role == "user"]
+    # What is said of a conversation that was written before is no task.
+    before = takewhile(lambda each: each.role != "assistant" or _WRITTEN not in each.content, messages)
+    told = [each for each in reversed([*before]) if each.role == "user"]
     task = next((each for each in told if _LABEL.search(each.content)), told[0] if told else messages[-1])
     knowledge, text = _find_knowledge(messages, task)
     text = CONTROL.sub(" ", text)

@@ -54,6 +54,14 @@ def test_lines_of_the_knowledge_are_no_scenario() -> None:
     assert (brief.about, brief.openers) == ("cats", ("hello",))
 
 
+def test_what_is_said_of_an_answer_is_no_scenario() -> None:
+    again = ("assistant", '{"messages": []}'), ("user", "This cannot be used:\n- rule: English: oh no\n\nDo it again.")
+    for task in (TASK, "Subject cats\nopeners:\n- hello"):  # with labels, and without
+        brief, first = read(("user", task), *again), read(("user", task))
+        assert (brief.about, brief.openers) == (first.about, first.openers)
+    assert read(("user", "Hi."), ("assistant", "Hello."), ("user", "About cats?")).about == "About cats?"
+
+
 @each_row(
     ("dynamic", "lengths"),
     [
