@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 ABOUT = (
     "The recipe runs at once, without a key. Documents are Markdown, text and HTML; .pdf, .docx, .pptx, .xlsx and "
-    ".epub with pip install 'asyncgen[documents]'. With a model, it reads them and suggests topics, personas, "
-    "misconceptions, openers, and the statements that are to be told: one call a language, shown before anything is "
-    "written."
+    ".epub with pip install 'asyncgen[documents]'; what is no knowledge in them is left out, as menus of web pages, "
+    "heads and feet of printed ones, hidden sheets and slides. With a model, it reads them and suggests topics, "
+    "personas, misconceptions, openers, and the statements that are to be told: one call a language, shown before "
+    "anything is written."
 )
 CLOSING: Sections = {
     EXAMPLES: {
