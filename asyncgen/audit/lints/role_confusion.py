@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from asyncgen.audit.lints.swapped_sides import SwappedSides, read_said
+from asyncgen.audit.lints.swapped_sides import SwappedSides, only_repeats, read_said
 from asyncgen.audit.lints.told_persons import ToldPersons
 from asyncgen.audit.reading import language
 from asyncgen.audit.reading.phrases import Phrases, PlainText, plain
@@ -189,9 +189,7 @@ class RoleConfusion:
             after = subject.plain[position + 1] if position + 1 < len(subject.plain) else None
             told = self._told_persons.find(read.text, subject.scenario)
             found = self._find(message, read, after) or next(told, None)
-            if found is None and (
-                self._swapped.only_repeats(said, position) or self._swapped.speaks_as_a_user(said[position])
-            ):
+            if found is None and (only_repeats(said, position) or self._swapped.speaks_as_a_user(said[position])):
                 found = _ALL.match(message.content)
             if found and self._is_ordered(conversation[: position or 1]):
                 found = None

@@ -30,8 +30,6 @@ _FEWEST_KNOWN = 3  # words of somebody who tells what the knowledge base knows,
 _LEAST_KNOWN = 0.8  # and their share of all that say something,
 _LEAST_HEARD = 0.7  # also of what was said before
 _MOST_BARE = 9  # words of an answer that tells nothing
-_LEAST_AGAIN = 0.6  # of an answer that is told again
-_MOST_OTHERS = 1  # words beside it, of which the knowledge base knows
 _FEWEST_BACK = 3  # words of a statement that is said back
 _MOST_MORE = 4  # words of a question that is asked back
 
@@ -41,6 +39,7 @@ def _words(key: str) -> frozenset[bytes]:
 
 
 _OWN, _ADDRESSED, _REACTIONS, _ASKING = map(_words, ("oneself", "addressed", "reactions", "asking"))
+_GOES_ON = frozenset(split_words(" ".join(each.split()[0] for each in language.listed(_RULE, "goes-on"))))
 _OPENINGS = [split_words(each) for each in language.listed(_RULE, "openings")]
 _FUNCTION = frozenset(split_words(" ".join(language.FREQUENT_WORDS)))
 _PERSONAL = _OWN | _REACTIONS
@@ -96,40 +95,6 @@ class SwappedSides:
         self._transcript = language.any_phrase(_RULE, "transcript")
         self._known = frozenset(_telling(split_words(knowledge)))
 
-    def only_repeats(self, said: Sequence[Said], position: int) -> bool:
-        """Whether a message says what the one before it has said, and nothing of its own.
-
-        "At most twelve can come?" may be answered by the same words as a statement, and "Good night!" by itself.
-        """
-        if not position:
-            return False
-        message, before = said[position], said[position - 1]
-        if message.words == before.words and len(message.words) < _FEWEST_WORDS:
-            is_an_answer_again = message.role == "user" and position > 1 and said[position - 2].asks
-            return message.asks == before.asks and (is_an_answer_again or (message.asks and len(message.words) > 1))
-        if message.role == "assistant" and _asks_back(message, before):
-            return True
-        if len(message.words) < _FEWEST_WORDS:
-            return False
-        is_the_same = message.words == before.words or _goes_on_with(message, before)
-        return (
-            (is_the_same and (message.asks or not before.asks))
-            or _says_the_same_of_itself(message, before)
-            or self._tells_again(message, before, said[position - 2] if position > 1 else None)
-        )
-
-    def _tells_again(self, message: Said, before: Said, question: Said | None) -> bool:
-        """Whether a user tells what he was told in a sentence of his own, and no word shows that he has taken it in."""
-        if message.role != "user" or message.asks or before.asks or not _REACTIONS.isdisjoint(message.words):
-            return False
-        given = before.telling | (question.telling if question else frozenset())
-        more, shared = message.telling - given, message.telling & before.telling
-        return (
-            len(more) <= _MOST_OTHERS
-            and more <= self._known
-            and len(shared) >= max(_FEWEST_TELLING, _LEAST_AGAIN * len(before.telling))
-        )
-
     def is_served(self, said: Sequence[Said], position: int) -> bool:
         """Whether a user says what the house would, and it was the answer before, or the next one takes it so."""
         message = said[position]
@@ -138,16 +103,21 @@ class SwappedSides:
         wishes = message.says(self._wishes)
         serves = wishes or message.says(self._serves)
         if position:
-            again = message.stated & said[position - 1].telling
+            again = message.stated & frozenset().union(
+                *(each.telling for each in said[max(position - 2, 0) : position])
+            )
             if wishes or (serves and len(again) >= _FEWEST_TELLING) or self._tells_on(said, position):
                 return True
-        elif self._transcript.search(message.text):
-            return False
         after = said[position + 1] if position + 1 < len(said) else None
         if after is None or not (serves or self._tells_what_is_known(message)) or after.says(self._grateful):
             return False
-        takes = after.says(self._lives) or (wishes and after.is_bare) if serves else _asks_the_house(after, _ASKING)
-        return takes or after.says(self._accepts)
+        takes = (
+            after.says(self._lives) or ((wishes or position) and after.is_bare)
+            if serves
+            else _asks_the_house(after, _ASKING)
+        )
+        is_ordered = not position and self._transcript.search(message.text) is not None
+        return (takes or after.says(self._accepts)) and not is_ordered
 
     def _tells_on(self, said: Sequence[Said], position: int) -> bool:
         """Whether a user who was told something tells more of it, or what is known, and is told nothing in turn.
@@ -156,7 +126,7 @@ class SwappedSides:
         """
         message, before = said[position], said[position - 1]
         words, is_asked = message.statement, before.asks or not _ENDS.search(message.text)
-        if is_asked or len(words) < _FEWEST_WORDS or not _PERSONAL.isdisjoint(words) or words[0] in _ASKING:
+        if is_asked or len(words) < _FEWEST_WORDS or not _PERSONAL.isdisjoint(words) or words[0] in _ASKING | _GOES_ON:
             return False
         heard = [self._known, *(each.telling for each in said[:position])]
         known = [word for word in message.stated if any(word in each for each in heard)]
@@ -196,11 +166,30 @@ def read_said(subject: Subject) -> Sequence[Said]:
     return [Said(message.role, plain) for message, plain in pairs]
 
 
+def only_repeats(said: Sequence[Said], position: int) -> bool:
+    """Whether a message says what the one before it has said, and nothing of its own.
+
+    "At most twelve can come?" may be answered by the same words as a statement, and "Good night!" by itself.
+    """
+    if not position:
+        return False
+    message, before = said[position], said[position - 1]
+    if message.words == before.words and len(message.words) < _FEWEST_WORDS:
+        is_an_answer_again = message.role == "user" and position > 1 and said[position - 2].asks
+        return message.asks == before.asks and (is_an_answer_again or (message.asks and len(message.words) > 1))
+    if message.role == "assistant" and _asks_back(message, before):
+        return True
+    if len(message.words) < _FEWEST_WORDS:
+        return False
+    is_the_same = message.words == before.words or _goes_on_with(message, before)
+    return (is_the_same and (message.asks or not before.asks)) or _says_the_same_of_itself(message, before)
+
+
 def _asks_back(message: Said, before: Said) -> bool:
     """Whether somebody who is asked "Can I bring my dog?" says "Can you bring your dog?", or tells it again so."""
     if not (message.asks or before.asks):
-        is_long = len(message.words) >= _FEWEST_BACK
-        return is_long and [*map(_without_person, message.words)] == [*map(_without_person, before.words)]
+        is_as_long = _FEWEST_BACK <= len(message.words) == len(before.words)
+        return is_as_long and [*map(_without_person, message.words)] == [*map(_without_person, before.words)]
     more, is_begun_so = len(message.words) - len(before.words), message.words[:1] == before.words[:1]
     if not message.asks:
         is_back = is_begun_so and _ASKING.issuperset(message.words[:1]) and -1 <= more <= _MOST_MORE
