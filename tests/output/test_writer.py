@@ -714,7 +714,7 @@ def test_what_stands_in_the_place_of_the_lock_is_named(
     paths: OutputPaths, make: Callable[[Path], object], what: str
 ) -> None:
     make(paths.lock)
-    with pytest.raises(ConfigError, match=rf"x\.jsonl\.lock is {what}, .*: remove it, or"), locked(paths):
+    with pytest.raises(ConfigError, match=rf"x\.jsonl\.lock is {what}, .*: move it away"), locked(paths):
         pass
     assert os.path.lexists(paths.lock)
 
