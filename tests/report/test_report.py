@@ -37,9 +37,10 @@ from asyncgen.report.sections import make_sections
 from asyncgen.report.verdict import judge
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> str:
-    return make_report(make_output(tmp_path / "out.jsonl", [*biting(), *map(plain, range(20))])).read_text()
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    output = make_output(tmp_path_factory.mktemp("biting") / "out.jsonl", [*biting(), *map(plain, range(20))])
+    return make_report(output).read_text()
 
 
 def read_sample(source: str) -> Sample:
@@ -202,9 +203,10 @@ def test_thousands_of_values_leave_a_report_small(tmp_path: Path) -> None:
 # ---- words
 
 
-@pytest.fixture
-def audit(tmp_path: Path) -> Audit:
-    return audit_dataset(Dataset.open(make_output(tmp_path / "out.jsonl", [plain(number) for number in range(24)])))
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    output = make_output(tmp_path_factory.mktemp("plain") / "out.jsonl", list(map(plain, range(24))))
+    return audit_dataset(Dataset.open(output))
 
 
 def with_rules(audit: Audit, **counts: int) -> Audit:
