@@ -220,9 +220,9 @@ _LISTED: frozenset[str] = frozenset().union(
     *(_LOCKS, _ALL_SHUT, _CODES, _PASSWORDS, _SPOKEN, _LOGINS),
 )
 # Every one by the longest of its words: a text without "voucher" holds none of the names with it.
-_BY_WORD: dict[bytes, list[str]] = {}
+_BY_WORD: dict[str, list[str]] = {}
 for _each in sorted(_LISTED):
-    _BY_WORD.setdefault(max(split_words(_each), key=len), []).append(_each)
+    _BY_WORD.setdefault(max(split_words(_each), key=len).decode(), []).append(_each)
 
 
 _PLACES: dict[str, list[int]] = {}  # of each in the names and accounts
@@ -233,7 +233,8 @@ for _place, (_name, *_) in enumerate([*_NAMES, *_ACCOUNTS]):
 @lru_cache(maxsize=MAX_KNOWN_WORDS)
 def _find_listed(word: bytes) -> Sequence[str]:
     """What a text with this word may hold."""
-    return [each for part, several in _BY_WORD.items() if part in word for each in several]
+    text = word.decode("utf-8", "replace")  # bytes take six times as long to tell whether others are in them
+    return [each for part, several in _BY_WORD.items() if part in text for each in several]
 
 
 class _Names:
