@@ -26,6 +26,7 @@ _WIDE_BLANK = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
 _CUT_SENTENCE = re.compile(r"(?<=[^\s.!?:;|])\n\n(?=[a-zß-ÿ])")  # by the end of a line in print
 _BLANK_CELL = re.compile(r"(?<=\| )(?:NaN|NaT|Unnamed: \d+(?:_level_\d+)?)(?= \|)")
 _WHOLE_CELL = re.compile(r"(?<=\| )(-?\d+)\.0(?= \|)|(?<=-\d\d) 00:00:00(?= \|)")
+_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
 _NOTES = re.compile(r"^#+ (?=Notes:$)", re.MULTILINE)
 _SLIDE = re.compile(r"<!-- Slide number: (\d+) -->")
 _ABOUT_A_BOOK = re.compile(r"\A(?:\*\*\w+:\*\* .*\n?)+")
@@ -49,9 +50,11 @@ class _Reader(DocumentConverter):  # type: ignore[misc]  # an extra has no types
 
 
 def _of_print(stream: BinaryIO) -> Decoded:
-    if (text := read_printed(stream)) is None:
+    text, has_tables = read_printed(stream)
+    if not has_tables:
         stream.seek(0)
-        text = PdfConverter().convert(stream, StreamInfo(extension=".pdf")).markdown
+        guessed = PdfConverter().convert(stream, StreamInfo(extension=".pdf")).markdown
+        text = guessed if _ROW.search(guessed) else text  # a form, or a table without lines
     text = "\n\n".join(without_running_lines(text.removesuffix("\f").split("\f")))
     return Decoded(_CUT_SENTENCE.sub("\n", _WIDE_BLANK.sub(" ", _BLANKS.sub("\n\n", text))))
 

@@ -7,11 +7,12 @@ from asyncgen.scaffold.table import write_table
 
 _LEAST = 2  # rows and columns: a frame around a paragraph is no table
 _FILLED = 0.5  # of the cells: nor are the lines of a drawing
+_LARGER = 1.2  # times as high are letters of a heading
 _SLACK = 2.0  # points by which letters may stand over the lines around them
 
 
-def read_printed(stream: BinaryIO) -> str | None:
-    """Its pages, parted by form feeds; None where no table has lines: other readers know more of texts without."""
+def read_printed(stream: BinaryIO) -> tuple[str, bool]:
+    """Its pages, parted by form feeds, and whether any table has lines: other readers know more of those without."""
     import pdfplumber  # noqa: PLC0415 - an extra
 
     pages: list[str] = []
@@ -22,7 +23,7 @@ def read_printed(stream: BinaryIO) -> str | None:
             has_tables |= bool(tables)
             pages.append("\n\n".join(in_order(page, tables)))
             page.close()
-    return "\n\n\f".join(pages) if has_tables else None
+    return "\n\n\f".join(pages), has_tables
 
 
 def _is_table(found: Any) -> bool:
@@ -38,8 +39,7 @@ def in_order(page: Any, tables: Sequence[Any]) -> Iterator[str]:
     paragraphs: list[str] = []
     for paragraph in page.textboxhorizontals:
         lines = [each for each in page.textlinehorizontals if _is_within(each, paragraph)]
-        outside = [each["text"].strip() for each in lines if not any(_is_within(each, box) for box in boxes)]
-        paragraphs.append("\n".join(outside))
+        paragraphs.append(_write_lines([each for each in lines if not any(_is_within(each, box) for box in boxes)]))
     for table, box in zip(tables, boxes, strict=True):
         above = [number for number, each in enumerate(page.textboxhorizontals) if _is_above(each, box)]
         rows = [[cell or "" for cell in row] for row in table.extract()]
@@ -47,6 +47,18 @@ def in_order(page: Any, tables: Sequence[Any]) -> Iterator[str]:
     for number, paragraph in enumerate(["", *paragraphs], -1):
         yield from [paragraph] if paragraph else []
         yield from places.get(number, [])
+
+
+def _write_lines(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Where letters become larger or smaller, a heading ends or begins."""
+    told = ""
+    before = 0.0
+    for each in lines:
+        height = each["bottom"] - each["top"]
+        is_like = before <= height * _LARGER and height <= before * _LARGER
+        told += ("\n" if is_like else "\n\n") + each["text"].strip()
+        before = height
+    return told.strip()
 
 
 def _box_of(table: Any) -> dict[str, float]:

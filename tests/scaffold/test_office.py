@@ -66,9 +66,9 @@ def read_office(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, str], Decod
         vars(module).update(contents)
         monkeypatch.setitem(sys.modules, module.__name__, module)
 
-    def read_printed(stream: io.BytesIO) -> str | None:
-        kind, _, table = stream.read().decode().partition("printed: ")
-        return None if kind else table
+    def read_printed(stream: io.BytesIO) -> tuple[str, bool]:
+        text = stream.read().decode().removeprefix("form: ").removeprefix("lined: ")
+        return text, "lined" in stream.getvalue().decode()
 
     def read_deck(stream: io.BytesIO) -> SimpleNamespace:
         is_hidden = ["secret" in each for each in stream.read().decode().split("<!-- Slide")[1:]]
@@ -102,7 +102,9 @@ def test_what_its_own_reader_cannot_read_is_no_text_to_quote(
         (".xls", "| Part | Unnamed: 1 | NaN |\n| NaN | NaT | -3.0 |", "| Part |  |  |\n|  |  | -3 |"),
         (".xls", "| 2026-01-02 00:00:00 | 2.50 | 10.0 kg |", "| 2026-01-02 | 2.50 | 10.0 kg |"),
         (".pdf", "a  line\n\ngoes on. | NaN |", "a line\ngoes on. | NaN |"),
-        (".pdf", "printed: | a | table |", "| a | table |"),
+        (".pdf", "lined: Prices\n| a | table |", "Prices\n| a | table |"),
+        (".pdf", "form: Prices\n| a | table |", "form: Prices\n| a | table |"),
+        (".pdf", "form: Prices", "Prices"),
         (".pptx", "# Prices\n\n### Notes:\nAsk Ann.", "# Prices\n\nNotes:\nAsk Ann."),
         (
             ".epub",

@@ -40,6 +40,14 @@ def test_a_line_that_was_put_together_with_letters_of_a_table_stays() -> None:
     assert [*in_order(page, [table])] == [WRITTEN, "Below"]
 
 
+def test_larger_letters_are_a_paragraph_of_their_own() -> None:
+    lines = [letters("Chapter 1", 50, 20), letters("Text goes", 50, 45), letters("on.", 50, 60)]
+    lines[0]["bottom"] = 38.0
+    box = {"text": "", "x0": 50, "top": 20, "x1": 150, "bottom": 70}
+    page = SimpleNamespace(textboxhorizontals=[box], textlinehorizontals=lines)
+    assert [*in_order(page, [])] == ["Chapter 1\n\nText goes\non."]
+
+
 @pytest.mark.parametrize(
     ("rows", "written"),
     [
