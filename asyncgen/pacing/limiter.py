@@ -34,8 +34,8 @@ class Limiter:
 
     `tokens_per_call` is the first estimate of what a call takes; calls that have ended correct it. `on_answer` is
     called after each attempt, when limit, pause and outage are up to date. `on_move`: called in the task of whoever has
-    come to wait, and of whoever is let in. `capacity`: calls in flight and answers that wait behind the batch being
-    written, together, at most.
+    come to wait, and of whoever is let in. `is_one_coming`: whether somebody is about to wait, as good as one who does.
+    `capacity`: calls in flight and answers that wait behind the batch being written, together, at most.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Limiter:
         tokens_per_call: float = 0.0,
         on_answer: Callable[[], None] = lambda: None,
         on_move: Callable[[], None] = lambda: None,
+        is_one_coming: Callable[[], bool] = lambda: False,
         capacity: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,6 +66,7 @@ class Limiter:
         self._tokens_per_call = tokens_per_call
         self._on_answer = on_answer
         self._on_move = on_move
+        self._is_one_coming = is_one_coming
         self._clock = clock
         self._first: deque[asyncio.Future[None]] = deque()
         self._again: deque[asyncio.Future[None]] = deque()
@@ -206,7 +208,8 @@ class Limiter:
                 self._is_failing = False
                 if self.outage.succeeded(ticket):
                     self.concurrency.resume(now)
-                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=self.is_awaited)
+                is_saturated = self.is_awaited or self._is_one_coming()
+                self.concurrency.succeeded(now, ticket, sent=sent, is_saturated=is_saturated)
             case RateLimitedError() as error:
                 self._refused_at = now
                 if not self.concurrency.explains(now, ticket):

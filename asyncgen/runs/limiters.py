@@ -24,7 +24,7 @@ class Limiters:
     """By seat.
 
     `on_answer`: called after each attempt, when its limiter is up to date. `on_room`: called by whoever comes to one or
-    is let in, while at one of them nobody waits, so that a place stays free.
+    is let in, while at one of them nobody waits, so that a place stays free. `is_one_coming`: another one, for it.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Limiters:
     ) -> None:
         plan = config.plan
         self.on_room: Callable[[], None] = lambda: None
+        self.is_one_coming: Callable[[], bool] = lambda: False
         weights = {each.name: each.weight for each in plan.recipe.models}
         # All models ask a seat that is no model's.
         weights |= {seat: sum(weights.values()) for seat in seats if weights and seat not in weights}
@@ -51,6 +52,7 @@ class Limiters:
                 tokens_per_call=prompt_bytes(plan.recipe) / BYTES_A_TOKEN + ANSWER_TOKENS,
                 on_answer=on_answer,
                 on_move=self._look_for_room,
+                is_one_coming=lambda: self.is_one_coming(),  # noqa: PLW0108 - it is set later
                 capacity=capacity,
             )
             for capacity, rates in zip(places, config.rates.divide(self._weights), strict=True)

@@ -33,7 +33,7 @@ class Pipeline:
     desk: Desk
     before_each: Callable[[], Awaitable[None]] | None = None
     _slots_left: int = 0
-    _is_one_on_its_way: bool = False
+    _is_one_coming: bool = False
     _create_slot: Callable[[], object] = lambda: None
 
     async def run(
@@ -80,13 +80,17 @@ class Pipeline:
 
     def begin_slot(self) -> None:
         """Make another index beside those under way, if so many may be; one begins after the other."""
-        if self._slots_left and not self._is_one_on_its_way:
+        if self._slots_left and not self._is_one_coming:
             self._slots_left -= 1
-            self._is_one_on_its_way = True
+            self._is_one_coming = True
             self._create_slot()
 
+    def is_one_coming(self) -> bool:
+        """Whether a slot is about to begin."""
+        return self._is_one_coming
+
     async def _fill_slot(self, units: Iterable[Unit]) -> None:
-        self._is_one_on_its_way = False
+        self._is_one_coming = False
         await self._produce(units)
         self._slots_left = 0  # there is nothing left to be made
 

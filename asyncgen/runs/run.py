@@ -235,7 +235,7 @@ class Run:
             )
             live = self._make_live(client, writer)
             pipeline = Pipeline(live.make, live.desk, before_each)
-            self.limiters.on_room = pipeline.begin_slot
+            self.limiters.on_room, self.limiters.is_one_coming = pipeline.begin_slot, pipeline.is_one_coming
             batching = config.batching
             driver = None if batching is None else self._make_driver(batching, live, endpoint, client, before_each)
             # What is under way holds the money that a live call may have to wait for, and shows that the key is good.

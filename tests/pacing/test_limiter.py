@@ -118,6 +118,19 @@ def test_what_arrives_while_a_batch_is_written_counts_beside_the_calls_in_flight
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("is_coming", [True, False])
+def test_the_limit_grows_for_one_who_is_about_to_wait_as_for_one_who_waits(is_coming: bool) -> None:  # noqa: FBT001
+    async def scenario() -> None:
+        concurrency = Concurrency(100)
+        limiter = Limiter(concurrency, Gate(Random(0)), Outage(), is_one_coming=lambda: is_coming)
+        before = concurrency.limit
+        async with place(limiter):
+            limiter.report(*limiter.begin(), Outcome())
+        assert concurrency.limit == before + is_coming
+
+    asyncio.run(scenario())
+
+
 def test_places_beyond_the_limit_wait_their_turn() -> None:
     async def scenario() -> None:
         callers = Callers(2)
