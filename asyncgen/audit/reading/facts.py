@@ -424,7 +424,7 @@ def read_small(text: str, start: int) -> Measure | None:
     end, value, factor, name = start, 0.0, 0.0, ""
     while part := _SMALL_PART.match(text, end):
         unit, size = _unit(part["unit"])
-        if value and not (unit == name == "s" and size < factor):
+        if value and (not unit == name == "s" or size >= factor or _EACH_BEHIND.match(text, part.end())):
             break
         end, value, factor, name = part.end(), value + _WHOLES[part["word"].lower()] * size, size, unit
     return Measure(text[start:end], start, value, factor, name, is_spelled=True) if value else None
@@ -467,6 +467,7 @@ _HALF_BEHIND = re.compile(
     rf"\b(?P<word>\d{{1,2}}|{_by_initials([*map(in_all_spellings, _HOURS), 'une', 'una'])})"
     rf" (?P<unit>{NAME_OF_UNIT}) (?:{_any_of('halves', 'behind')})\b"
 )
+_EACH_BEHIND = re.compile(rf" (?:{_any_of('unit-words', 'each')}) ")  # "five days, three hours a day" are no sum
 _AND_HALF = re.compile(rf" (?:{_any_of('halves', 'behind')})\b")
 _PARTS_OF_HOUR = {
     re.compile(in_all_spellings(words), re.IGNORECASE): hours

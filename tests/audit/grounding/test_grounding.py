@@ -613,3 +613,8 @@ def test_french_and_spanish_are_read_as_english_is(
     grounding: Grounding, question: str, answer: str, found: set[str]
 ) -> None:
     assert {each.rule for each in find(answer, question, grounding)} == found
+
+
+def test_days_and_the_hours_of_each_are_two_figures() -> None:
+    knowledge = "The camp is for children. It takes five days, three hours a day, and costs $190."
+    assert not find("The camp takes five days, three hours a day.", "How long is it?", Grounding(knowledge))
