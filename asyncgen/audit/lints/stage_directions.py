@@ -27,11 +27,13 @@ _LONGEST_VALUE = 600  # characters; what is longer, or has several lines, is a p
 _SAID, _SOUGHT, _STAGED = (language.listed(_RULE, key) for key in ("said", "sought", "staged"))  # names of dimensions
 _FREQUENT = frozenset(split_words(" ".join(language.FREQUENT_WORDS)))
 _POINTS = frozenset(split_words(" ".join(language.listed(_RULE, "points"))))
+_SEEKS = frozenset(split_words(" ".join(language.listed(_RULE, "seeks"))))
 _SIDES = frozenset(split_words(" ".join(language.listed("role-confusion", "labels"))))
 _SHORTEST_WORD = 3  # letters of one that says something
 _STEM = 3  # letters that two forms of a word share
 _FEWEST_TELLING = 2  # words that name a role
 _LONGEST_NAMED = 3  # words of a value in front of the name of its dimension: "formal register"
+_FIRST_WORDS = 3  # of a value behind the name of its dimension
 _AFTER_LABEL = 80  # characters in which a value follows
 
 
@@ -89,10 +91,10 @@ class _Direction:
         runs = _runs_that_direct(value)
         self._runs = runs if directs else [run for run in runs if not _SIDES.isdisjoint(run.split())]
         self._is_sought = not words.isdisjoint(_SOUGHT)
+        self._seeks = int(bool(runs) and runs[0].split()[0] in _SEEKS)  # "wants to know ...", and no "to know ..."
         self._called = _called(value) if directs and not words.isdisjoint(_STAGED) else ()
         own = "|".join(re.escape(each) for each in (self._name, *words) if each not in language.FREQUENT_WORDS)
-        is_adjective = re.fullmatch(rf"\w+(?: \w+){{0,{_LONGEST_NAMED - 1}}}", value)
-        self._adjective = re.compile(rf"\b{plain(value)} (?:\w+ )?(?:{own})\b") if is_adjective and own else None
+        self._beside = _name_beside_value(self._name, own, value) if own else None
 
     def find(
         self, read: PlainText, text: bytes, said: AbstractSet[bytes] | None, known: AbstractSet[bytes]
@@ -104,7 +106,7 @@ class _Direction:
         """
         if named := self._find_named(read):
             return named.encode()
-        for run in self._runs[:1] if said is None and self._is_sought else self._runs:
+        for run in self._runs[: self._seeks] if said is None and self._is_sought else self._runs:
             if run in text and not _was_said(run.split(), said):
                 return run
         for called in self._called:
@@ -124,10 +126,10 @@ class _Direction:
                     return label[0]
             if pointed := next(self._pointed_at.find(read), None):
                 return pointed[0]
-        if self._adjective and self._told <= read.vocabulary:
-            for words, span in zip(read.stretches, read.spans, strict=True):
-                if not words.isdisjoint(_POINTS) and (found := self._adjective.search(read.text, *span)):
-                    return found[0]
+        if self._beside and (found := self._beside.search(read.text)):
+            place = next(number for number, span in enumerate(read.spans) if found.start() < span[1])
+            if not found.groupdict().get("called") or not read.stretches[place].isdisjoint(_POINTS):
+                return found[0]
         return None
 
 
@@ -136,6 +138,22 @@ def _read_direction(name: str, drawn: Drawn) -> _Direction:
     value = drawn[0][1] if len(drawn) == 1 else ""
     is_one = len(drawn) == 1 and "\n" not in value and len(value) <= _LONGEST_VALUE
     return _Direction(name, value if is_one else None)
+
+
+def _name_beside_value(name: str, words: str, value: str) -> re.Pattern[str] | None:
+    """Finds "My mood is irritated", "the goal to find a cheap one", "(formal)"; as `called` "a formal register".
+
+    `words`: of the name, as a choice.
+    """
+    shapes = [rf"[(\[]{re.escape(name)}[)\]]"] if name else []
+    first = plain(value).split()[:_FIRST_WORDS]
+    if re.fullmatch(r"[\w'-]+(?: [\w'-]+)*", " ".join(first)):
+        begins, whole = re.escape(" ".join(first)), re.escape(plain(value))
+        shapes.append(rf"\b{re.escape(name)}(?: is| was|,)? {begins}\b")
+        shapes += [rf"[(\[*]{whole}[)\]*]"] if len(first) < _FIRST_WORDS else []
+        is_short = len(value.split()) <= _LONGEST_NAMED
+        shapes += [rf"\b(?P<called>{whole}) (?:\w+ )?(?:{words})\b"] if is_short else []
+    return re.compile("|".join(shapes)) if shapes else None
 
 
 def _runs_that_direct(value: str) -> Sequence[bytes]:

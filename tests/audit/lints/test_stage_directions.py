@@ -41,6 +41,9 @@ def leaks(*contents: str, scenario: dict[str, Drawn] = SCENARIO) -> list[int | N
         ("What is it?", "The false premise that this dialogue was built around is cleared up."),
         ("What is it?", "You want to know whether one may come along, so here is the loft."),
         ("What is it?", "Here the user thinks that records are kept for ever, which is wrong."),
+        ("My tone is formal. What is it?", "A loft."),
+        ("What is it?", "(Formal) It is a loft."),
+        ("What is it?", "A loft. (Agreed answer)"),
         ("I'm playing the distrustful former tax inspector. What is it?", "A loft."),
         ("My persona is a distrustful former tax inspector. What is it?", "A loft."),
         ("It wants to know whether one may come along.", "One may."),
@@ -53,6 +56,7 @@ def test_a_direction_in_its_words_or_by_the_name_of_its_dimension_is_a_leak(user
 @each_row(
     ("user", "answer"),
     [
+        ("To know whether one may come along, whom do I ask?", "The office."),
         ("How long?", "We keep them for 11 years, and not a day longer."),
         ("Surely records are kept for ever, right?", "No, for 11 years, though you thought they are kept for ever."),
         ("I'd like to know whether one may come along without a ticket.", "One may."),
@@ -76,4 +80,4 @@ def test_any_text_may_be_the_name_or_the_value_of_a_dimension() -> None:
     odd: dict[str, Drawn] = {
         name: (("", name),) for name in ("", "(", "a|b", "{x}", "[", "...", "**", "?", "1", "é ü", "^ a")
     }
-    assert not leaks("What do I pay? (Half)", "Half... ** [x] a|b 1.", scenario=odd)
+    assert not leaks("What do I pay? (Half)", "Half... ** <x> a|b 1.", scenario=odd)
