@@ -105,18 +105,23 @@ def _has_neighbours(language: str) -> bool:
 
 def find_language(words: Collection[bytes]) -> str | None:
     """The known language that a text speaks; None for another one, and where there are too few words to tell."""
-    counts = [sum(map(frequent.__contains__, words)) for frequent in _heard().values()]
-    most = max(counts)
+    heard = [sum(map(frequent.__contains__, words)) for frequent in _heard().values()]
+    most = max(heard)
     if most <= _LEAST_SHARE * len(words):
         return None
-    found = LANGUAGES[counts.index(most)]
+    # Of those that are heard as well, the words decide that no other has.
+    own = [
+        sum(map(_FREQUENT[code].__contains__, words)) if count == most else -1
+        for code, count in zip(LANGUAGES, heard, strict=True)
+    ]
+    found = LANGUAGES[own.index(max(own))]
     if most < _SURE_SHARE * len(words) or _has_neighbours(found):
         others = _count_others(words)
         highest = max(others.values(), default=0)
         # Of those whose phrases are known it is better to read too much.
         if highest > most and any(number == highest and code not in _TABLES for code, number in others.items()):
             return None
-        if _has_neighbours(found) and counts.count(most) > 1:
+        if _has_neighbours(found) and own.count(max(own)) > 1:
             return None  # "un an": the conversation tells
     return found
 
