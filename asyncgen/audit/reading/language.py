@@ -48,12 +48,15 @@ def listed(rule: str, key: str) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def phrases(rule: str, key: str = "phrases", name: str = "") -> Sequence[Phrase]:
-    """The phrases of a rule, read and compiled once. `name`: what {name} and {names}, its genitive, stand for."""
+    """The phrases of a rule, read and compiled once. `name`: what {name} and {names}, its genitive, stand for.
+
+    It is the assistant's, which most texts hold.
+    """
     own = {"name": name, "names": f"{name}'s | {name}s"}
     return [
         phrase
         for table in _TABLES.values()
-        for phrase in read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], **own})
+        for phrase in read_phrases(table.get(rule, {}).get(key, ()), {**table["sets"], **own}, name)
     ]
 
 

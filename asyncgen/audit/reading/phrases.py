@@ -104,7 +104,7 @@ class Phrase:
     ) -> None:
         self.source = source
         self._asks = asks
-        self.needs = sorted(needs, key=_rarity, reverse=True)
+        self.needs = needs
         self._beside = beside
 
     @cached_property
@@ -165,8 +165,9 @@ class Phrases:
                 yield match
 
 
-def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
-    """Raises ValueError for what is no phrase, or has no word that a text must hold."""
+def read_phrases(lines: Iterable[str], sets: Mapping[str, str], common: str = "") -> list[Phrase]:
+    """Raises ValueError for what is no phrase, or has no word that a text must hold. `common`: words in any text."""
+    commonest = frozenset(split_words(common))
     known: dict[str, _Part] = {}
     phrases = []
     for line in lines:
@@ -174,6 +175,7 @@ def read_phrases(lines: Iterable[str], sets: Mapping[str, str]) -> list[Phrase]:
             needs = [need for part in (each, *each.beside) for need in part.needs]
             if not needs:
                 raise ValueError(f"no word that a text must hold: {line}")
+            needs.sort(key=lambda words: (words.isdisjoint(commonest), _rarity(words)), reverse=True)
             phrases.append(Phrase(_whole(each), needs, list(map(_whole, each.beside)), asks=each.asks))
     return phrases
 
@@ -199,7 +201,8 @@ def either(phrases: Iterable[Phrase]) -> Uncased:
 def literal_phrase(words: str) -> Phrase:
     """A phrase that means nothing but its words, however they are spaced."""
     source = r"\s+".join(map(re.escape, plain(words).split()))
-    return Phrase(rf"{_WORD_BEGIN}{source}{_WORD_END}", [frozenset([word]) for word in split_words(words)])
+    needs = sorted((frozenset([word]) for word in split_words(words)), key=_rarity, reverse=True)
+    return Phrase(rf"{_WORD_BEGIN}{source}{_WORD_END}", needs)
 
 
 @dataclass(frozen=True, slots=True)
