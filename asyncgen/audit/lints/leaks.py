@@ -2,7 +2,8 @@
 
 Speaking of prompts, contexts and documents of a language model is no leak, and calling oneself a language model no
 disclaimer: the phrases (see `languages`) ask for the words that point at the writer's own prompt, or at a stock excuse.
-What a user has brought up may be spoken of.
+What a user has brought up may be spoken of. Of a script or a passage that neither he nor the knowledge base has named,
+no answer knows but from its prompt (`as-known`).
 """
 
 import re
