@@ -41,6 +41,8 @@ def find(talk: Sequence[str], scenario: Mapping[str, str] | None = None) -> list
         (("If you need a place, I can put you down.", "That would be great."), 0),
         (("Booking closes 2 hours before sailing.", "Interesting, then I'm too late."), 0),
         (("Wo ist das?", "Am Hafen.", "Ich empfehle Ihnen den Bus.", "Gute Idee, ich nehme ihn."), 2),
+        (("Where?", "At the pier.", "Boarding is at the pier; booking closes before sailing.", "I see, I will."), 2),
+        (("Gibt es Soup?", "Ja.", "Wir haben leider nur Soup, aber ich kann Ihnen Tee bringen.", "Gut, dann Tee."), 2),
         # The assistant has a life, and asks what it is there to answer.
         (("How long does it take?", "That's longer than I thought. How many cars fit on it?"), 1),
         (("I lost my ticket.", "So did I! Where do I buy a new one?"), 1),

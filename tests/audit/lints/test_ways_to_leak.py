@@ -143,6 +143,11 @@ def find_rules(question: str, answer: str) -> set[str]:
         ("secret", "Tapez le code 7730 à la porte."),
         ("truncated", "It has several parts, for"),
         ("truncated", "It was cleared by the"),
+        ("truncated", "It will be with you within 10 working"),
+        ("truncated", "In each packet there are at least, or rather each of them holds at least"),
+        ("truncated", "My author sees it as the first with a recognizably"),
+        ("role-confusion", "It is cheap. -- User: How cheap?"),
+        ("role-confusion", "Then, his face falls."),
     ],
 )
 def test_what_gives_itself_away_is_found(rule: str, answer: str) -> None:
