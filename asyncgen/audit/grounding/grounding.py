@@ -70,7 +70,7 @@ _OPERATOR = any_phrase("grounding", "operators").pattern
 _OPERATOR_BEFORE = re.compile(  # "minus 27 degrees" is no sum
     rf"(?:[+*=^]|(?<!\bf)/|\bx|\d\S{{0,4}}(?: \w{{1,8}})? {_OPERATOR}|[^\s\w]-|\d -)\s*\(?\$?$", re.IGNORECASE
 )
-_PRICED = re.compile(r"[^.!?\d]{1,30}(?:[$€£] ?\d|\d[\d.,]* ?[€£$])")
+_PRICED = re.compile(r"[^.!?\d]{1,30}(?:[$€£] ?\d|\d[\d.,]* ?(?:[€£$]|EUR|USD|GBP))")
 _OPERATOR_REACH = 34  # characters
 _OPERATOR_AFTER = re.compile(
     rf"\)?\s*(?:[+*=^]|/ ?[$\d(]|x \d|- \d|-\d|(?:{_OPERATOR}) \$?\d|(?:equals|ergibt)\b)", re.IGNORECASE

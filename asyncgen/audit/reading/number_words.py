@@ -23,13 +23,16 @@ _SCALES = ("hundred", "thousand", "million", "billion")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+_PLAIN = {**UMLAUTS, **dict(zip("éèêàáíóôúûñ", "eeeaaioouun", strict=True))}
+
+
 def in_all_spellings(pattern: str) -> str:
-    """A pattern in which umlauts may be written in ASCII."""
-    return "".join(f"(?:{each}|{UMLAUTS[each]})" if each in UMLAUTS else each for each in pattern)
+    """A pattern in which umlauts and accents may be written in ASCII."""
+    return "".join(f"(?:{each}|{_PLAIN[each]})" if each in _PLAIN else each for each in pattern)
 
 
 def in_ascii(word: str) -> str:
-    return "".join(UMLAUTS.get(each, each) for each in word)
+    return "".join(_PLAIN.get(each, each) for each in word)
 
 
 @dataclass(frozen=True, slots=True)

@@ -602,6 +602,8 @@ HUERTO = Grounding(
         (HUERTO, "¿Cuánto mide?", "Mide doce mil quinientos metros cuadrados y tiene 860 socios.", set()),
         (HUERTO, "¿Cuánto pesa la cesta?", "Pesa 3,5 kilos, es decir, tres kilos y medio.", set()),
         (HUERTO, "Me llamo Ximena y tengo 67 años.", "¡Bienvenida, Ximena! A los 67 años se aprende igual.", set()),
+        (HUERTO, "Como es la parcela?", "Mide 50 m2 y esta abierta de martes a viernes.", set()),
+        (HUERTO, "Desde cuando esta?", "El huerto es de hace veintidos anos y tiene 40 hectareas.", {"ungrounded"}),
         (HUERTO, "¿Cuánto cuesta el curso?", "El curso cuesta ciento diez euros.", {"ungrounded"}),
         (HUERTO, "¿De quién es?", "El huerto es de Eusebio Carrillo.", {"ungrounded"}),
         (HUERTO, "¿Cuándo cerráis?", "Cerramos el 12 de octubre.", {"ungrounded"}),
