@@ -103,19 +103,17 @@ class SwappedSides:
         wishes = message.says(self._wishes)
         serves = wishes or message.says(self._serves)
         if position:
-            again = message.stated & frozenset().union(
-                *(each.telling for each in said[max(position - 2, 0) : position])
-            )
-            if wishes or (serves and len(again) >= _FEWEST_TELLING) or self._tells_on(said, position):
+            heard = frozenset(chain.from_iterable(each.telling for each in said[max(position - 2, 0) : position]))
+            is_again = len(message.stated & heard) >= _FEWEST_TELLING
+            if wishes or (serves and is_again) or self._tells_on(said, position):
                 return True
         after = said[position + 1] if position + 1 < len(said) else None
         if after is None or not (serves or self._tells_what_is_known(message)) or after.says(self._grateful):
             return False
-        takes = (
-            after.says(self._lives) or ((wishes or position) and after.is_bare)
-            if serves
-            else _asks_the_house(after, _ASKING)
-        )
+        if serves:
+            takes = after.says(self._lives) or (bool(wishes or position) and after.is_bare)
+        else:
+            takes = _asks_the_house(after, _ASKING)
         is_ordered = not position and self._transcript.search(message.text) is not None
         return (takes or after.says(self._accepts)) and not is_ordered
 
