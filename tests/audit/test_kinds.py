@@ -1,8 +1,8 @@
 """How well each rule does on lines about several subjects, in four languages, half of them right and half not.
 
-`blind` was written from pages/audit.md alone, by somebody who had not read the rules, and no rule was mended on it.
+`blind` was written from pages/audit.md alone, by two who had not read the rules, and no rule was mended on its lines.
 `worked_on` are lines that the rules were mended on; more than half of them were blind before. Each line names the
-rules it breaks, and those it may break as well.
+rules it breaks, and those it may break as well; some have the scenario that they were written for.
 `pytest -n0 -s` prints the table.
 """
 
@@ -57,6 +57,18 @@ NAMES = {
     "marlbrook": "Pip",
     "dado": "Lola",
     "burrow": "Moley",
+    "greenmoor": "Sorrel",
+    "paywell": "Penny",
+    "belleetoile": "Hulotte",
+    "tidewater": "Wren",
+    "ashgrove": "Ivy",
+    "mapmill": "Quill",
+    "hut": "Fenn",
+    "lindtone": "Otto",
+    "auenbad": "Paula",
+    "bellwick": "Maltby",
+    "parlanto": "Tessa",
+    "hiveplot": "Wilf",
 }
 PRECISION = 0.9
 RECALL = {
@@ -64,8 +76,7 @@ RECALL = {
     **dict.fromkeys(("prompt-leak", "role-confusion", "third-person"), 0.9),
     **dict.fromkeys(("ungrounded", "derived-number"), 0.9),
 }
-SHORT_ON_BLIND = {"prompt-leak": 0.85, "role-confusion": 0.8, "third-person": 0.85, "derived-number": 0.8}
-SHORT_OF_PRECISION_ON_BLIND = {"secret": 0.85, "ungrounded": 0.85}
+SHORT_ON_BLIND = {"role-confusion": 0.85}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
 
 
@@ -113,11 +124,11 @@ def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
         wrong += [f"missed {sorted(line.rules - rules)}, false {sorted(others)}: {line.talk}"] * (
             not line.rules <= rules or bool(others)
         )
-    short, unprecise = (SHORT_ON_BLIND, SHORT_OF_PRECISION_ON_BLIND) if name == "blind" else ({}, {})
+    short = SHORT_ON_BLIND if name == "blind" else {}
     for rule in sorted(planted):
         recall, precision = found[rule] / planted[rule], found[rule] / (found[rule] + false[rule])
         row = f"{name:10} {rule:16}{planted[rule]:4} planted   recall {recall:4.2f}   precision {precision:4.2f}"
         print(f"\n{row}", end="")  # noqa: T201 - the table that -s asks for
         assert recall >= short.get(rule, RECALL[rule]), "\n".join(wrong) if name == "worked_on" else rule
-        assert precision >= unprecise.get(rule, PRECISION), rule
+        assert precision >= PRECISION, rule
     assert planted.keys() | false.keys() <= RECALL.keys()
