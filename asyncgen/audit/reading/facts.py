@@ -316,7 +316,7 @@ _SENTENCE_START = re.compile(
 )
 _TITLE_BEFORE = re.compile(r"\b(?:Dra?|Mrs?|Ms|Prof|St|Mt|Rev|Hr|Fr|Sra?|M)\. $")  # ends no sentence
 # An identifier with a number in it, such as GPT-2 or Llama-3.1-70B, or a word.
-_WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]*)(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
+_WORD = re.compile(r"(?P<stem>[A-Za-z][A-Za-z.]{0,60})(?P<number>(?:-?\d[\w.]*)+)|[A-Za-zÀ-ÖØ-öø-ÿ][^\W_]*(?:'[a-z]+)?")
 _WORD_REST = re.compile(r"[\w.]*\w")
 _MULTIPLIED = re.compile(r"[xX](?!\w{0,30}[a-z]\b(?<!s))")
 _SINGLE_NAME = re.compile(r"`[\w./:-]*[A-Za-z][\w./:-]*`$")
