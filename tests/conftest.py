@@ -98,7 +98,9 @@ class Watchdog:
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Watchdog())
     runs_tests = hasattr(config, "workerinput") or config.getoption("dist", "no") == "no"
-    if runs_tests:  # and does not wait for two others that do
+    # Who runs no tests does not wait for two others that do, unless it measures: what is run by being imported, they
+    # measure too late.
+    if runs_tests or config.pluginmanager.hasplugin("_cov"):
         config.pluginmanager.import_plugin("made_once")
 
 
