@@ -150,6 +150,7 @@ def test_ever_other_facts_take_time_in_proportion(look: Callable[[str], float], 
 @at_most(40)
 @example(pieces=["as an AI ", "twenty-"], other="May 5 ", in_turn=True)
 @example(pieces=["a."], other="User: ", in_turn=True)
+@example(pieces=["\\", "sk-"], other="| a ", in_turn=False)
 @example(pieces=["as an AI ", "twenty-", "\t"], other="May 5 ", in_turn=False)
 @given(
     pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=4),

@@ -34,6 +34,7 @@ UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 _PIECE = re.compile(r"\{[\w-]+\}|!\(|\.\.\.,?|[()\[\]|]|[^\s()\[\]|{}]+")
 _CLOSING = {"(": ")", "[": "]", "!(": ")"}
 _GAP = r",?[\s-]{1,2}"
+_ANY_WORD = r"[\w'-]{1,40}"  # a hyphen may be in it and between two: a long chain could be parted in too many ways
 _WORD_BEGIN = r"(?<!\w)"
 _WORD_END = r"(?!'?\w)"
 _AT_BEGIN = r"(?:^|(?<=[.!?:\"\n] )|(?<=[\"\n(\[]))"  # of a line or a sentence
@@ -300,9 +301,9 @@ def _word(written: str) -> _Part:
 
 _LETTERS = {"?": "?", "*": r"\w{0,30}", **{each: f"(?:{each}|{plain})" for each, plain in UMLAUTS.items()}}
 _SIGNS = {
-    "*": _Part(r"[\w'-]+"),
+    "*": _Part(_ANY_WORD),
     "#": _Part(r"\d+"),
-    "**": _Part(rf"[\w'-]+(?:{_GAP}[\w'-]+){{0,2}}", is_optional=True),
+    "**": _Part(rf"{_ANY_WORD}(?:{_GAP}{_ANY_WORD}){{0,2}}", is_optional=True),
     "...": _Part("", joint=r"(?!\w)[^.!?\n]{0,60}?(?<!\w)"),
     "...,": _Part("", joint=r"(?!\w)[^.!?\n]{0,60}?, ?"),
     "^": _Part(_AT_BEGIN, is_mark=True),
