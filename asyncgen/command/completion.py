@@ -32,6 +32,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
 
     from asyncgen.audit.rules import RULES
     from asyncgen.recipe.load import BUILT_IN
+    from asyncgen.scaffold.draft import KINDS
 
     root: Parser = flags.parser.root
     recipes = " ".join(BUILT_IN)
@@ -55,7 +56,7 @@ def run(flags: argparse.Namespace, _: str) -> int:
     words: dict[str, Sequence[str]] = {
         "RULE": tuple(RULES),
         "RULE=RATE": [f"{rule}=1%" for rule in RULES],
-        "WHAT": ("openers", "topics", "personas", "misconceptions", "statements"),
+        "WHAT": tuple(KINDS),
         "WORD": (*root.commands, *Pages()),
     }
     for parser in root.commands.values():

@@ -3,16 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from asyncgen.audit.reading.language import any_phrase, listed
+from asyncgen.audit.reading.language import any_phrase, choice, listed
 from asyncgen.audit.rules import Span
 
-
-def _choice(words: frozenset[str]) -> str:
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-
-
-_AT_WORDS, _DOT_WORDS = (_choice(listed("email", key)) for key in ("at", "dot"))
-_TLDS = _choice(listed("email", "top-level"))
+_AT_WORDS, _DOT_WORDS = (choice(listed("email", key)) for key in ("at", "dot"))
+_TLDS = choice(listed("email", "top-level"))
 _OPEN, _CLOSE = r"\s?[(\[{<]\s?", r"\s?[)\]}>]\s?"
 _AT_MARK = r"[@\uff20\ufe6b]"
 _AT = re.compile(  # it begins with a set of characters: `re` skips all others
@@ -24,7 +19,7 @@ _AT = re.compile(  # it begins with a set of characters: `re` skips all others
 _DOT_SIGN = rf"{_OPEN}(?:{_DOT_WORDS}|\.){_CLOSE}|[-_](?:{_DOT_WORDS})[-_]|\s(?:{_DOT_WORDS}|\.)\s"
 _DOT = rf"(?:{_DOT_SIGN}|\.|&(?:#0*46|#x0*2e|period);)"
 _SIGNS = {each: sign for sign in "-_" for each in listed("email", sign)}
-_SIGN = rf"\s(?:{_choice(frozenset(_SIGNS))})\s"
+_SIGN = rf"\s(?:{choice(frozenset(_SIGNS))})\s"
 _LABEL = r"[^\W_](?:[^\W_]|-){0,40}"
 _HOST = re.compile(
     rf"(?P<host>{_LABEL}(?:(?:{_DOT}|{_SIGN}){_LABEL}){{0,3}})(?P<dot>{_DOT})(?P<top>(?:{_TLDS}))(?![\w/(-])",

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TypeAlias
 
-from asyncgen.audit.reading.language import FUNCTION_WORDS, listed, tables
+from asyncgen.audit.reading.language import FUNCTION_WORDS, choice, listed, tables
 from asyncgen.audit.reading.words import MAX_KNOWN_WORDS, split_words
 from asyncgen.audit.rules import Finding, Span, excerpt
 from asyncgen.audit.subject import Subject
@@ -68,7 +68,7 @@ _ACCOUNT = re.compile(  # an IBAN, a card
 
 
 def _choice(key: str) -> str:
-    return "|".join(sorted(map(re.escape, listed("secret", key)), key=len, reverse=True))
+    return choice(listed("secret", key))
 
 
 _MARK = r"[!#$*&%^~+_]"  # between the letters of a password

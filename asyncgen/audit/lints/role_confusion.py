@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from asyncgen.audit.lints.swapped_sides import SwappedSides, only_repeats, read_said
+from asyncgen.audit.lints.swapped_sides import QUOTED, Said, SwappedSides, only_repeats, read_said
 from asyncgen.audit.lints.told_persons import ToldPersons
 from asyncgen.audit.reading import language
 from asyncgen.audit.reading.phrases import Phrases, PlainText, plain
@@ -18,7 +18,6 @@ from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Conversation, Message
 
 _SIDES = ("user", "assistant")
-_QUOTED = re.compile(r'"[^"\n]{1,300}"')
 _ASKS = re.compile(r"[^.!?\n]*\?")
 _TALKS_WITH = re.compile(r"\b(?:talks? (?:with|to)|named|called|speaks? as|you are|as) ([A-Za-z][\w-]*\w)")
 _MARK = re.compile(r"[:>)\]\n]|\*\*|_(?!\w)")  # what ends the name of a role
@@ -69,12 +68,12 @@ STAGED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _LOGIN = re.compile(  # "User: jo.smith, password: ...", or such lines of a file
-    rf"\s*\S{{1,40}},?\s(?:{'|'.join(sorted(language.listed('secret', 'passwords')))})\b"
+    rf"\s*\S{{1,40}},?\s(?:{language.choice(language.listed('secret', 'passwords'))})\b"
     rf"|[ \t]*\S{{1,40}}\n(?!{_LABELS})\w{{1,20}}: ?\S{{1,40}}(?:\n|$)",
     re.IGNORECASE,
 )
 # A question that goes on from an answer, in a paragraph of its own, before the next answer: "And the shed?"
-_GOES_ON = "|".join(sorted(language.listed("role-confusion", "goes-on")))
+_GOES_ON = language.choice(language.listed("role-confusion", "goes-on"))
 _ASKED_BETWEEN = re.compile(
     rf"(?<=\n)(?:-?> ?|[-\u2013\u2014] )?(?:{_GOES_ON})\b[^\n?.!]{{2,80}}\?\s*\n+(?=\S)", re.IGNORECASE
 )
@@ -173,9 +172,7 @@ class RoleConfusion:
         self._turned, self._asks_on, self._grateful, self._asked_by_others = (
             Phrases(language.phrases(rule, key)) for key in ("turned", "asks-on", "grateful", "asked-by-others")
         )
-        self._addressed, self._others = (
-            frozenset(split_words(" ".join(language.listed(rule, key)))) for key in ("addressed", "others")
-        )
+        self._addressed, self._others = (language.words_listed(rule, key) for key in ("addressed", "others"))
         self._swapped, self._told_persons = SwappedSides(knowledge), ToldPersons(knowledge)
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
@@ -188,7 +185,7 @@ class RoleConfusion:
         for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
             after = subject.plain[position + 1] if position + 1 < len(subject.plain) else None
             told = self._told_persons.find(read.text, subject.scenario)
-            found = self._find(message, read, after) or next(told, None)
+            found = self._find(message, said[position], after) or next(told, None)
             if found is None and (only_repeats(said, position) or self._swapped.speaks_as_a_user(said[position])):
                 found = _ALL.match(message.content)
             if found and self._is_ordered(conversation[: position or 1]):
@@ -200,12 +197,12 @@ class RoleConfusion:
                     "role-confusion", subject.record.number, position, excerpt(message.content, *found.span())
                 )
 
-    def _find(self, message: Message, read: PlainText, after: PlainText | None) -> re.Match[str] | None:
-        text, told, is_user = message.content, read.text, message.role == "user"
+    def _find(self, message: Message, said: Said, after: PlainText | None) -> re.Match[str] | None:
+        text, read, told, is_user = message.content, said.plain, said.text, message.role == "user"
         if not is_user and ('"' in text or "\u201c" in text) and (speech := _SPEECH.search(text)):
             return speech
         if '"' in text:
-            text, told = _QUOTED.sub(blank, text), _QUOTED.sub(blank, told)
+            text = QUOTED.sub(blank, text)
         narrator = self._narrator if is_user else self._narrator_of_both  # users tell of people
         found = self._find_label(text) or next(narrator.find(read, told), None)
         if found is None:  # people wave in a chat

@@ -25,10 +25,8 @@ _PROMPT_RUN = 8  # words of the prompt in a row that nobody writes by chance
 _VALUE_RUN = 6  # words of a value in a row
 _LONGEST_VALUE = 600  # characters; what is longer, or has several lines, is a passage of the knowledge base
 _SAID, _SOUGHT, _STAGED = (language.listed(_RULE, key) for key in ("said", "sought", "staged"))  # names of dimensions
-_FREQUENT = frozenset(split_words(" ".join(language.FREQUENT_WORDS)))
-_POINTS = frozenset(split_words(" ".join(language.listed(_RULE, "points"))))
-_SEEKS = frozenset(split_words(" ".join(language.listed(_RULE, "seeks"))))
-_SIDES = frozenset(split_words(" ".join(language.listed("role-confusion", "labels"))))
+_POINTS, _SEEKS = (language.words_listed(_RULE, key) for key in ("points", "seeks"))
+_SIDES = language.words_listed("role-confusion", "labels")
 _SHORTEST_WORD = 3  # letters of one that says something
 _STEM = 3  # letters that two forms of a word share
 _FEWEST_TELLING = 2  # words that name a role
@@ -38,7 +36,7 @@ _AFTER_LABEL = 80  # characters in which a value follows
 
 
 def _choice(key: str) -> str:
-    return "|".join(sorted(language.listed(_RULE, key)))
+    return language.choice(language.listed(_RULE, key))
 
 
 # "... believes that it was made in 1998, and insists on it", "... and the answer is: "In 1999."", "in these words: No."
@@ -173,7 +171,7 @@ def _called(value: str) -> Sequence[bytes]:
 
 
 def _telling(words: Iterable[bytes]) -> Iterator[bytes]:
-    return (each for each in words if len(each) >= _SHORTEST_WORD and each not in _FREQUENT)
+    return (each for each in words if len(each) >= _SHORTEST_WORD and each not in language.FREQUENT)
 
 
 def _stems(words: Iterable[bytes]) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from asyncgen.audit.rules import blank
 from asyncgen.audit.subject import Subject
 
 _RULE = "role-confusion"
-_QUOTED = re.compile(r'"[^"\n]{1,300}"')
+QUOTED = re.compile(r'"[^"\n]{1,300}"')
 _ENDS = re.compile(r"[.!?;]\s*\Z")
 _QUESTION = re.compile(r"(?:[^.!?\n]|\.(?=\w))*\?")
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
@@ -32,18 +32,13 @@ _LEAST_HEARD = 0.7  # also of what was said before
 _MOST_BARE = 9  # words of an answer that tells nothing
 _FEWEST_BACK = 3  # words of a statement that is said back
 _MOST_MORE = 4  # words of a question that is asked back
-
-
-def _words(key: str) -> frozenset[bytes]:
-    return frozenset(split_words(" ".join(language.listed(_RULE, key))))
-
-
-_OWN, _ADDRESSED, _REACTIONS, _ASKING = map(_words, ("oneself", "addressed", "reactions", "asking"))
+_OWN, _ADDRESSED, _REACTIONS, _ASKING = (
+    language.words_listed(_RULE, key) for key in ("oneself", "addressed", "reactions", "asking")
+)
 _GOES_ON = frozenset(split_words(" ".join(each.split()[0] for each in language.listed(_RULE, "goes-on"))))
 _OPENINGS = [split_words(each) for each in language.listed(_RULE, "openings")]
-_FUNCTION = frozenset(split_words(" ".join(language.FREQUENT_WORDS)))
 _PERSONAL = _OWN | _REACTIONS
-_EMPTY = _FUNCTION | _OWN | _ADDRESSED | _REACTIONS | _ASKING
+_EMPTY = language.FREQUENT | _OWN | _ADDRESSED | _REACTIONS | _ASKING
 
 
 def _telling(words: Iterable[bytes]) -> list[bytes]:
@@ -61,7 +56,7 @@ class Said:
     @cached_property
     def text(self) -> str:
         """Without what is quoted."""
-        return _QUOTED.sub(blank, self.plain.text) if '"' in self.plain.text else self.plain.text
+        return QUOTED.sub(blank, self.plain.text) if '"' in self.plain.text else self.plain.text
 
     @cached_property
     def telling(self) -> frozenset[bytes]:
@@ -192,9 +187,8 @@ def _asks_back(message: Said, before: Said) -> bool:
     if not message.asks:
         is_back = is_begun_so and _ASKING.issuperset(message.words[:1]) and -1 <= more <= _MOST_MORE
     else:
-        is_addressed = not _ADDRESSED.isdisjoint(message.words) and _OWN.isdisjoint(
-            before.words
-        )  # "Which do you mean?"
+        # "Which do you mean?"
+        is_addressed = not _ADDRESSED.isdisjoint(message.words) and _OWN.isdisjoint(before.words)
         is_again = before.asks and message.text.rstrip().endswith("?")
         is_back = is_again and -1 <= more <= (_MOST_MORE if is_begun_so and not is_addressed else not is_addressed)
     in_order = [word for word in message.words if word in before.telling]
@@ -221,5 +215,5 @@ def _says_the_same_of_itself(message: Said, before: Said) -> bool:
         return False  # "So you say that I ..."
     shared = {*runs_of(before.words, _FEWEST_SHARED)} & {*runs_of(message.words, _FEWEST_SHARED)}
     words = frozenset(chain.from_iterable(shared))
-    telling = [each for each in words - _FUNCTION - _OWN if len(each) >= _FEWEST_LETTERS]
+    telling = [each for each in words - language.FREQUENT - _OWN if len(each) >= _FEWEST_LETTERS]
     return len(telling) > 1 and not own.isdisjoint(words)

@@ -47,8 +47,8 @@ class ThirdPerson:
         self._pronouns, self._asks, self._asks_who, self._for_others = (
             Phrases(read(key)) for key in ("pronouns", "asks", "asks-who", "for-others")
         )
-        self._you, self._subjects = map(_words, ("you", "subjects"))
-        self._own = {code: _words("own", code) for code in (*language.LANGUAGES, None)}
+        self._you, self._subjects = (language.words_listed(rule, key) for key in ("you", "subjects"))
+        self._own = {code: language.words_listed(rule, "own", code) for code in (*language.LANGUAGES, None)}
         self._knowledge = b" %b " % b" ".join(split_words(knowledge))
         self._has_capital = name != given
         own = re.escape(name or chr(0))
@@ -117,9 +117,3 @@ def _is_alone(name: str, knowledge: str) -> bool:
         return True
     introduced = Phrases(language.phrases("third-person", "introduced", plain(name)))
     return next(introduced.find(PlainText(knowledge)), None) is not None
-
-
-def _words(key: str, code: str | None = None) -> frozenset[bytes]:
-    """The words of one language, or of all: "im" is none of somebody's own in German."""
-    listed = language.table_of(code, "third-person")[key] if code else language.listed("third-person", key)
-    return frozenset(chain.from_iterable(map(split_words, listed)))

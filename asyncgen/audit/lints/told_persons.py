@@ -15,7 +15,7 @@ from asyncgen.recipe.scenario import Drawn
 
 _RULE = "role-confusion"
 _ARTICLES, _ENDS, _THE, _STATES, _PAST, _WHOM = (
-    "|".join(sorted(language.listed(_RULE, key), key=len, reverse=True))
+    language.choice(language.listed(_RULE, key))
     for key in ("articles", "cast-ends", "definite", "states", "past", "whom")
 )
 # "a retired plumber" of "a retired plumber who types slowly": the last word of the group is who it is.

@@ -13,15 +13,13 @@ from asyncgen.audit.reading.words import split_words
 
 _RULE = "role-confusion"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-
-
-def _words(key: str) -> frozenset[bytes]:
-    return frozenset(split_words(" ".join(language.listed(_RULE, key))))
-
-
-_OWN, _ADDRESSED, _POLITE, _SELF, _NEEDED = map(_words, ("oneself", "addressed", "polite", "self", "needed"))
-_OFFERS, _SERVING, _JOINTLY, _INTERJECTIONS = map(_words, ("offers", "serving", "jointly", "interjections"))
-_AND, _OWNING, _OWNED = map(_words, ("joining", "owning", "owned-by-assistants"))
+_OWN, _ADDRESSED, _POLITE, _SELF, _NEEDED, _OFFERS, _SERVING, _JOINTLY = (
+    language.words_listed(_RULE, key)
+    for key in ("oneself", "addressed", "polite", "self", "needed", "offers", "serving", "jointly")
+)
+_INTERJECTIONS, _AND, _OWNING, _OWNED = (
+    language.words_listed(_RULE, key) for key in ("interjections", "joining", "owning", "owned-by-assistants")
+)
 _REACH = 2  # words behind "my" within which it is told of what
 
 

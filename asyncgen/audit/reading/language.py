@@ -5,9 +5,10 @@ speaks is told by its most frequent words; of a language without them only the p
 Frequent words of languages nearby are data, too: a text that has more of these speaks none that is read.
 """
 
+import re
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
@@ -25,6 +26,7 @@ LANGUAGES = tuple(code for code, table in _TABLES.items() if "frequent" in table
 _FREQUENT = {code: frozenset(split_words(_TABLES[code]["frequent"]["words"])) for code in LANGUAGES}
 FREQUENT_WORDS = frozenset(word for code in LANGUAGES for word in _TABLES[code]["frequent"]["words"].split())
 FUNCTION_WORDS = frozenset(filter(str.isalpha, FREQUENT_WORDS))
+FREQUENT = frozenset(chain.from_iterable(_FREQUENT.values()))  # as texts are split
 _LEAST_SHARE = 0.1  # of a text's words that are among the most frequent ones of its language; half are, mostly
 _SURE_SHARE = 0.35  # from which on it speaks none of the languages that are only told apart
 _READ_SHARE = 0.15  # that tells one which is read
@@ -44,6 +46,16 @@ def table_of(language: str | None, name: str) -> Mapping[str, Any]:
 
 def listed(rule: str, key: str) -> frozenset[str]:
     return frozenset(word for table in tables(rule) for word in table.get(key, ()))
+
+
+def words_listed(rule: str, key: str, code: str | None = None) -> frozenset[bytes]:
+    """Each word of what is listed, in one language or in all: "im" is none of somebody's own in German."""
+    return frozenset(chain.from_iterable(map(split_words, table_of(code, rule)[key] if code else listed(rule, key))))
+
+
+def choice(written: Iterable[str]) -> str:
+    """As alternatives of a regular expression, the longest first."""
+    return "|".join(sorted(map(re.escape, written), key=len, reverse=True))
 
 
 @lru_cache(maxsize=256)
