@@ -37,12 +37,12 @@ def in_ascii(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """`words`: with one of which any number begins.
+    """`beginnings`: with one of which any number begins.
 
     `run`: words that can be numbers, one behind the other; its group `number` is empty where a longer word holds them.
     """
 
-    words: Sequence[str]
+    beginnings: Sequence[str]
     run: re.Pattern[str]
 
     @classmethod
@@ -60,17 +60,30 @@ class _Reader:
         words = {*plain, *map(in_ascii, plain)}
         return cls([each for each in words if not each.startswith(tuple(words - {each}))], re.compile(run))
 
-    def find(self, text: str) -> Iterator[re.Match[str]]:
-        """The runs in a text in lower case."""
+    def find(self, text: str, places: Iterable[int]) -> Iterator[re.Match[str]]:
+        """The runs in a text in lower case. `places`: where numbers of this and perhaps other languages begin."""
         end = 0
-        for start in sorted(set(find_beginnings(text, self.words))):
+        for start in places:
             if start >= end and (run := self.run.match(text, start)):
                 end = run.end()  # behind a longer word, too: from each of its hyphens all of it would be read again
                 if run["number"]:
                     yield run
 
 
+def _any_beginning(readers: Iterable[_Reader]) -> re.Pattern[str]:
+    """Where a number of one of the languages begins: by initials, as `re` would try each word everywhere."""
+    rests: dict[str, list[str]] = {}
+    for word in sorted({word for reader in readers for word in reader.beginnings}):
+        rests.setdefault(word[0], []).append(word[1:])
+    initials = "|".join(f"{initial}(?:{'|'.join(several)})" for initial, several in rests.items())
+    return re.compile(rf"(?<![^\W_])(?:{initials})")
+
+
 _READERS = {code: _Reader.of(table) for code in LANGUAGES if (table := table_of(code, "numbers"))}
+_BEGINNINGS: Mapping[str | None, re.Pattern[str]] = {
+    None: _any_beginning(_READERS.values()),
+    **{code: _any_beginning([reader]) for code, reader in _READERS.items()},
+}
 _NONE = frozenset(
     each for table in tables("numbers") for each in (table.get("one"), table.get("and"), *table.get("none", ()))
 )
@@ -155,8 +168,10 @@ def find_numbers(text: str, language: str | None = None) -> Iterator[tuple[int, 
     lowered = text.lower()
     if len(lowered) != len(text):  # a letter that becomes two: places would not be those of the text
         lowered = text
-    for code in (language,) if language in _READERS else _READERS:
-        for run in _READERS[code].find(lowered):
+    known = language if language in _READERS else None
+    places = [each.start() for each in _BEGINNINGS[known].finditer(lowered)]
+    for code in ((known,) if known else _READERS) if places else ():
+        for run in _READERS[code].find(lowered, places):
             if (
                 run[0] in _NONE
                 or (language is None and run[0] in _HOMOGRAPHS)
