@@ -20,6 +20,7 @@ from asyncgen.audit.judged import Judged
 from asyncgen.audit.kept import VERSION
 from asyncgen.audit.line_work import Line, LineSettings, LineWork, Seen, make_look, make_stock_search
 from asyncgen.audit.lints.copied_opener import dimensions_of_examples
+from asyncgen.audit.lints.wrong_language import RULE as WRONG_LANGUAGE
 from asyncgen.audit.lints.wrong_language import declared_by, find_guess
 from asyncgen.audit.measures.coverage import Coverage
 from asyncgen.audit.measures.distributions import Shape
@@ -56,7 +57,6 @@ MAX_EXAMPLES = 20  # of a rule
 LINES_AT_A_TIME = 64  # that a process is given, between two movements of the bar
 WORTH_A_PROCESS = 1_000  # lines; fewer are looked at before another process has begun
 MOST_NAMING = 2_000  # values of a dimension whose names are known to all lines; what a line has drawn is known to it
-WRONG_LANGUAGE = "wrong-language"
 # Those that look for words of a language.
 WORD_RULES = ("ungrounded", "prompt-leak", "ai-disclaimer", "role-confusion", "third-person")
 KNOWLEDGE_RULES = frozenset({"ungrounded", "derived-number", "verbatim"})

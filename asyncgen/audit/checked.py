@@ -13,5 +13,5 @@ def checked_conversations(config: GenerateConfig) -> Job:
         return job
     from asyncgen.audit.repair import make_bench, make_look, mendable_rules  # noqa: PLC0415 - slow to read
 
-    rules = mendable_rules(recipe, recipe.repair.rules)
+    rules = mendable_rules(config.plan, recipe.repair.rules)
     return Repaired(job, make_look(recipe, job.scenarios, rules), make_bench(config.plan, job.scenarios))

@@ -92,7 +92,7 @@ def make_again(config: GenerateConfig, dataset: Dataset, lines: FlaggedLines) ->
     if dataset.header is None or config.plan.keys is None:
         raise ValueError("no run has made these lines")
     job, find = conversations(config), find_in_line(dataset)
-    rules = mendable_rules(config.plan.recipe, lines.rules)
+    rules = mendable_rules(config.plan, lines.rules)
 
     def look(index: int, conversation: Conversation) -> Sequence[Fault]:
         found = find(Record(1, 0, conversation, index))

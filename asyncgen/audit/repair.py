@@ -8,6 +8,7 @@ from asyncgen.audit.judged import complaints
 from asyncgen.audit.line_work import LineSettings, LineWork
 from asyncgen.audit.lints.copied_opener import RULE as COPIED_OPENER
 from asyncgen.audit.lints.copied_opener import dimensions_of_examples
+from asyncgen.audit.lints.wrong_language import RULE as WRONG_LANGUAGE
 from asyncgen.audit.lints.wrong_language import declared_by
 from asyncgen.audit.measures.telling import Statements
 from asyncgen.audit.rules import AuditSettings
@@ -24,11 +25,14 @@ from asyncgen.runs.config import RunPlan
 RULES_OF_USERS = frozenset({COPIED_OPENER})  # about what they say, which other answers do not mend
 
 
-def mendable_rules(recipe: Recipe, rules: Iterable[str]) -> frozenset[str]:
+def mendable_rules(plan: RunPlan, rules: Iterable[str]) -> frozenset[str]:
     """Those whose faults another last reply can mend."""
-    if recipe.talk is None:
-        return frozenset(rules)
-    return frozenset(rules) - RULES_OF_USERS if recipe.talk.users == "apart" else frozenset()
+    mendable = frozenset(rules)
+    if plan.endpoint.is_offline:
+        mendable -= {WRONG_LANGUAGE}  # it quotes the documents, in the language they are written in
+    if plan.recipe.talk is None:
+        return mendable
+    return mendable - RULES_OF_USERS if plan.recipe.talk.users == "apart" else frozenset()
 
 
 def make_look(recipe: Recipe, scenarios: Scenarios, rules: Collection[str]) -> Look:

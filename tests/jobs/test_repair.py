@@ -266,3 +266,16 @@ def test_of_sides_that_are_written_apart_the_answers_are_written_again() -> None
     write_recipe(f'[talk]\nusers = "turn by turn"\n{JUDGE}')
     with FakeProvider(apart) as provider:
         assert generate(provider, "--overwrite") == 2
+
+
+def test_the_offline_engine_which_quotes_is_not_asked_for_another_language(tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    sentences = "".join(f"The oven number {number} of the bakery is heated to 220 degrees.\n\n" for number in range(9))
+    (documents / "bread.md").write_text(f"# Bread\n\n{sentences}", "utf-8")
+    assert main(["init", "crumb", "--from", str(documents), "--language", "de,en"]) == 0
+    with Path("crumb", "recipe.toml").open("a", encoding="utf-8") as recipe:
+        recipe.write("\n[repair]\n")
+    offline = ["--provider", "offline", "--recipe", "crumb", "-n", "12", "-o", "x.jsonl"]
+    assert main(["generate", "--quiet", *offline]) == 0
+    assert len(OUTPUT.read_text("utf-8").splitlines()) == 12

@@ -19,6 +19,7 @@ from asyncgen.audit.subject import Subject
 from asyncgen.recipe.language import LANGUAGE, NAMES
 from asyncgen.recipe.recipe import Dimension, Recipe
 
+RULE = "wrong-language"
 _SPEECH = 0.2  # share of a text's words that are frequent in a language it surely speaks
 _FEW = 0.05  # share up to which it surely does not
 _LEAST_WORDS = 6
@@ -76,7 +77,7 @@ class WrongLanguage:
             names = {name.lower(), *listed("languages", found)}
             asked = [each.content.lower() for each in conversation[: position + 1] if each.role == "user"]
             if not any(each in text for each in names for text in asked):
-                yield Finding("wrong-language", subject.record.number, position, excerpt(f"{name}: {message.content}"))
+                yield Finding(RULE, subject.record.number, position, excerpt(f"{name}: {message.content}"))
 
     def _find_other(self, text: str, allowed: Collection[str]) -> str | None:
         """The language that a text surely is in, if it is none of these."""
