@@ -20,7 +20,6 @@ from asyncgen.audit.reading.facts import (
     lengths_of,
     read_facts,
     read_small,
-    read_spelled,
     squeeze,
     with_decimal_points,
 )
@@ -239,7 +238,7 @@ class KnownFacts:
             self.terms.add(fold(name[0]) + number)  # "depth 6" is d6
         places = find_beginnings(lowered(text), SMALL_WORDS) if "-" in text else ()
         small = filter(None, (read_small(text, place) for place in places))  # a five-minute walk
-        facts = [*read_facts(text, language), *read_spelled(text, language), *small]
+        facts = [*read_facts(text, language, small_alone=True), *small]
         facts += lengths_of(facts)
         self._minutes.update(minute for name, minute in _NAMED_TIMES.items() if name in lowered(text))
         by_24_hours = any(isinstance(each, Time) and _is_of_24_hours(each) for each in facts)
@@ -266,7 +265,7 @@ class KnownFacts:
 
     def _add_counts(self, text: str, language: str | None) -> None:
         """What only a knowledge base is asked for: how many it counts of a thing, and what it has of one unit."""
-        facts = (*read_facts(text, language), *read_spelled(text, language))
+        facts = read_facts(text, language, small_alone=True)
         self.things.add(text, (each for each in facts if isinstance(each, Measure)))
         self.singles.update(each.identity for each in read_articles(text))
 

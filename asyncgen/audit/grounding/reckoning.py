@@ -22,7 +22,7 @@ from asyncgen.audit.grounding.statements import (
     sentences_around,
     stems_of,
 )
-from asyncgen.audit.reading.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts, read_spelled
+from asyncgen.audit.reading.facts import CURRENCIES, Date, Fact, Measure, Time, read_facts
 from asyncgen.audit.reading.language import any_phrase, tables
 from asyncgen.audit.reading.names import fold
 from asyncgen.audit.reading.number_words import find_numbers, may_hold_numbers
@@ -129,7 +129,7 @@ class Look:
     @cached_property
     def facts(self) -> Sequence[Fact]:
         """All others that stand there, a kilo and an hour among them."""
-        return [*read_facts(self._others), *read_spelled(self._others), *read_articles(self._others)]
+        return [*read_facts(self._others, small_alone=True), *read_articles(self._others)]
 
     @cached_property
     def marks(self) -> frozenset[str]:

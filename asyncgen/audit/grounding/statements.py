@@ -25,7 +25,6 @@ from asyncgen.audit.reading.facts import (
     Time,
     lengths_of,
     read_facts,
-    read_spelled,
 )
 from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, listed, tables
 from asyncgen.audit.reading.names import fold
@@ -137,8 +136,7 @@ class Statements:
             cells = sentence.strip("| ").split("|") if sentence.startswith("|") else []
             columns = columns or list(map(stems_of, cells))
             facts = (
-                *read_facts(sentence, language),
-                *read_spelled(sentence, language),
+                *read_facts(sentence, language, small_alone=True),
                 *read_articles(sentence),
                 *_read_shares(sentence),
             )
@@ -318,9 +316,14 @@ def mark_of(value: float, unit: str) -> str:
 def read_articles(sentence: str) -> Iterator[Measure]:
     """Measures that are told without a number: an hour, eine Stunde, je Kilo."""
     for match in _ONE_UNIT.finditer(sentence):
-        for each in read_facts(f"1 {match['unit']}"):
-            if isinstance(each, Measure) and each.unit:
-                yield Measure(match[0], match.start(), each.value, each.step, each.unit, is_spelled=True)
+        for each in _read_one(match["unit"]):
+            yield Measure(match[0], match.start(), each.value, each.step, each.unit, is_spelled=True)
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_one(word: str) -> Sequence[Measure]:
+    """What one of it is, if it is a unit."""
+    return [each for each in read_facts(f"1 {word}") if isinstance(each, Measure) and each.unit]
 
 
 def _read_shares(sentence: str) -> Iterator[Measure]:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from itertools import product
 
 from asyncgen.audit.grounding.known_facts import size_of_unit
-from asyncgen.audit.reading.facts import CURRENCIES, Fact, Measure, Time, read_facts, read_spelled
+from asyncgen.audit.reading.facts import CURRENCIES, Fact, Measure, Time, read_facts
 from asyncgen.audit.reading.language import any_phrase
 from asyncgen.audit.reading.phrases import Uncased
 
@@ -38,7 +38,7 @@ def is_wrong(measure: Measure, prose: str) -> bool:
     before = prose[max(begin + 1, start - _LONGEST_SENTENCE, 0) : start]
     if not 0 < len(_IN_DIGITS.findall(before)) <= 2:  # noqa: PLR2004 - one may be in words
         return False
-    found: dict[int, Fact] = {each.start: each for each in (*read_spelled(before), *read_facts(before))}
+    found: dict[int, Fact] = {each.start: each for each in read_facts(before, small_alone=True)}
     figures = [each for _, each in sorted(found.items()) if isinstance(each, Measure | Time)]
     if len(figures) != 2 or "%" in before:  # noqa: PLR2004 - the two of a sum
         return False

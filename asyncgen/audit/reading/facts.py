@@ -347,11 +347,16 @@ _NONE_SETTLED: Mapping[str, Term | None] = MappingProxyType({})
 
 
 def read_facts(
-    text: str, language: str | None = None, settled: Mapping[str, Term | None] = _NONE_SETTLED
+    text: str,
+    language: str | None = None,
+    settled: Mapping[str, Term | None] = _NONE_SETTLED,
+    *,
+    small_alone: bool = False,
 ) -> Iterator[Fact]:
     """The facts of a text that `without_code` and `with_decimal_points` have passed, not in order.
 
-    `settled`: tokens with the one term each is, or None for no fact; they are not read again.
+    `settled`: tokens with the one term each is, or None for no fact; they are not read again. `small_alone`: whether
+    numbers in words are read where all of them are small, too.
     """
     taken = deque[tuple[int, int]]()
     for start, end, term in _read_marked(text):
@@ -380,13 +385,13 @@ def read_facts(
         else:
             done, facts = found
             yield from facts
-    yield from _read_in_words(text, language)
+    yield from _read_in_words(text, language, small_alone=small_alone)
 
 
-def _read_in_words(text: str, language: str | None) -> Iterator[Fact]:
+def _read_in_words(text: str, language: str | None, *, small_alone: bool) -> Iterator[Fact]:
     if any(map(text.__contains__, _SPELLED_CLOCK_HINTS)):
         yield from _read_spelled_clock(text)
-    if may_hold_numbers(text):
+    if small_alone or may_hold_numbers(text):
         yield from read_spelled(text, language)
     if any(map(text.__contains__, _HALF_HINTS)):
         yield from _read_halves(text)
