@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from asyncgen.audit.lints.own_life import OwnLife
 from asyncgen.audit.lints.swapped_sides import QUOTED, Said, SwappedSides, only_repeats, read_said
 from asyncgen.audit.lints.told_persons import ToldPersons
 from asyncgen.audit.reading import language
@@ -39,6 +40,8 @@ _YES = re.compile(
     r"(?:yes|no|yeah|nope|ja|nein)\b(?:[,.!]|\s(?:I|it|please|thanks|ich|es|bitte|danke)\b)",
     re.IGNORECASE,
 )
+# A question that only asks what was meant: "Do you mean whether you may bring a dog? Yes, on a lead."
+_CLARIFIES = re.compile(rf"\W*(?:{language.any_phrase('role-confusion', 'clarifies').pattern})", re.IGNORECASE)
 # Somebody else's name before what he says of himself.
 _OF_ONESELF = re.compile(
     r"\A(?!(?:Note|Hint|Tip|Fact|Answer|Reason|Update|Warning|Disclaimer|Spoiler|Edit|PS|Hinweis|Tipp|Antwort)\b)"
@@ -59,6 +62,7 @@ _DOES = (
 _GESTURES, _CAST, _PERSONS = (
     language.any_phrase("role-confusion", key).pattern for key in ("gestures", "cast", "persons")
 )
+_ADDRESSED, _NEEDED, _WE = (language.words_listed("role-confusion", key) for key in ("addressed", "needed", "we"))
 _ROLES = sorted(language.listed("role-confusion", "labels"))
 _LABELS = "|".join(map(re.escape, _ROLES))
 # What a narrator puts between stars, and the name of a side as a heading: no markup.
@@ -169,11 +173,13 @@ class RoleConfusion:
             rf"|{_DOES}",
             re.IGNORECASE,
         )
-        self._turned, self._asks_on, self._grateful, self._asked_by_others = (
-            Phrases(language.phrases(rule, key)) for key in ("turned", "asks-on", "grateful", "asked-by-others")
+        self._turned, self._thanks_for_telling, self._asks_on, self._grateful, self._asked_by_others = (
+            Phrases(language.phrases(rule, key))
+            for key in ("turned", "thanks-for-telling", "asks-on", "grateful", "asked-by-others")
         )
         self._addressed, self._others = (language.words_listed(rule, key) for key in ("addressed", "others"))
         self._swapped, self._told_persons = SwappedSides(knowledge), ToldPersons(knowledge)
+        self._own_life = OwnLife(knowledge)
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -183,10 +189,15 @@ class RoleConfusion:
     def check(self, subject: Subject) -> Iterator[Finding]:
         conversation, said = subject.record.conversation, read_said(subject)
         for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
+            before = said[position - 1] if position else None
             after = subject.plain[position + 1] if position + 1 < len(subject.plain) else None
             told = self._told_persons.find(read.text, subject.scenario)
-            found = self._find(message, said[position], after) or next(told, None)
-            if found is None and (only_repeats(said, position) or self._swapped.speaks_as_a_user(said[position])):
+            found = self._find(message, said[position], before, after) or next(told, None)
+            if found is None and (
+                only_repeats(said, position)
+                or self._swapped.speaks_as_a_user(said[position])
+                or self._own_life.is_told(said, position, subject.scenario)
+            ):
                 found = _ALL.match(message.content)
             if found and self._is_ordered(conversation[: position or 1]):
                 found = None
@@ -197,7 +208,7 @@ class RoleConfusion:
                     "role-confusion", subject.record.number, position, excerpt(message.content, *found.span())
                 )
 
-    def _find(self, message: Message, said: Said, after: PlainText | None) -> re.Match[str] | None:
+    def _find(self, message: Message, said: Said, before: Said | None, after: PlainText | None) -> re.Match[str] | None:
         text, read, told, is_user = message.content, said.plain, said.text, message.role == "user"
         if not is_user and ('"' in text or "\u201c" in text) and (speech := _SPEECH.search(text)):
             return speech
@@ -209,19 +220,24 @@ class RoleConfusion:
             gestures = (self._stage.match(text, mark.start()) for mark in _BRACKET.finditer(text))
             found = next((each for each in gestures if each and (not is_user or self._is_told(each))), None)
         if found is None and not is_user:
-            turned = chain(self._turned.find(read, told), self._answers_itself(read, told))
+            thanks = self._thanks_for_telling.find(read, told) if before is None or before.asks else ()
+            turned = chain(self._turned.find(read, told), thanks, self._answers_itself(read, told))
             found = next((each for each in turned if each.start() >= _FIRST_WORDS), None)
-        return found or self._find_other(message.role, read, told, after)
+        return found or self._find_other(said, before, after)
 
-    def _find_other(self, role: str, read: PlainText, told: str, after: PlainText | None) -> re.Match[str] | None:
+    def _find_other(self, said: Said, before: Said | None, after: PlainText | None) -> re.Match[str] | None:
         """What the other side says.
 
-        A user may ask whether it is so, and offer help for which he is thanked; an answer may tell what others ask.
+        A user may ask whether it is so, or for something for himself, offer help for which he is thanked, and has
+        been thanked; an answer may tell what others ask.
         """
+        role, read, told = said.role, said.plain, said.text
         for found in self._phrases[role].find(read, told) if role in self._phrases else ():
             if role == "user":
                 is_asked = "?" not in found[0] and _ASKS.match(told, found.end()) is not None
-                is_free = is_asked or (after is not None and any(self._grateful.find(after)))
+                is_thanked = before is not None and before.thanks and found.start() < _FIRST_WORDS
+                is_free = is_asked or is_thanked or (after is not None and any(self._grateful.find(after)))
+                is_free = is_free or (not _WE.isdisjoint(split_words(found[0])) and _asks_for_himself(told))
             else:
                 is_free = "?" in told[found.start() :] and any(self._asked_by_others.find(read, told))
             if not is_free:
@@ -240,12 +256,14 @@ class RoleConfusion:
 
     def _is_ordered(self, earlier: Conversation) -> bool:
         """Whether a user has asked for a transcript or a story, in which others speak."""
-        return any(self._transcript.search(each.content) for each in earlier[-3:] if each.role == "user")
+        return any(self._transcript.search(each.content) for each in earlier if each.role == "user")
 
     def _find_label(self, text: str) -> re.Match[str] | None:
         """The name of a role in front of what it says."""
         for mark, times, shape in _EXCHANGES:
             if mark in text and text.count(mark) >= times and (found := shape.search(text)):
+                if shape is _YES and _CLARIFIES.match(text, _begin_of_sentence(text, found.start())):
+                    continue
                 return found
         if not any(
             text[max(mark.start() - _LONGEST_LABEL, 0) : mark.start()].lower().rstrip("*_] ").endswith(self._speakers)
@@ -256,6 +274,16 @@ class RoleConfusion:
         if label and (self._definition.match(text, label.start()) or _LOGIN.match(text, label.end())):
             label = None
         return label or self._pair.search(text)
+
+
+def _asks_for_himself(told: str) -> bool:
+    """Whether a "you" is asked for something for oneself: "We sell bikes. What would you charge us?"."""
+    asked = (frozenset(split_words(each[0])) for each in _ASKS.finditer(told))
+    return any(not _ADDRESSED.isdisjoint(words) and not _NEEDED.isdisjoint(words) for words in asked)
+
+
+def _begin_of_sentence(text: str, place: int) -> int:
+    return max(text.rfind(mark, 0, place) for mark in (". ", "! ", "? ", "\n")) + 1
 
 
 def find_assistant_name(system_prompt: str | None) -> str | None:

@@ -32,8 +32,8 @@ _LEAST_HEARD = 0.7  # also of what was said before
 _MOST_BARE = 9  # words of an answer that tells nothing
 _FEWEST_BACK = 3  # words of a statement that is said back
 _MOST_MORE = 4  # words of a question that is asked back
-_OWN, _ADDRESSED, _REACTIONS, _ASKING = (
-    language.words_listed(_RULE, key) for key in ("oneself", "addressed", "reactions", "asking")
+_OWN, _ADDRESSED, _REACTIONS, _ASKING, _THANKING = (
+    language.words_listed(_RULE, key) for key in ("oneself", "addressed", "reactions", "asking", "thanking")
 )
 _GOES_ON = frozenset(split_words(" ".join(each.split()[0] for each in language.listed(_RULE, "goes-on"))))
 _OPENINGS = [split_words(each) for each in language.listed(_RULE, "openings")]
@@ -76,6 +76,10 @@ class Said:
         """Whether it tells nothing: "Okay, understood."."""
         return len(self.words) <= _MOST_BARE and not self.asks and not any(map(str.isdigit, self.text))
 
+    @property
+    def thanks(self) -> bool:
+        return not _THANKING.isdisjoint(self.plain.vocabulary)
+
     def says(self, phrases: Phrases) -> bool:
         return next(phrases.find(self.plain, self.text), None) is not None
 
@@ -83,9 +87,17 @@ class Said:
 class SwappedSides:
     def __init__(self, knowledge: str) -> None:
         self._voice = UserVoice(knowledge)
-        self._serves, self._wishes, self._accepts, self._lives, self._asked_by_others, self._grateful = (
+        (
+            self._serves,
+            self._wishes,
+            self._welcomes,
+            self._accepts,
+            self._lives,
+            self._asked_by_others,
+            self._grateful,
+        ) = (
             Phrases(language.phrases(_RULE, key))
-            for key in ("serves", "wishes", "accepts", "lives", "asked-by-others", "grateful")
+            for key in ("serves", "wishes", "welcomes", "accepts", "lives", "asked-by-others", "grateful")
         )
         self._transcript = language.any_phrase(_RULE, "transcript")
         self._known = frozenset(_telling(split_words(knowledge)))
@@ -96,7 +108,8 @@ class SwappedSides:
         if message.role != "user":
             return False
         wishes = message.says(self._wishes)
-        serves = wishes or message.says(self._serves)
+        is_thanked = position > 0 and said[position - 1].thanks and message.says(self._welcomes)
+        serves = wishes or (message.says(self._serves) and not is_thanked)
         if position:
             heard = frozenset(chain.from_iterable(each.telling for each in said[max(position - 2, 0) : position]))
             is_again = len(message.stated & heard) >= _FEWEST_TELLING

@@ -62,6 +62,13 @@ def test_what_the_other_side_would_say_is_found(talk: Sequence[str], place: int)
         ("It takes 55 minutes, I've heard.", "That's right."),
         ("I missed the ferry.", "I'm sorry! Do you have a car with you?"),
         ("What do people ask you?", "People ask: how much does it cost, and can I bring my dog?"),
+        ("The buoy is gone.", "Thanks for telling us.", "You're welcome. Is it back?", "I don't know."),
+        ("Die Boje ist weg.", "Danke für den Hinweis!", "Gern geschehen.", "Bis bald!"),
+        ("We sell tickets in our shop. What would you charge us?", "Ask at the pier."),
+        ("Kann ich euch helfen?", "Das ist ein tolles Angebot! Frag am Hafen."),
+        ("Dogs?", "Do you mean whether you may bring one? Yes, on a lead."),
+        ("Hunde?", "Du möchtest wissen, ob dein Hund mitdarf? Ja, an der Leine."),
+        ("Kannst du ein Gespräch an Bord schreiben?", "Kind: Wie weit ist es?\nVater: 55 Minuten."),
         ("My file says:\nuser: anna\nport: 38\nWhat's wrong?", "I don't know that file."),
     ],
 )
