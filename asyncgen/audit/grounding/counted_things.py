@@ -71,10 +71,11 @@ class CountedThings:
 
     def is_unlisted(self, text: str, count: Measure) -> bool:
         """Whether a number is one that none of the things has that are called so: code 9."""
-        name = _CALLED_BEFORE.search(text, max(count.start - _REACH, 0), count.start)
-        if name is None or count.is_spelled or not (called := self._called.get(fold(name["name"]))):
+        if count.is_spelled or not self._called:
             return False
-        return count.value not in called
+        name = _CALLED_BEFORE.search(text, max(count.start - _REACH, 0), count.start)
+        called = self._called.get(fold(name["name"])) if name else None
+        return count.value not in called if called else False
 
     def counts(self, text: str, start: int, end: int) -> Sequence[Collection[float]]:
         """The counts of each noun that a number of a text counts."""

@@ -123,17 +123,17 @@ class Derivations:
 
     def is_told(self, measure: Measure, prose: str, look: Look) -> bool:
         """Whether a figure that no others give is told as what they give: a sum that is wrong."""
-        calculates = _CALCULATES.search(look.near) is not None
-        if not (measure.unit or calculates):
-            return False  # an access code has figures and words around it, too
         stated: list[Fact] = [each for each in look.facts if isinstance(each, Measure) and each.unit == measure.unit]
-        if not measure.unit:
-            return bool(stated)
+        if not measure.unit:  # an access code has figures and words around it, too
+            return bool(stated) and _CALCULATES.search(look.near) is not None
         if measure.unit == "s":  # from nine to four, since 1987
             stated += [each for each in look.facts if isinstance(each, Time | Date) or is_year(each)]
-        is_result = calculates or look.joins or look.concludes or look.times or (look.tells_each and stated)
-        is_result = is_result or is_compared(prose, measure)
-        return len(stated) > 1 or bool(is_result and (stated or look.figures(measure.unit)))
+        if len(stated) > 1:
+            return True
+        if not (stated or look.figures(measure.unit)):
+            return False
+        is_result = look.joins or look.concludes or look.times or (look.tells_each and stated)
+        return bool(is_result or _CALCULATES.search(look.near) or is_compared(prose, measure))
 
     def explain_date(self, fact: Date | Time, prose: str, question: str = "", *, is_foreign: bool = False) -> bool:
         """Whether a day or a time of day is so long before or after another one as a statement says."""

@@ -638,7 +638,7 @@ def follows_time(time: Time, look: Look) -> bool:
 def follows_date(wanted: Date, look: Look) -> bool:
     """Whether a day or a month is so long before or after another one as a statement says."""
     dates = [each for each in look.facts if isinstance(each, Date)]
-    lengths = {value for each in look.having("s") for value in each.of("s")}
+    lengths = {value for each in look.having("s") for value in each.of("s")} if dates else ()
     return any(
         _is_later(wanted, each, sign * length)
         for each in dates

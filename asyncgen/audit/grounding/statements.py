@@ -26,10 +26,11 @@ from asyncgen.audit.reading.facts import (
     lengths_of,
     read_facts,
 )
-from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, listed, tables
+from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, listed, tables, words_of
 from asyncgen.audit.reading.names import fold
 from asyncgen.audit.reading.number_words import in_all_spellings
 from asyncgen.audit.reading.phrases import Uncased
+from asyncgen.audit.reading.words import split_words
 
 Figure: TypeAlias = tuple[float, str]  # a value and its unit
 
@@ -68,6 +69,7 @@ _ONE_UNIT = re.compile(
 )
 _TO = re.compile(rf"\s?(?:-|\u2013|{'|'.join(sorted(listed('weekdays', 'to')))})\s?", re.IGNORECASE)
 _MORE_BEHIND = Uncased(rf"[ -](?:{any_phrase('grounding', 'more-behind').pattern})")
+_MORE_WORDS = words_of("grounding", "more-behind")
 _SAVED_BEFORE = Uncased(rf"(?:{any_phrase('grounding', 'saved-before').pattern})(?: \w+){{0,2}}\s$")
 _OPERAND_BEFORE = re.compile(rf"\b(?:{'|'.join(sorted(listed('grounding', 'operand-before')))}) $", re.IGNORECASE)
 _SUMMED_BEHIND = Uncased(rf"[ -]{any_phrase('grounding', 'summed-behind').pattern}")
@@ -353,13 +355,18 @@ def is_summed(text: str, measure: Measure) -> bool:
 
 def is_compared(text: str, measure: Measure) -> bool:
     """Whether the words around a figure say that one thing has so much more than another."""
-    end = measure.start + len(measure.text)
-    if _OPERAND_BEFORE.search(text, max(measure.start - COMPARED_REACH, 0), measure.start):
+    least, end = max(measure.start - COMPARED_REACH, 0), measure.start + len(measure.text)
+    if not (_is_more(text, end) or _SAVED_BEFORE.search(text, least, measure.start)):
+        return False  # as nearly always
+    return _OPERAND_BEFORE.search(text, least, measure.start) is None
+
+
+def _is_more(text: str, end: int) -> bool:
+    """Whether the words behind a figure say that it is so much more or less."""
+    if _MORE_WORDS.isdisjoint(split_words(text[end : end + COMPARED_REACH])):
         return False
     behind = _MORE_BEHIND.match(text, end, end + COMPARED_REACH)
-    if behind and "," not in behind[0] and _BETWEEN.isdisjoint(behind[0].lower().split()):
-        return True
-    return _SAVED_BEFORE.search(text, max(measure.start - COMPARED_REACH, 0), measure.start) is not None
+    return behind is not None and "," not in behind[0] and _BETWEEN.isdisjoint(behind[0].lower().split())
 
 
 def _read_spans(sentence: str, times: Sequence[Time], week: dict[int, float]) -> Iterator[float]:
