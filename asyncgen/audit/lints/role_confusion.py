@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from itertools import chain
 
 from asyncgen.audit.lints.own_life import OwnLife
-from asyncgen.audit.lints.swapped_sides import QUOTED, Said, SwappedSides, only_repeats, read_said
-from asyncgen.audit.lints.told_persons import ToldPersons
+from asyncgen.audit.lints.swapped_sides import Said, SwappedSides, only_repeats, read_said, without_quotes
+from asyncgen.audit.lints.told_persons import ToldPersons, words_of_cast
 from asyncgen.audit.reading import language
 from asyncgen.audit.reading.phrases import Phrases, PlainText, plain
 from asyncgen.audit.reading.words import split_words
-from asyncgen.audit.rules import Finding, blank, excerpt
+from asyncgen.audit.rules import Finding, excerpt
 from asyncgen.audit.subject import Subject
 from asyncgen.conversation import Conversation, Message
 
@@ -188,6 +188,7 @@ class RoleConfusion:
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         conversation, said = subject.record.conversation, read_said(subject)
+        of_users = self._swapped.told_of_users(said, words_of_cast(subject.scenario))
         for position, (message, read) in enumerate(zip(conversation, subject.plain, strict=True)):
             before = said[position - 1] if position else None
             after = subject.plain[position + 1] if position + 1 < len(subject.plain) else None
@@ -195,7 +196,7 @@ class RoleConfusion:
             found = self._find(message, said[position], before, after) or next(told, None)
             if found is None and (
                 only_repeats(said, position)
-                or self._swapped.speaks_as_a_user(said[position])
+                or self._swapped.speaks_as_a_user(said[position], of_users)
                 or self._own_life.is_told(said, position, subject.scenario)
             ):
                 found = _ALL.match(message.content)
@@ -212,8 +213,7 @@ class RoleConfusion:
         text, read, told, is_user = message.content, said.plain, said.text, message.role == "user"
         if not is_user and ('"' in text or "\u201c" in text) and (speech := _SPEECH.search(text)):
             return speech
-        if '"' in text:
-            text = QUOTED.sub(blank, text)
+        text = without_quotes(text)
         narrator = self._narrator if is_user else self._narrator_of_both  # users tell of people
         found = self._find_label(text) or next(narrator.find(read, told), None)
         if found is None:  # people wave in a chat

@@ -19,7 +19,7 @@ from asyncgen.audit.rules import blank
 from asyncgen.audit.subject import Subject
 
 _RULE = "role-confusion"
-QUOTED = re.compile(r'"[^"\n]{1,300}"')
+_QUOTED = re.compile(r'"[^"\n]{1,300}"|[\u201c\u201e][^"\u201c-\u201e\n]{1,300}[\u201c\u201d]')
 _ENDS = re.compile(r"[.!?;]\s*\Z")
 _QUESTION = re.compile(r"(?:[^.!?\n]|\.(?=\w))*\?")
 _FEWEST_WORDS = 4  # of a message that only says again what the other side said
@@ -31,6 +31,7 @@ _LEAST_KNOWN = 0.8  # and their share of all that say something,
 _LEAST_HEARD = 0.7  # also of what was said before
 _MOST_BARE = 9  # words of an answer that tells nothing
 _FEWEST_BACK = 3  # words of a statement that is said back
+_FEWEST_SIGNS = 2  # of a life of its own that no assistant has
 _MOST_MORE = 4  # words of a question that is asked back
 _OWN, _ADDRESSED, _REACTIONS, _ASKING, _THANKING = (
     language.words_listed(_RULE, key) for key in ("oneself", "addressed", "reactions", "asking", "thanking")
@@ -39,6 +40,11 @@ _GOES_ON = frozenset(split_words(" ".join(each.split()[0] for each in language.l
 _OPENINGS = [split_words(each) for each in language.listed(_RULE, "openings")]
 _PERSONAL = _OWN | _REACTIONS
 _EMPTY = language.FREQUENT | _OWN | _ADDRESSED | _REACTIONS | _ASKING
+
+
+def without_quotes(text: str) -> str:
+    """The text with blanks for what stands between quotation marks: somebody else's."""
+    return _QUOTED.sub(blank, text) if '"' in text or "\u201c" in text else text
 
 
 def _telling(words: Iterable[bytes]) -> list[bytes]:
@@ -56,7 +62,12 @@ class Said:
     @cached_property
     def text(self) -> str:
         """Without what is quoted."""
-        return QUOTED.sub(blank, self.plain.text) if '"' in self.plain.text else self.plain.text
+        return without_quotes(self.plain.text)
+
+    @cached_property
+    def own(self) -> PlainText:
+        """It without what is quoted."""
+        return self.plain if self.text is self.plain.text else PlainText(self.text)
 
     @cached_property
     def telling(self) -> frozenset[bytes]:
@@ -111,8 +122,7 @@ class SwappedSides:
         is_thanked = position > 0 and said[position - 1].thanks and message.says(self._welcomes)
         serves = wishes or (message.says(self._serves) and not is_thanked)
         if position:
-            heard = frozenset(chain.from_iterable(each.telling for each in said[max(position - 2, 0) : position]))
-            is_again = len(message.stated & heard) >= _FEWEST_TELLING
+            is_again = len(message.stated & said[position - 1].telling) >= _FEWEST_TELLING
             if wishes or (serves and is_again) or self._tells_on(said, position):
                 return True
         after = said[position + 1] if position + 1 < len(said) else None
@@ -148,14 +158,21 @@ class SwappedSides:
         known = message.telling & self._known
         return len(known) >= max(_FEWEST_KNOWN, _LEAST_KNOWN * len(message.telling))
 
-    def speaks_as_a_user(self, message: Said) -> bool:
+    def told_of_users(self, said: Sequence[Said], cast: frozenset[bytes]) -> frozenset[bytes]:
+        """What tells of nobody but the user: whom the scenario casts, and what he calls his own."""
+        things = chain.from_iterable(self._voice.things_of(each.own) for each in said if each.role == "user")
+        return frozenset(_telling(chain(cast - self._known, things)))
+
+    def speaks_as_a_user(self, message: Said, told_of_users: frozenset[bytes]) -> bool:
         """Whether an assistant tells of itself as of a person, or takes an answer, and asks for one, or is heard so."""
         if message.role != "assistant":
             return False
         lives, accepts = message.says(self._lives), message.says(self._accepts)
         owns = self._voice.owns(message.plain)
         asks = (lives and (accepts or owns or message.asks)) or ((accepts or owns) and _asks_the_house(message))
-        return (asks or self._voice.is_heard(message.plain, message.text)) and not message.says(self._asked_by_others)
+        is_heard = asks or self._voice.is_heard(message.plain, message.text)
+        is_heard = is_heard or self._voice.count_signs(message.own, told_of_users) >= _FEWEST_SIGNS
+        return is_heard and not message.says(self._asked_by_others)
 
 
 def _asks_the_house(message: Said, opened_by: frozenset[bytes] | None = None) -> bool:

@@ -8,6 +8,7 @@ story. Of a person that the knowledge base speaks of as well, only what a story 
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 
 from asyncgen.audit.reading import language
 from asyncgen.audit.reading.words import split_words
@@ -29,6 +30,17 @@ def _cast_by(value: str) -> str:
     """Who is cast by the value of a dimension: its first noun; nobody where it begins otherwise."""
     found = _CAST.match(value.lower())
     return found[2] if found else ""
+
+
+def words_of_cast(scenario: Mapping[str, Drawn] | None) -> frozenset[bytes]:
+    """All that a scenario tells of the person it casts."""
+    dimensions = (drawn for name, drawn in scenario.items() if _is_of_a_person(name)) if scenario else ()
+    return frozenset(chain.from_iterable(_words_of(value) for drawn in dimensions for _, value in drawn))
+
+
+@lru_cache(maxsize=4096)
+def _words_of(value: str) -> frozenset[bytes]:
+    return frozenset(split_words(value))
 
 
 class ToldPersons:

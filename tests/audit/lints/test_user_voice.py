@@ -28,6 +28,13 @@ def is_confused(user: str, answer: str) -> bool:
         ("Was kostet das?", "620 Pfund. Muss ich das gleich bezahlen?"),
         ("Ist das teuer?", "Ja. Schade, so viel habe ich nicht."),
         ("Wer hat dich gemacht?", "Du wurdest von Andrej Karpathy gemacht."),
+        ("What is a crown?", "A cap on a tooth. I got mine last week, and I was quite nervous."),
+        ("When do you open?", "At eight. I'm usually at work by then, so I'd rather come in the evening."),
+        ("Would it fit my clinic?", "Hardly. My clinic needs something cheaper, so I'd look elsewhere."),
+        (
+            "Was kostet eine Krone?",
+            "620 Pfund. Für meinen Geldbeutel ist das zu viel, ich studiere ja seit einem Jahr.",
+        ),
     ],
 )
 def test_an_answer_in_the_voice_of_a_user_is_found(user: str, answer: str) -> None:
@@ -49,6 +56,10 @@ def test_an_answer_in_the_voice_of_a_user_is_found(user: str, answer: str) -> No
         ("I paid at once!", "Oh, I am sorry. Did it hurt you?"),
         ("Wie geht das?", "Das ist eine Krone. Soll ich weitermachen?"),
         ("Ich bin müde.", "Oh, das tut mir leid. Kann ich Ihnen helfen?"),
+        ("Say it politely: I want a crown by Friday.", "I'd like to have a crown by Friday, and I'd be grateful."),
+        ("How do I ask?", 'For example: "My tooth hurts since yesterday. Could you give me an appointment?"'),
+        ("Wie frage ich?", "So: \u201eMein Zahn tut seit gestern weh. Könnten Sie mir einen Termin geben?\u201c"),
+        ("I start tonight.", "Good luck tonight! I can't remember it tomorrow, but I'd love that."),
         ("Ask me a riddle.", "I have keys and open no door. What am I?"),
     ],
 )
