@@ -57,16 +57,20 @@ class OwnLife:
         if message.role != "assistant" or not position or _PERSONAL.isdisjoint(message.plain.vocabulary):
             return False
         takes_in = message.words[0] in _TAKEN_IN and not said[position - 1].asks
-        enough = _ENOUGH_AT_FIRST if position == 1 else _ENOUGH
+        heard = said[position - 1].plain.vocabulary
         spans = zip(message.plain.stretches, message.plain.spans, strict=True)
-        return any(
-            self._count_signs(sentence, scenario or {}, takes_in=takes_in) >= enough
+        signs = [
+            self._count_signs(sentence, scenario or {}, heard, takes_in=takes_in)
             for words, (start, end) in spans
             if not _PERSONAL.isdisjoint(words) and "?" not in message.text[start:end]
             for sentence in message.text[start:end].replace("i'm", "i am").split("\n")
-        )
+        ]
+        is_again = sum(map(bool, signs)) > 1
+        return max(signs, default=0) + is_again >= (_ENOUGH_AT_FIRST if position == 1 else _ENOUGH)
 
-    def _count_signs(self, sentence: str, scenario: Mapping[str, Drawn], *, takes_in: bool) -> int:
+    def _count_signs(
+        self, sentence: str, scenario: Mapping[str, Drawn], heard: frozenset[bytes], *, takes_in: bool
+    ) -> int:
         words = split_words(sentence)
         if not _SUPPOSING.isdisjoint(words):
             return 0
@@ -79,11 +83,11 @@ class OwnLife:
         if not (behind or deeds):
             return 0
         cast = frozenset().union(*_words_of(scenario)) - self._known
-        ours = any(word in _JOINTLY_OWNED and _is_cast(things[0], cast) for word, things in behind if things)
-        signs = deeds + _SURE * owned + _SURE * ours
+        ours = [things[0] for word, things in behind if word in _JOINTLY_OWNED and things and _is_cast(things[0], cast)]
+        signs = deeds + _SURE * owned + _SURE * bool(ours) + any(not _is_cast(each, heard) for each in ours)
         if deeds or owned:
             signs += (not _LIVED.isdisjoint(words)) + any(_is_cast(word, cast) for word in words) + takes_in
-        return signs - (not _SPOKEN_TO.isdisjoint(words))
+        return max(signs - (not _SPOKEN_TO.isdisjoint(words)), 0)
 
 
 def _read_deeds(words: Sequence[bytes]) -> Iterator[int]:

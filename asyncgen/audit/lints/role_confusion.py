@@ -34,6 +34,14 @@ _IN_A_LINE = re.compile(
     r"\[?(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}\]? ?: (?=[^\W_a-zäöüß]|\$)"
 )
 _DASHES = re.compile(r"(?:^|(?<=\s))[-\u2013\u2014] [^?\n]{2,80}\?\s+[-\u2013\u2014] (?=[A-ZÄÖÜ\d])", re.MULTILINE)
+_TURN_BY_TURN = re.compile(r"\?\s+[-\u2013\u2014] [^?\n]{2,200}[.!]\s+[-\u2013\u2014] (?=[A-ZÄÖÜ])")
+# Who is asked of somebody else, and knows it: "How old is he? He turns nine in July."
+_THIRD = language.choice(language.listed("role-confusion", "third-persons"))
+_OF_A_THIRD = re.compile(
+    rf"\b(?:{language.any_phrase('role-confusion', 'age-asked').pattern})\b[^.?!\n]{{1,40}}"
+    rf"\b(?P<third>{_THIRD})\b[^.?!\n]{{0,40}}\?\s+(?P=third)\b",
+    re.IGNORECASE,
+)
 # What somebody is asked, and that he answers it: "Did you press Start? Yes, but nothing happens."
 _YES = re.compile(
     r"\b(?:you|your|du|dein\w*|ihr|Sie)\b[^.?!\n]{0,80}\?\s+"
@@ -51,6 +59,7 @@ _OF_ONESELF = re.compile(
 _SPEECH = re.compile(
     rf'["\u201c\u201e][^"\n\u201c\u201d]{{2,200}}[.?!,]?["\u201c\u201d],? '
     rf"(?:{language.any_phrase('role-confusion', 'speech').pattern})"
+    r'|\?"\s+"[^"?\n]{2,200}[.!]"'
     r'|\?\s["\u201c\u201e](?-i:[A-ZÄÖÜ])[^"?\n\u201c\u201d]{2,100}[.!]["\u201c\u201d]\s+(?-i:[A-ZÄÖÜ])',
     re.IGNORECASE,
 )
@@ -102,6 +111,10 @@ _EXCHANGES = (
     (":", 2, _IN_A_LINE),
     ("? ", 1, _YES),
     ("?\n", 1, _YES),
+    ("? ", 1, _OF_A_THIRD),
+    ("? -", 1, _TURN_BY_TURN),
+    ("? \u2013", 1, _TURN_BY_TURN),
+    ("? \u2014", 1, _TURN_BY_TURN),
     ("- ", 2, _DASHES),
     ("\u2013 ", 2, _DASHES),
     ("\u2014 ", 2, _DASHES),

@@ -20,8 +20,11 @@ _ARTICLES, _ENDS, _THE, _STATES, _PAST, _WHOM = (
     for key in ("articles", "cast-ends", "definite", "states", "past", "whom")
 )
 # "a retired plumber" of "a retired plumber who types slowly": the last word of the group is who it is.
-_CAST = re.compile(rf"(?:{_ARTICLES})((?:[\w'-]+ ){{0,3}}?)([\w-]+)(?= (?:{_ENDS})\b|[,.;:(]|$)")
+_CAST = re.compile(rf"(?:{_ARTICLES})?((?:[\w'-]+ ){{0,3}}?)([\w-]+)(?= (?:{_ENDS})\b|[,.;:(]|$)")
+_INDEFINITE = re.compile(rf"(?:{_ARTICLES})", re.IGNORECASE)
 _ACTS = language.any_phrase(_RULE, "gestures")
+_SPOKEN = language.words_listed(_RULE, "oneself") | language.words_listed(_RULE, "addressed")
+_FEWEST_WORDS = 3  # with which a scenario and a message begin
 _DIMENSIONS = tuple(sorted(language.listed(_RULE, "cast-dimensions")))
 
 
@@ -50,12 +53,28 @@ class ToldPersons:
     def find(self, text: str, scenario: Mapping[str, Drawn] | None) -> Iterator[re.Match[str]]:
         """Where a text, in lower case, tells what somebody does whom the scenario casts."""
         dimensions = (drawn for name, drawn in scenario.items() if _is_of_a_person(name)) if scenario else ()
-        for person in (_cast_by(value) for drawn in dimensions for _, value in drawn):
+        for value in (value for drawn in dimensions for _, value in drawn):
+            if (begin := _begin(value)) and begin in text:
+                yield from (told for told in _told_as(begin).finditer(text) if _SPOKEN.isdisjoint(split_words(told[0])))
+            person = _cast_by(value)
             for told in _told_of(person).finditer(text) if person and person in text else ():
                 is_noun = not told["whom"] and told["does"] and told["does"].encode() in self._known
                 is_unknown = person.encode() not in self._known and not is_noun  # "the student tickets"
                 if is_unknown or _ACTS.match(text, max(told.start("does"), told.start("told"))):
                     yield told
+
+
+@lru_cache(maxsize=4096)
+def _begin(value: str) -> str:
+    """The first words by which a scenario calls somebody without an article: enough of them to be no coincidence."""
+    words = [] if _INDEFINITE.match(value) else value.lower().split()[:_FEWEST_WORDS]
+    return " ".join(words) if len(words) == _FEWEST_WORDS else ""
+
+
+@lru_cache(maxsize=1024)
+def _told_as(begin: str) -> re.Pattern[str]:
+    """A sentence that begins with these words, as a scenario does, and goes on."""
+    return re.compile(rf"(?:^|(?<=[.!?\n] )){re.escape(begin)}\b[^.!?\n]+", re.MULTILINE)
 
 
 @lru_cache(maxsize=1024)

@@ -21,9 +21,10 @@ _OWN, _ADDRESSED, _POLITE, _SELF, _NEEDED, _OFFERS, _SERVING, _JOINTLY = (
     language.words_listed(_RULE, key)
     for key in ("oneself", "addressed", "polite", "self", "needed", "offers", "serving", "jointly")
 )
-_INTERJECTIONS, _AND, _OWNING, _OWNED = (
-    language.words_listed(_RULE, key) for key in ("interjections", "joining", "owning", "owned-by-assistants")
+_INTERJECTIONS, _AND, _ECHOES, _OWNING, _OWNED = (
+    language.words_listed(_RULE, key) for key in ("interjections", "joining", "echoes", "owning", "owned-by-assistants")
 )
+_MOST_ECHOED = 4  # words of a question that says again what was said: "Only seven?"
 _REACH = 2  # words behind "my" within which it is told of what
 _SIGNS = ("lives", "accepts", "tastes", "likewise", "begs")  # those that one phrase gives at once are one
 
@@ -98,4 +99,6 @@ def _takes_in(sentence: str) -> bool:
     """Whether it reacts as one does to what another has said, with a question or a word of oneself."""
     words = split_words(sentence)
     first = words[1:2] if words[:1] and words[0] in _AND else words[:1]
+    if sentence.endswith("?") and 1 < len(words) <= _MOST_ECHOED and not _ECHOES.isdisjoint(first):
+        return True
     return not _INTERJECTIONS.isdisjoint(first) and ("?" in sentence or not _OWN.isdisjoint(words))

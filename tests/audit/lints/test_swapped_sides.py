@@ -43,6 +43,17 @@ def find(talk: Sequence[str], scenario: Mapping[str, str] | None = None) -> list
         (("Wo ist das?", "Am Hafen.", "Ich empfehle Ihnen den Bus.", "Gute Idee, ich nehme ihn."), 2),
         (("Where?", "At the pier.", "Boarding is at the pier; booking closes before sailing.", "I see, I will."), 2),
         (("Gibt es Soup?", "Ja.", "Wir haben leider nur Soup, aber ich kann Ihnen Tee bringen.", "Gut, dann Tee."), 2),
+        (("How long?", "55 minutes.", "I've noted your question and pass it on."), 2),
+        (("Und Hunde?", "An der Leine.", "Dann reservieren wir Ihnen einen Platz am Heck.", "Schön."), 2),
+        # What only somebody says who is helped, or is a customer.
+        (("It won't start.", "Press the key twice.", "Try it again.", "Now it works, you're a lifesaver!"), 3),
+        (("Is it worth it?", "As a regular guest I can say that it is."), 1),
+        (("Is it slow?", "It takes 55 minutes. Couldn't you people build a faster one?"), 1),
+        # What was said is taken in, and told on; somebody is asked of a third, and knows it.
+        (("How many cars?", "It carries 34 cars. Only 34? Yes, it is small."), 1),
+        (("Darf mein Enkel mit?", "Wie alt ist er denn? Er wird im Mai neun."), 1),
+        (("A car?", '"Is it dear?" "It is 38."'), 1),
+        (("How long? - It takes 55 minutes. - And what does a car cost?", "38."), 0),
         # The assistant has a life, and asks what it is there to answer.
         (("How long does it take?", "That's longer than I thought. How many cars fit on it?"), 1),
         (("I lost my ticket.", "So did I! Where do I buy a new one?"), 1),
@@ -62,6 +73,8 @@ def test_what_the_other_side_would_say_is_found(talk: Sequence[str], place: int)
         ("It takes 55 minutes, I've heard.", "That's right."),
         ("I missed the ferry.", "I'm sorry! Do you have a car with you?"),
         ("What do people ask you?", "People ask: how much does it cost, and can I bring my dog?"),
+        ("My script stopped. In which format is the plan?", "It's on paper. Put a short pause in between."),
+        ("How old is he?", "How old is he? I don't know whom you mean."),
         ("The buoy is gone.", "Thanks for telling us.", "You're welcome. Is it back?", "I don't know."),
         ("Die Boje ist weg.", "Danke für den Hinweis!", "Gern geschehen.", "Bis bald!"),
         ("We sell tickets in our shop. What would you charge us?", "Ask at the pier."),
@@ -86,6 +99,17 @@ def test_a_person_whom_the_scenario_casts_is_told_of_by_a_narrator_alone() -> No
         assert find(["How long?", answer], scenario) == [1], answer
     for answer in ("The plumber you mentioned may board first.", "Ask the plumber.", "The car takes 55 minutes."):
         assert find(["How long?", answer], scenario) == [], answer
+
+
+def test_whoever_the_scenario_calls_by_its_first_words_is_told_of_where_nobody_speaks() -> None:
+    for scenario, first, is_told in (
+        ({"persona": "Lars, a ferry captain"}, "Lars, a ferry captain with a cap, asks how long it takes.", True),
+        ({"persona": "Frau Behrens, Lehrerin"}, "Frau Behrens, Lehrerin, tippt langsam: Wie lange?", True),
+        ({"persona": "skipper of a trawler"}, "The skipper frowns and looks at his watch.", True),
+        ({"persona": "Lars, a ferry captain"}, "Lars, a ferry captain, told me that it takes long.", False),
+        ({"persona": "a former sound engineer"}, "A former sound engineer is welcome.", False),
+    ):
+        assert (find([first, "It takes 55 minutes."], scenario) == [0]) is is_told, first
 
 
 def test_a_person_of_the_knowledge_base_may_do_there_what_it_says() -> None:
