@@ -78,7 +78,8 @@ def any_phrase(rule: str, key: str) -> Uncased:
 
 def words_of(rule: str, *keys: str) -> frozenset[bytes]:
     """A text that holds one of the phrases has one of these words."""
-    return frozenset(chain.from_iterable(each.needs[0] for key in keys for each in phrases(rule, key)))
+    terms = chain.from_iterable(each.needs[0] for key in keys for each in phrases(rule, key))
+    return frozenset(max(term.split(), key=len) for term in terms)
 
 
 def share_of(language: str, words: Collection[bytes]) -> float:

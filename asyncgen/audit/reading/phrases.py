@@ -14,9 +14,9 @@ Texts are in lower case with typewriter apostrophes. Between two words stands a 
 without a comma. An umlaut stands for its ASCII spelling too.
 
 No phrase reaches beyond the mark that ends a sentence, so a phrase is tried on the stretches between two of them that
-have a word of each of its parts: nearly every one lacks some, and a million conversations are read. It is compiled when
-it is first tried. No part repeats without a bound: what a text repeats would be tried from each of its beginnings to
-the end.
+have a word of each of its parts, and side by side those that are so in it: nearly every stretch lacks some, and a
+million conversations are read. It is compiled when it is first tried. No part repeats without a bound: what a text
+repeats would be tried from each of its beginnings to the end.
 """
 
 import re
@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import chain, product
+from itertools import chain, pairwise, product
 
 from asyncgen.audit.reading.words import Sentences, part_stretches, split_stretches, split_words, stretch_spans
 
@@ -38,6 +38,8 @@ _ANY_WORD = r"[\w'-]{1,40}"  # a hyphen may be in it and between two: a long cha
 _WORD_BEGIN = r"(?<!\w)"
 _WORD_END = r"(?!'?\w)"
 _AT_BEGIN = r"(?:^|(?<=[.!?:\"\n] )|(?<=[\"\n(\[]))"  # of a line or a sentence
+_PAIR = b"%b %b".__mod__  # of two words side by side
+_MOST_PAIRS = 200  # of the words that two parts may end and begin with
 _FIRST = re.compile(r"(?:\(\?:(\w+)\)|(\w+))(?=,\?|\(\?|$)")  # the word that a pattern begins with
 
 
@@ -73,7 +75,10 @@ class Uncased:
 
 
 class PlainText:
-    """A text and its words, once for all that look for phrases in it."""
+    """A text and its words, once for all that look for phrases in it.
+
+    A term is a word, or two that stand side by side.
+    """
 
     def __init__(self, content: str) -> None:
         self.text = plain(content)
@@ -85,8 +90,13 @@ class PlainText:
 
     @cached_property
     def stretches(self) -> Sequence[frozenset[bytes]]:
-        """The words of each."""
-        return [frozenset(chain.from_iterable(each)) for each in self._stretches]
+        """The terms of each."""
+        each_words = [list(chain.from_iterable(each)) for each in self._stretches]
+        return [frozenset(chain(words, map(_PAIR, pairwise(words)))) for words in each_words]
+
+    @cached_property
+    def terms(self) -> frozenset[bytes]:
+        return frozenset().union(*self.stretches)
 
     @cached_property
     def spans(self) -> Sequence[tuple[int, int]]:
@@ -95,7 +105,7 @@ class PlainText:
 
 
 class Phrase:
-    """`source`: its regular expression. `needs`: the words of its parts, the rarest first; a text has one of each.
+    """`source`: its regular expression. `needs`: the terms of its parts, the rarest first; a text has one of each.
 
     `beside`: what stands in the same stretch of a text as well. `asks`: whether it ends with a question mark.
     """
@@ -123,14 +133,14 @@ class Phrase:
         found = self.pattern.search(text, start, end)
         return found if found and all(each.search(text, start, end) for each in self._others) else None
 
-    def may_be_in(self, words: AbstractSet[bytes]) -> bool:
-        """Whether a text of these words may hold it."""
-        return not any(map(words.isdisjoint, self.needs))
+    def may_be_in(self, terms: AbstractSet[bytes]) -> bool:
+        """Whether a text of these terms may hold it."""
+        return not any(map(terms.isdisjoint, self.needs))
 
 
-def _rarity(words: frozenset[bytes]) -> int:
-    """The length of the shortest: long words are rare."""
-    return min(map(len, words))
+def _rarity(terms: frozenset[bytes]) -> int:
+    """The length of the shortest: long words are rare, and two of them together."""
+    return min(map(len, terms))
 
 
 class Phrases:
@@ -138,24 +148,25 @@ class Phrases:
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self.all = list(phrases)
-        # Of each word the phrases of whose rarest part it is, with their other parts.
-        self._by_word: dict[bytes, list[tuple[int, Sequence[frozenset[bytes]]]]] = {}
+        # Of each term the phrases of whose rarest part it is, with their other parts.
+        self._by_term: dict[bytes, list[tuple[int, Sequence[frozenset[bytes]]]]] = {}
         for place, phrase in enumerate(self.all):
-            for word in phrase.needs[0]:
-                self._by_word.setdefault(word, []).append((place, phrase.needs[1:]))
-        self._words = frozenset(self._by_word)
+            entry = place, phrase.needs[1:]
+            for term in phrase.needs[0]:
+                self._by_term.setdefault(term, []).append(entry)
+        self._terms = frozenset(self._by_term)
 
     def find(self, plain: PlainText, text: str | None = None) -> Iterator[re.Match[str]]:
         """The first place of each phrase, in the order of the phrases. `text`: what is left of it to be looked at."""
-        if not (held := self._words & plain.vocabulary):
+        if not (held := self._terms & plain.terms):
             return
         text = plain.text if text is None else text
         stretches: dict[int, list[int]] = {}  # that may hold each phrase
-        for number, words in enumerate(plain.stretches):
-            for word in held & words:
-                for place, others in self._by_word[word]:
+        for number, terms in enumerate(plain.stretches):
+            for term in held & terms:
+                for place, others in self._by_term[term]:
                     for other in others:
-                        if words.isdisjoint(other):
+                        if terms.isdisjoint(other):
                             break  # as nearly always, and at the first one
                     else:
                         stretches.setdefault(place, []).append(number)
@@ -176,7 +187,7 @@ def read_phrases(lines: Iterable[str], sets: Mapping[str, str], common: str = ""
             needs = [need for part in (each, *each.beside) for need in part.needs]
             if not needs:
                 raise ValueError(f"no word that a text must hold: {line}")
-            needs.sort(key=lambda words: (words.isdisjoint(commonest), _rarity(words)), reverse=True)
+            needs.sort(key=lambda terms: (terms.isdisjoint(commonest), _rarity(terms)), reverse=True)
             phrases.append(Phrase(_whole(each), needs, list(map(_whole, each.beside)), asks=each.asks))
     return phrases
 
@@ -208,10 +219,15 @@ def literal_phrase(words: str) -> Phrase:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """`pattern`: without the gap before it. `needs`, `beside`: as a phrase's. A mark is no word and has no gap."""
+    """`pattern`: without the gap before it. `needs`, `beside`: as a phrase's. A mark is no word and has no gap.
+
+    `first`, `last`: the words that it may begin and end with; none where that may be any word.
+    """
 
     pattern: str
     needs: tuple[frozenset[bytes], ...] = ()
+    first: frozenset[bytes] = frozenset()
+    last: frozenset[bytes] = frozenset()
     is_optional: bool = False
     is_mark: bool = False
     joint: str = _GAP  # what stands between it and the word before
@@ -261,18 +277,24 @@ def _together(sides: Sequence[_Part]) -> _Part:
 def _sequence(parts: Sequence[_Part]) -> _Part:
     pattern, has_word, joint = "", False, _GAP
     needs: list[frozenset[bytes]] = []
+    last = frozenset[bytes]()  # of what stands right before the next part
     for part in parts:
         if part.joint != _GAP:
-            joint = part.joint
+            joint, last = part.joint, frozenset()
         elif part.is_mark:
             pattern += part.pattern
         elif part.is_optional:
             pattern += f"(?:{joint}{part.pattern})?" if has_word else f"(?:{part.pattern}{joint})?"
+            last = _any_of([last, part.last])
         else:
             pattern += f"{joint}{part.pattern}" if has_word else part.pattern
-            has_word, joint = True, _GAP
             needs += part.needs
-    return _Part(pattern, tuple(needs), asks=bool(parts) and parts[-1].asks)
+            if 0 < len(last) * len(part.first) <= _MOST_PAIRS:
+                needs.append(frozenset(map(_PAIR, product(last, part.first))))
+            has_word, joint, last = True, _GAP, part.last
+    begins = next((part for part in parts if not part.is_mark), None)
+    first = begins.first if begins and not begins.is_optional else frozenset()
+    return _Part(pattern, tuple(needs), first, last, asks=bool(parts) and parts[-1].asks)
 
 
 def _choice(alternatives: Sequence[_Part], *, is_optional: bool = False) -> _Part:
@@ -283,8 +305,13 @@ def _choice(alternatives: Sequence[_Part], *, is_optional: bool = False) -> _Par
     elif all(each.needs for each in alternatives):
         needs = (frozenset().union(*(max(each.needs, key=_rarity) for each in alternatives)),)
     pattern = "|".join(each.pattern for each in alternatives)
+    first, last = _any_of([each.first for each in alternatives]), _any_of([each.last for each in alternatives])
     asks = not is_optional and all(each.asks for each in alternatives)
-    return _Part(f"(?:{pattern})", () if is_optional else needs, is_optional, asks=asks)
+    return _Part(f"(?:{pattern})", () if is_optional else needs, first, last, is_optional, asks=asks)
+
+
+def _any_of(words: Sequence[frozenset[bytes]]) -> frozenset[bytes]:
+    return frozenset().union(*words) if all(words) else frozenset()
 
 
 @lru_cache(maxsize=8192)  # most phrases are made of the same words
@@ -293,10 +320,11 @@ def _word(written: str) -> _Part:
     pattern = "".join(_LETTERS.get(each) or re.escape(each) for each in written)
     letters = re.findall(r".\??", written)
     choices = [(each[0], "") if each.endswith("?") else (each, UMLAUTS.get(each, each)) for each in letters]
-    words = frozenset(
-        word for spelling in product(*map(dict.fromkeys, choices)) for word in split_words("".join(spelling))
-    )
-    return _Part(pattern, (words,) if words and "*" not in written else ())
+    spellings = [split_words("".join(each)) for each in product(*map(dict.fromkeys, choices))]
+    if "*" in written or not all(spellings):
+        return _Part(pattern)
+    first, last = (frozenset(words[place] for words in spellings) for place in (0, -1))
+    return _Part(pattern, (frozenset(chain.from_iterable(spellings)),), first, last)
 
 
 _LETTERS = {"?": "?", "*": r"\w{0,30}", **{each: f"(?:{each}|{plain})" for each, plain in UMLAUTS.items()}}
