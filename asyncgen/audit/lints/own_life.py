@@ -21,7 +21,9 @@ _ADDRESSED, _POLITE, _JOINTLY_OWNED, _OWNING, _OWNED, _LIVED = (
     language.words_listed(_RULE, key)
     for key in ("addressed", "polite", "our", "owning", "owned-by-assistants", "lived")
 )
-_TAKEN_IN = language.words_listed(_RULE, "reactions") | language.words_listed(_RULE, "interjections")
+_TAKEN_IN = frozenset().union(
+    *(language.words_listed(_RULE, key) for key in ("reactions", "interjections", "taking-in"))
+)
 _DONE, _DONE_BY_BOTH, _DENIED = (language.words_listed(_RULE, key) for key in ("assistants-do", "both-do", "denied"))
 _CONDITIONAL, _NO_DEEDS, _SUPPOSING = (
     language.words_listed(_RULE, key) for key in ("conditional", "no-deeds", "supposing")

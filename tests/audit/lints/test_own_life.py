@@ -33,6 +33,7 @@ def find(*talk: str) -> Sequence[int | None]:
         ("And dogs?", "On a lead.", "Mine pulls.", "Great, I'll look out for it."),
         ("How long?", "55 minutes.", "And children?", "They may. Our scouts love it."),
         ("Is it shown?", "It is.", "Good.", "Then I'll put it like that in my blog."),
+        ("Seeds?", "On board.", "I have beans.", "Lovely, I plant tomatoes on the windowsill."),
         ("Und Hunde?", "An der Leine.", "Aha.", "Dann nehme ich den Dackel auf den Arm."),
     ],
 )
@@ -51,6 +52,7 @@ def test_a_life_is_found(talk: Sequence[str]) -> None:
         ("I like it.", "Good. And my knowledge ends there."),
         ("Hola!", "Hi! I will go on in English, where I do best."),
         ("How do I add?", "Count.", "And then?", "Suppose I bake six rolls on Sunday and eat two."),
+        ("I am nervous.", "Good luck! I'm keeping my fingers crossed."),
         ("Bye.", "Bye! That ends our four turns."),
         ("Ich habe einen Dackel.", "Den führst du an der Leine, das weiß ich."),
         ("Wer bist du?", "Ich bin im Winter wie im Sommer ein Programm und beantworte Fragen."),

@@ -48,6 +48,7 @@ def find(talk: Sequence[str], scenario: Mapping[str, str] | None = None) -> list
         # What only somebody says who is helped, or is a customer.
         (("It won't start.", "Press the key twice.", "Try it again.", "Now it works, you're a lifesaver!"), 3),
         (("Is it worth it?", "As a regular guest I can say that it is."), 1),
+        (("I lost the key.", "That happened to us as well, it was in the pram."), 1),
         (("Is it slow?", "It takes 55 minutes. Couldn't you people build a faster one?"), 1),
         # What was said is taken in, and told on; somebody is asked of a third, and knows it.
         (("How many cars?", "It carries 34 cars. Only 34? Yes, it is small."), 1),
@@ -74,6 +75,8 @@ def test_what_the_other_side_would_say_is_found(talk: Sequence[str], place: int)
         ("I missed the ferry.", "I'm sorry! Do you have a car with you?"),
         ("What do people ask you?", "People ask: how much does it cost, and can I bring my dog?"),
         ("My script stopped. In which format is the plan?", "It's on paper. Put a short pause in between."),
+        ("It won't start.", "Press the key.", "It works now.", "Happy to hear that it works now!"),
+        ("I'll pass it on to my pupils.", "Good!"),
         ("How old is he?", "How old is he? I don't know whom you mean."),
         ("The buoy is gone.", "Thanks for telling us.", "You're welcome. Is it back?", "I don't know."),
         ("Die Boje ist weg.", "Danke für den Hinweis!", "Gern geschehen.", "Bis bald!"),
