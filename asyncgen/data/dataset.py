@@ -65,7 +65,9 @@ class Dataset:
         self.unfinished: int | None = None
         self.lines, digests = Lines(ledger.first), self._digests()
         if self.header is not None:
-            self.lines = fold_pairs(self._note_indices(pair_lines(ledger, digests)), ledger.first)
+            self.lines = fold_pairs(self._note_indices(pair_lines(ledger, digests)), ledger)
+            if moved := self.lines.moved:
+                self._indices = array("i", (moved.get(index, index) for index in self._indices))
         # Without a journal only to be counted: held as unknown they would take hundreds of bytes each.
         for _ in digests:
             pass

@@ -116,9 +116,9 @@ class Start:
             notes.append(f"{output.parent} has only {free / 1e6:,.0f} MB free, which may not be enough")
         if 0 < done < num:
             notes.append(f"{output}: {done:,} of {num:,} are there, {num - done:,} to make")
-        if missing := self.lines.missing:
+        if missing := self._count_missing():
             spent = self.ledger.totals.cost
-            each = None if spent is None else spent / (self.lines.count_done() + missing)
+            each = None if spent is None else spent / (self.lines.count_done() + self.lines.missing)
             cost = "" if each is None else f" (about {format_cost(each * missing)})"
             notes.append(f"made earlier, not in the file (deleted, or lost in a crash), made again: {missing:,}{cost}")
             if kept := self._count_kept_apart():
@@ -134,6 +134,11 @@ class Start:
             before, after = (" and ".join(sorted(each.tiers)) for each in (earlier, self.header))
             notes.append(f"the last run was at tier {before}, this one is at {after}: another price, or another wait")
         return notes
+
+    def _count_missing(self) -> int:
+        """How many of the indices that are to be made once had a line and have none now."""
+        is_done, is_made = self.lines.is_done, self.ledger.is_made
+        return sum(is_made(index) and not is_done(index) for index in (self.indices if self.lines.missing else ()))
 
     def _count_kept_apart(self) -> int:
         """How many indices without a line have one among the rejects, from a run whose output was taken away."""

@@ -222,6 +222,10 @@ class Ledger:
         """How many indices have a conversation, whether or not it is still a line."""
         return len(self._newest) - self._newest.count(-1)
 
+    def is_made(self, index: int) -> bool:
+        """Whether the index has a conversation."""
+        return 0 <= (place := index - self.first) < len(self._newest) and self._newest[place] >= 0
+
     @property
     def first(self) -> int:
         """The lowest index there can be."""

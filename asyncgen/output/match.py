@@ -1,6 +1,6 @@
 """The output's lines against the journal's entries: which indices are done, and which lines nobody knows. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Generic, TypeAlias, TypeVar
@@ -20,14 +20,16 @@ class Lines:
     """The output's lines against the journal's entries.
 
     `first`: the lowest index. `done`: one byte an index from there on, 1 where its newest conversation is a line.
-    `missing`: how many indices once had a line and have none now. `unknown`: line number and digest of whole lines
-    that no entry accounts for.
+    `missing`: how many indices once had a line and have none now. `moved`: those of them whose line serves a lower
+    index with the same conversation, and which. `unknown`: line number and digest of whole lines that no entry
+    accounts for.
     """
 
     first: int = 0
     done: bytearray = field(default_factory=bytearray)
     kept: int = 0
     missing: int = 0
+    moved: dict[int, int] = field(default_factory=dict)
     unknown: list[NumberedLine] = field(default_factory=list)
 
     def is_done(self, index: int) -> bool:
@@ -51,22 +53,45 @@ class Lines:
             self.done.extend(bytes(place + 1 - len(self.done)))
         self.done[place] = 1
 
+    def move(self, index: int, lower: int) -> None:
+        self.done[index - self.first] = 0
+        self.claim(lower)
+        self.moved[index] = lower
+
 
 def match_lines(ledger: Ledger, digests: Iterable[NumberedLine]) -> Lines:
-    return fold_pairs(pair_lines(ledger, digests), ledger.first)
+    return fold_pairs(pair_lines(ledger, digests), ledger)
 
 
-def fold_pairs(pairs: Iterable[Pair], first: int) -> Lines:
-    lines = Lines(first)
+def fold_pairs(pairs: Iterable[Pair], ledger: Ledger) -> Lines:
+    lines = Lines(ledger.first)
+    missing: dict[bytes, list[int]] = {}
     for entry, line in pairs:
         if entry is None:
             lines.unknown += [] if line is None else [line]
-        elif line is None:
-            lines.missing += entry[0] is not None
-        else:
+        elif line is not None:
             lines.claim(entry[0])
+        elif entry[0] is not None:
+            lines.missing += 1
+            missing.setdefault(entry[1], []).append(entry[0])
     lines.unknown.sort()
+    _serve_lowest(lines, ledger, missing)
     return lines
+
+
+def _serve_lowest(lines: Lines, ledger: Ledger, missing: Mapping[bytes, Sequence[int]]) -> None:
+    """Of equal conversations of which some are gone, those of the lowest indices are there: a run of fewer wants them.
+
+    Whichever is gone, nobody can tell, and what is taken for gone is made, and paid for, once more.
+    """
+    served: dict[bytes, list[int]] = {}
+    for index, digest in ledger.conversations() if missing else ():
+        if index is not None and digest in missing and lines.is_done(index):
+            served.setdefault(digest, []).append(index)
+    for digest, indices in served.items():
+        lowest = sorted([*indices, *missing[digest]])[: len(indices)]
+        for index, lower in zip(sorted({*indices} - {*lowest}), sorted({*lowest} - {*indices}), strict=True):
+            lines.move(index, lower)
 
 
 def pair_lines(ledger: Ledger, digests: Iterable[NumberedLine]) -> Iterator[Pair]:
@@ -84,8 +109,8 @@ def pair_lines(ledger: Ledger, digests: Iterable[NumberedLine]) -> Iterator[Pair
             yield made, line
         if entry is not None and (found := unpaired.add_entry(entry[1], entry)) is not None:
             yield entry, found
-    for entries in unpaired.entries.values():
-        yield from ((entry, None) for entry in entries)
+    while unpaired.entries:
+        yield from ((entry, None) for entry in unpaired.entries.popitem()[1])
     for unknown in unpaired.lines.values():
         yield from ((None, line) for line in unknown)
 

@@ -248,6 +248,15 @@ def test_settings_may_change_as_long_as_nothing_is_made(paths: OutputPaths) -> N
     assert list(start.pending()) == list(range(HEADER.num))
 
 
+def test_what_is_made_again_is_counted_of_what_this_run_wants(paths: OutputPaths) -> None:
+    make_run(paths, [[done(index) for index in range(HEADER.num)]])
+    lines = paths.output.read_bytes().splitlines(keepends=True)
+    paths.output.write_bytes(b"".join(lines[1:-2]))
+    told = "made earlier, not in the file (deleted, or lost in a crash), made again: "
+    for num, count in ((HEADER.num, 3), (HEADER.num - 1, 2), (HEADER.num - 2, 1)):
+        assert f"{told}{count}" in [note.split(" (about")[0] for note in prepare(paths, change(num=num)).notes()]
+
+
 def test_what_a_run_has_kept_whose_output_was_taken_away_is_named_before_it_is_paid_for_again(
     paths: OutputPaths,
 ) -> None:

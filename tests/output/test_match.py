@@ -605,6 +605,16 @@ def test_as_many_lines_are_known_as_entries_have_partners(made: list[int], there
     assert lines.missing == (expected - found).total()
     assert len(lines.unknown) == (found - expected).total()
     assert Counter(made[index] for index in range(len(made)) if lines.is_done(index)) == expected & found
+    for text in expected:
+        indices = [index for index, each in enumerate(made) if each == text]
+        assert [lines.is_done(index) for index in indices] == sorted(map(lines.is_done, indices), reverse=True)
+
+
+def test_of_equal_conversations_that_one_line_is_left_of_the_lowest_index_is_done_whatever_run_made_it() -> None:
+    made = [*(entry(index, index % 3) for index in range(9)), *(entry(index, index % 3) for index in range(2, 5))]
+    lines = matched(made, [0, 1, 2, 0, 1])
+    assert [index for index in range(9) if lines.is_done(index)] == [0, 1, 2, 3, 4]
+    assert lines.missing == 4
 
 
 # ---- a status beside a run
