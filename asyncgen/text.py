@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 
 BYTES_A_TOKEN = 4  # of English; other scripts need more tokens for a byte
@@ -10,10 +11,10 @@ _UNBROKEN = re.compile(r"[^\n\t]+")
 
 
 def one_line(text: str) -> str:
-    """The text as a single line, with "?" for every character that cannot be printed."""
+    """The text as a single line: a space for one of any width, "?" for every other character that cannot be printed."""
     if text.isprintable():  # as nearly always, and then it is a hundred times as quick
         return text
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return "".join(each if each.isprintable() else " " if unicodedata.category(each) == "Zs" else "?" for each in text)
 
 
 def printable(text: str) -> str:

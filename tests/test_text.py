@@ -16,6 +16,13 @@ def test_nothing_that_cannot_be_printed_is_left(text: str) -> None:
     assert len(printable(text)) == len(text)
 
 
+def test_spaces_of_any_width_are_spaces_and_what_is_invisible_or_turns_directions_is_not() -> None:
+    assert one_line("Durée\u00a0: trois quarts d'heure, 5\u202f€") == "Durée : trois quarts d'heure, 5 €"
+    assert printable("a\u2009b\u3000c\n\td") == "a b c\n\td"
+    unseen = "\x1b\x85\u200b\u200d\u2028\u202e\u2066\ufeff"
+    assert one_line(unseen) == "?" * len(unseen)
+
+
 @given(st.text())
 def test_escaped_json_is_plain_ascii_and_says_the_same(text: str) -> None:
     document = ascii_json(json.dumps({"name": text}, ensure_ascii=False))

@@ -53,7 +53,7 @@ def print_audit(audit: Audit, path: Path | None) -> None:
         print_copied(console, "next", command_line("show", Path(audit.output), "--finding", broken[0][0]))
     else:
         print_copied(console, "next", export_line(Path(audit.output)))
-    console.print(Text(one_line(judge(audit).lead.replace("\u00a0", " ")), style="bold"))
+    console.print(Text(one_line(judge(audit).lead), style="bold"))
 
 
 def print_above(passed: Sequence[str]) -> None:
