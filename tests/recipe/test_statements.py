@@ -89,6 +89,25 @@ def test_a_scenario_names_statements_of_different_sections_as_often_as_they_weig
         assert told[text] == pytest.approx(3 * num * weight / whole, rel=slack), text
 
 
+@each_row(
+    ("sections", "fewest"),
+    [
+        ({"must": [("A.", 10)], "more": [("B.", 6)], "rest": [("C.", 1)]}, 300),
+        ({"must": [("A.", 10), ("B.", 1)], "more": [("C.", 5), ("D.", 1)], "rest": [("E.", 1)]}, 272),
+        ({"must": [("A.", 5)], "more": [("B.", 3)], "rest": [("C.", 2)]}, 300),
+    ],
+)
+def test_a_section_of_its_share_of_all_is_in_every_conversation_and_its_statements_take_turns(
+    write: Write, sections: dict[str, list[tuple[str, int]]], fewest: int
+) -> None:
+    recipe = load_recipe(str(write(written(sections), RECIPE.replace("pick = 3", "pick = 2"))))
+    scenarios = Scenarios(recipe.dimensions, sampling="balanced", seed=None)
+    drawn = [scenarios.draw_values(index)["facts"] for index in range(300)]
+    assert all("must" in {section for section, _ in each} for each in drawn)
+    told = sum("A." in {value for _, value in each} for each in drawn)
+    assert fewest <= told <= fewest + 2
+
+
 def test_the_same_statements_are_drawn_in_any_order_of_indices(write: Write) -> None:
     recipe = load_recipe(str(write(written(SECTIONS))))
     forwards = Scenarios(recipe.dimensions, sampling="balanced", seed=None)
