@@ -35,7 +35,7 @@ from asyncgen.screen.prompt_size import SAMPLE, PromptSample
 from asyncgen.screen.requests import format_request, write_requests
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.screen.talks import compare_talks, tokens_of_talk
-from asyncgen.screen.ways import FLEX_SECONDS, SECONDS_PER_CALL, compare_ways
+from asyncgen.screen.ways import FLEX_SECONDS, SECONDS_PER_CALL, calls_in_turn, calls_with_knowledge, compare_ways
 from asyncgen.text import BYTES_A_TOKEN, estimate_tokens, printable, quantity
 
 COMPLETION_TOKENS = 900  # of a conversation, about 3.6 KB
@@ -154,8 +154,7 @@ def _describe_size(size: int) -> str:
 def _describe_expectation(plan: RunPlan, tokens: Tokens, basis: str, told: PriceList, passages: int | None) -> Table:
     """`basis`: of the tokens that a reply takes. `passages`: bytes of them in a request, where there are some."""
     latency = FLEX_SECONDS[0] if chosen_way(plan) == FLEX else SECONDS_PER_CALL
-    # Calls of a conversation, one after another.
-    in_turn = max(1, round(tokens.calls / plan.num)) + plan.recipe.is_judged
+    in_turn = calls_in_turn(plan, tokens)
     seconds = seconds_in_all(plan.num, ceiling=plan.concurrency, latency=latency * in_turn)
     quote = find_quote(plan, chosen_way(plan), told)
     fresh, cached, output, _ = tokens
@@ -212,10 +211,11 @@ class CostRange:
 def _describe_passages(plan: RunPlan, tokens: Tokens, each: int, quote: Quote | None) -> dict[str, str]:
     """What it saves to send passages, beside sending all of the knowledge base first in every request."""
     whole = estimate_tokens(len(plan.recipe.knowledge.encode()))
+    answers = calls_with_knowledge(plan, tokens)
     told = f"about {each:,} tokens a request instead of {whole:,} of all the knowledge"
-    saved = f"saves {(whole - each) * plan.num:,} tokens" if whole > each else "saves nothing"
+    saved = f"saves {(whole - each) * answers:,} tokens" if whole > each else "saves nothing"
     if quote is not None and whole > each:
-        instead = tokens._replace(fresh=tokens.fresh - each * plan.num, cached=tokens.cached + whole * plan.num)
+        instead = tokens._replace(fresh=tokens.fresh - each * answers, cached=tokens.cached + whole * answers)
         warm, cold = instead.cost(quote.price), instead.cost_without_cache(quote.price)
         now, now_cold = tokens.cost(quote.price), tokens.cost_without_cache(quote.price)
         saved += f" and {_describe_saving(warm - now)} with a warm cache, {_describe_saving(cold - now_cold)} without"

@@ -53,7 +53,8 @@ def compare_ways(plan: RunPlan, tokens: Tokens, told: PriceList, *, request_byte
         table.add_column(heading, justify="right" if heading.endswith("cache") else "left", overflow="fold")
     for offer in offers:
         cells = (_cell(offer.warm, is_best=offer is best.warm), _cell(offer.cold, is_best=offer is best.cold))
-        table.add_row(Text(offer.way), *cells, Text(_describe_time(plan, offer.way, request_bytes)))
+        time = _describe_time(plan, offer.way, request_bytes, calls_in_turn(plan, tokens))
+        table.add_row(Text(offer.way), *cells, Text(time))
     rows = [("*", "\n".join(_describe_best(offers))), *_describe_ways(plan, quotes, command)]
     if instead := tokens_with_passages(plan, tokens):
         offers = [Offer.of(way, None if quote is None else quote.price, instead) for way, quote in quotes.items()]
@@ -83,11 +84,12 @@ def tokens_with_passages(plan: RunPlan, tokens: Tokens) -> Tokens | None:
         return None
     whole = estimate_tokens(len(recipe.knowledge.encode()))
     passage = round(whole * PASSAGE_WORDS / words)
-    cached = tokens.cached // tokens.calls - whole
-    fresh = tokens.fresh // tokens.calls + passage
-    if cached < FEWEST_CACHED:
+    answers = calls_with_knowledge(plan, tokens)
+    cached = tokens.cached - whole * answers
+    fresh = tokens.fresh + passage * answers
+    if cached < FEWEST_CACHED * answers:
         cached, fresh = 0, fresh + max(0, cached)
-    return tokens._replace(fresh=fresh * tokens.calls, cached=cached * tokens.calls)
+    return tokens._replace(fresh=fresh, cached=cached)
 
 
 def _cell(cost: Decimal | None, *, is_best: bool) -> Text:
@@ -110,19 +112,34 @@ def _describe_best(offers: Sequence[Offer]) -> Iterator[str]:
         yield MISSES
 
 
-def _describe_time(plan: RunPlan, way: str, request_bytes: int) -> str:
+def calls_in_turn(plan: RunPlan, tokens: Tokens) -> int:
+    """Of a conversation, each of which waits for the answer to the one before."""
+    return max(1, round(tokens.calls / plan.num)) + plan.recipe.is_judged
+
+
+def calls_with_knowledge(plan: RunPlan, tokens: Tokens) -> int:
+    """Who plays a user is not told what there is to know."""
+    talk = plan.recipe.talk
+    if talk is None:
+        return tokens.calls
+    return plan.num if talk.users == "apart" else tokens.calls // 2
+
+
+def _describe_time(plan: RunPlan, way: str, request_bytes: int, in_turn: int) -> str:
     if way == FLEX:
-        least, most = (seconds_in_all(plan.num, ceiling=plan.concurrency, latency=each) for each in FLEX_SECONDS)
+        least, most = (
+            seconds_in_all(plan.num, ceiling=plan.concurrency, latency=each * in_turn) for each in FLEX_SECONDS
+        )
         return f"{format_duration(least)} to {format_duration(most)} at 1 to 15 min a call"
     if way != BATCH:
-        seconds = seconds_in_all(plan.num, ceiling=plan.concurrency, latency=SECONDS_PER_CALL)
+        seconds = seconds_in_all(plan.num, ceiling=plan.concurrency, latency=SECONDS_PER_CALL * in_turn)
         return f"about {format_duration(seconds)} at {SECONDS_PER_CALL:g} s a call"
     rules = OPENROUTER if plan.endpoint.is_offline else rules_of(plan.endpoint)
     fitting = max(1, min(rules.max_requests, int(FILLED * rules.max_bytes / max(1, request_bytes))))
     number = math.ceil(plan.num / fitting)
-    batches = quantity(number, "batch", "batches")
+    batches = quantity(number * in_turn, "batch", "batches") + (f", {in_turn} in turn" if in_turn > 1 else "")
     usual = "90 % take up to 1 h, " if rules is OPENROUTER else ""
-    return f"{batches}: {usual}24 h at most"
+    return f"{batches}: {usual}24 h at most{' each' if in_turn > 1 else ''}"
 
 
 def command_for(way: str, command: str, plan: RunPlan) -> str:

@@ -234,6 +234,21 @@ def test_the_lever_of_passages_is_reckoned_for_a_recipe_that_sends_all_its_knowl
     assert f"{lever}: the cheapest, cache or not: batch, $0.30" in text
 
 
+def test_calls_of_a_talk_wait_for_one_another_and_only_answers_are_told_what_there_is_to_know(shown: Shown) -> None:
+    together = shown.plan(listed(flex=HALF, batch=HALF))
+    with Path("recipe.toml").open("a") as file:
+        file.write('[talk]\nusers = "apart"\n')
+    apart = shown.plan(listed(flex=HALF, batch=HALF))
+    live = re.search(r"time +about (.*?):", apart)
+    assert live is not None
+    assert f"about {live[1]} at 10 s a call" in apart
+    assert f"about {live[1]} at 10 s a call" not in together
+    assert "1 batch: 90 % take up to 1 h, 24 h at most " in together
+    assert "2 batches, 2 in turn: 90 % take up to 1 h, 24 h at most each" in apart
+    cheapest = [float(amount) for text in (together, apart) for amount in re.findall(r"lever.*?\$([\d.]+)", text)]
+    assert cheapest[0] < cheapest[1] < 1.5 * cheapest[0], "a short call more, and no passage more"
+
+
 def test_the_table_fits_80_columns(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     text = shown.plan(listed(batch=HALF, flex=HALF))
