@@ -6,6 +6,7 @@ a run; what a run has written is audited by a run's pauses, not by its every sec
 
 import asyncio
 import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,12 @@ class Auditor:
         """Make one and say how it went."""
         name = one_line(str(self._output))
         what = "there is no audit of this file as it is" if is_first else "lines have come since the last audit"
+        if not os.access(self._output.absolute().parent, os.W_OK):
+            missing = f"{what}; none is made, since nothing can be written beside it"
+            if missing not in self.said:  # as a file grows, it is asked again
+                _say(f"{name}: {missing}")
+            self.said = f"Findings are not looked for: {missing}."
+            return
         self.said = f"Findings are being looked for: {what}, so one is being made."
         _say(f"{name}: {what}; making one, written beside it")
         before = self._kept()

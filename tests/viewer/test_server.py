@@ -687,6 +687,19 @@ def test_an_audit_of_its_own_that_fails_is_told_once(output: Path, capfd: pytest
     assert capfd.readouterr().err.count("\n") == 2
 
 
+def test_no_audit_is_made_where_none_can_be_written_and_that_is_said_once(
+    output: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: (Path(path), mode) != (output.parent, os.W_OK))
+    auditor = Auditor(output)
+    for _ in range(2):
+        asyncio.run(auditor.audit(is_first=True))
+    missing = "there is no audit of this file as it is; none is made, since nothing can be written beside it"
+    assert auditor.said == f"Findings are not looked for: {missing}."
+    assert capfd.readouterr().err == f"asyncgen: {output}: {missing}\n"
+    assert not output.with_name(f"{output.name}.audit.json").exists()
+
+
 def await_audit(output: Path) -> list[str]:
     """What the page was told of an audit, one after the other, until there is one or it has failed."""
     told: list[str] = []
