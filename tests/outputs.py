@@ -69,7 +69,7 @@ def lost(index: int) -> Record:
 
 async def write_batches(files: Files, batches: Iterable[Sequence[Record]]) -> None:
     """Through the real writer, one batch for each of `batches`."""
-    writer = Writer(files, capacity=1, on_written=lambda records: None, on_full=lambda is_full: None)
+    writer = Writer(files, capacity=1, on_written=lambda records: None, on_full=lambda seconds: None)
     async with asyncio.TaskGroup() as group:
         group.create_task(writer.run())
         for *first, last in batches:

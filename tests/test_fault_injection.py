@@ -325,7 +325,7 @@ async def write(files: Files, waiting: Iterator[list[Record]], counted: list[Rec
         counted.extend(records)
         put_next()
 
-    writer = Writer(files, capacity=1, on_written=on_written, on_full=lambda is_full: None, sleep=no_sleep)
+    writer = Writer(files, capacity=1, on_written=on_written, on_full=lambda seconds: None, sleep=no_sleep)
     put_next()
     await writer.run()
 

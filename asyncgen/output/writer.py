@@ -24,8 +24,8 @@ class Writer:
 
     A record is handed over without waiting, so that no cancellation can come between: how many wait for their turn is
     bounded where calls are sent, by the limiter. Half of `capacity` is written without waiting for more. `on_taken` is
-    called with each batch before it is written and `on_written` after its sync, `on_full` after each try, `on_loss`
-    when a side file has gone.
+    called with each batch before it is written and `on_written` after its sync, `on_full` after each try with the
+    seconds in which space must be free, None when it was, and `on_loss` when a side file has gone.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Writer:
         capacity: int,
         on_written: Callable[[Sequence[Record]], None],
         on_taken: Callable[[Sequence[Record]], None] = lambda _: None,
-        on_full: Callable[[bool], None],
+        on_full: Callable[[int | None], None],
         on_loss: Callable[[OutputError], None] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timings: Timings = USUAL,
@@ -140,12 +140,12 @@ class Writer:
                         f"{self._files.output.path.parent}: {error.strerror}; "
                         f"conversations that could not be saved: {lines}"
                     ) from error
-                self._on_full(True)
+                self._on_full(tries_left)
                 await self._sleep(1)
             except MemoryError as error:
                 raise OutputError(f"{self._files.output.path}: no memory to write with; lower --concurrency") from error
             else:
-                self._on_full(False)
+                self._on_full(None)
                 return
 
     async def _hop(self, work: Callable[[], None]) -> None:

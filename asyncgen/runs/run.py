@@ -55,7 +55,7 @@ from asyncgen.text import quantity
 
 FEWEST_LIVE = 16  # some that always fail must leave room for others, by which that is known
 LIVE_PER_PLACE = 4  # indices alive per request in flight, at most: the others wait for a retry, money or the disk
-DISK_FULL = "the disk is full: free some space, the run goes on by itself"
+DISK_FULL = "the disk is full: free some space within {} s and the run goes on; then it stops, and answers are lost"
 
 E = TypeVar("E", bound=Event)
 T = TypeVar("T")
@@ -363,10 +363,11 @@ class Run:
         self._emit(events.Retried(error, seconds))
         self._trouble.retried(error)
 
-    def _on_disk_full(self, is_full: bool) -> None:  # noqa: FBT001
-        if is_full and self.counts.notice is None:
-            self.say(DISK_FULL)
-        self._emit(events.HeldUp(DISK_FULL if is_full else None))
+    def _on_disk_full(self, seconds: int | None) -> None:
+        notice = None if seconds is None else DISK_FULL.format(seconds)
+        if notice and self.counts.notice is None:
+            self.say(notice)
+        self._emit(events.HeldUp(notice))
 
 
 def _fatal(group: BaseExceptionGroup[BaseException]) -> FatalError | None:

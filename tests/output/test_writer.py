@@ -92,7 +92,7 @@ class Run:
 
     def __init__(self, files: Files, capacity: int, timings: Timings) -> None:
         self.written: list[Sequence[Record]] = []
-        self.full: list[bool] = []
+        self.full: list[int | None] = []
         self.slept: list[float] = []
         self.losses: list[OutputError] = []
         self.on_written: Callable[[], None] = lambda: None
@@ -335,7 +335,7 @@ def test_the_writer_waits_for_space_and_says_so(paths: OutputPaths, disk: Disk) 
         run.on_sleep = make_room
         drive(run, use)
     assert run.slept == [1, 1, 1]
-    assert run.full == [True, True, True, False]
+    assert run.full == [30, 29, 28, None]
     assert conversations(paths.output) == [conversation(0)]
     assert written_indices(paths) == [0]
 
