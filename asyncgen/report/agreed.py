@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from rich.table import Table
 from rich.text import Text
 
 from asyncgen.audit.measures.agreement import Agreement
 from asyncgen.audit.results import JudgedResult
 from asyncgen.report.audited import judged_rows
+from asyncgen.screen.figure_table import FigureTable
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import one_line
 
@@ -26,10 +26,7 @@ def print_agreement(title: str, questions: Mapping[str, Agreement], first: str) 
     """`first`: whose answers are believed."""
     console = plain_console()
     console.print(Text(one_line(title), style="bold"))
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("question", no_wrap=True)
-    for heading in (first, "agreed", "kappa", "balanced accuracy"):
-        table.add_column(heading, justify="right")
+    table = FigureTable("question", first, "agreed", "kappa", "balanced accuracy", texts={"question"})
     for name, each in questions.items():
         figures = (NOTHING_TO_SAY if figure is None else f"{figure:.2f}" for figure in (each.kappa, each.balanced))
         table.add_row(one_line(name), f"{each.compared:,}", f"{each.agreed * 100:.1f} %", *figures)

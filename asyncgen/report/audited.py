@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rich.table import Table
 from rich.text import Text
 
 from asyncgen.audit.results import (
@@ -23,6 +22,7 @@ from asyncgen.endpoint.presets import name_provider
 from asyncgen.money.price import format_cost
 from asyncgen.report.formatting import shorten
 from asyncgen.report.verdict import broken_rules, judge
+from asyncgen.screen.figure_table import FigureTable
 from asyncgen.screen.figures import format_count
 from asyncgen.screen.rows import command_line, export_line, labelled_grid, plain_console, print_copied
 from asyncgen.text import one_line, quantity
@@ -93,18 +93,14 @@ def _overview(audit: Audit) -> Iterator[tuple[str, str]]:
 # ---- findings
 
 
-def _findings(rules: Sequence[tuple[str, RuleResult]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("")
-    table.add_column("rule", no_wrap=True)
-    table.add_column("lines", justify="right")
-    table.add_column("rate", justify="right", no_wrap=True)
-    table.add_column("what it is, and where for example", overflow="fold")
+def _findings(rules: Sequence[tuple[str, RuleResult]]) -> FigureTable:
+    example = "what it is, and where for example"
+    table = FigureTable("", "rule", "lines", "rate", example, texts={"", "rule", example})
     for rule, result in rules:
         style = STYLES[result.severity]
         told = [result.description, *(f"line {each.line:,}: {one_line(each.evidence)}" for each in result.examples[:1])]
-        cells = [f"{result.count:,}", _percent(result.rate), "\n".join(told)]
-        table.add_row(Text(result.severity, style=style), Text(rule, style=style), *map(Text, cells))
+        cells = (f"{result.count:,}", _percent(result.rate), "\n".join(told))
+        table.add_row(Text(result.severity, style=style), Text(rule, style=style), *cells)
     return table
 
 

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
-from rich.table import Table
 from rich.text import Text
 
 from asyncgen.endpoint.presets import OFFLINE
 from asyncgen.money.price import FREE
 from asyncgen.screen.bar import Advance, unseen
+from asyncgen.screen.figure_table import FigureTable
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.shards.places import Shards
@@ -64,14 +64,12 @@ def describe_cost(report: ShardsReport, *, is_free: bool) -> str:
     return f"${bytes(report.cost_usd).decode()}"
 
 
-def slowest_tables(under_way: Sequence[ShardState]) -> Iterator[Table]:
+def slowest_tables(under_way: Sequence[ShardState]) -> Iterator[FigureTable]:
     """One, if there are any."""
     slowest = sorted(under_way, key=lambda each: each.seconds_left, reverse=True)[:SLOWEST]
     if not slowest:
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("slowest shard", "done", "a second", "time left"):
-        table.add_column(heading, justify="right")
+    table = FigureTable("slowest shard", "done", "a second", "time left", texts=())
     for each in slowest:
         left = each.seconds_left
         table.add_row(

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-from rich.table import Table
 from rich.text import Text
 
 from asyncgen.data.dataset import Dataset
@@ -23,6 +22,7 @@ from asyncgen.output.lock import LIVELY, last_heard
 from asyncgen.output.match import Lines
 from asyncgen.output.paths import OutputPaths
 from asyncgen.output.timestamps import seconds_of
+from asyncgen.screen.figure_table import FigureTable
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid, plain_console
 from asyncgen.text import ascii_json, printable, quantity
@@ -45,12 +45,10 @@ def status(output: Path, *, as_json: bool) -> int:
     console.print(labelled_grid(_rows(report, ledger, lines, under_way)))
     if report.runs:
         console.print()
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("run started", "num", "provider", "model"):
-            table.add_column(heading, overflow="fold", justify="right" if heading == "num" else "left")
+        table = FigureTable("run started", "num", "provider", "model", texts={"run started", "provider", "model"})
         for run in report.runs:
             cells = (run.started, f"{run.num:,}", name_provider(run.provider, run.base_url), run.model or "unknown")
-            table.add_row(*[Text(printable(cell)) for cell in cells])
+            table.add_row(*map(printable, cells))
         console.print(table)
     return 0
 

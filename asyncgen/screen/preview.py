@@ -30,6 +30,7 @@ from asyncgen.recipe.scenario import Scenarios
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.runs.quotes import PriceList, Quote, ask_provider, chosen_way, find_quote
+from asyncgen.screen.figure_table import FigureTable
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.prompt_size import SAMPLE, PromptSample
 from asyncgen.screen.requests import format_request, write_requests
@@ -122,24 +123,16 @@ def _panel(title: str, content: RenderableType) -> Panel:
 
 
 def _coverage_tables(coverage: Coverage) -> Group:
-    uses = _figures("dimension", "values", "used", "times each")
+    uses = FigureTable("dimension", "values", "used", "times each", texts={"dimension"})
     for each in coverage.uses:
         times = f"{each.fewest:,}" if each.fewest == each.most else f"{each.fewest:,} to {each.most:,}"
-        uses.add_row(Text(each.name), f"{each.values:,}", f"{each.used:,}", times)
+        uses.add_row(each.name, f"{each.values:,}", f"{each.used:,}", times)
     if not coverage.pairs:
         return Group(uses)
-    pairs = _figures("pair", "pairs", "met", "share")
+    pairs = FigureTable("pair", "pairs", "met", "share", texts={"pair"})
     for pair in coverage.pairs:
-        pairs.add_row(Text(pair.name), f"{pair.pairs:,}", f"{pair.met:,}", _percent(pair.met / pair.pairs))
+        pairs.add_row(pair.name, f"{pair.pairs:,}", f"{pair.met:,}", _percent(pair.met / pair.pairs))
     return Group(uses, Text(), pairs)
-
-
-def _figures(first: str, *others: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(first, overflow="fold")
-    for other in others:
-        table.add_column(other, justify="right")
-    return table
 
 
 def _percent(share: float) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from asyncgen.money.price import format_cost
@@ -12,6 +11,7 @@ from asyncgen.recipe.recipe import Recipe
 from asyncgen.recipe.talk import ANSWERS_WANTED, ASSISTANT, USER, count_messages, prompts_by_seat, with_talk
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.quotes import Quote
+from asyncgen.screen.figure_table import FigureTable
 from asyncgen.screen.prompt_size import PromptSample
 from asyncgen.screen.rows import labelled_grid
 from asyncgen.text import estimate_tokens
@@ -44,9 +44,7 @@ def compare_talks(plan: RunPlan, sample: PromptSample, completion: int, quote: Q
     """None for a recipe that cannot be talked in another way."""
     if plan.recipe.models:
         return None
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("way", "calls", "input", "output", "warm cache", "no cache"):
-        table.add_column(heading, justify="left" if heading == "way" else "right")
+    table = FigureTable("way", "calls", "input", "output", "warm cache", "no cache", texts={"way"})
     talk = plan.recipe.talk
     together = replace(plan.recipe, user=plan.recipe.user.removesuffix(ANSWERS_WANTED), talk=None)
     recipes = {TOGETHER: together}
@@ -59,6 +57,6 @@ def compare_talks(plan: RunPlan, sample: PromptSample, completion: int, quote: Q
         if quote is not None:
             costs = [format_cost(each) for each in (tokens.cost(quote.price), tokens.cost_without_cache(quote.price))]
         counts = (tokens.calls, tokens.fresh + tokens.cached, tokens.output)
-        table.add_row(Text(way), *(f"{each:,}" for each in counts), *costs)
+        table.add_row(way, *(f"{each:,}" for each in counts), *costs)
     note = f"(users = in [talk], see asyncgen help recipes; users write {USERS_SHARE:.0%} of a conversation: assumed)"
     return Group(table, Text(), labelled_grid({"": note.replace("%", " %")}))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from asyncgen.endpoint.batches.rules import OPENROUTER, rules_of
@@ -17,6 +16,7 @@ from asyncgen.recipe.passages import count_words
 from asyncgen.runs.config import RunPlan
 from asyncgen.runs.forecast import seconds_in_all
 from asyncgen.runs.quotes import MIXED, PriceList, Quote, chosen_way, find_quote, list_ways
+from asyncgen.screen.figure_table import FigureTable
 from asyncgen.screen.figures import format_duration
 from asyncgen.screen.rows import labelled_grid
 from asyncgen.text import estimate_tokens, printable, quantity
@@ -48,13 +48,11 @@ def compare_ways(plan: RunPlan, tokens: Tokens, told: PriceList, *, request_byte
         return None
     offers = [Offer.of(way, None if quote is None else quote.price, tokens) for way, quote in quotes.items()]
     best = find_best(offers)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("way", "warm cache", "no cache", "time"):
-        table.add_column(heading, justify="right" if heading.endswith("cache") else "left", overflow="fold")
+    table = FigureTable("way", "warm cache", "no cache", "time", texts={"way", "time"})
     for offer in offers:
         cells = (_cell(offer.warm, is_best=offer is best.warm), _cell(offer.cold, is_best=offer is best.cold))
         time = _describe_time(plan, offer.way, request_bytes, calls_in_turn(plan, tokens))
-        table.add_row(Text(offer.way), *cells, Text(time))
+        table.add_row(offer.way, *cells, time)
     rows = [("*", "\n".join(_describe_best(offers))), *_describe_ways(plan, quotes, command)]
     if instead := tokens_with_passages(plan, tokens):
         offers = [Offer.of(way, None if quote is None else quote.price, instead) for way, quote in quotes.items()]
