@@ -21,6 +21,7 @@ _DIGEST_SIZE = 12  # bytes; it is also the visible part of an answer's id
 _TOP = 6  # passages of a ranking from which the first answer is drawn
 _ENGLISH = {"", "en", "english"}  # as a scenario names it, if it does
 _PARAGRAPHS = 320  # characters: a longer answer of two passages is set in paragraphs
+_NAMED = 60  # characters of a heading that a question takes in
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.!?:] ))[A-Z](?=[a-z' ])")
 
 
@@ -61,11 +62,17 @@ class _Draft:
         self._questions = questions
         self._library = questions.library
         self._is_english = self._library.is_english and brief.language in _ENGLISH
+        self._voice = phrases.VOICES.get(brief.language)
         self._rng = rng
         self._about = self._library.most_known(brief.candidates) or brief.about
         mood = f"{brief.dynamic} {brief.persona}"
         self._doubts = 0.6 if phrases.DOUBTFUL.search(mood) else 0.2  # how often a question holds a statement
         self._reactions = [each for pattern, words in phrases.REACTIONS if pattern.search(mood) for each in words]
+        self._greetings, self._intros, self._nothing_left = phrases.GREETINGS, phrases.INTROS, phrases.NOTHING_LEFT
+        if self._voice:
+            self._reactions = [*self._voice.reactions]
+            self._greetings, self._intros = self._voice.greetings, self._voice.intros
+            self._nothing_left = self._voice.nothing_left
         self._taken: set[int] = set()
         self._said: set[str] = set()
 
@@ -75,9 +82,11 @@ class _Draft:
         if count == 1:  # a question of its own leaves the subject little room in a single answer
             openers += [each for each in openers if not each.answer] * 2
         opener = self._rng.choice(openers)
+        if not self._is_english:
+            opener = replace(opener, answer=None, is_foreign=False)
         self._taken.update({opener.answer.number} if opener.answer else ())
-        opener = opener if self._is_english else replace(opener, is_foreign=False)
-        may_greet = bool(opener.text) and self._is_english and not opener.text.endswith("?")
+        has_words = self._is_english or self._voice is not None
+        may_greet = bool(opener.text) and has_words and not opener.text.endswith("?")
         stands_alone = count > 1 and (bool(opener.answer) or (may_greet and self._happens(0.35)))
         stands_alone = stands_alone and not self._brief.is_again  # it may have been said to copy
         ranked = self._library.rank(self._about)[: max(_TOP, 2 * count + 3) + len(self._taken)]
@@ -87,11 +96,11 @@ class _Draft:
         elif opener.answer:
             said = [(opener.text, self._answer(opener.answer, phrases.INTROS))]
         else:
-            said = [(opener.text, self._new(phrases.FOREIGN_REPLIES if opener.is_foreign else phrases.GREETINGS))]
+            said = [(opener.text, self._new(phrases.FOREIGN_REPLIES if opener.is_foreign else self._greetings))]
         for lead in leads:
             is_reply = len(said) > 1 or bool(opener.answer) or not stands_alone  # a greeting tells nothing to react to
             question, intros = self._ask(lead, is_first=not is_reply)
-            if self._is_english and is_reply and self._happens(0.75):
+            if has_words and is_reply and self._happens(0.75):
                 question = f"{self._new(self._reactions)} {question}"
             said.append((_relax(question, opener), self._answer(lead, intros)))
         return [Message(role, text) for pair in said for role, text in zip(("user", "assistant"), pair, strict=True)]
@@ -126,7 +135,7 @@ class _Draft:
         """A question for the passage, and the words that its answer may begin with."""
         angles = self._questions.angles[lead.number] if lead else Angles()
         if not self._is_english:
-            return angles.bare or "?", ()
+            return self._ask_plainly(angles.bare, is_first=is_first), self._intros if self._voice else ()
         if angles.mistake and self._happens(self._doubts):
             return self._new(phrases.MISTAKES).replace("{}", angles.mistake), phrases.CORRECTIONS
         if angles.claim and self._happens(self._doubts):
@@ -139,16 +148,25 @@ class _Draft:
             return self._new(phrases.NAMED_QUESTIONS).replace("{}", named), phrases.INTROS
         return self._new(phrases.QUESTIONS).replace("{}", angles.phrase), phrases.INTROS
 
+    def _ask_plainly(self, bare: str, *, is_first: bool) -> str:
+        """By the name of the passage where it has one that is short, and where that is in the language."""
+        if self._voice is None:
+            return bare or "?"
+        subject = bare.removesuffix("?")
+        if not subject or len(subject) > _NAMED or self._library.is_english:
+            return self._new(self._voice.openings if is_first else self._voice.more)
+        return self._new(self._voice.named).replace("{}", subject)
+
     def _answer(self, lead: Passage | None, intros: Sequence[str]) -> str:
         if lead is None:
-            return self._new(phrases.NOTHING_LEFT)
+            return self._new(self._nothing_left)
         texts = [lead.text]
         more = self._library.after(lead)
         if more and more.number not in self._taken and self._happens(0.4):
             self._taken.add(more.number)
             texts.append(more.text)
         body = ("\n\n" if sum(map(len, texts)) > _PARAGRAPHS else " ").join(texts)
-        is_introduced = intros and self._happens(0.5 if intros is phrases.INTROS else 1)
+        is_introduced = intros and self._happens(0.5 if intros is self._intros else 1)
         return f"{self._new(intros)} {body}" if is_introduced else body
 
     def _happens(self, share: float) -> bool:

@@ -16,6 +16,7 @@ _MARKS = ("knowledge", "passage")  # found as text: a pattern takes longer than 
 _WRITTEN = '"messages"'  # in a conversation as it is answered
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # no conversation may hold them
 _LABEL = re.compile(r"^([^\W\d_][\w /-]{0,39}):[ \t]+(\S.*)$", re.MULTILINE)
+_LANGUAGE = re.compile(r"^Language:[ \t]+(\w+)", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[-*][ \t]+(\S.*)$", re.MULTILINE)
 _LENGTH = re.compile(
     r"\b(\d{1,3})(?: ?(?:-|to|or) ?(\d{1,3}))?[ -](?:turns?|messages?|nachrichten|mensajes|messaggi)\b", re.IGNORECASE
@@ -77,11 +78,17 @@ def read_brief(messages: Sequence[Message]) -> Brief:
         persona=named.get("persona") or " ".join(value for _, value in labels[1:] if value != dynamic),
         dynamic=dynamic,
         lengths=tuple(range(low, high + 1, 2)),
-        language=named.get("language", "").casefold(),
+        language=(named.get("language") or _find_language(messages)).casefold(),
         openers=tuple(item[1].strip().strip('"') for item in reversed(last_list) if item),
         candidates=() if subject else tuple(filter(None, candidates))[:_MOST_CANDIDATES],
         is_again=any(each.role == "assistant" for each in messages),
     )
+
+
+def _find_language(messages: Sequence[Message]) -> str:
+    """As who plays a side is told it before the chat begins, and outside of what there is to know."""
+    found = _LANGUAGE.search(messages[0].content.rpartition("</knowledge>")[2])
+    return found[1] if found else ""
 
 
 def _find_knowledge(messages: Sequence[Message], task: Message) -> tuple[str, str]:

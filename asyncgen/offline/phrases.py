@@ -5,6 +5,8 @@ Nothing here states a fact and nothing holds a digit: every figure in an answer 
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 def _phrases(text: str) -> tuple[str, ...]:
@@ -80,3 +82,99 @@ REACTIONS = tuple(
 )
 # Personas and dynamics whose users often ask whether a statement is true, or assume the opposite of one.
 DOUBTFUL = re.compile("[sS][ck]eptic|doubt|misconception|mistake|false")
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What is said in a language other than English. In `named`, `{}` is a heading of the knowledge base."""
+
+    openings: tuple[str, ...]
+    more: tuple[str, ...]
+    named: tuple[str, ...]
+    reactions: tuple[str, ...]
+    greetings: tuple[str, ...]
+    intros: tuple[str, ...]
+    nothing_left: tuple[str, ...]
+
+
+_GERMAN = Voice(
+    openings=_phrases("""
+        Was sollte ich zuerst wissen? | Können Sie mir das erklären? | Womit fange ich am besten an?
+        Worum geht es hier? | Ich bin neu hier. Was ist wichtig? | Können Sie mir einen Überblick geben?
+    """),
+    more=_phrases("""
+        Können Sie dazu mehr sagen? | Was gibt es noch zu wissen? | Und darüber hinaus? | Gibt es noch etwas dazu?
+        Können Sie das genauer erklären? | Was sollte ich noch beachten? | Und sonst? | Können Sie das ausführen?
+    """),
+    named=_phrases("""
+        Was können Sie mir zu „{}“ sagen? | Was sollte ich über „{}“ wissen? | Können Sie mir „{}“ erklären?
+        Wie ist das mit „{}“? | Was gibt es zu „{}“ zu sagen?
+    """),
+    reactions=_phrases("Danke. | Verstehe. | Alles klar. | Das hilft mir. | Gut zu wissen. | Aha. | Vielen Dank!"),
+    greetings=_phrases("""
+        Hallo! Was möchten Sie wissen? | Guten Tag! Womit kann ich helfen? | Hallo! Worum geht es?
+    """),
+    intros=_phrases("Gern. | Natürlich. | Aber gern. | Sicher. | Kurz gesagt:"),
+    nothing_left=_phrases("""
+        Mehr weiß ich darüber leider nicht. | Dazu habe ich keine weiteren Angaben. | Mehr kann ich dazu nicht sagen.
+        Hier endet, was ich weiß. | Das weiß ich leider nicht.
+    """),
+)
+_FRENCH = Voice(
+    openings=_phrases("""
+        Que faut-il savoir avant tout ? | Pouvez-vous m'expliquer cela ? | Par où commencer ? | De quoi s'agit-il ?
+        Je découvre tout cela. Qu'est-ce qui est important ? | Pouvez-vous me donner une vue d'ensemble ?
+    """),
+    more=_phrases("""
+        Pouvez-vous m'en dire plus ? | Qu'y a-t-il d'autre à savoir ? | Et à part cela ? | Y a-t-il autre chose ?
+        Pouvez-vous préciser ? | À quoi dois-je encore faire attention ? | Et ensuite ? | Pouvez-vous développer ?
+    """),
+    named=_phrases("""
+        Que pouvez-vous me dire sur « {} » ? | Que faut-il savoir sur « {} » ? | Pouvez-vous m'expliquer « {} » ?
+        Et pour « {} », comment ça se passe ? | Qu'y a-t-il à savoir sur « {} » ?
+    """),
+    reactions=_phrases("Merci. | Je vois. | D'accord. | Ça m'aide. | C'est bon à savoir. | Ah bon. | Merci beaucoup !"),
+    greetings=_phrases("""
+        Bonjour ! Que voulez-vous savoir ? | Bonjour ! Comment puis-je vous aider ? | Bonjour ! De quoi s'agit-il ?
+    """),
+    intros=_phrases("Volontiers. | Bien sûr. | Avec plaisir. | Certainement. | En bref :"),
+    nothing_left=_phrases("""
+        Je n'en sais pas plus, désolé. | Je n'ai pas d'autre information à ce sujet. | Je ne peux pas en dire plus.
+        Mes connaissances s'arrêtent là. | Malheureusement, je ne le sais pas.
+    """),
+)
+_SPANISH = Voice(
+    openings=_phrases("""
+        ¿Qué debería saber primero? | ¿Me lo puede explicar? | ¿Por dónde empiezo? | ¿De qué se trata?
+        Soy nuevo en esto. ¿Qué es lo importante? | ¿Me puede dar una visión general?
+    """),
+    more=_phrases("""
+        ¿Me puede contar más? | ¿Qué más hay que saber? | ¿Y aparte de eso? | ¿Hay algo más?
+        ¿Puede precisarlo? | ¿Qué más debo tener en cuenta? | ¿Y después? | ¿Puede explicarlo con más detalle?
+    """),
+    named=_phrases("""
+        ¿Qué me puede decir sobre «{}»? | ¿Qué hay que saber sobre «{}»? | ¿Me puede explicar «{}»?
+        ¿Y cómo es lo de «{}»? | ¿Qué hay que decir sobre «{}»?
+    """),
+    reactions=_phrases(
+        "Gracias. | Ya veo. | De acuerdo. | Eso me ayuda. | Es bueno saberlo. | Ah, vale. | ¡Muchas gracias!"
+    ),
+    greetings=_phrases("""
+        ¡Hola! ¿Qué le gustaría saber? | ¡Buenas! ¿En qué puedo ayudarle? | ¡Hola! ¿De qué se trata?
+    """),
+    intros=_phrases("Con mucho gusto. | Claro. | Por supuesto. | Desde luego. | En resumen:"),
+    nothing_left=_phrases("""
+        No sé más sobre eso, lo siento. | No tengo más información al respecto. | No puedo decir más.
+        Hasta aquí llega lo que sé. | Lamentablemente, eso no lo sé.
+    """),
+)
+# As a scenario names a language.
+VOICES: Mapping[str, Voice] = {
+    name: voice
+    for names, voice in (
+        ("de german deutsch", _GERMAN),
+        ("fr french français", _FRENCH),
+        ("es spanish español", _SPANISH),
+    )
+    for name in names.split()
+}

@@ -185,7 +185,14 @@ def _walk(  # noqa: PLR0917 - all that a recipe depends on
     for key, wrong in check_audit(audit) if check_audit else ():
         problems.add(key, wrong)
     talk = read_talk(
-        table.talk, path.parent, table.description, dimensions, table.rules, filling=filling, problems=problems
+        table.talk,
+        path.parent,
+        table.description,
+        dimensions,
+        table.rules,
+        language=language,
+        filling=filling,
+        problems=problems,
     )
     if repair and talk and talk.users == "turn by turn":
         problems.add(("repair",), f'expected none beside users = "{talk.users}": a call writes one message there')

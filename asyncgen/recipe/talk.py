@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from asyncgen.recipe.documents import read_text
+from asyncgen.recipe.language import NAMES
 from asyncgen.recipe.problems import Problems
 from asyncgen.recipe.recipe import MODEL, Dimension, Recipe, Talk
 from asyncgen.recipe.tables import RulesTable, TalkTable
@@ -70,6 +71,7 @@ def read_talk(
     dimensions: Sequence[Dimension],
     rules: RulesTable,
     *,
+    language: Sequence[str],
     filling: Variables,
     problems: Problems,
 ) -> Talk | None:
@@ -77,7 +79,7 @@ def read_talk(
     if table is None or table.users == "together":
         return None
     is_apart = table.users == "apart"
-    usual = _usual_talk(table.users, about, dimensions)
+    usual = _usual_talk(table.users, about, dimensions, language)
     user = _read_prompt(folder, table.user, "talk.user", filling, problems)
     assistant = _read_prompt(folder, table.assistant, "talk.assistant", filling, problems)
     if is_apart and (assistant is not None or table.messages is not None):
@@ -99,20 +101,25 @@ def read_talk(
     return talk
 
 
-def _usual_talk(users: Literal["apart", "turn by turn"], about: str, dimensions: Sequence[Dimension]) -> Talk:
+def _usual_talk(
+    users: Literal["apart", "turn by turn"], about: str, dimensions: Sequence[Dimension], language: Sequence[str]
+) -> Talk:
+    """`language`: codes. Several are a dimension, whose value is in the scenario; a single one is told both sides."""
     lines = []
     for each in dimensions:
         if each.by_weight is not True and not each.is_of_passages and each.name != MODEL:
             label = each.name.replace("_", " ").capitalize()
             lines.append(f"{label}:\n{{{each.name}}}" if each.pick is not None else f"{label}: {{{each.name}}}")
-    words = {"about": about or "it answers the user", "scenario": "\n".join(lines)}
-    return Talk(users, _fill(_APART if users == "apart" else _USER, words), _fill(_ASSISTANT, words), 4)
+    written = f"Language: {NAMES[language[0]]}" if len(language) == 1 else ""
+    words = {"about": about or "it answers the user", "scenario": "\n".join(filter(None, [*lines, written]))}
+    assistant = "\n\n".join(filter(None, [_fill(_ASSISTANT, words), written]))
+    return Talk(users, _fill(_APART if users == "apart" else _USER, words), assistant, 4)
 
 
 def with_talk(recipe: Recipe, users: Literal["apart", "turn by turn"]) -> Recipe:
     """The same recipe talked otherwise; it writes both sides together so far."""
     user = recipe.user + (ANSWERS_WANTED if users == "apart" else "")
-    return replace(recipe, user=user, talk=_usual_talk(users, recipe.description, recipe.dimensions))
+    return replace(recipe, user=user, talk=_usual_talk(users, recipe.description, recipe.dimensions, recipe.language))
 
 
 def prompts_by_seat(recipe: Recipe) -> dict[str, Recipe]:

@@ -115,6 +115,26 @@ def test_apart_the_user_is_written_without_knowledge_and_answered_with_it() -> N
     assert lines()[0][1]["content"] == f"re {lines()[0][0]['content']}"
 
 
+@each_row(
+    ("users", "codes", "told"),
+    [
+        ("apart", '"fr"', "Language: French"),
+        ("turn by turn", '["es"]', "Language: Spanish"),
+        ("turn by turn", '["de", "fr"]', "Language: {language}"),
+    ],
+)
+def test_both_sides_are_told_the_language_of_a_recipe(users: str, codes: str, told: str) -> None:
+    write_recipe(f'users = "{users}"')
+    Path("recipe.toml").write_text(f"language = {codes}\n{Path('recipe.toml').read_text()}", "utf-8")
+    if "{" in told:
+        Path("user.md").write_text("{topic} {length} {facts} {language}", "utf-8")
+    talk = load_recipe(".").talk
+    assert talk is not None
+    assert talk.user.count("Language: ") == 1
+    assert f"\n{told}\n" in talk.user
+    assert ("Language" in talk.assistant) == ("{" not in told)
+
+
 def test_apart_a_reply_with_both_sides_is_taken_for_its_own() -> None:
     write_recipe('users = "apart"')
     both = [{"role": each, "content": f"{each} says"} for each in ("user", "assistant")]

@@ -153,6 +153,52 @@ def test_knowledge_in_another_language_is_quoted_without_english_words() -> None
     ]
 
 
+BUTTER = {
+    "German": "## Butter\nDie Butter wird am Morgen gerührt.\n\n## Käse\nDer Käse reift im Keller.",
+    "French": "## Beurre\nLe beurre se bat le matin et se sale le soir.\n\n## Fromage\nLe fromage mûrit à la cave.",
+    "Spanish": "## Mantequilla\nLa mantequilla se bate por la mañana.\n\n## Queso\nEl queso madura en la bodega.",
+}
+
+
+@each_row("language", [*BUTTER])
+def test_a_conversation_reads_in_the_language_that_is_asked_for(language: str) -> None:
+    voice = phrases.VOICES[language.casefold()]
+    headings = [line[3:] for line in BUTTER[language].splitlines() if line.startswith("#")]
+    facts = [line for line in BUTTER[language].splitlines() if line and not line.startswith("#")]
+    questions = {each.replace("{}", heading) for each in voice.named for heading in headings}
+    questions |= {*voice.openings, *voice.more}
+    answers = {f"{intro}{fact}" for intro in ["", *(f"{each} " for each in voice.intros)] for fact in facts}
+    task = [
+        Message("system", f"<knowledge>\n{BUTTER[language]}\n</knowledge>"),
+        Message("user", f"Language: {language}\nTopic: {headings[1]}\nForm: 8 messages"),
+    ]
+    with closing(Author()) as author:
+        for seed in range(40):
+            first, *others = write(author, task, seed)
+            assert first.content in questions
+            for asked in others[1::2]:
+                told = [f"{each} " for each in ("", *voice.reactions) if asked.content.startswith(each)]
+                assert any(asked.content.removeprefix(each.lstrip()) in questions for each in told)
+            assert all(each.content in {*answers, *voice.nothing_left} for each in others[::2])
+
+
+@each_row("language", ["French", "Spanish", "German"])
+def test_who_plays_a_user_types_in_the_language_that_his_prompt_tells(language: str) -> None:
+    voice = phrases.VOICES[language.casefold()]
+    prompt = f"You play a person who is new to this.\nLanguage: {language}\n\nWrite only the next message."
+    for told in ([Message("system", prompt), Message("user", "Begin the chat.")], [Message("user", prompt)]):
+        with closing(Author()) as author:
+            first = {author.write(told, digest_request(told, seed))[0].content for seed in range(20)}
+        assert first <= {*voice.openings}
+
+
+def test_no_phrase_of_any_language_states_a_figure() -> None:
+    for voice in phrases.VOICES.values():
+        said = [*voice.openings, *voice.more, *voice.named, *voice.reactions, *voice.greetings, *voice.intros]
+        assert not any(re.search(r"\d", each) for each in [*said, *voice.nothing_left])
+        assert all(each.count("{}") == 1 for each in voice.named)
+
+
 @each_row("opener", ["who are you?", "what can you do", "hola", "tell me about yourself", "hi"])
 def test_without_knowledge_every_opener_still_gets_a_conversation(opener: str) -> None:
     task = [Message("user", f"<knowledge>\n\n</knowledge>\nTopic: x\nDynamic: 2-turn\n- {opener}")]
