@@ -81,7 +81,8 @@ class OwnLife:
             word in _OWNING and _OWNED.isdisjoint(things) and self._known.isdisjoint(things) for word, things in behind
         )
         clauses = map(split_words, _CLAUSE_END.split(sentence))
-        deeds = max((sign for clause in clauses for sign in _read_deeds(clause)), default=0)
+        to_nobody = (clause for clause in clauses if _SPOKEN_TO.isdisjoint(clause))
+        deeds = max((sign for clause in to_nobody for sign in _read_deeds(clause)), default=0)
         if not (behind or deeds):
             return 0
         cast = frozenset().union(*_words_of(scenario)) - self._known

@@ -38,6 +38,9 @@ _OWN, _ADDRESSED, _REACTIONS, _ASKING, _THANKING = (
 )
 _GOES_ON = frozenset(split_words(" ".join(each.split()[0] for each in language.listed(_RULE, "goes-on"))))
 _OPENINGS = [split_words(each) for each in language.listed(_RULE, "openings")]
+_YOU = _ADDRESSED | language.words_listed(_RULE, "polite")
+_FORMULAS = re.compile(r"(?:thank|thanking|tell|to) you\b")
+_SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
 _PERSONAL = _OWN | _REACTIONS
 _EMPTY = language.FREQUENT | _OWN | _ADDRESSED | _REACTIONS | _ASKING
 
@@ -77,6 +80,15 @@ class Said:
     def statement(self) -> Sequence[bytes]:
         """The words outside of questions."""
         return split_words(_QUESTION.sub(" ", self.text)) if self.asks else self.words
+
+    @cached_property
+    def is_to_you(self) -> bool:
+        """Whether a "you" is told or asked something, which is more than to be asked for something for oneself."""
+        sentences = ((each, split_words(_FORMULAS.sub(" ", each))) for each in _SENTENCE_END.split(self.text))
+        return any(
+            not _YOU.isdisjoint(words) and not (each.endswith("?") and not _OWN.isdisjoint(words))
+            for each, words in sentences
+        )
 
     @cached_property
     def stated(self) -> frozenset[bytes]:
@@ -131,7 +143,7 @@ class SwappedSides:
         if serves:
             takes = after.says(self._lives) or (bool(wishes or position) and after.is_bare)
         else:
-            takes = _asks_the_house(after, _ASKING)
+            takes = _asks_the_house(after)
         is_ordered = not position and self._transcript.search(message.text) is not None
         return (takes or after.says(self._accepts)) and not is_ordered
 
@@ -164,21 +176,19 @@ class SwappedSides:
         return frozenset(_telling(chain(cast - self._known, things)))
 
     def speaks_as_a_user(self, message: Said, told_of_users: frozenset[bytes]) -> bool:
-        """Whether an assistant tells of itself as of a person, or takes an answer, and asks for one, or is heard so."""
+        """Whether an assistant asks or takes in an answer as a person does, or tells nobody but of itself as of one."""
         if message.role != "assistant":
             return False
-        lives, accepts = message.says(self._lives), message.says(self._accepts)
-        owns = self._voice.owns(message.plain)
-        asks = (lives and (accepts or owns or message.asks)) or ((accepts or owns) and _asks_the_house(message))
-        is_heard = asks or self._voice.is_heard(message.plain, message.text)
-        is_heard = is_heard or self._voice.count_signs(message.own, told_of_users) >= _FEWEST_SIGNS
+        is_heard = self._voice.is_heard(message.plain, message.text)
+        if not (is_heard or message.is_to_you):
+            is_heard = self._voice.count_signs(message.own, told_of_users) >= _FEWEST_SIGNS
         return is_heard and not message.says(self._asked_by_others)
 
 
-def _asks_the_house(message: Said, opened_by: frozenset[bytes] | None = None) -> bool:
-    """Whether a question is not to a "you". `opened_by`: the words that may open it."""
+def _asks_the_house(message: Said) -> bool:
+    """Whether a question asks what something is, and no "you"."""
     return message.asks and any(
-        _ADDRESSED.isdisjoint(words) and (opened_by is None or not opened_by.isdisjoint(words[:1]))
+        _ADDRESSED.isdisjoint(words) and not _ASKING.isdisjoint(words[:1])
         for words in (split_words(each[0]) for each in _QUESTION.finditer(message.text))
     )
 

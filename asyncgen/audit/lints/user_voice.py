@@ -101,4 +101,6 @@ def _takes_in(sentence: str) -> bool:
     first = words[1:2] if words[:1] and words[0] in _AND else words[:1]
     if sentence.endswith("?") and 1 < len(words) <= _MOST_ECHOED and not _ECHOES.isdisjoint(first):
         return True
-    return not _INTERJECTIONS.isdisjoint(first) and ("?" in sentence or not _OWN.isdisjoint(words))
+    if _INTERJECTIONS.isdisjoint(first) or not _ADDRESSED.isdisjoint(words):
+        return False
+    return "?" in sentence or not _OWN.isdisjoint(words)

@@ -55,8 +55,8 @@ def find(talk: Sequence[str], scenario: Mapping[str, str] | None = None) -> list
         (("Darf mein Enkel mit?", "Wie alt ist er denn? Er wird im Mai neun."), 1),
         (("A car?", '"Is it dear?" "It is 38."'), 1),
         (("How long? - It takes 55 minutes. - And what does a car cost?", "38."), 0),
-        # The assistant has a life, and asks what it is there to answer.
-        (("How long does it take?", "That's longer than I thought. How many cars fit on it?"), 1),
+        # The assistant has a life.
+        (("How long does it take?", "That's longer than I thought. I'd better tell my wife."), 1),
         (("I lost my ticket.", "So did I! Where do I buy a new one?"), 1),
     ],
 )
@@ -85,6 +85,13 @@ def test_what_the_other_side_would_say_is_found(talk: Sequence[str], place: int)
         ("Dogs?", "Do you mean whether you may bring one? Yes, on a lead."),
         ("Hunde?", "Du möchtest wissen, ob dein Hund mitdarf? Ja, an der Leine."),
         ("Kannst du ein Gespräch an Bord schreiben?", "Kind: Wie weit ist es?\nVater: 55 Minuten."),
+        (
+            "My brother swears it takes an hour.",
+            "Then I'm sorry for your brother: 55 minutes. How sure was he, I wonder?",
+        ),
+        ("Do you sleep?", "I only run while I'm answering. My silence can't tell you what sleep is. Are you tired?"),
+        ("We sing on Friday.", "Bye! That's the best news I've heard in a while. See you at the pier."),
+        ("Darf ich mit?", "Schön, dann wünsche ich Ihnen morgen eine gute Fahrt. Haben Sie denn ein Auto?"),
         ("My file says:\nuser: anna\nport: 38\nWhat's wrong?", "I don't know that file."),
     ],
 )
