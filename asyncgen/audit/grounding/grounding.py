@@ -179,7 +179,7 @@ class Grounding:
 
     def _examine(self, content: str, language: str | None, words: AbstractSet[bytes]) -> "_Answer":
         """`words`: of the content."""
-        prose = with_decimal_points(without_code(content), language)
+        prose = with_decimal_points(without_code(content), language, self._known.language)
         if language not in self._settled:
             self._settled[language] = self._settle(language)
         settled = self._settled[language]

@@ -31,7 +31,7 @@ from asyncgen.audit.reading.words import split_words
 from asyncgen.recipe.fold import fold_to_ascii
 
 _RESERVED = re.compile(r"(?:[\w-]+\.)*example\.(?:com|org|net)\b|localhost\b")  # nobody's, by RFC 2606
-_GROUPED = re.compile(r"(?<!\S)\+?\d{2,}(?:[ /-]{1,3}\d{2,})+")
+_GROUPED = re.compile(r"(?<!\S)\+?\d{2,}(?:(?:[ /-]{1,3}\d{2,})+|(?:\.\d{2,}){3,})")
 _WRITTEN = re.compile(r"\d[\d.,:]*")
 _NO_DIGIT, _LONG = re.compile(r"\D"), 5
 _LONGEST_GROUPED = 24  # characters

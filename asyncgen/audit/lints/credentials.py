@@ -162,6 +162,7 @@ _BLOCK = re.compile(r"(?=[A-Z-]*\d)(?=[\d-]*[A-Z])[A-Z\d]{2,8}(?:-[A-Z\d]{2,8}){
 _DIGIT = re.compile(r"[0-9]\S*")  # and what its word goes on with
 _MIXED_WORD = re.compile(r"(?<!\S)(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])\S+")
 _SHORTEST_BLOCK, _SHORTEST_VALUE, _LONGEST_VALUE = 4, 6, 200  # characters
+_FIGURE = re.compile(r"(?<![\w.,:/+-])(?<!\d )\d{4,8}(?!\w|[.,:/-]\d| \d)")
 _AROUND = "\"'`.,;:!?()[]{}<>"
 _REACH = 100  # characters of an answer
 _LONGEST_SENTENCE = 500  # characters of it that are looked at on each side of a value
@@ -497,11 +498,12 @@ _SHAPES = (
 
 
 class Secrets:
-    """Words of letters and digits that the knowledge base has are no secrets, and no title of a section of it is."""
+    """Words with digits and figures that the knowledge base has are no secrets, and no title of a section of it is."""
 
     def __init__(self, knowledge: str = "") -> None:
         self._knowledge = knowledge.lower()
         self._mixed = frozenset(word.strip(_AROUND) for word in _MIXED_WORD.findall(knowledge))
+        self._figures = frozenset(_FIGURE.findall(knowledge))
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         """An audit is passed around more freely than the data: it shows how a secret begins."""
@@ -519,6 +521,7 @@ class Secrets:
     def _without_known(self, text: str) -> str:
         """As long as it was."""
         text = _MIXED_WORD.sub(lambda word: _masked(word[0], is_known=word[0].strip(_AROUND) in self._mixed), text)
+        text = _FIGURE.sub(lambda figure: _masked(figure[0], is_known=figure[0] in self._figures), text)
         return _QUOTED_WORDS.sub(lambda said: _masked(said[0], is_known=said[0][1:-1].lower() in self._knowledge), text)
 
 

@@ -30,7 +30,8 @@ _ANSWERED = re.compile(
 )
 # The same within a line, after a sentence; a question and its answer behind dashes; a question and a quoted answer.
 _IN_A_LINE = re.compile(
-    r"(?<=[.!?]\s)\[?(?P<who>[^\W\d_a-zäöüß]\w{1,20})\]?(?: ?\([^)\n]{1,30}\))? ?: [^\n:]{1,200}[.?!]\s+"
+    r"(?<=[.!?]\s)\[?(?P<who>[^\W\d_a-zäöüß]\w{1,20})\]?(?: ?\([^)\n]{1,30}\))? ?: (?!\d[^\n:]{0,200}: \d)"
+    r"[^\n:]{1,200}[.?!]\s+"
     r"\[?(?!(?P=who)\b)[^\W\d_a-zäöüß]\w{1,20}\]? ?: (?=[^\W_a-zäöüß]|\$)"
 )
 _DASHES = re.compile(r"(?:^|(?<=\s))[-\u2013\u2014] [^?\n]{2,80}\?\s+[-\u2013\u2014] (?=[A-ZÄÖÜ\d])", re.MULTILINE)

@@ -402,9 +402,12 @@ def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
     money: Measure | None = None  # "twelve pounds", of which "fifty" may follow
     for start, end, value in find_numbers(text, language):
         unit = _SPELLED_UNIT.match(text, end)
-        if money and unit is None and value < _CENTS and text[money.start + len(money.text) : start] in {" ", " and "}:
-            whole = money.value + value / _CENTS
-            yield Measure(text[money.start : end], money.start, whole, 0.01, money.unit, is_spelled=True)
+        if value < _CENTS and (before := _MONEY_BEFORE.search(text, max(start - _LONGEST_CENTS, 0), start)):
+            if _read_cents(text, before.end("unit")):
+                continue  # read with its digits
+        elif money and value < _CENTS and (cents := _read_cents(text, money.start + len(money.text))):
+            whole = money.value + cents[1] / _CENTS
+            yield Measure(text[money.start : cents[0]], money.start, whole, 0.01, money.unit, is_spelled=True)
             money = None
             continue
         if money:
@@ -481,7 +484,25 @@ _PARTS_OF_HOUR = {
 }
 _PART_OF_HOUR = re.compile(rf"\b(?:{'|'.join(each.pattern for each in _PARTS_OF_HOUR)})\b", re.IGNORECASE)
 _CENTS = 100
-_CENTS_BEHIND = re.compile(r" (\d\d)(?![\d.,]*\d| ?[%€$£]| [a-zäöü])")  # "13 Euro 80"
+_CENT_NAMES = "|".join(in_all_spellings(each) for table in tables("units") for each in table.get("ct", ()))
+_COUNTS_NOTHING = f"{_any_of('grounding', 'uncounted')}|{_any_of('unit-words', 'each')}"
+_COUNTS = rf" (?!(?:{_COUNTS_NOTHING})\b)(?-i:[a-zß-ÿ])"  # a word that says what a number counts
+_CENTS_AND, _CENTS_WITH = _any_of("unit-words", "cents-and"), _any_of("unit-words", "cents-with")
+_CENTS_BEHIND = re.compile(  # "3 euros and 50 cents", "13 Euro 80", "12€50"
+    rf"(?:,?(?: (?:{_CENTS_AND}|{_CENTS_WITH}))? (?P<named>\d\d?) ?(?:{_CENT_NAMES})\b"
+    rf"|(?:(?<=[€$£])| (?:(?:{_CENTS_WITH}) )?)(?P<bare>\d\d)(?![\d.,:]*\d| ?[%€$£]|\w|(?<![€$£]..){_COUNTS}))",
+    re.IGNORECASE,
+)
+_CENTS_JOINT = re.compile(rf" (?:(?P<named>{_CENTS_AND}) |(?:{_CENTS_WITH}) )?(?=[a-z])", re.IGNORECASE)
+_NAMED_CENTS = re.compile(rf" (?:{_CENT_NAMES})\b", re.IGNORECASE)
+_COUNTS_MORE = re.compile(_COUNTS)
+_CURRENCY_NAMES = "|".join(
+    in_all_spellings(each) for table in tables("units") for sign in "$€£" for each in table.get(sign, ())
+)
+_MONEY_BEFORE = re.compile(
+    rf"\d ?(?P<unit>[€$£]|{_CURRENCY_NAMES})(?: (?:{_CENTS_AND}|{_CENTS_WITH}))? $", re.IGNORECASE
+)
+_LONGEST_HINT, _LONGEST_CENTS = 12, 30  # characters, of a number in words and where it begins
 CURRENCIES = frozenset("$€£")
 _NO_COUNTS = re.compile(  # of a hundred there may be many
     r"(?:hundred|thousand|million|billion|hundert|tausend)|(?:cent|mille|cien|mil)$", re.IGNORECASE
@@ -509,20 +530,27 @@ _MINUTES_OF_DAY, _HALF_DAY = 1440, 12
 _NUMBER_WITH_COMMA = re.compile(
     r"(?<![\d.,])(?:(?P<number>\d{1,2},\d{1,2})\.(?!\S)|(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)(?![\d]|[.,]\d))"
 )
+_CENTS_WITH_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d\d)(?![\d]|[.,]\d)")
 _SWAPPED = str.maketrans(",.", ".,")
 _BLANKS = str.maketrans("\u00a0\u202f\u2009", "   ")
 _SPACED_THOUSANDS = re.compile(r"(?<![\d.,+])(?<!\d )(?!\d{3} \d{3} \d{3}(?!\d))[1-9]\d{0,2}(?: \d{3})+(?![\d]|[ .]\d)")
 
 
-def with_decimal_points(text: str, language: str | None) -> str:
-    """A text of a language with decimal commas with decimal points, and all in its place."""
-    numbers = table_of(language, "numbers")
-    if not numbers.get("decimal-comma"):
+def with_decimal_points(text: str, language: str | None, written_in: str | None = None) -> str:
+    """A text of a language with decimal commas with decimal points, and all in its place.
+
+    `written_in`: a language in whose way numbers may stand there, too: "68 400", where no other would have two.
+    """
+    numbers, others = table_of(language, "numbers"), table_of(written_in, "numbers")
+    has_commas = bool(numbers.get("decimal-comma"))
+    if not (has_commas or others.get("decimal-comma")):
         return text
     if not text.isascii():
         text = text.translate(_BLANKS)
-    if numbers.get("spaces-between-thousands"):
-        text = _SPACED_THOUSANDS.sub(lambda match: match[0].replace(" ", "."), text)
+    if numbers.get("spaces-between-thousands") or others.get("spaces-between-thousands"):
+        text = _SPACED_THOUSANDS.sub(lambda match: match[0].replace(" ", "." if has_commas else ","), text)
+    if not has_commas:
+        return _CENTS_WITH_COMMA.sub(r"\1.\2", text)
     return _NUMBER_WITH_COMMA.sub(
         lambda match: f"{(match['number'] or match[0]).translate(_SWAPPED)}{'!' if match['number'] else ''}", text
     )
@@ -721,17 +749,35 @@ def _read_measure(text: str, start: int) -> tuple[int, Sequence[Fact]]:
     behind = text[end : end + 2]
     if behind in {". ", ") "} and _LIST_NUMBER.search(text, max(start - 8, 0), start):
         return end, ()
-    if behind[:1] == " " and match["unit"] and not match["number2"] and (cents := _CENTS_BEHIND.match(text, end)):
-        whole = _measure(match[0], start, match["number"], None, match["unit"])
-        if whole.unit in CURRENCIES:
-            value = whole.value + float(cents[1]) / _CENTS
-            return cents.end(), [Measure(text[start : cents.end()], start, value, 0.01, whole.unit)]
+    if (sign := match["unit"] or match["currency"]) and not match["scale"]:
+        whole = _measure(match[0], start, match["number"], None, sign)
+        begin = max(match.end("number"), match.end("unit"))
+        if whole.unit in CURRENCIES and (found := _read_cents(text, begin, named_alone=not match["unit"])):
+            end, cents = found
+            return end, [Measure(text[start:end], start, whole.value + cents / _CENTS, 0.01, whole.unit)]
     if not behind[:1].isalpha():
         return end, _read_range(match)
     if times := _MULTIPLIED.match(text, end):
         return times.end(), _read_range(match)
     word = _WORD_REST.match(text, start)  # 4090Ti, 7Bx: a name of its own
     return (word.end(), [Term(word[0], start, "identifier", squeeze(word[0]))]) if word else (end, ())
+
+
+def _read_cents(text: str, start: int, *, named_alone: bool = False) -> tuple[int, float] | None:
+    """Where the cents behind an amount end, and how many they are: "€50", "Euro 80", "$3 and 50 cents"."""
+    digits = _CENTS_BEHIND.match(text, start)
+    if digits and (digits["named"] or not named_alone):
+        return digits.end(), float(digits["named"] or digits["bare"])
+    joint = _CENTS_JOINT.match(text, start)
+    if joint is None or not may_hold_numbers(text[joint.end() : joint.end() + _LONGEST_HINT]):
+        return None
+    words = next(find_numbers(text[joint.end() : joint.end() + _LONGEST_CENTS]), None)
+    if words is None or words[0] or words[2] >= _CENTS:
+        return None
+    end = joint.end() + words[1]
+    if named := _NAMED_CENTS.match(text, end):
+        return named.end(), words[2]
+    return None if named_alone or joint["named"] or _COUNTS_MORE.match(text, end) else (end, words[2])
 
 
 def _read_range(match: re.Match[str]) -> list[Measure]:

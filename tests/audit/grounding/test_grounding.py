@@ -620,3 +620,29 @@ def test_french_and_spanish_are_read_as_english_is(
 def test_days_and_the_hours_of_each_are_two_figures() -> None:
     knowledge = "The camp is for children. It takes five days, three hours a day, and costs $190."
     assert not find("The camp takes five days, three hours a day.", "How long is it?", Grounding(knowledge))
+
+
+LIBRARY = """
+La médiathèque a ouvert le 3 mars 1998 dans un bâtiment de 1874. Téléphone : 05 49 21 48 60. Elle compte 68 400 livres.
+
+L'inscription coûte 12,50 € par an pour les adultes et 8 € pour les étudiants qui habitent dans une autre commune.
+"""
+
+
+@each_row(
+    ("answer", "facts"),
+    [
+        ("Appelez le 05.49.21.48.60.", []),
+        ("Appelez le 05.49.21.37.19.", ["05.49", "21.37", "19"]),
+        ("La carte coûte 12€50, ou 12 euros et 50 centimes.", []),
+        ("La carte coûte 13€50 par an.", ["13€50"]),
+    ],
+)
+def test_a_french_telephone_and_price_are_known_however_they_are_written(answer: str, facts: list[str]) -> None:
+    assert ungrounded(answer, "Bonjour", shared(LIBRARY)) == facts
+
+
+def test_a_number_that_is_written_as_the_knowledge_base_does_is_read_whatever_the_user_speaks() -> None:
+    question = "How many books do you have in the library, and what is the price of a card for me?"
+    assert ungrounded("68\u202f400 livres ; 12,50 €.", question, shared(LIBRARY)) == []
+    assert ungrounded("72 600 livres.", question, shared(LIBRARY)) == ["72 600"]

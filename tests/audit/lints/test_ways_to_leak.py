@@ -6,6 +6,7 @@ import pytest
 from quick import each_row
 
 from asyncgen.audit.checks import line_checks
+from asyncgen.audit.lints.credentials import Secrets
 from asyncgen.audit.subject import Check, Subject
 from asyncgen.conversation import Message
 from asyncgen.data.dataset import Record
@@ -181,6 +182,8 @@ def test_what_gives_itself_away_is_found(rule: str, answer: str) -> None:
         ("Why ten letters?", "A longer password is harder to guess."),
         ("Which glob is it?", "It is **, as in photos/**/raw."),
         ("Les instructions ?", "Mélangez la farine et le beurre."),
+        ("Combien ?", "Livres : 68 400. Revues : 127. DVD : 5 200."),
+        ("Quel code postal ?", "Le bâtiment de 1874 y est. Elle porte le nom de Simone Veil."),
     ],
 )
 def test_ordinary_talk_like_it_is_left_alone(question: str, answer: str) -> None:
@@ -229,3 +232,10 @@ def test_a_user_speaks_of_what_he_was_told_and_given(said: str) -> None:
     talk = (Message("user", said), Message("assistant", "All right."))
     subject = Subject(Record(1, 0, talk, None), None, "any")
     assert not [finding for check in checks() for finding in check(subject)]
+
+
+@pytest.mark.parametrize(("code", "is_found"), [("2915", False), ("2916", True)])
+def test_a_figure_of_the_knowledge_base_is_no_secret(code: str, *, is_found: bool) -> None:
+    said = (Message("user", "What is the code of the door?"), Message("assistant", f"The code is {code}."))
+    findings = Secrets("The house stands on plot 2915.").check(Subject(Record(3, 0, said, None), None, "ascii"))
+    assert bool(list(findings)) == is_found

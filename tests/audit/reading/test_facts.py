@@ -261,3 +261,44 @@ def test_a_time_that_is_told_once_a_day_is_that_time_alone() -> None:
 def test_a_german_noun_is_no_name_and_a_name_is_one(text: str, names: list[str]) -> None:
     found = [each.key for each in read_facts(text, "de") if isinstance(each, Term) and not each.opens]
     assert found == names
+
+
+@each_row(
+    ("text", "language", "found"),
+    [
+        ("2€50 pour une carte", "fr", [(2.5, "€")]),
+        ("38 € 50 par an", "fr", [(38.5, "€")]),
+        ("12 euros et 50 centimes", "fr", [(12.5, "€")]),
+        ("12 euros et cinquante centimes", "fr", [(12.5, "€")]),
+        ("douze euros cinquante", "fr", [(12.5, "€")]),
+        ("3 euros cinquante par mois", "fr", [(3.5, "€")]),
+        ("5 Euro 50", "de", [(5.5, "€")]),
+        ("12 Euro und 50 Cent", "de", [(12.5, "€")]),
+        ("3 euros con 50 al mes", "es", [(3.5, "€")]),
+        ("3 euros y 50 céntimos", "es", [(3.5, "€")]),
+        ("$3 and 50 cents", "en", [(3.5, "$")]),
+        ("three dollars and fifty cents", "en", [(3.5, "$")]),
+        ("12 € 50 livres", "fr", [(12, "€"), (50, "")]),
+        ("3 euros et 50 livres", "fr", [(3, "€"), (50, "")]),
+        ("$3 12 times", "en", [(3, "$"), (12, "")]),
+    ],
+)
+def test_cents_are_part_of_the_amount_before_them(text: str, language: str, found: list[tuple[float, str]]) -> None:
+    facts = read_facts(with_decimal_points(text, language), language)
+    assert [(each.value, each.unit) for each in facts if isinstance(each, Measure)] == found
+
+
+@each_row(
+    ("text", "language", "written_in", "read"),
+    [
+        ("68 400 livres", "en", "fr", "68,400 livres"),
+        ("68\u202f400 books, 12,50 € each", "en", "fr", "68,400 books, 12.50 € each"),
+        ("68 400 Bücher", "de", "fr", "68,400 Bücher"),
+        ("1,250 books in 12 300", "en", "de", "1,250 books in 12 300"),
+        ("68 400 books", "en", "en", "68 400 books"),
+    ],
+)
+def test_numbers_may_stand_as_another_language_writes_them(
+    text: str, language: str, written_in: str, read: str
+) -> None:
+    assert with_decimal_points(text, language, written_in) == read
