@@ -102,6 +102,9 @@ _WORD_BEFORE = re.compile(r"\b([A-Za-z][A-Za-z]*) $")
 _NAME_BEHIND = re.compile(r" ([A-Z]\w*)")
 _COMMAND_LINE = re.compile(r"[a-z][\w-]*(?: [^\sA-Z,;!?][^\s,;!?]*)+$", re.MULTILINE)
 _WRITES_TO = re.compile(r"[^\s>] >>? ?$")
+_CENTURY, _CENTURIES = re.compile(r"[XVI]{2,5}e?"), re.compile(r"\b(?:siècles?|siglos?)\b|-[XVI]+e")
+_CENTURY_REACH = 10  # characters
+_ROMAN = {"X": 10, "V": 5, "I": 1}
 _CAPITALISED = re.compile(r"(?:[A-Z][\w'-]*\s+)*$"), re.compile(r"(?:\s+[A-Z][\w'-]*)*")
 
 
@@ -281,6 +284,10 @@ class Grounding:
         terms = self._known.terms
         if self._known.knows_term(term) or term.opens or (term.beside != "" and term.beside in terms):
             return True
+        if _CENTURY.fullmatch(prose, term.start, term.start + len(term.text)) and _CENTURIES.search(
+            prose, max(term.start - _CENTURY_REACH, 0), term.start + len(term.text) + _CENTURY_REACH
+        ):
+            return self._known.knows_century(_read_roman(term.text))
         return "-" in (whole := _token_around(prose, term)) and squeeze(whole) in terms  # Wi-Fi
 
     def _is_origin(self, term: Term, prose: str) -> bool:
@@ -319,6 +326,8 @@ class Grounding:
         name = _NAME_BEFORE.search(prose, least, measure.start)
         if name is None or measure.is_spelled or fold(name[1]) not in self._known.names:
             return False
+        if fold(name[1]) in FUNCTION_WORDS:
+            return False  # "Le 12", where there is a Monsieur Le Goff
         if not is_bare(prose, measure) and fold(name[1]) not in self._known.numbered:
             return False
         return squeeze(name[1] + measure.text) not in self._known.terms
@@ -539,6 +548,11 @@ class _Review:
             if word and self._said.asks(f"{word[1]} {fact.text}"):
                 return _DENIED.search(before) is not None
         return self._said.grants(fact, prose, hedge_of(prose, fact), is_bare=is_bare(prose, fact))
+
+
+def _read_roman(numeral: str) -> int:
+    digits = [_ROMAN[each] for each in numeral.removesuffix("e")]
+    return sum(-one if one < after else one for one, after in zip(digits, [*digits[1:], 0], strict=True))
 
 
 def _stated(answers: Sequence[_Answer], *, known_alone: bool) -> list[Measure]:

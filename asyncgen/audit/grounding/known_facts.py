@@ -23,7 +23,7 @@ from asyncgen.audit.reading.facts import (
     squeeze,
     with_decimal_points,
 )
-from asyncgen.audit.reading.language import any_phrase, find_language, listed, tables
+from asyncgen.audit.reading.language import any_phrase, find_language, listed, table_of, tables
 from asyncgen.audit.reading.names import fold
 from asyncgen.audit.reading.number_words import SMALL_WORDS, find_beginnings, find_numbers
 from asyncgen.audit.reading.phrases import lowered
@@ -47,6 +47,8 @@ _HEDGED = 0.15  # the share by which rounding may move a figure with an "about" 
 _FEW = 12  # counts up to here stand anywhere
 _ROUNDED = 100  # a smaller count or amount of money is meant as it stands
 _TO_THE_UNIT = {"": 0.5, **dict.fromkeys(CURRENCIES, 0.1)}  # $5 may stand for $4.95
+_DAY, _BOTH_DAYS = 86400.0, "counts-both-days"
+_WEEKS = (7 * _DAY, 14 * _DAY)
 _YEARS = frozenset(range(1900, 2100))
 _SUMS_UP = re.compile(rf"(?:{any_phrase('grounding', 'sums-up').pattern})\s*$", re.IGNORECASE)
 _ABOUT, _OVER, _UNDER = (
@@ -67,7 +69,33 @@ _UNIT_IN_WORDS = re.compile(rf" ?(?:[^\W\d_]+ |[^\W\d_]{{3,20}}?)(?P<unit>{NAME_
 _COUNTED = re.compile(
     rf"(?:[ -](?P<word>[^\W\d_]{{3,}})| ?°| (?P<age>{any_phrase('grounding', 'of-an-age').pattern}))", re.IGNORECASE
 )
+_CURRENCY_SIGNS = re.compile(r"[$€£]")
+_PRICES = re.compile(rf"\b\w*(?:{'|'.join(sorted(listed('unit-words', 'prices')))})\b", re.IGNORECASE)  # head a column
+_BARE_CELL = re.compile(r"\s*\d[\d.,\u00a0\u202f ]*\s*")
 _UNCOUNTED = frozenset(map(fold, listed("grounding", "uncounted")))
+
+
+def with_column_units(paragraph: str, prevailing: str) -> str:
+    """A table whose bare figures have the currency that heads their column: its sign, else the prevailing one."""
+    lines = paragraph.split("\n")
+    first = next((place for place, line in enumerate(lines) if line.startswith("|")), len(lines))
+    signs = [_sign_of_column(head, prevailing) for head in lines[first].split("|")] if first < len(lines) else []
+    if not any(signs):
+        return paragraph
+    for place, line in enumerate(lines[first + 1 :], first + 1):
+        cells = line.split("|")
+        for column, (sign, cell) in enumerate(zip(signs, cells, strict=False)):
+            if sign and _BARE_CELL.fullmatch(cell):
+                cells[column] = f" {sign}{cell.strip()} " if sign == "$" else f"{cell.rstrip()} {sign} "
+        lines[place] = "|".join(cells)
+    return "\n".join(lines)
+
+
+def _sign_of_column(head: str, prevailing: str) -> str:
+    if "%" in head:
+        return ""
+    sign = _CURRENCY_SIGNS.search(head)
+    return sign[0] if sign else prevailing if _PRICES.search(head) else ""
 
 
 class KnownFacts:
@@ -92,12 +120,14 @@ class KnownFacts:
         self.singles: set[object] = set()  # an hour, eine Woche
         for text in texts:
             self.language = find_language(split_words(text))
+            currency = _CURRENCY_SIGNS.findall(text) if "|" in text else ()
+            prevailing = max(currency, key=currency.count, default="")
             paragraphs = text.split("\n\n")
             for paragraph in paragraphs:
                 language = self.language
                 if len(paragraphs) > 1:
                     language = find_language(split_words(paragraph)) or language
-                unwrapped = _WRAPPED.sub(" ", paragraph)
+                unwrapped = _WRAPPED.sub(" ", with_column_units(paragraph, prevailing))
                 plain = with_decimal_points(unwrapped, language)
                 self._add(plain, language)
                 if derivations is not None:
@@ -161,6 +191,11 @@ class KnownFacts:
             or ((None, date.month, day) in self._dates and date.year in self._years)
             for day in days
         )
+
+    def knows_century(self, century: int) -> bool:
+        """Whether the texts hold a year of it."""
+        years = range(100 * (century - 1) + 1, 100 * century + 1)
+        return not self._years.isdisjoint(years) or not self._bare.isdisjoint(years)
 
     def has_name(self, beginning: str) -> bool:
         """Whether a name begins so, of which it may be short."""
@@ -300,6 +335,8 @@ class KnownFacts:
     def _add_measure(self, measure: Measure) -> None:
         self.measures.append(measure)
         self._values.setdefault(measure.unit, []).append(measure.value)
+        if measure.unit == "s" and measure.value in _WEEKS and table_of(self.language, "unit-words").get(_BOTH_DAYS):
+            self._values["s"].append(measure.value + _DAY)
         if measure.unit in CURRENCIES:
             self._values.setdefault("ct", []).append(100 * measure.value)
         elif measure.unit == "ct":

@@ -145,6 +145,7 @@ _DAY_FIRST = re.compile(
     rf"(?:,?{_OF} (?P<year>{_YEAR}))?"
 )
 _ISO = re.compile(r"(?P<year>(?:19|20)\d\d)(?:-(?=\d\d-)|/(?=\d\d/))(?P<month>0[1-9]|1[0-2])[-/](?P<day>[0-3]\d)\b")
+_IN_FULL = re.compile(r"(?P<day>[0-3]?\d)\.(?P<month>0?[1-9]|1[0-2])\.(?P<year>(?:19|20)\d\d)\b")
 _WITH_POINTS = re.compile(r"(?P<day>[0-3]?\d)\.(?P<month>0?[1-9]|1[0-2])\.(?:(?P<year>(?:19|20)?\d\d)\b|(?!\d))")
 
 _SCALES = {"trillion": 1e12, "k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "mn": 1e6, "t": 1e12}
@@ -676,6 +677,7 @@ _KINDS: Mapping[str, tuple[re.Pattern[str], Callable[[re.Match[str]], Fact] | No
     "told": (_TOLD_HOUR, _read_told_hour),
     "clock": (_CLOCK, _read_clock),
     "iso": (_ISO, _read_numeric_date),
+    "dated": (_IN_FULL, _read_numeric_date),
     "points": (_WITH_POINTS, _read_numeric_date),
     "day": (_DAY_FIRST, _read_day),
     "none": (_NO_QUANTITY, None),

@@ -623,6 +623,13 @@ def test_days_and_the_hours_of_each_are_two_figures() -> None:
 
 
 LIBRARY = """
+| Salle | Places | Prix journée |
+| --- | --- | --- |
+| Auditorium | 80 | 110 |
+| Atelier | 12 | 22.5 |
+
+Yann Le Goff présente son livre le 17 octobre 2026. Le prêt est de deux semaines pour un DVD.
+
 La médiathèque a ouvert le 3 mars 1998 dans un bâtiment de 1874. Téléphone : 05 49 21 48 60. Elle compte 68 400 livres.
 
 L'inscription coûte 12,50 € par an pour les adultes et 8 € pour les étudiants qui habitent dans une autre commune.
@@ -646,3 +653,45 @@ def test_a_number_that_is_written_as_the_knowledge_base_does_is_read_whatever_th
     question = "How many books do you have in the library, and what is the price of a card for me?"
     assert ungrounded("68\u202f400 livres ; 12,50 €.", question, shared(LIBRARY)) == []
     assert ungrounded("72 600 livres.", question, shared(LIBRARY)) == ["72 600"]
+
+
+@each_row(
+    ("answer", "facts"),
+    [
+        ("L'auditorium coûte 110 € la journée.", []),
+        ("L'auditorium coûte cent dix euros, l'atelier 22,50 €.", []),
+        ("L'auditorium coûte 95 €.", ["95 €"]),
+        ("Il coûte 80 €.", ["80 €"]),
+    ],
+)
+def test_the_bare_figures_of_a_column_of_prices_are_amounts(answer: str, facts: list[str]) -> None:
+    assert ungrounded(answer, "Bonjour", shared(LIBRARY)) == facts
+
+
+@each_row(
+    ("knowledge", "answer"),
+    [
+        ("| Rad | Tagespreis |\n|---|---|\n| Tandem | 38 |\n\nDie Kaution für das Rad ist 200 €.", "Es kostet 38 €."),
+        ("| Bike | Price ($) |\n|---|---|\n| Tandem | 38 |\n\nIt is for two, and you can have it.", "It is $38."),
+        ("| Bici | Precio |\n|---|---|\n| Tándem | 38 |\n\nLa fianza de la bici es de 200 €.", "Cuesta 38 euros."),
+    ],
+)
+def test_a_column_of_prices_is_told_by_its_head_in_each_language(knowledge: str, answer: str) -> None:
+    assert ungrounded(answer, grounding=Grounding(knowledge)) == []
+    assert ungrounded(answer.replace("38", "41"), grounding=Grounding(knowledge))
+
+
+@each_row(
+    ("answer", "facts"),
+    [
+        ("Il date du XIXe siècle.", []),
+        ("Il date du XVIIe siècle.", ["XVIIe"]),
+        ("Le 17.10.2026.", []),
+        ("Le 18.10.2026.", ["18.10.2026"]),
+        ("Le 12, le 14 et le 15.", ["14", "15"]),
+        ("Le prêt est de quinze jours.", []),
+        ("Le prêt est de seize jours.", ["seize jours"]),
+    ],
+)
+def test_a_century_a_day_and_two_weeks_are_known_in_other_words(answer: str, facts: list[str]) -> None:
+    assert ungrounded(answer, "Bonjour", shared(LIBRARY)) == facts
