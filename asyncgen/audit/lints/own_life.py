@@ -3,6 +3,7 @@
 What people do has no end, but what an assistant says that it does is soon listed: it knows, sees, answers. A verb that
 is none of these is a sign, and so is what only a person owns, when it is done, a word by which the scenario tells of
 the user, and that an answer is taken in. One sign alone is a figure of speech; a first answer may have been asked for.
+Who speaks to a "you" tells of no life of his own.
 """
 
 import re
@@ -57,6 +58,8 @@ class OwnLife:
     def is_told(self, said: Sequence[Said], position: int, scenario: Mapping[str, Drawn] | None) -> bool:
         message = said[position]
         if message.role != "assistant" or not position or _PERSONAL.isdisjoint(message.plain.vocabulary):
+            return False
+        if message.is_to_you:  # as nearly all that an assistant says
             return False
         takes_in = message.words[0] in _TAKEN_IN and not said[position - 1].asks
         heard = said[position - 1].plain.vocabulary

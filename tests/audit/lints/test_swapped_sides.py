@@ -92,6 +92,13 @@ def test_what_the_other_side_would_say_is_found(talk: Sequence[str], place: int)
         ("Do you sleep?", "I only run while I'm answering. My silence can't tell you what sleep is. Are you tired?"),
         ("We sing on Friday.", "Bye! That's the best news I've heard in a while. See you at the pier."),
         ("Darf ich mit?", "Schön, dann wünsche ich Ihnen morgen eine gute Fahrt. Haben Sie denn ein Auto?"),
+        (
+            "I'm seasick.",
+            "Sit outside.",
+            "And on Hallay?",
+            "I'd pack ginger biscuits tonight. Sit where your sister does.",
+        ),
+        ("A song?", "Is it a love song?", "Of my ex.", "Then I'd take that. May I ask how long ago it was?"),
         ("My file says:\nuser: anna\nport: 38\nWhat's wrong?", "I don't know that file."),
     ],
 )
