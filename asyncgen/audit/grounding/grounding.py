@@ -102,6 +102,8 @@ _WORD_BEFORE = re.compile(r"\b([A-Za-z][A-Za-z]*) $")
 _NAME_BEHIND = re.compile(r" ([A-Z]\w*)")
 _COMMAND_LINE = re.compile(r"[a-z][\w-]*(?: [^\sA-Z,;!?][^\s,;!?]*)+$", re.MULTILINE)
 _WRITES_TO = re.compile(r"[^\s>] >>? ?$")
+_MINUTES_OF_DAY = 1440
+_PART_OF_DAY = re.compile(rf" (?:{'|'.join(sorted(listed('times', 'parts-of-day')))})\b", re.IGNORECASE)
 _CENTURY, _CENTURIES = re.compile(r"[XVI]{2,5}e?"), re.compile(r"\b(?:siècles?|siglos?)\b|-[XVI]+e")
 _CENTURY_REACH = 10  # characters
 _ROMAN = {"X": 10, "V": 5, "I": 1}
@@ -197,7 +199,7 @@ class Grounding:
             length = fact.length if isinstance(fact, Time) else None
             is_known = self._knows(fact, prose) or _is_guess(fact, prose)
             is_known = is_known or (length is not None and (self._knows(length, prose) or _is_guess(length, prose)))
-            if not is_known:
+            if not is_known and not self._is_told_hour(fact, prose):
                 answer.unknown.append(fact)
             if isinstance(fact, Measure):
                 answer.measures.append((fact, is_known))
@@ -245,7 +247,8 @@ class Grounding:
         """So many of a unit, told in a small number in words."""
         if _is_vague(answer.prose, measure) or is_half_more(answer.prose, measure.start + len(measure.text)):
             return
-        if is_several(measure) and not self._knows_small(measure, answer.prose):
+        is_known = self._knows_small(measure, answer.prose) or self._is_told_hour(measure, answer.prose)
+        if is_several(measure) and not is_known:
             answer.unknown.append(measure)
         elif measure.step == _HOUR and self._derivations.may_be_other(measure, answer.prose):
             answer.doubtful.append(measure)
@@ -313,6 +316,17 @@ class Grounding:
             return True
         hedge = hedge_of(prose, fact)
         return bool(hedge) and self._known.knows_measure(fact, hedge, is_bare=asked[-1])
+
+    def _is_told_hour(self, fact: Measure | Date | Time, prose: str) -> bool:
+        """Whether hours are a known time of day, as what part of it they are of says: "cinq heures du soir"."""
+        if not (isinstance(fact, Measure) and fact.unit == "s"):
+            return False
+        end = fact.start + len(fact.text)
+        if not _PART_OF_DAY.match(prose, end):
+            return False
+        return self._known.knows(
+            Time(fact.text, fact.start, round(fact.value / 60) % _MINUTES_OF_DAY, is_half_told=True)
+        )
 
     def _is_unknown_version(self, measure: Measure, prose: str) -> bool:
         """Claude 3, where the knowledge base names Claude but no third: the number is part of a name.

@@ -401,6 +401,7 @@ def _read_in_words(text: str, language: str | None, *, small_alone: bool) -> Ite
 def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
     """The quantities written in words, the small ones too; "a hundred" only with a unit."""
     money: Measure | None = None  # "twelve pounds", of which "fifty" may follow
+    hours: Measure | None = None  # "seize heures", of which "quinze" may follow
     for start, end, value in find_numbers(text, language):
         unit = _SPELLED_UNIT.match(text, end)
         if value < _CENTS and (before := _MONEY_BEFORE.search(text, max(start - _LONGEST_CENTS, 0), start)):
@@ -411,9 +412,13 @@ def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
             yield Measure(text[money.start : cents[0]], money.start, whole, 0.01, money.unit, is_spelled=True)
             money = None
             continue
-        if money:
-            yield money
-            money = None
+        if hours and unit is None and _are_minutes(text, hours, value, start, end):
+            whole = hours.value + value * _MINUTE
+            yield Measure(text[hours.start : end], hours.start, whole, _MINUTE, "s", is_spelled=True)
+            hours = None
+            continue
+        yield from filter(None, (money, hours))
+        money = hours = None
         if (unit is None and _NO_COUNTS.match(text, start, end)) or _CLOCK_BEHIND.match(text, end):
             continue
         name, factor = _unit(unit and unit[0])
@@ -422,10 +427,16 @@ def read_spelled(text: str, language: str | None = None) -> Iterator[Measure]:
         measure = Measure(written, start, value * factor, _step(digits) * factor, name, is_spelled=True)
         if name in CURRENCIES:
             money = measure
+        elif factor == _HOUR and language in _TOLD_BY_HOURS and value < _HOURS_OF_DAY:
+            hours = measure
         else:
             yield measure
-    if money:
-        yield money
+    yield from filter(None, (money, hours))
+
+
+def _are_minutes(text: str, hours: Measure, value: float, start: int, end: int) -> bool:
+    is_behind = value < _MINUTE and text[hours.start + len(hours.text) : start] == " "
+    return is_behind and not _COUNTS_MORE.match(text, end)
 
 
 def read_small(text: str, start: int) -> Measure | None:
@@ -485,6 +496,7 @@ _PARTS_OF_HOUR = {
 }
 _PART_OF_HOUR = re.compile(rf"\b(?:{'|'.join(each.pattern for each in _PARTS_OF_HOUR)})\b", re.IGNORECASE)
 _CENTS = 100
+_HOURS_OF_DAY = 24
 _CENT_NAMES = "|".join(in_all_spellings(each) for table in tables("units") for each in table.get("ct", ()))
 _COUNTS_NOTHING = f"{_any_of('grounding', 'uncounted')}|{_any_of('unit-words', 'each')}"
 _COUNTS = rf" (?!(?:{_COUNTS_NOTHING})\b)(?-i:[a-zß-ÿ])"  # a word that says what a number counts
@@ -656,7 +668,7 @@ def _read_clock(match: re.Match[str]) -> Time:
 _NAMES_OF_HOURS = _any_of("times", "hours")
 _TOLD_HOUR = re.compile(
     rf"(?P<hour>[01]?\d|2[0-4])(?: ?(?:{_NAMES_OF_HOURS})\b(?: ?(?P<minute>[0-5]\d)\b(?: ?min\b\.?)?)?"
-    rf"|h(?P<minute2>[0-5]\d)\b|(?={_TO}[012]?\d ?(?:{_NAMES_OF_HOURS})\b))"
+    rf"|[hH](?P<minute2>[0-5]\d)\b|(?={_TO}[012]?\d ?(?:{_NAMES_OF_HOURS})\b))"
 )
 
 

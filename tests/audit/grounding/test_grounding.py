@@ -695,3 +695,17 @@ def test_a_column_of_prices_is_told_by_its_head_in_each_language(knowledge: str,
 )
 def test_a_century_a_day_and_two_weeks_are_known_in_other_words(answer: str, facts: list[str]) -> None:
     assert ungrounded(answer, "Bonjour", shared(LIBRARY)) == facts
+
+
+@each_row(
+    ("answer", "facts"),
+    [
+        ("Il a lieu à cinq heures de l'après-midi, à huit heures du soir.", []),
+        ("Il a lieu à 17H00, à dix-sept heures quinze, à cinq heures et demie du soir.", []),
+        ("Il a lieu à dix-sept heures quarante-cinq.", ["dix-sept heures quarante-cinq"]),
+        ("Il a lieu à trois heures de l'après-midi.", ["trois heures"]),
+    ],
+)
+def test_an_hour_in_words_is_of_its_part_of_the_day_and_has_its_minutes(answer: str, facts: list[str]) -> None:
+    knowledge = "L'atelier est le vendredi à 17 h, 17 h 15 ou 17 h 30, le club est à 20 h pour les adultes."
+    assert ungrounded(answer, "Bonjour", Grounding(knowledge)) == facts
