@@ -23,6 +23,7 @@ _ARTICLES, _ENDS, _THE, _STATES, _PAST, _WHOM = (
 _CAST = re.compile(rf"(?:{_ARTICLES})?((?:[\w'-]+ ){{0,3}}?)([\w-]+)(?= (?:{_ENDS})\b|[,.;:(]|$)")
 _INDEFINITE = re.compile(rf"(?:{_ARTICLES})", re.IGNORECASE)
 _ACTS = language.any_phrase(_RULE, "gestures")
+_ANYONE = language.listed(_RULE, "anyone")
 _SPOKEN = language.words_listed(_RULE, "oneself") | language.words_listed(_RULE, "addressed")
 _FEWEST_WORDS = 3  # with which a scenario and a message begin
 _DIMENSIONS = tuple(sorted(language.listed(_RULE, "cast-dimensions")))
@@ -30,9 +31,9 @@ _DIMENSIONS = tuple(sorted(language.listed(_RULE, "cast-dimensions")))
 
 @lru_cache(maxsize=4096)
 def _cast_by(value: str) -> str:
-    """Who is cast by the value of a dimension: its first noun; nobody where it begins otherwise."""
+    """Who is cast by the value of a dimension: its first noun; nobody where it begins otherwise, or with "someone"."""
     found = _CAST.match(value.lower())
-    return found[2] if found else ""
+    return found[2] if found and found[2] not in _ANYONE else ""
 
 
 def words_of_cast(scenario: Mapping[str, Drawn] | None) -> frozenset[bytes]:
