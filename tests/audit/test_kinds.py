@@ -1,7 +1,8 @@
 """How well each rule does on lines about several subjects, in four languages, half of them right and half not.
 
 `blind` was written from pages/audit.md alone, by two who had not read the rules, and no rule was mended on its lines.
-`worked_on` are lines that the rules were mended on; more than half of them were blind before. Each line names the
+`worked_on` are lines that the rules were mended on; more than half of them were blind before. `natural` are right
+conversations alone, as a good model writes them when it is asked for them, and blind as well. Each line names the
 rules it breaks, and those it may break as well; some have the scenario that they were written for.
 `pytest -n0 -s` prints the table.
 """
@@ -76,6 +77,7 @@ RECALL = {
     **dict.fromkeys(("prompt-leak", "role-confusion", "third-person"), 0.9),
     **dict.fromkeys(("ungrounded", "derived-number"), 0.9),
 }
+MOST_FALSE = 0.1  # of right lines
 SHORT_ON_BLIND = {"role-confusion": 0.85}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
 
@@ -132,3 +134,12 @@ def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
         assert recall >= short.get(rule, RECALL[rule]), "\n".join(wrong) if name == "worked_on" else rule
         assert precision >= PRECISION, rule
     assert planted.keys() | false.keys() <= RECALL.keys()
+
+
+def test_of_natural_conversations_few_are_found_wrong() -> None:
+    rows = (KINDS / "natural.jsonl").read_text(encoding="utf-8").splitlines()
+    found = Counter(rule for row in rows for rule in find_rules(msgspec.convert(json.loads(row), Line)))
+    del found[OFTEN_BOTH]  # a note, and what is right may be a sum
+    for rule, count in found.items():
+        print(f"\nnatural    {rule:16}{count:4} of {len(rows)} right lines", end="")  # noqa: T201 - as above
+        assert count <= MOST_FALSE * len(rows), rule
