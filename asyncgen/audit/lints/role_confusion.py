@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from asyncgen.audit.lints.own_life import OwnLife
 from asyncgen.audit.lints.swapped_sides import Said, SwappedSides, only_repeats, read_said, without_quotes
 from asyncgen.audit.lints.told_persons import ToldPersons, words_of_cast
 from asyncgen.audit.reading import language
@@ -193,7 +192,6 @@ class RoleConfusion:
         )
         self._addressed, self._others = (language.words_listed(rule, key) for key in ("addressed", "others"))
         self._swapped, self._told_persons = SwappedSides(knowledge), ToldPersons(knowledge)
-        self._own_life = OwnLife(knowledge)
         # By who speaks: what only the other side says.
         self._phrases: dict[str, Phrases] = {}
         for speaker, other in zip(_SIDES, reversed(_SIDES), strict=True):
@@ -209,9 +207,7 @@ class RoleConfusion:
             told = self._told_persons.find(read.text, subject.scenario)
             found = self._find(message, said[position], before, after) or next(told, None)
             if found is None and (
-                only_repeats(said, position)
-                or self._swapped.speaks_as_a_user(said[position], of_users)
-                or self._own_life.is_told(said, position, subject.scenario)
+                only_repeats(said, position) or self._swapped.speaks_as_a_user(said[position], of_users)
             ):
                 found = _ALL.match(message.content)
             if found and self._is_ordered(conversation[: position or 1]):
