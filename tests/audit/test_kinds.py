@@ -80,6 +80,7 @@ RECALL = {
 MOST_FALSE = 0.1  # of right lines
 SHORT_ON_BLIND = {"role-confusion": 0.85}
 OFTEN_BOTH = "derived-number"  # an invention may be a sum as well
+SLOW = (pytest.mark.slow, pytest.mark.timeout(300, method="thread"))  # ten thousand lines, twice as slow with coverage
 
 
 class Line(msgspec.Struct):
@@ -112,7 +113,7 @@ def find_rules(line: Line) -> set[str]:
     return {finding.rule for check in checks(line.knowledge) for finding in check(subject)} - {"verbatim"}
 
 
-@pytest.mark.parametrize("name", ["blind", pytest.param("worked_on", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["blind", pytest.param("worked_on", marks=SLOW)])
 def test_what_is_wrong_is_found_and_the_rest_left_alone(name: str) -> None:
     planted, found, false = Counter[str](), Counter[str](), Counter[str]()
     wrong: list[str] = []
