@@ -24,7 +24,7 @@ _MOST_FACTORS = 12
 _FEW_FIGURES = 6
 _PAID_BY = (3600.0, 86400.0, YEAR / 12)  # seconds of an hour, a day, a month
 _ALL = 100.0  # percent
-_MINUTE, _HALF_DAY, _DAY = 60.0, 720, 1440
+_MINUTE, _DAY = 60.0, 1440
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from asyncgen.audit.reading.facts import (
     with_decimal_points,
     without_code,
 )
-from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, find_language, listed, table_of
+from asyncgen.audit.reading.language import FUNCTION_WORDS, any_phrase, choice, find_language, listed, table_of
 from asyncgen.audit.reading.names import COMMON_NAMES, PLACES, fold, is_listed
 from asyncgen.audit.reading.number_words import (
     ALL_SMALL_WORDS,
@@ -103,7 +103,7 @@ _NAME_BEHIND = re.compile(r" ([A-Z]\w*)")
 _COMMAND_LINE = re.compile(r"[a-z][\w-]*(?: [^\sA-Z,;!?][^\s,;!?]*)+$", re.MULTILINE)
 _WRITES_TO = re.compile(r"[^\s>] >>? ?$")
 _MINUTES_OF_DAY = 1440
-_PART_OF_DAY = re.compile(rf" (?:{'|'.join(sorted(listed('times', 'parts-of-day')))})\b", re.IGNORECASE)
+_PART_OF_DAY = re.compile(rf" (?:{choice(listed('times', 'parts-of-day'))})\b", re.IGNORECASE)
 _CENTURY, _CENTURIES = re.compile(r"[XVI]{2,5}e?"), re.compile(r"\b(?:siècles?|siglos?)\b|-[XVI]+e")
 _CENTURY_REACH = 10  # characters
 _ROMAN = {"X": 10, "V": 5, "I": 1}

@@ -38,8 +38,14 @@ def _cast_by(value: str) -> str:
 
 def words_of_cast(scenario: Mapping[str, Drawn] | None) -> frozenset[bytes]:
     """All that a scenario tells of the person it casts."""
-    dimensions = (drawn for name, drawn in scenario.items() if _is_of_a_person(name)) if scenario else ()
-    return frozenset(chain.from_iterable(_words_of(value) for drawn in dimensions for _, value in drawn))
+    return frozenset(chain.from_iterable(map(_words_of, _values_of_cast(scenario))))
+
+
+def _values_of_cast(scenario: Mapping[str, Drawn] | None) -> Iterator[str]:
+    """What is drawn for the dimensions that say who a user is."""
+    for name, drawn in (scenario or {}).items():
+        if _is_of_a_person(name):
+            yield from (value for _, value in drawn)
 
 
 @lru_cache(maxsize=4096)
@@ -53,8 +59,7 @@ class ToldPersons:
 
     def find(self, text: str, scenario: Mapping[str, Drawn] | None) -> Iterator[re.Match[str]]:
         """Where a text, in lower case, tells what somebody does whom the scenario casts."""
-        dimensions = (drawn for name, drawn in scenario.items() if _is_of_a_person(name)) if scenario else ()
-        for value in (value for drawn in dimensions for _, value in drawn):
+        for value in _values_of_cast(scenario):
             if (begin := _begin(value)) and begin in text:
                 yield from (told for told in _told_as(begin).finditer(text) if _SPOKEN.isdisjoint(split_words(told[0])))
             person = _cast_by(value)
